@@ -1,0 +1,64 @@
+/* Checkpoint: one training state in one HDF5 file (DESIGN 5). Rank 0's affair; nothing here communicates. */
+#ifndef ELMPI_CHECKPOINT_H
+#define ELMPI_CHECKPOINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "elmpi/status.h"
+#include "elmpi/tensor.h"
+
+/** A named column of per-epoch figures under /history. */
+typedef struct elm_history_column {
+    char name[64];
+    int64_t count;
+    const double *values;
+} elm_history_column;
+
+/** A named scalar under /progress (attributes): metric accumulators and counters that make a resume in mid-epoch exact. */
+typedef struct elm_progress_value {
+    char name[64];
+    double value;
+} elm_progress_value;
+
+/** What a checkpoint says and holds. For writing everything is borrowed; after reading everything belongs to the struct. */
+typedef struct elm_checkpoint {
+    const char *job;   /* resolved job text */
+    double epoch;      /* finished epochs, with fraction */
+    int64_t step;
+    uint64_t seed;
+    int ranks;
+    const char *git;   /* version that wrote it */
+    int tensor_count;  /* full path in `name`: "model/conv1.weight", "optimizer/momentum/conv1.weight", "loss/..." */
+    elm_tensor *tensors;
+    int classes;
+    const char *const *class_names; /* /classes/name */
+    const int64_t *class_count;     /* /classes/train_count */
+    int history_count;
+    elm_history_column *history;
+    int progress_count;
+    elm_progress_value *progress;
+} elm_checkpoint;
+
+/** Writes `path` by way of a temporary file beside it: written, closed, digest put into the user block, read back and verified, fsynced,
+ *  renamed, folder fsynced. An existing `path` is replaced in one instant or stays as it was.
+ *  Format: HDF5, H5Pset_libver_bounds(V110, V110), chunked with fletcher32, 512-byte user block "ELMPI checkpoint 1\nlength <n>\nsha256 <hex>\n"
+ *  Errors: full disk, no permission: temporary file removed, message says where and what */
+int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm_error *err);
+
+/** Checks length and SHA-256 before HDF5 sees the file. */
+int elm_checkpoint_verify(const char *path, elm_error *err);
+
+/** Verifies and reads the whole file into *checkpoint.
+ *  Owns:   the caller calls elm_checkpoint_free (tensors' data included) */
+int elm_checkpoint_read(const char *path, elm_checkpoint **checkpoint, elm_error *err);
+void elm_checkpoint_free(elm_checkpoint *checkpoint);
+
+/** The tensor of that full name, or NULL. */
+const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name);
+/** A progress value, or `missing`. */
+double elm_checkpoint_progress(const elm_checkpoint *checkpoint, const char *name, double missing);
+/** A history column, or NULL. */
+const elm_history_column *elm_checkpoint_history(const elm_checkpoint *checkpoint, const char *name);
+
+#endif

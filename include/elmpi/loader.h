@@ -1,0 +1,48 @@
+/* Loader: batches of this rank's images, normalised and augmented, prefetched on a thread. */
+#ifndef ELMPI_LOADER_H
+#define ELMPI_LOADER_H
+
+#include <stdint.h>
+
+#include "elmpi/dataset.h"
+#include "elmpi/split.h"
+
+/** The order of an epoch, a pure function of its arguments: *the same on all ranks*.
+ *  Shape:  order [dataset->count] places in the data set
+ *  Math:   shuffle: Fisher-Yates over elm_rng_stream(seed, ELM_RNG_ORDER, epoch, 0); sequential: 0, 1, 2, ... */
+void elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order);
+
+/** One batch. Borrowed until the next elm_loader_next. */
+typedef struct elm_batch {
+    int64_t epoch, index;         /* which batch of which epoch */
+    elm_share share;
+    const float *input;           /* [share.local][C][H][W] or [share.local][D] */
+    const int32_t *labels;        /* [share.local], = global_labels + share.first */
+    const int32_t *global_labels; /* [share.global], in global order */
+    const int64_t *members;       /* [share.global] places in the data set */
+} elm_batch;
+
+typedef struct elm_loader elm_loader;
+
+/** Training batches in the epoch's order, from (epoch, index) on without end: after the last batch of an epoch (kept, may be smaller) comes the
+ *  next epoch's first. One thread prepares two batches ahead.
+ *  Ranks:  local; rank and size say whose share it is
+ *  Owns:   borrows dataset and options */
+int elm_loader_create_training(elm_loader **loader, const elm_dataset *dataset, const elm_data_options *options, uint64_t seed, int64_t batch,
+                               int rank, int size, int64_t epoch, int64_t index, elm_error *err);
+
+/** Evaluation: every image once in store order, without augmentation, in batches of `batch` whole (share.local == share.global); batch b belongs to rank
+ *  b % size, so what a batch holds does not depend on the number of ranks. Ends with NULL. */
+int elm_loader_create_evaluation(elm_loader **loader, const elm_dataset *dataset, int64_t batch, int rank, int size, elm_error *err);
+void elm_loader_destroy(elm_loader *loader);
+
+/** The next batch, or NULL after the last (evaluation only). Waits for the thread if need be. Allocates nothing. */
+const elm_batch *elm_loader_next(elm_loader *loader);
+
+/** Seconds the callers have waited in elm_loader_next so far. */
+double elm_loader_waited(const elm_loader *loader);
+
+/** Batches of an epoch: ceil(count / batch). */
+int64_t elm_loader_batches(const elm_dataset *dataset, int64_t batch);
+
+#endif

@@ -1,0 +1,91 @@
+/* Net: a network and its execution plan on one rank. */
+#ifndef ELMPI_NET_H
+#define ELMPI_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "elmpi/option.h"
+#include "elmpi/reduce.h"
+#include "elmpi/split.h"
+#include "elmpi/status.h"
+#include "elmpi/tensor.h"
+
+/** [model] of a job file. */
+typedef struct elm_model_options {
+    char name[ELM_TEXT_SIZE]; /* cifar-resnet32, mlp:16,8,2, ... */
+    char bn[ELM_TEXT_SIZE];   /* global | rank | group:<n> */
+} elm_model_options;
+extern const elm_option elm_model_option_rows[];
+
+/** What a network is built for. */
+typedef struct elm_net_spec {
+    const elm_model_options *model;
+    int channels, height, width; /* of a picture, or */
+    int features;                /* length of an input vector */
+    int classes;
+    int max_images;              /* most images a forward pass sees on this rank */
+    const char *backend;         /* auto | onednn | openblas */
+    uint64_t seed;               /* of the initial weights */
+    elm_reducer reducer;         /* global sums for BatchNorm; callbacks NULL on one rank */
+} elm_net_spec;
+
+typedef struct elm_net elm_net;
+
+/** Builds the network with its initial weights, all buffers included.
+ *  Ranks:  local
+ *  Errors: unknown model or backend (with the valid ones), memory, impossible picture size */
+int elm_net_create(elm_net **net, const elm_net_spec *spec, elm_error *err);
+void elm_net_destroy(elm_net *net);
+
+/** The parameters, in forward order, as views of one contiguous block each for weights and gradients (same offsets).
+ *  `state` is the second block: BatchNorm's running mean and variance. */
+typedef struct elm_net_parameters {
+    int count;
+    const elm_tensor *tensors; /* data points into weights */
+    const bool *is_norm;       /* [count] BatchNorm's gamma and beta */
+    float *weights, *gradients;
+    int64_t size;              /* floats in each block */
+    int state_count;
+    const elm_tensor *state_tensors;
+    float *state;
+    int64_t state_size;
+} elm_net_parameters;
+elm_net_parameters elm_net_view(elm_net *net);
+
+/** To be called after anybody has written into `weights` or `state`. */
+void elm_net_weights_changed(elm_net *net);
+
+/** Images -> embeddings. Training: batch statistics (synchronised over ranks by bn scope; every rank must call, also with share.local == 0) and running
+ *  statistics updated; otherwise running statistics, no communication.
+ *  Shape:  input [share.local][C][H][W]; returns Phi [share.local][K] float32, borrowed until the next call */
+const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training);
+
+/** Embeddings of the last elm_net_embed_all -> logits [share.local][L], borrowed. Local. */
+const float *elm_net_classify(elm_net *net);
+
+/** Gradient blocks for the losses to add to; zeroed by elm_net_classify. */
+float *elm_net_logits_gradient(elm_net *net);     /* [local][L] */
+float *elm_net_embeddings_gradient(elm_net *net); /* [local][K] */
+
+/** What the backward pass tells its caller, so that communication overlaps with it. */
+typedef struct elm_net_watch {
+    void (*gradients_final)(void *context, int64_t first); /* all from `first` to the block's end are final */
+    void (*poll)(void *context);                           /* called between layers */
+    void *context;
+} elm_net_watch;
+
+/** Gradients of all parameters from the two gradient blocks; sets (does not add to) the gradient block.
+ *  Ranks:  collective where BatchNorm is synchronised */
+void elm_net_backward_all(elm_net *net, const elm_net_watch *watch);
+
+int elm_net_width(const elm_net *net);   /* K */
+int elm_net_classes(const elm_net *net); /* L */
+const char *elm_net_backend(const elm_net *net);
+/** Floating-point operations of one training step a image: 2 x multiply-adds of convolutions and FC, forward + data gradient (not the first layer's)
+ *  + weight gradient. */
+double elm_net_training_flops(const elm_net *net);
+/** Checks a model name without building it; err lists the valid ones. */
+int elm_net_check_name(const char *name, elm_error *err);
+
+#endif

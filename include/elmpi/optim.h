@@ -1,0 +1,43 @@
+/* Optim: SGD as PyTorch defines it, and the learning-rate schedules. */
+#ifndef ELMPI_OPTIM_H
+#define ELMPI_OPTIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "elmpi/option.h"
+
+/** [optim] of a job file. */
+typedef struct elm_optim_options {
+    double epochs;
+    int64_t batch; /* global */
+    double lr, momentum, weight_decay;
+    bool nesterov, decay_bn;
+    int schedule; /* constant|multistep|cosine */
+    double warmup_epochs;
+    elm_reals milestones; /* epochs */
+    double gamma;
+} elm_optim_options;
+extern const elm_option elm_optim_option_rows[];
+
+/** A run of consecutive parameters that are decayed alike. */
+typedef struct elm_decay_range {
+    int64_t first, count; /* floats */
+    bool decay;
+} elm_decay_range;
+
+/** One SGD update of the contiguous block. g += wd w; v = mu v + g; w -= lr v, or w -= lr (g + mu v) with Nesterov.
+ *  Shape:  weights, gradients, momentum [count] float32; ranges cover [0, count) in order
+ *  Ranks:  local; equal input gives equal bits for any number of threads */
+void elm_sgd_update(const elm_optim_options *options, double lr, float *weights, const float *gradients, float *momentum,
+                    const elm_decay_range *ranges, int range_count);
+
+/** Learning rate of step `step` (from 0) of a run with `steps_per_epoch` steps an epoch.
+ *  Math:   warm-up lr min(1, (s+1)/warm-up steps) times: constant 1; multistep gamma^(milestones passed: s >= milestone steps);
+ *          cosine (1 + cos(pi t)) / 2 with t = s / total steps. Epochs, warm-up and milestones are real numbers (DESIGN 4) */
+double elm_schedule_lr(const elm_optim_options *options, int64_t step, int64_t steps_per_epoch);
+
+/** Steps of the whole run: ceil(epochs * steps_per_epoch), tolerant of rounding. */
+int64_t elm_schedule_steps(const elm_optim_options *options, int64_t steps_per_epoch);
+
+#endif

@@ -1,0 +1,45 @@
+/* Option rows: every room lists its options in a table; `job` is their only parser, and help texts, checks and
+ * documentation follow from the rows. */
+#ifndef ELMPI_OPTION_H
+#define ELMPI_OPTION_H
+
+#include <stddef.h>
+
+#include "elmpi/status.h"
+
+enum { ELM_TEXT_SIZE = 512, ELM_REALS_MAX = 16 };
+
+/** Values of an ELM_OPTION_REALS row: "96,192,224". */
+typedef struct elm_reals {
+    int count;
+    double value[ELM_REALS_MAX];
+} elm_reals;
+
+typedef enum elm_option_type {
+    ELM_OPTION_INT,    /* int64_t */
+    ELM_OPTION_REAL,   /* double */
+    ELM_OPTION_BOOL,   /* bool; true|false */
+    ELM_OPTION_TEXT,   /* char[ELM_TEXT_SIZE] */
+    ELM_OPTION_CHOICE, /* int: place in `choices` */
+    ELM_OPTION_REALS,  /* elm_reals, comma separated */
+} elm_option_type;
+
+typedef struct elm_option {
+    const char *key;      /* "section.name"; NULL ends a table */
+    elm_option_type type;
+    size_t offset;        /* of the value in the room's options struct */
+    const char *fallback; /* default, as text; NULL: must be given */
+    double min, max;      /* numbers: inclusive range; both 0: unbounded */
+    const char *choices;  /* "a|b|c" for ELM_OPTION_CHOICE */
+    int (*check)(const char *value, elm_error *err); /* further check of a text, or NULL; err says what is valid */
+    const char *used_if;  /* "optim.schedule=multistep|cosine": elsewhere ignored with a note; NULL: always used */
+    const char *help;
+} elm_option;
+
+/** A room's rows and the struct that their offsets point into. */
+typedef struct elm_option_set {
+    const elm_option *rows;
+    void *values;
+} elm_option_set;
+
+#endif
