@@ -85,6 +85,10 @@ const char *elm_net_backend(const elm_net *net);
 /** Floating-point operations of one training step a image: 2 x multiply-adds of convolutions and FC, forward + data gradient (not the first layer's)
  *  + weight gradient. */
 double elm_net_training_flops(const elm_net *net);
+/** True when ranks compute running statistics of their own (bn = rank or group), so that `state` has to be averaged over ranks, weighted by images. */
+bool elm_net_state_differs(const elm_net *net);
+/** Checks a backend's name; err lists the valid ones. */
+int elm_net_check_backend(const char *name, elm_error *err);
 /** Checks a model name without building it; err lists the valid ones. */
 int elm_net_check_name(const char *name, elm_error *err);
 

@@ -17,12 +17,13 @@ typedef struct elm_share {
     int64_t global; /* images of the global batch */
     int64_t first;  /* position of this rank's first image */
     int local;      /* images of this rank; may be 0 */
+    int size;       /* ranks that share the batch */
 } elm_share;
 
 static inline elm_share elm_share_of(int64_t global, int size, int rank)
 {
     const int64_t first = elm_split_begin(global, size, rank);
-    return (elm_share){global, first, (int)(elm_split_begin(global, size, rank + 1) - first)};
+    return (elm_share){global, first, (int)(elm_split_begin(global, size, rank + 1) - first), size};
 }
 
 #endif

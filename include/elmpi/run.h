@@ -1,0 +1,43 @@
+/* Run: one training run from its job to its last checkpoint. Joins data, nn, loss, optim, comm and checkpoint. */
+#ifndef ELMPI_RUN_H
+#define ELMPI_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "elmpi/comm.h"
+#include "elmpi/log.h"
+#include "elmpi/option.h"
+#include "elmpi/status.h"
+
+/** [run] of a job file. */
+typedef struct elm_run_options {
+    char name[ELM_TEXT_SIZE];
+    int64_t seed;
+    int precision;                /* auto | fp32 */
+    char backend[ELM_TEXT_SIZE];  /* auto | onednn | openblas */
+    int64_t threads;              /* a rank; 0: as many as its affinity mask allows */
+    double evaluate_every_epochs; /* 0: only at the end */
+} elm_run_options;
+extern const elm_option elm_run_option_rows[];
+
+/** What the command line adds to the job file. Strings borrowed. */
+typedef struct elm_run_request {
+    const char *job_file;
+    const char *const *overrides; /* --set */
+    int override_count;
+    const char *run_dir;          /* NULL: runs/<run.name> */
+    const char *init;             /* checkpoint to take the weights from, or NULL */
+    bool resume;
+    int64_t max_steps;            /* -1: the whole schedule; 0 writes the initial weights */
+    bool progress;                /* stdout is a terminal */
+    const char *version;
+    const volatile int *stop;     /* set by a signal handler when the run shall checkpoint and end */
+} elm_run_request;
+
+/** Trains. Rank 0 writes the run folder.
+ *  Ranks:  collective; returns the same on all
+ *  Errors: -1 with err->code ELM_EXIT_USAGE, ELM_EXIT_FAILURE or ELM_EXIT_STOPPED (checkpoint written, --resume continues) */
+int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *log, elm_error *err);
+
+#endif
