@@ -1,0 +1,114 @@
+/* Weights by name: every tensor is checked before the first one is copied, so that a wrong checkpoint leaves the network untouched. */
+#include "elmpi/weights.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char prefix[] = "model/";
+
+/* The place of a parameter or state tensor in one sequence: parameters first. */
+static const elm_tensor *net_tensor(const elm_net_parameters *view, int i)
+{
+    return i < view->count ? &view->tensors[i] : &view->state_tensors[i - view->count];
+}
+
+static const elm_tensor *find(const elm_tensor *tensors, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strncmp(tensors[i].name, prefix, sizeof prefix - 1) == 0 && strcmp(tensors[i].name + sizeof prefix - 1, name) == 0)
+            return &tensors[i];
+    return NULL;
+}
+
+static void shape_text(const elm_tensor *tensor, char *text, size_t size_bytes)
+{
+    int used = snprintf(text, size_bytes, "[");
+    for (int d = 0; d < tensor->dimensions && used < (int)size_bytes; d++)
+        used += snprintf(text + used, size_bytes - (size_t)used, d > 0 ? " x %" PRId64 : "%" PRId64, tensor->shape[d]);
+    if (used < (int)size_bytes)
+        snprintf(text + used, size_bytes - (size_t)used, "]");
+}
+
+static int check_shape(const elm_tensor *want, const elm_tensor *have, elm_error *err)
+{
+    bool equal = want->dimensions == have->dimensions && want->count == have->count;
+    for (int d = 0; equal && d < want->dimensions; d++)
+        equal = want->shape[d] == have->shape[d];
+    if (equal)
+        return 0;
+    char wanted[128], given[128];
+    shape_text(want, wanted, sizeof wanted);
+    shape_text(have, given, sizeof given);
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "the checkpoint's weights do not fit (%s is %s, the network needs %s): use the checkpoint with its own model, data set and "
+        "number of classes",
+        have->name, given, wanted);
+}
+
+/* Every tensor of the network is there in its shape. */
+static int check_complete(const elm_net_parameters *view, const elm_tensor *tensors, int count, elm_error *err)
+{
+    for (int i = 0; i < view->count + view->state_count; i++) {
+        const elm_tensor *want = net_tensor(view, i);
+        const elm_tensor *have = find(tensors, count, want->name);
+        if (have == NULL)
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "the checkpoint lacks a weight of the network (%s%s): use the checkpoint with its own model", prefix,
+                                 want->name);
+        if (check_shape(want, have, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Nothing under "model/" is left over: a deeper network's checkpoint would otherwise pass for a shallower one's. */
+static int check_known(const elm_net_parameters *view, const elm_tensor *tensors, int count, elm_error *err)
+{
+    for (int t = 0; t < count; t++) {
+        if (strncmp(tensors[t].name, prefix, sizeof prefix - 1) != 0)
+            continue;
+        bool known = false;
+        for (int i = 0; !known && i < view->count + view->state_count; i++)
+            known = strcmp(tensors[t].name + sizeof prefix - 1, net_tensor(view, i)->name) == 0;
+        if (!known)
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "the checkpoint holds a weight that the network does not have (%s): use the checkpoint with its own model",
+                                 tensors[t].name);
+    }
+    return 0;
+}
+
+int elm_weights_count(elm_net *net)
+{
+    const elm_net_parameters view = elm_net_view(net);
+    return view.count + view.state_count;
+}
+
+int elm_weights_export(elm_net *net, elm_tensor *tensors, elm_error *err)
+{
+    const elm_net_parameters view = elm_net_view(net);
+    for (int i = 0; i < view.count + view.state_count; i++) {
+        const elm_tensor *tensor = net_tensor(&view, i);
+        tensors[i] = *tensor;
+        const int length = snprintf(tensors[i].name, sizeof tensors[i].name, "%s%s", prefix, tensor->name);
+        if (length >= (int)sizeof tensors[i].name)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "a weight's name is too long for a checkpoint (%s): shorten it to %d characters",
+                                 tensor->name, (int)(sizeof tensors[i].name - sizeof prefix));
+    }
+    return 0;
+}
+
+int elm_weights_load(elm_net *net, const elm_tensor *tensors, int count, elm_error *err)
+{
+    const elm_net_parameters view = elm_net_view(net);
+    if (check_complete(&view, tensors, count, err) != 0 || check_known(&view, tensors, count, err) != 0)
+        return -1;
+    for (int i = 0; i < view.count + view.state_count; i++) {
+        const elm_tensor *to = net_tensor(&view, i);
+        memcpy(to->data, find(tensors, count, to->name)->data, (size_t)to->count * sizeof *to->data);
+    }
+    elm_net_weights_changed(net);
+    return 0;
+}
