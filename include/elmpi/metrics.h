@@ -3,9 +3,10 @@
 #define ELMPI_METRICS_H
 
 #include <stdint.h>
-#include <stdio.h>
 
 #include "elmpi/status.h"
+
+enum { ELM_GROUPS = 3 }; /* head, torso, tail */
 
 typedef enum elm_group_rule {
     ELM_GROUPS_ELM,  /* head >= 100 training images, torso [20, 100), tail < 20 */
@@ -15,13 +16,14 @@ typedef enum elm_group_rule {
 /** Accuracies are fractions 0..1; NaN for a group or class without test images. */
 typedef struct elm_metrics {
     int classes;
+    elm_group_rule rule;
     int64_t images, correct;
     double accuracy;
-    double balanced_accuracy; /* mean of per-class recall over classes that have test images */
-    double group[3];          /* mean recall over the classes of head, torso, tail */
-    int group_classes[3];
-    double *recall;           /* [classes] */
-    int64_t *tested;          /* [classes] */
+    double balanced_accuracy;      /* mean of per-class recall over classes that have test images */
+    double group[ELM_GROUPS];      /* mean recall over the classes of head, torso, tail that have test images */
+    int group_classes[ELM_GROUPS]; /* all classes of the group */
+    double *recall;                /* [classes] */
+    int64_t *tested;               /* [classes] */
 } elm_metrics;
 
 /** From a confusion matrix [true][predicted] and the training counts [classes].
@@ -29,5 +31,14 @@ typedef struct elm_metrics {
 int elm_metrics_create(elm_metrics **metrics, const int64_t *confusion, int classes, const int64_t *train_count, elm_group_rule rule,
                        elm_error *err);
 void elm_metrics_destroy(elm_metrics *metrics);
+
+/** The rule of that name ("elm", "kang").
+ *  Errors: ELM_EXIT_USAGE with the valid names */
+int elm_group_rule_parse(const char *name, elm_group_rule *rule, elm_error *err);
+const char *elm_group_rule_name(elm_group_rule rule);
+/** The training counts of a group in words: ">= 100", "20 .. 99", "< 20". */
+const char *elm_group_range(elm_group_rule rule, int group);
+/** "head", "torso", "tail". */
+const char *elm_group_name(int group);
 
 #endif

@@ -1,0 +1,216 @@
+/* What an evaluation says: a table for people, JSON for programs. Accuracies are per cent in the table, fractions in the file. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <yajl/yajl_gen.h>
+
+#include "elmpi/evaluation.h"
+#include "elmpi/memory.h"
+
+enum {
+    TABLE_CLASSES_MAX = 20, /* more classes than this are shown by their two ends */
+    TABLE_END_CLASSES = 5,
+    PERCENT_TEXT = 16,
+};
+
+static const char *percent(double fraction, char text[PERCENT_TEXT])
+{
+    if (isnan(fraction))
+        snprintf(text, PERCENT_TEXT, "-");
+    else
+        snprintf(text, PERCENT_TEXT, "%.2f %%", 100 * fraction);
+    return text;
+}
+
+static void print_class(const elm_log *log, const elm_metrics *m, const elm_evaluation_about *about, int c)
+{
+    char text[PERCENT_TEXT], number[PERCENT_TEXT];
+    snprintf(number, sizeof number, "%d", c);
+    const char *name = about->class_names != NULL ? about->class_names[c] : number;
+    elm_log_info(log, "  %-24.24s %9" PRId64 " %9" PRId64 " %10s", name, about->train_count[c], m->tested[c], percent(m->recall[c], text));
+}
+
+typedef struct ranked_class {
+    double recall;
+    int index;
+} ranked_class;
+
+static int by_recall(const void *a, const void *b)
+{
+    const ranked_class *x = a, *y = b;
+    return x->recall > y->recall ? -1 : x->recall < y->recall ? 1 : x->index - y->index;
+}
+
+/* The two ends of the ranking by recall; without memory for the ranking the table ends here, nothing else suffers. */
+static void print_ends(const elm_log *log, const elm_metrics *m, const elm_evaluation_about *about)
+{
+    ranked_class *ranked = elm_alloc((size_t)m->classes, sizeof *ranked, NULL);
+    if (ranked == NULL)
+        return;
+    int count = 0;
+    for (int c = 0; c < m->classes; c++)
+        if (m->tested[c] > 0)
+            ranked[count++] = (ranked_class){m->recall[c], c};
+    qsort(ranked, (size_t)count, sizeof *ranked, by_recall);
+    for (int i = 0; i < count; i++) {
+        if (i == TABLE_END_CLASSES && count > 2 * TABLE_END_CLASSES) {
+            i = count - TABLE_END_CLASSES;
+            elm_log_info(log, "  ... (%d classes)", count - 2 * TABLE_END_CLASSES);
+        }
+        print_class(log, m, about, ranked[i].index);
+    }
+    elm_free(ranked);
+}
+
+void elm_evaluation_print(const elm_log *log, const elm_metrics *m, const elm_evaluation_about *about)
+{
+    char text[PERCENT_TEXT];
+    elm_log_info(log, "%s, %s split, %" PRId64 " images, classifier %s", about->dataset, about->split, m->images, about->classifier);
+    elm_log_info(log, "%s", about->checkpoint);
+    elm_log_info(log, "%s", "");
+    elm_log_info(log, "  balanced accuracy %10s", percent(m->balanced_accuracy, text));
+    elm_log_info(log, "  accuracy          %10s  (%" PRId64 " of %" PRId64 ")", percent(m->accuracy, text), m->correct, m->images);
+    elm_log_info(log, "%s", "");
+    elm_log_info(log, "  %-6s %8s  %-16s %10s", "group", "classes", "training images", "accuracy");
+    for (int g = 0; g < ELM_GROUPS; g++)
+        elm_log_info(log, "  %-6s %8d  %-16s %10s", elm_group_name(g), m->group_classes[g], elm_group_range(m->rule, g),
+                     percent(m->group[g], text));
+    elm_log_info(log, "%s", "");
+    elm_log_info(log, "  %-24s %9s %9s %10s", "class", "training", "tested", "accuracy");
+    if (m->classes > TABLE_CLASSES_MAX) {
+        print_ends(log, m, about);
+        return;
+    }
+    for (int c = 0; c < m->classes; c++)
+        print_class(log, m, about, c);
+}
+
+static void put_text(yajl_gen gen, const char *text)
+{
+    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
+}
+
+/* The shortest text that reads back as the same double. yajl's own would write 0.28999999999999998. */
+static void put_real(yajl_gen gen, double value)
+{
+    if (!isfinite(value)) {
+        yajl_gen_null(gen);
+        return;
+    }
+    char text[32];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    yajl_gen_number(gen, text, strlen(text));
+}
+
+static void put_counts(yajl_gen gen, const char *key, const int64_t *values, int count)
+{
+    put_text(gen, key);
+    yajl_gen_array_open(gen);
+    for (int i = 0; i < count; i++)
+        yajl_gen_integer(gen, values[i]);
+    yajl_gen_array_close(gen);
+}
+
+static void put_groups(yajl_gen gen, const elm_metrics *m)
+{
+    put_text(gen, "groups");
+    yajl_gen_map_open(gen);
+    for (int g = 0; g < ELM_GROUPS; g++) {
+        put_text(gen, elm_group_name(g));
+        put_real(gen, m->group[g]);
+    }
+    yajl_gen_map_close(gen);
+    put_text(gen, "group_rule");
+    put_text(gen, elm_group_rule_name(m->rule));
+    put_text(gen, "group_classes");
+    yajl_gen_map_open(gen);
+    for (int g = 0; g < ELM_GROUPS; g++) {
+        put_text(gen, elm_group_name(g));
+        yajl_gen_integer(gen, m->group_classes[g]);
+    }
+    yajl_gen_map_close(gen);
+}
+
+static void put_classes(yajl_gen gen, const elm_metrics *m, const elm_evaluation_about *about)
+{
+    put_text(gen, "per_class_accuracy");
+    yajl_gen_array_open(gen);
+    for (int c = 0; c < m->classes; c++)
+        put_real(gen, m->recall[c]);
+    yajl_gen_array_close(gen);
+    put_counts(gen, "per_class_images", m->tested, m->classes);
+    put_counts(gen, "per_class_train_count", about->train_count, m->classes);
+    if (about->class_names == NULL)
+        return;
+    put_text(gen, "class_names");
+    yajl_gen_array_open(gen);
+    for (int c = 0; c < m->classes; c++)
+        put_text(gen, about->class_names[c]);
+    yajl_gen_array_close(gen);
+}
+
+static void put_all(yajl_gen gen, const elm_metrics *m, const elm_evaluation_about *about)
+{
+    const char *const texts[][2] = {
+        {"checkpoint", about->checkpoint}, {"classifier", about->classifier}, {"dataset", about->dataset}, {"split", about->split}};
+    yajl_gen_map_open(gen);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        put_text(gen, texts[i][0]);
+        put_text(gen, texts[i][1]);
+    }
+    put_text(gen, "images");
+    yajl_gen_integer(gen, m->images);
+    put_text(gen, "correct");
+    yajl_gen_integer(gen, m->correct);
+    put_text(gen, "balanced_accuracy");
+    put_real(gen, m->balanced_accuracy);
+    put_text(gen, "accuracy");
+    put_real(gen, m->accuracy);
+    put_groups(gen, m);
+    put_classes(gen, m, about);
+    yajl_gen_map_close(gen);
+}
+
+static int write_file(const char *path, const unsigned char *text, size_t size_bytes, elm_error *err)
+{
+    char part[4096];
+    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "the path is too long (%.200s...): choose a shorter one", path);
+    FILE *file = fopen(part, "w");
+    if (file == NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot create the evaluation (%s): %s; name another place with --json", part,
+                             strerror(errno));
+    errno = 0;
+    bool written = fwrite(text, 1, size_bytes, file) == size_bytes && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    written = fclose(file) == 0 && written;
+    if (!written || rename(part, path) != 0) {
+        elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the evaluation (%s): %s; free space or name another place with --json", path,
+                      strerror(errno));
+        unlink(part);
+        return -1;
+    }
+    return 0;
+}
+
+int elm_evaluation_write_json(const char *path, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err)
+{
+    yajl_gen gen = yajl_gen_alloc(NULL);
+    const unsigned char *text = NULL;
+    size_t size_bytes = 0;
+    if (gen == NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "memory is exhausted (evaluation): free some and try again");
+    yajl_gen_config(gen, yajl_gen_beautify, 1);
+    put_all(gen, metrics, about);
+    yajl_gen_get_buf(gen, &text, &size_bytes);
+    const int status = write_file(path, text, size_bytes, err);
+    yajl_gen_free(gen);
+    return status;
+}
