@@ -24,10 +24,12 @@ typedef struct elm_net_spec {
     int channels, height, width; /* of a picture, or */
     int features;                /* length of an input vector */
     int classes;
-    int max_images;              /* most images a forward pass sees on this rank */
-    const char *backend;         /* auto | onednn | openblas */
-    uint64_t seed;               /* of the initial weights */
-    elm_reducer reducer;         /* global sums for BatchNorm; callbacks NULL on one rank */
+    int max_images;      /* most images a forward pass sees on this rank */
+    int64_t max_batch;   /* most images of a global batch; 0: no training */
+    int ranks;           /* that share it */
+    const char *backend; /* auto | onednn | openblas */
+    uint64_t seed;       /* of the initial weights */
+    elm_reducer reducer; /* global sums for BatchNorm; callbacks NULL on one rank */
 } elm_net_spec;
 
 typedef struct elm_net elm_net;
@@ -45,7 +47,7 @@ typedef struct elm_net_parameters {
     const elm_tensor *tensors; /* data points into weights */
     const bool *is_norm;       /* [count] BatchNorm's gamma and beta */
     float *weights, *gradients;
-    int64_t size;              /* floats in each block */
+    int64_t size; /* floats in each block */
     int state_count;
     const elm_tensor *state_tensors;
     float *state;
@@ -56,9 +58,9 @@ elm_net_parameters elm_net_view(elm_net *net);
 /** To be called after anybody has written into `weights` or `state`. */
 void elm_net_weights_changed(elm_net *net);
 
-/** Images -> embeddings. Training: batch statistics (synchronised over ranks by bn scope; every rank must call, also with share.local == 0) and running
- *  statistics updated; otherwise running statistics, no communication.
- *  Shape:  input [share.local][C][H][W]; returns Phi [share.local][K] float32, borrowed until the next call */
+/** Images -> embeddings. Training: batch statistics (synchronised over ranks by bn scope; every rank must call, also with share.local == 0)
+ * and running statistics updated; otherwise running statistics, no communication. Shape:  input [share.local][C][H][W]; returns Phi
+ * [share.local][K] float32, borrowed until the next call */
 const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training);
 
 /** Embeddings of the last elm_net_embed_all -> logits [share.local][L], borrowed. Local. */
@@ -82,10 +84,12 @@ void elm_net_backward_all(elm_net *net, const elm_net_watch *watch);
 int elm_net_width(const elm_net *net);   /* K */
 int elm_net_classes(const elm_net *net); /* L */
 const char *elm_net_backend(const elm_net *net);
-/** Floating-point operations of one training step a image: 2 x multiply-adds of convolutions and FC, forward + data gradient (not the first layer's)
+/** Floating-point operations of one training step a image: 2 x multiply-adds of convolutions and FC, forward + data gradient (not the first
+ * layer's)
  *  + weight gradient. */
 double elm_net_training_flops(const elm_net *net);
-/** True when ranks compute running statistics of their own (bn = rank or group), so that `state` has to be averaged over ranks, weighted by images. */
+/** True when ranks compute running statistics of their own (bn = rank or group), so that `state` has to be averaged over ranks, weighted by
+ * images. */
 bool elm_net_state_differs(const elm_net *net);
 /** Checks a backend's name; err lists the valid ones. */
 int elm_net_check_backend(const char *name, elm_error *err);

@@ -26,13 +26,13 @@ typedef struct elm_run_request {
     const char *job_file;
     const char *const *overrides; /* --set */
     int override_count;
-    const char *run_dir;          /* NULL: runs/<run.name> */
-    const char *init;             /* checkpoint to take the weights from, or NULL */
+    const char *run_dir; /* NULL: runs/<run.name> */
+    const char *init;    /* checkpoint to take the weights from, or NULL */
     bool resume;
-    int64_t max_steps;            /* -1: the whole schedule; 0 writes the initial weights */
-    bool progress;                /* stdout is a terminal */
+    int64_t max_steps; /* -1: the whole schedule; 0 writes the initial weights */
+    bool progress;     /* stdout is a terminal */
     const char *version;
-    const volatile int *stop;     /* set by a signal handler when the run shall checkpoint and end */
+    const volatile int *stop; /* set by a signal handler when the run shall checkpoint and end */
 } elm_run_request;
 
 /** Trains. Rank 0 writes the run folder.

@@ -1,0 +1,181 @@
+/* Convolution as matrix products over OpenBLAS: the portable fallback and the tests' reference. Activations are NCHW. Each image is
+ * unfolded (im2col) and multiplied by one thread, images go to threads in fixed runs; inside a parallel region OpenBLAS's OpenMP build
+ * computes on the calling thread. */
+#include <cblas.h>
+#include <omp.h>
+#include <string.h>
+
+#include "elmpi/memory.h"
+#include "elmpi/split.h"
+#include "nn/backends/backend.h"
+
+typedef struct convolution {
+    elm_conv_shape shape;
+    int threads;
+    int depth;       /* rows of the unfolded image: in_channels * kernel^2 */
+    int pixels;      /* columns: out_height * out_width */
+    size_t unfolded; /* floats: depth * pixels */
+    float *columns;  /* [threads][unfolded] */
+    float *partial;  /* [threads][out_channels][depth] weight gradients of a thread's images */
+    float *weights;  /* OIHW */
+} convolution;
+
+static int engine_open(void **engine, int *block, elm_error *err)
+{
+    (void)err;
+    *engine = NULL;
+    *block = 1;
+    return 0;
+}
+
+static void engine_close(void *engine)
+{
+    (void)engine;
+}
+
+static void conv_destroy(void *opaque)
+{
+    convolution *c = opaque;
+    if (!c)
+        return;
+    elm_free(c->columns);
+    elm_free(c->partial);
+    elm_free(c->weights);
+    elm_free(c);
+}
+
+static int conv_create(void **opaque, void *engine, const elm_conv_shape *shape, int max_images, elm_error *err)
+{
+    (void)engine;
+    (void)max_images;
+    convolution *c = elm_alloc(1, sizeof *c, err);
+    if (!c)
+        return -1;
+    c->shape = *shape;
+    c->threads = omp_get_max_threads();
+    c->depth = shape->in_channels * shape->kernel * shape->kernel;
+    c->pixels = shape->out_height * shape->out_width;
+    c->unfolded = (size_t)c->depth * c->pixels;
+    c->columns = elm_alloc((size_t)c->threads * c->unfolded, sizeof(float), err);
+    c->partial = c->columns ? elm_alloc((size_t)c->threads * shape->out_channels * c->depth, sizeof(float), err) : NULL;
+    c->weights = c->partial ? elm_alloc((size_t)shape->out_channels * c->depth, sizeof(float), err) : NULL;
+    if (!c->weights) {
+        conv_destroy(c);
+        return -1;
+    }
+    *opaque = c;
+    return 0;
+}
+
+static void conv_pack(void *opaque, const float *weights)
+{
+    convolution *c = opaque;
+    memcpy(c->weights, weights, (size_t)c->shape.out_channels * c->depth * sizeof *weights);
+}
+
+/* First and one-past-last output column whose input column o * stride + offset lies inside the picture. */
+static void inside(int offset, int stride, int extent, int outputs, int *first, int *last)
+{
+    *first = offset < 0 ? (-offset + stride - 1) / stride : 0;
+    *last = extent > offset ? (extent - offset + stride - 1) / stride : 0;
+    if (*last > outputs)
+        *last = outputs;
+    if (*first > *last)
+        *first = *last;
+}
+
+/* Row (channel, ky, kx) of the unfolded picture, laid out in `row` [out_height][out_width]; `fold` adds it back instead. */
+static void unfold_row(const elm_conv_shape *s, float *image, int channel, int ky, int kx, float *row, bool fold)
+{
+    int x_first, x_last;
+    inside(kx - s->padding, s->stride, s->in_width, s->out_width, &x_first, &x_last);
+    float *plane = image + (size_t)channel * s->in_height * s->in_width;
+    for (int oy = 0; oy < s->out_height; oy++) {
+        const int iy = oy * s->stride + ky - s->padding;
+        float *out = row + (size_t)oy * s->out_width;
+        const bool valid = iy >= 0 && iy < s->in_height;
+        if (!fold)
+            memset(out, 0, (size_t)s->out_width * sizeof *out);
+        if (!valid)
+            continue;
+        float *in = plane + (size_t)iy * s->in_width;
+        for (int ox = x_first; ox < x_last; ox++) {
+            const int ix = ox * s->stride + kx - s->padding;
+            if (fold)
+                in[ix] += out[ox];
+            else
+                out[ox] = in[ix];
+        }
+    }
+}
+
+static void unfold(const convolution *c, const float *image, float *columns, bool fold)
+{
+    const int kernel = c->shape.kernel;
+    for (int row = 0; row < c->depth; row++)
+        unfold_row(&c->shape, (float *)image, row / (kernel * kernel), row / kernel % kernel, row % kernel,
+                   columns + (size_t)row * c->pixels, fold);
+}
+
+static size_t in_size(const elm_conv_shape *s)
+{
+    return (size_t)s->in_channels * s->in_height * s->in_width;
+}
+
+static size_t out_size(const elm_conv_shape *s)
+{
+    return (size_t)s->out_channels * s->out_height * s->out_width;
+}
+
+static void conv_forward(void *opaque, int images, const float *x, float *y)
+{
+    const convolution *c = opaque;
+    const elm_conv_shape *s = &c->shape;
+#pragma omp parallel for schedule(static) num_threads(c->threads)
+    for (int i = 0; i < images; i++) {
+        float *columns = c->columns + (size_t)omp_get_thread_num() * c->unfolded;
+        unfold(c, x + (size_t)i * in_size(s), columns, false);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, s->out_channels, c->pixels, c->depth, 1, c->weights, c->depth, columns,
+                    c->pixels, 0, y + (size_t)i * out_size(s), c->pixels);
+    }
+}
+
+static void conv_backward_data(void *opaque, int images, const float *dy, float *dx)
+{
+    const convolution *c = opaque;
+    const elm_conv_shape *s = &c->shape;
+#pragma omp parallel for schedule(static) num_threads(c->threads)
+    for (int i = 0; i < images; i++) {
+        float *columns = c->columns + (size_t)omp_get_thread_num() * c->unfolded, *image = dx + (size_t)i * in_size(s);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, c->depth, c->pixels, s->out_channels, 1, c->weights, c->depth,
+                    dy + (size_t)i * out_size(s), c->pixels, 0, columns, c->pixels);
+        memset(image, 0, in_size(s) * sizeof *image);
+        unfold(c, image, columns, true);
+    }
+}
+
+static void conv_backward_weights(void *opaque, int images, const float *x, const float *dy, float *dw)
+{
+    const convolution *c = opaque;
+    const elm_conv_shape *s = &c->shape;
+    const size_t size = (size_t)s->out_channels * c->depth;
+#pragma omp parallel for schedule(static) num_threads(c->threads)
+    for (int t = 0; t < c->threads; t++) { /* thread t's run of images, summed in order, so that the sum is the same every time */
+        float *columns = c->columns + (size_t)t * c->unfolded, *partial = c->partial + (size_t)t * size;
+        memset(partial, 0, size * sizeof *partial);
+        for (int64_t i = elm_split_begin(images, c->threads, t); i < elm_split_begin(images, c->threads, t + 1); i++) {
+            unfold(c, x + (size_t)i * in_size(s), columns, false);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, s->out_channels, c->depth, c->pixels, 1, dy + (size_t)i * out_size(s),
+                        c->pixels, columns, c->pixels, 1, partial, c->depth);
+        }
+    }
+    for (size_t k = 0; k < size; k++) {
+        float sum = 0;
+        for (int t = 0; t < c->threads; t++)
+            sum += c->partial[(size_t)t * size + k];
+        dw[k] = sum;
+    }
+}
+
+const elm_backend elm_backend_openblas = {"openblas", engine_open,  engine_close,       conv_create,          conv_destroy,
+                                          conv_pack,  conv_forward, conv_backward_data, conv_backward_weights};

@@ -1,0 +1,47 @@
+/* Convolution layer: hands the work to the backend. */
+#include "nn/layer.h"
+
+static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *err)
+{
+    const elm_value *in = layer->input, *out = layer->output;
+    const elm_conv_shape shape = {
+        .in_channels = in->channels,
+        .in_height = in->height,
+        .in_width = in->width,
+        .in_block = in->block,
+        .out_channels = out->channels,
+        .out_height = out->height,
+        .out_width = out->width,
+        .out_block = out->block,
+        .kernel = layer->kernel,
+        .stride = layer->stride,
+        .padding = layer->padding,
+        .data_gradient = in->wants_gradient,
+    };
+    return layer->backend->create(&layer->own, layer->engine, &shape, capacity->images, err);
+}
+
+static void forward(elm_layer *layer, const elm_pass *pass)
+{
+    layer->backend->forward(layer->own, pass->images, layer->input->data, layer->output->data);
+}
+
+static void backward(elm_layer *layer, const elm_pass *pass)
+{
+    const float *dy = layer->output->gradient[0];
+    layer->backend->backward_weights(layer->own, pass->images, layer->input->data, dy, layer->weight_gradient[0]);
+    if (layer->input_gradient)
+        layer->backend->backward_data(layer->own, pass->images, dy, layer->input_gradient);
+}
+
+static void release(elm_layer *layer)
+{
+    layer->backend->destroy(layer->own);
+}
+
+static void weights_changed(elm_layer *layer)
+{
+    layer->backend->pack(layer->own, layer->weight[0]);
+}
+
+const elm_layer_kind elm_conv_layer = {"conv", prepare, forward, backward, release, weights_changed, false, false};

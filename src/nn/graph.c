@@ -1,0 +1,130 @@
+#include "nn/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static elm_value *add_value(elm_graph *graph, int channels, int height, int width, int block)
+{
+    if (graph->value_count == ELM_GRAPH_VALUES) {
+        graph->failed = true;
+        return &graph->values[0];
+    }
+    elm_value *value = &graph->values[graph->value_count++];
+    *value =
+        (elm_value){.channels = channels, .height = height, .width = width, .block = channels % block ? 1 : block, .wants_gradient = true};
+    return value;
+}
+
+static elm_layer *add_layer(elm_graph *graph, const elm_layer_kind *kind, elm_value *input, elm_value *output)
+{
+    if (graph->layer_count == ELM_GRAPH_LAYERS) {
+        graph->failed = true;
+        graph->layer_count--;
+    }
+    elm_layer *layer = &graph->layers[graph->layer_count++];
+    *layer = (elm_layer){.kind = kind, .input = input, .output = output, .backend = graph->backend, .engine = graph->engine};
+    return layer;
+}
+
+/* Names and shapes of a tensor; its offset is set when the block is laid out. */
+static void name_tensor(elm_graph *graph, elm_tensor *tensor, const char *layer, const char *suffix, int dimensions, const int64_t *shape)
+{
+    *tensor = (elm_tensor){.dimensions = dimensions, .count = 1};
+    const int length = snprintf(tensor->name, sizeof tensor->name, "%s.%s", layer, suffix);
+    graph->failed |= length >= (int)sizeof tensor->name;
+    for (int d = 0; d < dimensions; d++) {
+        tensor->shape[d] = shape[d];
+        tensor->count *= shape[d];
+    }
+}
+
+int elm_graph_parameter(elm_graph *graph, const char *layer, const char *suffix, int dimensions, const int64_t *shape, elm_init init,
+                        int64_t fan_in)
+{
+    if (graph->parameter_count == ELM_GRAPH_PARAMETERS) {
+        graph->failed = true;
+        return 0;
+    }
+    const int place = graph->parameter_count++;
+    name_tensor(graph, &graph->parameters[place], layer, suffix, dimensions, shape);
+    graph->init[place] = init;
+    graph->fan_in[place] = fan_in;
+    return place;
+}
+
+static void give_parameter(elm_layer *layer, int place)
+{
+    layer->parameter[layer->parameter_count++] = place;
+}
+
+elm_value *elm_graph_input(elm_graph *graph, int channels, int height, int width)
+{
+    elm_value *value = add_value(graph, channels, height, width, 1);
+    value->wants_gradient = false;
+    return value;
+}
+
+elm_value *elm_graph_conv(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride, int padding)
+{
+    const int height = (x->height + 2 * padding - kernel) / stride + 1, width = (x->width + 2 * padding - kernel) / stride + 1;
+    elm_value *y = add_value(graph, channels, height, width, graph->block);
+    elm_layer *layer = add_layer(graph, &elm_conv_layer, x, y);
+    layer->kernel = kernel;
+    layer->stride = stride;
+    layer->padding = padding;
+    const int64_t shape[] = {channels, x->channels, kernel, kernel};
+    give_parameter(layer, elm_graph_parameter(graph, name, "weight", 4, shape, ELM_INIT_HE, (int64_t)channels * kernel * kernel));
+    const double products = (double)channels * height * width * x->channels * kernel * kernel;
+    graph->layer_flops += 2 * products * (x->wants_gradient ? 3 : 2);
+    return y;
+}
+
+elm_value *elm_graph_norm(elm_graph *graph, elm_value *x, const char *name, elm_value *residual, bool relu)
+{
+    elm_value *y = add_value(graph, x->channels, x->height, x->width, x->block);
+    elm_layer *layer = add_layer(graph, &elm_norm_layer, x, y);
+    layer->residual = residual;
+    layer->relu = relu;
+    const int64_t shape[] = {x->channels};
+    static const struct {
+        const char *suffix;
+        elm_init init;
+    } parameters[] = {{"weight", ELM_INIT_ONE}, {"bias", ELM_INIT_ZERO}};
+    for (int p = 0; p < 2; p++) {
+        const int place = elm_graph_parameter(graph, name, parameters[p].suffix, 1, shape, parameters[p].init, 1);
+        graph->is_norm[place] = true;
+        give_parameter(layer, place);
+    }
+    static const char *const states[] = {"running_mean", "running_var"};
+    for (int s = 0; s < 2; s++) {
+        layer->state[layer->state_count++] = graph->state_count;
+        name_tensor(graph, &graph->states[graph->state_count++], name, states[s], 1, shape);
+    }
+    return y;
+}
+
+elm_value *elm_graph_shortcut_a(elm_graph *graph, elm_value *x, int channels, int stride)
+{
+    elm_value *y = add_value(graph, channels, (x->height + stride - 1) / stride, (x->width + stride - 1) / stride, graph->block);
+    add_layer(graph, &elm_shortcut_a_layer, x, y)->stride = stride;
+    return y;
+}
+
+elm_value *elm_graph_pool(elm_graph *graph, elm_value *x)
+{
+    elm_value *y = add_value(graph, x->channels, 1, 1, 1);
+    add_layer(graph, &elm_pool_layer, x, y);
+    return y;
+}
+
+elm_value *elm_graph_linear(elm_graph *graph, elm_value *x, const char *name, int width, bool relu)
+{
+    elm_value *y = add_value(graph, width, 1, 1, 1);
+    elm_layer *layer = add_layer(graph, &elm_linear_layer, x, y);
+    layer->relu = relu;
+    const int64_t shape[] = {width, x->channels};
+    give_parameter(layer, elm_graph_parameter(graph, name, "weight", 2, shape, relu ? ELM_INIT_HE_UNIFORM : ELM_INIT_UNIFORM, x->channels));
+    give_parameter(layer, elm_graph_parameter(graph, name, "bias", 1, shape, ELM_INIT_ZERO, x->channels));
+    graph->layer_flops += 2.0 * width * x->channels * (x->wants_gradient ? 3 : 2);
+    return y;
+}

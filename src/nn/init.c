@@ -1,0 +1,36 @@
+#include "nn/init.h"
+
+#include <math.h>
+
+#include "elmpi/rng.h"
+
+typedef enum distribution { CONSTANT, UNIFORM, NORMAL } distribution;
+
+void elm_init_parameter(elm_tensor *parameter, elm_init init, int64_t fan_in, uint64_t seed)
+{
+    const double fan = (double)fan_in;
+    const struct {
+        distribution kind;
+        double scale; /* value, bound or deviation */
+    } table[] = {
+        [ELM_INIT_HE] = {NORMAL, sqrt(2 / fan)},
+        [ELM_INIT_UNIFORM] = {UNIFORM, 1 / sqrt(fan)},
+        [ELM_INIT_HE_UNIFORM] = {UNIFORM, sqrt(6 / fan)},
+        [ELM_INIT_SMALL_NORMAL] = {NORMAL, 0.01},
+        [ELM_INIT_ONE] = {CONSTANT, 1},
+        [ELM_INIT_ZERO] = {CONSTANT, 0},
+    };
+    elm_rng rng = elm_rng_stream(seed, ELM_RNG_INIT, elm_name_hash(parameter->name), 0);
+    for (int64_t i = 0; i < parameter->count; i++)
+        switch (table[init].kind) {
+        case CONSTANT:
+            parameter->data[i] = (float)table[init].scale;
+            break;
+        case UNIFORM:
+            parameter->data[i] = (float)(table[init].scale * (2 * elm_rng_uniform(&rng) - 1));
+            break;
+        case NORMAL:
+            parameter->data[i] = (float)(table[init].scale * elm_rng_normal(&rng));
+            break;
+        }
+}

@@ -1,0 +1,102 @@
+/* Layers and values: what a network is made of inside the nn room.
+ *
+ * A value is an activation in blocked layout [image][channel / block][h][w][block]: block 1 is NCHW, block 16 is what oneDNN's AVX-512
+ * kernels read. A layer has one input, perhaps a residual, and one output. In the backward pass every consumer of a value writes one
+ * gradient contribution, and the producer reads their sum, so that no pass over memory is spent on adding. */
+#ifndef ELMPI_NN_LAYER_H
+#define ELMPI_NN_LAYER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "elmpi/net.h"
+#include "nn/backends/backend.h"
+
+enum { ELM_CONTRIBUTIONS_MAX = 2 };
+
+typedef struct elm_value {
+    int channels, height, width, block;
+    float *data;                            /* [max_images] */
+    float *gradient[ELM_CONTRIBUTIONS_MAX]; /* [max_images] each, written by the consumers in backward order */
+    int contributions;
+    bool wants_gradient; /* false for the pictures themselves */
+} elm_value;
+
+/** Pixels of a plane times its block: a plane is what one image's channel block occupies, contiguous. */
+static inline size_t elm_value_plane(const elm_value *value)
+{
+    return (size_t)value->height * value->width * value->block;
+}
+
+static inline size_t elm_value_image(const elm_value *value)
+{
+    return (size_t)value->height * value->width * value->channels;
+}
+
+/** Images [first, first + images) of the local batch that one BatchNorm group normalises together. */
+typedef struct elm_segment {
+    int first, images;
+    int shared; /* place among the groups that span ranks, or -1 */
+} elm_segment;
+
+/** One pass over the network. */
+typedef struct elm_pass {
+    const float *input; /* NCHW pictures or feature vectors */
+    int images;
+    bool training;
+    const elm_segment *segments;
+    int segment_count;
+    int shared_count; /* groups that span ranks: the same number on all ranks */
+    elm_share share;
+    const elm_reducer *reducer;
+} elm_pass;
+
+/** The most a pass will hold. */
+typedef struct elm_capacity {
+    int images, segments, shared;
+} elm_capacity;
+
+typedef struct elm_layer elm_layer;
+
+/** What a kind of layer can do. */
+typedef struct elm_layer_kind {
+    const char *name;
+    /* Work space; parameters and values are in place. */
+    int (*prepare)(elm_layer *layer, const elm_capacity *capacity, elm_error *err);
+    void (*forward)(elm_layer *layer, const elm_pass *pass);
+    /* Reads output->gradient, sets the parameters' gradients, writes its inputs' contributions. */
+    void (*backward)(elm_layer *layer, const elm_pass *pass);
+    void (*release)(elm_layer *layer);
+    /* Weights changed: repack. May be NULL. */
+    void (*weights_changed)(elm_layer *layer);
+    /* Backward overwrites the output's first gradient buffer: it becomes the residual's contribution, or, without a residual, the input's.
+     */
+    bool in_place_gradient;
+    bool collective; /* every rank must call it, with or without images */
+} elm_layer_kind;
+
+enum { ELM_LAYER_PARAMETERS = 2 };
+
+struct elm_layer {
+    const elm_layer_kind *kind;
+    elm_value *input, *residual, *output;
+    bool relu;                   /* norm, linear: ends in max(x, 0) */
+    int kernel, stride, padding; /* conv */
+    const elm_backend *backend;  /* conv */
+    void *engine;                /* conv: the backend's */
+    float *input_gradient;       /* where backward writes the input's contribution; NULL: not wanted */
+    float *residual_gradient;
+    int parameter[ELM_LAYER_PARAMETERS], parameter_count; /* places in the net's lists */
+    int state[2], state_count;
+    float *weight[ELM_LAYER_PARAMETERS], *weight_gradient[ELM_LAYER_PARAMETERS], *running[2]; /* views */
+    void *own;
+};
+
+extern const elm_layer_kind elm_conv_layer;       /* convolution without bias */
+extern const elm_layer_kind elm_norm_layer;       /* BatchNorm [+ residual] [ReLU], fused */
+extern const elm_layer_kind elm_shortcut_a_layer; /* He et al.'s option A: every second pixel, zero channels half before, half after */
+extern const elm_layer_kind elm_pool_layer;       /* mean over the plane -> [image][channels] */
+extern const elm_layer_kind elm_linear_layer;     /* fully connected [+ ReLU] on vectors */
+
+#endif

@@ -1,0 +1,287 @@
+#include "elmpi/net.h"
+
+#include <string.h>
+
+#include "elmpi/memory.h"
+#include "nn/graph.h"
+#include "nn/init.h"
+#include "nn/linear.h"
+#include "nn/plan.h"
+
+struct elm_net {
+    elm_graph graph;
+    elm_value *input, *embeddings;
+    elm_norm_scope scope;
+    int classes, ranks, max_images;
+    float *weights, *gradients, *state;
+    int64_t size, state_size;
+    int fc_weight, fc_bias; /* places of the classifier's parameters: the last two */
+    float *logits, *logits_gradient, *embeddings_gradient;
+    elm_gradient_plan *plan;
+    elm_reducer reducer;
+    elm_pass pass;
+    elm_segment *segments;
+    int64_t *shared_groups;
+};
+
+void elm_net_destroy(elm_net *net)
+{
+    if (!net)
+        return;
+    for (int l = 0; l < net->graph.layer_count; l++)
+        net->graph.layers[l].kind->release(&net->graph.layers[l]);
+    for (int v = 0; v < net->graph.value_count; v++)
+        if (&net->graph.values[v] != net->input)
+            elm_free(net->graph.values[v].data);
+    elm_gradient_plan_destroy(net->plan);
+    if (net->graph.backend)
+        net->graph.backend->close(net->graph.engine);
+    void *all[] = {net->weights,  net->gradients,     net->state, net->logits, net->logits_gradient, net->embeddings_gradient,
+                   net->segments, net->shared_groups, net};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        elm_free(all[i]);
+}
+
+/* Layers up to the embeddings, then the classifier's parameters. */
+static int build_graph(elm_net *net, const elm_net_spec *spec, elm_error *err)
+{
+    elm_graph *graph = &net->graph;
+    const char *variant;
+    const elm_model *model = elm_model_find(spec->model->name, &variant, err);
+    const elm_backend *backend = elm_backend_find(spec->backend, err);
+    if (!model || !backend || backend->open(&graph->engine, &graph->block, err))
+        return -1;
+    graph->backend = backend;
+    net->input =
+        spec->features ? elm_graph_input(graph, spec->features, 1, 1) : elm_graph_input(graph, spec->channels, spec->height, spec->width);
+    if (model->build(graph, variant, net->input, &net->embeddings, err))
+        return -1;
+    const int64_t width = net->embeddings->channels, shape[] = {spec->classes, width};
+    net->fc_weight = elm_graph_parameter(graph, "fc", "weight", 2, shape, graph->classifier_init, width);
+    net->fc_bias = elm_graph_parameter(graph, "fc", "bias", 1, shape, graph->classifier_bias_init, width);
+    if (graph->failed)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "the network is too large for elmpi's tables (model.name = %s)", spec->model->name);
+    return 0;
+}
+
+/* Gives each tensor its place in one contiguous block. */
+static float *lay_out(elm_tensor *tensors, int count, int64_t *size, elm_error *err)
+{
+    int64_t total = 0;
+    for (int t = 0; t < count; t++) {
+        tensors[t].offset = total;
+        total += tensors[t].count;
+    }
+    float *block = elm_alloc((size_t)total, sizeof *block, err);
+    for (int t = 0; block && t < count; t++)
+        tensors[t].data = block + tensors[t].offset;
+    *size = total;
+    return block;
+}
+
+static int allocate_parameters(elm_net *net, uint64_t seed, elm_error *err)
+{
+    elm_graph *graph = &net->graph;
+    net->weights = lay_out(graph->parameters, graph->parameter_count, &net->size, err);
+    net->state = net->weights ? lay_out(graph->states, graph->state_count, &net->state_size, err) : NULL;
+    net->gradients = net->state ? elm_alloc((size_t)net->size, sizeof(float), err) : NULL;
+    if (!net->gradients)
+        return -1;
+    for (int p = 0; p < graph->parameter_count; p++)
+        elm_init_parameter(&graph->parameters[p], graph->init[p], graph->fan_in[p], seed);
+    for (int l = 0; l < graph->layer_count; l++) {
+        elm_layer *layer = &graph->layers[l];
+        for (int p = 0; p < layer->parameter_count; p++) {
+            layer->weight[p] = graph->parameters[layer->parameter[p]].data;
+            layer->weight_gradient[p] = net->gradients + graph->parameters[layer->parameter[p]].offset;
+        }
+        for (int s = 0; s < layer->state_count; s++) {
+            const elm_tensor *state = &graph->states[layer->state[s]];
+            layer->running[s] = state->data;
+            for (int64_t i = 0; i < state->count; i++)
+                state->data[i] = s; /* mean 0, variance 1 */
+        }
+    }
+    return 0;
+}
+
+static int allocate_activations(elm_net *net, bool training, elm_error *err)
+{
+    elm_graph *graph = &net->graph;
+    const size_t images = net->max_images, width = net->embeddings->channels;
+    for (int v = 0; v < graph->value_count; v++) {
+        elm_value *value = &graph->values[v];
+        if (value != net->input && !(value->data = elm_alloc(images * elm_value_image(value), sizeof(float), err)))
+            return -1;
+    }
+    net->logits = elm_alloc(images * net->classes, sizeof(float), err);
+    net->logits_gradient = net->logits ? elm_alloc(images * net->classes, sizeof(float), err) : NULL;
+    net->embeddings_gradient = net->logits_gradient ? elm_alloc(images * width, sizeof(float), err) : NULL;
+    if (!net->embeddings_gradient)
+        return -1;
+    return training ? elm_gradient_plan_create(&net->plan, graph, net->embeddings, net->embeddings_gradient, net->max_images, err) : 0;
+}
+
+static int prepare_layers(elm_net *net, elm_error *err)
+{
+    const elm_capacity capacity = elm_norm_scope_capacity(net->scope, net->max_images, net->ranks);
+    net->segments = elm_alloc(capacity.segments, sizeof *net->segments, err);
+    net->shared_groups = net->segments ? elm_alloc(capacity.shared, sizeof *net->shared_groups, err) : NULL;
+    if (!net->shared_groups)
+        return -1;
+    for (int l = 0; l < net->graph.layer_count; l++)
+        if (net->graph.layers[l].kind->prepare(&net->graph.layers[l], &capacity, err))
+            return -1;
+    return 0;
+}
+
+int elm_net_create(elm_net **out, const elm_net_spec *spec, elm_error *err)
+{
+    elm_net *net = elm_alloc(1, sizeof *net, err);
+    if (!net)
+        return -1;
+    net->classes = spec->classes;
+    net->ranks = spec->ranks > 1 ? spec->ranks : 1;
+    net->max_images = spec->max_images > 0 ? spec->max_images : 1;
+    net->reducer = spec->reducer;
+    if (elm_norm_scope_parse(spec->model->bn, &net->scope, err) || build_graph(net, spec, err) ||
+        allocate_parameters(net, spec->seed, err) || allocate_activations(net, spec->max_batch > 0, err) || prepare_layers(net, err)) {
+        elm_net_destroy(net);
+        return -1;
+    }
+    elm_net_weights_changed(net);
+    *out = net;
+    return 0;
+}
+
+elm_net_parameters elm_net_view(elm_net *net)
+{
+    const elm_graph *graph = &net->graph;
+    return (elm_net_parameters){
+        .count = graph->parameter_count,
+        .tensors = graph->parameters,
+        .is_norm = graph->is_norm,
+        .weights = net->weights,
+        .gradients = net->gradients,
+        .size = net->size,
+        .state_count = graph->state_count,
+        .state_tensors = graph->states,
+        .state = net->state,
+        .state_size = net->state_size,
+    };
+}
+
+void elm_net_weights_changed(elm_net *net)
+{
+    for (int l = 0; l < net->graph.layer_count; l++)
+        if (net->graph.layers[l].kind->weights_changed)
+            net->graph.layers[l].kind->weights_changed(&net->graph.layers[l]);
+}
+
+static void begin_pass(elm_net *net, elm_share share, bool training)
+{
+    elm_pass *pass = &net->pass;
+    *pass = (elm_pass){.images = share.local, .training = training, .segments = net->segments, .share = share, .reducer = &net->reducer};
+    if (training) {
+        pass->segment_count = elm_norm_scope_segments(net->scope, share, net->segments, net->shared_groups, &pass->shared_count);
+        return;
+    }
+    net->segments[0] = (elm_segment){0, share.local, -1};
+    pass->segment_count = 1;
+}
+
+const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training)
+{
+    begin_pass(net, share, training);
+    net->input->data = (float *)input; /* layers only read it */
+    for (int l = 0; l < net->graph.layer_count; l++) {
+        elm_layer *layer = &net->graph.layers[l];
+        if (share.local || layer->kind->collective)
+            layer->kind->forward(layer, &net->pass);
+    }
+    return net->embeddings->data;
+}
+
+const float *elm_net_classify(elm_net *net)
+{
+    const size_t images = net->pass.images, width = net->embeddings->channels;
+    elm_linear_forward(net->embeddings->data, net->graph.parameters[net->fc_weight].data, net->graph.parameters[net->fc_bias].data,
+                       net->logits, (int)images, (int)width, net->classes);
+    memset(net->logits_gradient, 0, images * net->classes * sizeof *net->logits_gradient);
+    memset(net->embeddings_gradient, 0, images * width * sizeof *net->embeddings_gradient);
+    return net->logits;
+}
+
+float *elm_net_logits_gradient(elm_net *net)
+{
+    return net->logits_gradient;
+}
+
+float *elm_net_embeddings_gradient(elm_net *net)
+{
+    return net->embeddings_gradient;
+}
+
+static void classifier_backward(elm_net *net)
+{
+    const elm_tensor *weight = &net->graph.parameters[net->fc_weight], *bias = &net->graph.parameters[net->fc_bias];
+    const int images = net->pass.images, width = net->embeddings->channels;
+    elm_linear_weight_gradients(net->embeddings->data, net->logits_gradient, net->gradients + weight->offset, net->gradients + bias->offset,
+                                images, width, net->classes);
+    elm_linear_data_gradient(net->logits_gradient, weight->data, net->embeddings_gradient, images, width, net->classes, 1);
+}
+
+/* Tells the watcher that everything from the layer's first parameter on is final, and lets it move its messages on. */
+static void announce(const elm_net *net, const elm_net_watch *watch, int first_parameter)
+{
+    if (!watch)
+        return;
+    if (first_parameter >= 0)
+        watch->gradients_final(watch->context, net->graph.parameters[first_parameter].offset);
+    watch->poll(watch->context);
+}
+
+void elm_net_backward_all(elm_net *net, const elm_net_watch *watch)
+{
+    const elm_pass *pass = &net->pass;
+    if (!pass->images) /* layers that are not called leave no gradient */
+        memset(net->gradients, 0, (size_t)net->size * sizeof *net->gradients);
+    classifier_backward(net);
+    announce(net, watch, net->fc_weight);
+    for (int l = net->graph.layer_count - 1; l >= 0; l--) {
+        elm_layer *layer = &net->graph.layers[l];
+        if (pass->images || layer->kind->collective)
+            layer->kind->backward(layer, pass);
+        announce(net, watch, layer->parameter_count ? layer->parameter[0] : -1);
+    }
+}
+
+int elm_net_width(const elm_net *net)
+{
+    return net->embeddings->channels;
+}
+
+int elm_net_classes(const elm_net *net)
+{
+    return net->classes;
+}
+
+const char *elm_net_backend(const elm_net *net)
+{
+    return net->graph.backend->name;
+}
+
+double elm_net_training_flops(const elm_net *net)
+{
+    return net->graph.layer_flops + 3 * 2.0 * net->embeddings->channels * net->classes;
+}
+
+bool elm_net_state_differs(const elm_net *net)
+{
+    return net->ranks > 1 && net->scope.kind != ELM_NORM_GLOBAL;
+}
+
+int elm_net_check_backend(const char *name, elm_error *err)
+{
+    return elm_backend_find(name, err) ? 0 : -1;
+}

@@ -1,0 +1,27 @@
+/* BatchNorm's passes over one plane: one image's channel block, contiguous, pixel-major with `block` channels a pixel (block divides 16).
+ * Vectors of 16 floats run along memory whatever the block: with block 16 a lane is a channel, with block 1 (NCHW) sixteen lanes are
+ * sixteen pixels of one channel, and sums are folded at the end. So one code serves every layout. Length counts floats. All per-channel
+ * arrays are [block]. */
+#ifndef ELMPI_NN_NORM_KERNELS_H
+#define ELMPI_NN_NORM_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** Mean and sum of squared deviations of each channel. */
+void elm_plane_moments(const float *x, size_t length, int block, float *mean, float *m2);
+
+/** y = x scale + shift [+ residual], then max(., 0) if relu. residual may be NULL; y may be x. */
+void elm_plane_normalise(const float *x, const float *residual, float *y, size_t length, int block, const float *scale, const float *shift,
+                         bool relu);
+
+/** gradient <- (gradient + second) where y > 0 (everywhere without relu); second may be NULL.
+ *  sum = sum of the result, product = sum of the result times (x - mean). */
+void elm_plane_mask(float *gradient, const float *second, const float *y, const float *x, size_t length, int block, const float *mean,
+                    bool relu, float *sum, float *product);
+
+/** dx = a gradient + b (x - mean) + c; dx may be gradient. */
+void elm_plane_gradient(const float *gradient, const float *x, float *dx, size_t length, int block, const float *a, const float *b,
+                        const float *c, const float *mean);
+
+#endif

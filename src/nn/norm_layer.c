@@ -1,0 +1,238 @@
+/* BatchNorm, with the residual addition and ReLU that follow it in the same passes over memory.
+ *
+ * A batch is normalised in groups of images: the global batch (bn = global), a rank's share (rank), or runs of n images whichever ranks
+ * hold them (group:<n>). A rank sees its part of a group as a segment. Each image's moments are taken once, merged by Chan's formula in
+ * image order into its segment's, and, for groups that span ranks, merged across ranks by the pass's reducer. */
+#include <math.h>
+#include <string.h>
+
+#include "elmpi/memory.h"
+#include "nn/layer.h"
+#include "nn/norm_kernels.h"
+
+static const double epsilon = 1e-5, momentum = 0.1;
+
+typedef struct norm {
+    int channels, block, planes; /* planes an image */
+    float *image[2];             /* [images][channels] mean and m2 forward; sum and product backward */
+    elm_moments *moments;        /* [segments][channels] of the whole group */
+    elm_moments *shared;         /* [shared][channels] */
+    double *sums;                /* [segments][2][channels] */
+    double *shared_sums;         /* [shared][2][channels] */
+    float *mean, *inverse;       /* [segments][channels] */
+    float *scale, *shift;        /* [segments][channels] forward; a and b of the gradient backward */
+    float *constant;             /* [segments][channels] c of the gradient */
+    int *segment;                /* [images] which segment an image is in */
+} norm;
+
+static void release(elm_layer *layer)
+{
+    norm *n = layer->own;
+    if (!n)
+        return;
+    void *all[] = {n->image[0], n->image[1], n->moments,  n->shared,  n->sums, n->shared_sums, n->mean, n->inverse,
+                   n->scale,    n->shift,    n->constant, n->segment, n};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        elm_free(all[i]);
+}
+
+static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *err)
+{
+    norm *n = layer->own = elm_alloc(1, sizeof *n, err);
+    if (!n)
+        return -1;
+    const elm_value *in = layer->input;
+    *n = (norm){.channels = in->channels, .block = in->block, .planes = in->channels / in->block};
+    const size_t c = in->channels, segments = capacity->segments, shared = capacity->shared, images = capacity->images;
+    const struct {
+        void *pointer;
+        size_t count, size_bytes;
+    } needs[] = {
+        {&n->image[0], images * c, sizeof(float)},        {&n->image[1], images * c, sizeof(float)},
+        {&n->moments, segments * c, sizeof(elm_moments)}, {&n->shared, shared * c, sizeof(elm_moments)},
+        {&n->sums, segments * 2 * c, sizeof(double)},     {&n->shared_sums, shared * 2 * c, sizeof(double)},
+        {&n->mean, segments * c, sizeof(float)},          {&n->inverse, segments * c, sizeof(float)},
+        {&n->scale, segments * c, sizeof(float)},         {&n->shift, segments * c, sizeof(float)},
+        {&n->constant, segments * c, sizeof(float)},      {&n->segment, images, sizeof(int)},
+    };
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+        void *memory = elm_alloc(needs[i].count, needs[i].size_bytes, err);
+        if (!memory)
+            return -1;
+        memcpy(needs[i].pointer, &memory, sizeof memory);
+    }
+    return 0;
+}
+
+static void place_images(norm *n, const elm_pass *pass)
+{
+    for (int s = 0; s < pass->segment_count; s++)
+        for (int i = 0; i < pass->segments[s].images; i++)
+            n->segment[pass->segments[s].first + i] = s;
+}
+
+/* Moments of every group this rank has a part in. */
+static void gather_moments(norm *n, const elm_value *in, const elm_pass *pass)
+{
+    const size_t plane = elm_value_plane(in), image = elm_value_image(in), c = n->channels;
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < pass->images; i++)
+        for (int p = 0; p < n->planes; p++) {
+            const size_t at = i * c + (size_t)p * n->block;
+            elm_plane_moments(in->data + i * image + p * plane, plane, n->block, n->image[0] + at, n->image[1] + at);
+        }
+    const double pixels = (double)in->height * in->width;
+    memset(n->shared, 0, pass->shared_count * c * sizeof *n->shared);
+    for (int s = 0; s < pass->segment_count; s++) {
+        const elm_segment *segment = &pass->segments[s];
+        elm_moments *into = n->moments + s * c;
+#pragma omp parallel for schedule(static)
+        for (size_t k = 0; k < c; k++) {
+            elm_moments sum = {0, 0, 0};
+            for (int i = segment->first; i < segment->first + segment->images; i++)
+                sum = elm_moments_merge(sum, (elm_moments){pixels, (double)n->image[0][i * c + k], (double)n->image[1][i * c + k]});
+            into[k] = sum;
+        }
+        if (segment->shared >= 0)
+            memcpy(n->shared + segment->shared * c, into, c * sizeof *into);
+    }
+    if (!pass->shared_count)
+        return;
+    pass->reducer->merge_moments_all(pass->reducer->context, n->shared, (int)(pass->shared_count * c));
+    for (int s = 0; s < pass->segment_count; s++)
+        if (pass->segments[s].shared >= 0)
+            memcpy(n->moments + s * c, n->shared + pass->segments[s].shared * c, c * sizeof *n->moments);
+}
+
+/* Running statistics move towards the groups' mean, each group counting by its images on this rank. */
+static void update_running(const elm_layer *layer, const norm *n, const elm_pass *pass)
+{
+    for (int k = 0; k < n->channels && pass->images; k++) {
+        double mean = 0, variance = 0;
+        for (int s = 0; s < pass->segment_count; s++) {
+            const elm_moments *m = &n->moments[(size_t)s * n->channels + k];
+            const double share = (double)pass->segments[s].images / pass->images;
+            mean += share * m->mean;
+            variance += share * (m->count > 1 ? m->m2 / (m->count - 1) : m->m2);
+        }
+        layer->running[0][k] += (float)(momentum * (mean - (double)layer->running[0][k]));
+        layer->running[1][k] += (float)(momentum * (variance - (double)layer->running[1][k]));
+    }
+}
+
+/* mean, inverse, scale and shift of a segment's channel. */
+static void set_channel(const elm_layer *layer, norm *n, size_t at, int channel, double mean, double variance)
+{
+    const double inverse = 1 / sqrt(variance + epsilon), scale = (double)layer->weight[0][channel] * inverse;
+    n->mean[at] = (float)mean;
+    n->inverse[at] = (float)inverse;
+    n->scale[at] = (float)scale;
+    n->shift[at] = (float)((double)layer->weight[1][channel] - mean * scale);
+}
+
+static void forward(elm_layer *layer, const elm_pass *pass)
+{
+    norm *n = layer->own;
+    const elm_value *in = layer->input, *out = layer->output, *residual = layer->residual;
+    const int c = n->channels;
+    place_images(n, pass);
+    if (pass->training) {
+        gather_moments(n, in, pass);
+        update_running(layer, n, pass);
+    }
+    for (int s = 0; s < pass->segment_count; s++)
+        for (int k = 0; k < c; k++) {
+            const elm_moments *m = &n->moments[(size_t)s * c + k];
+            const double mean = pass->training ? m->mean : (double)layer->running[0][k];
+            const double variance = pass->training ? m->m2 / m->count : (double)layer->running[1][k];
+            set_channel(layer, n, (size_t)s * c + k, k, mean, variance);
+        }
+    const size_t plane = elm_value_plane(in), image = elm_value_image(in);
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < pass->images; i++)
+        for (int p = 0; p < n->planes; p++) {
+            const size_t at = i * image + p * plane, channel = (size_t)n->segment[i] * c + (size_t)p * n->block;
+            elm_plane_normalise(in->data + at, residual ? residual->data + at : NULL, out->data + at, plane, n->block, n->scale + channel,
+                                n->shift + channel, layer->relu);
+        }
+}
+
+/* Mask, and the two sums that the gradient of mean and variance need: over the group for dx, over this rank for gamma and beta. */
+static void gather_sums(const elm_layer *layer, norm *n, const elm_pass *pass)
+{
+    const elm_value *in = layer->input, *out = layer->output;
+    const size_t plane = elm_value_plane(in), image = elm_value_image(in), c = n->channels;
+    const float *second = out->contributions > 1 ? out->gradient[1] : NULL;
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < pass->images; i++)
+        for (int p = 0; p < n->planes; p++) {
+            const size_t at = i * image + p * plane, sum = i * c + (size_t)p * n->block, channel = n->segment[i] * c + (size_t)p * n->block;
+            elm_plane_mask(out->gradient[0] + at, second ? second + at : NULL, out->data + at, in->data + at, plane, n->block,
+                           n->mean + channel, layer->relu, n->image[0] + sum, n->image[1] + sum);
+        }
+    memset(n->shared_sums, 0, pass->shared_count * 2 * c * sizeof *n->shared_sums);
+    for (int s = 0; s < pass->segment_count; s++) {
+        const elm_segment *segment = &pass->segments[s];
+        double *into = n->sums + (size_t)s * 2 * c;
+        for (size_t k = 0; k < 2 * c; k++) {
+            double sum = 0;
+            for (int i = segment->first; i < segment->first + segment->images; i++)
+                sum += (double)n->image[k / c][i * c + k % c];
+            into[k] = sum;
+        }
+        if (segment->shared >= 0)
+            memcpy(n->shared_sums + segment->shared * 2 * c, into, 2 * c * sizeof *into);
+    }
+}
+
+static void parameter_gradients(const elm_layer *layer, const norm *n, const elm_pass *pass)
+{
+    const int c = n->channels;
+    for (int k = 0; k < c; k++) {
+        double gamma = 0, beta = 0;
+        for (int s = 0; s < pass->segment_count; s++) {
+            beta += n->sums[(size_t)s * 2 * c + k];
+            gamma += n->sums[((size_t)s * 2 + 1) * c + k] * (double)n->inverse[(size_t)s * c + k];
+        }
+        layer->weight_gradient[0][k] = (float)gamma;
+        layer->weight_gradient[1][k] = (float)beta;
+    }
+}
+
+/* dx = gamma inverse (g - mean(g) - xhat mean(g xhat)), as a g + b (x - mean) + c. */
+static void set_gradient_coefficients(const elm_layer *layer, norm *n, const elm_pass *pass)
+{
+    const int c = n->channels;
+    for (int s = 0; s < pass->segment_count; s++) {
+        const int shared = pass->segments[s].shared;
+        const double *sums = shared >= 0 ? n->shared_sums + (size_t)shared * 2 * c : n->sums + (size_t)s * 2 * c;
+        for (int k = 0; k < c; k++) {
+            const size_t at = (size_t)s * c + k;
+            const double inverse = (double)n->inverse[at], a = (double)layer->weight[0][k] * inverse, count = n->moments[at].count;
+            n->scale[at] = (float)a;
+            n->shift[at] = (float)(-a * inverse * inverse * sums[c + k] / count);
+            n->constant[at] = (float)(-a * sums[k] / count);
+        }
+    }
+}
+
+static void backward(elm_layer *layer, const elm_pass *pass)
+{
+    norm *n = layer->own;
+    gather_sums(layer, n, pass);
+    parameter_gradients(layer, n, pass);
+    if (pass->shared_count)
+        pass->reducer->sum_all(pass->reducer->context, n->shared_sums, pass->shared_count * 2 * n->channels);
+    set_gradient_coefficients(layer, n, pass);
+    const elm_value *in = layer->input;
+    const size_t plane = elm_value_plane(in), image = elm_value_image(in);
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < pass->images; i++)
+        for (int p = 0; p < n->planes; p++) {
+            const size_t at = i * image + p * plane, channel = (size_t)n->segment[i] * n->channels + (size_t)p * n->block;
+            elm_plane_gradient(layer->output->gradient[0] + at, in->data + at, layer->input_gradient + at, plane, n->block,
+                               n->scale + channel, n->shift + channel, n->constant + channel, n->mean + channel);
+        }
+}
+
+const elm_layer_kind elm_norm_layer = {"norm", prepare, forward, backward, release, NULL, true, true};

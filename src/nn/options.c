@@ -1,0 +1,20 @@
+#include <stddef.h>
+
+#include "elmpi/net.h"
+#include "nn/plan.h"
+
+static int check_scope(const char *text, elm_error *err)
+{
+    elm_norm_scope scope;
+    return elm_norm_scope_parse(text, &scope, err);
+}
+
+const elm_option elm_model_option_rows[] = {
+    {"model.name", ELM_OPTION_TEXT, offsetof(elm_model_options, name), "cifar-resnet32", 0, 0, NULL, elm_net_check_name, NULL,
+     "network: cifar-resnet{8,20,32,44,56}, cifar-resnet32-menon (the public logit-adjustment code's), mlp:<width>,<width>,..."},
+    {"model.bn", ELM_OPTION_TEXT, offsetof(elm_model_options, bn), "global", 0, 0, NULL, check_scope, NULL,
+     "images that BatchNorm normalises together: global (the whole batch, over all ranks), rank (each rank's own, no messages), group:<n> "
+     "(runs of n images "
+     "of the global batch, whichever ranks hold them)"},
+    {0},
+};
