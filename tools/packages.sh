@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# Installs the packages that elmpi needs on Debian or Ubuntu, and only those that are missing: a second run needs no network.
+set -euo pipefail
+
+usage() {
+    cat <<'TEXT'
+usage: tools/packages.sh GROUP...
+
+Installs missing packages through apt (as root, or with sudo). Where that is not possible it names them, with their
+counterparts in Spack and EasyBuild, and exits 1.
+
+  build   compiler, CMake, MPI and the libraries elmpi links
+  test    what tools/test.sh needs besides
+  full    what tools/test.sh --full needs besides
+  check   what tools/check.sh needs besides
+
+ELMPI_PACKAGES=skip   takes everything for granted (modules, Spack, another distribution)
+TEXT
+}
+
+# group : Debian : Spack : EasyBuild
+table='
+build : gcc                      : gcc                            : GCC
+build : libc6-dev                : (part of the system)           : (part of the system)
+build : make                     : gmake                          : make
+build : cmake                    : cmake                          : CMake
+build : pkg-config               : pkgconf                        : pkgconf
+build : libopenmpi-dev           : openmpi                        : OpenMPI
+build : openmpi-bin              : openmpi                        : OpenMPI
+build : libscalapack-openmpi-dev : netlib-scalapack               : ScaLAPACK
+build : libopenblas-openmp-dev   : openblas threads=openmp        : OpenBLAS
+build : libdnnl-dev              : onednn                         : oneDNN
+build : libhdf5-dev              : hdf5                           : HDF5
+build : libarchive-dev           : libarchive                     : libarchive
+build : libturbojpeg0-dev        : libjpeg-turbo                  : libjpeg-turbo
+build : libpng-dev               : libpng                         : libpng
+build : libinih-dev              : inih                           : inih
+build : libyajl-dev              : yajl                           : yajl
+build : libssl-dev               : openssl                        : OpenSSL
+test  : libcmocka-dev            : cmocka                         : cmocka
+test  : python3                  : python                         : Python
+test  : python3-h5py             : py-h5py                        : h5py
+test  : hdf5-tools               : hdf5                           : HDF5
+test  : xz-utils                 : xz                             : XZ
+full  : python3-torch            : py-torch                       : PyTorch
+full  : python3-scipy            : py-scipy                       : SciPy-bundle
+check : clang-format             : llvm +clang                    : Clang
+check : clang-tidy               : llvm +clang                    : Clang
+check : libomp-dev               : llvm +clang                    : Clang
+check : shellcheck               : shellcheck                     : shellcheck
+'
+
+# rows GROUP...: "debian:spack:easybuild" lines of the groups.
+rows() {
+    local group
+    for group in "$@"; do
+        awk -F ' *: *' -v group="$group" '$1 == group { print $2 ":" $3 ":" $4 }' <<<"$table"
+    done
+}
+
+installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# missing GROUP...: Debian packages of the groups that dpkg does not have.
+missing() {
+    local debian rest
+    rows "$@" | while IFS=: read -r debian rest; do
+        installed "$debian" || echo "$debian"
+    done
+}
+
+# name_packages PACKAGE...: what to ask an administrator for.
+name_packages() {
+    local wanted=" $* " debian spack easybuild
+    {
+        echo "  Debian/Ubuntu              Spack                      EasyBuild"
+        rows build test full check | while IFS=: read -r debian spack easybuild; do
+            [[ $wanted != *" $debian "* ]] || printf '  %-26s %-26s %s\n' "$debian" "$spack" "$easybuild"
+        done
+        echo "Install them (as root: apt-get install $*), or load your cluster's modules and set ELMPI_PACKAGES=skip."
+    } >&2
+}
+
+install_packages() {
+    local root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        # Asks for a password only where somebody can answer.
+        if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+            root=(sudo)
+        else
+            return 1
+        fi
+    fi
+    echo "installing: $*"
+    "${root[@]}" apt-get -q update &&
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@"
+}
+
+groups=()
+for word in "$@"; do
+    case $word in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    build | test | full | check) groups+=("$word") ;;
+    *)
+        echo "packages.sh: error: unknown group ($word): use build, test, full or check" >&2
+        exit 2
+        ;;
+    esac
+done
+if [ ${#groups[@]} -eq 0 ]; then
+    usage >&2
+    exit 2
+fi
+if [ "${ELMPI_PACKAGES:-}" = skip ]; then
+    exit 0
+fi
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "packages.sh: error: this is not a Debian or Ubuntu system: these packages are needed" >&2
+    mapfile -t all < <(rows "${groups[@]}" | cut -d: -f1)
+    name_packages "${all[@]}"
+    exit 1
+fi
+mapfile -t wanted < <(missing "${groups[@]}")
+if [ ${#wanted[@]} -eq 0 ]; then
+    exit 0
+fi
+if ! install_packages "${wanted[@]}"; then
+    echo "packages.sh: error: these packages are missing and could not be installed here" >&2
+    name_packages "${wanted[@]}"
+    exit 1
+fi

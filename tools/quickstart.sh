@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# From nothing to a trained and evaluated long-tail classifier: packages, build, data, training on 4 ranks, evaluation.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+usage() {
+    cat <<'TEXT'
+usage: tools/quickstart.sh
+
+Installs what is missing, builds elmpi into build/, makes a long-tailed training set of handwritten digits in data/, trains
+ELM (embedding and logit margins) on it with 4 MPI ranks and evaluates. Results are in runs/digits-elm/; those of an
+earlier quickstart are moved aside to runs/digits-elm.<n>, never overwritten.
+TEXT
+}
+
+case ${1:-} in
+"") ;;
+-h | --help)
+    usage
+    exit 0
+    ;;
+*)
+    echo "quickstart.sh: error: unknown option ($1): see tools/quickstart.sh --help" >&2
+    exit 2
+    ;;
+esac
+
+ranks=4
+store=data/digits.h5
+run=runs/digits-elm
+bin=build/bin
+cd "$elmpi_root"
+started=$SECONDS
+
+# As many threads a rank as cores are left for it.
+export OMP_NUM_THREADS=$((elmpi_cores > ranks ? elmpi_cores / ranks : 1))
+
+# move_aside FOLDER: to the first free FOLDER.<n>.
+move_aside() {
+    local number=1
+    while [ -e "$1.$number" ]; do
+        number=$((number + 1))
+    done
+    mv "$1" "$1.$number"
+    echo "an earlier run is kept in $1.$number"
+}
+
+step "packages"
+tools/packages.sh build
+echo "ready"
+
+step "build"
+cmake --preset release -DELMPI_TESTS=OFF --log-level=WARNING
+cmake --build --preset release -j "$elmpi_cores"
+
+step "data"
+mkdir -p data runs
+if [ -e "$store" ]; then
+    echo "$store is there already"
+else
+    "$bin/elmpi-prepare" digits --out "$store"
+fi
+
+step "training on $ranks ranks, $OMP_NUM_THREADS thread(s) each"
+if [ -e "$run" ]; then
+    move_aside "$run"
+fi
+mpirun -np "$ranks" --oversubscribe --bind-to none "$bin/elmpi-train" jobs/digits-elm.ini --run-dir "$run"
+
+step "evaluation"
+mpirun -np "$ranks" --oversubscribe --bind-to none "$bin/elmpi-evaluate" "$run/checkpoint.h5"
+
+step "done in $((SECONDS - started)) s"
+cat <<TEXT
+  $run/evaluation.json   the figures above, for programs
+  $run/metrics.csv       loss and accuracies, epoch by epoch
+  $run/checkpoint.h5     weights and optimiser state (HDF5: h5ls -r reads it)
+  $run/job.ini           every option of the run, resolved
+
+Try next:
+  the same without margins     mpirun -np $ranks --oversubscribe --bind-to none $bin/elmpi-train jobs/digits-ce.ini
+  another pull weight          ... $bin/elmpi-train jobs/digits-elm.ini --set loss.lambda=0.1 --run-dir runs/digits-lambda
+  all options                  $bin/elmpi-train --help
+  CIFAR-100 long-tail          $bin/elmpi-prepare cifar100 --archive cifar-100-binary.tar.gz --out data/cifar100.h5
+                               mpirun ... $bin/elmpi-train jobs/cifar100-lt-elm.ini
+TEXT

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, runs every test. Exit code 0 only when all are green.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+usage() {
+    cat <<'TEXT'
+usage: tools/test.sh [--full] [--no-sanitizer]
+
+  --full           also the long tests (comparison with PyTorch, whole training runs)
+  --no-sanitizer   leave out the AddressSanitizer/UndefinedBehaviorSanitizer build of the unit tests
+
+Builds into build-dev/ and build-asan/. ELMPI_PACKAGES=skip installs nothing (see tools/packages.sh --help).
+TEXT
+}
+
+full=false
+sanitizer=true
+for word in "$@"; do
+    case $word in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    --full) full=true ;;
+    --no-sanitizer) sanitizer=false ;;
+    *)
+        echo "test.sh: error: unknown option ($word): see tools/test.sh --help" >&2
+        exit 2
+        ;;
+    esac
+done
+
+cd "$elmpi_root"
+started=$SECONDS
+total=0
+skipped=0
+failed=0
+
+# build PRESET
+build() {
+    step "build ($1)"
+    cmake --preset "$1" --log-level=WARNING
+    cmake --build --preset "$1" -j "$elmpi_cores"
+}
+
+# attribute NAME FILE: a count from ctest's JUnit report.
+attribute() {
+    sed -n "s/^.*[[:space:]]$1=\"\([0-9]*\)\".*$/\1/p;T;q" "$2"
+}
+
+# run_tests PRESET CTEST-OPTION...: adds to the totals; the verdict comes at the end, so that one red test does not hide another.
+run_tests() {
+    local preset=$1 report=build-$1/tests.xml
+    shift
+    step "test ($preset)"
+    rm -f "$report"
+    ctest --test-dir "build-$preset" --no-tests=error --output-on-failure --output-junit tests.xml -j "$elmpi_cores" "$@" || failed=1
+    if [ ! -s "$report" ]; then
+        echo "test.sh: error: no test has run (build-$preset): see above" >&2
+        exit 1
+    fi
+    total=$((total + $(attribute tests "$report")))
+    skipped=$((skipped + $(attribute skipped "$report") + $(attribute disabled "$report")))
+}
+
+groups=(build test)
+selection=(-LE full)
+if $full; then
+    groups+=(full)
+    selection=()
+fi
+step "packages"
+tools/packages.sh "${groups[@]}"
+echo "ready: ${groups[*]}"
+
+build dev
+run_tests dev "${selection[@]}"
+if $sanitizer; then
+    build asan
+    run_tests asan -L unit
+fi
+
+verdict=passed
+if [ "$failed" -ne 0 ]; then
+    verdict=FAILED
+fi
+step "$verdict: $total tests, $skipped of them skipped, $((SECONDS - started)) s"
+exit "$failed"
