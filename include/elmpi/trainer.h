@@ -1,0 +1,77 @@
+/* Trainer: a network, its losses, its optimiser and their communication, one step at a time. */
+#ifndef ELMPI_TRAINER_H
+#define ELMPI_TRAINER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "elmpi/checkpoint.h"
+#include "elmpi/comm.h"
+#include "elmpi/dataset.h"
+#include "elmpi/loader.h"
+#include "elmpi/loss.h"
+#include "elmpi/net.h"
+#include "elmpi/optim.h"
+
+typedef struct elm_trainer elm_trainer;
+
+/** Everything is borrowed for the trainer's life. */
+typedef struct elm_trainer_spec {
+    const elm_model_options *model;
+    const elm_loss_options *loss;
+    const elm_optim_options *optim;
+    const elm_store_info *data; /* shape of the input, classes */
+    elm_class_counts counts;    /* training images of each class */
+    const char *backend;        /* auto | onednn | openblas */
+    uint64_t seed;
+    int min_images; /* most images a forward pass outside training will see; 0: none */
+} elm_trainer_spec;
+
+/** Where a step's time went, in seconds. */
+typedef enum elm_phase {
+    ELM_PHASE_INPUT,    /* waiting for the loader; the caller's to fill */
+    ELM_PHASE_FORWARD,  /* network up to the embeddings */
+    ELM_PHASE_CLASSIFY, /* FC layer */
+    ELM_PHASE_LOSS,
+    ELM_PHASE_GATHER, /* waiting for embeddings: the exposed part of the gather */
+    ELM_PHASE_BACKWARD,
+    ELM_PHASE_ALLREDUCE, /* waiting for gradients: the exposed part of the allreduce */
+    ELM_PHASE_UPDATE,    /* finite check, agreement, SGD, repacking weights */
+    ELM_PHASES,
+} elm_phase;
+extern const char *const elm_phase_names[ELM_PHASES];
+
+/** Requests of single ranks that all must follow in the same step. */
+typedef struct elm_step_wishes {
+    bool stop;       /* checkpoint and end */
+    bool checkpoint; /* rank 0's clock says so */
+} elm_step_wishes;
+
+/** What a step did, the same on all ranks but for `seconds`. */
+typedef struct elm_step_report {
+    int64_t images, correct; /* of the global batch, by the logits before the update */
+    double loss, logit_loss, embed_loss;
+    int64_t anchors[3], with_positive[3]; /* head, torso, tail; 0 without an embedding term */
+    bool finite;                          /* false: loss or gradient is NaN or Inf on some rank and the update was left out */
+    elm_step_wishes wishes;               /* any rank's */
+    double seconds[ELM_PHASES];
+} elm_step_report;
+
+/** Ranks:  collective; the spec's contents equal everywhere
+ *  Errors: local ones (memory, unknown names) are agreed by all ranks */
+int elm_trainer_create_all(elm_trainer **trainer, const elm_trainer_spec *spec, elm_comm *comm, elm_error *err);
+void elm_trainer_destroy(elm_trainer *trainer);
+
+/** One training step on this rank's share of the batch (DESIGN 3). Allocates nothing.
+ *  Ranks:  collective; batch, lr equal everywhere, wishes each rank's own */
+elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr, elm_step_wishes wishes);
+
+elm_net *elm_trainer_net(elm_trainer *trainer);
+
+/** Names and views of all that a checkpoint must hold: weights, running statistics, momentum.
+ *  Owns:   *tensors to be freed with elm_free; the data is the trainer's */
+int elm_trainer_export(elm_trainer *trainer, elm_tensor **tensors, int *count, elm_error *err);
+/** Takes over weights, running statistics and momentum; with `weights_only` the momentum starts at 0. */
+int elm_trainer_import(elm_trainer *trainer, const elm_checkpoint *checkpoint, bool weights_only, elm_error *err);
+
+#endif

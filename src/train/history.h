@@ -1,0 +1,54 @@
+/* History: the figures of each epoch, and the running sums of the one under way. */
+#ifndef ELMPI_TRAIN_HISTORY_H
+#define ELMPI_TRAIN_HISTORY_H
+
+#include <stdint.h>
+
+#include "elmpi/checkpoint.h"
+#include "elmpi/metrics.h"
+#include "elmpi/trainer.h"
+
+/** One row of metrics.csv. Accuracies are fractions; NaN where nothing was measured. */
+typedef struct elm_epoch_row {
+    double epoch, step, lr;
+    double loss, logit_loss, embed_loss, train_accuracy;
+    double positives[3]; /* share of anchors that met a positive: head, torso, tail */
+    double images_per_s, seconds;
+    double test_balanced_accuracy, test_accuracy, test_group[3];
+} elm_epoch_row;
+
+/** Sums since the epoch began, kept in checkpoints so that a resume in mid-epoch reports the same epoch. */
+typedef struct elm_epoch_sums {
+    double images, correct, loss, logit_loss, embed_loss; /* losses times images */
+    double anchors[3], with_positive[3];
+    double seconds;
+} elm_epoch_sums;
+
+typedef struct elm_history {
+    elm_epoch_row *rows;
+    int64_t count, capacity;
+} elm_history;
+
+void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, double seconds);
+/** The row of an epoch without its test figures. */
+elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t step, double lr);
+void elm_epoch_row_test(elm_epoch_row *row, const elm_metrics *metrics);
+
+int elm_history_append(elm_history *history, const elm_epoch_row *row, elm_error *err);
+void elm_history_free(elm_history *history);
+/** Writes metrics.csv anew by way of a temporary file. */
+int elm_history_write_csv(const elm_history *history, const char *path, elm_error *err);
+/** The row with the best balanced accuracy on the test set, or NULL. */
+const elm_epoch_row *elm_history_best(const elm_history *history);
+
+/** As columns of a checkpoint. Owns: *columns and their values: elm_history_columns_free. */
+int elm_history_columns(const elm_history *history, elm_history_column **columns, int *count, elm_error *err);
+void elm_history_columns_free(elm_history_column *columns, int count);
+int elm_history_from_checkpoint(elm_history *history, const elm_checkpoint *checkpoint, elm_error *err);
+
+enum { ELM_EPOCH_SUMS = sizeof(elm_epoch_sums) / sizeof(double) };
+/** Sums as progress values [ELM_EPOCH_SUMS], and back. */
+void elm_epoch_sums_export(const elm_epoch_sums *sums, elm_progress_value *values);
+void elm_epoch_sums_import(elm_epoch_sums *sums, const elm_checkpoint *checkpoint);
+
+#endif

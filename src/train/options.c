@@ -1,0 +1,20 @@
+#include <stddef.h>
+
+#include "elmpi/net.h"
+#include "elmpi/run.h"
+
+const elm_option elm_run_option_rows[] = {
+    {"run.name", ELM_OPTION_TEXT, offsetof(elm_run_options, name), NULL, 0, 0, NULL, NULL, NULL,
+     "name of the run: its folder is runs/<name>"},
+    {"run.seed", ELM_OPTION_INT, offsetof(elm_run_options, seed), "0", 0, 4294967295.0, NULL, NULL, NULL,
+     "seed of initial weights, order of images and augmentation"},
+    {"run.precision", ELM_OPTION_CHOICE, offsetof(elm_run_options, precision), "auto", 0, 0, "auto|fp32", NULL, NULL,
+     "number format of activations; auto takes the fastest that this build has kernels for: fp32"},
+    {"run.backend", ELM_OPTION_TEXT, offsetof(elm_run_options, backend), "auto", 0, 0, NULL, elm_net_check_backend, NULL,
+     "who computes the convolutions: onednn, openblas, or auto (oneDNN where it is built in)"},
+    {"run.threads", ELM_OPTION_INT, offsetof(elm_run_options, threads), "0", 0, 1024, NULL, NULL, NULL,
+     "threads of each rank; 0: OMP_NUM_THREADS, else the cores of the rank's affinity mask, divided among ranks that share it"},
+    {"run.evaluate_every_epochs", ELM_OPTION_REAL, offsetof(elm_run_options, evaluate_every_epochs), "0", 0, 1e9, NULL, NULL, NULL,
+     "evaluate on the test set every so many epochs; 0: only at the end"},
+    {0},
+};

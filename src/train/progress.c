@@ -1,0 +1,85 @@
+#include "train/progress.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const double renew_seconds = 0.5;
+
+static bool on_terminal(const elm_run *run)
+{
+    return run->request->progress && !run->log->quiet;
+}
+
+void elm_progress_start(elm_run *run)
+{
+    run->progress.started = elm_comm_seconds();
+    run->progress.first_step = run->step;
+}
+
+static void wipe(const elm_run *run)
+{
+    if (on_terminal(run) && run->progress.shown > 0) {
+        fputs("\r\033[K", stdout);
+        fflush(stdout);
+    }
+}
+
+/* Seconds to the end of the schedule at the pace so far. */
+static double seconds_left(const elm_run *run)
+{
+    const double done = (double)(run->step - run->progress.first_step);
+    return done > 0 ? (elm_comm_seconds() - run->progress.started) / done * (double)(run->total_steps - run->step) : 0;
+}
+
+static const char *clock_text(char text[32], double seconds)
+{
+    const long s = lround(seconds);
+    snprintf(text, 32, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+    return text;
+}
+
+void elm_progress_step(elm_run *run, const elm_step_report *report)
+{
+    const double now = elm_comm_seconds();
+    if (!on_terminal(run) || now - run->progress.shown < renew_seconds)
+        return;
+    run->progress.shown = now;
+    char left[32];
+    printf("\r\033[Kepoch %.2f/%g  step %lld  loss %.4f  rate %.4g  %.0f images/s  %s left",
+           (double)run->step / (double)run->steps_per_epoch, run->optim.epochs, (long long)run->step, report->loss, run->last_lr,
+           run->sums.images / run->sums.seconds, clock_text(left, seconds_left(run)));
+    fflush(stdout);
+}
+
+/* " positives 99/63/12%": the share of head, torso and tail anchors that met another image of their class. */
+static void positives_text(char *text, size_t size, const elm_epoch_row *row)
+{
+    *text = 0;
+    const double *p = row->positives;
+    if (isnan(p[0]) && isnan(p[1]) && isnan(p[2]))
+        return;
+    size_t used = (size_t)snprintf(text, size, "  positives");
+    for (int g = 0; g < 3 && used < size; g++)
+        used += (size_t)(isnan(p[g]) ? snprintf(text + used, size - used, "%c-", g ? '/' : ' ')
+                                     : snprintf(text + used, size - used, "%c%.0f", g ? '/' : ' ', 100 * p[g]));
+    if (used + 1 < size)
+        strcat(text, "%");
+}
+
+void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)
+{
+    wipe(run);
+    char left[32], positives[80], test[80] = "";
+    positives_text(positives, sizeof positives, row);
+    if (!isnan(row->test_balanced_accuracy))
+        snprintf(test, sizeof test, "  test balanced %.2f%%", 100 * row->test_balanced_accuracy);
+    elm_log_info(run->log, "epoch %6.2f  loss %.4f (%s %.4f, %s %.4f)  train %.2f%%%s  rate %.4g  %.0f images/s  %s left%s", row->epoch,
+                 row->loss, run->loss.logit, row->logit_loss, run->loss.embed, row->embed_loss, 100 * row->train_accuracy, positives,
+                 row->lr, row->images_per_s, clock_text(left, seconds_left(run)), test);
+}
+
+void elm_progress_end(elm_run *run)
+{
+    wipe(run);
+}

@@ -1,0 +1,153 @@
+/* A run: steps until the schedule ends, somebody asks to stop, or the numbers break. */
+#include "elmpi/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "elmpi/threads.h"
+#include "train/progress.h"
+#include "train/run.h"
+
+static void introduce(const elm_run *run)
+{
+    const elm_log *log = run->log;
+    for (int i = 0; elm_job_note(run->job, i); i++)
+        elm_log_info(log, "note: %s", elm_job_note(run->job, i));
+    char mpi[256];
+    elm_comm_describe(run->comm, mpi, sizeof mpi);
+    elm_net *net = elm_trainer_net(run->trainer);
+    const int threads = elm_run_threads(run), allowed = elm_threads_allowed();
+    elm_log_info(log, "%s: %lld training images of %d classes (%s), %s", run->options.name, (long long)run->train->count,
+                 run->train->info.classes, run->data.store, run->test ? "balanced test set" : "no test set");
+    elm_log_info(log, "%s, %lld parameters, %s; %d rank%s x %d thread%s; %s", run->model.name, (long long)elm_net_view(net).size,
+                 elm_net_backend(net), elm_comm_size(run->comm), elm_comm_size(run->comm) > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
+                 mpi);
+    elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s", run->optim.epochs, (long long)run->steps_per_epoch,
+                 (long long)run->optim.batch, run->loss.logit, strcmp(run->loss.embed, "none") ? " + " : "",
+                 strcmp(run->loss.embed, "none") ? run->loss.embed : "");
+    if (threads > allowed)
+        elm_log_warn(log, "%d threads share %d core%s: start mpirun with --bind-to none or --map-by slot:PE=%d", threads, allowed,
+                     allowed > 1 ? "s" : "", threads);
+}
+
+/* True when a multiple of `every` epochs has been passed by the step that ended at run->step. */
+static bool passed(const elm_run *run, double every)
+{
+    if (every <= 0)
+        return false;
+    const double per = every * (double)run->steps_per_epoch, tolerance = 1e-9 * (double)run->step;
+    return floor(((double)run->step + tolerance) / per) > floor(((double)run->step - 1 + tolerance) / per);
+}
+
+static bool epoch_ends(const elm_run *run)
+{
+    return run->step % run->steps_per_epoch == 0 || run->step == run->total_steps;
+}
+
+/* Closes an epoch: evaluation if due, a row of metrics.csv. *final receives the metrics of the run's last step. */
+static int end_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
+{
+    const bool last = run->step == run->total_steps;
+    const double epoch = (double)run->step / (double)run->steps_per_epoch;
+    elm_epoch_row row = elm_epoch_row_of(&run->sums, epoch, run->step, run->last_lr);
+    elm_metrics *metrics = NULL;
+    if ((last || passed(run, run->options.evaluate_every_epochs)) && elm_run_evaluate_all(run, &metrics, err))
+        return -1;
+    if (metrics)
+        elm_epoch_row_test(&row, metrics);
+    elm_progress_epoch(run, &row);
+    run->sums = (elm_epoch_sums){0};
+    if (last)
+        *final = metrics;
+    else
+        elm_metrics_destroy(metrics);
+    if (elm_comm_agree_all(run->comm, elm_history_append(&run->history, &row, err), err))
+        return -1;
+    return elm_run_save_metrics_all(run, err);
+}
+
+static int refuse_numbers(const elm_run *run, elm_error *err)
+{
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "loss or gradient is not finite (step %lld, epoch %.2f, rate %g): lower optim.lr, lengthen optim.warmup_epochs or "
+                         "lower loss.lambda; the last "
+                         "checkpoint is intact",
+                         (long long)run->step + 1, (double)run->step / (double)run->steps_per_epoch, run->last_lr);
+}
+
+static elm_step_wishes my_wishes(const elm_run *run)
+{
+    const double every = run->saving.every_minutes * 60;
+    return (elm_step_wishes){
+        .stop = run->request->stop && *run->request->stop,
+        .checkpoint = elm_comm_rank(run->comm) == 0 && every > 0 && elm_comm_seconds() - run->last_save >= every,
+    };
+}
+
+/* One step and what follows from it; *stop tells that somebody wished to end here. */
+static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error *err)
+{
+    const double begun = elm_comm_seconds();
+    const elm_batch *batch = elm_loader_next(run->loader);
+    run->last_lr = elm_schedule_lr(&run->optim, run->step, run->steps_per_epoch);
+    const elm_step_report report = elm_trainer_step_all(run->trainer, batch, run->last_lr, my_wishes(run));
+    if (!report.finite)
+        return refuse_numbers(run, err);
+    run->step++;
+    elm_epoch_sums_add(&run->sums, &report, elm_comm_seconds() - begun);
+    elm_progress_step(run, &report);
+    *stop = report.wishes.stop;
+    const bool due = report.wishes.stop || report.wishes.checkpoint || passed(run, run->saving.every_epochs);
+    if (epoch_ends(run) && end_epoch_all(run, final, err))
+        return -1;
+    return due && run->step < run->total_steps ? elm_run_save_all(run, err) : 0;
+}
+
+static void say_result(const elm_run *run)
+{
+    const elm_epoch_row *best = elm_history_best(&run->history);
+    if (best && run->options.evaluate_every_epochs > 0)
+        elm_log_info(run->log, "Best on the test set so far (chosen by the test set, so not a result to report): %.2f%% at epoch %.2f",
+                     100 * best->test_balanced_accuracy, best->epoch);
+}
+
+static int steps_all(elm_run *run, elm_error *err)
+{
+    const int64_t limit = run->request->max_steps;
+    const int64_t end = limit >= 0 && limit < run->total_steps ? limit : run->total_steps;
+    elm_metrics *final = NULL;
+    bool stop = false;
+    if (run->step >= end && run->step > 0)
+        elm_log_info(run->log, "Nothing left to do: step %lld of %lld was reached before.", (long long)run->step, (long long)end);
+    const bool idle = run->step >= end && run->step > 0;
+    int status = 0;
+    while (!status && !stop && run->step < end)
+        status = advance_all(run, &final, &stop, err);
+    if (!status && !idle && (!stop || run->step >= end))
+        status = elm_run_save_all(run, err);
+    if (!status && final) {
+        status = elm_run_report_all(run, final, err);
+        say_result(run);
+    }
+    elm_metrics_destroy(final);
+    if (!status && stop && run->step < end)
+        status = elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request after step %lld of %lld (checkpoint written): --resume continues",
+                               (long long)run->step, (long long)run->total_steps);
+    return status;
+}
+
+int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *log, elm_error *err)
+{
+    elm_run run = {.request = request, .comm = comm, .log = log};
+    int status = elm_run_setup_all(&run, err);
+    if (!status) {
+        introduce(&run);
+        run.last_save = elm_comm_seconds();
+        elm_progress_start(&run);
+        status = steps_all(&run, err);
+        elm_progress_end(&run);
+    }
+    elm_run_release(&run);
+    return status;
+}

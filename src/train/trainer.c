@@ -1,0 +1,138 @@
+#include "elmpi/trainer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "elmpi/memory.h"
+#include "elmpi/weights.h"
+#include "train/step.h"
+
+/* Large enough to use the network's bandwidth, small enough to start early and leave little for the end. */
+static const size_t bucket_bytes = 4 << 20;
+static const char momentum_prefix[] = "optimizer/momentum/";
+
+void elm_trainer_destroy(elm_trainer *t)
+{
+    if (!t)
+        return;
+    elm_gradient_sum_destroy(t->gradient_sum);
+    elm_class_gather_destroy(t->gather);
+    elm_loss_destroy(t->loss);
+    elm_net_destroy(t->net);
+    elm_free(t->momentum);
+    elm_free(t->decay);
+    elm_free(t->starts);
+    elm_free(t);
+}
+
+/* Biases are decayed like weights; BatchNorm's parameters only when asked for. */
+static int set_decay(elm_trainer *t, elm_error *err)
+{
+    const elm_net_parameters view = elm_net_view(t->net);
+    t->momentum = elm_alloc((size_t)view.size, sizeof *t->momentum, err);
+    t->decay = t->momentum ? elm_alloc((size_t)view.count, sizeof *t->decay, err) : NULL;
+    t->starts = t->decay ? elm_alloc((size_t)view.count, sizeof *t->starts, err) : NULL;
+    if (!t->starts)
+        return -1;
+    for (int p = 0; p < view.count; p++) {
+        const bool decay = !view.is_norm[p] || t->optim.decay_bn;
+        t->starts[p] = view.tensors[p].offset;
+        if (t->decay_count && t->decay[t->decay_count - 1].decay == decay)
+            t->decay[t->decay_count - 1].count += view.tensors[p].count;
+        else
+            t->decay[t->decay_count++] = (elm_decay_range){view.tensors[p].offset, view.tensors[p].count, decay};
+    }
+    return 0;
+}
+
+static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error *err)
+{
+    const int size = elm_comm_size(t->comm);
+    const int local = elm_share_of(spec->optim->batch, size, 0).local; /* rank 0 has the largest share */
+    const elm_net_spec net = {
+        .model = spec->model,
+        .channels = spec->data->channels,
+        .height = spec->data->height,
+        .width = spec->data->width,
+        .features = spec->data->features,
+        .classes = spec->data->classes,
+        .max_images = local > spec->min_images ? local : spec->min_images,
+        .max_batch = spec->optim->batch,
+        .ranks = size,
+        .backend = spec->backend,
+        .seed = spec->seed,
+        .reducer = elm_comm_reducer(t->comm),
+    };
+    t->optim = *spec->optim;
+    if (elm_net_create(&t->net, &net, err) || set_decay(t, err))
+        return -1;
+    return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local, spec->optim->batch, err);
+}
+
+int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_comm *comm, elm_error *err)
+{
+    static const elm_gather_mode mode_of[] = {
+        [ELM_LOSS_LOCAL] = ELM_GATHER_NONE, [ELM_LOSS_SAME_CLASS] = ELM_GATHER_SLICES, [ELM_LOSS_EVERYTHING] = ELM_GATHER_ALL};
+    elm_trainer *t = elm_alloc(1, sizeof *t, err);
+    if (t)
+        t->comm = comm;
+    if (elm_comm_agree_all(comm, t ? create_local(t, spec, err) : -1, err))
+        goto fail;
+    const elm_net_parameters view = elm_net_view(t->net);
+    if (elm_gradient_sum_create_all(&t->gradient_sum, comm, view.gradients, view.size, t->starts, view.count, bucket_bytes, err) ||
+        elm_class_gather_create_all(&t->gather, comm, mode_of[elm_loss_wants(t->loss)], elm_net_width(t->net), spec->optim->batch,
+                                    spec->data->classes, err))
+        goto fail;
+    *out = t;
+    return 0;
+fail:
+    elm_trainer_destroy(t);
+    return -1;
+}
+
+elm_net *elm_trainer_net(elm_trainer *t)
+{
+    return t->net;
+}
+
+/* The momentum of parameter p as a checkpoint tensor. */
+static elm_tensor momentum_tensor(const elm_trainer *t, const elm_tensor *parameter)
+{
+    elm_tensor tensor = *parameter;
+    snprintf(tensor.name, sizeof tensor.name, "%s%.70s", momentum_prefix, parameter->name);
+    tensor.data = t->momentum + parameter->offset;
+    return tensor;
+}
+
+int elm_trainer_export(elm_trainer *t, elm_tensor **tensors, int *count, elm_error *err)
+{
+    const elm_net_parameters view = elm_net_view(t->net);
+    const int weights = elm_weights_count(t->net);
+    elm_tensor *all = elm_alloc((size_t)weights + view.count, sizeof *all, err);
+    if (!all || elm_weights_export(t->net, all, err)) {
+        elm_free(all);
+        return -1;
+    }
+    for (int p = 0; p < view.count; p++)
+        all[weights + p] = momentum_tensor(t, &view.tensors[p]);
+    *tensors = all;
+    *count = weights + view.count;
+    return 0;
+}
+
+int elm_trainer_import(elm_trainer *t, const elm_checkpoint *checkpoint, bool weights_only, elm_error *err)
+{
+    const elm_net_parameters view = elm_net_view(t->net);
+    if (elm_weights_load(t->net, checkpoint->tensors, checkpoint->tensor_count, err))
+        return -1;
+    memset(t->momentum, 0, (size_t)view.size * sizeof *t->momentum);
+    for (int p = 0; p < view.count && !weights_only; p++) {
+        const elm_tensor mine = momentum_tensor(t, &view.tensors[p]);
+        const elm_tensor *saved = elm_checkpoint_tensor(checkpoint, mine.name);
+        if (!saved || saved->count != mine.count)
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "the checkpoint lacks %s (optimiser state): start from its weights alone with --init", mine.name);
+        memcpy(mine.data, saved->data, (size_t)mine.count * sizeof *mine.data);
+    }
+    return 0;
+}
