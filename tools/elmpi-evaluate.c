@@ -1,0 +1,277 @@
+/* elmpi-evaluate: what a checkpoint's network predicts on a test set. */
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "elmpi/checkpoint.h"
+#include "elmpi/classifier.h"
+#include "elmpi/comm.h"
+#include "elmpi/dataset.h"
+#include "elmpi/evaluation.h"
+#include "elmpi/job.h"
+#include "elmpi/log.h"
+#include "elmpi/loss.h"
+#include "elmpi/memory.h"
+#include "elmpi/metrics.h"
+#include "elmpi/net.h"
+#include "elmpi/optim.h"
+#include "elmpi/run.h"
+#include "elmpi/threads.h"
+#include "elmpi/weights.h"
+
+static const char program[] = "elmpi-evaluate";
+
+/* The command line. */
+typedef struct command_line {
+    const char *checkpoint, *store, *split, *classifier, *groups, *backend, *json;
+    bool quiet;
+    int64_t threads;
+    const elm_classifier *with; /* found from the names above */
+    elm_group_rule rule;
+} command_line;
+
+/* The options that the checkpoint's job file resolves to. */
+typedef struct job_options {
+    elm_run_options run;
+    elm_data_options data;
+    elm_model_options model;
+    elm_loss_options loss;
+    elm_optim_options optim;
+    elm_checkpoint_options checkpoint;
+} job_options;
+
+/* What is loaded for an evaluation. */
+typedef struct evaluated {
+    elm_checkpoint *checkpoint;
+    job_options options;
+    elm_dataset *dataset;
+    elm_net *net;
+} evaluated;
+
+static void print_classifiers(void)
+{
+    printf("classifiers:\n");
+    for (const elm_classifier *c = elm_classifiers; c->name != NULL; c++)
+        printf("  %-24s %s\n", c->name, c->help);
+    printf("\nThe figures go to evaluation.json beside the checkpoint (classifier fc on checkpoint.h5, test split, groups elm),\n"
+           "else to evaluation-<checkpoint>-<classifier>[-<split>][-kang].json.\n");
+}
+
+static elm_command_result parse_command(command_line *s, bool quiet, int argc, char **argv, elm_error *err)
+{
+    const elm_flag flags[] = {
+        {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE", "the data set, where it is not at the job's data.store"},
+        {"--split", ELM_FLAG_TEXT, &s->split, 0, 0, "NAME", "split to evaluate on (default test)"},
+        {"--classifier", ELM_FLAG_TEXT, &s->classifier, 0, 0, "NAME", "who predicts (default fc); list below"},
+        {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE", "elm: head >= 100 training images, tail < 20 (default); kang: head > 100"},
+        {"--backend", ELM_FLAG_TEXT, &s->backend, 0, 0, "NAME", "convolution backend (default: the job's run.backend)"},
+        {"--json", ELM_FLAG_TEXT, &s->json, 0, 0, "FILE", "write the figures there"},
+        {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "N", "threads a rank (default 0: as for training)"},
+        {"--quiet", ELM_FLAG_SWITCH, &s->quiet, 0, 0, NULL, "no table, only the file"},
+        {0},
+    };
+    elm_command command = {
+        .program = program,
+        .version = ELMPI_VERSION,
+        .usage = "CHECKPOINT [--classifier NAME] [--data STORE]...",
+        .summary =
+            "Evaluates a checkpoint exactly: balanced accuracy, accuracy, head/torso/tail and each class. Runs alone or under mpirun.",
+        .flags = flags,
+        .min_words = 1,
+        .max_words = 1,
+        .word_name = "a checkpoint",
+        .more_help = print_classifiers,
+        .quiet = quiet,
+    };
+    const elm_command_result result = elm_command_parse(&command, argc, argv, err);
+    if (result != ELM_COMMAND_RUN)
+        return result;
+    s->checkpoint = command.words[0];
+    s->with = elm_classifier_find(s->classifier, err);
+    if (s->with == NULL || elm_group_rule_parse(s->groups, &s->rule, err) != 0)
+        return ELM_COMMAND_ERROR;
+    return ELM_COMMAND_RUN;
+}
+
+/* The job inside the checkpoint, with what the command line says instead. */
+static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
+{
+    job_options *o = &subject->options;
+    const elm_option_set sets[] = {
+        {elm_run_option_rows, &o->run},   {elm_data_option_rows, &o->data},   {elm_model_option_rows, &o->model},
+        {elm_loss_option_rows, &o->loss}, {elm_optim_option_rows, &o->optim}, {elm_checkpoint_option_rows, &o->checkpoint},
+    };
+    char store[ELM_TEXT_SIZE + 16], backend[ELM_TEXT_SIZE + 16];
+    const char *overrides[2];
+    int count = 0;
+    if (s->store != NULL) {
+        snprintf(store, sizeof store, "data.store=%s", s->store);
+        overrides[count++] = store;
+    }
+    if (s->backend != NULL) {
+        snprintf(backend, sizeof backend, "run.backend=%s", s->backend);
+        overrides[count++] = backend;
+    }
+    elm_job *job = NULL;
+    const int status =
+        elm_job_parse(&job, subject->checkpoint->job, s->checkpoint, overrides, count, sets, sizeof sets / sizeof sets[0], err);
+    elm_job_destroy(job);
+    return status;
+}
+
+/* The store is of the data set that the checkpoint was trained on. */
+static int check_dataset(const evaluated *subject, elm_error *err)
+{
+    const elm_checkpoint *checkpoint = subject->checkpoint;
+    const elm_dataset *dataset = subject->dataset;
+    const char *store = subject->options.data.store;
+    if (checkpoint->classes != dataset->info.classes)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "the checkpoint knows %d classes, the data set %s has %d (%s): name the right store with --data",
+                             checkpoint->classes, dataset->info.dataset, dataset->info.classes, store);
+    for (int c = 0; checkpoint->class_names != NULL && c < checkpoint->classes; c++)
+        if (strcmp(checkpoint->class_names[c], dataset->class_names[c]) != 0)
+            return elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "the checkpoint is of another data set: its class %d is %s, that of %s is %s (%s): name the right store with --data", c,
+                checkpoint->class_names[c], dataset->info.dataset, dataset->class_names[c], store);
+    return 0;
+}
+
+static int load_dataset(evaluated *subject, const command_line *s, elm_error *err)
+{
+    const char *store = subject->options.data.store;
+    if (access(store, R_OK) != 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "the data set is not there or not readable (%s): name its store with --data", store);
+    if (elm_dataset_load(&subject->dataset, store, s->split, 0, err) != 0)
+        return -1;
+    return check_dataset(subject, err);
+}
+
+static int load_net(evaluated *subject, elm_error *err)
+{
+    const elm_store_info *info = &subject->dataset->info;
+    const elm_net_spec spec = {
+        .model = &subject->options.model,
+        .channels = info->channels,
+        .height = info->height,
+        .width = info->width,
+        .features = info->features,
+        .classes = info->classes,
+        .max_images = ELM_EVALUATION_BATCH,
+        .ranks = 1,
+        .backend = subject->options.run.backend,
+        .seed = (uint64_t)subject->options.run.seed,
+    };
+    if (elm_net_create(&subject->net, &spec, err) != 0)
+        return -1;
+    return elm_weights_load(subject->net, subject->checkpoint->tensors, subject->checkpoint->tensor_count, err);
+}
+
+static int load_local(evaluated *subject, const command_line *s, const elm_comm *comm, elm_error *err)
+{
+    if (parse_job(subject, s, err) != 0)
+        return -1;
+    const int64_t asked = s->threads > 0 ? s->threads : subject->options.run.threads;
+    omp_set_num_threads(elm_threads_resolve((int)asked, elm_comm_local_size(comm)));
+    if (load_dataset(subject, s, err) != 0)
+        return -1;
+    return load_net(subject, err);
+}
+
+static void unload(evaluated *subject)
+{
+    elm_net_destroy(subject->net);
+    elm_dataset_destroy(subject->dataset);
+    elm_checkpoint_free(subject->checkpoint);
+}
+
+/* Where the figures go: beside the checkpoint. evaluation.json is always the same thing (DESIGN 5), so any other choice has a name of its
+ * own. */
+static int json_path(const command_line *s, char *path, size_t size_bytes, elm_error *err)
+{
+    if (s->json != NULL)
+        return snprintf(path, size_bytes, "%s", s->json) < (int)size_bytes
+                   ? 0
+                   : elm_error_set(err, ELM_EXIT_USAGE, "--json: the path is too long");
+    const char *slash = strrchr(s->checkpoint, '/');
+    const char *base = slash != NULL ? slash + 1 : s->checkpoint;
+    const char *dot = strrchr(base, '.');
+    const int folder = (int)(base - s->checkpoint);
+    const int stem = dot != NULL && strcmp(dot, ".h5") == 0 ? (int)(dot - base) : (int)strlen(base);
+    const bool own_split = strcmp(s->split, "test") != 0, own_groups = s->rule != ELM_GROUPS_ELM;
+    int length;
+    if (strcmp(base, "checkpoint.h5") == 0 && strcmp(s->classifier, "fc") == 0 && !own_split && !own_groups)
+        length = snprintf(path, size_bytes, "%.*sevaluation.json", folder, s->checkpoint);
+    else
+        length = snprintf(path, size_bytes, "%.*sevaluation-%.*s-%s%s%s%s%s.json", folder, s->checkpoint, stem, base, s->classifier,
+                          own_split ? "-" : "", own_split ? s->split : "", own_groups ? "-" : "", own_groups ? s->groups : "");
+    return length < (int)size_bytes
+               ? 0
+               : elm_error_set(err, ELM_EXIT_USAGE, "the checkpoint's path is too long (%s): name the file with --json", base);
+}
+
+/* Rank 0's part: figures, table, file. */
+static int report(const evaluated *subject, const command_line *s, const int64_t *confusion, const elm_log *log, elm_error *err)
+{
+    const elm_evaluation_about about = {
+        .checkpoint = s->checkpoint,
+        .classifier = s->classifier,
+        .dataset = subject->dataset->info.dataset,
+        .split = s->split,
+        .class_names = (const char *const *)subject->dataset->class_names,
+        .train_count = subject->checkpoint->class_count,
+    };
+    char path[4096];
+    elm_metrics *metrics = NULL;
+    if (json_path(s, path, sizeof path, err) != 0 ||
+        elm_metrics_create(&metrics, confusion, subject->dataset->info.classes, about.train_count, s->rule, err) != 0)
+        return -1;
+    elm_evaluation_print(log, metrics, &about);
+    const int status = elm_evaluation_write_json(path, metrics, &about, err);
+    if (status == 0)
+        elm_log_info(log, "\nwritten to %s", path);
+    elm_metrics_destroy(metrics);
+    return status;
+}
+
+static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *log, elm_error *err)
+{
+    evaluated subject = {0};
+    int64_t *confusion = NULL;
+    int status = elm_checkpoint_read_all(comm, s->checkpoint, &subject.checkpoint, err);
+    if (status == 0)
+        status = elm_comm_agree_all(comm, load_local(&subject, s, comm, err), err);
+    if (status == 0) {
+        const elm_classifier_input input = {subject.net, subject.dataset, comm};
+        status = s->with->confusion_all(&input, &confusion, err);
+    }
+    if (status == 0)
+        status = elm_comm_agree_all(comm, elm_comm_rank(comm) == 0 ? report(&subject, s, confusion, log, err) : 0, err);
+    elm_free(confusion);
+    unload(&subject);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    elm_log log = {.program = program};
+    elm_error err = {0};
+    elm_comm *comm = NULL;
+    if (elm_comm_start_all(&comm, &argc, &argv, &err) != 0) {
+        elm_log_error(&log, "%s", err.text);
+        return ELM_EXIT_FAILURE;
+    }
+    const bool speaks = elm_comm_rank(comm) == 0;
+    command_line settings = {.split = "test", .classifier = "fc", .groups = "elm"};
+    int status = parse_command(&settings, !speaks, argc, argv, &err);
+    log.quiet = !speaks || settings.quiet;
+    if (status == ELM_COMMAND_RUN)
+        status = evaluate_all(&settings, comm, &log, &err);
+    if (status < 0 && speaks)
+        elm_log_error(&log, "%s", err.text);
+    elm_comm_finish_all(comm);
+    return status < 0 ? err.code : ELM_EXIT_SUCCESS;
+}
