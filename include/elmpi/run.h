@@ -2,6 +2,7 @@
 #ifndef ELMPI_RUN_H
 #define ELMPI_RUN_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,7 +33,7 @@ typedef struct elm_run_request {
     int64_t max_steps; /* -1: the whole schedule; 0 writes the initial weights */
     bool progress;     /* stdout is a terminal */
     const char *version;
-    const volatile int *stop; /* set by a signal handler when the run shall checkpoint and end */
+    const volatile sig_atomic_t *stop; /* set by a signal handler when the run shall checkpoint and end; NULL: never */
 } elm_run_request;
 
 /** Trains. Rank 0 writes the run folder.

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "elmpi/threads.h"
 
 #include <sched.h>

@@ -1,0 +1,267 @@
+/* elmpi-bench: how fast training steps are, against what the machine can do. */
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "command.h"
+#include "elmpi/comm.h"
+#include "elmpi/job.h"
+#include "elmpi/memory.h"
+#include "elmpi/peak.h"
+#include "elmpi/rng.h"
+#include "elmpi/run.h"
+#include "elmpi/run_folder.h"
+#include "elmpi/threads.h"
+#include "elmpi/trainer.h"
+
+static const char program[] = "elmpi-bench";
+enum { WARM_UP = 3 };
+
+typedef struct settings {
+    const char *model, *precision;
+    int64_t batch, steps, threads;
+    bool json, peak_only;
+    elm_text_list overrides;
+} settings;
+
+typedef struct job_options {
+    elm_run_options run;
+    elm_data_options data;
+    elm_model_options model;
+    elm_loss_options loss;
+    elm_optim_options optim;
+    elm_checkpoint_options saving;
+} job_options;
+
+/* What a family of models is fed with. */
+static const struct workload {
+    const char *prefix;
+    elm_store_info data;
+} workloads[] = {
+    {"cifar-", {.classes = 100, .height = 32, .width = 32, .channels = 3}},
+    {"mlp:", {.classes = 2, .features = 2}},
+};
+
+typedef struct bench {
+    settings set;
+    job_options options;
+    elm_comm *comm;
+    elm_trainer *trainer;
+    elm_store_info data;
+    int64_t *class_count;
+    int32_t *labels;
+    float *input;
+    elm_batch batch;
+    double *seconds; /* [steps] */
+    double phases[ELM_PHASES];
+    double peak; /* GFLOP/s of all ranks */
+} bench;
+
+static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, elm_error *err)
+{
+    const elm_flag flags[] = {
+        {"--model", ELM_FLAG_TEXT, &s->model, 0, 0, "NAME", "network (default cifar-resnet32)"},
+        {"--batch", ELM_FLAG_INT, &s->batch, 1, 1 << 20, "B", "images of the global batch (default 128)"},
+        {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "P", "run.precision (default fp32)"},
+        {"--steps", ELM_FLAG_INT, &s->steps, 1, 1000000, "N", "timed steps, after 3 to warm up (default 20)"},
+        {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "T", "threads a rank (default: as for training)"},
+        {"--set", ELM_FLAG_LIST, &s->overrides, 0, 0, "KEY=VALUE", "any option of a job file, e.g. --set loss.embed=pull"},
+        {"--peak", ELM_FLAG_SWITCH, &s->peak_only, 0, 0, NULL, "only measure the FMA peak"},
+        {"--json", ELM_FLAG_SWITCH, &s->json, 0, 0, NULL, "end with one line of JSON"},
+        {0},
+    };
+    elm_command command = {
+        .program = program,
+        .version = ELMPI_VERSION,
+        .usage = "[--model NAME] [--batch B] [--steps N] [--json]",
+        .summary = "Times whole training steps (forward, losses, backward, allreduce, update) on synthetic images and states them as a "
+                   "share of the FMA peak "
+                   "measured in the same run.",
+        .flags = flags,
+        .quiet = quiet,
+    };
+    return elm_command_parse(&command, argc, argv, err);
+}
+
+static int parse_job(bench *b, elm_error *err)
+{
+    job_options *o = &b->options;
+    const elm_option_set sets[] = {
+        {elm_run_option_rows, &o->run},   {elm_data_option_rows, &o->data},   {elm_model_option_rows, &o->model},
+        {elm_loss_option_rows, &o->loss}, {elm_optim_option_rows, &o->optim}, {elm_checkpoint_option_rows, &o->saving},
+    };
+    char text[2048];
+    snprintf(
+        text, sizeof text,
+        "[run]\nname = bench\nprecision = %s\nthreads = %lld\n[data]\nstore = none\n[model]\nname = %s\n[optim]\nbatch = %lld\nlr = 0.01\n",
+        b->set.precision, (long long)b->set.threads, b->set.model, (long long)b->set.batch);
+    elm_job *job = NULL;
+    const int status =
+        elm_job_parse(&job, text, "command line", b->set.overrides.item, b->set.overrides.count, sets, sizeof sets / sizeof *sets, err);
+    elm_job_destroy(job);
+    if (!status && o->optim.batch < elm_comm_size(b->comm))
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "a batch of %lld images is smaller than the %d ranks (--batch): use fewer ranks or a larger batch",
+                             (long long)o->optim.batch, elm_comm_size(b->comm));
+    return status;
+}
+
+static const elm_store_info *find_data(const char *model)
+{
+    for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
+        if (!strncmp(model, workloads[i].prefix, strlen(workloads[i].prefix)))
+            return &workloads[i].data;
+    return &workloads[0].data;
+}
+
+/* Synthetic images, labels drawn from a long tail (imbalance 100) as in training. */
+static int make_batch(bench *b, elm_error *err)
+{
+    const elm_store_info *d = &b->data;
+    const elm_share share = elm_share_of(b->options.optim.batch, elm_comm_size(b->comm), elm_comm_rank(b->comm));
+    const size_t size = d->features ? (size_t)d->features : (size_t)d->channels * d->height * d->width;
+    b->class_count = elm_alloc((size_t)d->classes, sizeof *b->class_count, err);
+    b->labels = b->class_count ? elm_alloc((size_t)share.global, sizeof *b->labels, err) : NULL;
+    b->input = b->labels ? elm_alloc((size_t)share.local * size, sizeof *b->input, err) : NULL;
+    b->seconds = b->input ? elm_alloc((size_t)b->set.steps, sizeof *b->seconds, err) : NULL;
+    if (!b->seconds)
+        return -1;
+    int64_t total = 0;
+    for (int c = 0; c < d->classes; c++)
+        total += b->class_count[c] = (int64_t)(500 * pow(100, -(double)c / (d->classes - 1)));
+    elm_rng labels = elm_rng_stream(0, ELM_RNG_DATA, 0, 0), pixels = elm_rng_stream(0, ELM_RNG_DATA, 1, (uint64_t)share.first);
+    for (int64_t i = 0; i < share.global; i++) {
+        int64_t draw = elm_rng_below(&labels, (uint32_t)total);
+        while (draw >= b->class_count[b->labels[i]])
+            draw -= b->class_count[b->labels[i]++];
+    }
+    for (size_t i = 0; i < (size_t)share.local * size; i++)
+        b->input[i] = (float)elm_rng_normal(&pixels);
+    b->batch = (elm_batch){.share = share, .input = b->input, .labels = b->labels + share.first, .global_labels = b->labels};
+    return 0;
+}
+
+static int create_all(bench *b, elm_error *err)
+{
+    b->data = *find_data(b->options.model.name);
+    if (elm_comm_agree_all(b->comm, make_batch(b, err), err))
+        return -1;
+    elm_class_counts counts = {b->data.classes, b->class_count, 0};
+    for (int c = 0; c < counts.classes; c++)
+        counts.total += b->class_count[c];
+    const elm_trainer_spec spec = {
+        .model = &b->options.model,
+        .loss = &b->options.loss,
+        .optim = &b->options.optim,
+        .data = &b->data,
+        .counts = counts,
+        .backend = b->options.run.backend,
+    };
+    return elm_trainer_create_all(&b->trainer, &spec, b->comm, err);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void measure_peak_all(bench *b)
+{
+    elm_comm_barrier_all(b->comm);
+    b->peak = elm_peak_gflops(omp_get_max_threads(), 0.5);
+    elm_comm_sum_all(b->comm, &b->peak, 1);
+}
+
+static int time_steps_all(bench *b, elm_error *err)
+{
+    for (int64_t s = -WARM_UP; s < b->set.steps; s++) {
+        elm_comm_barrier_all(b->comm);
+        const double begun = elm_comm_seconds();
+        /* A rate this small leaves the weights where they are: synthetic images have nothing to teach. */
+        const elm_step_report report = elm_trainer_step_all(b->trainer, &b->batch, 1e-6, (elm_step_wishes){0});
+        if (!report.finite)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "a step gave numbers that are not finite (%s): report this", b->options.model.name);
+        double seconds = elm_comm_seconds() - begun;
+        elm_comm_max_all(b->comm, &seconds, 1);
+        if (s < 0)
+            continue;
+        b->seconds[s] = seconds;
+        for (int p = 0; p < ELM_PHASES; p++)
+            b->phases[p] += report.seconds[p] / (double)b->set.steps;
+    }
+    return 0;
+}
+
+static void report(bench *b)
+{
+    qsort(b->seconds, (size_t)b->set.steps, sizeof *b->seconds, by_size);
+    const double median = b->seconds[b->set.steps / 2], images = (double)b->options.optim.batch / median;
+    const double gflops = images * elm_net_training_flops(elm_trainer_net(b->trainer)) * 1e-9;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    const long rss = usage.ru_maxrss / 1024;
+    printf("%s, batch %lld, %s, %d ranks x %d threads, %s\n", b->options.model.name, (long long)b->options.optim.batch, b->set.precision,
+           elm_comm_size(b->comm), omp_get_max_threads(), elm_net_backend(elm_trainer_net(b->trainer)));
+    printf(
+        "%.1f images/s, %.1f GFLOP/s = %.1f%% of the measured FMA peak of %.1f GFLOP/s; median step %.1f ms of %lld; %ld MiB on rank 0\n",
+        images, gflops, 100 * gflops / b->peak, b->peak, 1e3 * median, (long long)b->set.steps, rss);
+    for (int p = 0; p < ELM_PHASES; p++)
+        printf("  %-10s %8.3f ms  %5.1f%%\n", elm_phase_names[p], 1e3 * b->phases[p], 100 * b->phases[p] / median);
+    if (!b->set.json)
+        return;
+    printf("{\"model\": \"%s\", \"batch\": %lld, \"precision\": \"%s\", \"ranks\": %d, \"threads\": %d, \"backend\": \"%s\", \"steps\": "
+           "%lld, \"images_per_s\": %.2f, "
+           "\"gflops\": %.2f, \"fma_peak_gflops\": %.2f, \"peak_share\": %.4f, \"peak_rss_mib\": %ld, \"phases\": {",
+           b->options.model.name, (long long)b->options.optim.batch, b->set.precision, elm_comm_size(b->comm), omp_get_max_threads(),
+           elm_net_backend(elm_trainer_net(b->trainer)), (long long)b->set.steps, images, gflops, b->peak, gflops / b->peak, rss);
+    for (int p = 0; p < ELM_PHASES; p++)
+        printf("%s\"%s\": %.6f", p ? ", " : "", elm_phase_names[p], b->phases[p]);
+    printf("}}\n");
+}
+
+static int run_all(bench *b, elm_error *err)
+{
+    if (elm_comm_agree_all(b->comm, parse_job(b, err), err))
+        return -1;
+    omp_set_num_threads(elm_threads_resolve((int)b->set.threads, elm_comm_local_size(b->comm)));
+    measure_peak_all(b);
+    const bool first = elm_comm_rank(b->comm) == 0;
+    if (b->set.peak_only) {
+        if (first)
+            printf(b->set.json ? "{\"fma_peak_gflops\": %.2f}\n" : "FMA peak (fp32): %.1f GFLOP/s\n", b->peak);
+        return 0;
+    }
+    if (create_all(b, err) || time_steps_all(b, err))
+        return -1;
+    if (first)
+        report(b);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    bench b = {.set = {.model = "cifar-resnet32", .precision = "fp32", .batch = 128, .steps = 20}};
+    elm_error err = {0};
+    elm_log log = {.program = program};
+    if (elm_comm_start_all(&b.comm, &argc, &argv, &err)) {
+        elm_log_error(&log, "%s", err.text);
+        return err.code;
+    }
+    const bool first = elm_comm_rank(b.comm) == 0;
+    int code = ELM_EXIT_SUCCESS;
+    const elm_command_result result = parse(argc, argv, !first, &b.set, &err);
+    if (result == ELM_COMMAND_ERROR || (result == ELM_COMMAND_RUN && run_all(&b, &err)))
+        code = err.code;
+    if (code && first)
+        elm_log_error(&log, "%s", err.text);
+    elm_trainer_destroy(b.trainer);
+    void *all[] = {b.class_count, b.labels, b.input, b.seconds};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        elm_free(all[i]);
+    elm_comm_finish_all(b.comm);
+    return code;
+}
