@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+"""Writes nn_golden.h: layers and networks computed by PyTorch in fp64, for tests/unit/test_layers.c.
+
+    /usr/bin/python3 tests/golden/nn_golden.py > tests/golden/nn_golden.h
+
+Inputs come from the integer hash of pseudo.h, so no tensor is stored; each result is given by its products with three directions and its length.
+Needs python3-torch.
+"""
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+torch.set_default_dtype(torch.float64)
+
+
+def pseudo(stream, shape, scale=1.0, offset=0.0):
+    count = int(np.prod(shape))
+    m = np.uint64(0xFFFFFFFF)
+    h = (np.arange(count, dtype=np.uint64) * np.uint64(2654435761) + np.uint64(stream * 2246822519 % 2**32) + np.uint64(374761393)) & m
+    h ^= h >> np.uint64(15)
+    h = h * np.uint64(2246822519) & m
+    h ^= h >> np.uint64(13)
+    h = h * np.uint64(3266489917) & m
+    h ^= h >> np.uint64(16)
+    u = (h.astype(np.float64) / 2147483648.0 - 1).astype(np.float32)
+    x = np.float32(offset) + np.float32(scale) * u
+    return torch.tensor(x.astype(np.float64).reshape(shape))
+
+
+rows = []
+
+
+def emit(name, x):
+    flat = x.detach().reshape(-1)
+    values = [float((flat * pseudo(1000 + d, flat.shape)).sum()) for d in range(3)] + [float(flat.norm())]
+    rows.append('    {"%s", {%s}},' % (name, ", ".join("%.17g" % v for v in values)))
+
+
+def leaf(x):
+    return x.clone().requires_grad_(True)
+
+
+def conv(name, n, cin, side, cout, kernel, stride, padding):
+    x, w = leaf(pseudo(1, (n, cin, side, side))), leaf(pseudo(2, (cout, cin, kernel, kernel)))
+    y = F.conv2d(x, w, stride=stride, padding=padding)
+    y.backward(pseudo(3, y.shape))
+    emit(name + ".y", y), emit(name + ".dx", x.grad), emit(name + ".dw", w.grad)
+
+
+def norm(name, n, c, side, groups, relu, residual):
+    shape = (n, c, side, side)
+    x, r = leaf(pseudo(1, shape, 2, 3)), leaf(pseudo(4, shape))
+    gamma, beta = leaf(pseudo(5, (c,), 0.5, 1)), leaf(pseudo(6, (c,), 0.5))
+    parts, first, mean, var = [], 0, torch.zeros(c), torch.ones(c)
+    batch_mean, batch_var = torch.zeros(c), torch.zeros(c)
+    for g in groups:
+        part = x[first:first + g]
+        parts.append(F.batch_norm(part, None, None, gamma, beta, True, 0.1, 1e-5))
+        count = g * side * side
+        batch_mean += part.detach().mean((0, 2, 3)) * g / n
+        batch_var += part.detach().var((0, 2, 3), unbiased=False) * count / (count - 1) * g / n
+        first += g
+    y = torch.cat(parts)
+    y = y + r if residual else y
+    y = F.relu(y) if relu else y
+    y.backward(pseudo(3, shape))
+    emit(name + ".y", y), emit(name + ".dx", x.grad), emit(name + ".dgamma", gamma.grad), emit(name + ".dbeta", beta.grad)
+    emit(name + ".mean", 0.9 * mean + 0.1 * batch_mean), emit(name + ".var", 0.9 * var + 0.1 * batch_var)
+    if residual:
+        emit(name + ".dr", r.grad)
+
+
+def shortcut(name, n, cin, side, cout, stride):
+    x = leaf(pseudo(1, (n, cin, side, side)))
+    extra = (cout - cin) // 2
+    y = F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, extra, extra))
+    y.backward(pseudo(3, y.shape))
+    emit(name + ".y", y), emit(name + ".dx", x.grad)
+
+
+def pool(name, n, c, side):
+    x = leaf(pseudo(1, (n, c, side, side)))
+    y = x.mean((2, 3))
+    y.backward(pseudo(3, y.shape))
+    emit(name + ".y", y), emit(name + ".dx", x.grad)
+
+
+def linear(name, n, cin, cout):
+    x, w, b = leaf(pseudo(1, (n, cin))), leaf(pseudo(2, (cout, cin))), leaf(pseudo(7, (cout,)))
+    y = F.relu(F.linear(x, w, b))
+    y.backward(pseudo(3, y.shape))
+    emit(name + ".y", y), emit(name + ".dx", x.grad), emit(name + ".dw", w.grad), emit(name + ".db", b.grad)
+
+
+class Net:
+    """Parameters by name, made on first use from the hash: streams 100, 101, ... in the order of use."""
+
+    def __init__(self):
+        self.parameters, self.states = {}, {}
+
+    def parameter(self, name, shape, scale, offset=0.0):
+        self.parameters[name] = leaf(pseudo(100 + len(self.parameters), shape, scale, offset))
+        return self.parameters[name]
+
+    def conv(self, x, name, cout, kernel, stride, padding):
+        w = self.parameter(name + ".weight", (cout, x.shape[1], kernel, kernel), 1.5 / (x.shape[1] * kernel * kernel) ** 0.5)
+        return F.conv2d(x, w, stride=stride, padding=padding)
+
+    def norm(self, x, name, residual=None, relu=True):
+        c = x.shape[1]
+        gamma, beta = self.parameter(name + ".weight", (c,), 0.25, 1), self.parameter(name + ".bias", (c,), 0.25)
+        mean, var = torch.zeros(c), torch.ones(c)
+        y = F.batch_norm(x, mean, var, gamma, beta, True, 0.1, 1e-5)
+        self.states[name + ".running_mean"], self.states[name + ".running_var"] = mean, var
+        y = y if residual is None else y + residual
+        return F.relu(y) if relu else y
+
+    def basic(self, x, name, cout, stride):
+        y = self.norm(self.conv(x, name + ".conv1", cout, 3, stride, 1), name + ".bn1")
+        y = self.conv(y, name + ".conv2", cout, 3, 1, 1)
+        if stride > 1 or x.shape[1] != cout:
+            extra = (cout - x.shape[1]) // 2
+            x = F.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, extra, extra))
+        return self.norm(y, name + ".bn2", x)
+
+    def bottleneck(self, x, name, cout, stride):
+        r = x
+        if name.endswith(".0"):
+            r = self.norm(self.conv(x, name + ".downsample.0", cout, 1, stride, 0), name + ".downsample.1", relu=False)
+        y = self.norm(self.conv(x, name + ".conv1", cout, 1, stride, 0), name + ".bn1")
+        y = self.norm(self.conv(y, name + ".conv2", cout, 3, 1, 1), name + ".bn2")
+        return self.norm(self.conv(y, name + ".conv3", cout, 1, 1, 0), name + ".bn3", r)
+
+    def head(self, x, classes):
+        phi = x.mean((2, 3))
+        w, b = self.parameter("fc.weight", (classes, phi.shape[1]), 0.3), self.parameter("fc.bias", (classes,), 0.3)
+        return phi, F.linear(phi, w, b)
+
+
+def network(title, block, blocks, stem_padding, last_norm, n, side, classes):
+    net = Net()
+    x = net.norm(net.conv(pseudo(1, (n, 3, side, side)), "conv1", 16, 3, 1, stem_padding), "bn1")
+    for stage in range(3):
+        for b in range(blocks):
+            x = getattr(net, block)(x, "layer%d.%d" % (stage + 1, b), 16 << stage, 2 if stage and not b else 1)
+    if last_norm:
+        x = net.norm(x, "bn_last", relu=False)
+    phi, logits = net.head(x, classes)
+    loss = (phi * pseudo(3, phi.shape)).sum() + 0.5 * (phi ** 2).sum() + (logits * pseudo(4, logits.shape)).sum() + 0.5 * (logits ** 2).sum()
+    loss.backward()
+    emit(title + ".phi", phi), emit(title + ".logits", logits)
+    for name, p in net.parameters.items():
+        emit(title + ".gradient." + name, p.grad)
+    for name, s in net.states.items():
+        emit(title + ".state." + name, s)
+
+
+conv("conv-stem", 3, 3, 8, 16, 3, 1, 1)
+conv("conv-3x3-stride-2", 3, 16, 8, 32, 3, 2, 1)
+conv("conv-1x1-stride-2", 3, 16, 9, 32, 1, 2, 0)
+conv("conv-1x1", 2, 32, 5, 16, 1, 1, 0)
+conv("conv-padding-3", 2, 3, 8, 16, 3, 1, 3)
+norm("norm", 4, 16, 6, [4], False, False)
+norm("norm-relu", 4, 32, 7, [4], True, False)
+norm("norm-residual-relu", 4, 16, 6, [4], True, True)
+norm("norm-groups", 4, 16, 3, [3, 1], True, True)
+shortcut("shortcut", 3, 16, 8, 32, 2)
+pool("pool", 3, 32, 5)
+linear("linear", 4, 7, 5)
+network("resnet8", "basic", 1, 1, False, 6, 8, 5)
+network("menon", "bottleneck", 5, 3, True, 6, 12, 5)
+
+print("/* Made by nn_golden.py with PyTorch %s in fp64. Do not edit. */" % torch.__version__)
+print('#include "golden/pseudo.h"\n')
+print("static const golden nn_golden[] = {")
+print("\n".join(rows))
+print("};")

@@ -1,0 +1,320 @@
+/* Every layer alone, and two whole networks, against PyTorch in fp64 (tests/golden/nn_golden.py), on both backends. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "elmpi/memory.h"
+#include "golden/nn_golden.h"
+#include "golden/pseudo.h"
+#include "nn/graph.h"
+
+static const golden *expected(const char *name)
+{
+    for (size_t i = 0; i < sizeof nn_golden / sizeof *nn_golden; i++)
+        if (!strcmp(nn_golden[i].name, name))
+            return &nn_golden[i];
+    fail_msg("no golden value %s", name);
+    return NULL;
+}
+
+static void check(const char *layer, const char *what, const float *x, size_t count, double tolerance)
+{
+    char name[160];
+    snprintf(name, sizeof name, "%s.%s", layer, what);
+    const double error = golden_error(expected(name), x, count);
+    if (!(error <= tolerance))
+        fail_msg("%s is off by %g of its length", name, error);
+}
+
+/* One layer on its own: values with their gradients, parameters, a backend. */
+typedef struct bench {
+    const elm_backend *backend;
+    void *engine;
+    int block, images;
+    elm_value in, out, residual;
+    elm_layer layer;
+    elm_segment segments[4];
+    elm_pass pass;
+    float *plain; /* NCHW work space */
+} bench;
+
+static size_t floats(const bench *b, const elm_value *v)
+{
+    return b->images * elm_value_image(v);
+}
+
+static float *to_blocked(const bench *b, const elm_value *v, const float *plain)
+{
+    float *x = elm_alloc(floats(b, v), sizeof *x, NULL);
+    const size_t pixels = (size_t)v->height * v->width;
+    for (int i = 0; i < b->images; i++)
+        for (int c = 0; c < v->channels; c++)
+            for (size_t p = 0; p < pixels; p++)
+                x[i * elm_value_image(v) + (size_t)(c / v->block) * elm_value_plane(v) + p * v->block + c % v->block] =
+                    plain[((size_t)i * v->channels + c) * pixels + p];
+    return x;
+}
+
+static void check_value(const bench *b, const elm_value *v, const float *blocked, const char *layer, const char *what)
+{
+    const size_t pixels = (size_t)v->height * v->width;
+    for (int i = 0; i < b->images; i++)
+        for (int c = 0; c < v->channels; c++)
+            for (size_t p = 0; p < pixels; p++)
+                b->plain[((size_t)i * v->channels + c) * pixels + p] =
+                    blocked[i * elm_value_image(v) + (size_t)(c / v->block) * elm_value_plane(v) + p * v->block + c % v->block];
+    check(layer, what, b->plain, floats(b, v), 1e-5);
+}
+
+static void open_bench(bench *b, const char *backend, int images, const elm_layer_kind *kind, elm_value in, elm_value out)
+{
+    elm_error err;
+    *b = (bench){.backend = elm_backend_find(backend, &err), .images = images};
+    assert_int_equal(0, b->backend->open(&b->engine, &b->block, &err));
+    b->in = in;
+    b->out = out;
+    b->in.block = in.channels % b->block || kind == &elm_linear_layer ? 1 : b->block;
+    b->out.block = out.channels % b->block || out.height * out.width == 1 ? 1 : b->block;
+    b->in.wants_gradient = true;
+    b->plain = elm_alloc(images * (elm_value_image(&in) + elm_value_image(&out)), sizeof(float), NULL);
+    b->layer = (elm_layer){.kind = kind, .input = &b->in, .output = &b->out, .backend = b->backend, .engine = b->engine};
+    b->out.data = elm_alloc(floats(b, &b->out), sizeof(float), NULL);
+    b->layer.input_gradient = elm_alloc(floats(b, &b->in), sizeof(float), NULL);
+    b->segments[0] = (elm_segment){0, images, -1};
+    b->pass = (elm_pass){.images = images, .training = true, .segments = b->segments, .segment_count = 1};
+}
+
+static float *filled(size_t count, uint32_t stream, float scale, float offset)
+{
+    float *x = elm_alloc(count, sizeof *x, NULL);
+    pseudo_fill(x, count, stream, scale, offset);
+    return x;
+}
+
+static float *filled_value(const bench *b, const elm_value *v, uint32_t stream, float scale, float offset)
+{
+    float *plain = filled(floats(b, v), stream, scale, offset), *blocked = to_blocked(b, v, plain);
+    elm_free(plain);
+    return blocked;
+}
+
+static void run_bench(bench *b, float scale, float offset)
+{
+    elm_error err;
+    b->in.data = filled_value(b, &b->in, 1, scale, offset);
+    b->out.gradient[0] = filled_value(b, &b->out, 3, 1, 0);
+    b->out.contributions = 1;
+    const elm_capacity capacity = {b->images, 4, 0};
+    if (b->layer.kind->prepare(&b->layer, &capacity, &err))
+        fail_msg("%s", err.text);
+    if (b->layer.kind->weights_changed)
+        b->layer.kind->weights_changed(&b->layer);
+    b->layer.kind->forward(&b->layer, &b->pass);
+    b->layer.kind->backward(&b->layer, &b->pass);
+}
+
+static void close_bench(bench *b)
+{
+    b->layer.kind->release(&b->layer);
+    void *all[] = {b->in.data,          b->out.data,        b->out.gradient[0], b->layer.input_gradient,     b->plain,
+                   b->residual.data,    b->layer.weight[0], b->layer.weight[1], b->layer.weight_gradient[0], b->layer.weight_gradient[1],
+                   b->layer.running[0], b->layer.running[1]};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        elm_free(all[i]);
+    b->backend->close(b->engine);
+}
+
+static void check_conv(const char *backend, const char *name, int images, int in, int side, int out, int kernel, int stride, int padding)
+{
+    bench b;
+    const int to = (side + 2 * padding - kernel) / stride + 1;
+    open_bench(&b, backend, images, &elm_conv_layer, (elm_value){.channels = in, .height = side, .width = side},
+               (elm_value){.channels = out, .height = to, .width = to});
+    b.layer.kernel = kernel;
+    b.layer.stride = stride;
+    b.layer.padding = padding;
+    const size_t weights = (size_t)out * in * kernel * kernel;
+    b.layer.weight[0] = filled(weights, 2, 1, 0);
+    b.layer.weight_gradient[0] = filled(weights, 9, 1, 0); /* must be set, not added to */
+    run_bench(&b, 1, 0);
+    check_value(&b, &b.out, b.out.data, name, "y");
+    check_value(&b, &b.in, b.layer.input_gradient, name, "dx");
+    check(name, "dw", b.layer.weight_gradient[0], weights, 1e-5);
+    close_bench(&b);
+}
+
+static void check_norm(const char *backend, const char *name, int channels, int side, int first_group, bool relu, bool residual)
+{
+    bench b;
+    const elm_value value = {.channels = channels, .height = side, .width = side};
+    open_bench(&b, backend, 4, &elm_norm_layer, value, value);
+    if (first_group < 4) {
+        b.segments[0].images = first_group;
+        b.segments[1] = (elm_segment){first_group, 4 - first_group, -1};
+        b.pass.segment_count = 2;
+    }
+    b.layer.relu = relu;
+    b.residual = b.in;
+    if (residual) {
+        b.residual.data = filled_value(&b, &b.in, 4, 1, 0);
+        b.layer.residual = &b.residual;
+    }
+    for (int p = 0; p < 2; p++) {
+        b.layer.weight[p] = filled(channels, 5 + (uint32_t)p, 0.5f, p ? 0 : 1);
+        b.layer.weight_gradient[p] = filled(channels, 9, 1, 0);
+        b.layer.running[p] = filled(channels, 9, 0, (float)p);
+    }
+    run_bench(&b, 2, 3);
+    check_value(&b, &b.out, b.out.data, name, "y");
+    check_value(&b, &b.in, b.layer.input_gradient, name, "dx");
+    if (residual)
+        check_value(&b, &b.out, b.out.gradient[0], name, "dr"); /* in place: the masked gradient is the residual's */
+    static const char *const gradients[] = {"dgamma", "dbeta"}, *const states[] = {"mean", "var"};
+    for (int p = 0; p < 2; p++) {
+        check(name, gradients[p], b.layer.weight_gradient[p], channels, 1e-5);
+        check(name, states[p], b.layer.running[p], channels, 1e-5);
+    }
+    close_bench(&b);
+}
+
+static void check_plain(const char *backend, const char *name, const elm_layer_kind *kind, int images, elm_value in, elm_value out,
+                        int stride)
+{
+    bench b;
+    open_bench(&b, backend, images, kind, in, out);
+    b.layer.stride = stride;
+    run_bench(&b, 1, 0);
+    check_value(&b, &b.out, b.out.data, name, "y");
+    check_value(&b, &b.in, b.layer.input_gradient, name, "dx");
+    close_bench(&b);
+}
+
+static void check_linear(const char *backend)
+{
+    bench b;
+    open_bench(&b, backend, 4, &elm_linear_layer, (elm_value){.channels = 7, .height = 1, .width = 1},
+               (elm_value){.channels = 5, .height = 1, .width = 1});
+    b.layer.relu = true;
+    b.layer.weight[0] = filled(35, 2, 1, 0);
+    b.layer.weight[1] = filled(5, 7, 1, 0);
+    b.layer.weight_gradient[0] = filled(35, 9, 1, 0);
+    b.layer.weight_gradient[1] = filled(5, 9, 1, 0);
+    run_bench(&b, 1, 0);
+    check_value(&b, &b.out, b.out.data, "linear", "y");
+    check_value(&b, &b.in, b.layer.input_gradient, "linear", "dx");
+    check("linear", "dw", b.layer.weight_gradient[0], 35, 1e-5);
+    check("linear", "db", b.layer.weight_gradient[1], 5, 1e-5);
+    close_bench(&b);
+}
+
+static const char *const backends[] = {"auto", "openblas"};
+enum { BACKENDS = 2 };
+
+static void layers_match_pytorch(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < BACKENDS; i++) {
+        const char *b = backends[i];
+        check_conv(b, "conv-stem", 3, 3, 8, 16, 3, 1, 1);
+        check_conv(b, "conv-3x3-stride-2", 3, 16, 8, 32, 3, 2, 1);
+        check_conv(b, "conv-1x1-stride-2", 3, 16, 9, 32, 1, 2, 0);
+        check_conv(b, "conv-1x1", 2, 32, 5, 16, 1, 1, 0);
+        check_conv(b, "conv-padding-3", 2, 3, 8, 16, 3, 1, 3);
+        check_norm(b, "norm", 16, 6, 4, false, false);
+        check_norm(b, "norm-relu", 32, 7, 4, true, false);
+        check_norm(b, "norm-residual-relu", 16, 6, 4, true, true);
+        check_norm(b, "norm-groups", 16, 3, 3, true, true);
+        check_plain(b, "shortcut", &elm_shortcut_a_layer, 3, (elm_value){.channels = 16, .height = 8, .width = 8},
+                    (elm_value){.channels = 32, .height = 4, .width = 4}, 2);
+        check_plain(b, "pool", &elm_pool_layer, 3, (elm_value){.channels = 32, .height = 5, .width = 5},
+                    (elm_value){.channels = 32, .height = 1, .width = 1}, 1);
+        check_linear(b);
+    }
+}
+
+/* The generator's scales, by what a parameter is. */
+static void fill_weights(elm_net *net)
+{
+    const elm_net_parameters view = elm_net_view(net);
+    for (int p = 0; p < view.count; p++) {
+        const elm_tensor *t = &view.tensors[p];
+        const bool gamma = view.is_norm[p] && strstr(t->name, "weight");
+        float scale = view.is_norm[p] ? 0.25f : 0.3f;
+        if (t->dimensions == 4)
+            scale = (float)(1.5 / sqrt((double)(t->shape[1] * t->shape[2] * t->shape[3])));
+        pseudo_fill(t->data, (size_t)t->count, 100 + (uint32_t)p, scale, gamma ? 1 : 0);
+    }
+    elm_net_weights_changed(net);
+}
+
+static void check_network(const char *title, const char *model_name, const char *backend, int images, int side)
+{
+    enum { CLASSES = 5 };
+    elm_model_options model = {.bn = "global"};
+    snprintf(model.name, sizeof model.name, "%s", model_name);
+    const elm_net_spec spec = {.model = &model,
+                               .channels = 3,
+                               .height = side,
+                               .width = side,
+                               .classes = CLASSES,
+                               .max_images = images,
+                               .max_batch = images,
+                               .ranks = 1,
+                               .backend = backend};
+    elm_net *net;
+    elm_error err;
+    if (elm_net_create(&net, &spec, &err))
+        fail_msg("%s", err.text);
+    fill_weights(net);
+    float *input = filled((size_t)images * 3 * side * side, 1, 1, 0);
+    const float *phi = elm_net_embed_all(net, input, elm_share_of(images, 1, 0), true), *logits = elm_net_classify(net);
+    const int width = elm_net_width(net);
+    check(title, "phi", phi, (size_t)images * width, 1e-4);
+    check(title, "logits", logits, (size_t)images * CLASSES, 1e-4);
+    for (int i = 0; i < images * width; i++)
+        elm_net_embeddings_gradient(net)[i] = pseudo(3, (uint32_t)i) + phi[i];
+    for (int i = 0; i < images * CLASSES; i++)
+        elm_net_logits_gradient(net)[i] = pseudo(4, (uint32_t)i) + logits[i];
+    elm_net_backward_all(net, NULL);
+    const elm_net_parameters view = elm_net_view(net);
+    char what[128];
+    for (int p = 0; p < view.count; p++) {
+        snprintf(what, sizeof what, "gradient.%s", view.tensors[p].name);
+        check(title, what, view.gradients + view.tensors[p].offset, (size_t)view.tensors[p].count, 2e-2);
+    }
+    for (int s = 0; s < view.state_count; s++) {
+        snprintf(what, sizeof what, "state.%s", view.state_tensors[s].name);
+        check(title, what, view.state_tensors[s].data, (size_t)view.state_tensors[s].count, 1e-4);
+    }
+    elm_free(input);
+    elm_net_destroy(net);
+}
+
+static void networks_match_pytorch(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < BACKENDS; i++) {
+        check_network("resnet8", "cifar-resnet8", backends[i], 6, 8);
+        check_network("menon", "cifar-resnet32-menon", backends[i], 6, 12);
+    }
+}
+
+static void nothing_is_left_allocated(void **unused)
+{
+    (void)unused;
+    assert_int_equal(0, elm_alloc_live());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layers_match_pytorch),
+        cmocka_unit_test(networks_match_pytorch),
+        cmocka_unit_test(nothing_is_left_allocated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
