@@ -49,8 +49,9 @@ fi
 step "clang-tidy"
 cmake --preset dev --log-level=WARNING
 mapfile -t sources < <(find src tools -name '*.c')
+# One file a process: clang-tidy 14 sees va_list wrongly from the second file on.
 if ! printf '%s\0' "${sources[@]}" |
-    xargs -0 -n 4 -P "$elmpi_cores" clang-tidy --quiet --warnings-as-errors='*' -p build-dev >build-dev/tidy.txt 2>&1; then
+    xargs -0 -n 1 -P "$elmpi_cores" clang-tidy --quiet --warnings-as-errors='*' -p build-dev >build-dev/tidy.txt 2>&1; then
     # Findings in system headers are suppressed; clang-tidy counts them all the same.
     grep -v -E '^[0-9]+ (warnings?|errors?) .*(generated|treated)' build-dev/tidy.txt >&2
     echo "check.sh: error: clang-tidy has findings (above): mend them" >&2

@@ -164,12 +164,12 @@ int elm_checkpoint_read_all(elm_comm *comm, const char *path, elm_checkpoint **c
         p.bytes = elm_alloc(p.size, 1, err);
         status = p.bytes == NULL ? -1 : 0;
     }
-    if (elm_comm_agree_all(comm, status, err) != 0)
+    if (elm_comm_agree_all(comm, status, err) != 0 || p.bytes == NULL)
         goto fail;
     elm_comm_broadcast_all(comm, p.bytes, p.size);
     if (!root)
         status = unpack(checkpoint, &p);
-    if (elm_comm_agree_all(comm, status, err) != 0)
+    if (elm_comm_agree_all(comm, status, err) != 0 || *checkpoint == NULL)
         goto fail;
     for (int i = 0; i < (*checkpoint)->tensor_count; i++)
         elm_comm_broadcast_all(comm, (*checkpoint)->tensors[i].data, (size_t)(*checkpoint)->tensors[i].count * sizeof(float));
