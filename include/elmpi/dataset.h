@@ -21,11 +21,11 @@ extern const elm_option elm_data_option_rows[];
 typedef struct elm_dataset {
     elm_store_info info;
     int64_t count;
-    int32_t *labels;       /* [count] */
-    int64_t *class_count;  /* [info.classes] */
-    uint8_t *images;       /* [count][H][W][C], or NULL */
-    float *features;       /* [count][D], or NULL */
-    char **class_names;    /* [info.classes] */
+    int32_t *labels;      /* [count] */
+    int64_t *class_count; /* [info.classes] */
+    uint8_t *images;      /* [count][H][W][C], or NULL */
+    float *features;      /* [count][D], or NULL */
+    char **class_names;   /* [info.classes] */
 } elm_dataset;
 
 /** Loads a split. `imbalance` as in elm_data_options, 0 for test sets.

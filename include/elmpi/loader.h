@@ -14,7 +14,7 @@ void elm_sampler_order(const elm_data_options *options, const elm_dataset *datas
 
 /** One batch. Borrowed until the next elm_loader_next. */
 typedef struct elm_batch {
-    int64_t epoch, index;         /* which batch of which epoch */
+    int64_t epoch, index; /* which batch of which epoch */
     elm_share share;
     const float *input;           /* [share.local][C][H][W] or [share.local][D] */
     const int32_t *labels;        /* [share.local], = global_labels + share.first */
@@ -24,15 +24,14 @@ typedef struct elm_batch {
 
 typedef struct elm_loader elm_loader;
 
-/** Training batches in the epoch's order, from (epoch, index) on without end: after the last batch of an epoch (kept, may be smaller) comes the
- *  next epoch's first. One thread prepares two batches ahead.
- *  Ranks:  local; rank and size say whose share it is
- *  Owns:   borrows dataset and options */
-int elm_loader_create_training(elm_loader **loader, const elm_dataset *dataset, const elm_data_options *options, uint64_t seed, int64_t batch,
-                               int rank, int size, int64_t epoch, int64_t index, elm_error *err);
+/** Training batches in the epoch's order, from (epoch, index) on without end: after the last batch of an epoch (kept, may be smaller) comes
+ * the next epoch's first. One thread prepares two batches ahead. Ranks:  local; rank and size say whose share it is Owns:   borrows dataset
+ * and options */
+int elm_loader_create_training(elm_loader **loader, const elm_dataset *dataset, const elm_data_options *options, uint64_t seed,
+                               int64_t batch, int rank, int size, int64_t epoch, int64_t index, elm_error *err);
 
-/** Evaluation: every image once in store order, without augmentation, in batches of `batch` whole (share.local == share.global); batch b belongs to rank
- *  b % size, so what a batch holds does not depend on the number of ranks. Ends with NULL. */
+/** Evaluation: every image once in store order, without augmentation, in batches of `batch` whole (share.local == share.global); batch b
+ * belongs to rank b % size, so what a batch holds does not depend on the number of ranks. Ends with NULL. */
 int elm_loader_create_evaluation(elm_loader **loader, const elm_dataset *dataset, int64_t batch, int rank, int size, elm_error *err);
 void elm_loader_destroy(elm_loader *loader);
 

@@ -2,6 +2,7 @@
 #ifndef ELMPI_PREPARE_H
 #define ELMPI_PREPARE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "elmpi/log.h"
@@ -10,20 +11,33 @@
 typedef struct elm_prepare_request {
     const char *archive; /* path of the original archive, or NULL */
     const char *out;     /* path of the store */
-    double imbalance;    /* digits, two-moons: of the training set made; 0: the data set's default */
+    double imbalance;    /* digits, two-moons: n_max / n_min of the training set made; 0: the data set's default */
     int64_t images;      /* two-moons: training points; 0: default */
     uint64_t seed;       /* two-moons */
+    bool force;          /* an existing store is replaced */
     const elm_log *log;
+    void (*progress)(void *context, const char *what, double share); /* told now and then what is being done, share 0..1; or NULL */
+    void *progress_context;
 } elm_prepare_request;
+
+/** What a source makes use of, so that a request for more is refused rather than ignored. */
+enum { ELM_PREPARE_ARCHIVE = 1, ELM_PREPARE_IMBALANCE = 2, ELM_PREPARE_IMAGES = 4, ELM_PREPARE_SEED = 8 };
 
 typedef struct elm_prepare_source {
     const char *name; /* "cifar100" */
     const char *help; /* one line: what it is, where the archive comes from */
     int needs_archive;
+    int uses; /* ELM_PREPARE_... */
     int (*run)(const elm_prepare_request *request, elm_error *err);
 } elm_prepare_source;
 
 /** The sources elmpi knows, ended by name NULL. */
 extern const elm_prepare_source elm_prepare_sources[];
+
+/** Makes the store `request->out` from the source `name` and prints a summary of it. The store's folder is made where it is missing.
+ *  Ranks:  local; one process
+ *  Errors: ELM_EXIT_USAGE for an unknown source (with the nearest and all valid ones), a missing archive, or what the source does not use;
+ *          an existing store without `force`; whatever goes wrong with archive and store. Nothing new stands under `out` then */
+int elm_prepare_run(const char *name, const elm_prepare_request *request, elm_error *err);
 
 #endif

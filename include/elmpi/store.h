@@ -12,7 +12,7 @@ enum { ELM_CHANNELS_MAX = 4 };
 
 /** What a store holds, from its root attributes and /classes. */
 typedef struct elm_store_info {
-    char dataset[32];             /* "cifar100" */
+    char dataset[32]; /* "cifar100" */
     int classes;
     int height, width, channels;  /* of a picture; 0 for features */
     int features;                 /* length of a feature vector; 0 for pictures */
@@ -20,7 +20,7 @@ typedef struct elm_store_info {
     float deviation[ELM_CHANNELS_MAX];
 } elm_store_info;
 
-typedef struct elm_store elm_store;         /* open for reading */
+typedef struct elm_store elm_store; /* open for reading */
 typedef struct elm_store_writer elm_store_writer;
 
 /** Opens a store and checks its shape: types, sizes, labels in range, known version.

@@ -6,12 +6,17 @@
 
 #include "elmpi/status.h"
 
+/** Images of class c in the exponential profile with imbalance ratio rho = n_max / n_min.
+ *  Math:   n_c = int(n_max * (1 / rho)^(c / (L - 1))), evaluated as the public code does, so that rounding falls the same way
+ *          (Cui et al. 2019; Cao et al. 2019, imbalance_cifar.py); one class: n_max */
+int64_t elm_subset_class_count(double n_max, double rho, int c, int classes);
+
 /** Members of the subset with imbalance ratio rho = n_max / n_min.
- *  Math:   n_c = int(N / L * rho^(-c / (L - 1))); NumPy's RandomState(0): for each class in turn the ascending positions shuffled, first n_c kept
- *          (Cao et al. 2019, LDAM-DRW, imbalance_cifar.py)
- *  Shape:  labels [count] below `classes`; *members [*member_count] ascending positions (store order)
- *  Owns:   *members to be freed with elm_free
- *  Errors: a class that has fewer images than n_c; rho < 1 */
-int elm_subset_long_tail(const int32_t *labels, int64_t count, int classes, double rho, int64_t **members, int64_t *member_count, elm_error *err);
+ *  Math:   n_c = int(N / L * rho^(-c / (L - 1))); NumPy's RandomState(0): for each class in turn the ascending positions shuffled, first
+ * n_c kept (Cao et al. 2019, LDAM-DRW, imbalance_cifar.py) Shape:  labels [count] below `classes`; *members [*member_count] ascending
+ * positions (store order) Owns:   *members to be freed with elm_free Errors: a class that has fewer images than n_c, or no image left at
+ * this rho; rho < 1 (ELM_EXIT_USAGE, all three: another data.imbalance helps) */
+int elm_subset_long_tail(const int32_t *labels, int64_t count, int classes, double rho, int64_t **members, int64_t *member_count,
+                         elm_error *err);
 
 #endif

@@ -1,0 +1,209 @@
+#include "data/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "data/unpacked.h"
+#include "elmpi/memory.h"
+
+enum { READ_BYTES = 1 << 16, CHUNK_BYTES = 1 << 20, NAME_BYTES = 512 };
+
+struct elm_archive {
+    struct archive *reader;
+    elm_unpacked *unpacked; /* what reader reads from where the archive is compressed, or NULL */
+    char name[NAME_BYTES];  /* of the archive */
+    char entry[NAME_BYTES]; /* the current one */
+};
+
+static int read_error(const elm_archive *archive, elm_error *err)
+{
+    const char *cause = archive_error_string(archive->reader);
+    if (cause == NULL)
+        cause = "unknown cause";
+    if (archive->entry[0] == '\0')
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "cannot read the archive (%s): %s: is it the original file, complete? Download it again", archive->name,
+                             cause);
+    return elm_error_set(err, ELM_EXIT_FAILURE, "truncated or corrupt archive (%s, at entry %s): %s: download it again", archive->name,
+                         archive->entry, cause);
+}
+
+static int check_file(const char *path, elm_error *err)
+{
+    struct stat about;
+    if (stat(path, &about) != 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot open the archive (%s): %s: check the path given with --archive", path,
+                             strerror(errno));
+    if (S_ISDIR(about.st_mode))
+        return elm_error_set(err, ELM_EXIT_FAILURE, "a folder instead of an archive (%s): give the original archive, not unpacked", path);
+    return 0;
+}
+
+static int open_reader(elm_archive *archive, const elm_archive_place *place)
+{
+    struct archive *reader = archive->reader;
+    archive_read_support_format_all(reader);
+    if (elm_unpacked_open(&archive->unpacked, place, reader) != 0)
+        return -1;
+    if (archive->unpacked != NULL)
+        return 0;
+    const int opened = place->bytes != NULL ? archive_read_open_memory(reader, place->bytes, place->size_bytes)
+                                            : archive_read_open_filename(reader, place->name, READ_BYTES);
+    return opened == ARCHIVE_OK ? 0 : -1;
+}
+
+int elm_archive_open(elm_archive **out, const elm_archive_place *place, elm_error *err)
+{
+    *out = NULL;
+    if (place->bytes == NULL && check_file(place->name, err) != 0)
+        return -1;
+    elm_archive *archive = elm_alloc(1, sizeof *archive, err);
+    if (archive == NULL)
+        return -1;
+    snprintf(archive->name, sizeof archive->name, "%s", place->name);
+    archive->reader = archive_read_new();
+    if (archive->reader == NULL) {
+        elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): close other programs", place->name);
+        goto fail;
+    }
+    if (open_reader(archive, place) != 0) {
+        read_error(archive, err);
+        goto fail;
+    }
+    *out = archive;
+    return 0;
+fail:
+    elm_archive_close(archive);
+    return -1;
+}
+
+void elm_archive_close(elm_archive *archive)
+{
+    if (archive == NULL)
+        return;
+    archive_read_free(archive->reader);
+    elm_unpacked_destroy(archive->unpacked);
+    elm_free(archive);
+}
+
+/* mtree is a text listing whose entries may name any file of this machine: no container of data. */
+static bool is_container(struct archive *reader)
+{
+    return (archive_format(reader) & ARCHIVE_FORMAT_BASE_MASK) != ARCHIVE_FORMAT_MTREE;
+}
+
+int elm_archive_next(elm_archive *archive, elm_archive_entry *out, elm_error *err)
+{
+    struct archive_entry *entry = NULL;
+    for (;;) {
+        const int result = archive_read_next_header(archive->reader, &entry);
+        if (result == ARCHIVE_EOF) {
+            if (archive->unpacked != NULL && elm_unpacked_finish(archive->unpacked, archive->reader) != 0)
+                return read_error(archive, err);
+            return 0;
+        }
+        if (result < ARCHIVE_WARN)
+            return read_error(archive, err);
+        if (!is_container(archive->reader))
+            return elm_error_set(err, ELM_EXIT_FAILURE, "not an archive but a text listing (%s): give the original archive", archive->name);
+        const char *path = archive_entry_pathname(entry);
+        snprintf(archive->entry, sizeof archive->entry, "%s", path != NULL ? path : "?");
+        if (archive_entry_filetype(entry) == AE_IFREG && archive_entry_hardlink(entry) == NULL)
+            break;
+    }
+    const char *slash = strrchr(archive->entry, '/');
+    *out = (elm_archive_entry){archive->entry, slash != NULL ? slash + 1 : archive->entry, archive_entry_size(entry)};
+    return 1;
+}
+
+int elm_archive_read(elm_archive *archive, void *bytes, size_t size_bytes, elm_error *err)
+{
+    size_t done = 0;
+    while (done < size_bytes) {
+        const la_ssize_t count = archive_read_data(archive->reader, (char *)bytes + done, size_bytes - done);
+        if (count < 0)
+            return read_error(archive, err);
+        if (count == 0)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "truncated archive (%s, entry %s ends after %zu of %zu bytes): download it again",
+                                 archive->name, archive->entry, done, size_bytes);
+        done += (size_t)count;
+    }
+    return 0;
+}
+
+static elm_archive_file *find_file(elm_archive_file *files, int count, const char *base)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(files[i].base, base) == 0)
+            return &files[i];
+    return NULL;
+}
+
+static int check_entry(const elm_archive *archive, const elm_archive_file *file, const elm_archive_entry *entry, const char *advice,
+                       elm_error *err)
+{
+    if (file->bytes != NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "the archive holds %s twice (%s, the second is %s): %s", file->base, archive->name,
+                             entry->path, advice);
+    if (entry->size_bytes < file->min_bytes || entry->size_bytes > file->max_bytes)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "wrong size (%s, entry %s): %lld bytes instead of %s%lld: %s", archive->name,
+                             entry->path, (long long)entry->size_bytes, file->min_bytes == file->max_bytes ? "" : "at most ",
+                             (long long)file->max_bytes, advice);
+    return 0;
+}
+
+static int fetch_entry(elm_archive *archive, elm_archive_file *file, const elm_archive_entry *entry, elm_archive_progress progress,
+                       elm_error *err)
+{
+    file->size_bytes = entry->size_bytes;
+    file->bytes = elm_alloc((size_t)file->size_bytes + 1, 1, err);
+    if (file->bytes == NULL)
+        return -1;
+    for (int64_t done = 0; done < file->size_bytes;) {
+        const int64_t left = file->size_bytes - done, chunk = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+        if (elm_archive_read(archive, file->bytes + done, (size_t)chunk, err) != 0)
+            return -1;
+        done += chunk;
+        if (progress.report != NULL)
+            progress.report(progress.context, entry->base, (double)done / (double)file->size_bytes);
+    }
+    return 0;
+}
+
+int elm_archive_fetch(const elm_archive_place *place, elm_archive_file *files, int count, const char *advice, elm_archive_progress progress,
+                      elm_error *err)
+{
+    for (int i = 0; i < count; i++)
+        files[i].bytes = NULL;
+    elm_archive *archive = NULL;
+    if (elm_archive_open(&archive, place, err) != 0)
+        return -1;
+    elm_archive_entry entry;
+    int status;
+    while ((status = elm_archive_next(archive, &entry, err)) == 1) {
+        elm_archive_file *file = find_file(files, count, entry.base);
+        if (file != NULL &&
+            (check_entry(archive, file, &entry, advice, err) != 0 || fetch_entry(archive, file, &entry, progress, err) != 0)) {
+            status = -1;
+            break;
+        }
+    }
+    elm_archive_close(archive);
+    for (int i = 0; status == 0 && i < count; i++)
+        if (files[i].bytes == NULL)
+            status = elm_error_set(err, ELM_EXIT_FAILURE, "the archive lacks %s (%s): %s", files[i].base, place->name, advice);
+    return status;
+}
+
+void elm_archive_free(elm_archive_file *files, int count)
+{
+    for (int i = 0; i < count; i++) {
+        elm_free(files[i].bytes);
+        files[i].bytes = NULL;
+    }
+}

@@ -1,0 +1,231 @@
+#include "data/hdf5_read.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "elmpi/memory.h"
+
+/* Deflate shrinks at most 1032 times, so that no honest file holds more. */
+enum { COMPRESSION_MAX = 1100, CHUNK_BYTES_MAX = 1 << 26, TEXT_BYTES_MAX = 4096 };
+
+void elm_h5_quiet(void)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+bool elm_h5_exists(hid_t file, const char *path)
+{
+    char part[128];
+    for (const char *slash = path; slash != NULL;) {
+        slash = strchr(slash, '/');
+        const int length = slash != NULL ? (int)(slash - path) : (int)strlen(path);
+        snprintf(part, sizeof part, "%.*s", length, path);
+        H5L_info_t info;
+        if (H5Lexists(file, part, H5P_DEFAULT) <= 0 || H5Lget_info(file, part, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
+            return false;
+        if (slash != NULL)
+            slash++;
+    }
+    return true;
+}
+
+/* Filters that may make the stored bytes fewer than the values. */
+static bool is_compressed(hid_t properties)
+{
+    const int count = H5Pget_nfilters(properties);
+    for (int i = 0; i < count; i++) {
+        unsigned flags, config;
+        size_t values = 0;
+        const H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        if (filter != H5Z_FILTER_FLETCHER32 && filter != H5Z_FILTER_SHUFFLE)
+            return true;
+    }
+    return false;
+}
+
+/* Bytes of the whole array, or 0 when that overflows. */
+static uint64_t array_bytes(const elm_h5_array *array)
+{
+    uint64_t bytes = array->element_bytes;
+    for (int i = 0; i < array->dimensions; i++)
+        if (array->shape[i] == 0 || __builtin_mul_overflow(bytes, array->shape[i], &bytes))
+            return 0;
+    return bytes;
+}
+
+static int check_storage(elm_h5_array *array, hid_t properties, uint64_t file_bytes)
+{
+    const uint64_t bytes = array_bytes(array);
+    const bool compressed = is_compressed(properties);
+    const H5D_layout_t layout = H5Pget_layout(properties);
+    if (bytes == 0 || layout == H5D_VIRTUAL || H5Pget_external_count(properties) != 0)
+        return -1;
+    if (bytes / (compressed ? COMPRESSION_MAX : 1) > file_bytes)
+        return -1;
+    if (!compressed && H5Dget_storage_size(array->id) < bytes)
+        return -1; /* rows announced and never written */
+    if (layout != H5D_CHUNKED)
+        return 0;
+    hsize_t chunk[ELM_H5_DIMENSIONS_MAX];
+    if (H5Pget_chunk(properties, array->dimensions, chunk) != array->dimensions)
+        return -1;
+    uint64_t chunk_bytes = array->element_bytes;
+    for (int i = 0; i < array->dimensions; i++)
+        if (__builtin_mul_overflow(chunk_bytes, chunk[i], &chunk_bytes) || chunk_bytes > CHUNK_BYTES_MAX)
+            return -1;
+    array->chunk_rows = chunk[0];
+    return 0;
+}
+
+static int read_shape(elm_h5_array *array)
+{
+    const hid_t space = H5Dget_space(array->id), type = H5Dget_type(array->id);
+    int status = -1;
+    array->dimensions = H5Sget_simple_extent_ndims(space);
+    if (array->dimensions >= 1 && array->dimensions <= ELM_H5_DIMENSIONS_MAX)
+        status = H5Sget_simple_extent_dims(space, array->shape, NULL) == array->dimensions ? 0 : -1;
+    array->kind = H5Tget_class(type);
+    array->element_bytes = H5Tget_size(type);
+    array->is_signed = array->kind == H5T_INTEGER && H5Tget_sign(type) != H5T_SGN_NONE;
+    H5Tclose(type);
+    H5Sclose(space);
+    return status;
+}
+
+int elm_h5_open(elm_h5_array *array, hid_t file, const char *path, uint64_t file_bytes)
+{
+    *array = (elm_h5_array){.id = -1};
+    if (!elm_h5_exists(file, path))
+        return -1;
+    array->id = H5Dopen2(file, path, H5P_DEFAULT);
+    if (array->id < 0)
+        return -1;
+    const hid_t properties = H5Dget_create_plist(array->id);
+    int status = -1;
+    if (properties >= 0 && read_shape(array) == 0)
+        status = check_storage(array, properties, file_bytes);
+    H5Pclose(properties);
+    if (status != 0)
+        elm_h5_close(array);
+    return status;
+}
+
+void elm_h5_close(elm_h5_array *array)
+{
+    if (array->id > 0)
+        H5Dclose(array->id);
+    array->id = -1;
+}
+
+int elm_h5_numbers(hid_t file, const char *name, hid_t mem_type, int count, void *values)
+{
+    const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
+    if (attribute < 0)
+        return -1;
+    const hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
+    const H5T_class_t kind = H5Tget_class(type);
+    int status = -1;
+    if ((kind == H5T_INTEGER || kind == H5T_FLOAT) && H5Sget_simple_extent_npoints(space) == count)
+        status = H5Aread(attribute, mem_type, values) < 0 ? -1 : 0;
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Aclose(attribute);
+    return status;
+}
+
+/* A type for texts in memory that HDF5 can convert the file's type to: it never converts between fixed and variable length, nor between
+ * character sets. */
+static hid_t text_type(hid_t file_type)
+{
+    const size_t bytes = H5Tis_variable_str(file_type) > 0 ? H5T_VARIABLE : H5Tget_size(file_type) + 1;
+    if (bytes != H5T_VARIABLE && bytes > TEXT_BYTES_MAX)
+        return -1;
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, bytes);
+    H5Tset_strpad(type, H5T_STR_NULLTERM);
+    H5Tset_cset(type, H5Tget_cset(file_type));
+    return type;
+}
+
+int elm_h5_text(hid_t file, const char *name, char *text, size_t size_bytes)
+{
+    const hid_t attribute = H5Aopen(file, name, H5P_DEFAULT);
+    if (attribute < 0)
+        return -1;
+    const hid_t space = H5Aget_space(attribute), file_type = H5Aget_type(attribute);
+    hid_t type = -1;
+    int status = -1;
+    if (H5Tget_class(file_type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1)
+        type = text_type(file_type);
+    if (type >= 0) {
+        char fixed[TEXT_BYTES_MAX] = "", *variable = NULL;
+        const bool is_variable = H5Tis_variable_str(type) > 0;
+        if (H5Aread(attribute, type, is_variable ? (void *)&variable : (void *)fixed) >= 0) {
+            const char *value = is_variable ? (variable != NULL ? variable : "") : fixed;
+            status = snprintf(text, size_bytes, "%s", value) < (int)size_bytes ? 0 : -1;
+        }
+        if (variable != NULL)
+            H5Dvlen_reclaim(type, space, H5P_DEFAULT, &variable);
+        H5Tclose(type);
+    }
+    H5Tclose(file_type);
+    H5Sclose(space);
+    H5Aclose(attribute);
+    return status;
+}
+
+static int read_variable_texts(const elm_h5_array *array, hid_t type, hid_t space, char *texts, size_t size_bytes)
+{
+    char **values = elm_alloc(array->shape[0], sizeof *values, NULL);
+    if (values == NULL)
+        return -1;
+    const int status = H5Dread(array->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0 ? -1 : 0;
+    for (hsize_t i = 0; status == 0 && i < array->shape[0]; i++)
+        snprintf(texts + i * size_bytes, size_bytes, "%s", values[i] != NULL ? values[i] : "");
+    H5Dvlen_reclaim(type, space, H5P_DEFAULT, values);
+    elm_free(values);
+    return status;
+}
+
+static int read_fixed_texts(const elm_h5_array *array, hid_t type, char *texts, size_t size_bytes)
+{
+    const size_t bytes = H5Tget_size(type);
+    char *values = elm_alloc(array->shape[0], bytes, NULL);
+    if (values == NULL)
+        return -1;
+    const int status = H5Dread(array->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0 ? -1 : 0;
+    for (hsize_t i = 0; status == 0 && i < array->shape[0]; i++)
+        snprintf(texts + i * size_bytes, size_bytes, "%s", values + i * bytes);
+    elm_free(values);
+    return status;
+}
+
+int elm_h5_texts(const elm_h5_array *array, char *texts, size_t size_bytes)
+{
+    if (array->kind != H5T_STRING || array->dimensions != 1)
+        return -1;
+    const hid_t file_type = H5Dget_type(array->id), space = H5Dget_space(array->id), type = text_type(file_type);
+    int status = -1;
+    if (type >= 0)
+        status = H5Tis_variable_str(type) > 0 ? read_variable_texts(array, type, space, texts, size_bytes)
+                                              : read_fixed_texts(array, type, texts, size_bytes);
+    if (type >= 0)
+        H5Tclose(type);
+    H5Sclose(space);
+    H5Tclose(file_type);
+    return status;
+}
+
+int elm_h5_rows(const elm_h5_array *array, hid_t mem_type, hsize_t first, hsize_t count, void *values)
+{
+    hsize_t start[ELM_H5_DIMENSIONS_MAX] = {first}, extent[ELM_H5_DIMENSIONS_MAX];
+    memcpy(extent, array->shape, sizeof extent);
+    extent[0] = count;
+    const hid_t file_space = H5Dget_space(array->id), space = H5Screate_simple(array->dimensions, extent, NULL);
+    int status = -1;
+    if (H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, extent, NULL) >= 0)
+        status = H5Dread(array->id, mem_type, space, file_space, H5P_DEFAULT, values) < 0 ? -1 : 0;
+    H5Sclose(space);
+    H5Sclose(file_space);
+    return status;
+}

@@ -1,0 +1,164 @@
+#include "elmpi/prepare.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "data/sources.h"
+#include "elmpi/memory.h"
+#include "elmpi/store.h"
+
+enum { PATH_BYTES = 4096, SOURCES_MAX = 64 };
+
+const elm_prepare_source elm_prepare_sources[] = {
+    {"cifar10", "CIFAR-10: 60,000 pictures of 10 classes; archive cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html",
+     1, ELM_PREPARE_ARCHIVE, elm_prepare_cifar10},
+    {"cifar100", "CIFAR-100: 60,000 pictures of 100 classes; archive cifar-100-binary.tar.gz from the same page", 1, ELM_PREPARE_ARCHIVE,
+     elm_prepare_cifar100},
+    {"digits", "1,797 handwritten digits, 8 x 8 (Alpaydin and Kaynak 1998; comes with elmpi); --imbalance, default 20", 0,
+     ELM_PREPARE_ARCHIVE | ELM_PREPARE_IMBALANCE, elm_prepare_digits},
+    {"two-moons", "two half circles with noise; --images, default 2000; --imbalance, default 19 (5% in the tail); --seed", 0,
+     ELM_PREPARE_IMBALANCE | ELM_PREPARE_IMAGES | ELM_PREPARE_SEED, elm_prepare_moons},
+    {0},
+};
+
+static const elm_prepare_source *find_source(const char *name, elm_error *err)
+{
+    const char *names[SOURCES_MAX];
+    char all[512] = "";
+    int count = 0;
+    size_t length = 0;
+    for (const elm_prepare_source *source = elm_prepare_sources; source->name != NULL; source++) {
+        if (strcmp(source->name, name) == 0)
+            return source;
+        names[count++] = source->name;
+        if (length < sizeof all)
+            length += (size_t)snprintf(all + length, sizeof all - length, "%s%s", length > 0 ? ", " : "", source->name);
+    }
+    const char *nearest = elm_nearest_name(name, names, count);
+    if (nearest != NULL)
+        elm_error_set(err, ELM_EXIT_USAGE, "unknown source \"%s\" (command line): did you mean %s? There are: %s", name, nearest, all);
+    else
+        elm_error_set(err, ELM_EXIT_USAGE, "unknown source \"%s\" (command line): there are: %s", name, all);
+    return NULL;
+}
+
+static int check_request(const elm_prepare_source *source, const elm_prepare_request *request, elm_error *err)
+{
+    const struct {
+        bool given;
+        int use;
+        const char *flag;
+    } flags[] = {
+        {request->archive != NULL, ELM_PREPARE_ARCHIVE, "--archive"},
+        {request->imbalance != 0, ELM_PREPARE_IMBALANCE, "--imbalance"},
+        {request->images != 0, ELM_PREPARE_IMAGES, "--images"},
+        {request->seed != 0, ELM_PREPARE_SEED, "--seed"},
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].given && !(source->uses & flags[i].use))
+            return elm_error_set(err, ELM_EXIT_USAGE, "%s has no use for it (%s): leave it away%s", source->name, flags[i].flag,
+                                 flags[i].use == ELM_PREPARE_IMBALANCE ? "; set data.imbalance in the job file" : "");
+    if (source->needs_archive && request->archive == NULL)
+        return elm_error_set(err, ELM_EXIT_USAGE, "no archive (--archive): %s", source->help);
+    if (request->imbalance != 0 && !(request->imbalance >= 1))
+        return elm_error_set(err, ELM_EXIT_USAGE, "bad imbalance ratio %g (--imbalance): give n_max / n_min, 1 or more",
+                             request->imbalance);
+    return 0;
+}
+
+/* Every folder on the way to `path`. */
+static int make_folders(const char *path, elm_error *err)
+{
+    char folder[PATH_BYTES];
+    if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
+        return elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): choose a shorter --out", path);
+    for (char *slash = strchr(folder + 1, '/'); folder[0] != '\0' && slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "cannot make the folder (%s): %s: choose another --out", folder, strerror(errno));
+        *slash = '/';
+    }
+    return 0;
+}
+
+static int check_out(const elm_prepare_request *request, elm_error *err)
+{
+    struct stat about;
+    if (lstat(request->out, &about) != 0)
+        return make_folders(request->out, err);
+    if (S_ISDIR(about.st_mode))
+        return elm_error_set(err, ELM_EXIT_FAILURE, "a folder stands there (%s): give --out the name of a file", request->out);
+    if (!request->force)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "the store exists already (%s): --force replaces it", request->out);
+    return 0;
+}
+
+/* "500 477 455 ... 5 5 5" */
+static void format_counts(const int64_t *count, int classes, char *text, size_t size_bytes)
+{
+    enum { ENDS = 5 };
+    size_t length = 0;
+    text[0] = '\0';
+    for (int c = 0; c < classes && length < size_bytes; c++) {
+        if (classes > 2 * ENDS && c == ENDS) {
+            length += (size_t)snprintf(text + length, size_bytes - length, " ...");
+            c = classes - ENDS;
+        }
+        if (length < size_bytes)
+            length += (size_t)snprintf(text + length, size_bytes - length, "%s%lld", c > 0 ? " " : "", (long long)count[c]);
+    }
+}
+
+static int print_split(elm_store *store, const char *split, const elm_log *log, elm_error *err)
+{
+    const int classes = elm_store_describe(store)->classes;
+    int32_t *labels = NULL;
+    int64_t images = 0;
+    char text[512];
+    if (elm_store_count(store, split) == 0)
+        return 0;
+    int64_t *count = elm_alloc((size_t)classes, sizeof *count, err);
+    const int status = count != NULL ? elm_store_labels(store, split, &labels, &images, err) : -1;
+    if (status == 0) {
+        for (int64_t i = 0; i < images; i++)
+            count[labels[i]]++;
+        format_counts(count, classes, text, sizeof text);
+        elm_log_info(log, "  %-5s  %lld images; by class: %s", split, (long long)images, text);
+    }
+    elm_free(labels);
+    elm_free(count);
+    return status;
+}
+
+static int print_summary(const elm_prepare_request *request, elm_error *err)
+{
+    elm_store *store = NULL;
+    struct stat about = {0};
+    if (elm_store_open(&store, request->out, err) != 0)
+        return -1;
+    const elm_store_info *info = elm_store_describe(store);
+    stat(request->out, &about);
+    char shape[64];
+    if (info->channels > 0)
+        snprintf(shape, sizeof shape, "%d x %d x %d", info->height, info->width, info->channels);
+    else
+        snprintf(shape, sizeof shape, "%d features", info->features);
+    elm_log_info(request->log, "%s: %s, %d classes, %s, %.1f MB", request->out, info->dataset, info->classes, shape,
+                 (double)about.st_size / 1e6);
+    const char *const splits[] = {"train", "val", "test"};
+    int status = 0;
+    for (int i = 0; status == 0 && i < 3; i++)
+        status = print_split(store, splits[i], request->log, err);
+    elm_store_close(store);
+    return status;
+}
+
+int elm_prepare_run(const char *name, const elm_prepare_request *request, elm_error *err)
+{
+    const elm_prepare_source *source = find_source(name, err);
+    if (source == NULL || check_request(source, request, err) != 0 || check_out(request, err) != 0 || source->run(request, err) != 0)
+        return -1;
+    return print_summary(request, err);
+}

@@ -1,0 +1,362 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "data/hdf5_read.h"
+#include "data/store_format.h"
+#include "elmpi/memory.h"
+#include "elmpi/store.h"
+
+enum { CHUNK_BYTES = 1 << 20, CHUNK_ROWS_MAX = 4096, METADATA_BYTES = 1 << 20 };
+
+/** One split on its way to the file: rows wait here until they fill a chunk. */
+typedef struct writer_split {
+    hid_t labels, rows; /* data sets; -1: nothing appended yet */
+    hsize_t written;    /* rows in the file */
+    int waiting;        /* rows here */
+    int32_t *label;     /* [chunk_rows] */
+    uint8_t *row;       /* [chunk_rows][row_bytes] */
+} writer_split;
+
+struct elm_store_writer {
+    char path[STORE_PATH_BYTES];
+    char part[STORE_PATH_BYTES];
+    int descriptor; /* of the .part file, to reserve room and to sync */
+    hid_t file;
+    elm_store_info info;
+    size_t row_bytes;
+    int chunk_rows;
+    int64_t *train_count; /* [classes] */
+    writer_split splits[STORE_SPLITS];
+};
+
+hid_t store_file_access(void)
+{
+    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+#if H5_VERSION_GE(1, 10, 7)
+    H5Pset_file_locking(access, 0, 1);
+#endif
+    return access;
+}
+
+static int write_failed(const elm_store_writer *writer, int cause, elm_error *err)
+{
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE, "cannot write the store (%s): %s: %s", writer->path, cause != 0 ? strerror(cause) : "HDF5 failed",
+        cause == ENOSPC || cause == EDQUOT ? "make room on that disk or choose another --out" : "check the folder and the disk");
+}
+
+/* Takes room on the disk for the next bytes before HDF5 writes them: HDF5 1.10 cannot recover from a full disk, not even close the file. */
+static int reserve(elm_store_writer *writer, size_t size_bytes, elm_error *err)
+{
+    hsize_t used = 0;
+    if (H5Fget_filesize(writer->file, &used) < 0)
+        return write_failed(writer, 0, err);
+    const int cause = posix_fallocate(writer->descriptor, 0, (off_t)(used + size_bytes + METADATA_BYTES));
+    if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL) /* these two: a file system that cannot reserve */
+        return write_failed(writer, cause, err);
+    return 0;
+}
+
+static int write_attribute(hid_t file, const char *name, hid_t type, int count, const void *value)
+{
+    const hsize_t extent = (hsize_t)count;
+    const hid_t space = count == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
+    const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    const int status = attribute >= 0 && H5Awrite(attribute, type, value) >= 0 ? 0 : -1;
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    H5Sclose(space);
+    return status;
+}
+
+/* A text type of exactly size_bytes in UTF-8, padded with zeros. */
+static hid_t make_text_type(size_t size_bytes)
+{
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, size_bytes);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    return type;
+}
+
+static int write_text(hid_t file, const char *name, const char *text)
+{
+    const hid_t type = make_text_type(strlen(text) > 0 ? strlen(text) : 1);
+    const int status = write_attribute(file, name, type, 1, text);
+    H5Tclose(type);
+    return status;
+}
+
+/* A small data set of one dimension, written whole. */
+static int write_list(hid_t file, const char *path, hid_t type, int count, const void *values)
+{
+    const hsize_t extent = (hsize_t)count;
+    const hid_t space = H5Screate_simple(1, &extent, NULL);
+    const hid_t array = H5Dcreate2(file, path, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const int status = array >= 0 && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
+    if (array >= 0)
+        H5Dclose(array);
+    H5Sclose(space);
+    return status;
+}
+
+static int write_class_names(elm_store_writer *writer, const char *const *names, elm_error *err)
+{
+    const int classes = writer->info.classes;
+    char(*texts)[STORE_NAME_BYTES] = elm_alloc((size_t)classes, sizeof *texts, err);
+    if (texts == NULL)
+        return -1;
+    for (int c = 0; c < classes; c++)
+        snprintf(texts[c], sizeof texts[c], "%s", names[c]);
+    const hid_t type = make_text_type(STORE_NAME_BYTES);
+    const int status = write_list(writer->file, "classes/name", type, classes, texts);
+    H5Tclose(type);
+    elm_free(texts);
+    return status == 0 ? 0 : write_failed(writer, 0, err);
+}
+
+static int write_head(elm_store_writer *writer, const char *const *class_names, elm_error *err)
+{
+    const elm_store_info *info = &writer->info;
+    const int version = STORE_VERSION;
+    const hid_t classes = H5Gcreate2(writer->file, "classes", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (classes >= 0)
+        H5Gclose(classes);
+    if (classes < 0 || write_text(writer->file, "format", STORE_FORMAT) != 0 ||
+        write_attribute(writer->file, "version", H5T_NATIVE_INT, 1, &version) != 0 ||
+        write_text(writer->file, "dataset", info->dataset) != 0)
+        return write_failed(writer, 0, err);
+    if (info->channels > 0 && (write_attribute(writer->file, "mean", H5T_NATIVE_FLOAT, info->channels, info->mean) != 0 ||
+                               write_attribute(writer->file, "std", H5T_NATIVE_FLOAT, info->channels, info->deviation) != 0))
+        return write_failed(writer, 0, err);
+    return write_class_names(writer, class_names, err);
+}
+
+static int chunk_rows_for(size_t row_bytes)
+{
+    const size_t rows = CHUNK_BYTES / row_bytes;
+    return rows < 1 ? 1 : rows > CHUNK_ROWS_MAX ? CHUNK_ROWS_MAX : (int)rows;
+}
+
+/* The room taken here is given back by H5Fcreate, and is what HDF5 needs to close a file that is given up. */
+static int create_part(elm_store_writer *writer, elm_error *err)
+{
+    writer->descriptor = open(writer->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (writer->descriptor < 0)
+        return write_failed(writer, errno, err);
+    const int cause = posix_fallocate(writer->descriptor, 0, METADATA_BYTES);
+    if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL)
+        return write_failed(writer, cause, err);
+    const hid_t access = store_file_access();
+    writer->file = H5Fcreate(writer->part, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    H5Pclose(access);
+    return writer->file >= 0 ? 0 : write_failed(writer, 0, err);
+}
+
+int elm_store_writer_create(elm_store_writer **out, const char *path, const elm_store_info *info, const char *const *class_names,
+                            elm_error *err)
+{
+    *out = NULL;
+    elm_h5_quiet();
+    elm_store_writer *writer = elm_alloc(1, sizeof *writer, err);
+    if (writer == NULL)
+        return -1;
+    writer->info = *info;
+    writer->file = -1;
+    writer->descriptor = -1;
+    for (int i = 0; i < STORE_SPLITS; i++)
+        writer->splits[i].labels = writer->splits[i].rows = -1;
+    writer->row_bytes = info->channels > 0 ? (size_t)info->height * info->width * info->channels : (size_t)info->features * sizeof(float);
+    writer->chunk_rows = chunk_rows_for(writer->row_bytes);
+    snprintf(writer->path, sizeof writer->path, "%s", path);
+    if (snprintf(writer->part, sizeof writer->part, "%s.part", path) >= (int)sizeof writer->part) {
+        elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): choose a shorter --out", path);
+        goto fail;
+    }
+    writer->train_count = elm_alloc((size_t)info->classes, sizeof *writer->train_count, err);
+    if (writer->train_count == NULL || create_part(writer, err) != 0 ||
+        reserve(writer, (size_t)info->classes * (STORE_NAME_BYTES + sizeof(int64_t)), err) != 0 ||
+        write_head(writer, class_names, err) != 0)
+        goto fail;
+    *out = writer;
+    return 0;
+fail:
+    elm_store_writer_destroy(writer);
+    return -1;
+}
+
+/* An empty data set [0, ...] that grows by its first dimension. No time stamps: equal input gives equal bytes. */
+static hid_t create_array(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions, const hsize_t *row_shape)
+{
+    hsize_t extent[4] = {0}, most[4] = {H5S_UNLIMITED}, chunk[4] = {(hsize_t)chunk_rows};
+    for (int i = 1; i < dimensions; i++)
+        extent[i] = most[i] = chunk[i] = row_shape[i - 1];
+    const hid_t space = H5Screate_simple(dimensions, extent, most), properties = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(properties, dimensions, chunk);
+    H5Pset_fletcher32(properties);
+    H5Pset_obj_track_times(properties, 0);
+    const hid_t array = H5Dcreate2(group, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    H5Pclose(properties);
+    H5Sclose(space);
+    return array;
+}
+
+static int start_split(elm_store_writer *writer, int index, elm_error *err)
+{
+    writer_split *split = &writer->splits[index];
+    const elm_store_info *info = &writer->info;
+    const bool pictures = info->channels > 0;
+    const hsize_t picture[3] = {(hsize_t)info->height, (hsize_t)info->width, (hsize_t)info->channels},
+                  vector[1] = {(hsize_t)info->features};
+    split->label = elm_alloc((size_t)writer->chunk_rows, sizeof *split->label, err);
+    split->row = split->label != NULL ? elm_alloc((size_t)writer->chunk_rows, writer->row_bytes, err) : NULL;
+    if (split->row == NULL || reserve(writer, 0, err) != 0)
+        return -1;
+    const hid_t group = H5Gcreate2(writer->file, store_split_names[index], H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (group < 0)
+        return write_failed(writer, 0, err);
+    split->labels = create_array(group, "labels", H5T_STD_I32LE, writer->chunk_rows, 1, NULL);
+    split->rows = pictures ? create_array(group, "images", H5T_STD_U8LE, writer->chunk_rows, 4, picture)
+                           : create_array(group, "features", H5T_IEEE_F32LE, writer->chunk_rows, 2, vector);
+    H5Gclose(group);
+    return split->labels >= 0 && split->rows >= 0 ? 0 : write_failed(writer, 0, err);
+}
+
+/* Appends `count` rows to a data set that has `before`. */
+static int extend(hid_t array, hid_t type, hsize_t before, hsize_t count, const void *values)
+{
+    hsize_t extent[4], start[4] = {before};
+    const hid_t old_space = H5Dget_space(array);
+    const int dimensions = H5Sget_simple_extent_dims(old_space, extent, NULL);
+    H5Sclose(old_space);
+    extent[0] = before + count;
+    if (dimensions < 1 || H5Dset_extent(array, extent) < 0)
+        return -1;
+    extent[0] = count;
+    const hid_t file_space = H5Dget_space(array), space = H5Screate_simple(dimensions, extent, NULL);
+    int status = -1;
+    if (H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, extent, NULL) >= 0)
+        status = H5Dwrite(array, type, space, file_space, H5P_DEFAULT, values) < 0 ? -1 : 0;
+    H5Sclose(space);
+    H5Sclose(file_space);
+    return status;
+}
+
+/* Writes the rows that wait. Flushing at once keeps what HDF5 still has to write within the room reserved. */
+static int flush_split(elm_store_writer *writer, writer_split *split, elm_error *err)
+{
+    if (split->waiting == 0)
+        return 0;
+    const hid_t type = writer->info.channels > 0 ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
+    const hsize_t count = (hsize_t)split->waiting;
+    if (reserve(writer, (size_t)writer->chunk_rows * (writer->row_bytes + sizeof(int32_t)), err) != 0)
+        return -1;
+    if (extend(split->labels, H5T_NATIVE_INT32, split->written, count, split->label) != 0 ||
+        extend(split->rows, type, split->written, count, split->row) != 0 || H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0)
+        return write_failed(writer, 0, err);
+    split->written += count;
+    split->waiting = 0;
+    return 0;
+}
+
+int elm_store_writer_append(elm_store_writer *writer, const char *split_name, int32_t label, const void *row, elm_error *err)
+{
+    const int index = store_split_index(split_name);
+    if (index < 0 || label < 0 || label >= writer->info.classes)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "record of split \"%s\" and class %d (%s): no such split or class", split_name,
+                             (int)label, writer->path);
+    writer_split *split = &writer->splits[index];
+    if (split->labels < 0 && start_split(writer, index, err) != 0)
+        return -1;
+    split->label[split->waiting] = label;
+    memcpy(split->row + (size_t)split->waiting * writer->row_bytes, row, writer->row_bytes);
+    split->waiting++;
+    writer->train_count[label] += index == 0;
+    return split->waiting == writer->chunk_rows ? flush_split(writer, split, err) : 0;
+}
+
+static int close_file(elm_store_writer *writer)
+{
+    for (int i = 0; i < STORE_SPLITS; i++) {
+        writer_split *split = &writer->splits[i];
+        if (split->labels >= 0)
+            H5Dclose(split->labels);
+        if (split->rows >= 0)
+            H5Dclose(split->rows);
+        split->labels = split->rows = -1;
+    }
+    const int status = writer->file >= 0 && H5Fclose(writer->file) < 0 ? -1 : 0;
+    writer->file = -1;
+    return status;
+}
+
+/* The folder's entry must reach the disk as well, or the new name may be gone after a power cut. */
+static int sync_folder(const char *path)
+{
+    char folder[STORE_PATH_BYTES];
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL)
+        snprintf(folder, sizeof folder, ".");
+    else
+        slash[slash == folder ? 1 : 0] = '\0';
+    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return -1;
+    const int status = fsync(descriptor);
+    close(descriptor);
+    return status == 0 || errno == EINVAL ? 0 : -1; /* EINVAL: a file system that does not sync folders */
+}
+
+/* Everything into the .part file, which then has its final size and stands on the disk. */
+static int complete_part(elm_store_writer *writer, elm_error *err)
+{
+    hsize_t size_bytes = 0;
+    for (int i = 0; i < STORE_SPLITS; i++)
+        if (flush_split(writer, &writer->splits[i], err) != 0)
+            return -1;
+    if (write_list(writer->file, "classes/train_count", H5T_NATIVE_INT64, writer->info.classes, writer->train_count) != 0)
+        return write_failed(writer, 0, err);
+    if (H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0 || H5Fget_filesize(writer->file, &size_bytes) < 0 || close_file(writer) != 0)
+        return write_failed(writer, 0, err);
+    if (ftruncate(writer->descriptor, (off_t)size_bytes) != 0 || fsync(writer->descriptor) != 0) /* what was reserved and not used */
+        return write_failed(writer, errno, err);
+    return 0;
+}
+
+int elm_store_writer_finish(elm_store_writer *writer, elm_error *err)
+{
+    elm_store *written = NULL;
+    int status = complete_part(writer, err);
+    if (status == 0)
+        status = elm_store_open(&written, writer->part, err);
+    elm_store_close(written);
+    if (status == 0 && (rename(writer->part, writer->path) != 0 || sync_folder(writer->path) != 0))
+        status = write_failed(writer, errno, err);
+    elm_store_writer_destroy(writer);
+    return status;
+}
+
+void elm_store_writer_destroy(elm_store_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    /* An unfinished file's blocks go back to the disk first: where it is full, HDF5 needs them to close the file. */
+    if (writer->file >= 0 && ftruncate(writer->descriptor, 0) != 0)
+        unlink(writer->part);
+    close_file(writer);
+    if (writer->descriptor >= 0) {
+        unlink(writer->part); /* gone already after a rename */
+        close(writer->descriptor);
+    }
+    for (int i = 0; i < STORE_SPLITS; i++) {
+        elm_free(writer->splits[i].label);
+        elm_free(writer->splits[i].row);
+    }
+    elm_free(writer->train_count);
+    elm_free(writer);
+}

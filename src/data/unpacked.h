@@ -1,0 +1,24 @@
+/* Unpacked: the decompressed bytes of a compressed archive, read to their end and compared with their checksum. A container's reader stops
+ * where the container ends, before the compressor's checksum; and libarchive 3.6 never compares gzip's. Either way a flipped bit in a
+ * picture would pass unseen. */
+#ifndef ELMPI_DATA_UNPACKED_H
+#define ELMPI_DATA_UNPACKED_H
+
+#include <archive.h>
+
+#include "data/archive.h"
+
+typedef struct elm_unpacked elm_unpacked;
+
+/** Makes `reader` read the decompressed bytes of a place. *unpacked is NULL, and `reader` untouched, where the place is not compressed:
+ *  such containers (zip, 7-Zip) bring checksums of their own and want to seek.
+ *  Owns:   the caller destroys after `reader` is freed; borrows place
+ *  Errors: -1; the text is archive_error_string(reader) */
+int elm_unpacked_open(elm_unpacked **unpacked, const elm_archive_place *place, struct archive *reader);
+void elm_unpacked_destroy(elm_unpacked *unpacked);
+
+/** Reads whatever `reader` left unread, so that every checksum is compared.
+ *  Errors: -1; the text is archive_error_string(reader) */
+int elm_unpacked_finish(elm_unpacked *unpacked, struct archive *reader);
+
+#endif
