@@ -1,0 +1,166 @@
+#include "elmpi/comm.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/mpi_parts.h"
+#include "elmpi/memory.h"
+
+enum { CHUNK = 1 << 28 }; /* elements a call: below what an int counts, also in bytes of 8 */
+
+void elm_mpi_check(int result, const char *call, const char *file, int line)
+{
+    if (result == MPI_SUCCESS)
+        return;
+    int rank = -1, length = 0;
+    char text[MPI_MAX_ERROR_STRING] = "";
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Error_string(result, text, &length);
+    fprintf(stderr, "elmpi: fatal: rank %d, %s:%d: %s: %s\n", rank, file, line, call, text);
+    MPI_Abort(MPI_COMM_WORLD, ELM_EXIT_FAILURE);
+    abort();
+}
+
+int elm_mpi_count(int64_t count)
+{
+    if (count < 0 || count > INT_MAX) {
+        fprintf(stderr, "elmpi: fatal: %lld elements are more than an MPI call counts\n", (long long)count);
+        MPI_Abort(MPI_COMM_WORLD, ELM_EXIT_FAILURE);
+    }
+    return (int)count;
+}
+
+static void duplicate(elm_comm *comm)
+{
+    MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->gather};
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
+        ELM_MPI(MPI_Comm_dup(MPI_COMM_WORLD, copies[i]));
+        ELM_MPI(MPI_Comm_set_errhandler(*copies[i], MPI_ERRORS_RETURN)); /* elm_mpi_check names the place, then aborts */
+    }
+}
+
+int elm_comm_start_all(elm_comm **out, int *argc, char ***argv, elm_error *err)
+{
+    int level = MPI_THREAD_SINGLE;
+    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "MPI does not start (MPI_Init_thread): check the MPI installation with a small program");
+    elm_comm *comm = elm_alloc(1, sizeof *comm, err);
+    if (!comm || level < MPI_THREAD_FUNNELED) {
+        elm_free(comm);
+        MPI_Finalize();
+        return comm ? elm_error_set(err, ELM_EXIT_FAILURE,
+                                    "this MPI allows no threads beside it (MPI_THREAD_FUNNELED): use a library built with threads")
+                    : -1;
+    }
+    ELM_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank));
+    ELM_MPI(MPI_Comm_size(MPI_COMM_WORLD, &comm->size));
+    MPI_Comm host;
+    ELM_MPI(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host));
+    ELM_MPI(MPI_Comm_rank(host, &comm->local_rank));
+    ELM_MPI(MPI_Comm_size(host, &comm->local_size));
+    ELM_MPI(MPI_Comm_free(&host));
+    duplicate(comm);
+    elm_moments_op_create(comm);
+    *out = comm;
+    return 0;
+}
+
+void elm_comm_finish_all(elm_comm *comm)
+{
+    if (!comm)
+        return;
+    elm_moments_op_free(comm);
+    MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->gather};
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++)
+        ELM_MPI(MPI_Comm_free(copies[i]));
+    elm_free(comm);
+    MPI_Finalize();
+}
+
+_Noreturn void elm_comm_abort(const elm_comm *comm, int code)
+{
+    (void)comm;
+    MPI_Abort(MPI_COMM_WORLD, code);
+    abort();
+}
+
+int elm_comm_rank(const elm_comm *comm)
+{
+    return comm->rank;
+}
+
+int elm_comm_size(const elm_comm *comm)
+{
+    return comm->size;
+}
+
+int elm_comm_local_rank(const elm_comm *comm)
+{
+    return comm->local_rank;
+}
+
+int elm_comm_local_size(const elm_comm *comm)
+{
+    return comm->local_size;
+}
+
+void elm_comm_barrier_all(elm_comm *comm)
+{
+    ELM_MPI(MPI_Barrier(comm->world));
+}
+
+void elm_comm_broadcast_all(elm_comm *comm, void *bytes, size_t size_bytes)
+{
+    for (size_t at = 0; at < size_bytes && comm->size > 1; at += CHUNK) {
+        const size_t rest = size_bytes - at;
+        ELM_MPI(MPI_Bcast((char *)bytes + at, (int)(rest < CHUNK ? rest : CHUNK), MPI_BYTE, 0, comm->world));
+    }
+}
+
+/* In-place reduction of any number of elements. */
+static void reduce_all(elm_comm *comm, void *values, int64_t count, MPI_Datatype type, size_t size_bytes, MPI_Op op)
+{
+    for (int64_t at = 0; at < count && comm->size > 1; at += CHUNK) {
+        const int64_t rest = count - at;
+        ELM_MPI(MPI_Allreduce(MPI_IN_PLACE, (char *)values + (size_t)at * size_bytes, (int)(rest < CHUNK ? rest : CHUNK), type, op,
+                              comm->world));
+    }
+}
+
+void elm_comm_sum_all(elm_comm *comm, double *values, int64_t count)
+{
+    reduce_all(comm, values, count, MPI_DOUBLE, sizeof *values, MPI_SUM);
+}
+
+void elm_comm_sum_counts_all(elm_comm *comm, int64_t *values, int64_t count)
+{
+    reduce_all(comm, values, count, MPI_INT64_T, sizeof *values, MPI_SUM);
+}
+
+void elm_comm_max_all(elm_comm *comm, double *values, int64_t count)
+{
+    reduce_all(comm, values, count, MPI_DOUBLE, sizeof *values, MPI_MAX);
+}
+
+void elm_comm_sum_floats_all(elm_comm *comm, float *values, int64_t count)
+{
+    reduce_all(comm, values, count, MPI_FLOAT, sizeof *values, MPI_SUM);
+}
+
+double elm_comm_seconds(void)
+{
+    return MPI_Wtime();
+}
+
+void elm_comm_describe(const elm_comm *comm, char *text, size_t size_bytes)
+{
+    (void)comm;
+    char version[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    int length = 0;
+    MPI_Get_library_version(version, &length);
+    version[strcspn(version, ",\n")] = 0;
+    snprintf(text, size_bytes, "%s", version);
+}

@@ -1,0 +1,86 @@
+#include "elmpi/gradient_sum.h"
+
+#include "comm/mpi_parts.h"
+#include "elmpi/memory.h"
+
+struct elm_gradient_sum {
+    elm_comm *comm;
+    float *gradients;
+    int64_t count;
+    int buckets, posted;
+    int64_t *first;        /* [buckets] where each begins, descending: bucket 0 ends the block */
+    MPI_Request *requests; /* [buckets] */
+};
+
+void elm_gradient_sum_destroy(elm_gradient_sum *sum)
+{
+    if (!sum)
+        return;
+    elm_free(sum->first);
+    elm_free(sum->requests);
+    elm_free(sum);
+}
+
+/* Buckets of at least `least` floats, whole parameters each, from the end of the block. */
+static int cut(elm_gradient_sum *sum, const int64_t *starts, int parameters, int64_t least)
+{
+    int buckets = 0;
+    int64_t end = sum->count;
+    for (int p = parameters - 1; p >= 0; p--)
+        if (end - starts[p] >= least || p == 0) {
+            sum->first[buckets++] = starts[p];
+            end = starts[p];
+        }
+    return buckets;
+}
+
+int elm_gradient_sum_create_all(elm_gradient_sum **out, elm_comm *comm, float *gradients, int64_t count, const int64_t *starts,
+                                int parameters, size_t bucket_bytes, elm_error *err)
+{
+    elm_gradient_sum *sum = elm_alloc(1, sizeof *sum, err);
+    if (sum) {
+        *sum = (elm_gradient_sum){.comm = comm, .gradients = gradients, .count = count};
+        sum->first = elm_alloc((size_t)parameters, sizeof *sum->first, err);
+        sum->requests = sum->first ? elm_alloc((size_t)parameters, sizeof *sum->requests, err) : NULL;
+    }
+    if (elm_comm_agree_all(comm, sum && sum->requests ? 0 : -1, err)) {
+        elm_gradient_sum_destroy(sum);
+        return -1;
+    }
+    sum->buckets = cut(sum, starts, parameters, (int64_t)(bucket_bytes / sizeof *gradients));
+    for (int b = 0; b < sum->buckets; b++)
+        sum->requests[b] = MPI_REQUEST_NULL;
+    *out = sum;
+    return 0;
+}
+
+void elm_gradient_sum_ready_all(elm_gradient_sum *sum, int64_t first)
+{
+    while (sum->comm->size > 1 && sum->posted < sum->buckets && sum->first[sum->posted] >= first) {
+        const int b = sum->posted++;
+        const int64_t end = b ? sum->first[b - 1] : sum->count;
+        ELM_MPI(MPI_Iallreduce(MPI_IN_PLACE, sum->gradients + sum->first[b], elm_mpi_count(end - sum->first[b]), MPI_FLOAT, MPI_SUM,
+                               sum->comm->gradient, &sum->requests[b]));
+    }
+}
+
+void elm_gradient_sum_poll(elm_gradient_sum *sum)
+{
+    int done;
+    if (sum->posted)
+        ELM_MPI(MPI_Testall(sum->posted, sum->requests, &done, MPI_STATUSES_IGNORE));
+}
+
+double elm_gradient_sum_wait_all(elm_gradient_sum *sum)
+{
+    const double begun = elm_comm_seconds();
+    elm_gradient_sum_ready_all(sum, 0);
+    ELM_MPI(MPI_Waitall(sum->posted, sum->requests, MPI_STATUSES_IGNORE));
+    sum->posted = 0;
+    return elm_comm_seconds() - begun;
+}
+
+int elm_gradient_sum_buckets(const elm_gradient_sum *sum)
+{
+    return sum->buckets;
+}
