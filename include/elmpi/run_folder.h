@@ -7,6 +7,15 @@
 
 #include "elmpi/checkpoint.h"
 #include "elmpi/log.h"
+#include "elmpi/option.h"
+
+/** [checkpoint] of a job file. */
+typedef struct elm_checkpoint_options {
+    double every_epochs;  /* 0: off */
+    double every_minutes; /* 0: off */
+    int64_t keep;         /* newest checkpoints to keep; 0: all */
+} elm_checkpoint_options;
+extern const elm_option elm_checkpoint_option_rows[];
 
 typedef struct elm_run_folder elm_run_folder;
 

@@ -1,0 +1,13 @@
+#include <stddef.h>
+
+#include "elmpi/run_folder.h"
+
+const elm_option elm_checkpoint_option_rows[] = {
+    {"checkpoint.every_epochs", ELM_OPTION_REAL, offsetof(elm_checkpoint_options, every_epochs), "1", 0, 1e9, NULL, NULL, NULL,
+     "write a checkpoint every so many epochs; 0: not by epochs. The end of the run and a stop signal always write one"},
+    {"checkpoint.every_minutes", ELM_OPTION_REAL, offsetof(elm_checkpoint_options, every_minutes), "0", 0, 1e9, NULL, NULL, NULL,
+     "write one whenever so many minutes have passed since the last, in mid-epoch too; 0: not by the clock"},
+    {"checkpoint.keep", ELM_OPTION_INT, offsetof(elm_checkpoint_options, keep), "3", 0, 1e9, NULL, NULL, NULL,
+     "number of newest checkpoints to keep; 0: all"},
+    {0},
+};
