@@ -9,7 +9,12 @@
 #include "elmpi/memory.h"
 #include "elmpi/store.h"
 
-enum { CHUNK_BYTES = 1 << 20, CHUNK_ROWS_MAX = 4096, METADATA_BYTES = 1 << 20 };
+enum {
+    CHUNK_BYTES = 1 << 20,
+    CHUNK_ROWS_MAX = 4096,
+    METADATA_BYTES = 1 << 20,
+    SCALAR = 0, /* count of an attribute that is no list */
+};
 
 /** One split on its way to the file: rows wait here until they fill a chunk. */
 typedef struct writer_split {
@@ -61,10 +66,26 @@ static int reserve(elm_store_writer *writer, size_t size_bytes, elm_error *err)
     return 0;
 }
 
+/* Properties of whatever is made in the file: no time stamps, so that equal input gives equal bytes. */
+static hid_t timeless(hid_t kind)
+{
+    const hid_t properties = H5Pcreate(kind);
+    H5Pset_obj_track_times(properties, 0);
+    return properties;
+}
+
+static hid_t create_group(hid_t file, const char *name)
+{
+    const hid_t properties = timeless(H5P_GROUP_CREATE);
+    const hid_t group = H5Gcreate2(file, name, H5P_DEFAULT, properties, H5P_DEFAULT);
+    H5Pclose(properties);
+    return group;
+}
+
 static int write_attribute(hid_t file, const char *name, hid_t type, int count, const void *value)
 {
     const hsize_t extent = (hsize_t)count;
-    const hid_t space = count == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
+    const hid_t space = count == SCALAR ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
     const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     const int status = attribute >= 0 && H5Awrite(attribute, type, value) >= 0 ? 0 : -1;
     if (attribute >= 0)
@@ -86,7 +107,7 @@ static hid_t make_text_type(size_t size_bytes)
 static int write_text(hid_t file, const char *name, const char *text)
 {
     const hid_t type = make_text_type(strlen(text) > 0 ? strlen(text) : 1);
-    const int status = write_attribute(file, name, type, 1, text);
+    const int status = write_attribute(file, name, type, SCALAR, text);
     H5Tclose(type);
     return status;
 }
@@ -95,11 +116,12 @@ static int write_text(hid_t file, const char *name, const char *text)
 static int write_list(hid_t file, const char *path, hid_t type, int count, const void *values)
 {
     const hsize_t extent = (hsize_t)count;
-    const hid_t space = H5Screate_simple(1, &extent, NULL);
-    const hid_t array = H5Dcreate2(file, path, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t space = H5Screate_simple(1, &extent, NULL), properties = timeless(H5P_DATASET_CREATE);
+    const hid_t array = H5Dcreate2(file, path, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
     const int status = array >= 0 && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
     if (array >= 0)
         H5Dclose(array);
+    H5Pclose(properties);
     H5Sclose(space);
     return status;
 }
@@ -123,11 +145,11 @@ static int write_head(elm_store_writer *writer, const char *const *class_names, 
 {
     const elm_store_info *info = &writer->info;
     const int version = STORE_VERSION;
-    const hid_t classes = H5Gcreate2(writer->file, "classes", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t classes = create_group(writer->file, "classes");
     if (classes >= 0)
         H5Gclose(classes);
     if (classes < 0 || write_text(writer->file, "format", STORE_FORMAT) != 0 ||
-        write_attribute(writer->file, "version", H5T_NATIVE_INT, 1, &version) != 0 ||
+        write_attribute(writer->file, "version", H5T_NATIVE_INT, SCALAR, &version) != 0 ||
         write_text(writer->file, "dataset", info->dataset) != 0)
         return write_failed(writer, 0, err);
     if (info->channels > 0 && (write_attribute(writer->file, "mean", H5T_NATIVE_FLOAT, info->channels, info->mean) != 0 ||
@@ -151,8 +173,9 @@ static int create_part(elm_store_writer *writer, elm_error *err)
     const int cause = posix_fallocate(writer->descriptor, 0, METADATA_BYTES);
     if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL)
         return write_failed(writer, cause, err);
-    const hid_t access = store_file_access();
-    writer->file = H5Fcreate(writer->part, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    const hid_t access = store_file_access(), properties = timeless(H5P_FILE_CREATE);
+    writer->file = H5Fcreate(writer->part, H5F_ACC_TRUNC, properties, access);
+    H5Pclose(properties);
     H5Pclose(access);
     return writer->file >= 0 ? 0 : write_failed(writer, 0, err);
 }
@@ -189,16 +212,15 @@ fail:
     return -1;
 }
 
-/* An empty data set [0, ...] that grows by its first dimension. No time stamps: equal input gives equal bytes. */
+/* An empty data set [0, ...] that grows by its first dimension. */
 static hid_t create_array(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions, const hsize_t *row_shape)
 {
     hsize_t extent[4] = {0}, most[4] = {H5S_UNLIMITED}, chunk[4] = {(hsize_t)chunk_rows};
     for (int i = 1; i < dimensions; i++)
         extent[i] = most[i] = chunk[i] = row_shape[i - 1];
-    const hid_t space = H5Screate_simple(dimensions, extent, most), properties = H5Pcreate(H5P_DATASET_CREATE);
+    const hid_t space = H5Screate_simple(dimensions, extent, most), properties = timeless(H5P_DATASET_CREATE);
     H5Pset_chunk(properties, dimensions, chunk);
     H5Pset_fletcher32(properties);
-    H5Pset_obj_track_times(properties, 0);
     const hid_t array = H5Dcreate2(group, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
     H5Pclose(properties);
     H5Sclose(space);
@@ -216,7 +238,7 @@ static int start_split(elm_store_writer *writer, int index, elm_error *err)
     split->row = split->label != NULL ? elm_alloc((size_t)writer->chunk_rows, writer->row_bytes, err) : NULL;
     if (split->row == NULL || reserve(writer, 0, err) != 0)
         return -1;
-    const hid_t group = H5Gcreate2(writer->file, store_split_names[index], H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t group = create_group(writer->file, store_split_names[index]);
     if (group < 0)
         return write_failed(writer, 0, err);
     split->labels = create_array(group, "labels", H5T_STD_I32LE, writer->chunk_rows, 1, NULL);
