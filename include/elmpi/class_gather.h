@@ -41,7 +41,7 @@ void elm_class_gather_poll(elm_class_gather *gather);
 /** Waits for the posted gather. */
 elm_gathered elm_class_gather_wait_all(elm_class_gather *gather);
 
-/** Rows this rank sent in the last post, and rows that sending everything would have cost. */
+/** Rows of this rank that travelled in the last post; sending everything would have cost share.local. */
 int64_t elm_class_gather_rows_sent(const elm_class_gather *gather);
 
 #endif

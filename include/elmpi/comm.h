@@ -31,7 +31,7 @@ int elm_comm_local_size(const elm_comm *comm);
 
 /** Makes a local outcome everybody's: `status` is 0 or -1 (then `err` says why).
  *  Ranks:  collective; returns -1 on every rank when any rank gave -1, with the lowest failing rank's code and text in `err`
- *          everywhere (prefixed "rank N: " when size > 1) */
+ *          everywhere, prefixed "rank N: " when size > 1 unless the code is ELM_EXIT_USAGE (a wrong job file is wrong on any rank) */
 int elm_comm_agree_all(elm_comm *comm, int status, elm_error *err);
 
 /** Refuses to go on unless every rank hands in the same bytes (a job, a digest). `what` names the thing in the error.

@@ -43,7 +43,7 @@ typedef struct elm_loss_batch {
 
 /** What a term says about this rank's images; summed over the ranks it is the batch's. */
 typedef struct elm_loss_value {
-    double loss;             /* this rank's part of the mean over the global batch */
+    double loss;              /* this rank's part of the mean over the global batch */
     int64_t with_positive[3]; /* anchors that met a positive: head, torso, tail */
     int64_t anchors[3];
 } elm_loss_value;
@@ -56,7 +56,7 @@ typedef struct elm_loss_options {
     double logadj_tau;
     char pull_alpha[ELM_TEXT_SIZE]; /* pi|sqrt-pi|n|sqrt-n|pi^<a>|n^<a> */
     double pull_scale;
-    int pull_scope;                 /* 0 global, 1 rank */
+    int pull_scope; /* 0 global, 1 rank */
     bool pull_normalize;
 } elm_loss_options;
 extern const elm_option elm_loss_option_rows[];
@@ -81,7 +81,8 @@ elm_loss_reach elm_loss_wants(const elm_loss *loss);
 /** Logit loss of the local images; adds to logits_gradient. */
 elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch);
 
-/** Embedding term of the local anchors, lambda included; adds to embeddings_gradient. Rows of the same class must all be there, local or remote. */
+/** Embedding term of the local anchors, lambda included; adds to embeddings_gradient. Rows of the same class must all be there, local or
+ * remote. */
 elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
 
 #endif

@@ -11,12 +11,18 @@ typedef struct elm_moments {
  *  gives all of them the same bits. */
 static inline elm_moments elm_moments_merge(elm_moments a, elm_moments b)
 {
+    /* The two take places of their own first: a compiler may fuse one of two products with their sum, and then x + y and y + x differ in
+     * the last bit. */
+    if (a.mean > b.mean || (a.mean == b.mean && a.count > b.count)) {
+        const elm_moments other = a;
+        a = b;
+        b = other;
+    }
     const double count = a.count + b.count;
     if (count == 0)
         return (elm_moments){0, 0, 0};
     const double delta = a.mean - b.mean;
-    return (elm_moments){count, (a.count * a.mean + b.count * b.mean) / count,
-                         (a.m2 + b.m2) + delta * delta * (a.count * b.count / count)};
+    return (elm_moments){count, (a.count * a.mean + b.count * b.mean) / count, (a.m2 + b.m2) + delta * delta * (a.count * b.count / count)};
 }
 
 /** Collective on every rank of the communicator behind `context`, in place, the same `count` everywhere, the same bits returned to all.
