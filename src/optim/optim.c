@@ -1,0 +1,28 @@
+#include "elmpi/optim.h"
+
+#include <stddef.h>
+
+#include "optim/schedule.h"
+
+/* The defaults are the paper's set-up for CIFAR-LT (Table 3), as the default network is its ResNet-32. */
+#define ROW(key, type, member, fallback, min, max, choices, used_if, help)                                                                 \
+    {                                                                                                                                      \
+        "optim." key, type, offsetof(elm_optim_options, member), fallback, min, max, choices, NULL, used_if, help                          \
+    }
+
+const elm_option elm_optim_option_rows[] = {
+    ROW("epochs", ELM_OPTION_REAL, epochs, "256", 1e-6, 1e6, NULL, NULL, "length of the run; fractions count"),
+    ROW("batch", ELM_OPTION_INT, batch, "128", 1, 1 << 30, NULL, NULL, "images of the global batch, shared by all ranks"),
+    ROW("lr", ELM_OPTION_REAL, lr, "0.4", 0, 1e6, NULL, NULL, "base learning rate for the global batch"),
+    ROW("momentum", ELM_OPTION_REAL, momentum, "0.9", 0, 1, NULL, NULL, "mu in v = mu v + g"),
+    ROW("nesterov", ELM_OPTION_BOOL, nesterov, "false", 0, 0, NULL, NULL, "step along g + mu v in place of v"),
+    ROW("weight_decay", ELM_OPTION_REAL, weight_decay, "1e-4", 0, 1e6, NULL, NULL, "added to the gradient: g += weight_decay w"),
+    ROW("decay_bn", ELM_OPTION_BOOL, decay_bn, "false", 0, 0, NULL, NULL,
+        "decay BatchNorm's scale and shift too (biases are decayed always)"),
+    ROW("schedule", ELM_OPTION_CHOICE, schedule, "multistep", 0, 0, ELM_SCHEDULE_NAMES, NULL, "what happens to the rate after the warm-up"),
+    ROW("warmup_epochs", ELM_OPTION_REAL, warmup_epochs, "15", 0, 1e6, NULL, NULL, "linear warm-up from 0 to the base rate; 0: none"),
+    ROW("milestones", ELM_OPTION_REALS, milestones, "96,192,224", 0, 1e6, NULL, "optim.schedule=multistep",
+        "epochs from which the rate is multiplied by gamma once more"),
+    ROW("gamma", ELM_OPTION_REAL, gamma, "0.1", 0, 1e6, NULL, "optim.schedule=multistep", "factor at each milestone"),
+    {0},
+};
