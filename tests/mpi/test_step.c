@@ -1,0 +1,237 @@
+/* A whole training step on however many ranks this runs on, against PyTorch in fp64 (tests/golden/step_golden.py): DESIGN 3's tolerances.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "elmpi/memory.h"
+#include "elmpi/trainer.h"
+#include "golden/pseudo.h"
+#include "golden/step_golden.h"
+
+enum { CLASSES = 5, SIDE = 8, IMAGE = 3 * SIDE * SIDE, IMAGES_MAX = 13 };
+
+static elm_comm *comm;
+static const int64_t class_count[CLASSES] = {120, 60, 30, 12, 4};
+static const int32_t labels[IMAGES_MAX] = {0, 1, 0, 2, 1, 0, 3, 0, 2, 4, 1, 0, 0};
+static const elm_store_info data = {.dataset = "hashed", .classes = CLASSES, .height = SIDE, .width = SIDE, .channels = 3};
+
+static const struct objective {
+    const char *name, *logit, *embed;
+    double lambda;
+    const char *alpha;
+} objectives[] = {
+    {"ce", "ce", "none", 0, "sqrt-n"},
+    {"logadj", "logadj", "none", 0, "sqrt-n"},
+    {"elm", "logadj", "pull", 0.01, "sqrt-n"},
+    {"elm-strong", "logadj", "pull", 1, "sqrt-pi"},
+};
+enum { OBJECTIVES = sizeof objectives / sizeof *objectives };
+
+static const golden *expected(const char *name)
+{
+    for (size_t i = 0; i < sizeof step_golden / sizeof *step_golden; i++)
+        if (!strcmp(step_golden[i].name, name))
+            return &step_golden[i];
+    fail_msg("no golden value %s", name);
+    return NULL;
+}
+
+static void check(const char *title, const char *what, const float *x, size_t count, double tolerance)
+{
+    char name[160];
+    snprintf(name, sizeof name, "%s.%s", title, what);
+    const double error = golden_error(expected(name), x, count);
+    if (!(error <= tolerance))
+        fail_msg("%s on %d ranks is off by %g of its length", name, elm_comm_size(comm), error);
+}
+
+static void check_loss(const char *title, const char *what, double loss)
+{
+    char name[160];
+    snprintf(name, sizeof name, "%s.%s", title, what);
+    const double right = expected(name)->value[0] / (double)pseudo(1000, 0), error = fabs(loss - right);
+    if (!(error <= 1e-6 * fabs(right) + 1e-12))
+        fail_msg("%s on %d ranks is %.9g, not %.9g", name, elm_comm_size(comm), loss, right);
+}
+
+/* The generator's weights, by what a parameter is. */
+static void fill_weights(elm_net *net)
+{
+    const elm_net_parameters view = elm_net_view(net);
+    for (int p = 0; p < view.count; p++) {
+        const elm_tensor *t = &view.tensors[p];
+        const bool gamma = view.is_norm[p] && strstr(t->name, "weight");
+        float scale = view.is_norm[p] ? 0.25f : 0.3f;
+        if (t->dimensions == 4)
+            scale = (float)(1.5 / sqrt((double)(t->shape[1] * t->shape[2] * t->shape[3])));
+        pseudo_fill(t->data, (size_t)t->count, 100 + (uint32_t)p, scale, gamma ? 1 : 0);
+    }
+    elm_net_weights_changed(net);
+}
+
+/* The trainer borrows its options. */
+typedef struct setting {
+    elm_model_options model;
+    elm_loss_options loss;
+    elm_optim_options optim;
+} setting;
+
+static elm_trainer *make_trainer(setting *s, const struct objective *objective, const char *backend, int images)
+{
+    *s = (setting){.model = {.name = "cifar-resnet8", .bn = "global"},
+                   .loss = {.lambda = objective->lambda, .logadj_tau = 1, .pull_scale = 1},
+                   .optim = {.epochs = 1, .batch = images, .lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}};
+    snprintf(s->loss.logit, sizeof s->loss.logit, "%s", objective->logit);
+    snprintf(s->loss.embed, sizeof s->loss.embed, "%s", objective->embed);
+    snprintf(s->loss.pull_alpha, sizeof s->loss.pull_alpha, "%s", objective->alpha);
+    const elm_trainer_spec spec = {
+        .model = &s->model, .loss = &s->loss, .optim = &s->optim, .data = &data, .counts = {CLASSES, class_count, 226}, .backend = backend};
+    elm_trainer *trainer = NULL;
+    elm_error err;
+    if (elm_trainer_create_all(&trainer, &spec, comm, &err))
+        fail_msg("%s", err.text);
+    fill_weights(elm_trainer_net(trainer));
+    return trainer;
+}
+
+/* This rank's images of the batch, from the one hashed array that the generator reads whole. */
+static elm_batch make_batch(float input[IMAGES_MAX * IMAGE], int images)
+{
+    const elm_share share = elm_share_of(images, elm_comm_size(comm), elm_comm_rank(comm));
+    for (int64_t i = 0; i < (int64_t)share.local * IMAGE; i++)
+        input[i] = pseudo(1, (uint32_t)(share.first * IMAGE + i));
+    return (elm_batch){.share = share, .input = input, .labels = labels + share.first, .global_labels = labels};
+}
+
+static void check_update(const char *title, const elm_net_parameters *view, const float *before)
+{
+    float *update = elm_alloc((size_t)view->size, sizeof *update, NULL);
+    for (int64_t i = 0; i < view->size; i++)
+        update[i] = view->weights[i] - before[i];
+    check(title, "update", update, (size_t)view->size, 5e-3);
+    char what[128];
+    for (int p = 0; p < view->count; p++) {
+        snprintf(what, sizeof what, "update.%s", view->tensors[p].name);
+        check(title, what, update + view->tensors[p].offset, (size_t)view->tensors[p].count, 2e-2);
+    }
+    for (int s = 0; s < view->state_count; s++) {
+        snprintf(what, sizeof what, "state.%s", view->state_tensors[s].name);
+        check(title, what, view->state_tensors[s].data, (size_t)view->state_tensors[s].count, 1e-5);
+    }
+    elm_free(update);
+}
+
+static void check_step(const struct objective *objective, const char *backend, int images)
+{
+    setting s;
+    float input[IMAGES_MAX * IMAGE];
+    char title[64];
+    snprintf(title, sizeof title, "%s-%d", objective->name, images);
+    elm_trainer *trainer = make_trainer(&s, objective, backend, images);
+    const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
+    float *before = elm_alloc((size_t)view.size, sizeof *before, NULL);
+    memcpy(before, view.weights, (size_t)view.size * sizeof *before);
+    const elm_batch batch = make_batch(input, images);
+    const elm_step_report report = elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+    assert_true(report.finite);
+    check_loss(title, "logit_loss", report.logit_loss);
+    check_loss(title, "embed_loss", report.embed_loss);
+    check_update(title, &view, before);
+    elm_free(before);
+    elm_trainer_destroy(trainer);
+}
+
+static void steps_match_pytorch(void **unused)
+{
+    (void)unused;
+    static const char *const backends[] = {"auto", "openblas"};
+    static const int images[] = {13, 5, 2};
+    for (int b = 0; b < 2; b++)
+        for (int o = 0; o < OBJECTIVES; o++)
+            for (int n = 0; n < 3; n++)
+                if (images[n] >= elm_comm_size(comm)) /* fewer images than ranks is refused for a whole run */
+                    check_step(&objectives[o], backends[b], images[n]);
+}
+
+/* The last batch of an epoch may be smaller than the number of ranks: those without images take part with zeros. */
+static void empty_ranks_take_part(void **unused)
+{
+    (void)unused;
+    setting s;
+    float input[IMAGES_MAX * IMAGE];
+    for (int o = 0; o < OBJECTIVES; o++) {
+        elm_trainer *trainer = make_trainer(&s, &objectives[o], "auto", IMAGES_MAX);
+        const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
+        float *before = elm_alloc((size_t)view.size, sizeof *before, NULL);
+        memcpy(before, view.weights, (size_t)view.size * sizeof *before);
+        char title[64];
+        snprintf(title, sizeof title, "%s-2", objectives[o].name);
+        const elm_batch batch = make_batch(input, 2);
+        const elm_step_report report = elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+        check_loss(title, "logit_loss", report.logit_loss);
+        check_update(title, &view, before);
+        elm_free(before);
+        elm_trainer_destroy(trainer);
+    }
+}
+
+static void steady_steps_allocate_nothing(void **unused)
+{
+    (void)unused;
+    setting s;
+    float input[IMAGES_MAX * IMAGE];
+    elm_trainer *trainer = make_trainer(&s, &objectives[2], "auto", IMAGES_MAX);
+    const elm_batch batch = make_batch(input, IMAGES_MAX);
+    elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){0});
+    const int64_t before = elm_alloc_calls();
+    for (int i = 0; i < 5; i++)
+        elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){0});
+    assert_int_equal(before, elm_alloc_calls());
+    elm_trainer_destroy(trainer);
+}
+
+/* One rank's NaN stops the update on all; one rank's wish is everybody's. */
+static void broken_numbers_and_wishes_are_agreed(void **unused)
+{
+    (void)unused;
+    setting s;
+    float input[IMAGES_MAX * IMAGE];
+    elm_trainer *trainer = make_trainer(&s, &objectives[2], "auto", IMAGES_MAX);
+    const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
+    const elm_batch batch = make_batch(input, IMAGES_MAX);
+    const bool last = elm_comm_rank(comm) == elm_comm_size(comm) - 1;
+    elm_step_report report = elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){.stop = last});
+    assert_true(report.finite && report.wishes.stop && !report.wishes.checkpoint);
+    const float weight = view.weights[5];
+    if (last)
+        input[7] = NAN;
+    report = elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){0});
+    assert_false(report.finite);
+    assert_true(weight == view.weights[5]);
+    elm_trainer_destroy(trainer);
+}
+
+int main(int argc, char **argv)
+{
+    elm_error err;
+    if (elm_comm_start_all(&comm, &argc, &argv, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_match_pytorch),
+        cmocka_unit_test(empty_ranks_take_part),
+        cmocka_unit_test(steady_steps_allocate_nothing),
+        cmocka_unit_test(broken_numbers_and_wishes_are_agreed),
+    };
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    if (failed) /* the other ranks may be in another test's collective by now */
+        elm_comm_abort(comm, 1);
+    elm_comm_finish_all(comm);
+    return failed;
+}
