@@ -22,12 +22,14 @@ struct elm_archive {
 
 static int read_error(const elm_archive *archive, elm_error *err)
 {
-    const char *cause = archive_error_string(archive->reader);
+    const char *cause = elm_unpacked_cause(archive->unpacked);
+    if (cause == NULL)
+        cause = archive_error_string(archive->reader);
     if (cause == NULL)
         cause = "unknown cause";
     if (archive->entry[0] == '\0')
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "cannot read the archive (%s): %s: is it the original file, complete? Download it again", archive->name,
+                             "cannot read the archive (%s): %s: check that it is the original file, or download it again", archive->name,
                              cause);
     return elm_error_set(err, ELM_EXIT_FAILURE, "truncated or corrupt archive (%s, at entry %s): %s: download it again", archive->name,
                          archive->entry, cause);

@@ -14,7 +14,8 @@ enum { BLOCK_BYTES = 1 << 16, TRAILER_BYTES = 8 };
 struct elm_unpacked {
     struct archive *inner; /* decompressing filters, "raw" format: one nameless entry, the decompressed stream */
     bool ended;
-    bool gzip; /* the rest is gzip's checksum */
+    char cause[256]; /* of a failure */
+    bool gzip;       /* the rest is gzip's checksum */
     uint32_t table[256];
     uint32_t crc;
     uint64_t total_bytes;
@@ -85,14 +86,20 @@ static la_ssize_t next_block(struct archive *reader, void *context, const void *
     }
     unpacked->ended = true;
     if (result != ARCHIVE_EOF) {
-        archive_set_error(reader, EIO, "%s", archive_error_string(unpacked->inner));
-        return -1;
+        const char *cause = archive_error_string(unpacked->inner);
+        snprintf(unpacked->cause, sizeof unpacked->cause, "%s", cause != NULL ? cause : "cannot be decompressed");
+    } else if (gzip_checksum_wrong(unpacked)) {
+        snprintf(unpacked->cause, sizeof unpacked->cause, "gzip checksum does not match");
     }
-    if (gzip_checksum_wrong(unpacked)) {
-        archive_set_error(reader, EIO, "gzip checksum does not match");
-        return -1;
-    }
-    return 0;
+    if (unpacked->cause[0] == '\0')
+        return 0;
+    archive_set_error(reader, EIO, "%s", unpacked->cause);
+    return -1;
+}
+
+const char *elm_unpacked_cause(const elm_unpacked *unpacked)
+{
+    return unpacked != NULL && unpacked->cause[0] != '\0' ? unpacked->cause : NULL;
 }
 
 static int open_inner(struct archive *inner, const elm_archive_place *place)

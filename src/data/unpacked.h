@@ -15,6 +15,9 @@ typedef struct elm_unpacked elm_unpacked;
  *  Owns:   the caller destroys after `reader` is freed; borrows place
  *  Errors: -1; the text is archive_error_string(reader) */
 int elm_unpacked_open(elm_unpacked **unpacked, const elm_archive_place *place, struct archive *reader);
+/** What has gone wrong in decompressing, or NULL. The reader's own text may say less: it takes what cannot be read for an unknown format.
+ */
+const char *elm_unpacked_cause(const elm_unpacked *unpacked);
 void elm_unpacked_destroy(elm_unpacked *unpacked);
 
 /** Reads whatever `reader` left unread, so that every checksum is compared.

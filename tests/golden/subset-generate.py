@@ -8,6 +8,7 @@ their size, first and last members and a weighted sum modulo 2^32. Needs python3
 """
 import numpy as np
 
+
 def members(labels, classes, rho):
     state = np.random.RandomState(0)
     kept = []
@@ -24,6 +25,7 @@ def digest(values):
 
 
 print(f"/* Made by subset-generate.py with NumPy {np.__version__}. Do not edit. */")
+print("/* clang-format off */")
 words = np.random.RandomState(0).randint(0, 2**32, size=1300, dtype=np.uint64)
 print(f"static const uint32_t first_words[] = {{{', '.join(f'{w}u' for w in words[:8])}}};")
 print(f"static const uint32_t word_1300 = {words[-1]}u;")

@@ -1,4 +1,5 @@
 /* Made by subset-generate.py with NumPy 1.24.2. Do not edit. */
+/* clang-format off */
 static const uint32_t first_words[] = {2357136044u, 2546248239u, 3071714933u, 3626093760u, 2588848963u, 3684848379u, 2340255427u, 3638918503u};
 static const uint32_t word_1300 = 387547707u;
 static const int64_t shuffled_1[] = {0};
