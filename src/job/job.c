@@ -1,0 +1,348 @@
+/* Resolving a job: defaults first, then the file, then --set, then what the chosen methods do not use goes back to its default. */
+#include "elmpi/job.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "elmpi/memory.h"
+#include "job/lines.h"
+#include "job/value.h"
+
+enum { FILE_BYTES_MAX = 1 << 20, NOTE_SIZE = 512, NAMES_MAX = 256, NOT_GIVEN = 0, GIVEN_BY_SET = -1 };
+
+struct elm_job {
+    char *text;
+    char (*notes)[NOTE_SIZE];
+    int note_count;
+};
+
+/* A row, its value and where that value comes from. */
+typedef struct slot {
+    const elm_option *row;
+    void *value;
+    int line; /* NOT_GIVEN, GIVEN_BY_SET, or of the file */
+} slot;
+
+typedef struct resolver {
+    const char *name; /* of the file */
+    slot *slots;
+    int count;
+} resolver;
+
+static void place_of(const resolver *r, int line, char *place)
+{
+    if (line == GIVEN_BY_SET)
+        snprintf(place, ELM_PLACE_SIZE, "--set");
+    else if (line == NOT_GIVEN)
+        snprintf(place, ELM_PLACE_SIZE, "default");
+    else
+        snprintf(place, ELM_PLACE_SIZE, "%.1000s:%d", r->name, line);
+}
+
+static size_t section_length(const elm_option *row)
+{
+    return strcspn(row->key, ".");
+}
+
+static const char *short_key(const elm_option *row)
+{
+    return row->key + section_length(row) + 1;
+}
+
+static bool in_section(const elm_option *row, const char *section)
+{
+    return strlen(section) == section_length(row) && !strncmp(row->key, section, section_length(row));
+}
+
+static slot *find_slot(const resolver *r, const char *key, size_t length)
+{
+    for (int i = 0; i < r->count; i++)
+        if (!strncmp(r->slots[i].row->key, key, length) && !r->slots[i].row->key[length])
+            return &r->slots[i];
+    return NULL;
+}
+
+static int refuse_section(const resolver *r, const char *section, const char *place, elm_error *err)
+{
+    char names[NAMES_MAX][32], list[512] = "";
+    const char *pointers[NAMES_MAX];
+    int count = 0, used = 0;
+    for (int i = 0; i < r->count && count < NAMES_MAX; i++) {
+        const elm_option *row = r->slots[i].row;
+        if (count && in_section(row, names[count - 1]))
+            continue;
+        snprintf(names[count], sizeof names[count], "%.*s", (int)section_length(row), row->key);
+        if (used < (int)sizeof list)
+            used += snprintf(list + used, sizeof list - (size_t)used, "%s[%s]", count ? " " : "", names[count]);
+        pointers[count] = names[count];
+        count++;
+    }
+    const char *nearest = elm_nearest_name(section, pointers, count);
+    if (nearest)
+        return elm_error_set(err, ELM_EXIT_USAGE, "unknown section [%s] (%s): did you mean [%s]?", section, place, nearest);
+    return elm_error_set(err, ELM_EXIT_USAGE, "unknown section [%s] (%s): use one of %s", section, place, list);
+}
+
+static int refuse_key(const resolver *r, const char *section, const char *key, const char *place, elm_error *err)
+{
+    const char *names[NAMES_MAX], *elsewhere = NULL;
+    char list[600] = "";
+    int count = 0, used = 0;
+    for (int i = 0; i < r->count && count < NAMES_MAX; i++) {
+        const elm_option *row = r->slots[i].row;
+        if (!strcmp(short_key(row), key))
+            elsewhere = row->key;
+        if (!in_section(row, section))
+            continue;
+        names[count++] = short_key(row);
+        if (used < (int)sizeof list)
+            used += snprintf(list + used, sizeof list - (size_t)used, "%s%s", used ? ", " : "", short_key(row));
+    }
+    if (!count)
+        return refuse_section(r, section, place, err);
+    const char *nearest = elm_nearest_name(key, names, count);
+    if (nearest)
+        return elm_error_set(err, ELM_EXIT_USAGE, "unknown key %s.%.100s (%s): did you mean %s.%s?", section, key, place, section, nearest);
+    if (elsewhere)
+        return elm_error_set(err, ELM_EXIT_USAGE, "unknown key %s.%.100s (%s): did you mean %s?", section, key, place, elsewhere);
+    return elm_error_set(err, ELM_EXIT_USAGE, "unknown key %s.%.100s (%s): use one of %s", section, key, place, list);
+}
+
+/* One entry of the file. */
+static int take_entry(void *context, const elm_entry *entry, elm_error *err)
+{
+    resolver *r = context;
+    char key[256], place[ELM_PLACE_SIZE];
+    place_of(r, entry->line, place);
+    const int length = snprintf(key, sizeof key, "%s.%s", entry->section, entry->key);
+    slot *s = length < (int)sizeof key ? find_slot(r, key, (size_t)length) : NULL;
+    if (!s || !in_section(s->row, entry->section))
+        return refuse_key(r, entry->section, entry->key, place, err);
+    if (s->line != NOT_GIVEN)
+        return elm_error_set(err, ELM_EXIT_USAGE, "%s is given twice (%s and line %d): remove one of them", s->row->key, place, s->line);
+    s->line = entry->line;
+    return elm_value_parse(s->row, s->value, entry->value, place, err);
+}
+
+/* "section.key=value"; a later one replaces an earlier one. */
+static int apply_override(resolver *r, const char *text, elm_error *err)
+{
+    const char *equals = strchr(text, '='), *dot = strchr(text, '.');
+    if (!equals || !dot || dot > equals)
+        return elm_error_set(err, ELM_EXIT_USAGE, "\"%.200s\" is no override (--set): write section.key=value, such as optim.lr=0.1", text);
+    size_t length = (size_t)(equals - text);
+    while (length && text[length - 1] == ' ')
+        length--;
+    slot *s = find_slot(r, text, length);
+    if (!s) {
+        char section[64], key[128];
+        snprintf(section, sizeof section, "%.*s", (int)(dot - text), text);
+        snprintf(key, sizeof key, "%.*s", (int)(text + length - dot - 1), dot + 1);
+        return refuse_key(r, section, key, "--set", err);
+    }
+    const char *value = equals + 1 + strspn(equals + 1, " ");
+    size_t value_length = strlen(value);
+    while (value_length && value[value_length - 1] == ' ')
+        value_length--;
+    char *copy = elm_alloc(value_length + 1, 1, err);
+    if (!copy)
+        return -1;
+    memcpy(copy, value, value_length);
+    s->line = GIVEN_BY_SET;
+    const int status = elm_value_parse(s->row, s->value, copy, "--set", err);
+    elm_free(copy);
+    return status;
+}
+
+static int set_default(const resolver *r, const slot *s, elm_error *err)
+{
+    char place[ELM_PLACE_SIZE];
+    place_of(r, NOT_GIVEN, place);
+    return s->row->fallback ? elm_value_parse(s->row, s->value, s->row->fallback, place, err) : 0;
+}
+
+/* Whether a rule "section.key=a|b" or "section.key!=a|b" holds. */
+static bool rule_holds(const resolver *r, const char *rule)
+{
+    const char *equals = strchr(rule, '=');
+    const bool negated = equals[-1] == '!';
+    const slot *other = find_slot(r, rule, (size_t)(equals - rule) - negated);
+    if (!other)
+        return true; /* that room has no part in this program */
+    char value[ELM_VALUE_SIZE];
+    elm_value_print(other->row, other->value, value);
+    for (const char *name = equals + 1;;) {
+        const size_t length = strcspn(name, "|");
+        if (length == strlen(value) && !strncmp(name, value, length))
+            return !negated;
+        if (!name[length])
+            return negated;
+        name += length + 1;
+    }
+}
+
+static void write_note(const resolver *r, const slot *s, char *note)
+{
+    char place[ELM_PLACE_SIZE];
+    place_of(r, s->line, place);
+    const char *rule = s->row->used_if, *equals = strchr(rule, '=');
+    const bool negated = equals[-1] == '!';
+    int used = snprintf(note, NOTE_SIZE, "%s is ignored (%.200s): it has a meaning only with %.*s %s ", s->row->key, place,
+                        (int)(equals - rule) - negated, rule, negated ? "other than" : "=");
+    for (const char *c = equals + 1; *c && used < NOTE_SIZE - 8; c++)
+        used += snprintf(note + used, NOTE_SIZE - (size_t)used, *c == '|' ? " or " : "%c", *c);
+}
+
+/* Unused values go back to their default: the resolved job shows no setting that had no effect. A note is due where one was changed. */
+static int drop_unused(resolver *r, elm_job *job, elm_error *err)
+{
+    for (int i = 0; i < r->count; i++) {
+        slot *s = &r->slots[i];
+        if (!s->row->used_if || !s->row->fallback || rule_holds(r, s->row->used_if))
+            continue;
+        char before[ELM_VALUE_SIZE], after[ELM_VALUE_SIZE];
+        elm_value_print(s->row, s->value, before);
+        if (set_default(r, s, err))
+            return -1;
+        elm_value_print(s->row, s->value, after);
+        if (s->line != NOT_GIVEN && strcmp(before, after))
+            write_note(r, s, job->notes[job->note_count++]);
+    }
+    return 0;
+}
+
+static int check_required(const resolver *r, elm_error *err)
+{
+    for (int i = 0; i < r->count; i++) {
+        const slot *s = &r->slots[i];
+        if (!s->row->fallback && s->line == NOT_GIVEN && (!s->row->used_if || rule_holds(r, s->row->used_if)))
+            return elm_error_set(err, ELM_EXIT_USAGE, "%s is missing (%.500s): add \"%s = ...\" under [%.*s], or --set %s=...", s->row->key,
+                                 r->name, short_key(s->row), (int)section_length(s->row), s->row->key, s->row->key);
+    }
+    return 0;
+}
+
+static int write_text(const resolver *r, elm_job *job, elm_error *err)
+{
+    size_t size;
+    FILE *out = open_memstream(&job->text, &size);
+    if (!out)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", r->name);
+    const elm_option *before = NULL;
+    for (int i = 0; i < r->count; i++) {
+        const slot *s = &r->slots[i];
+        if (!s->row->fallback && s->line == NOT_GIVEN)
+            continue;
+        if (!before || section_length(before) != section_length(s->row) || strncmp(before->key, s->row->key, section_length(before)))
+            fprintf(out, "%s[%.*s]\n", before ? "\n" : "", (int)section_length(s->row), s->row->key);
+        char value[ELM_VALUE_SIZE];
+        elm_value_print(s->row, s->value, value);
+        fprintf(out, "%s =%s%s\n", short_key(s->row), *value ? " " : "", value);
+        before = s->row;
+    }
+    if (fclose(out))
+        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", r->name);
+    return 0;
+}
+
+static int collect_slots(resolver *r, const elm_option_set *sets, int set_count, elm_error *err)
+{
+    int count = 0;
+    for (int i = 0; i < set_count; i++)
+        for (const elm_option *row = sets[i].rows; row->key; row++)
+            count++;
+    r->slots = elm_alloc((size_t)count, sizeof *r->slots, err);
+    if (!r->slots)
+        return -1;
+    for (int i = 0; i < set_count; i++)
+        for (const elm_option *row = sets[i].rows; row->key; row++) {
+            slot *s = &r->slots[r->count++];
+            *s = (slot){row, elm_value_at(&sets[i], row), NOT_GIVEN};
+            if (set_default(r, s, err))
+                return -1;
+        }
+    return 0;
+}
+
+int elm_job_parse(elm_job **job, const char *text, const char *name, const char *const *overrides, int override_count,
+                  const elm_option_set *sets, int set_count, elm_error *err)
+{
+    resolver r = {.name = name};
+    elm_job *made = elm_alloc(1, sizeof *made, err);
+    *job = NULL;
+    int status = made && !collect_slots(&r, sets, set_count, err) ? 0 : -1;
+    if (!status) {
+        made->notes = elm_alloc((size_t)r.count + 1, sizeof *made->notes, err);
+        status = made->notes ? elm_lines_read(text, name, take_entry, &r, err) : -1;
+    }
+    for (int i = 0; !status && i < override_count; i++)
+        status = apply_override(&r, overrides[i], err);
+    if (!status && !check_required(&r, err) && !drop_unused(&r, made, err) && !write_text(&r, made, err))
+        *job = made;
+    else
+        elm_job_destroy(made);
+    elm_free(r.slots);
+    return *job ? 0 : -1;
+}
+
+/* The whole file as a text. Owns: *text to be freed with elm_free. */
+static int read_file(const char *path, char **text, elm_error *err)
+{
+    *text = NULL;
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%.500s): %s", path, strerror(errno));
+    int status = -1;
+    char *bytes = elm_alloc(FILE_BYTES_MAX + 2, 1, err);
+    if (bytes) {
+        const size_t size = fread(bytes, 1, FILE_BYTES_MAX + 1, file);
+        if (ferror(file))
+            elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%.500s): %s", path, strerror(errno));
+        else if (size > FILE_BYTES_MAX)
+            elm_error_set(err, ELM_EXIT_USAGE, "larger than 1 MiB (%.500s): this is no job file; give an INI text", path);
+        else if (strlen(bytes) != size)
+            elm_error_set(err, ELM_EXIT_USAGE, "holds zero bytes (%.500s): this is no job file; give an INI text", path);
+        else
+            status = 0;
+    }
+    fclose(file);
+    if (status)
+        elm_free(bytes);
+    else
+        *text = bytes;
+    return status;
+}
+
+int elm_job_load(elm_job **job, const char *path, const char *const *overrides, int override_count, const elm_option_set *sets,
+                 int set_count, elm_error *err)
+{
+    char *text;
+    *job = NULL;
+    if (read_file(path, &text, err))
+        return -1;
+    const int status = elm_job_parse(job, text, path, overrides, override_count, sets, set_count, err);
+    elm_free(text);
+    return status;
+}
+
+void elm_job_destroy(elm_job *job)
+{
+    if (!job)
+        return;
+    free(job->text); /* open_memstream's */
+    elm_free(job->notes);
+    elm_free(job);
+}
+
+const char *elm_job_text(const elm_job *job)
+{
+    return job->text;
+}
+
+const char *elm_job_note(const elm_job *job, int i)
+{
+    return i >= 0 && i < job->note_count ? job->notes[i] : NULL;
+}
