@@ -9,6 +9,7 @@
 
 #include "elmpi/option.h"
 #include "elmpi/status.h"
+#include "elmpi/tensor.h"
 
 /** Which embeddings of other ranks a term wants to see. */
 typedef enum elm_loss_reach {
@@ -84,5 +85,18 @@ elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch);
 /** Embedding term of the local anchors, lambda included; adds to embeddings_gradient. Rows of the same class must all be there, local or
  * remote. */
 elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
+
+/** What a loss learns and a checkpoint must hold: tensors "loss/<name>", views of the loss's own memory.
+ *  Shape:  returns how many there are; the first `capacity` of them are filled in */
+int elm_loss_tensors(elm_loss *loss, elm_tensor *tensors, int capacity);
+
+/** What help and documentation say about a loss. */
+typedef struct elm_loss_about {
+    const char *name, *formula, *source, *help;
+} elm_loss_about;
+
+/** The i-th logit loss, or embedding term; false after the last. */
+bool elm_loss_about_logit(int i, elm_loss_about *about);
+bool elm_loss_about_embed(int i, elm_loss_about *about);
 
 #endif

@@ -37,7 +37,7 @@ void elm_sgd_update(const elm_optim_options *options, double lr, float *weights,
  *          cosine (1 + cos(pi t)) / 2 with t = s / total steps. Epochs, warm-up and milestones are real numbers (DESIGN 4) */
 double elm_schedule_lr(const elm_optim_options *options, int64_t step, int64_t steps_per_epoch);
 
-/** Steps of the whole run: ceil(epochs * steps_per_epoch), tolerant of rounding. */
+/** Steps of the whole run: ceil(epochs * steps_per_epoch), tolerant of rounding, at least 1. */
 int64_t elm_schedule_steps(const elm_optim_options *options, int64_t steps_per_epoch);
 
 #endif

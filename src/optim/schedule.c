@@ -44,5 +44,6 @@ double elm_schedule_lr(const elm_optim_options *options, int64_t step, int64_t s
 
 int64_t elm_schedule_steps(const elm_optim_options *options, int64_t steps_per_epoch)
 {
-    return (int64_t)ceil(options->epochs * (double)steps_per_epoch - tolerance);
+    const int64_t steps = (int64_t)ceil(options->epochs * (double)steps_per_epoch - tolerance);
+    return steps > 1 ? steps : 1;
 }

@@ -1,0 +1,133 @@
+#include "elmpi/loss.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "elmpi/memory.h"
+#include "loss/table.h"
+
+/* A row at work. */
+typedef struct part {
+    const elm_loss_row *row; /* NULL: no such part */
+    void *state;
+    double weight;
+} part;
+
+struct elm_loss {
+    part logit, embed;
+    elm_loss_reach reach;
+};
+
+int elm_class_group(int64_t count)
+{
+    return count >= 100 ? 0 : count >= 20 ? 1 : 2;
+}
+
+static int create_part(part *p, const elm_loss_row *row, double weight, const elm_loss_setup *setup, elm_error *err)
+{
+    if (!row)
+        return -1;
+    *p = (part){row, NULL, weight};
+    return row->create(&p->state, setup, err);
+}
+
+static void destroy_part(part *p)
+{
+    if (p->row)
+        p->row->destroy(p->state);
+}
+
+static elm_loss_value evaluate_part(const part *p, const elm_loss_batch *batch)
+{
+    if (!p->row)
+        return (elm_loss_value){0};
+    elm_loss_value value = p->row->evaluate(p->state, batch, p->weight);
+    value.loss *= p->weight;
+    return value;
+}
+
+int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_counts counts, int width, int max_local, int64_t max_rows,
+                    elm_error *err)
+{
+    const elm_loss_setup setup = {options, counts, width, max_local, max_rows};
+    elm_loss *l = elm_alloc(1, sizeof *l, err);
+    *loss = NULL;
+    if (!l)
+        return -1;
+    if (create_part(&l->logit, elm_loss_find(elm_logit_losses, "loss.logit", options->logit, err), 1, &setup, err))
+        goto fail;
+    l->reach = ELM_LOSS_LOCAL;
+    if (strcmp(options->embed, "none") != 0) {
+        const elm_loss_row *row = elm_loss_find(elm_embedding_terms, "loss.embed", options->embed, err);
+        /* With weight 0 the name is checked and the term left out: nothing is gathered, and 0 * infinity cannot become NaN. */
+        if (!row || (options->lambda != 0 && create_part(&l->embed, row, options->lambda, &setup, err)))
+            goto fail;
+        if (l->embed.row && row->reach)
+            l->reach = row->reach(options);
+    }
+    *loss = l;
+    return 0;
+fail:
+    elm_loss_destroy(l);
+    return -1;
+}
+
+void elm_loss_destroy(elm_loss *loss)
+{
+    if (!loss)
+        return;
+    destroy_part(&loss->logit);
+    destroy_part(&loss->embed);
+    elm_free(loss);
+}
+
+elm_loss_reach elm_loss_wants(const elm_loss *loss)
+{
+    return loss->reach;
+}
+
+elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch)
+{
+    return evaluate_part(&loss->logit, batch);
+}
+
+elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch)
+{
+    return evaluate_part(&loss->embed, batch);
+}
+
+int elm_loss_tensors(elm_loss *loss, elm_tensor *tensors, int capacity)
+{
+    const part *const parts[] = {&loss->logit, &loss->embed};
+    int count = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i]->row && parts[i]->row->tensors)
+            count += parts[i]->row->tensors(parts[i]->state, tensors + count, capacity > count ? capacity - count : 0);
+    for (int i = 0; i < count && i < capacity; i++) {
+        char name[ELM_NAME_SIZE];
+        snprintf(name, sizeof name, "loss/%.*s", (int)(sizeof name - sizeof "loss/"), tensors[i].name);
+        memcpy(tensors[i].name, name, sizeof name);
+    }
+    return count;
+}
+
+static bool describe(const elm_loss_row *const *rows, int i, elm_loss_about *about)
+{
+    for (int k = 0; k < i; k++)
+        if (!rows[k])
+            return false;
+    if (!rows[i])
+        return false;
+    *about = (elm_loss_about){rows[i]->name, rows[i]->formula, rows[i]->source, rows[i]->help};
+    return true;
+}
+
+bool elm_loss_about_logit(int i, elm_loss_about *about)
+{
+    return describe(elm_logit_losses, i, about);
+}
+
+bool elm_loss_about_embed(int i, elm_loss_about *about)
+{
+    return describe(elm_embedding_terms, i, about);
+}

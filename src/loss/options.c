@@ -1,0 +1,43 @@
+#include <stddef.h>
+#include <string.h>
+
+#include "elmpi/loss.h"
+#include "loss/pull_alpha.h"
+#include "loss/table.h"
+
+static int check_logit(const char *name, elm_error *err)
+{
+    return elm_loss_find(elm_logit_losses, "loss.logit", name, err) ? 0 : -1;
+}
+
+static int check_embed(const char *name, elm_error *err)
+{
+    return strcmp(name, "none") == 0 || elm_loss_find(elm_embedding_terms, "loss.embed", name, err) ? 0 : -1;
+}
+
+static int check_alpha(const char *text, elm_error *err)
+{
+    elm_pull_alpha alpha;
+    return elm_pull_alpha_parse(text, &alpha, err);
+}
+
+#define AT(member) offsetof(elm_loss_options, member)
+
+const elm_option elm_loss_option_rows[] = {
+    {"loss.logit", ELM_OPTION_TEXT, AT(logit), "ce", 0, 0, NULL, check_logit, NULL,
+     "loss on the logits: ce (softmax cross-entropy), logadj (logit adjustment, the same as balanced softmax)"},
+    {"loss.embed", ELM_OPTION_TEXT, AT(embed), "none", 0, 0, NULL, check_embed, NULL,
+     "term on the embeddings beside it: none, pull (ELM: same-class embeddings attract each other)"},
+    {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed=pull", "weight of the embedding term"},
+    {"loss.logadj.tau", ELM_OPTION_REAL, AT(logadj_tau), "1", 0, 100, NULL, NULL, "loss.logit=logadj",
+     "strength of the adjustment: f + tau log pi"},
+    {"loss.pull.alpha", ELM_OPTION_TEXT, AT(pull_alpha), "sqrt-n", 0, 0, NULL, check_alpha, "loss.embed=pull",
+     "margin of a class with n training images, a share pi of them: pi, sqrt-pi, n, sqrt-n, pi^<a>, n^<a>"},
+    {"loss.pull.scale", ELM_OPTION_REAL, AT(pull_scale), "1", 0, 1e9, NULL, NULL, "loss.embed=pull",
+     "factor on the margin (10 with sqrt-pi is the paper's ImageNet-LT set-up)"},
+    {"loss.pull.scope", ELM_OPTION_CHOICE, AT(pull_scope), "global", 0, 0, "global|rank", NULL, "loss.embed=pull",
+     "pairs over the whole global batch, or only among the images of one rank"},
+    {"loss.pull.normalize", ELM_OPTION_BOOL, AT(pull_normalize), "false", 0, 0, NULL, NULL, "loss.embed=pull",
+     "scale embeddings to length 1 first"},
+    {0},
+};

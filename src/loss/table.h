@@ -1,0 +1,56 @@
+/* The table of losses: all that the rest of the program knows about one is its row. A new loss is one file that defines its row, one line
+ * in table.c and one in CMakeLists.txt; help, option checks and tests over the table follow. */
+#ifndef ELMPI_LOSS_TABLE_H
+#define ELMPI_LOSS_TABLE_H
+
+#include "elmpi/loss.h"
+#include "elmpi/tensor.h"
+
+/** What a loss is built from. Borrowed during creation, except `counts`, whose array outlives the loss. */
+typedef struct elm_loss_setup {
+    const elm_loss_options *options;
+    elm_class_counts counts;
+    int width;        /* of an embedding, K */
+    int max_local;    /* images of this rank at most */
+    int64_t max_rows; /* max_local + remote rows at most */
+} elm_loss_setup;
+
+/** One logit loss or embedding term. */
+typedef struct elm_loss_row {
+    const char *name;
+    const char *formula; /* per image; averaged over the global batch */
+    const char *source;
+    const char *help;
+
+    /** Which embeddings of other ranks it wants; NULL: none. */
+    elm_loss_reach (*reach)(const elm_loss_options *options);
+
+    /** Allocates everything that evaluating needs. *state is what the other functions get.
+     *  Errors: -1 with *state NULL */
+    int (*create)(void **state, const elm_loss_setup *setup, elm_error *err);
+
+    /** This rank's part of the batch's mean; adds its gradient times `weight` to the batch's gradient blocks.
+     *  Shape:  the value is before `weight`
+     *  Ranks:  local; allocates nothing; the same bits for any number of threads */
+    elm_loss_value (*evaluate)(void *state, const elm_loss_batch *batch, double weight);
+
+    /** Accepts NULL. */
+    void (*destroy)(void *state);
+
+    /** Views of what it learns and a checkpoint must hold (centres, margins, their optimiser state), names without the "loss/" prefix;
+     *  returns how many there are and fills `tensors` as far as `capacity` goes. NULL: it learns nothing. */
+    int (*tensors)(void *state, elm_tensor *tensors, int capacity);
+} elm_loss_row;
+
+extern const elm_loss_row elm_loss_ce, elm_loss_logadj; /* logit losses */
+extern const elm_loss_row elm_loss_pull;                /* embedding terms */
+
+/** NULL-terminated. */
+extern const elm_loss_row *const elm_logit_losses[];
+extern const elm_loss_row *const elm_embedding_terms[];
+
+/** The row of that name.
+ *  Errors: NULL, with the nearest name and all names in `err`; `key` is the option that holds the name */
+const elm_loss_row *elm_loss_find(const elm_loss_row *const *rows, const char *key, const char *name, elm_error *err);
+
+#endif
