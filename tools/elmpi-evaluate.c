@@ -18,6 +18,8 @@
 #include "elmpi/net.h"
 #include "elmpi/optim.h"
 #include "elmpi/run.h"
+#include "elmpi/run_folder.h"
+#include "elmpi/run_folder.h"
 #include "elmpi/threads.h"
 #include "elmpi/weights.h"
 
