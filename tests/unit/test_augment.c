@@ -1,0 +1,150 @@
+/* Augmentation against a plain pad, crop and flip; normalisation; what is drawn how often. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "data/augment.h"
+
+enum { SIDE_MAX = 32, PIXELS_MAX = SIDE_MAX * SIDE_MAX * 3 };
+
+static const elm_store_info colour = {.dataset = "cifar10",
+                                      .classes = 10,
+                                      .height = 32,
+                                      .width = 32,
+                                      .channels = 3,
+                                      .mean = {.49f, .48f, .45f},
+                                      .deviation = {.25f, .24f, .26f}};
+static const elm_store_info grey = {
+    .dataset = "digits", .classes = 10, .height = 8, .width = 8, .channels = 1, .mean = {.3f}, .deviation = {.4f}};
+static const elm_store_info oblong = {
+    .dataset = "oblong", .classes = 2, .height = 5, .width = 9, .channels = 2, .mean = {.1f, .9f}, .deviation = {.5f, 2}};
+static const elm_store_info points = {.dataset = "two-moons", .classes = 2, .features = 2};
+
+static void fill_picture(const elm_store_info *info, uint8_t *picture)
+{
+    for (int i = 0; i < info->height * info->width * info->channels; i++)
+        picture[i] = (uint8_t)(1 + i * 7 % 255);
+}
+
+static float normalised(const elm_store_info *info, int channel, int byte)
+{
+    return (float)((byte / 255.0 - info->mean[channel]) / info->deviation[channel]);
+}
+
+/* Pads the picture with zeros, cuts the window at (down, right) out of it, mirrors it, normalises. */
+static void plain(const elm_store_info *info, int pad, int down, int right, bool flip, const uint8_t *picture, float *out)
+{
+    const int h = info->height, w = info->width, n = info->channels;
+    static uint8_t padded[(SIDE_MAX + 8) * (SIDE_MAX + 8) * 3];
+    memset(padded, 0, sizeof padded);
+    for (int y = 0; y < h; y++)
+        memcpy(padded + ((y + pad) * (w + 2 * pad) + pad) * n, picture + y * w * n, (size_t)(w * n));
+    for (int c = 0; c < n; c++)
+        for (int y = 0; y < h; y++)
+            for (int x = 0; x < w; x++) {
+                const int from = flip ? w - 1 - x : x;
+                out[(c * h + y) * w + x] = normalised(info, c, padded[((y + down) * (w + 2 * pad) + from + right) * n + c]);
+            }
+}
+
+static void check_against_plain(const elm_store_info *info, int choice, int pad, bool flips)
+{
+    static uint8_t picture[PIXELS_MAX];
+    static float out[PIXELS_MAX], expected[PIXELS_MAX];
+    const int values = info->height * info->width * info->channels;
+    elm_augment augment;
+    elm_error err = {0};
+    assert_int_equal(elm_augment_init(&augment, choice, info, &err), 0);
+    assert_int_equal(augment.pad, pad);
+    assert_int_equal(augment.flip, flips);
+    fill_picture(info, picture);
+    for (uint64_t position = 0; position < 500; position++) {
+        elm_rng rng = elm_rng_stream(1, ELM_RNG_AUGMENT, 2, position), same = rng;
+        elm_augment_picture(&augment, &rng, picture, out);
+        const int down = pad > 0 ? (int)elm_rng_below(&same, 2 * (uint32_t)pad + 1) : 0;
+        const int right = pad > 0 ? (int)elm_rng_below(&same, 2 * (uint32_t)pad + 1) : 0;
+        const bool flip = flips && (elm_rng_u32(&same) & 1);
+        plain(info, pad, down, right, flip, picture, expected);
+        assert_memory_equal(out, expected, (size_t)values * sizeof *out);
+        assert_memory_equal(&rng, &same, sizeof rng); /* nothing else was drawn */
+    }
+}
+
+static void pad_crop_flip(void **state)
+{
+    (void)state;
+    check_against_plain(&colour, ELM_AUGMENT_CROP_FLIP, 4, true);
+    check_against_plain(&colour, ELM_AUGMENT_AUTO, 4, true);
+    check_against_plain(&oblong, ELM_AUGMENT_CROP_FLIP, 4, true);
+    check_against_plain(&grey, ELM_AUGMENT_CROP_FLIP, 4, true);
+}
+
+static void shift(void **state)
+{
+    (void)state;
+    check_against_plain(&grey, ELM_AUGMENT_SHIFT, 1, false);
+    check_against_plain(&grey, ELM_AUGMENT_AUTO, 1, false);
+    check_against_plain(&oblong, ELM_AUGMENT_SHIFT, 1, false);
+}
+
+static void none(void **state)
+{
+    (void)state;
+    check_against_plain(&colour, ELM_AUGMENT_NONE, 0, false);
+    check_against_plain(&oblong, ELM_AUGMENT_NONE, 0, false);
+}
+
+/* Every offset and both directions turn up as often as they should. */
+static void draws_are_uniform(void **state)
+{
+    (void)state;
+    enum { DRAWS = 16200 };
+    static uint8_t picture[PIXELS_MAX];
+    static float out[PIXELS_MAX];
+    int seen[9][9][2] = {0};
+    elm_augment augment;
+    elm_error err = {0};
+    assert_int_equal(elm_augment_init(&augment, ELM_AUGMENT_CROP_FLIP, &colour, &err), 0);
+    picture[(16 * 32 + 10) * 3] = 255; /* one pixel tells it all: 10 + 8 < 32 - 1 - 10 */
+    for (uint64_t position = 0; position < DRAWS; position++) {
+        elm_rng rng = elm_rng_stream(9, ELM_RNG_AUGMENT, 0, position);
+        elm_augment_picture(&augment, &rng, picture, out);
+        int at = 0;
+        while (out[at] < 1)
+            at++;
+        const int y = at / 32, x = at % 32, flip = x > 15;
+        seen[y - 12][flip ? x - 17 : x - 6][flip]++;
+    }
+    double chi_squared = 0;
+    for (int i = 0; i < 162; i++)
+        chi_squared += pow(((int *)seen)[i] - 100, 2) / 100;
+    assert_true(chi_squared < 240); /* 161 degrees of freedom: mean 161, deviation 18 */
+}
+
+static void features_are_left_alone(void **state)
+{
+    (void)state;
+    elm_augment augment;
+    elm_error err = {0};
+    assert_int_equal(elm_augment_init(&augment, ELM_AUGMENT_AUTO, &points, &err), 0);
+    assert_int_equal(elm_augment_init(&augment, ELM_AUGMENT_NONE, &points, &err), 0);
+    assert_int_equal(elm_augment_init(&augment, ELM_AUGMENT_CROP_FLIP, &points, &err), -1);
+    assert_int_equal(err.code, ELM_EXIT_USAGE);
+    assert_non_null(strstr(err.text, "data.augment"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pad_crop_flip),           cmocka_unit_test(shift), cmocka_unit_test(none), cmocka_unit_test(draws_are_uniform),
+        cmocka_unit_test(features_are_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
