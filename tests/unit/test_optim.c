@@ -1,0 +1,185 @@
+/* SGD against torch.optim.SGD, schedules against torch's schedulers, and equal bits for any number of threads. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <omp.h>
+
+#include "elmpi/optim.h"
+#include "golden/optim_golden.h"
+#include "golden/pseudo.h"
+
+#define LENGTH(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+/* An option's row. */
+static const elm_option *row(const char *key)
+{
+    for (const elm_option *o = elm_optim_option_rows; o->key; o++)
+        if (strcmp(o->key, key) == 0)
+            return o;
+    fail_msg("no option %s", key);
+    return NULL;
+}
+
+/* Place of a name in "a|b|c". */
+static int choice(const char *choices, const char *name)
+{
+    const size_t length = strlen(name);
+    for (int i = 0;; i++) {
+        if (strcspn(choices, "|") == length && strncmp(choices, name, length) == 0)
+            return i;
+        choices += strcspn(choices, "|");
+        if (!*choices++)
+            fail_msg("%s is no choice", name);
+    }
+}
+
+static elm_optim_options sgd_options(const struct sgd_golden *g)
+{
+    return (elm_optim_options){.lr = g->lr, .momentum = g->momentum, .nesterov = g->nesterov, .weight_decay = g->weight_decay};
+}
+
+static void sgd_is_pytorchs(void **state)
+{
+    (void)state;
+    const elm_decay_range ranges[] = {{0, GOLDEN_DECAYED, true}, {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false}};
+    for (int c = 0; c < LENGTH(golden_sgd_cases); c++) {
+        const elm_optim_options options = sgd_options(&golden_sgd_cases[c]);
+        float weights[GOLDEN_COUNT], momentum[GOLDEN_COUNT] = {0};
+        memcpy(weights, golden_weights, sizeof weights);
+        for (int s = 0; s < GOLDEN_STEPS; s++)
+            elm_sgd_update(&options, options.lr, weights, golden_gradients + s * GOLDEN_COUNT, momentum, ranges, LENGTH(ranges));
+        for (int i = 0; i < GOLDEN_COUNT; i++)
+            if (!(fabs(weights[i] - golden_sgd_cases[c].weights[i]) <= 2e-6 * fmax(1, fabs(golden_sgd_cases[c].weights[i]))))
+                fail_msg("case %d, weight %d: %.9g, PyTorch has %.9g", c, i, weights[i], golden_sgd_cases[c].weights[i]);
+    }
+}
+
+/* The rate of the call counts, not the options' base rate. */
+static void sgd_takes_the_steps_rate(void **state)
+{
+    (void)state;
+    const elm_optim_options options = {.lr = 100, .momentum = 0};
+    const elm_decay_range range = {0, 1, true};
+    float weight = 1, momentum = 0;
+    const float gradient = 2;
+    elm_sgd_update(&options, 0.25, &weight, &gradient, &momentum, &range, 1);
+    assert_true(weight == 0.5F);
+    assert_true(momentum == 2);
+}
+
+enum { MANY = 100003, CUT = 60001 }; /* many chunks, with remainders, in ranges that begin anywhere */
+
+static void train_many(float *weights, bool nesterov, int threads)
+{
+    const elm_optim_options options = {.momentum = 0.9, .nesterov = nesterov, .weight_decay = 0.01};
+    const elm_decay_range ranges[] = {{0, 5, false}, {5, CUT - 5, true}, {CUT, MANY - CUT, false}};
+    float *gradients = malloc(MANY * sizeof *gradients), *momentum = calloc(MANY, sizeof *momentum);
+    assert_true(gradients != NULL && momentum != NULL);
+    omp_set_num_threads(threads);
+    pseudo_fill(weights, MANY, 1, 1, 0);
+    for (uint32_t s = 0; s < 3; s++) {
+        pseudo_fill(gradients, MANY, 10 + s, 1, 0);
+        elm_sgd_update(&options, 0.1, weights, gradients, momentum, ranges, LENGTH(ranges));
+    }
+    free(gradients);
+    free(momentum);
+}
+
+static void threads_do_not_change_a_bit(void **state)
+{
+    (void)state;
+    float *one = malloc(MANY * sizeof *one), *several = malloc(MANY * sizeof *several);
+    assert_true(one != NULL && several != NULL);
+    const int before = omp_get_max_threads();
+    for (int nesterov = 0; nesterov < 2; nesterov++) {
+        train_many(one, nesterov, 1);
+        for (int threads = 2; threads <= 5; threads++) {
+            train_many(several, nesterov, threads);
+            assert_memory_equal(one, several, MANY * sizeof *one);
+        }
+    }
+    omp_set_num_threads(before);
+    free(one);
+    free(several);
+}
+
+static void schedules_are_pytorchs(void **state)
+{
+    (void)state;
+    for (int c = 0; c < LENGTH(golden_schedule_cases); c++) {
+        const struct schedule_golden *g = &golden_schedule_cases[c];
+        elm_optim_options options = {.lr = g->lr, .epochs = g->epochs, .warmup_epochs = g->warmup, .gamma = g->gamma};
+        options.schedule = choice(row("optim.schedule")->choices, g->schedule);
+        options.milestones.count = g->milestone_count;
+        memcpy(options.milestones.value, g->milestones, sizeof g->milestones);
+        assert_int_equal(elm_schedule_steps(&options, GOLDEN_STEPS_PER_EPOCH), g->steps);
+        for (int s = 0; s < g->steps; s++) {
+            const double rate = elm_schedule_lr(&options, s, GOLDEN_STEPS_PER_EPOCH);
+            if (!(fabs(rate - g->rates[s]) <= 1e-12))
+                fail_msg("%s (case %d), step %d: %.15g, PyTorch has %.15g", g->schedule, c, s, rate, g->rates[s]);
+        }
+    }
+}
+
+/* 30 of 256 epochs with everything scaled alike: the rate at a step is that of the same fraction of the long run. */
+static void a_shortened_schedule_keeps_its_shape(void **state)
+{
+    (void)state;
+    enum { STEPS_PER_EPOCH = 85 };
+    static const double full[] = {96, 192, 224};
+    elm_optim_options options = {.lr = 0.4, .epochs = 30, .warmup_epochs = 15 * 30.0 / 256, .gamma = 0.1};
+    options.schedule = choice(row("optim.schedule")->choices, "multistep");
+    options.milestones.count = LENGTH(full);
+    for (int m = 0; m < LENGTH(full); m++)
+        options.milestones.value[m] = full[m] * 30 / 256; /* 11.25, 22.5, 26.25 */
+    assert_int_equal(elm_schedule_steps(&options, STEPS_PER_EPOCH), 2550);
+    assert_float_equal(elm_schedule_lr(&options, 0, STEPS_PER_EPOCH), 0.4 / (15 * 30.0 / 256 * STEPS_PER_EPOCH), 1e-12);
+    assert_float_equal(elm_schedule_lr(&options, 149, STEPS_PER_EPOCH), 0.4, 1e-12); /* 149.4 warm-up steps */
+    assert_float_equal(elm_schedule_lr(&options, 956, STEPS_PER_EPOCH), 0.4, 1e-12); /* 956.25 */
+    assert_float_equal(elm_schedule_lr(&options, 957, STEPS_PER_EPOCH), 0.04, 1e-12);
+    assert_float_equal(elm_schedule_lr(&options, 1913, STEPS_PER_EPOCH), 0.004, 1e-12);  /* 1912.5 */
+    assert_float_equal(elm_schedule_lr(&options, 2232, STEPS_PER_EPOCH), 0.0004, 1e-12); /* 2231.25 */
+}
+
+/* 0.7 * 10 is 7.000000000000001 in binary, and means 7. */
+static void rounding_moves_no_step(void **state)
+{
+    (void)state;
+    elm_optim_options options = {.lr = 1, .epochs = 0.7, .gamma = 0.5, .milestones = {1, {0.7}}};
+    options.schedule = choice(row("optim.schedule")->choices, "multistep");
+    assert_int_equal(elm_schedule_steps(&options, 10), 7);
+    assert_float_equal(elm_schedule_lr(&options, 6, 10), 1, 0);
+    assert_float_equal(elm_schedule_lr(&options, 7, 10), 0.5, 0);
+    options.epochs = 1e-6;
+    assert_int_equal(elm_schedule_steps(&options, 1), 1);
+}
+
+static void option_rows_fit_the_struct(void **state)
+{
+    (void)state;
+    assert_int_equal(row("optim.lr")->offset, offsetof(elm_optim_options, lr));
+    assert_int_equal(row("optim.milestones")->type, ELM_OPTION_REALS);
+    assert_string_equal(row("optim.gamma")->used_if, "optim.schedule=multistep");
+    assert_string_equal(row("optim.schedule")->choices, "constant|multistep|cosine");
+    assert_string_equal(row("optim.momentum")->fallback, "0.9");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sgd_is_pytorchs),
+        cmocka_unit_test(sgd_takes_the_steps_rate),
+        cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(schedules_are_pytorchs),
+        cmocka_unit_test(a_shortened_schedule_keeps_its_shape),
+        cmocka_unit_test(rounding_moves_no_step),
+        cmocka_unit_test(option_rows_fit_the_struct),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
