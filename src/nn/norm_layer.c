@@ -104,16 +104,24 @@ static void gather_moments(norm *n, const elm_value *in, const elm_pass *pass)
             memcpy(n->moments + s * c, n->shared + pass->segments[s].shared * c, c * sizeof *n->moments);
 }
 
-/* Running statistics move towards the groups' mean, each group counting by its images on this rank. */
+static double unbiased(const elm_moments *m)
+{
+    return m->count > 1 ? m->m2 / (m->count - 1) : m->m2;
+}
+
+/* Running statistics move towards the groups' mean, each group counting by its images on this rank. A rank without images follows the one
+ * group that all share (bn = global); with other scopes its state has no weight in the average over ranks. */
 static void update_running(const elm_layer *layer, const norm *n, const elm_pass *pass)
 {
-    for (int k = 0; k < n->channels && pass->images; k++) {
-        double mean = 0, variance = 0;
+    if (!pass->images && !pass->shared_count)
+        return;
+    for (int k = 0; k < n->channels; k++) {
+        double mean = pass->images ? 0 : n->shared[k].mean, variance = pass->images ? 0 : unbiased(&n->shared[k]);
         for (int s = 0; s < pass->segment_count; s++) {
             const elm_moments *m = &n->moments[(size_t)s * n->channels + k];
             const double share = (double)pass->segments[s].images / pass->images;
             mean += share * m->mean;
-            variance += share * (m->count > 1 ? m->m2 / (m->count - 1) : m->m2);
+            variance += share * unbiased(m);
         }
         layer->running[0][k] += (float)(momentum * (mean - (double)layer->running[0][k]));
         layer->running[1][k] += (float)(momentum * (variance - (double)layer->running[1][k]));

@@ -144,7 +144,10 @@ int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *
         return share.local ? 1 : 0;
     }
     const int64_t group = scope.kind == ELM_NORM_GLOBAL ? share.global : scope.group;
-    for (int r = 1; r < share.size; r++) { /* a border between ranks inside a group makes that group shared */
+    if (scope.kind == ELM_NORM_GLOBAL && share.size > 1) /* shared whoever holds the images: ranks without any follow its statistics */
+        shared_groups[(*shared_count)++] = 0;
+    for (int r = 1; r < share.size && scope.kind == ELM_NORM_GROUP;
+         r++) { /* a border between ranks inside a group makes that group shared */
         const int64_t border = elm_split_begin(share.global, share.size, r);
         const bool cuts = border > 0 && border < share.global && border % group;
         if (cuts && (!*shared_count || shared_groups[*shared_count - 1] != border / group))

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# elmpi-train and elmpi-bench as a user meets them: help, a small run, and every kind of wrong input: clear error, right exit code, no hang, nothing half-written.
+set -euo pipefail
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+export OMP_NUM_THREADS=1
+limit=60
+train=$ELMPI_BIN/elmpi-train
+store=$scratch/digits.h5
+job=$ELMPI_SOURCE/jobs/digits-elm.ini
+expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out "$store"
+common=(--set "data.store=$store" --set optim.epochs=2)
+
+# refuses CODE PATTERN ARGUMENT...: alone and on 2 ranks, and leaves no checkpoint.
+refuses() {
+    local code=$1 pattern=$2
+    shift 2
+    expect "$code" "$train" "$@" --run-dir "$scratch/refused"
+    says stderr "^elmpi-train: error: .*$pattern"
+    expect_mpi "$code" 2 "$train" "$@" --run-dir "$scratch/refused"
+    says stderr "^elmpi-train: error: .*$pattern"
+    absent "$scratch/refused/checkpoint.h5" "$scratch/refused/metrics.csv"
+    rm -rf "$scratch/refused"
+}
+
+expect 0 "$train" --help
+says stdout "optim.lr"
+says stdout "loss.pull.alpha"
+expect 0 "$train" --version
+says stdout "elmpi-train [0-9]"
+
+# Wrong command lines and job files.
+refuses 2 "job file"
+refuses 2 "no-such-job.ini" "$scratch/no-such-job.ini"
+refuses 2 "did you mean optim.lr" "$job" "${common[@]}" --set optim.lrr=0.1
+refuses 2 "optim.lr" "$job" "${common[@]}" --set optim.lr=fast
+refuses 2 "optim.momentum" "$job" "${common[@]}" --set optim.momentum=1.5
+refuses 2 "cifar-resnet" "$job" "${common[@]}" --set model.name=vgg16
+refuses 2 "logadj" "$job" "${common[@]}" --set loss.logit=logajd
+refuses 2 "pull" "$job" "${common[@]}" --set loss.embed=push
+refuses 2 "group:<images>" "$job" "${common[@]}" --set model.bn=some
+printf '[run]\nname = x\n[optim]\nlearning_rate = 1\n' >"$scratch/bad.ini"
+refuses 2 "bad.ini:4" "$scratch/bad.ini"
+printf '[run]\nname = x\nname = y\n' >"$scratch/bad.ini"
+refuses 2 "bad.ini:3" "$scratch/bad.ini"
+expect_mpi 2 3 "$train" "$job" "${common[@]}" --set optim.batch=2 --run-dir "$scratch/refused"
+says stderr "smaller than the 3 ranks"
+
+# Wrong data.
+refuses 1 "no-such.h5" "$job" --set "data.store=$scratch/no-such.h5"
+head -c 20000 "$store" >"$scratch/truncated.h5"
+refuses 1 "truncated.h5" "$job" --set "data.store=$scratch/truncated.h5"
+echo "not a store" >"$scratch/text.h5"
+refuses 1 "text.h5" "$job" --set "data.store=$scratch/text.h5"
+refuses 1 "imbalance" "$job" "${common[@]}" --set data.imbalance=0.5 || true
+
+# Wrong --init.
+expect_mpi 1 2 "$train" "$job" "${common[@]}" --init "$store" --run-dir "$scratch/refused"
+says stderr "digits.h5"
+rm -rf "$scratch/refused"
+
+# A small run and what it leaves.
+expect_mpi 0 3 "$train" "$job" "${common[@]}" --run-dir "$scratch/run"
+for file in job.ini metrics.csv log.txt checkpoint.h5 evaluation.json; do
+    [ -s "$scratch/run/$file" ] || fail "$file is missing"
+done
+says stdout "epoch +2.00"
+[ "$(wc -l <"$scratch/run/metrics.csv")" -eq 3 ] || fail "metrics.csv should have a header and two rows"
+expect 0 "$train" "$scratch/run/job.ini" --run-dir "$scratch/again" # the resolved job is a job
+expect 2 "$train" "$job" "${common[@]}" --run-dir "$scratch/run"
+says stderr "resume"
+expect 2 "$train" "$job" "${common[@]}" --set optim.lr=0.011 --run-dir "$scratch/run" --resume
+says stderr "optim.lr"
+
+# Initial weights, and steps one by one.
+expect 0 "$train" "$job" "${common[@]}" --max-steps 0 --run-dir "$scratch/zero"
+[ -s "$scratch/zero/checkpoint.h5" ] || fail "no initial weights"
+expect_mpi 0 2 "$train" "$job" "${common[@]}" --max-steps 0 --run-dir "$scratch/zero2"
+h5diff -q "$scratch/zero/checkpoint.h5" "$scratch/zero2/checkpoint.h5" /model || fail "initial weights depend on the number of ranks"
+expect 0 "$train" "$job" "${common[@]}" --init "$scratch/zero/checkpoint.h5" --max-steps 1 --run-dir "$scratch/one"
+
+# Numbers that break: a clear message, the last good checkpoint intact.
+expect_mpi 1 2 "$train" "$job" "${common[@]}" --set optim.lr=1e18 --set optim.warmup_epochs=0 --set checkpoint.every_epochs=0.2 --run-dir "$scratch/nan"
+says stderr "not finite"
+checkpoint=$(find "$scratch/nan" -name 'checkpoint-*.h5' | head -n 1)
+[ -z "$checkpoint" ] || h5ls "$checkpoint" >/dev/null || fail "the last checkpoint is broken"
+
+# A full disk while checkpointing: every rank ends, nothing half-written.
+if [ "$(id -u)" -eq 0 ] && mkdir "$scratch/small" && mount -t tmpfs -o size=600k tmpfs "$scratch/small" 2>/dev/null; then
+    trap 'umount "$scratch/small"; rm -rf "$scratch"' EXIT
+    expect_mpi 1 2 "$train" "$job" "${common[@]}" --run-dir "$scratch/small/run"
+    says stderr "checkpoint"
+    ! compgen -G "$scratch/small/run/*.tmp*" >/dev/null || fail "a temporary file was left behind"
+else
+    echo "SKIPPED: full disk (needs root to mount a small file system)"
+fi
+
+# The bench.
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-bench" --model cifar-resnet8 --batch 16 --steps 2 --set loss.embed=pull --json
+tail -n 1 "$scratch/stdout" | grep -Eq '^\{.*"images_per_s": [0-9.]+.*"peak_share": [0-9.]+.*"phases": \{.*\}\}$' || fail "no JSON line"
+expect 2 "$ELMPI_BIN/elmpi-bench" --model vgg16
+says stderr "unknown model"

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# A killed rank, and a stop on request, in mid-epoch: --resume ends with the weights of the undisturbed run, bit for bit.
+set -euo pipefail
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/../cli/lib.sh"
+
+export OMP_NUM_THREADS=1
+store=$scratch/digits.h5
+expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out "$store"
+settings=("$ELMPI_SOURCE/jobs/digits-elm.ini" --set "data.store=$store" --set optim.epochs=40 --set checkpoint.every_epochs=0.7 --set checkpoint.keep=2)
+
+# train FOLDER [ARGUMENT...]: in this shell, on 2 ranks.
+train() {
+    local folder=$1
+    shift
+    exec mpirun --oversubscribe --bind-to none -np 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$folder" "$@"
+}
+
+# wait_for_checkpoint FOLDER: until one is there.
+wait_for_checkpoint() {
+    local tries=0
+    until compgen -G "$1/checkpoint-*.h5" >/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || fail "no checkpoint in $1 after 60 s"
+        sleep 0.1
+    done
+}
+
+# same_result FOLDER FOLDER: weights, running statistics, momentum, history of losses.
+same_result() {
+    local part
+    for part in /model /optimizer /history/loss /history/train_accuracy; do
+        h5diff -q "$1/checkpoint.h5" "$2/checkpoint.h5" "$part" || fail "$part differs between $1 and $2"
+    done
+    cut -d, -f1-10 "$1/metrics.csv" >"$scratch/a.csv"
+    cut -d, -f1-10 "$2/metrics.csv" >"$scratch/b.csv"
+    same "$scratch/a.csv" "$scratch/b.csv"
+}
+
+expect 0 timeout 100 bash -c "exec mpirun --oversubscribe --bind-to none -np 2 '$ELMPI_BIN/elmpi-train' ${settings[*]@Q} --run-dir '$scratch/calm'"
+
+# A rank dies without a word.
+(train "$scratch/killed" >"$scratch/stdout" 2>"$scratch/stderr") &
+run=$!
+wait_for_checkpoint "$scratch/killed"
+pkill -KILL -n -f "elmpi-train.*$scratch/killed" || fail "no rank to kill"
+code=0
+wait "$run" || code=$?
+[ "$code" -ne 0 ] || fail "a killed rank went unnoticed (it may have been too late: the run was over)"
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$scratch/killed" --resume
+says stdout "Resuming from"
+same_result "$scratch/calm" "$scratch/killed"
+
+# Asked to stop: checkpoint, exit code 75.
+(train "$scratch/stopped" >"$scratch/stdout" 2>"$scratch/stderr") &
+run=$!
+wait_for_checkpoint "$scratch/stopped"
+kill -USR1 "$run"
+code=0
+wait "$run" || code=$?
+[ "$code" -eq 75 ] || fail "exit code $code after USR1, expected 75"
+says stdout "stopped on request"
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$scratch/stopped" --resume
+same_result "$scratch/calm" "$scratch/stopped"
+
+# A finished run resumed has nothing to do and keeps its result.
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$scratch/stopped" --resume
+says stdout "Nothing left to do"
+same_result "$scratch/calm" "$scratch/stopped"
+
+# The newest checkpoint is torn: the one before it is used, and the result is the same.
+newest=$(readlink -f "$scratch/stopped/checkpoint.h5")
+truncate -s -100 "$newest"
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$scratch/stopped" --resume
+says stderr "$(basename "$newest")"
+same_result "$scratch/calm" "$scratch/stopped"
+echo "resumed runs equal the undisturbed one bit for bit"
