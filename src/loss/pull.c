@@ -31,8 +31,7 @@ typedef struct pull {
     int *members;     /* [max_rows] rows sorted by class; row r < local is ours, others follow */
     log_sum *log_sum; /* [max_rows] */
     double *gradient; /* [max_local][width] */
-    float *unit;      /* [max_rows][width] normalised rows; NULL unless asked for */
-    double *length;   /* [max_rows] before normalising */
+    double *scale;    /* [max_rows] factor on each row: 1, or 1 / its length when normalised */
 } pull;
 
 /* The rows of one evaluation. */
@@ -41,38 +40,35 @@ typedef struct rows {
     int count; /* local, then remote unless the scope is this rank */
 } rows;
 
-static const float *raw_row(const rows *r, int i)
-{
-    const elm_loss_batch *b = r->batch;
-    const size_t width = (size_t)b->width;
-    return i < b->local ? b->embeddings + (size_t)i * width : b->remote_embeddings + (size_t)(i - b->local) * width;
-}
-
 static int32_t label_of(const rows *r, int i)
 {
     return i < r->batch->local ? r->batch->labels[i] : r->batch->remote_labels[i - r->batch->local];
 }
 
-static const float *row_of(const pull *p, const rows *r, int i)
+/* An embedding: value k is x[k] * scale, in double, so that normalising costs no digit. */
+typedef struct row {
+    const float *x;
+    double scale;
+} row;
+
+static row row_of(const pull *p, const rows *r, int i)
 {
-    return p->normalize ? p->unit + (size_t)i * (size_t)p->width : raw_row(r, i);
+    const elm_loss_batch *b = r->batch;
+    const size_t width = (size_t)b->width;
+    return (row){i < b->local ? b->embeddings + (size_t)i * width : b->remote_embeddings + (size_t)(i - b->local) * width, p->scale[i]};
 }
 
-/* Shorter vectors have no direction: they count as 0 and get no gradient. */
+/* Shorter vectors have no direction: normalised they are 0 and get no gradient. */
 static const double length_min = 1e-12;
 
-static void normalize_row(pull *p, const rows *r, int i)
+static void find_scale(pull *p, const rows *r, int i)
 {
-    const float *x = raw_row(r, i);
-    float *unit = p->unit + (size_t)i * (size_t)p->width;
+    const float *x = row_of(p, r, i).x;
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int k = 0; k < p->width; k++)
         sum += (double)x[k] * x[k];
-    p->length[i] = sqrt(sum);
-    const double scale = p->length[i] <= length_min ? 0 : 1 / p->length[i];
-    for (int k = 0; k < p->width; k++)
-        unit[k] = (float)(x[k] * scale);
+    p->scale[i] = sqrt(sum) <= length_min ? 0 : 1 / sqrt(sum);
 }
 
 /* Counting sort of the rows by class; within a class ours come first. */
@@ -93,12 +89,12 @@ static void sort_by_class(pull *p, const rows *r)
     p->start[0] = 0;
 }
 
-static double squared_distance(const float *a, const float *b, int width)
+static double squared_distance(row a, row b, int width)
 {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int k = 0; k < width; k++) {
-        const double difference = (double)a[k] - b[k];
+        const double difference = a.x[k] * a.scale - b.x[k] * b.scale;
         sum += difference * difference;
     }
     return sum;
@@ -107,7 +103,7 @@ static double squared_distance(const float *a, const float *b, int width)
 static void find_log_sum(pull *p, const rows *r, int i)
 {
     const int32_t y = label_of(r, i);
-    const float *anchor = row_of(p, r, i);
+    const row anchor = row_of(p, r, i);
     log_sum l = {0, 1};
     for (int m = p->start[y]; m < p->start[y + 1]; m++) {
         if (p->members[m] == i)
@@ -133,41 +129,40 @@ static double share_of(log_sum l, double t)
 static void find_gradient(const pull *p, const rows *r, int i)
 {
     const int32_t y = label_of(r, i);
-    const float *anchor = row_of(p, r, i);
+    const row anchor = row_of(p, r, i);
     double *gradient = p->gradient + (size_t)i * (size_t)p->width;
     memset(gradient, 0, (size_t)p->width * sizeof *gradient);
     for (int m = p->start[y]; m < p->start[y + 1]; m++) {
         const int j = p->members[m];
         if (j == i)
             continue;
-        const float *positive = row_of(p, r, j);
+        const row positive = row_of(p, r, j);
         const double t = squared_distance(anchor, positive, p->width) - p->alpha[y];
         const double weight = share_of(p->log_sum[i], t) + share_of(p->log_sum[j], t);
 #pragma omp simd
         for (int k = 0; k < p->width; k++)
-            gradient[k] += weight * ((double)anchor[k] - positive[k]);
+            gradient[k] += weight * (anchor.x[k] * anchor.scale - positive.x[k] * positive.scale);
     }
 }
 
 /* Through u = x / |x|: dL/dx = (g - u (u.g)) / |x|. */
-static void through_normalization(const pull *p, int i)
+static void through_normalization(const pull *p, const rows *r, int i)
 {
     double *gradient = p->gradient + (size_t)i * (size_t)p->width;
-    const float *unit = p->unit + (size_t)i * (size_t)p->width;
+    const row u = row_of(p, r, i);
     double along = 0;
 #pragma omp simd reduction(+ : along)
     for (int k = 0; k < p->width; k++)
-        along += gradient[k] * unit[k];
-    const double scale = p->length[i] <= length_min ? 0 : 1 / p->length[i];
+        along += gradient[k] * (u.x[k] * u.scale);
     for (int k = 0; k < p->width; k++)
-        gradient[k] = (gradient[k] - along * unit[k]) * scale;
+        gradient[k] = (gradient[k] - along * (u.x[k] * u.scale)) * u.scale;
 }
 
 static void add_gradient(const pull *p, const rows *r, int i, double scale)
 {
     find_gradient(p, r, i);
     if (p->normalize)
-        through_normalization(p, i);
+        through_normalization(p, r, i);
     const double *gradient = p->gradient + (size_t)i * (size_t)p->width;
     float *to = r->batch->embeddings_gradient + (size_t)i * (size_t)p->width;
     for (int k = 0; k < p->width; k++)
@@ -196,7 +191,7 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     if (p->normalize) {
 #pragma omp parallel for schedule(static)
         for (int i = 0; i < r.count; i++)
-            normalize_row(p, &r, i);
+            find_scale(p, &r, i);
     }
     /* Anchors of head classes have more positives: small portions, dealt out as threads become free. */
 #pragma omp parallel for schedule(dynamic, 4)
@@ -222,15 +217,14 @@ static void destroy(void *state)
     elm_free(p->members);
     elm_free(p->log_sum);
     elm_free(p->gradient);
-    elm_free(p->unit);
-    elm_free(p->length);
+    elm_free(p->scale);
     elm_free(p);
 }
 
 static int allocate(pull *p, const elm_loss_setup *setup, elm_error *err)
 {
     const size_t classes = (size_t)p->classes, width = (size_t)p->width;
-    const size_t max_rows = p->rank_only ? (size_t)setup->max_local : (size_t)setup->max_rows, unit_rows = p->normalize ? max_rows : 0;
+    const size_t max_rows = p->rank_only ? (size_t)setup->max_local : (size_t)setup->max_rows;
     p->alpha = elm_alloc(classes, sizeof *p->alpha, err);
     p->group = p->alpha ? elm_alloc(classes, sizeof *p->group, err) : NULL;
     p->held = p->group ? elm_alloc(classes, sizeof *p->held, err) : NULL;
@@ -238,9 +232,10 @@ static int allocate(pull *p, const elm_loss_setup *setup, elm_error *err)
     p->members = p->start ? elm_alloc(max_rows, sizeof *p->members, err) : NULL;
     p->log_sum = p->members ? elm_alloc(max_rows, sizeof *p->log_sum, err) : NULL;
     p->gradient = p->log_sum ? elm_alloc((size_t)setup->max_local * width, sizeof *p->gradient, err) : NULL;
-    p->unit = p->gradient ? elm_alloc(unit_rows * width, sizeof *p->unit, err) : NULL;
-    p->length = p->unit ? elm_alloc(unit_rows, sizeof *p->length, err) : NULL;
-    return p->length ? 0 : -1;
+    p->scale = p->gradient ? elm_alloc(max_rows, sizeof *p->scale, err) : NULL;
+    for (size_t i = 0; p->scale && i < max_rows; i++)
+        p->scale[i] = 1;
+    return p->scale ? 0 : -1;
 }
 
 static int create(void **state, const elm_loss_setup *setup, elm_error *err)

@@ -1,0 +1,309 @@
+/* Losses against PyTorch's fp64 values, whole and cut into shares, and against finite differences; equal bits for any number of threads. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <omp.h>
+
+#include "elmpi/memory.h"
+#include "elmpi/split.h"
+#include "golden/pseudo.h"
+#include "unit/loss_fixture.h"
+
+static double largest(const double *x, int count)
+{
+    double most = 0;
+    for (int i = 0; i < count; i++)
+        most = fmax(most, fabs(x[i]));
+    return most;
+}
+
+static void compare(const char *what, int which, const float *gradient, const double *expected, int count, double scale)
+{
+    for (int i = 0; i < count; i++)
+        if (!(fabs(gradient[i] - expected[i]) <= 1e-5 * scale))
+            fail_msg("%s (case %d), gradient %d: %.9g, PyTorch has %.9g", what, which, i, gradient[i], expected[i]);
+}
+
+static void compare_loss(const char *what, int which, double loss, double expected)
+{
+    if (!(fabs(loss - expected) <= 1e-6 * fabs(expected)))
+        fail_msg("%s (case %d): loss %.12g, PyTorch has %.12g", what, which, loss, expected);
+}
+
+static void logit_losses_are_pytorchs(void **state)
+{
+    (void)state;
+    for (int c = 0; c < LENGTH(golden_logit_cases); c++) {
+        const logit_golden *g = &golden_logit_cases[c];
+        elm_loss_options o = options_of(g->name, "none");
+        o.logadj_tau = g->tau;
+        fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
+        f.batch.labels = golden_labels;
+        f.batch.logits = golden_logits;
+        compare_loss(g->name, c, elm_loss_logits(f.loss, &f.batch).loss, g->loss);
+        const int count = GOLDEN_BATCH * GOLDEN_CLASSES;
+        compare(g->name, c, f.logits_gradient, g->gradient, count, largest(g->gradient, count));
+        release(&f);
+    }
+}
+
+static elm_loss_options pull_options(const pull_golden *g)
+{
+    elm_loss_options o = options_of("ce", "pull");
+    snprintf(o.pull_alpha, sizeof o.pull_alpha, "%s", g->alpha);
+    o.pull_scale = g->scale;
+    o.lambda = g->lambda;
+    o.pull_normalize = g->normalize;
+    return o;
+}
+
+/* The golden batch as `parts` ranks would see it: their own share, the others' rows as remote. Losses add up, gradients stand side by side.
+ */
+static void pull_in_shares(const pull_golden *g, int which, int parts)
+{
+    const elm_loss_options o = pull_options(g);
+    const double most = largest(g->gradient, GOLDEN_BATCH * GOLDEN_WIDTH);
+    float embeddings[GOLDEN_BATCH * GOLDEN_WIDTH];
+    double loss = 0;
+    for (int i = 0; i < LENGTH(embeddings); i++)
+        embeddings[i] = golden_embeddings[i] * g->factor;
+    for (int part = 0; part < parts; part++) {
+        const elm_share share = elm_share_of(GOLDEN_BATCH, parts, part);
+        float others[GOLDEN_BATCH * GOLDEN_WIDTH];
+        int32_t labels[GOLDEN_BATCH];
+        int remote = 0;
+        for (int i = 0; i < GOLDEN_BATCH; i++)
+            if (i < share.first || i >= share.first + share.local) {
+                memcpy(others + (size_t)remote * GOLDEN_WIDTH, embeddings + (size_t)i * GOLDEN_WIDTH, GOLDEN_WIDTH * sizeof *others);
+                labels[remote++] = golden_labels[i];
+            }
+        fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, share.local, remote);
+        f.batch.labels = golden_labels + share.first;
+        f.batch.embeddings = embeddings + share.first * GOLDEN_WIDTH;
+        f.batch.remote_labels = labels;
+        f.batch.remote_embeddings = others;
+        assert_int_equal(elm_loss_wants(f.loss), ELM_LOSS_SAME_CLASS);
+        loss += elm_loss_embeddings(f.loss, &f.batch).loss;
+        compare(g->alpha, which, f.embeddings_gradient, g->gradient + share.first * GOLDEN_WIDTH, share.local * GOLDEN_WIDTH, most);
+        release(&f);
+    }
+    compare_loss(g->alpha, which, loss, g->loss);
+}
+
+static void pull_is_pytorchs_in_any_shares(void **state)
+{
+    (void)state;
+    static const int parts[] = {1, 2, 3, 5, GOLDEN_BATCH, GOLDEN_BATCH + 3}; /* the last with empty shares */
+    for (int c = 0; c < LENGTH(golden_pull_cases); c++)
+        for (int p = 0; p < LENGTH(parts); p++)
+            pull_in_shares(&golden_pull_cases[c], c, parts[p]);
+}
+
+/* The derivative of the loss by x[i], from four values: the error falls with h^4. The loss is computed in double from float inputs, so the
+ * differences are exact enough for the gradient's own precision. */
+static double slope(fixture *f, elm_loss_value (*evaluate)(elm_loss *, const elm_loss_batch *), float *x, int i)
+{
+    const float at = x[i], h = 1.0F / 1024;
+    double value[4];
+    static const float steps[] = {-2, -1, 1, 2};
+    for (int s = 0; s < 4; s++) {
+        x[i] = at + steps[s] * h;
+        value[s] = evaluate(f->loss, &f->batch).loss;
+    }
+    x[i] = at;
+    return (8 * (value[2] - value[1]) - (value[3] - value[0])) / (12 * (double)h);
+}
+
+/* Multiples of 2^-10, so that x +- h is exact. */
+static void fill_coarse(float *x, int count, uint32_t stream, float scale)
+{
+    for (int i = 0; i < count; i++)
+        x[i] = rintf(pseudo(stream, (uint32_t)i) * scale * 1024) / 1024;
+}
+
+static void check_slopes(const char *name, fixture *f, elm_loss_value (*evaluate)(elm_loss *, const elm_loss_batch *), float *x,
+                         const float *gradient, int count)
+{
+    double found[GOLDEN_BATCH * GOLDEN_WIDTH] = {0};
+    float taken[GOLDEN_BATCH * GOLDEN_WIDTH];
+    assert_true(count <= LENGTH(found));
+    evaluate(f->loss, &f->batch);
+    memcpy(taken, gradient, (size_t)count * sizeof *taken);
+    for (int i = 0; i < count; i++)
+        found[i] = slope(f, evaluate, x, i);
+    const double most = largest(found, count);
+    assert_true(most > 0);
+    for (int i = 0; i < count; i++)
+        if (!(fabs(taken[i] - found[i]) <= 1e-5 * most))
+            fail_msg("%s, gradient %d: %.9g, differences give %.9g", name, i, taken[i], found[i]);
+}
+
+/* All rows of the table: a loss that joins it is tested here without a line more. */
+static void gradients_are_slopes(void **state)
+{
+    (void)state;
+    float embeddings[GOLDEN_BATCH * GOLDEN_WIDTH], logits[GOLDEN_BATCH * GOLDEN_CLASSES];
+    fill_coarse(embeddings, LENGTH(embeddings), 1, 1);
+    fill_coarse(logits, LENGTH(logits), 2, 3);
+    elm_loss_about about;
+    for (int i = 0; elm_loss_about_logit(i, &about); i++) {
+        const elm_loss_options o = options_of(about.name, "none");
+        fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
+        f.batch.labels = golden_labels;
+        f.batch.embeddings = embeddings;
+        f.batch.logits = logits;
+        check_slopes(about.name, &f, elm_loss_logits, logits, f.logits_gradient, LENGTH(logits));
+        release(&f);
+    }
+    for (int i = 0; elm_loss_about_embed(i, &about); i++)
+        for (int normalize = 0; normalize < 2; normalize++) {
+            elm_loss_options o = options_of("ce", about.name);
+            o.pull_normalize = normalize;
+            fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
+            f.batch.labels = golden_labels;
+            f.batch.embeddings = embeddings;
+            f.batch.logits = logits;
+            check_slopes(about.name, &f, elm_loss_embeddings, embeddings, f.embeddings_gradient, LENGTH(embeddings));
+            release(&f);
+        }
+}
+
+static void gradients_are_added(void **state)
+{
+    (void)state;
+    const elm_loss_options o = options_of("ce", "pull");
+    fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
+    f.batch.labels = golden_labels;
+    f.batch.embeddings = golden_embeddings;
+    f.batch.logits = golden_logits;
+    for (int twice = 0; twice < 2; twice++) {
+        elm_loss_logits(f.loss, &f.batch);
+        elm_loss_embeddings(f.loss, &f.batch);
+    }
+    const pull_golden *g = &golden_pull_cases[3]; /* sqrt-pi, lambda 1 */
+    for (int i = 0; i < LENGTH(g->gradient); i++)
+        assert_float_equal(f.embeddings_gradient[i], 2 * g->gradient[i], 1e-4);
+    for (int i = 0; i < LENGTH(golden_logit_cases[0].gradient); i++)
+        assert_float_equal(f.logits_gradient[i], 2 * golden_logit_cases[0].gradient[i], 1e-6);
+    release(&f);
+}
+
+enum { MANY = 200, MANY_WIDTH = 67 }; /* odd sizes: every vector loop has a remainder */
+
+static void threads_do_not_change_a_bit(void **state)
+{
+    (void)state;
+    static float embeddings[MANY * MANY_WIDTH], logits[MANY * GOLDEN_CLASSES], gradients[2][MANY * (MANY_WIDTH + GOLDEN_CLASSES)];
+    static int32_t labels[MANY];
+    pseudo_fill(embeddings, LENGTH(embeddings), 3, 0.2F, 0);
+    pseudo_fill(logits, LENGTH(logits), 4, 3, 0);
+    for (int i = 0; i < MANY; i++)
+        labels[i] = (int32_t)(fabsf(pseudo(5, (uint32_t)i)) * fabsf(pseudo(6, (uint32_t)i)) * GOLDEN_CLASSES);
+    const int before = omp_get_max_threads();
+    elm_loss_options o = options_of("logadj", "pull");
+    for (int normalize = 0; normalize < 2; normalize++) {
+        double losses[2] = {0};
+        o.pull_normalize = normalize;
+        for (int threads = 1; threads <= 5; threads++) {
+            omp_set_num_threads(threads);
+            fixture f = make(&o, golden_class_counts(), MANY_WIDTH, MANY, MANY - 60, 60);
+            f.batch.labels = labels;
+            f.batch.logits = logits;
+            f.batch.embeddings = embeddings;
+            f.batch.remote_labels = labels + MANY - 60;
+            f.batch.remote_embeddings = embeddings + (size_t)(MANY - 60) * MANY_WIDTH;
+            const int to = threads > 1;
+            losses[to] = elm_loss_logits(f.loss, &f.batch).loss + elm_loss_embeddings(f.loss, &f.batch).loss;
+            memcpy(gradients[to], f.embeddings_gradient, sizeof(float) * (MANY - 60) * MANY_WIDTH);
+            memcpy(gradients[to] + (MANY - 60) * MANY_WIDTH, f.logits_gradient, sizeof(float) * (MANY - 60) * GOLDEN_CLASSES);
+            if (to) {
+                assert_true(losses[0] == losses[1]);
+                assert_memory_equal(gradients[0], gradients[1], sizeof gradients[0]);
+            }
+            release(&f);
+        }
+    }
+    omp_set_num_threads(before);
+}
+
+static void evaluating_allocates_nothing(void **state)
+{
+    (void)state;
+    const int64_t live = elm_alloc_live();
+    elm_loss_options o = options_of("logadj", "pull");
+    o.pull_normalize = true;
+    fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
+    f.batch.labels = golden_labels;
+    f.batch.embeddings = golden_embeddings;
+    f.batch.logits = golden_logits;
+    const int64_t calls = elm_alloc_calls();
+    elm_loss_logits(f.loss, &f.batch);
+    elm_loss_embeddings(f.loss, &f.batch);
+    assert_int_equal(elm_alloc_calls(), calls);
+    assert_int_equal(elm_loss_tensors(f.loss, NULL, 0), 0); /* neither learns anything of its own */
+    release(&f);
+    elm_loss_destroy(NULL);
+    assert_int_equal(elm_alloc_live(), live);
+}
+
+static const elm_option *row(const char *key)
+{
+    for (const elm_option *o = elm_loss_option_rows; o->key; o++)
+        if (strcmp(o->key, key) == 0)
+            return o;
+    fail_msg("no option %s", key);
+    return NULL;
+}
+
+static void options_check_their_values(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *value;
+        int valid;
+    } values[] = {
+        {"loss.logit", "ce", 1},
+        {"loss.logit", "logadj", 1},
+        {"loss.logit", "pull", 0},
+        {"loss.logit", "", 0},
+        {"loss.embed", "none", 1},
+        {"loss.embed", "pull", 1},
+        {"loss.embed", "ce", 0},
+        {"loss.pull.alpha", "pi", 1},
+        {"loss.pull.alpha", "n^0.25", 1},
+        {"loss.pull.alpha", "pi^-1e-1", 1},
+        {"loss.pull.alpha", "n^", 0},
+        {"loss.pull.alpha", "n^x", 0},
+        {"loss.pull.alpha", "pi^nan", 0},
+        {"loss.pull.alpha", "n^1 ", 0},
+        {"loss.pull.alpha", "10*sqrt-pi", 0},
+        {"loss.pull.alpha", "n^99", 0},
+    };
+    for (int i = 0; i < LENGTH(values); i++) {
+        elm_error err = {0};
+        const int status = row(values[i].key)->check(values[i].value, &err);
+        if ((status == 0) != values[i].valid)
+            fail_msg("%s = %s: %s", values[i].key, values[i].value, status ? err.text : "accepted");
+        assert_int_equal(err.code, values[i].valid ? 0 : ELM_EXIT_USAGE);
+    }
+    elm_loss_about about;
+    for (int i = 0; elm_loss_about_logit(i, &about); i++)
+        assert_true(*about.formula && *about.source && *about.help);
+    assert_false(elm_loss_about_logit(1000, &about));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logit_losses_are_pytorchs),   cmocka_unit_test(pull_is_pytorchs_in_any_shares),
+        cmocka_unit_test(gradients_are_slopes),        cmocka_unit_test(gradients_are_added),
+        cmocka_unit_test(threads_do_not_change_a_bit), cmocka_unit_test(evaluating_allocates_nothing),
+        cmocka_unit_test(options_check_their_values),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
