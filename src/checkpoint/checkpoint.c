@@ -1,0 +1,58 @@
+/* What every user of a checkpoint needs and HDF5 does not. */
+#include "elmpi/checkpoint.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "checkpoint/digest.h"
+#include "elmpi/memory.h"
+
+int elm_checkpoint_verify(const char *path, elm_error *err)
+{
+    bool damaged;
+    return elm_digest_check(path, &damaged, err);
+}
+
+void elm_checkpoint_free(elm_checkpoint *checkpoint)
+{
+    if (!checkpoint)
+        return;
+    for (int i = 0; i < checkpoint->tensor_count; i++)
+        elm_free(checkpoint->tensors[i].data);
+    for (int i = 0; checkpoint->class_names && i < checkpoint->classes; i++)
+        elm_free((void *)checkpoint->class_names[i]);
+    for (int i = 0; i < checkpoint->history_count; i++)
+        elm_free((void *)checkpoint->history[i].values);
+    elm_free((void *)checkpoint->job);
+    elm_free((void *)checkpoint->git);
+    elm_free((void *)checkpoint->class_names);
+    elm_free((void *)checkpoint->class_count);
+    elm_free(checkpoint->tensors);
+    elm_free(checkpoint->history);
+    elm_free(checkpoint->progress);
+    elm_free(checkpoint);
+}
+
+const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name)
+{
+    for (int i = 0; i < checkpoint->tensor_count; i++)
+        if (!strcmp(checkpoint->tensors[i].name, name))
+            return &checkpoint->tensors[i];
+    return NULL;
+}
+
+double elm_checkpoint_progress(const elm_checkpoint *checkpoint, const char *name, double missing)
+{
+    for (int i = 0; i < checkpoint->progress_count; i++)
+        if (!strcmp(checkpoint->progress[i].name, name))
+            return checkpoint->progress[i].value;
+    return missing;
+}
+
+const elm_history_column *elm_checkpoint_history(const elm_checkpoint *checkpoint, const char *name)
+{
+    for (int i = 0; i < checkpoint->history_count; i++)
+        if (!strcmp(checkpoint->history[i].name, name))
+            return &checkpoint->history[i];
+    return NULL;
+}

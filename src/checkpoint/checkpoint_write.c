@@ -1,0 +1,251 @@
+/* Writing. HDF5 builds the file in memory and this file's own code brings it to disk: HDF5 1.10 cannot recover from a full disk, not even
+ * close the file, whereas a failed write(2) is a plain error with a reason. It costs one checkpoint's size of memory on rank 0. */
+#define _GNU_SOURCE /* memfd_create */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "checkpoint/digest.h"
+#include "checkpoint/files.h"
+#include "checkpoint/format.h"
+#include "elmpi/checkpoint.h"
+#include "elmpi/memory.h"
+
+enum { CHUNK_BYTES = 1 << 20 };
+
+/* A text type of that size in UTF-8, padded with zeros. */
+static hid_t make_text_type(size_t size_bytes)
+{
+    const hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, size_bytes ? size_bytes : 1);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    return type;
+}
+
+static int write_attribute(hid_t object, const char *name, hid_t type, const void *value)
+{
+    const hid_t space = H5Screate(H5S_SCALAR);
+    const hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    const int status = attribute >= 0 && H5Awrite(attribute, type, value) >= 0 ? 0 : -1;
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    H5Sclose(space);
+    return status;
+}
+
+/* Texts of attributes have variable length: Python then shows them as str. */
+static int write_text_attribute(hid_t object, const char *name, const char *text)
+{
+    const hid_t type = make_text_type(1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_strpad(type, H5T_STR_NULLTERM);
+    const int status = write_attribute(object, name, type, &text);
+    H5Tclose(type);
+    return status;
+}
+
+/* Chunks of whole rows, about CHUNK_BYTES large, with a checksum each. HDF5 has none for scalars and empty arrays. */
+static hid_t make_layout(int dimensions, const hsize_t *shape, size_t element_bytes)
+{
+    const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
+    hsize_t chunk[ELM_RANK_MAX], row_bytes = element_bytes;
+    bool chunked = dimensions > 0;
+    for (int i = 0; i < dimensions; i++) {
+        chunk[i] = shape[i];
+        chunked &= shape[i] > 0;
+        row_bytes *= i ? shape[i] : 1;
+    }
+    if (chunked) {
+        const hsize_t rows = row_bytes < CHUNK_BYTES ? CHUNK_BYTES / row_bytes : 1;
+        chunk[0] = rows < shape[0] ? rows : shape[0];
+        H5Pset_chunk(layout, dimensions, chunk);
+        H5Pset_fletcher32(layout);
+    }
+    return layout;
+}
+
+/* A whole array at that path; groups on the way are made. */
+static int write_array(hid_t file, const char *path, hid_t type, int dimensions, const int64_t *extents, const void *values)
+{
+    hsize_t shape[ELM_RANK_MAX] = {0};
+    for (int i = 0; i < dimensions; i++)
+        shape[i] = (hsize_t)extents[i];
+    const hid_t space = dimensions ? H5Screate_simple(dimensions, shape, NULL) : H5Screate(H5S_SCALAR);
+    const hid_t layout = make_layout(dimensions, shape, H5Tget_size(type)), link = H5Pcreate(H5P_LINK_CREATE);
+    H5Pset_create_intermediate_group(link, 1);
+    const hid_t array = H5Dcreate2(file, path, type, space, link, layout, H5P_DEFAULT);
+    int status = array >= 0 ? 0 : -1;
+    if (!status && H5Sget_simple_extent_npoints(space) > 0)
+        status = H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
+    if (array >= 0 && H5Dclose(array) < 0)
+        status = -1;
+    H5Pclose(link);
+    H5Pclose(layout);
+    H5Sclose(space);
+    return status;
+}
+
+static int could_not(const char *what, const char *path, elm_error *err)
+{
+    return elm_error_set(err, ELM_EXIT_FAILURE, "HDF5 failed to build the checkpoint's %s (%s): check the memory of rank 0's host", what,
+                         path);
+}
+
+static int write_facts(hid_t file, const elm_checkpoint *c, const char *path, elm_error *err)
+{
+    const int version = ELM_CHECKPOINT_VERSION;
+    int status = write_text_attribute(file, "format", ELM_CHECKPOINT_FORMAT);
+    status |= write_attribute(file, "version", H5T_NATIVE_INT, &version);
+    status |= write_attribute(file, "epoch", H5T_NATIVE_DOUBLE, &c->epoch);
+    status |= write_attribute(file, "step", H5T_NATIVE_INT64, &c->step);
+    status |= write_attribute(file, "seed", H5T_NATIVE_UINT64, &c->seed);
+    status |= write_attribute(file, "ranks", H5T_NATIVE_INT, &c->ranks);
+    status |= write_text_attribute(file, "git", c->git ? c->git : "");
+    const char *job = c->job ? c->job : "";
+    const hid_t type = make_text_type(strlen(job));
+    status |= write_array(file, "job", type, 0, NULL, job);
+    H5Tclose(type);
+    return status ? could_not("attributes", path, err) : 0;
+}
+
+static int write_class_names(hid_t file, const elm_checkpoint *c, elm_error *err)
+{
+    size_t size = 1;
+    for (int i = 0; i < c->classes; i++)
+        size = strlen(c->class_names[i]) > size ? strlen(c->class_names[i]) : size;
+    char *texts = elm_alloc((size_t)c->classes, size, err);
+    if (!texts)
+        return -1;
+    for (int i = 0; i < c->classes; i++)
+        memcpy(texts + (size_t)i * size, c->class_names[i], strlen(c->class_names[i]));
+    const hid_t type = make_text_type(size);
+    const int64_t extent = c->classes;
+    const int status = write_array(file, "classes/name", type, 1, &extent, texts);
+    H5Tclose(type);
+    elm_free(texts);
+    return status ? elm_error_set(err, ELM_EXIT_FAILURE, "HDF5 failed to build the checkpoint's class names") : 0;
+}
+
+static int write_classes(hid_t file, const elm_checkpoint *c, const char *path, elm_error *err)
+{
+    const int64_t extent = c->classes;
+    if (c->class_names && write_class_names(file, c, err))
+        return -1;
+    if (c->class_count && write_array(file, "classes/train_count", H5T_NATIVE_INT64, 1, &extent, c->class_count))
+        return could_not("class counts", path, err);
+    return 0;
+}
+
+static bool is_tensor_name(const char *name)
+{
+    for (int i = 0; i < ELM_TENSOR_GROUPS; i++) {
+        const size_t length = strlen(elm_tensor_groups[i]);
+        if (!strncmp(name, elm_tensor_groups[i], length) && name[length] == '/' && name[length + 1])
+            return true;
+    }
+    return false;
+}
+
+static int write_tensors(hid_t file, const elm_checkpoint *c, const char *path, elm_error *err)
+{
+    for (int i = 0; i < c->tensor_count; i++) {
+        const elm_tensor *t = &c->tensors[i];
+        if (!is_tensor_name(t->name))
+            return elm_error_set(err, ELM_EXIT_FAILURE, "a tensor's name is not model/..., optimizer/... or loss/... (%s): %s", path,
+                                 t->name);
+        if (write_array(file, t->name, H5T_NATIVE_FLOAT, t->dimensions, t->shape, t->data))
+            return could_not(t->name, path, err);
+    }
+    return 0;
+}
+
+static int write_history(hid_t file, const elm_checkpoint *c, const char *path, elm_error *err)
+{
+    for (int i = 0; i < c->history_count; i++) {
+        const elm_history_column *column = &c->history[i];
+        char name[sizeof column->name + 16];
+        snprintf(name, sizeof name, "history/%s", column->name);
+        if (write_array(file, name, H5T_NATIVE_DOUBLE, 1, &column->count, column->values))
+            return could_not(name, path, err);
+    }
+    return 0;
+}
+
+static int write_progress(hid_t file, const elm_checkpoint *c, const char *path, elm_error *err)
+{
+    const hid_t group = H5Gcreate2(file, "progress", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (group < 0)
+        return could_not("progress", path, err);
+    int status = 0;
+    for (int i = 0; i < c->progress_count; i++)
+        status |= write_attribute(group, c->progress[i].name, H5T_NATIVE_DOUBLE, &c->progress[i].value);
+    H5Gclose(group);
+    return status ? could_not("progress", path, err) : 0;
+}
+
+/* The HDF5 file inside the memory file `fd`. */
+static int build(int fd, const elm_checkpoint *c, const char *path, elm_error *err)
+{
+    char memory_path[64];
+    snprintf(memory_path, sizeof memory_path, "/proc/self/fd/%d", fd);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    const hid_t access = elm_checkpoint_access(), creation = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_userblock(creation, ELM_USER_BLOCK);
+    const hid_t file = H5Fcreate(memory_path, H5F_ACC_TRUNC, creation, access);
+    H5Pclose(creation);
+    H5Pclose(access);
+    if (file < 0)
+        return could_not("file", path, err);
+    int status = 0;
+    if (write_facts(file, c, path, err) || write_classes(file, c, path, err) || write_tensors(file, c, path, err) ||
+        write_history(file, c, path, err) || write_progress(file, c, path, err))
+        status = -1;
+    if (H5Fclose(file) < 0 && !status)
+        status = could_not("file", path, err);
+    return status;
+}
+
+/* The finished image, user block included, as a new file that has reached the disk. */
+static int store_image(const char *path, int fd, elm_error *err)
+{
+    struct stat about;
+    if (fstat(fd, &about) || about.st_size <= ELM_USER_BLOCK)
+        return could_not("file", path, err);
+    const size_t size = (size_t)about.st_size;
+    char *image = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (image == MAP_FAILED)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (checkpoint %s): %s", path, strerror(errno));
+    int status = elm_digest_block(image + ELM_USER_BLOCK, size - ELM_USER_BLOCK, image, err);
+    if (!status)
+        status = elm_file_write(path, image, size, err);
+    munmap(image, size);
+    return status;
+}
+
+int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm_error *err)
+{
+    char temporary[ELM_PATH_SIZE];
+    if (snprintf(temporary, sizeof temporary, "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof temporary)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "the path is too long (%.200s...): use a shorter --run-dir", path);
+    const int fd = memfd_create("elmpi-checkpoint", MFD_CLOEXEC);
+    if (fd < 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "no memory for a checkpoint (%s): %s", path, strerror(errno));
+    int status = build(fd, checkpoint, path, err);
+    if (!status) {
+        status = store_image(temporary, fd, err);
+        if (!status)
+            status = elm_checkpoint_verify(temporary, err);
+        if (!status)
+            status = elm_file_rename(temporary, path, err);
+        if (status)
+            unlink(temporary);
+    }
+    close(fd);
+    return status;
+}

@@ -1,0 +1,135 @@
+#include "checkpoint/digest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "elmpi/memory.h"
+
+enum { READ_BYTES = 1 << 20, SHA256_BYTES = 32 };
+
+static const char family[] = "ELMPI checkpoint ", magic[] = "ELMPI checkpoint 1\n";
+
+static void format_block(uint64_t length, const unsigned char *sha256, char *block)
+{
+    memset(block, 0, ELM_USER_BLOCK);
+    int used = snprintf(block, ELM_USER_BLOCK, "%slength %llu\nsha256 ", magic, (unsigned long long)length);
+    for (int i = 0; i < SHA256_BYTES; i++)
+        used += snprintf(block + used, (size_t)(ELM_USER_BLOCK - used), "%02x", sha256[i]);
+    block[used] = '\n';
+}
+
+int elm_digest_block(const void *bytes, size_t size_bytes, char *block, elm_error *err)
+{
+    unsigned char sha256[SHA256_BYTES];
+    if (!EVP_Digest(bytes, size_bytes, sha256, NULL, EVP_sha256(), NULL))
+        return elm_error_set(err, ELM_EXIT_FAILURE, "SHA-256 is not available (libcrypto): check the OpenSSL installation");
+    format_block(size_bytes, sha256, block);
+    return 0;
+}
+
+/* Fills the buffer as far as the file goes. Returns the bytes read, -1 on failure. */
+static ssize_t read_full(int fd, void *buffer, size_t size_bytes)
+{
+    size_t done = 0;
+    while (done < size_bytes) {
+        const ssize_t got = read(fd, (char *)buffer + done, size_bytes - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (!got)
+            break;
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
+
+static int unreadable(const char *path, elm_error *err)
+{
+    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the checkpoint (%s): %s", path, strerror(errno));
+}
+
+/* SHA-256 of the rest of the file; *length receives its bytes. */
+static int digest_rest(int fd, const char *path, unsigned char *sha256, uint64_t *length, elm_error *err)
+{
+    unsigned char *buffer = elm_alloc(READ_BYTES, 1, err);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int status = -1;
+    *length = 0;
+    if (buffer && (!context || !EVP_DigestInit_ex(context, EVP_sha256(), NULL)))
+        elm_error_set(err, ELM_EXIT_FAILURE, "SHA-256 is not available (libcrypto): check the OpenSSL installation");
+    else if (buffer) {
+        ssize_t got;
+        while ((got = read_full(fd, buffer, READ_BYTES)) > 0) {
+            EVP_DigestUpdate(context, buffer, (size_t)got);
+            *length += (uint64_t)got;
+        }
+        status = got < 0 ? unreadable(path, err) : 0;
+        EVP_DigestFinal_ex(context, sha256, NULL);
+    }
+    EVP_MD_CTX_free(context);
+    elm_free(buffer);
+    return status;
+}
+
+/* What the block says against what the file is. */
+static int compare(const char *path, const char *block, uint64_t length, const unsigned char *sha256, elm_error *err)
+{
+    char right[ELM_USER_BLOCK];
+    format_block(length, sha256, right);
+    if (!memcmp(block, right, ELM_USER_BLOCK))
+        return 0;
+    unsigned long long promised;
+    char line_end;
+    if (sscanf(block + strlen(magic), "length %llu%c", &promised, &line_end) == 2 && line_end == '\n' && promised != length)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "damaged checkpoint (%s): it holds %llu of %llu bytes; use an older checkpoint", path,
+                             (unsigned long long)length, promised);
+    return elm_error_set(err, ELM_EXIT_FAILURE, "damaged checkpoint (%s): its SHA-256 does not match; use an older checkpoint", path);
+}
+
+static int check_open(int fd, const char *path, bool *damaged, elm_error *err)
+{
+    struct stat about;
+    if (fstat(fd, &about))
+        return unreadable(path, err);
+    if (!S_ISREG(about.st_mode))
+        return elm_error_set(err, ELM_EXIT_FAILURE, "not a file (%s): give a checkpoint, such as runs/<name>/checkpoint.h5", path);
+    char block[ELM_USER_BLOCK + 1] = "";
+    const ssize_t got = read_full(fd, block, ELM_USER_BLOCK);
+    if (got < 0)
+        return unreadable(path, err);
+    *damaged = true; /* unless all goes well */
+    if (strncmp(block, family, strlen(family)))
+        return elm_error_set(err, ELM_EXIT_FAILURE, "no elmpi checkpoint (%s): give a file that elmpi-train wrote", path);
+    if (got == ELM_USER_BLOCK && strncmp(block, magic, strlen(magic)))
+        return elm_error_set(err, ELM_EXIT_FAILURE, "not the checkpoint format of this elmpi (%s): read it with the version that wrote it",
+                             path);
+    unsigned char sha256[SHA256_BYTES];
+    uint64_t length;
+    if (digest_rest(fd, path, sha256, &length, err)) {
+        *damaged = false;
+        return -1;
+    }
+    if (compare(path, block, length, sha256, err))
+        return -1;
+    *damaged = false;
+    return 0;
+}
+
+int elm_digest_check(const char *path, bool *damaged, elm_error *err)
+{
+    *damaged = false;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not stop us */
+    if (fd < 0)
+        return unreadable(path, err);
+    const int status = check_open(fd, path, damaged, err);
+    close(fd);
+    return status;
+}

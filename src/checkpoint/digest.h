@@ -1,0 +1,20 @@
+/* Digest: a checkpoint's user block, which tells a whole file from a damaged one before HDF5 looks at it. */
+#ifndef ELMPI_CHECKPOINT_DIGEST_H
+#define ELMPI_CHECKPOINT_DIGEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "elmpi/status.h"
+
+enum { ELM_USER_BLOCK = 512 };
+
+/** Fills the user block of a file whose part after the block is `bytes`.
+ *  Shape:  block [ELM_USER_BLOCK] */
+int elm_digest_block(const void *bytes, size_t size_bytes, char *block, elm_error *err);
+
+/** Compares a file with its user block, reading it once.
+ *  Errors: *damaged tells a file that is broken or none of ours from one that could not be read at all */
+int elm_digest_check(const char *path, bool *damaged, elm_error *err);
+
+#endif

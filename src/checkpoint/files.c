@@ -1,0 +1,102 @@
+#include "checkpoint/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct {
+    int cause;
+    const char *reason, *advice;
+} reasons[] = {
+    {ENOSPC, "disk full", "make room, or lower checkpoint.keep; checkpoints written before are intact"},
+    {EDQUOT, "disk quota reached", "make room, or lower checkpoint.keep; checkpoints written before are intact"},
+    {EFBIG, "file too large", "raise the limit (ulimit -f), or use another file system; checkpoints written before are intact"},
+    {EACCES, "no permission", "choose a folder of yours with --run-dir"},
+    {EPERM, "no permission", "choose a folder of yours with --run-dir"},
+    {EROFS, "read-only file system", "choose another folder with --run-dir"},
+    {ENOTDIR, "part of the path is no folder", "choose another folder with --run-dir"},
+};
+
+int elm_file_failed(const char *doing, const char *path, int cause, elm_error *err)
+{
+    const char *reason = strerror(cause), *advice = "check the path and the disk";
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (reasons[i].cause == cause) {
+            reason = reasons[i].reason;
+            advice = reasons[i].advice;
+        }
+    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot %s (%s): %s: %s", doing, path, reason, advice);
+}
+
+/* 0, or the errno of what failed. */
+static int write_all(int fd, const char *bytes, size_t size_bytes)
+{
+    while (size_bytes) {
+        const ssize_t done = write(fd, bytes, size_bytes);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return errno;
+        bytes += done;
+        size_bytes -= (size_t)done;
+    }
+    return fsync(fd) ? errno : 0;
+}
+
+int elm_file_write(const char *path, const void *bytes, size_t size_bytes, elm_error *err)
+{
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return elm_file_failed("write", path, errno, err);
+    int cause = write_all(fd, bytes, size_bytes);
+    if (close(fd) && !cause)
+        cause = errno;
+    return cause ? elm_file_failed("write", path, cause, err) : 0;
+}
+
+/* A rename is in the folder, and the folder is what must reach the disk. Some file systems cannot sync a folder and need not. */
+static int sync_folder_of(const char *path)
+{
+    char copy[ELM_PATH_SIZE];
+    snprintf(copy, sizeof copy, "%s", path);
+    const int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    const int cause = fsync(fd) && errno != EINVAL && errno != ENOTSUP ? errno : 0;
+    close(fd);
+    return cause;
+}
+
+int elm_file_rename(const char *from, const char *to, elm_error *err)
+{
+    if (rename(from, to))
+        return elm_file_failed("write", to, errno, err);
+    const int cause = sync_folder_of(to);
+    return cause ? elm_file_failed("write", to, cause, err) : 0;
+}
+
+int elm_folder_make(const char *path, elm_error *err)
+{
+    char part[ELM_PATH_SIZE];
+    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part || !*path)
+        return elm_error_set(err, ELM_EXIT_USAGE, "no usable folder name (\"%.200s\"): give another --run-dir or run.name", path);
+    for (char *c = part + 1;; c++) {
+        if (*c && *c != '/')
+            continue;
+        const char kept = *c;
+        *c = 0;
+        if (mkdir(part, 0777) && errno != EEXIST)
+            return elm_file_failed("make the folder", part, errno, err);
+        *c = kept;
+        if (!kept)
+            break;
+    }
+    struct stat about;
+    if (stat(path, &about) || !S_ISDIR(about.st_mode))
+        return elm_file_failed("make the folder", path, ENOTDIR, err);
+    return 0;
+}

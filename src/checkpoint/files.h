@@ -1,0 +1,24 @@
+/* Files: bringing bytes to a disk so that they are there, or an error says why not. */
+#ifndef ELMPI_CHECKPOINT_FILES_H
+#define ELMPI_CHECKPOINT_FILES_H
+
+#include <stddef.h>
+
+#include "elmpi/status.h"
+
+enum { ELM_PATH_SIZE = 4096 };
+
+/** Writes a new file and waits until it has reached the disk. An existing file is overwritten; a partial one is left for the caller to
+ * remove. */
+int elm_file_write(const char *path, const void *bytes, size_t size_bytes, elm_error *err);
+
+/** Renames within a folder and waits until the folder has reached the disk. */
+int elm_file_rename(const char *from, const char *to, elm_error *err);
+
+/** Makes a folder and those above it. */
+int elm_folder_make(const char *path, elm_error *err);
+
+/** "cannot <doing> (<path>): <reason>: <what to do>" for an errno. Returns -1. */
+int elm_file_failed(const char *doing, const char *path, int cause, elm_error *err);
+
+#endif

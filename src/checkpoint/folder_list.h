@@ -1,0 +1,36 @@
+/* Folder list: what a run folder holds, by its files' names. */
+#ifndef ELMPI_CHECKPOINT_FOLDER_LIST_H
+#define ELMPI_CHECKPOINT_FOLDER_LIST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "elmpi/status.h"
+
+enum { ELM_ENTRY_SIZE = 64 };
+
+typedef struct elm_checkpoint_entry {
+    int run;
+    int64_t step;
+    char name[ELM_ENTRY_SIZE];
+} elm_checkpoint_entry;
+
+typedef struct elm_folder_list {
+    elm_checkpoint_entry *checkpoints; /* newest (highest run, then step) first */
+    int checkpoint_count;
+    int *claims; /* run numbers, in no order */
+    int claim_count;
+    char trace[ELM_ENTRY_SIZE]; /* an entry that tells of an earlier run, or empty */
+} elm_folder_list;
+
+/** Owns: *list to be freed with elm_folder_list_free, also after an error */
+int elm_folder_list_read(const char *folder, elm_folder_list *list, elm_error *err);
+void elm_folder_list_free(elm_folder_list *list);
+
+/** The highest run number that claims or checkpoints show; 0 if none. */
+int elm_folder_list_highest(const elm_folder_list *list);
+
+/** Removes what writers that died left unfinished. */
+void elm_folder_clean(const char *folder);
+
+#endif

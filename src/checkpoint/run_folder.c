@@ -1,0 +1,195 @@
+#include "elmpi/run_folder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "checkpoint/claim.h"
+#include "checkpoint/digest.h"
+#include "checkpoint/files.h"
+#include "checkpoint/folder_list.h"
+#include "elmpi/memory.h"
+
+enum { FOLDER_SIZE = ELM_PATH_SIZE - 128, CLAIM_ATTEMPTS = 100 };
+
+struct elm_run_folder {
+    char path[FOLDER_SIZE];
+    elm_claim claim;
+};
+
+static int refuse_live(const char *path, const elm_claim *owner, elm_error *err)
+{
+    if (!owner->complete)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "another run is taking the folder at this moment (%s/claim-%d): try again, or use another "
+                             "run.name",
+                             path, owner->run);
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "another run is at work in this folder: process %ld on %s (%s/claim-%d): wait for it or end it, use another run.name or "
+        "--run-dir, or, if you know that it is gone, delete that file",
+        owner->pid, owner->host, path, owner->run);
+}
+
+static int refuse_live_owners(const char *path, const elm_folder_list *list, elm_error *err)
+{
+    const elm_claim mine = elm_claim_mine(0);
+    for (int i = 0; i < list->claim_count; i++) {
+        elm_claim theirs;
+        if (!elm_claim_read(path, list->claims[i], &theirs) && elm_claim_is_live(path, &theirs, &mine))
+            return refuse_live(path, &theirs, err);
+    }
+    return 0;
+}
+
+/* One attempt to claim the next number; *taken when another start was quicker. */
+static int try_claim(elm_run_folder *folder, bool resume, bool *taken, elm_error *err)
+{
+    elm_folder_list list;
+    int status = elm_folder_list_read(folder->path, &list, err);
+    if (!status)
+        status = refuse_live_owners(folder->path, &list, err);
+    if (!status && !resume && *list.trace)
+        status =
+            elm_error_set(err, ELM_EXIT_USAGE,
+                          "the run folder holds an earlier run (%s/%s): continue it with --resume, or use another run.name or --run-dir",
+                          folder->path, list.trace);
+    if (!status) {
+        folder->claim = elm_claim_mine(elm_folder_list_highest(&list) + 1);
+        status = elm_claim_create(folder->path, &folder->claim, taken, err);
+    }
+    elm_folder_list_free(&list);
+    return status;
+}
+
+int elm_run_folder_open(elm_run_folder **folder, const char *path, bool resume, elm_error *err)
+{
+    *folder = NULL;
+    if (strlen(path) >= FOLDER_SIZE)
+        return elm_error_set(err, ELM_EXIT_USAGE, "the run folder's path is too long (%.200s...): use a shorter --run-dir", path);
+    if (elm_folder_make(path, err))
+        return -1;
+    elm_run_folder *made = elm_alloc(1, sizeof *made, err);
+    if (!made)
+        return -1;
+    snprintf(made->path, sizeof made->path, "%s", path);
+    bool taken = true;
+    int status = 0;
+    for (int i = 0; !status && taken && i < CLAIM_ATTEMPTS; i++)
+        status = try_claim(made, resume, &taken, err);
+    if (!status && taken)
+        status = elm_error_set(err, ELM_EXIT_FAILURE, "other runs keep claiming the folder (%s): use another run.name", path);
+    if (status) {
+        elm_free(made);
+        return -1;
+    }
+    elm_folder_clean(path);
+    *folder = made;
+    return 0;
+}
+
+void elm_run_folder_close(elm_run_folder *folder)
+{
+    if (!folder)
+        return;
+    elm_claim_end(folder->path, &folder->claim);
+    elm_free(folder);
+}
+
+int elm_run_folder_number(const elm_run_folder *folder)
+{
+    return folder->claim.run;
+}
+
+const char *elm_run_folder_path(const elm_run_folder *folder)
+{
+    return folder->path;
+}
+
+/* A run that was taken over must not write any more: it may be a process that its scheduler believes dead. */
+static int check_still_ours(const elm_run_folder *folder, elm_error *err)
+{
+    elm_folder_list list;
+    int status = elm_folder_list_read(folder->path, &list, err);
+    const int highest = status ? 0 : elm_folder_list_highest(&list);
+    if (highest > folder->claim.run)
+        status = elm_error_set(err, ELM_EXIT_FAILURE,
+                               "run %d has taken the folder over from this run, %d (%s): nothing was written; end this one", highest,
+                               folder->claim.run, folder->path);
+    elm_folder_list_free(&list);
+    return status;
+}
+
+/* checkpoint.h5 -> name, in one instant. */
+static int point_to(const elm_run_folder *folder, const char *name, elm_error *err)
+{
+    char link[ELM_PATH_SIZE], temporary[ELM_PATH_SIZE];
+    snprintf(link, sizeof link, "%s/checkpoint.h5", folder->path);
+    snprintf(temporary, sizeof temporary, "%s/checkpoint.h5.tmp-%d", folder->path, (int)getpid());
+    unlink(temporary);
+    if (symlink(name, temporary))
+        return elm_file_failed("write", temporary, errno, err);
+    if (elm_file_rename(temporary, link, err)) {
+        unlink(temporary);
+        return -1;
+    }
+    return 0;
+}
+
+/* What cannot be deleted costs space, not the run. */
+static void delete_oldest(const elm_run_folder *folder, int64_t keep)
+{
+    elm_folder_list list;
+    if (!elm_folder_list_read(folder->path, &list, NULL))
+        for (int64_t i = keep; keep > 0 && i < list.checkpoint_count; i++) {
+            char path[ELM_PATH_SIZE];
+            snprintf(path, sizeof path, "%s/%s", folder->path, list.checkpoints[i].name);
+            unlink(path);
+        }
+    elm_folder_list_free(&list);
+}
+
+int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep, elm_error *err)
+{
+    char name[ELM_ENTRY_SIZE], path[ELM_PATH_SIZE];
+    snprintf(name, sizeof name, "checkpoint-%d-%lld.h5", folder->claim.run, (long long)checkpoint->step);
+    snprintf(path, sizeof path, "%s/%s", folder->path, name);
+    if (check_still_ours(folder, err) || elm_checkpoint_write(path, checkpoint, err))
+        return -1;
+    /* Once more: writing may have taken long. A checkpoint of a run that was taken over does no harm, as its number is lower. */
+    if (check_still_ours(folder, err) || point_to(folder, name, err))
+        return -1;
+    delete_oldest(folder, keep);
+    return 0;
+}
+
+/* Reads one candidate. *checkpoint stays NULL when it is damaged. A file that is whole but cannot be used is an error: passing over it
+ * would throw work away. */
+static int read_candidate(const char *path, const elm_log *log, elm_checkpoint **checkpoint, elm_error *err)
+{
+    bool damaged;
+    elm_error cause = {0};
+    if (!elm_digest_check(path, &damaged, &cause))
+        return elm_checkpoint_read(path, checkpoint, err);
+    if (!damaged)
+        return elm_error_set(err, cause.code, "%s", cause.text);
+    if (log)
+        elm_log_warn(log, "passed over: %s", cause.text);
+    return 0;
+}
+
+int elm_run_folder_newest(elm_run_folder *folder, const elm_log *log, elm_checkpoint **checkpoint, char *name, int capacity, elm_error *err)
+{
+    elm_folder_list list;
+    *checkpoint = NULL;
+    int status = elm_folder_list_read(folder->path, &list, err);
+    for (int i = 0; !status && !*checkpoint && i < list.checkpoint_count; i++) {
+        char path[ELM_PATH_SIZE];
+        snprintf(path, sizeof path, "%s/%s", folder->path, list.checkpoints[i].name);
+        snprintf(name, (size_t)capacity, "%s", list.checkpoints[i].name);
+        status = read_candidate(path, log, checkpoint, err);
+    }
+    elm_folder_list_free(&list);
+    return status;
+}
