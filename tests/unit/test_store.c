@@ -564,6 +564,20 @@ static void flipped_anywhere(void **state)
     free(bytes);
 }
 
+/* HDF5 1.10 itself loses some bytes in opening a file whose head is damaged. Nothing of elmpi's own is overlooked: elm_alloc_live and this
+ * check what it holds. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libhdf5";
+}
+
+static void no_handle_left_open(void **state)
+{
+    (void)state;
+    assert_int_equal(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -576,6 +590,7 @@ int main(void)
         cmocka_unit_test(missing_and_foreign_files),
         cmocka_unit_test(truncated_anywhere),
         cmocka_unit_test(flipped_anywhere),
+        cmocka_unit_test(no_handle_left_open),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
