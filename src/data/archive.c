@@ -185,7 +185,7 @@ int elm_archive_fetch(const elm_archive_place *place, elm_archive_file *files, i
     elm_archive *archive = NULL;
     if (elm_archive_open(&archive, place, err) != 0)
         return -1;
-    elm_archive_entry entry;
+    elm_archive_entry entry = {"", "", 0};
     int status;
     while ((status = elm_archive_next(archive, &entry, err)) == 1) {
         elm_archive_file *file = find_file(files, count, entry.base);

@@ -45,7 +45,7 @@ static void plain(const elm_store_info *info, int pad, int down, int right, bool
     static uint8_t padded[(SIDE_MAX + 8) * (SIDE_MAX + 8) * 3];
     memset(padded, 0, sizeof padded);
     for (int y = 0; y < h; y++)
-        memcpy(padded + ((y + pad) * (w + 2 * pad) + pad) * n, picture + y * w * n, (size_t)(w * n));
+        memcpy(padded + ((y + pad) * (w + 2 * pad) + pad) * n, picture + y * w * n, (size_t)w * n);
     for (int c = 0; c < n; c++)
         for (int y = 0; y < h; y++)
             for (int x = 0; x < w; x++) {
