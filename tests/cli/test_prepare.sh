@@ -2,6 +2,7 @@
 # elmpi-prepare as a user meets it: help, exit codes, messages; archives that are missing, cut off, damaged or of something else; a full disk.
 # After each failure nothing new stands in the store's folder.
 set -euo pipefail
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 prepare=$ELMPI_BIN/elmpi-prepare
