@@ -134,6 +134,28 @@ static void every_image_once_an_epoch(void **state)
     elm_loader_destroy(loader);
 }
 
+/* Augmentation belongs to the place in the epoch, not to the image: an image that comes twice is augmented anew. */
+static void augmented_by_position(void **state)
+{
+    (void)state;
+    const elm_data_options options = {.augment = ELM_AUGMENT_CROP_FLIP};
+    elm_augment augment;
+    elm_error err = {0};
+    float expected[ROW];
+    assert_int_equal(elm_augment_init(&augment, ELM_AUGMENT_CROP_FLIP, &pictures.info, &err), 0);
+    elm_loader *loader = start(&pictures, &options, BATCH, 1, 3, 2, 0);
+    for (int step = 0; step < 2 * BATCHES; step++) {
+        const elm_batch *batch = elm_loader_next(loader);
+        for (int i = 0; i < batch->share.local; i++) {
+            const int64_t at = batch->share.first + i;
+            elm_rng rng = elm_rng_stream(42, ELM_RNG_AUGMENT, (uint64_t)batch->epoch, (uint64_t)(batch->index * BATCH + at));
+            elm_augment_picture(&augment, &rng, images + batch->members[at] * ROW, expected);
+            assert_memory_equal(batch->input + i * ROW, expected, sizeof expected);
+        }
+    }
+    elm_loader_destroy(loader);
+}
+
 static void starts_anywhere(void **state)
 {
     (void)state;
@@ -270,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_ranks),
         cmocka_unit_test(every_image_once_an_epoch),
+        cmocka_unit_test(augmented_by_position),
         cmocka_unit_test(starts_anywhere),
         cmocka_unit_test(sequential_without_augmentation),
         cmocka_unit_test(features_pass_through),
