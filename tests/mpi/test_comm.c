@@ -163,12 +163,12 @@ static void merged_moments(void)
     }
 }
 
-/* merge(a, b) and merge(b, a) for numbers of every kind: whatever tree MPI chooses, all ranks end with the same bits. */
+/* merge(a, b) and merge(b, a) for means that fill every bit of a double: whatever tree MPI chooses, all ranks end with the same bits. */
 static void merging_is_symmetric(void)
 {
     for (uint32_t i = 0; i < 20000; i++) {
-        const elm_moments a = {floor(50 * (1 + (double)pseudo(1, i))), (double)pseudo(2, i) * pow(10, i % 7), 1 + (double)pseudo(3, i)};
-        elm_moments b = {floor(50 * (1 + (double)pseudo(4, i))), (double)pseudo(5, i), 1 + (double)pseudo(6, i)};
+        const elm_moments a = {floor(50 * (1 + (double)pseudo(1, i))), (double)pseudo(2, i) / 3 * pow(10, i % 7), 1 + (double)pseudo(3, i)};
+        elm_moments b = {floor(50 * (1 + (double)pseudo(4, i))), (double)pseudo(5, i) / 3, 1 + (double)pseudo(6, i)};
         if (i % 3 == 0)
             b.mean = a.mean;
         const elm_moments ab = elm_moments_merge(a, b), ba = elm_moments_merge(b, a);
