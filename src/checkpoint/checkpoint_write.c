@@ -1,13 +1,11 @@
 /* Writing. HDF5 builds the file in memory and this file's own code brings it to disk: HDF5 1.10 cannot recover from a full disk, not even
  * close the file, whereas a failed write(2) is a plain error with a reason. It costs one checkpoint's size of memory on rank 0. */
-#define _GNU_SOURCE /* memfd_create */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "checkpoint/digest.h"
@@ -189,42 +187,67 @@ static int write_progress(hid_t file, const elm_checkpoint *c, const char *path,
     return status ? could_not("progress", path, err) : 0;
 }
 
-/* The HDF5 file inside the memory file `fd`. */
-static int build(int fd, const elm_checkpoint *c, const char *path, elm_error *err)
+/* The file as the core driver keeps it. Callbacks make its memory ours: after the close it is the finished file, which
+ * H5Fget_file_image (it changes the superblock of an open file but not its checksum) would not give. */
+typedef struct file_image {
+    char *bytes;
+    size_t size;
+} file_image;
+
+static void *image_resize(void *bytes, size_t size, H5FD_file_image_op_t operation, void *context)
 {
-    char memory_path[64];
-    snprintf(memory_path, sizeof memory_path, "/proc/self/fd/%d", fd);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    (void)operation;
+    file_image *image = context;
+    char *larger = realloc(bytes, size);
+    if (larger)
+        *image = (file_image){larger, size};
+    return larger;
+}
+
+static herr_t image_keep(void *bytes, H5FD_file_image_op_t operation, void *context)
+{
+    (void)bytes, (void)operation, (void)context; /* the caller frees it */
+    return 0;
+}
+
+static void *context_copy(void *context)
+{
+    return context;
+}
+
+static herr_t context_free(void *context)
+{
+    (void)context;
+    return 0;
+}
+
+static hid_t create_in_memory(const char *path, file_image *image)
+{
+    H5FD_file_image_callbacks_t callbacks = {
+        .image_realloc = image_resize, .image_free = image_keep, .udata_copy = context_copy, .udata_free = context_free, .udata = image};
     const hid_t access = elm_checkpoint_access(), creation = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_fapl_core(access, CHUNK_BYTES, 0);
+    H5Pset_file_image_callbacks(access, &callbacks);
     H5Pset_userblock(creation, ELM_USER_BLOCK);
-    const hid_t file = H5Fcreate(memory_path, H5F_ACC_TRUNC, creation, access);
+    const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
     H5Pclose(creation);
     H5Pclose(access);
+    return file;
+}
+
+/* The whole HDF5 file, user block included. */
+static int build(const elm_checkpoint *c, const char *path, file_image *image, elm_error *err)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    const hid_t file = create_in_memory(path, image);
     if (file < 0)
         return could_not("file", path, err);
     int status = 0;
     if (write_facts(file, c, path, err) || write_classes(file, c, path, err) || write_tensors(file, c, path, err) ||
         write_history(file, c, path, err) || write_progress(file, c, path, err))
         status = -1;
-    if (H5Fclose(file) < 0 && !status)
+    if ((H5Fclose(file) < 0 || image->size <= ELM_USER_BLOCK) && !status)
         status = could_not("file", path, err);
-    return status;
-}
-
-/* The finished image, user block included, as a new file that has reached the disk. */
-static int store_image(const char *path, int fd, elm_error *err)
-{
-    struct stat about;
-    if (fstat(fd, &about) || about.st_size <= ELM_USER_BLOCK)
-        return could_not("file", path, err);
-    const size_t size = (size_t)about.st_size;
-    char *image = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (image == MAP_FAILED)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (checkpoint %s): %s", path, strerror(errno));
-    int status = elm_digest_block(image + ELM_USER_BLOCK, size - ELM_USER_BLOCK, image, err);
-    if (!status)
-        status = elm_file_write(path, image, size, err);
-    munmap(image, size);
     return status;
 }
 
@@ -233,12 +256,12 @@ int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm
     char temporary[ELM_PATH_SIZE];
     if (snprintf(temporary, sizeof temporary, "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof temporary)
         return elm_error_set(err, ELM_EXIT_FAILURE, "the path is too long (%.200s...): use a shorter --run-dir", path);
-    const int fd = memfd_create("elmpi-checkpoint", MFD_CLOEXEC);
-    if (fd < 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "no memory for a checkpoint (%s): %s", path, strerror(errno));
-    int status = build(fd, checkpoint, path, err);
+    file_image image = {0};
+    int status = build(checkpoint, path, &image, err);
+    if (!status)
+        status = elm_digest_block(image.bytes + ELM_USER_BLOCK, image.size - ELM_USER_BLOCK, image.bytes, err);
     if (!status) {
-        status = store_image(temporary, fd, err);
+        status = elm_file_write(temporary, image.bytes, image.size, err);
         if (!status)
             status = elm_checkpoint_verify(temporary, err);
         if (!status)
@@ -246,6 +269,6 @@ int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm
         if (status)
             unlink(temporary);
     }
-    close(fd);
+    free(image.bytes);
     return status;
 }
