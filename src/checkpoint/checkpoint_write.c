@@ -1,7 +1,5 @@
 /* Writing. HDF5 builds the file in memory and this file's own code brings it to disk: HDF5 1.10 cannot recover from a full disk, not even
  * close the file, whereas a failed write(2) is a plain error with a reason. It costs one checkpoint's size of memory on rank 0. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +12,7 @@
 #include "elmpi/checkpoint.h"
 #include "elmpi/memory.h"
 
-enum { CHUNK_BYTES = 1 << 20 };
+enum { CHUNK_BYTES = 1 << 20, GROWTH_BYTES = 1 << 23 };
 
 /* A text type of that size in UTF-8, padded with zeros. */
 static hid_t make_text_type(size_t size_bytes)
@@ -191,7 +189,7 @@ static int write_progress(hid_t file, const elm_checkpoint *c, const char *path,
  * H5Fget_file_image (it changes the superblock of an open file but not its checksum) would not give. */
 typedef struct file_image {
     char *bytes;
-    size_t size;
+    size_t size; /* of the memory; in the end, of the file */
 } file_image;
 
 static void *image_resize(void *bytes, size_t size, H5FD_file_image_op_t operation, void *context)
@@ -226,7 +224,7 @@ static hid_t create_in_memory(const char *path, file_image *image)
     H5FD_file_image_callbacks_t callbacks = {
         .image_realloc = image_resize, .image_free = image_keep, .udata_copy = context_copy, .udata_free = context_free, .udata = image};
     const hid_t access = elm_checkpoint_access(), creation = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_fapl_core(access, CHUNK_BYTES, 0);
+    H5Pset_fapl_core(access, GROWTH_BYTES, 0);
     H5Pset_file_image_callbacks(access, &callbacks);
     H5Pset_userblock(creation, ELM_USER_BLOCK);
     const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
@@ -246,29 +244,44 @@ static int build(const elm_checkpoint *c, const char *path, file_image *image, e
     if (write_facts(file, c, path, err) || write_classes(file, c, path, err) || write_tensors(file, c, path, err) ||
         write_history(file, c, path, err) || write_progress(file, c, path, err))
         status = -1;
-    if ((H5Fclose(file) < 0 || image->size <= ELM_USER_BLOCK) && !status)
+    /* The driver's memory grows in steps; the file ends where HDF5's addresses end. */
+    const ssize_t length = H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 ? -1 : H5Fget_file_image(file, NULL, 0);
+    if ((H5Fclose(file) < 0 || length <= 0 || (size_t)length > image->size - ELM_USER_BLOCK) && !status)
         status = could_not("file", path, err);
+    image->size = ELM_USER_BLOCK + (size_t)length;
     return status;
 }
 
-int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm_error *err)
+/* The bytes on disk are those meant, and HDF5 takes them for a file. */
+static int verify(const char *path, elm_error *err)
+{
+    if (elm_checkpoint_verify(path, err))
+        return -1;
+    const hid_t access = elm_checkpoint_access(), file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    H5Pclose(access);
+    return file >= 0 && H5Fclose(file) >= 0 ? 0 : could_not("file", path, err);
+}
+
+/* By way of a temporary file: `path` changes in one instant or not at all. */
+static int store(const char *path, const file_image *image, elm_error *err)
 {
     char temporary[ELM_PATH_SIZE];
     if (snprintf(temporary, sizeof temporary, "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof temporary)
         return elm_error_set(err, ELM_EXIT_FAILURE, "the path is too long (%.200s...): use a shorter --run-dir", path);
+    if (!elm_file_write(temporary, image->bytes, image->size, err) && !verify(temporary, err) && !elm_file_rename(temporary, path, err))
+        return 0;
+    unlink(temporary);
+    return -1;
+}
+
+int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm_error *err)
+{
     file_image image = {0};
     int status = build(checkpoint, path, &image, err);
     if (!status)
         status = elm_digest_block(image.bytes + ELM_USER_BLOCK, image.size - ELM_USER_BLOCK, image.bytes, err);
-    if (!status) {
-        status = elm_file_write(temporary, image.bytes, image.size, err);
-        if (!status)
-            status = elm_checkpoint_verify(temporary, err);
-        if (!status)
-            status = elm_file_rename(temporary, path, err);
-        if (status)
-            unlink(temporary);
-    }
+    if (!status)
+        status = store(path, &image, err);
     free(image.bytes);
     return status;
 }
