@@ -9,20 +9,9 @@
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
 #include "elmpi/weights.h"
+#include "ranks.h"
 
 enum { IMAGES = 300, WIDTH = 5, CLASSES = 3 }; /* 5 batches: no number of ranks shares them evenly */
-
-static elm_comm *comm;
-
-#define check(condition) check_at((condition), #condition, __LINE__)
-
-static void check_at(bool holds, const char *condition, int line)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "rank %d, line %d: %s does not hold\n", elm_comm_rank(comm), line, condition);
-    elm_comm_abort(comm, 1);
-}
 
 static elm_net *make_net(void)
 {
@@ -170,14 +159,10 @@ static void a_missing_checkpoint_is_everybodys(void)
     check(got == NULL && strstr(err.text, "/nowhere/at/all.h5") != NULL);
 }
 
-int main(int argc, char **argv)
+static void all_tests(void)
 {
-    elm_error err = {0};
     static test_set set;
     char path[] = "/tmp/elmpi-evaluation-XXXXXX";
-    if (elm_comm_start_all(&comm, &argc, &argv, &err) != 0)
-        return 1;
-    const int64_t live = elm_alloc_live();
     const bool first = elm_comm_rank(comm) == 0;
     if (first)
         close(mkstemp(path));
@@ -191,11 +176,11 @@ int main(int argc, char **argv)
     a_missing_checkpoint_is_everybodys();
     every_image_counts_once(net, &set);
     elm_net_destroy(net);
-    check(elm_alloc_live() == live);
-    if (first) {
+    if (first)
         unlink(path);
-        printf("evaluation on %d ranks: as it should be\n", elm_comm_size(comm));
-    }
-    elm_comm_finish_all(comm);
-    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    return run_on_ranks(argc, argv, "evaluation", all_tests);
 }
