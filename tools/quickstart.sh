@@ -32,8 +32,15 @@ bin=build/bin
 cd "$elmpi_root"
 started=$SECONDS
 
-# As many threads a rank as cores are left for it.
-export OMP_NUM_THREADS=$((elmpi_cores > ranks ? elmpi_cores / ranks : 1))
+# As many threads a rank as cores are left for it; on pictures this small more than four only wait for each other.
+threads=$((elmpi_cores / ranks))
+threads=$((threads < 1 ? 1 : threads > 4 ? 4 : threads))
+export OMP_NUM_THREADS=$threads
+# What a reader has to type where this script has set the environment.
+mpirun="mpirun -np $ranks --oversubscribe --bind-to none"
+if [ "$(id -u)" -eq 0 ]; then
+    mpirun+=" --allow-run-as-root"
+fi
 
 # move_aside FOLDER: to the first free FOLDER.<n>.
 move_aside() {
@@ -61,7 +68,7 @@ else
     "$bin/elmpi-prepare" digits --out "$store"
 fi
 
-step "training on $ranks ranks, $OMP_NUM_THREADS thread(s) each"
+step "training on $ranks ranks, threads each: $threads"
 if [ -e "$run" ]; then
     move_aside "$run"
 fi
@@ -78,9 +85,13 @@ cat <<TEXT
   $run/job.ini           every option of the run, resolved
 
 Try next:
-  the same without margins     mpirun -np $ranks --oversubscribe --bind-to none $bin/elmpi-train jobs/digits-ce.ini
-  another pull weight          ... $bin/elmpi-train jobs/digits-elm.ini --set loss.lambda=0.1 --run-dir runs/digits-lambda
-  all options                  $bin/elmpi-train --help
-  CIFAR-100 long-tail          $bin/elmpi-prepare cifar100 --archive cifar-100-binary.tar.gz --out data/cifar100.h5
-                               mpirun ... $bin/elmpi-train jobs/cifar100-lt-elm.ini
+  the same without margins
+    $mpirun $bin/elmpi-train jobs/digits-ce.ini
+  another weight of the pull term
+    $mpirun $bin/elmpi-train jobs/digits-elm.ini --set loss.lambda=0.1 --run-dir runs/digits-lambda
+  CIFAR-100 long-tail
+    $bin/elmpi-prepare cifar100 --archive cifar-100-binary.tar.gz --out data/cifar100.h5
+    $mpirun $bin/elmpi-train jobs/cifar100-lt-elm.ini
+  every option
+    $bin/elmpi-train --help
 TEXT
