@@ -1,7 +1,6 @@
 /* elmpi-train: trains a network as a job file says. Start it under mpirun or srun for more than one rank. */
 #include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "elmpi/comm.h"
@@ -12,6 +11,7 @@
 #include "elmpi/optim.h"
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
+#include "elmpi/terminal.h"
 
 static const char program[] = "elmpi-train";
 
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
     const bool first = elm_comm_rank(comm) == 0;
     log.quiet = !first;
     elm_text_list overrides = {0};
-    elm_run_request request = {.max_steps = -1, .progress = isatty(STDOUT_FILENO), .version = ELMPI_VERSION, .stop = &stop_asked};
+    elm_run_request request = {.max_steps = -1, .progress = elm_terminal_watched(), .version = ELMPI_VERSION, .stop = &stop_asked};
     int code = ELM_EXIT_SUCCESS;
     switch (parse(argc, argv, !first, &request, &overrides, &err)) {
     case ELM_COMMAND_RUN:
