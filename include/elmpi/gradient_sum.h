@@ -13,7 +13,7 @@ typedef struct elm_gradient_sum elm_gradient_sum;
  *  Shape:  gradients [count] float32; starts [parameters] ascending offsets of the parameters, starts[0] == 0
  *  Ranks:  collective; all arguments but the pointer equal everywhere
  *  Owns:   borrows `gradients` until destroyed
- *  Errors: -1 when memory runs out */
+ *  Errors: -1 when memory runs out or a message is beyond what MPI counts, agreed by all ranks */
 int elm_gradient_sum_create_all(elm_gradient_sum **sum, elm_comm *comm, float *gradients, int64_t count, const int64_t *starts,
                                 int parameters, size_t bucket_bytes, elm_error *err);
 void elm_gradient_sum_destroy(elm_gradient_sum *sum);

@@ -26,26 +26,26 @@ int elm_comm_agree_all(elm_comm *comm, int status, elm_error *err)
 
 int elm_comm_same_all(elm_comm *comm, const char *what, const void *bytes, size_t size_bytes, elm_error *err)
 {
-    uint64_t size = size_bytes;
+    /* Rank 0 shows its bytes in pieces, so that comparing needs no second copy. How many there are follows from rank 0's size, which all
+     * know by then. */
+    enum { PIECE = 4096 };
+    char shown[PIECE];
+    const char *mine = bytes;
+    uint64_t size = size_bytes, same = 0; /* bytes equal from the start */
     elm_comm_broadcast_all(comm, &size, sizeof size);
-    char *first = elm_alloc(size, 1, err);
-    if (elm_comm_agree_all(comm, first ? 0 : -1, err)) {
-        elm_free(first);
-        return -1;
+    for (uint64_t at = 0; at < size; at += PIECE) {
+        const size_t piece = (size_t)(size - at < PIECE ? size - at : PIECE);
+        if (comm->rank == 0)
+            memcpy(shown, mine + at, piece);
+        elm_comm_broadcast_all(comm, shown, piece);
+        for (size_t i = 0; i < piece && same == at + i && same < size_bytes; i++)
+            same += shown[i] == mine[at + i];
     }
-    if (comm->rank == 0)
-        memcpy(first, bytes, size_bytes);
-    elm_comm_broadcast_all(comm, first, size);
     int status = 0;
-    if (size != size_bytes || memcmp(first, bytes, size_bytes)) {
-        size_t at = 0;
-        while (at < size && at < size_bytes && first[at] == ((const char *)bytes)[at])
-            at++;
+    if (size != size_bytes || same != size)
         status = elm_error_set(err, ELM_EXIT_USAGE,
-                               "%s differs between rank 0 and rank %d (from byte %zu): start all ranks with the same files and options",
-                               what, comm->rank, at);
-    }
-    elm_free(first);
+                               "%s differs between rank 0 and rank %d (from byte %llu): start all ranks with the same files and options",
+                               what, comm->rank, (unsigned long long)same);
     return elm_comm_agree_all(comm, status, err);
 }
 
@@ -54,7 +54,8 @@ int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_byt
     const int mine = elm_mpi_count((int64_t)size_bytes);
     const bool root = comm->rank == 0;
     int *counts = root ? elm_alloc((size_t)comm->size, 2 * sizeof *counts, err) : NULL;
-    if (elm_comm_agree_all(comm, root && !counts ? -1 : 0, err))
+    *gathered = NULL;
+    if (elm_comm_agree_all(comm, root && !counts ? -1 : 0, err) || (root && !counts)) /* the latter for readers and analysers */
         return -1;
     ELM_MPI(MPI_Gather(&mine, 1, MPI_INT, counts, 1, MPI_INT, 0, comm->world));
     int64_t total = 0;
@@ -66,7 +67,8 @@ int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_byt
             sizes[r] = (size_t)counts[r];
     }
     elm_mpi_count(total);
-    *gathered = root ? elm_alloc((size_t)total, 1, err) : NULL;
+    if (root)
+        *gathered = elm_alloc((size_t)total, 1, err);
     const int status = elm_comm_agree_all(comm, root && !*gathered ? -1 : 0, err);
     if (!status)
         ELM_MPI(MPI_Gatherv(bytes, mine, MPI_BYTE, *gathered, counts, places, MPI_BYTE, 0, comm->world));

@@ -1,5 +1,7 @@
 #include "elmpi/gradient_sum.h"
 
+#include <limits.h>
+
 #include "comm/mpi_parts.h"
 #include "elmpi/memory.h"
 
@@ -22,36 +24,42 @@ void elm_gradient_sum_destroy(elm_gradient_sum *sum)
 }
 
 /* Buckets of at least `least` floats, whole parameters each, from the end of the block. */
-static int cut(elm_gradient_sum *sum, const int64_t *starts, int parameters, int64_t least)
+static int cut(elm_gradient_sum *sum, const int64_t *starts, int parameters, int64_t least, elm_error *err)
 {
-    int buckets = 0;
     int64_t end = sum->count;
-    for (int p = parameters - 1; p >= 0; p--)
-        if (end - starts[p] >= least || p == 0) {
-            sum->first[buckets++] = starts[p];
-            end = starts[p];
-        }
-    return buckets;
+    for (int p = parameters - 1; p >= 0; p--) {
+        if (end - starts[p] < least && p > 0)
+            continue;
+        if (end - starts[p] > INT_MAX)
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "a gradient message of %lld values is more than MPI counts (gradient sum): use a smaller layer or bucket",
+                                 (long long)(end - starts[p]));
+        sum->requests[sum->buckets] = MPI_REQUEST_NULL;
+        sum->first[sum->buckets++] = end = starts[p];
+    }
+    return 0;
+}
+
+static int create(elm_gradient_sum **out, elm_comm *comm, float *gradients, int64_t count, const int64_t *starts, int parameters,
+                  size_t bucket_bytes, elm_error *err)
+{
+    elm_gradient_sum *sum = *out = elm_alloc(1, sizeof *sum, err);
+    if (!sum)
+        return -1;
+    *sum = (elm_gradient_sum){.comm = comm, .gradients = gradients, .count = count};
+    sum->first = elm_alloc((size_t)parameters, sizeof *sum->first, err);
+    sum->requests = sum->first ? elm_alloc((size_t)parameters, sizeof *sum->requests, err) : NULL;
+    return sum->requests ? cut(sum, starts, parameters, (int64_t)(bucket_bytes / sizeof *gradients), err) : -1;
 }
 
 int elm_gradient_sum_create_all(elm_gradient_sum **out, elm_comm *comm, float *gradients, int64_t count, const int64_t *starts,
                                 int parameters, size_t bucket_bytes, elm_error *err)
 {
-    elm_gradient_sum *sum = elm_alloc(1, sizeof *sum, err);
-    if (sum) {
-        *sum = (elm_gradient_sum){.comm = comm, .gradients = gradients, .count = count};
-        sum->first = elm_alloc((size_t)parameters, sizeof *sum->first, err);
-        sum->requests = sum->first ? elm_alloc((size_t)parameters, sizeof *sum->requests, err) : NULL;
-    }
-    if (elm_comm_agree_all(comm, sum && sum->requests ? 0 : -1, err)) {
-        elm_gradient_sum_destroy(sum);
-        return -1;
-    }
-    sum->buckets = cut(sum, starts, parameters, (int64_t)(bucket_bytes / sizeof *gradients));
-    for (int b = 0; b < sum->buckets; b++)
-        sum->requests[b] = MPI_REQUEST_NULL;
-    *out = sum;
-    return 0;
+    if (!elm_comm_agree_all(comm, create(out, comm, gradients, count, starts, parameters, bucket_bytes, err), err))
+        return 0;
+    elm_gradient_sum_destroy(*out);
+    *out = NULL;
+    return -1;
 }
 
 void elm_gradient_sum_ready_all(elm_gradient_sum *sum, int64_t first)

@@ -269,7 +269,7 @@ static elm_loss_reach reach(const elm_loss_options *options)
 const elm_loss_row elm_loss_pull = {
     .name = "pull",
     .formula = "log(1 + sum over same-class j of exp(|Phi - Phi_j|^2 - alpha_y))",
-    .source = "ELM, Embedding and logit margins for long-tail learning",
+    .source = "Jitkrittum, Menon, Rawat, Kumar 2022, ELM: Embedding and Logit Margins for Long-Tail Learning",
     .help = "same-class embeddings attract each other, up to a margin that grows with the class",
     .reach = reach,
     .create = create,
