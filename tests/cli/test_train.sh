@@ -53,7 +53,7 @@ head -c 20000 "$store" >"$scratch/truncated.h5"
 refuses 1 "truncated.h5" "$job" --set "data.store=$scratch/truncated.h5"
 echo "not a store" >"$scratch/text.h5"
 refuses 1 "text.h5" "$job" --set "data.store=$scratch/text.h5"
-refuses 1 "imbalance" "$job" "${common[@]}" --set data.imbalance=0.5 || true
+refuses 2 "imbalance" "$job" "${common[@]}" --set data.imbalance=0.5
 
 # Wrong --init.
 expect_mpi 1 2 "$train" "$job" "${common[@]}" --init "$store" --run-dir "$scratch/refused"
@@ -81,7 +81,7 @@ h5diff -q "$scratch/zero/checkpoint.h5" "$scratch/zero2/checkpoint.h5" /model ||
 expect 0 "$train" "$job" "${common[@]}" --init "$scratch/zero/checkpoint.h5" --max-steps 1 --run-dir "$scratch/one"
 
 # Numbers that break: a clear message, the last good checkpoint intact.
-expect_mpi 1 2 "$train" "$job" "${common[@]}" --set optim.lr=1e18 --set optim.warmup_epochs=0 --set checkpoint.every_epochs=0.2 --run-dir "$scratch/nan"
+expect_mpi 1 2 "$train" "$job" "${common[@]}" --set optim.epochs=20 --set optim.lr=1e6 --set optim.warmup_epochs=0 --set checkpoint.every_epochs=0.2 --run-dir "$scratch/nan"
 says stderr "not finite"
 checkpoint=$(find "$scratch/nan" -name 'checkpoint-*.h5' | head -n 1)
 [ -z "$checkpoint" ] || h5ls "$checkpoint" >/dev/null || fail "the last checkpoint is broken"
