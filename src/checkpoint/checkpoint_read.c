@@ -142,29 +142,32 @@ static int read_number(const reader *r, const char *name, hid_t mem_type, void *
     return status ? refuse(r, name) : 0;
 }
 
-/* An attribute's text of variable length. Owns: *text (elm_free). */
+/* An attribute's text. Owns: *text (elm_free). */
 static int read_text(const reader *r, const char *name, char **text)
 {
     *text = NULL;
     const hid_t attribute = H5Aopen(r->file, name, H5P_DEFAULT);
     if (attribute < 0)
         return refuse(r, name);
-    const hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
-    char *value = NULL;
-    int status = refuse(r, name);
-    if (H5Tis_variable_str(type) > 0 && H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, type, &value) >= 0) {
-        const char *shown = value ? value : "";
-        *text = elm_alloc(strlen(shown) + 1, 1, r->err);
-        if (*text) {
-            strcpy(*text, shown);
-            status = 0;
-        }
-        H5Dvlen_reclaim(type, space, H5P_DEFAULT, &value);
+    const hid_t space = H5Aget_space(attribute), file_type = H5Aget_type(attribute), type = H5Tcopy(file_type);
+    const size_t size = H5Tget_size(file_type) + 1;
+    int status = -1;
+    if (H5Tget_class(file_type) == H5T_STRING && H5Tis_variable_str(file_type) <= 0 && H5Sget_simple_extent_npoints(space) == 1 &&
+        size <= r->bytes_left) {
+        H5Tset_size(type, size);
+        H5Tset_strpad(type, H5T_STR_NULLTERM);
+        *text = elm_alloc(size, 1, r->err);
+        status = *text && H5Aread(attribute, type, *text) >= 0 ? 0 : -1;
     }
     H5Tclose(type);
+    H5Tclose(file_type);
     H5Sclose(space);
     H5Aclose(attribute);
-    return status;
+    if (!status)
+        return 0;
+    elm_free(*text);
+    *text = NULL;
+    return refuse(r, name);
 }
 
 static int read_facts(reader *r)
@@ -261,7 +264,7 @@ static int read_tensor(reader *r, const char *path)
     for (int i = 0; !status && i < t->dimensions; i++)
         t->count *= t->shape[i];
     if (!status) {
-        snprintf(t->name, sizeof t->name, "%s", path);
+        memcpy(t->name, path, strlen(path) + 1);
         t->data = elm_alloc((size_t)t->count, sizeof(float), r->err);
         status = t->data ? 0 : -1;
     }

@@ -35,13 +35,12 @@ static int write_attribute(hid_t object, const char *name, hid_t type, const voi
     return status;
 }
 
-/* Texts of attributes have variable length: Python then shows them as str. */
+/* Of fixed length, as all texts here: HDF5 keeps texts of variable length in a heap without checksums, and believes what it reads there. */
 static int write_text_attribute(hid_t object, const char *name, const char *text)
 {
-    const hid_t type = make_text_type(1);
-    H5Tset_size(type, H5T_VARIABLE);
-    H5Tset_strpad(type, H5T_STR_NULLTERM);
-    const int status = write_attribute(object, name, type, &text);
+    const hid_t type = make_text_type(strlen(text));
+    char padded[256] = "";
+    const int status = strlen(text) < sizeof padded ? write_attribute(object, name, type, strcpy(padded, text)) : -1;
     H5Tclose(type);
     return status;
 }
