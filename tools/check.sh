@@ -34,7 +34,12 @@ tools/packages.sh build test check
 echo "ready"
 
 step "format"
-find src include tools tests \( -name '*.c' -o -name '*.h' \) -print0 | xargs -0 clang-format --dry-run -Werror
+# Golden tables are written by their generators.
+if ! find src include tools tests \( -name '*.c' -o -name '*.h' \) ! -path 'tests/golden/*' -print0 |
+    xargs -0 clang-format --dry-run -Werror; then
+    echo "check.sh: error: not formatted (above): clang-format -i does it" >&2
+    exit 1
+fi
 echo "formatted"
 
 step "scripts"

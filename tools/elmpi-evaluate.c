@@ -19,7 +19,6 @@
 #include "elmpi/optim.h"
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
-#include "elmpi/run_folder.h"
 #include "elmpi/threads.h"
 #include "elmpi/weights.h"
 
