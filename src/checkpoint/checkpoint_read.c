@@ -54,13 +54,13 @@ static hid_t open_array(reader *r, const char *path, H5T_class_t kind, int *dime
     if (array < 0)
         return -1;
     const hid_t space = H5Dget_space(array), type = H5Dget_type(array);
-    hsize_t extents[ELM_RANK_MAX];
+    hsize_t extents[ELM_RANK_MAX] = {0};
     uint64_t bytes = *element_bytes = H5Tget_size(type);
     bool good = H5Tget_class(type) == kind && H5Tis_variable_str(type) <= 0;
     *dimensions = H5Sget_simple_extent_ndims(space);
     good = good && *dimensions >= 0 && *dimensions <= ELM_RANK_MAX && H5Sget_simple_extent_type(space) != H5S_NULL;
     if (good && *dimensions)
-        H5Sget_simple_extent_dims(space, extents, NULL);
+        good = H5Sget_simple_extent_dims(space, extents, NULL) == *dimensions;
     for (int i = 0; good && i < *dimensions; i++) {
         shape[i] = (int64_t)extents[i];
         good = !__builtin_mul_overflow(bytes, extents[i], &bytes) && bytes <= INT64_MAX && extents[i] <= INT64_MAX;
@@ -78,7 +78,7 @@ static hid_t open_array(reader *r, const char *path, H5T_class_t kind, int *dime
 static int read_list(reader *r, const char *path, H5T_class_t kind, hid_t mem_type, int64_t *count, void **values)
 {
     int dimensions;
-    int64_t shape[ELM_RANK_MAX];
+    int64_t shape[ELM_RANK_MAX] = {0};
     size_t element_bytes;
     *values = NULL;
     const hid_t array = open_array(r, path, kind, &dimensions, shape, &element_bytes);
@@ -142,40 +142,42 @@ static int read_number(const reader *r, const char *name, hid_t mem_type, void *
     return status ? refuse(r, name) : 0;
 }
 
-/* An attribute's text. Owns: *text (elm_free). */
-static int read_text(const reader *r, const char *name, char **text)
+/* An attribute's text, NULL on failure. Owns: the caller (elm_free). */
+static char *read_text(const reader *r, const char *name)
 {
-    *text = NULL;
+    char *text = NULL;
     const hid_t attribute = H5Aopen(r->file, name, H5P_DEFAULT);
-    if (attribute < 0)
-        return refuse(r, name);
+    if (attribute < 0) {
+        refuse(r, name);
+        return NULL;
+    }
     const hid_t space = H5Aget_space(attribute), file_type = H5Aget_type(attribute), type = H5Tcopy(file_type);
     const size_t size = H5Tget_size(file_type) + 1;
-    int status = -1;
-    if (H5Tget_class(file_type) == H5T_STRING && H5Tis_variable_str(file_type) <= 0 && H5Sget_simple_extent_npoints(space) == 1 &&
-        size <= r->bytes_left) {
+    bool good = H5Tget_class(file_type) == H5T_STRING && H5Tis_variable_str(file_type) <= 0 && H5Sget_simple_extent_npoints(space) == 1 &&
+                size <= r->bytes_left;
+    if (good) {
         H5Tset_size(type, size);
         H5Tset_strpad(type, H5T_STR_NULLTERM);
-        *text = elm_alloc(size, 1, r->err);
-        status = *text && H5Aread(attribute, type, *text) >= 0 ? 0 : -1;
+        text = elm_alloc(size, 1, r->err);
+        good = text && H5Aread(attribute, type, text) >= 0;
     }
     H5Tclose(type);
     H5Tclose(file_type);
     H5Sclose(space);
     H5Aclose(attribute);
-    if (!status)
-        return 0;
-    elm_free(*text);
-    *text = NULL;
-    return refuse(r, name);
+    if (good)
+        return text;
+    elm_free(text);
+    refuse(r, name);
+    return NULL;
 }
 
 static int read_facts(reader *r)
 {
     elm_checkpoint *c = r->made;
-    char *format, *git;
     int version = 0;
-    if (read_text(r, "format", &format))
+    char *format = read_text(r, "format");
+    if (!format)
         return -1;
     const bool ours = !strcmp(format, ELM_CHECKPOINT_FORMAT);
     elm_free(format);
@@ -190,9 +192,9 @@ static int read_facts(reader *r)
     if (read_number(r, "epoch", H5T_NATIVE_DOUBLE, &c->epoch) || read_number(r, "step", H5T_NATIVE_INT64, &c->step) ||
         read_number(r, "seed", H5T_NATIVE_UINT64, &c->seed) || read_number(r, "ranks", H5T_NATIVE_INT, &c->ranks))
         return -1;
-    if (read_text(r, "git", &git))
+    c->git = read_text(r, "git");
+    if (!c->git)
         return -1;
-    c->git = git;
     int64_t count;
     size_t size;
     c->job = read_texts(r, "job", 0, &count, &size);
@@ -212,7 +214,7 @@ static int split_names(reader *r, const char *texts, size_t size, int count)
         names[i] = elm_alloc(strlen(text) + 1, 1, r->err);
         if (!names[i])
             return -1;
-        strcpy(names[i], text);
+        memcpy(names[i], text, strlen(text));
     }
     return 0;
 }
