@@ -23,13 +23,13 @@ typedef struct elm_progress_value {
 
 /** What a checkpoint says and holds. For writing everything is borrowed; after reading everything belongs to the struct. */
 typedef struct elm_checkpoint {
-    const char *job;   /* resolved job text */
-    double epoch;      /* finished epochs, with fraction */
+    const char *job; /* resolved job text */
+    double epoch;    /* finished epochs, with fraction */
     int64_t step;
     uint64_t seed;
     int ranks;
-    const char *git;   /* version that wrote it */
-    int tensor_count;  /* full path in `name`: "model/conv1.weight", "optimizer/momentum/conv1.weight", "loss/..." */
+    const char *git;  /* version that wrote it */
+    int tensor_count; /* full path in `name`: "model/conv1.weight", "optimizer/momentum/conv1.weight", "loss/..." */
     elm_tensor *tensors;
     int classes;
     const char *const *class_names; /* /classes/name */
@@ -42,8 +42,8 @@ typedef struct elm_checkpoint {
 
 /** Writes `path` by way of a temporary file beside it: written, closed, digest put into the user block, read back and verified, fsynced,
  *  renamed, folder fsynced. An existing `path` is replaced in one instant or stays as it was.
- *  Format: HDF5, H5Pset_libver_bounds(V110, V110), chunked with fletcher32, 512-byte user block "ELMPI checkpoint 1\nlength <n>\nsha256 <hex>\n"
- *  Errors: full disk, no permission: temporary file removed, message says where and what */
+ *  Format: HDF5, H5Pset_libver_bounds(V110, V110), chunked with fletcher32, 512-byte user block "ELMPI checkpoint 1\nlength <n>\nsha256
+ * <hex>\n" Errors: full disk, no permission: temporary file removed, message says where and what */
 int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm_error *err);
 
 /** Checks length and SHA-256 before HDF5 sees the file. */

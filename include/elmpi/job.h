@@ -11,16 +11,16 @@ typedef struct elm_job elm_job;
  *  Owns:   the caller frees with elm_job_destroy; the sets' rows must outlive it
  *  Errors: ELM_EXIT_USAGE with file, line, cause and the nearest valid name for unknown keys or sections, bad values, values out of range,
  *          missing required keys, duplicate keys; nothing in `sets` is meaningful then */
-int elm_job_load(elm_job **job, const char *path, const char *const *overrides, int override_count, const elm_option_set *sets, int set_count,
-                 elm_error *err);
+int elm_job_load(elm_job **job, const char *path, const char *const *overrides, int override_count, const elm_option_set *sets,
+                 int set_count, elm_error *err);
 
 /** The same from memory; `name` stands for the file in messages. */
 int elm_job_parse(elm_job **job, const char *text, const char *name, const char *const *overrides, int override_count,
                   const elm_option_set *sets, int set_count, elm_error *err);
 void elm_job_destroy(elm_job *job);
 
-/** The resolved job as INI text: every option with its value, in table order, sections in order of appearance. Parsing it again gives the same
- *  options and the same text. */
+/** The resolved job as INI text: every option with its value, in table order, sections in order of appearance. Parsing it again gives the
+ * same options and the same text. */
 const char *elm_job_text(const elm_job *job);
 
 /** Notes for the user, such as keys that the chosen schedule does not use. NULL after the last. */

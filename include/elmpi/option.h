@@ -25,14 +25,14 @@ typedef enum elm_option_type {
 } elm_option_type;
 
 typedef struct elm_option {
-    const char *key;      /* "section.name"; NULL ends a table */
+    const char *key; /* "section.name"; NULL ends a table */
     elm_option_type type;
-    size_t offset;        /* of the value in the room's options struct */
-    const char *fallback; /* default, as text; NULL: must be given */
-    double min, max;      /* numbers: inclusive range; both 0: unbounded */
-    const char *choices;  /* "a|b|c" for ELM_OPTION_CHOICE */
+    size_t offset;                                   /* of the value in the room's options struct */
+    const char *fallback;                            /* default, as text; NULL: must be given */
+    double min, max;                                 /* numbers: inclusive range; both 0: unbounded */
+    const char *choices;                             /* "a|b|c" for ELM_OPTION_CHOICE */
     int (*check)(const char *value, elm_error *err); /* further check of a text, or NULL; err says what is valid */
-    const char *used_if;  /* "optim.schedule=multistep|cosine": elsewhere ignored with a note; NULL: always used */
+    const char *used_if; /* "optim.schedule=multistep|cosine" or "loss.embed!=none": else its default, with a note; NULL: always used */
     const char *help;
 } elm_option;
 

@@ -29,9 +29,9 @@ void elm_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4
 elm_rng elm_rng_stream(uint64_t seed, elm_rng_use use, uint64_t a, uint64_t b);
 
 uint32_t elm_rng_u32(elm_rng *rng);
-double elm_rng_uniform(elm_rng *rng);                  /* [0, 1), 53 bits */
+double elm_rng_uniform(elm_rng *rng);                 /* [0, 1), 53 bits */
 uint32_t elm_rng_below(elm_rng *rng, uint32_t limit); /* 0 .. limit - 1, unbiased; limit > 0 */
-double elm_rng_normal(elm_rng *rng);                   /* standard normal, Box-Muller */
+double elm_rng_normal(elm_rng *rng);                  /* standard normal, Box-Muller */
 
 /** 32-bit FNV-1a hash of a name, for streams that belong to a name. */
 uint32_t elm_name_hash(const char *name);

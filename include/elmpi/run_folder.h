@@ -19,23 +19,23 @@ extern const elm_option elm_checkpoint_option_rows[];
 
 typedef struct elm_run_folder elm_run_folder;
 
-/** Takes the folder for this start of a run: makes it (parents too), refuses a non-empty one without `resume`, refuses one with another live owner, and
- *  claims the next run number by creating claim-<run> with O_CREAT|O_EXCL (host, pid, start time of the process, SLURM_JOB_ID and
- *  SLURM_RESTART_COUNT inside). The same SLURM_JOB_ID with a higher restart count takes over; a dead owner's claim is ignored; on another host an owner counts
- *  as live unless its job is ours.
- *  Owns:   the caller closes */
+/** Takes the folder for this start of a run: makes it (parents too), refuses a non-empty one without `resume`, refuses one with another
+ * live owner, and claims the next run number by creating claim-<run> with O_CREAT|O_EXCL (host, pid, start time of the process,
+ * SLURM_JOB_ID and SLURM_RESTART_COUNT inside). The same SLURM_JOB_ID with a higher restart count takes over; a dead owner's claim is
+ * ignored; on another host an owner counts as live unless its job is ours. Owns:   the caller closes */
 int elm_run_folder_open(elm_run_folder **folder, const char *path, bool resume, elm_error *err);
 /** Marks the claim as ended and frees. Accepts NULL. */
 void elm_run_folder_close(elm_run_folder *folder);
 int elm_run_folder_number(const elm_run_folder *folder);
 const char *elm_run_folder_path(const elm_run_folder *folder);
 
-/** Writes checkpoint-<run>-<step>.h5, points checkpoint.h5 to it (symbolic link, replaced by rename), then deletes this folder's oldest beyond the
- *  newest `keep` (0: keep all); the newest is never deleted. Refuses when a higher run number has been claimed meanwhile. */
+/** Writes checkpoint-<run>-<step>.h5, points checkpoint.h5 to it (symbolic link, replaced by rename), then deletes this folder's oldest
+ * beyond the newest `keep` (0: keep all); the newest is never deleted. Refuses when a higher run number has been claimed meanwhile. */
 int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep, elm_error *err);
 
-/** Reads the valid checkpoint with the highest (run, step); broken ones are passed over with a warning that names them. *checkpoint is NULL if there is none.
- *  Shape:  name [capacity] receives the file's name */
-int elm_run_folder_newest(elm_run_folder *folder, const elm_log *log, elm_checkpoint **checkpoint, char *name, int capacity, elm_error *err);
+/** Reads the valid checkpoint with the highest (run, step); broken ones are passed over with a warning that names them. *checkpoint is NULL
+ * if there is none. Shape:  name [capacity] receives the file's name */
+int elm_run_folder_newest(elm_run_folder *folder, const elm_log *log, elm_checkpoint **checkpoint, char *name, int capacity,
+                          elm_error *err);
 
 #endif

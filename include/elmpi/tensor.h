@@ -7,12 +7,12 @@
 enum { ELM_NAME_SIZE = 96, ELM_RANK_MAX = 4 };
 
 typedef struct elm_tensor {
-    char name[ELM_NAME_SIZE];   /* torchvision's: "layer1.0.conv1.weight" */
+    char name[ELM_NAME_SIZE]; /* torchvision's: "layer1.0.conv1.weight" */
     int dimensions;
     int64_t shape[ELM_RANK_MAX];
-    int64_t count;              /* product of the shape */
-    int64_t offset;             /* floats from the start of its block */
-    float *data;                /* borrowed */
+    int64_t count;  /* product of the shape */
+    int64_t offset; /* floats from the start of its block */
+    float *data;    /* borrowed */
 } elm_tensor;
 
 #endif
