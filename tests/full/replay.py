@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+"""Replays elmpi's first training step in PyTorch, fp64, and compares (DESIGN 3's tolerances).
+
+    replay.py STORE INITIAL.h5 AFTER.h5
+
+The two checkpoints come from elmpi-train with --max-steps 0 and 1, data.augment = none, data.order = sequential, a store used whole or with data.imbalance
+(members then come from NumPy here, not from elmpi), model cifar-resnet8 with bn = global. Everything else is read from the job inside the checkpoint.
+"""
+import configparser
+import sys
+
+import h5py
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+torch.set_default_dtype(torch.float64)
+store, initial, after = (h5py.File(p, "r") for p in sys.argv[1:4])
+job = configparser.ConfigParser()
+job.read_string(initial["job"][()].decode())
+
+
+def members(labels, rho):
+    """Long-tailed subset as the public LDAM-DRW code draws it, in store order."""
+    if not rho:
+        return np.arange(len(labels))
+    classes = int(labels.max()) + 1
+    np.random.seed(0)
+    chosen = []
+    for c in range(classes):
+        places = np.where(labels == c)[0]
+        np.random.shuffle(places)
+        chosen.append(places[:int(len(labels) / classes * (1 / rho) ** (c / (classes - 1)))])
+    return np.sort(np.concatenate(chosen))
+
+
+labels = store["train/labels"][:]
+kept = members(labels, job.getfloat("data", "imbalance"))
+batch = job.getint("optim", "batch")
+places = kept[:batch]
+counts = torch.tensor(np.bincount(labels[kept], minlength=len(store["classes/name"])).astype(np.float64))
+y = torch.tensor(labels[places].astype(np.int64))
+mean, std = (torch.tensor(np.asarray(store.attrs[k], dtype=np.float64)).reshape(1, -1, 1, 1) for k in ("mean", "std"))
+x = (torch.tensor(store["train/images"][:][places].astype(np.float64)).permute(0, 3, 1, 2) / 255 - mean) / std
+
+before = {k: torch.tensor(v[()].astype(np.float64)) for k, v in initial["model"].items()}
+w = {k: v.clone().requires_grad_(True) for k, v in before.items() if "running" not in k}
+
+
+def norm(v, name):
+    return F.batch_norm(v, None, None, w[name + ".weight"], w[name + ".bias"], True, 0.1, 1e-5)
+
+
+def block(v, name, cout, stride):
+    u = F.relu(norm(F.conv2d(v, w[name + ".conv1.weight"], stride=stride, padding=1), name + ".bn1"))
+    u = norm(F.conv2d(u, w[name + ".conv2.weight"], padding=1), name + ".bn2")
+    if stride > 1 or v.shape[1] != cout:
+        extra = (cout - v.shape[1]) // 2
+        v = F.pad(v[:, :, ::stride, ::stride], (0, 0, 0, 0, extra, extra))
+    return F.relu(u + v)
+
+
+v = F.relu(norm(F.conv2d(x, w["conv1.weight"], padding=1), "bn1"))
+for stage in range(3):
+    v = block(v, "layer%d.0" % (stage + 1), 16 << stage, 2 if stage else 1)
+phi = v.mean((2, 3))
+logits = F.linear(phi, w["fc.weight"], w["fc.bias"])
+
+prior = counts / counts.sum()
+margin = job.getfloat("loss", "logadj.tau") * prior.log() if job["loss"]["logit"] == "logadj" else 0
+loss = F.cross_entropy(logits + margin, y)
+if job["loss"]["embed"] == "pull":
+    alpha = {"pi": prior, "sqrt-pi": prior.sqrt(), "n": counts, "sqrt-n": counts.sqrt()}[job["loss"]["pull.alpha"]] * job.getfloat("loss", "pull.scale")
+    d = torch.cdist(phi, phi, compute_mode="donot_use_mm_for_euclid_dist").pow(2) - alpha[y][:, None]
+    same = (y[:, None] == y[None, :]) & ~torch.eye(len(y), dtype=torch.bool)
+    d = torch.cat([torch.zeros(len(y), 1), torch.where(same, d, torch.tensor(-np.inf))], 1)
+    loss = loss + job.getfloat("loss", "lambda") * torch.logsumexp(d, 1).mean()
+loss.backward()
+
+lr = job.getfloat("optim", "lr")
+warmup = job.getfloat("optim", "warmup_epochs") * -(-len(kept) // batch)
+lr *= min(1, 1 / warmup) if warmup > 0 else 1
+failed = 0
+
+
+def check(what, error, tolerance):
+    global failed
+    if not error <= tolerance:
+        failed = 1
+        print("FAILED: %s is off by %.3g, tolerance %g" % (what, error, tolerance))
+
+
+progress = after["progress"].attrs
+check("loss", abs(progress["epoch_loss"] / progress["epoch_images"] - loss.item()) / loss.item(), 1e-6)
+total, apart = 0, 0
+for name, p in w.items():
+    decay = 0 if "bn" in name and job["optim"]["decay_bn"] == "false" else job.getfloat("optim", "weight_decay")
+    step = p.grad + decay * p.detach()
+    if job["optim"]["nesterov"] == "true":
+        step = step + job.getfloat("optim", "momentum") * step
+    expected = -lr * step
+    got = torch.tensor(after["model"][name][()].astype(np.float64)) - before[name]
+    gap = (got - expected).norm()
+    check("update of " + name, (gap / expected.norm()).item(), 2e-2)
+    total, apart = total + expected.norm() ** 2, apart + gap ** 2
+check("whole update", (apart / total).sqrt().item(), 5e-3)
+print("%s + %s, %s ranks, %d images: loss %.9f, update off by %.2g of its length" %
+      (job["loss"]["logit"], job["loss"]["embed"], after.attrs["ranks"], batch, loss.item(), (apart / total).sqrt()))
+sys.exit(failed)
