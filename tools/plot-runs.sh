@@ -62,11 +62,11 @@ for run in "$@"; do
     i=$((i + 1))
 done
 
-measured=test
+measured='test'
 label="balanced test accuracy (%)"
 for n in "${curves[@]}"; do
     if [ "$(wc -l <"$data/test$n")" -lt 2 ]; then
-        measured=loss
+        measured='loss'
         label="training loss"
     fi
 done

@@ -2,8 +2,8 @@
 #ifndef ELMPI_PEAK_H
 #define ELMPI_PEAK_H
 
-/** fp32 GFLOP/s of independent fused multiply-adds in registers on `threads` threads, best of several runs that take about `seconds` in all.
- *  Ranks:  local; ranks that share a machine must measure at the same time */
+/** fp32 GFLOP/s of independent fused multiply-adds in registers on `threads` threads, best of several runs that take about `seconds` in
+ * all. Ranks:  local; ranks that share a machine must measure at the same time */
 double elm_peak_gflops(int threads, double seconds);
 
 #endif
