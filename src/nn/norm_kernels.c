@@ -39,10 +39,11 @@ static inline lanes spread(const float *channel, int block)
 /* Sums of the lanes that belong to each channel. */
 static inline void fold(lanes v, int block, double *channel)
 {
-    for (int k = 0; k < block; k++)
-        channel[k] = 0;
-    for (int j = 0; j < LANES; j++)
-        channel[j % block] += (double)v[j];
+    for (int k = 0; k < block; k++) {
+        channel[k] = (double)v[k];
+        for (int j = k + block; j < LANES; j += block)
+            channel[k] += (double)v[j];
+    }
 }
 
 void elm_plane_moments(const float *x, size_t length, int block, float *mean, float *m2)
@@ -65,7 +66,8 @@ void elm_plane_moments(const float *x, size_t length, int block, float *mean, fl
     double first[LANES], second[LANES];
     fold(sum[0] + sum[1], block, first);
     fold(square[0] + square[1], block, second);
-    const double count = (double)(length / block);
+    const size_t pixels = length / block;
+    const double count = (double)pixels;
     for (int k = 0; k < block; k++) {
         const double deviation = second[k] - first[k] * first[k] / count;
         mean[k] = (float)(x[k] + first[k] / count);

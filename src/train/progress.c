@@ -63,8 +63,8 @@ static void positives_text(char *text, size_t size, const elm_epoch_row *row)
     for (int g = 0; g < 3 && used < size; g++)
         used += (size_t)(isnan(p[g]) ? snprintf(text + used, size - used, "%c-", g ? '/' : ' ')
                                      : snprintf(text + used, size - used, "%c%.0f", g ? '/' : ' ', 100 * p[g]));
-    if (used + 1 < size)
-        strcat(text, "%");
+    if (used < size)
+        snprintf(text + used, size - used, "%%");
 }
 
 void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)

@@ -76,7 +76,7 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
     elm_trainer *t = elm_alloc(1, sizeof *t, err);
     if (t)
         t->comm = comm;
-    if (elm_comm_agree_all(comm, t ? create_local(t, spec, err) : -1, err))
+    if (elm_comm_agree_all(comm, t ? create_local(t, spec, err) : -1, err) || !t) /* without a trainer nobody agrees */
         goto fail;
     const elm_net_parameters view = elm_net_view(t->net);
     if (elm_gradient_sum_create_all(&t->gradient_sum, comm, view.gradients, view.size, t->starts, view.count, bucket_bytes, err) ||
