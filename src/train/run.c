@@ -9,6 +9,19 @@
 #include "train/progress.h"
 #include "train/run.h"
 
+/* mpirun pins each rank to one core unless told otherwise: many threads then share it, or cores stay idle. */
+static void hint_at_binding(const elm_run *run, int threads)
+{
+    const int allowed = elm_threads_allowed(), online = elm_threads_online(), ranks = elm_comm_local_size(run->comm);
+    if (threads > allowed)
+        elm_log_warn(run->log, "%d threads of a rank share %d core%s: start mpirun with --bind-to none or --map-by slot:PE=%d", threads,
+                     allowed, allowed > 1 ? "s" : "", threads);
+    else if (allowed < online && allowed * ranks < online)
+        elm_log_info(run->log,
+                     "hint: %d rank%s pinned to %d core%s leave%s cores of %d idle: start mpirun with --bind-to none for more threads",
+                     ranks, ranks > 1 ? "s" : "", allowed, allowed > 1 ? "s each" : "", ranks > 1 ? "" : "s", online);
+}
+
 static void introduce(const elm_run *run)
 {
     const elm_log *log = run->log;
@@ -17,7 +30,7 @@ static void introduce(const elm_run *run)
     char mpi[256];
     elm_comm_describe(run->comm, mpi, sizeof mpi);
     elm_net *net = elm_trainer_net(run->trainer);
-    const int threads = elm_run_threads(run), allowed = elm_threads_allowed();
+    const int threads = elm_run_threads(run);
     elm_log_info(log, "%s: %lld training images of %d classes (%s), %s", run->options.name, (long long)run->train->count,
                  run->train->info.classes, run->data.store, run->test ? "balanced test set" : "no test set");
     elm_log_info(log, "%s, %lld parameters, %s; %d rank%s x %d thread%s; %s", run->model.name, (long long)elm_net_view(net).size,
@@ -26,9 +39,7 @@ static void introduce(const elm_run *run)
     elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s", run->optim.epochs, (long long)run->steps_per_epoch,
                  (long long)run->optim.batch, run->loss.logit, strcmp(run->loss.embed, "none") ? " + " : "",
                  strcmp(run->loss.embed, "none") ? run->loss.embed : "");
-    if (threads > allowed)
-        elm_log_warn(log, "%d threads share %d core%s: start mpirun with --bind-to none or --map-by slot:PE=%d", threads, allowed,
-                     allowed > 1 ? "s" : "", threads);
+    hint_at_binding(run, threads);
 }
 
 /* True when a multiple of `every` epochs has been passed by the step that ended at run->step. */
