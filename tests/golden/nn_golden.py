@@ -93,10 +93,11 @@ def linear(name, n, cin, cout):
 
 
 class Net:
-    """Parameters by name, made on first use from the hash: streams 100, 101, ... in the order of use."""
+    """Parameters by name, made on first use from the hash: streams 100, 101, ... in the order of use. `groups`: images that BatchNorm normalises
+    together, one run after the other; none: all of them. Running statistics are the groups' mean, weighted by images."""
 
-    def __init__(self):
-        self.parameters, self.states = {}, {}
+    def __init__(self, groups=None):
+        self.parameters, self.states, self.groups = {}, {}, groups
 
     def parameter(self, name, shape, scale, offset=0.0):
         self.parameters[name] = leaf(pseudo(100 + len(self.parameters), shape, scale, offset))
@@ -109,9 +110,14 @@ class Net:
     def norm(self, x, name, residual=None, relu=True):
         c = x.shape[1]
         gamma, beta = self.parameter(name + ".weight", (c,), 0.25, 1), self.parameter(name + ".bias", (c,), 0.25)
-        mean, var = torch.zeros(c), torch.ones(c)
-        y = F.batch_norm(x, mean, var, gamma, beta, True, 0.1, 1e-5)
-        self.states[name + ".running_mean"], self.states[name + ".running_var"] = mean, var
+        parts, first, running = [], 0, [torch.zeros(c), torch.zeros(c)]
+        for images in self.groups or [len(x)]:
+            own = [torch.zeros(c), torch.ones(c)]
+            parts.append(F.batch_norm(x[first:first + images], own[0], own[1], gamma, beta, True, 0.1, 1e-5))
+            running = [r + o * images / len(x) for r, o in zip(running, own)]
+            first += images
+        y = torch.cat(parts)
+        self.states[name + ".running_mean"], self.states[name + ".running_var"] = running
         y = y if residual is None else y + residual
         return F.relu(y) if relu else y
 

@@ -3,7 +3,7 @@
 
     /usr/bin/python3 tests/golden/step_golden.py > tests/golden/step_golden.h
 
-cifar-resnet8 on hashed images (pseudo.h), global BatchNorm, cross-entropy or logit adjustment, with and without ELM's pull term, SGD with weight decay 0.01
+cifar-resnet8 on hashed images (pseudo.h), all scopes of BatchNorm, cross-entropy or logit adjustment, with and without ELM's pull term, SGD with weight decay 0.01
 (not on BatchNorm). Loss and updates must come out on any number of ranks. Needs python3-torch.
 """
 import torch
@@ -27,8 +27,8 @@ def pull(phi, labels, alpha):
     return sum(terms, torch.zeros(()))
 
 
-def step(title, images, adjust, weight, alpha):
-    net, labels = Net(), LABELS[:images]
+def step(title, images, adjust, weight, alpha, groups=None):
+    net, labels = Net(groups), LABELS[:images]
     x = net.norm(net.conv(pseudo(1, (images, 3, SIDE, SIDE)), "conv1", 16, 3, 1, 1), "bn1")
     for stage in range(3):
         x = net.basic(x, "layer%d.0" % (stage + 1), 16 << stage, 2 if stage else 1)
@@ -55,6 +55,9 @@ for n in (13, 5, 2):  # uneven on 2, 3 and 4 ranks; two images leave ranks empty
     step("logadj-%d" % n, n, 1, 0, COUNTS)
     step("elm-%d" % n, n, 1, 0.01, COUNTS.sqrt())
     step("elm-strong-%d" % n, n, 1, 1, prior.sqrt())
+step("group-13", 13, 1, 1, prior.sqrt(), [5, 5, 3])  # bn = group:5
+for ranks in (1, 2, 3, 4):  # bn = rank
+    step("rank-%d-13" % ranks, 13, 1, 1, prior.sqrt(), [13 // ranks + (r < 13 % ranks) for r in range(ranks)])
 
 print("/* Made by step_golden.py with PyTorch %s in fp64. Do not edit. */" % torch.__version__)
 print('#include "golden/pseudo.h"\n')

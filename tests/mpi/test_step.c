@@ -81,11 +81,12 @@ typedef struct setting {
     elm_optim_options optim;
 } setting;
 
-static elm_trainer *make_trainer(setting *s, const struct objective *objective, const char *backend, int images)
+static elm_trainer *make_trainer(setting *s, const struct objective *objective, const char *bn, const char *backend, int images)
 {
-    *s = (setting){.model = {.name = "cifar-resnet8", .bn = "global"},
+    *s = (setting){.model = {.name = "cifar-resnet8"},
                    .loss = {.lambda = objective->lambda, .logadj_tau = 1, .pull_scale = 1},
                    .optim = {.epochs = 1, .batch = images, .lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}};
+    snprintf(s->model.bn, sizeof s->model.bn, "%s", bn);
     snprintf(s->loss.logit, sizeof s->loss.logit, "%s", objective->logit);
     snprintf(s->loss.embed, sizeof s->loss.embed, "%s", objective->embed);
     snprintf(s->loss.pull_alpha, sizeof s->loss.pull_alpha, "%s", objective->alpha);
@@ -126,13 +127,11 @@ static void check_update(const char *title, const elm_net_parameters *view, cons
     elm_free(update);
 }
 
-static void check_step(const struct objective *objective, const char *backend, int images)
+static void check_step(const char *title, const struct objective *objective, const char *bn, const char *backend, int images)
 {
     setting s;
     float input[IMAGES_MAX * IMAGE];
-    char title[64];
-    snprintf(title, sizeof title, "%s-%d", objective->name, images);
-    elm_trainer *trainer = make_trainer(&s, objective, backend, images);
+    elm_trainer *trainer = make_trainer(&s, objective, bn, backend, images);
     const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
     float *before = elm_alloc((size_t)view.size, sizeof *before, NULL);
     memcpy(before, view.weights, (size_t)view.size * sizeof *before);
@@ -151,11 +150,25 @@ static void steps_match_pytorch(void **unused)
     (void)unused;
     static const char *const backends[] = {"auto", "openblas"};
     static const int images[] = {13, 5, 2};
+    char title[64];
     for (int b = 0; b < 2; b++)
         for (int o = 0; o < OBJECTIVES; o++)
-            for (int n = 0; n < 3; n++)
+            for (int n = 0; n < 3; n++) {
+                snprintf(title, sizeof title, "%s-%d", objectives[o].name, images[n]);
                 if (images[n] >= elm_comm_size(comm)) /* fewer images than ranks is refused for a whole run */
-                    check_step(&objectives[o], backends[b], images[n]);
+                    check_step(title, &objectives[o], "global", backends[b], images[n]);
+            }
+}
+
+/* Groups of five images cross the borders between 2, 3 and 4 ranks; the result is that of one rank. bn = rank depends on the ranks by its
+ * nature. */
+static void norm_scopes_match_pytorch(void **unused)
+{
+    (void)unused;
+    char title[64];
+    snprintf(title, sizeof title, "rank-%d-13", elm_comm_size(comm));
+    check_step("group-13", &objectives[3], "group:5", "auto", IMAGES_MAX);
+    check_step(title, &objectives[3], "rank", "auto", IMAGES_MAX);
 }
 
 /* The last batch of an epoch may be smaller than the number of ranks: those without images take part with zeros. */
@@ -165,7 +178,7 @@ static void empty_ranks_take_part(void **unused)
     setting s;
     float input[IMAGES_MAX * IMAGE];
     for (int o = 0; o < OBJECTIVES; o++) {
-        elm_trainer *trainer = make_trainer(&s, &objectives[o], "auto", IMAGES_MAX);
+        elm_trainer *trainer = make_trainer(&s, &objectives[o], "global", "auto", IMAGES_MAX);
         const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
         float *before = elm_alloc((size_t)view.size, sizeof *before, NULL);
         memcpy(before, view.weights, (size_t)view.size * sizeof *before);
@@ -185,7 +198,7 @@ static void steady_steps_allocate_nothing(void **unused)
     (void)unused;
     setting s;
     float input[IMAGES_MAX * IMAGE];
-    elm_trainer *trainer = make_trainer(&s, &objectives[2], "auto", IMAGES_MAX);
+    elm_trainer *trainer = make_trainer(&s, &objectives[2], "global", "auto", IMAGES_MAX);
     const elm_batch batch = make_batch(input, IMAGES_MAX);
     elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){0});
     const int64_t before = elm_alloc_calls();
@@ -201,7 +214,7 @@ static void broken_numbers_and_wishes_are_agreed(void **unused)
     (void)unused;
     setting s;
     float input[IMAGES_MAX * IMAGE];
-    elm_trainer *trainer = make_trainer(&s, &objectives[2], "auto", IMAGES_MAX);
+    elm_trainer *trainer = make_trainer(&s, &objectives[2], "global", "auto", IMAGES_MAX);
     const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
     const elm_batch batch = make_batch(input, IMAGES_MAX);
     const bool last = elm_comm_rank(comm) == elm_comm_size(comm) - 1;
@@ -225,6 +238,7 @@ int main(int argc, char **argv)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_match_pytorch),
+        cmocka_unit_test(norm_scopes_match_pytorch),
         cmocka_unit_test(empty_ranks_take_part),
         cmocka_unit_test(steady_steps_allocate_nothing),
         cmocka_unit_test(broken_numbers_and_wishes_are_agreed),
