@@ -86,7 +86,7 @@ int main(int argc, char **argv)
     const bool first = elm_comm_rank(comm) == 0;
     log.quiet = !first;
     elm_text_list overrides = {0};
-    elm_run_request request = {.max_steps = -1, .progress = elm_terminal_watched(), .version = ELMPI_VERSION, .stop = &stop_asked};
+    elm_run_request request = {.max_steps = -1, .progress = elm_terminal_watched(), .version = ELMPI_GIT, .stop = &stop_asked};
     int code = ELM_EXIT_SUCCESS;
     switch (parse(argc, argv, !first, &request, &overrides, &err)) {
     case ELM_COMMAND_RUN:

@@ -30,9 +30,9 @@ typedef struct elm_run_request {
     const char *run_dir; /* NULL: runs/<run.name> */
     const char *init;    /* checkpoint to take the weights from, or NULL */
     bool resume;
-    int64_t max_steps; /* -1: the whole schedule; 0 writes the initial weights */
-    bool progress;     /* stdout is a terminal */
-    const char *version;
+    int64_t max_steps;                 /* -1: the whole schedule; 0 writes the initial weights */
+    bool progress;                     /* stdout is a terminal */
+    const char *version;               /* of the program, for checkpoints */
     const volatile sig_atomic_t *stop; /* set by a signal handler when the run shall checkpoint and end; NULL: never */
 } elm_run_request;
 
