@@ -32,7 +32,7 @@ stage() {
 # elmpi_run JOB [ELMPI-TRAIN ARGUMENT...]: trains with --resume on all nodes of the allocation. At the time limit, and on preemption, the run writes a
 # checkpoint, ends with 75 and is put back into the queue; after a node failure Slurm does that itself.
 elmpi_run() {
-    local job=$1 train=$elmpi/build/bin/elmpi-train store code=0 child
+    local job=$1 train=${elmpi:?set by the batch script}/build/bin/elmpi-train store code=0 child
     shift
     # shellcheck disable=SC2086 # several modules
     [ -z "${modules:-}" ] || module load $modules
