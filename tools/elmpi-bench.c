@@ -102,6 +102,7 @@ static int parse_job(bench *b, elm_error *err)
     const int status =
         elm_job_parse(&job, text, "command line", b->set.overrides.item, b->set.overrides.count, sets, sizeof sets / sizeof *sets, err);
     elm_job_destroy(job);
+    b->set.precision = "fp32"; /* what auto stands for, and the only other choice */
     if (!status && o->optim.batch < elm_comm_size(b->comm))
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "a batch of %lld images is smaller than the %d ranks (--batch): use fewer ranks or a larger batch",
