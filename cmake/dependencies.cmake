@@ -18,6 +18,19 @@ elmpi_require(HDF5_FOUND "HDF5" "libhdf5-dev" "hdf5")
 pkg_check_modules(ARCHIVE QUIET IMPORTED_TARGET libarchive)
 elmpi_require(ARCHIVE_FOUND "libarchive" "libarchive-dev" "libarchive")
 
+# The version number is libjpeg-turbo's: reading part of a picture came with its 1.5, and no other libjpeg has it.
+pkg_check_modules(JPEG QUIET IMPORTED_TARGET libjpeg>=1.5)
+if(JPEG_FOUND)
+  include(CheckSymbolExists)
+  set(CMAKE_REQUIRED_LIBRARIES PkgConfig::JPEG)
+  check_symbol_exists(jpeg_crop_scanline "stdio.h;jpeglib.h" ELMPI_JPEG_IS_TURBO)
+  unset(CMAKE_REQUIRED_LIBRARIES)
+endif()
+elmpi_require(ELMPI_JPEG_IS_TURBO "libjpeg-turbo 1.5 or newer" "libjpeg-dev" "libjpeg-turbo")
+
+pkg_check_modules(PNG QUIET IMPORTED_TARGET libpng)
+elmpi_require(PNG_FOUND "libpng" "libpng-dev" "libpng")
+
 pkg_check_modules(INIH QUIET IMPORTED_TARGET inih)
 elmpi_require(INIH_FOUND "inih" "libinih-dev" "inih")
 

@@ -32,7 +32,7 @@ build : libopenblas-openmp-dev   : openblas threads=openmp        : OpenBLAS
 build : libdnnl-dev              : onednn                         : oneDNN
 build : libhdf5-dev              : hdf5                           : HDF5
 build : libarchive-dev           : libarchive                     : libarchive
-build : libturbojpeg0-dev        : libjpeg-turbo                  : libjpeg-turbo
+build : libjpeg-dev              : libjpeg-turbo                  : libjpeg-turbo
 build : libpng-dev               : libpng                         : libpng
 build : libinih-dev              : inih                           : inih
 build : libyajl-dev              : yajl                           : yajl

@@ -1,4 +1,4 @@
-/* Dataset: one split of a store, or its long-tailed subset, in memory, with its class counts. */
+/* Dataset: one split of a store, or its long-tailed subset, with its class counts: in memory, or, pictures in shards, its index. */
 #ifndef ELMPI_DATASET_H
 #define ELMPI_DATASET_H
 
@@ -12,23 +12,49 @@
 typedef struct elm_data_options {
     char store[ELM_TEXT_SIZE];
     double imbalance; /* 0: the store's training set as it is; else rho of the LDAM-DRW subset */
-    int augment;      /* auto|none|crop-flip|shift */
+    int augment;      /* auto|none|crop-flip|shift|resized-crop */
     int order;        /* shuffle|sequential */
     int sampler;      /* instance (more come with part 3) */
+
+    /* Pictures in shards. */
+    int64_t crop;               /* side of the network's input */
+    int64_t resize;             /* evaluation: length of the short side before the centre is cut out; 0: 8/7 of crop */
+    int64_t threads;            /* that decode, a rank */
+    double unreadable;          /* share of a training set that may turn out to be unreadable */
+    char shards[ELM_TEXT_SIZE]; /* folder of the shards; empty: where the store says */
 } elm_data_options;
 extern const elm_option elm_data_option_rows[];
+
+/** Pictures in shards: where they are. They are read and decoded as they are needed. */
+typedef struct elm_dataset_pictures {
+    elm_store_place *places; /* [count] */
+    int64_t *rows;           /* [count] rows of the split, by which the store knows their names */
+    struct elm_shards *shards;
+    char *store;       /* path */
+    const char *split; /* "train" */
+    int crop, resize, threads;
+    double unreadable;
+} elm_dataset_pictures;
 
 typedef struct elm_dataset {
     elm_store_info info;
     int64_t count;
-    int32_t *labels;      /* [count] */
-    int64_t *class_count; /* [info.classes] */
-    uint8_t *images;      /* [count][H][W][C], or NULL */
-    float *features;      /* [count][D], or NULL */
-    char **class_names;   /* [info.classes] */
+    int32_t *labels;                /* [count] */
+    int64_t *class_count;           /* [info.classes] */
+    uint8_t *images;                /* [count][H][W][C], or NULL */
+    float *features;                /* [count][D], or NULL */
+    elm_dataset_pictures *pictures; /* or NULL; info.height and info.width are the crop's then */
+    char **class_names;             /* [info.classes] */
 } elm_dataset;
 
-/** Loads a split. `imbalance` as in elm_data_options, 0 for test sets.
+/** Loads a split of the job's store: "train" as its long-tailed subset where the job asks for one, others whole.
+ *  Ranks:  local
+ *  Owns:   the caller destroys; options are copied
+ *  Errors: missing or broken store or shards; a missing or empty split; a class without a training image when split is "train";
+ *          ELM_EXIT_USAGE for data.resize below data.crop */
+int elm_dataset_load_job(elm_dataset **dataset, const elm_data_options *options, const char *split, elm_error *err);
+
+/** Loads a split with the defaults of all other options. `imbalance` as in elm_data_options, 0 for test sets.
  *  Ranks:  local
  *  Owns:   the caller destroys
  *  Errors: missing or broken store; a missing or empty split; a class without a training image when split is "train" */

@@ -1,7 +1,9 @@
-/* Loader: batches of this rank's images, normalised and augmented, prefetched on a thread. */
+/* Loader: batches of this rank's images, decoded, augmented and normalised, prefetched on threads. */
 #ifndef ELMPI_LOADER_H
 #define ELMPI_LOADER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "elmpi/dataset.h"
@@ -25,8 +27,8 @@ typedef struct elm_batch {
 typedef struct elm_loader elm_loader;
 
 /** Training batches in the epoch's order, from (epoch, index) on without end: after the last batch of an epoch (kept, may be smaller) comes
- * the next epoch's first. One thread prepares two batches ahead. Ranks:  local; rank and size say whose share it is Owns:   borrows dataset
- * and options */
+ * the next epoch's first. Threads (one; for pictures in shards as many as data.threads says) prepare two batches ahead. Ranks:  local; rank
+ * and size say whose share it is Owns:   borrows dataset and options */
 int elm_loader_create_training(elm_loader **loader, const elm_dataset *dataset, const elm_data_options *options, uint64_t seed,
                                int64_t batch, int rank, int size, int64_t epoch, int64_t index, elm_error *err);
 
@@ -35,11 +37,21 @@ int elm_loader_create_training(elm_loader **loader, const elm_dataset *dataset, 
 int elm_loader_create_evaluation(elm_loader **loader, const elm_dataset *dataset, int64_t batch, int rank, int size, elm_error *err);
 void elm_loader_destroy(elm_loader *loader);
 
-/** The next batch, or NULL after the last (evaluation only). Waits for the thread if need be. Allocates nothing. */
+/** The next batch, or NULL after the last (evaluation only). Waits for the threads if need be. Allocates nothing. */
 const elm_batch *elm_loader_next(elm_loader *loader);
 
 /** Seconds the callers have waited in elm_loader_next so far. */
 double elm_loader_waited(const elm_loader *loader);
+
+/** Tells, one at a time, of pictures that could not be read since the last call: "unreadable picture: <name> (<shard>): <why>". In training
+ *  the next picture of the class, in the data set's order, takes the place of such a one. False when there is nothing (more) to tell.
+ *  Ranks:  local: of this rank's pictures */
+bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes);
+
+/** Whether the batches so far are fit for use.
+ *  Ranks:  local: the caller agrees on it
+ *  Errors: more unreadable pictures than data.unreadable allows, a class without a readable one; in evaluation any unreadable picture */
+int elm_loader_check(elm_loader *loader, elm_error *err);
 
 /** Batches of an epoch: ceil(count / batch). */
 int64_t elm_loader_batches(const elm_dataset *dataset, int64_t batch);

@@ -27,6 +27,9 @@ int elm_augment_init(elm_augment *augment, int choice, const elm_store_info *inf
     if (info->channels == 0 && resolved != ELM_AUGMENT_NONE)
         return elm_error_set(err, ELM_EXIT_USAGE, "features cannot be cropped or shifted (data.augment): choose none or auto for %s",
                              info->dataset);
+    if (resolved == ELM_AUGMENT_RESIZED_CROP)
+        return elm_error_set(err, ELM_EXIT_USAGE, "resized-crop is for pictures in shards (data.augment): choose crop-flip or auto for %s",
+                             info->dataset);
     *augment = (elm_augment){
         .channels = info->channels,
         .height = info->height,

@@ -8,10 +8,10 @@
 #include "elmpi/dataset.h"
 #include "elmpi/rng.h"
 
-#define ELM_AUGMENT_CHOICES "auto|none|crop-flip|shift"
+#define ELM_AUGMENT_CHOICES "auto|none|crop-flip|shift|resized-crop"
 
 /** Places in ELM_AUGMENT_CHOICES. */
-enum { ELM_AUGMENT_AUTO, ELM_AUGMENT_NONE, ELM_AUGMENT_CROP_FLIP, ELM_AUGMENT_SHIFT };
+enum { ELM_AUGMENT_AUTO, ELM_AUGMENT_NONE, ELM_AUGMENT_CROP_FLIP, ELM_AUGMENT_SHIFT, ELM_AUGMENT_RESIZED_CROP };
 
 /** What is done to every picture of a data set. */
 typedef struct elm_augment {
@@ -23,7 +23,7 @@ typedef struct elm_augment {
 
 /** Sets up `choice` (a place in ELM_AUGMENT_CHOICES) for pictures like those of `info`.
  *  Math:   value[c][x] = (x / 255 - mean_c) / deviation_c
- *  Errors: ELM_EXIT_USAGE when features are to be augmented like pictures */
+ *  Errors: ELM_EXIT_USAGE when features are to be augmented like pictures, or these like pictures in shards */
 int elm_augment_init(elm_augment *augment, int choice, const elm_store_info *info, elm_error *err);
 
 /** One picture. The transforms and their order are torchvision's RandomCrop(size, padding = pad), RandomHorizontalFlip, ToTensor,

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "data/data_options.h"
+#include "data/shards.h"
 #include "elmpi/memory.h"
 #include "elmpi/subset.h"
 
@@ -30,19 +32,67 @@ static int64_t *all_members(int64_t count, elm_error *err)
     return members;
 }
 
-/* Rows and labels of the members, with the labels of the whole split at hand. */
-static int take_members(elm_dataset *dataset, elm_store *store, const char *split, const int32_t *labels, const int64_t *members,
-                        elm_error *err)
+static const char *const splits[] = {"train", "val", "test"};
+
+/* Index and open shards instead of rows. Takes over *members: they are the rows by which the store knows the pictures' names. */
+static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, int64_t **members,
+                         elm_error *err)
+{
+    elm_dataset_pictures *pictures = dataset->pictures = elm_alloc(1, sizeof *pictures, err);
+    if (pictures == NULL)
+        return -1;
+    pictures->crop = (int)options->crop;
+    pictures->resize = (int)(options->resize != 0 ? options->resize : (options->crop * 8 + 6) / 7);
+    pictures->threads = (int)options->threads;
+    pictures->unreadable = options->unreadable;
+    for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
+        if (strcmp(split, splits[i]) == 0)
+            pictures->split = splits[i];
+    if (pictures->resize < pictures->crop)
+        return elm_error_set(err, ELM_EXIT_USAGE, "a crop of %d pixels from pictures of %d (data.resize): give data.crop or more",
+                             pictures->crop, pictures->resize);
+    dataset->info.height = dataset->info.width = pictures->crop;
+    pictures->store = elm_alloc(strlen(options->store) + 1, 1, err);
+    if (pictures->store == NULL)
+        return -1;
+    strcpy(pictures->store, options->store);
+    if (elm_store_places(store, split, *members, dataset->count, &pictures->places, err) != 0)
+        return -1;
+    pictures->rows = *members;
+    *members = NULL;
+    return elm_shards_open(&pictures->shards, store, options->store, options->shards, err);
+}
+
+static void destroy_pictures(elm_dataset_pictures *pictures)
+{
+    if (pictures == NULL)
+        return;
+    elm_free(pictures->places);
+    elm_free(pictures->rows);
+    elm_shards_close(pictures->shards);
+    elm_free(pictures->store);
+    elm_free(pictures);
+}
+
+static int take_rows(elm_dataset *dataset, elm_store *store, const char *split, const int64_t *members, elm_error *err)
 {
     void *rows = NULL;
-    dataset->labels = elm_alloc((size_t)dataset->count, sizeof *dataset->labels, err);
-    dataset->class_count = elm_alloc((size_t)dataset->info.classes, sizeof *dataset->class_count, err);
-    if (dataset->labels == NULL || dataset->class_count == NULL || elm_store_read(store, split, members, dataset->count, &rows, err) != 0)
+    if (elm_store_read(store, split, members, dataset->count, &rows, err) != 0)
         return -1;
     if (dataset->info.channels > 0)
         dataset->images = rows;
     else
         dataset->features = rows;
+    return 0;
+}
+
+/* Labels of the members, with the labels of the whole split at hand. */
+static int take_labels(elm_dataset *dataset, const int32_t *labels, const int64_t *members, elm_error *err)
+{
+    dataset->labels = elm_alloc((size_t)dataset->count, sizeof *dataset->labels, err);
+    dataset->class_count = elm_alloc((size_t)dataset->info.classes, sizeof *dataset->class_count, err);
+    if (dataset->labels == NULL || dataset->class_count == NULL)
+        return -1;
     for (int64_t i = 0; i < dataset->count; i++) {
         dataset->labels[i] = labels[members[i]];
         dataset->class_count[dataset->labels[i]]++;
@@ -60,40 +110,63 @@ static int check_classes(const elm_dataset *dataset, const char *path, elm_error
     return 0;
 }
 
-static int load(elm_dataset *dataset, elm_store *store, const char *path, const char *split, double imbalance, elm_error *err)
+static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, elm_error *err)
 {
     int32_t *labels = NULL;
     int64_t *members = NULL;
+    const bool training = strcmp(split, "train") == 0;
     dataset->info = *elm_store_describe(store);
     dataset->class_names = copy_class_names(store, dataset->info.classes, err);
     int status = dataset->class_names != NULL ? elm_store_labels(store, split, &labels, &dataset->count, err) : -1;
-    if (status == 0 && imbalance != 0)
-        status = elm_subset_long_tail(labels, dataset->count, dataset->info.classes, imbalance, &members, &dataset->count, err);
+    if (status == 0 && options->imbalance != 0)
+        status = elm_subset_long_tail(labels, dataset->count, dataset->info.classes, options->imbalance, &members, &dataset->count, err);
     else if (status == 0)
         status = (members = all_members(dataset->count, err)) != NULL ? 0 : -1;
     if (status == 0)
-        status = take_members(dataset, store, split, labels, members, err);
-    if (status == 0 && strcmp(split, "train") == 0)
-        status = check_classes(dataset, path, err);
+        status = take_labels(dataset, labels, members, err);
+    if (status == 0)
+        status = dataset->info.in_shards ? take_pictures(dataset, store, options, split, &members, err)
+                                         : take_rows(dataset, store, split, members, err);
+    if (status == 0 && training)
+        status = check_classes(dataset, options->store, err);
     elm_free(members);
     elm_free(labels);
     return status;
 }
 
-int elm_dataset_load(elm_dataset **out, const char *store_path, const char *split, double imbalance, elm_error *err)
+static int open_and_load(elm_dataset **out, const elm_data_options *options, const char *split, elm_error *err)
 {
     *out = NULL;
     elm_store *store = NULL;
-    if (elm_store_open(&store, store_path, err) != 0)
+    if (elm_store_open(&store, options->store, err) != 0)
         return -1;
     elm_dataset *dataset = elm_alloc(1, sizeof *dataset, err);
-    if (dataset != NULL && load(dataset, store, store_path, split, imbalance, err) == 0) {
+    if (dataset != NULL && load(dataset, store, options, split, err) == 0) {
         *out = dataset;
         dataset = NULL;
     }
     elm_dataset_destroy(dataset);
     elm_store_close(store);
     return *out != NULL ? 0 : -1;
+}
+
+int elm_dataset_load_job(elm_dataset **dataset, const elm_data_options *options, const char *split, elm_error *err)
+{
+    elm_data_options own = *options;
+    if (strcmp(split, "train") != 0)
+        own.imbalance = 0;
+    return open_and_load(dataset, &own, split, err);
+}
+
+int elm_dataset_load(elm_dataset **dataset, const char *store_path, const char *split, double imbalance, elm_error *err)
+{
+    elm_data_options options = {
+        .imbalance = imbalance, .crop = ELM_DATA_CROP, .threads = ELM_DATA_THREADS, .unreadable = ELM_DATA_UNREADABLE};
+    *dataset = NULL;
+    if (strlen(store_path) >= sizeof options.store)
+        return elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): move the store", store_path);
+    strcpy(options.store, store_path);
+    return open_and_load(dataset, &options, split, err);
 }
 
 void elm_dataset_destroy(elm_dataset *dataset)
@@ -105,5 +178,6 @@ void elm_dataset_destroy(elm_dataset *dataset)
     elm_free(dataset->images);
     elm_free(dataset->features);
     elm_free(dataset->class_names);
+    destroy_pictures(dataset->pictures);
     elm_free(dataset);
 }

@@ -216,6 +216,23 @@ int elm_h5_texts(const elm_h5_array *array, char *texts, size_t size_bytes)
     return status;
 }
 
+int elm_h5_text_at(const elm_h5_array *array, hsize_t row, char *text, size_t size_bytes)
+{
+    char value[TEXT_BYTES_MAX] = "";
+    if (array->kind != H5T_STRING || array->dimensions != 1 || row >= array->shape[0])
+        return -1;
+    const hid_t file_type = H5Dget_type(array->id), type = H5Tis_variable_str(file_type) > 0 ? -1 : text_type(file_type);
+    int status = -1;
+    if (type >= 0) {
+        status = elm_h5_rows(array, type, row, 1, value);
+        H5Tclose(type);
+    }
+    H5Tclose(file_type);
+    if (status == 0)
+        snprintf(text, size_bytes, "%s", value);
+    return status;
+}
+
 int elm_h5_rows(const elm_h5_array *array, hid_t mem_type, hsize_t first, hsize_t count, void *values)
 {
     hsize_t start[ELM_H5_DIMENSIONS_MAX] = {first}, extent[ELM_H5_DIMENSIONS_MAX];

@@ -42,6 +42,9 @@ int elm_h5_text(hid_t file, const char *name, char *text, size_t size_bytes);
 /** Reads a one-dimensional data set of texts into `texts` [shape[0]][size_bytes]; one that does not fit is cut. */
 int elm_h5_texts(const elm_h5_array *array, char *texts, size_t size_bytes);
 
+/** Reads one text of a one-dimensional data set of texts of fixed length, cut at size_bytes. */
+int elm_h5_text_at(const elm_h5_array *array, hsize_t row, char *text, size_t size_bytes);
+
 /** Reads rows first .. first + count - 1 of all dimensions behind the first, converted to mem_type. */
 int elm_h5_rows(const elm_h5_array *array, hid_t mem_type, hsize_t first, hsize_t count, void *values);
 

@@ -3,14 +3,16 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "data/augment.h"
+#include "data/records.h"
+#include "data/shards.h"
 #include "elmpi/memory.h"
 #include "elmpi/rng.h"
 
-/* The caller holds one batch while the thread is up to two ahead. */
+/* The caller holds one batch while the threads are up to two ahead. */
 enum { SLOTS = 3 };
 
 /** A batch and the memory behind it. */
@@ -19,33 +21,41 @@ typedef struct loader_slot {
     float *input;
     int32_t *labels;
     int64_t *members;
+    int64_t position; /* of the global batch's first record in the epoch's order */
+    int handed, done; /* this rank's records given to threads, and filled */
 } loader_slot;
 
+typedef struct loader_thread {
+    elm_loader *loader;
+    elm_record_reader reader;
+    pthread_t thread;
+} loader_thread;
+
 struct elm_loader {
-    /* Set once, read by both threads. */
+    /* Set once, read by all threads. */
     const elm_dataset *dataset;
-    elm_augment augment;
+    elm_records records;
     uint64_t seed;
     int64_t batch, batches; /* of an epoch */
-    int64_t row_values;     /* floats of one record */
+    int grain;              /* records a thread takes at a time */
     int rank, size;
     bool training;
     elm_data_options options; /* of training */
 
-    /* The prefetching thread's own. */
-    int64_t epoch, index; /* what it prepares next */
+    /* Of whichever thread is laying out a batch. */
+    int64_t epoch, index; /* what it lays out next */
     int64_t *order;       /* [count], of order_epoch; training only */
     int64_t order_epoch;
-    loader_slot slots[SLOTS];
 
-    /* Shared, under the mutex: batches prepared, taken and given back since the beginning. */
+    /* Shared, under the mutex: batches laid out, filled, taken and given back since the beginning, each in this order. */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    int64_t prepared, taken, returned;
-    bool ended, stopping;
+    loader_slot slots[SLOTS];
+    int64_t begun, prepared, taken, returned;
+    bool laying, ended, stopping; /* ended: there is nothing more to lay out */
 
-    pthread_t thread;
-    bool running;
+    loader_thread *threads;
+    int running;
     double waited_seconds; /* the caller's own */
 };
 
@@ -66,20 +76,8 @@ static int64_t member_at(elm_loader *loader, int64_t position)
     return loader->order[position];
 }
 
-static void fill_record(const elm_loader *loader, int64_t member, int64_t position, float *out)
-{
-    const elm_dataset *dataset = loader->dataset;
-    const size_t values = (size_t)loader->row_values;
-    if (dataset->images == NULL) {
-        memcpy(out, dataset->features + (size_t)member * values, values * sizeof *out);
-        return;
-    }
-    elm_rng rng = elm_rng_stream(loader->seed, ELM_RNG_AUGMENT, (uint64_t)loader->epoch, (uint64_t)position);
-    elm_augment_picture(&loader->augment, &rng, dataset->images + (size_t)member * values, out);
-}
-
-/* The batch (epoch, index): a function of the two, so that it does not matter when or where it is made. */
-static void fill_slot(elm_loader *loader, loader_slot *slot)
+/* Who is in the batch (epoch, index): a function of the two, so that it does not matter when or where it is made. */
+static void lay_out(elm_loader *loader, loader_slot *slot)
 {
     const int64_t start = loader->index * loader->batch, left = loader->dataset->count - start;
     const int64_t global = left < loader->batch ? left : loader->batch;
@@ -88,8 +86,8 @@ static void fill_slot(elm_loader *loader, loader_slot *slot)
         slot->members[i] = member_at(loader, start + i);
         slot->labels[i] = loader->dataset->labels[slot->members[i]];
     }
-    for (int i = 0; i < share.local; i++)
-        fill_record(loader, slot->members[share.first + i], start + share.first + i, slot->input + i * loader->row_values);
+    slot->position = start;
+    slot->handed = slot->done = 0;
     slot->batch = (elm_batch){
         .epoch = loader->epoch,
         .index = loader->index,
@@ -115,26 +113,77 @@ static bool advance(elm_loader *loader)
     return true;
 }
 
-static void *prefetch(void *context)
+static void fill(elm_loader *loader, elm_record_reader *reader, loader_slot *slot, int first, int count)
 {
-    elm_loader *loader = context;
-    bool more = loader->index < loader->batches;
-    pthread_mutex_lock(&loader->mutex);
-    while (more && !loader->stopping) {
-        if (loader->prepared - loader->returned == SLOTS) {
-            pthread_cond_wait(&loader->changed, &loader->mutex);
-            continue;
-        }
-        loader_slot *slot = &loader->slots[loader->prepared % SLOTS];
-        pthread_mutex_unlock(&loader->mutex);
-        fill_slot(loader, slot);
-        more = advance(loader);
-        pthread_mutex_lock(&loader->mutex);
+    const elm_share share = slot->batch.share;
+    for (int i = first; i < first + count; i++)
+        elm_record_fill(&loader->records, reader, slot->members[share.first + i], slot->batch.epoch, slot->position + share.first + i,
+                        slot->input + i * loader->records.values);
+}
+
+/* The batch laid out last, if some of it is still to be handed out. */
+static loader_slot *slot_with_work(elm_loader *loader)
+{
+    loader_slot *slot = &loader->slots[(loader->begun + SLOTS - 1) % SLOTS];
+    return loader->begun > 0 && slot->handed < slot->batch.share.local ? slot : NULL;
+}
+
+/* Batches become ready in their order, whichever is filled first. */
+static void note_prepared(elm_loader *loader)
+{
+    while (loader->prepared < loader->begun) {
+        const loader_slot *slot = &loader->slots[loader->prepared % SLOTS];
+        if (slot->done < slot->batch.share.local)
+            return;
         loader->prepared++;
         pthread_cond_broadcast(&loader->changed);
     }
-    loader->ended = true;
+}
+
+/* Under the mutex, which is given up while records are filled. */
+static void do_records(elm_loader *loader, elm_record_reader *reader, loader_slot *slot)
+{
+    const int first = slot->handed, left = slot->batch.share.local - first, count = left < loader->grain ? left : loader->grain;
+    slot->handed += count;
+    pthread_mutex_unlock(&loader->mutex);
+    fill(loader, reader, slot, first, count);
+    pthread_mutex_lock(&loader->mutex);
+    slot->done += count;
+    note_prepared(loader);
+}
+
+/* Under the mutex, which is given up meanwhile: a new epoch's order takes a while. */
+static void do_layout(elm_loader *loader)
+{
+    loader_slot *slot = &loader->slots[loader->begun % SLOTS];
+    loader->laying = true;
+    pthread_mutex_unlock(&loader->mutex);
+    lay_out(loader, slot);
+    const bool more = advance(loader);
+    pthread_mutex_lock(&loader->mutex);
+    loader->laying = false;
+    loader->ended = !more;
+    loader->begun++;
+    note_prepared(loader); /* a rank may have no record in it */
     pthread_cond_broadcast(&loader->changed);
+}
+
+static void *prefetch(void *context)
+{
+    loader_thread *self = context;
+    elm_loader *loader = self->loader;
+    pthread_mutex_lock(&loader->mutex);
+    while (!loader->stopping) {
+        loader_slot *slot = slot_with_work(loader);
+        if (slot != NULL)
+            do_records(loader, &self->reader, slot);
+        else if (loader->ended)
+            break;
+        else if (!loader->laying && loader->begun - loader->returned < SLOTS)
+            do_layout(loader);
+        else
+            pthread_cond_wait(&loader->changed, &loader->mutex);
+    }
     pthread_mutex_unlock(&loader->mutex);
     return NULL;
 }
@@ -143,7 +192,7 @@ static int allocate_slots(elm_loader *loader, int64_t global, int64_t local, elm
 {
     for (int i = 0; i < SLOTS; i++) {
         loader_slot *slot = &loader->slots[i];
-        slot->input = elm_alloc((size_t)local, (size_t)loader->row_values * sizeof *slot->input, err);
+        slot->input = elm_alloc((size_t)local, (size_t)loader->records.values * sizeof *slot->input, err);
         slot->labels = elm_alloc((size_t)global, sizeof *slot->labels, err);
         slot->members = elm_alloc((size_t)global, sizeof *slot->members, err);
         if (slot->input == NULL || slot->labels == NULL || slot->members == NULL)
@@ -153,22 +202,34 @@ static int allocate_slots(elm_loader *loader, int64_t global, int64_t local, elm
 }
 
 /* Signals are the main thread's: a handler must not run on a thread that no one waits for. */
-static int start_thread(elm_loader *loader, elm_error *err)
+static int start_threads(elm_loader *loader, elm_error *err)
 {
     sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    loader->running = pthread_create(&loader->thread, NULL, prefetch, loader) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!loader->running)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot start the loader's thread (data): raise the limit of processes (ulimit -u)");
+    const int count = loader->records.threads;
+    loader->threads = elm_alloc((size_t)count, sizeof *loader->threads, err);
+    if (loader->threads == NULL)
+        return -1;
+    for (; loader->running < count; loader->running++) {
+        loader_thread *thread = &loader->threads[loader->running];
+        thread->loader = loader;
+        if (elm_record_reader_init(&thread->reader, &loader->records, err) != 0)
+            return -1;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        const bool started = pthread_create(&thread->thread, NULL, prefetch, thread) == 0;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (!started) {
+            elm_record_reader_release(&thread->reader);
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "cannot start the loader's threads (data): raise the limit of processes (ulimit -u)");
+        }
+    }
     return 0;
 }
 
 /* Takes over `loader`, which is destroyed after a failure. */
 static int finish_creation(elm_loader **out, elm_loader *loader, int augment, elm_error *err)
 {
-    const elm_store_info *info = &loader->dataset->info;
     const int64_t count = loader->dataset->count, global = loader->batch < count ? loader->batch : count;
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->changed, NULL);
@@ -177,14 +238,17 @@ static int finish_creation(elm_loader **out, elm_loader *loader, int augment, el
         loader->epoch += loader->index / loader->batches;
         loader->index %= loader->batches;
     }
-    loader->row_values = info->channels > 0 ? (int64_t)info->channels * info->height * info->width : info->features;
     loader->order_epoch = -1;
+    loader->ended = loader->index >= loader->batches;
+    if (elm_records_init(&loader->records, loader->dataset, augment, loader->training, loader->seed, err) != 0)
+        goto fail;
     const int64_t local = loader->training ? elm_share_of(global, loader->size, loader->rank).local : global;
-    if (elm_augment_init(&loader->augment, augment, info, err) != 0 || allocate_slots(loader, global, local, err) != 0)
+    loader->grain = loader->records.threads > 1 || loader->dataset->pictures != NULL ? 1 : (int)global;
+    if (allocate_slots(loader, global, local, err) != 0)
         goto fail;
     if (loader->training && (loader->order = elm_alloc((size_t)count, sizeof *loader->order, err)) == NULL)
         goto fail;
-    if (start_thread(loader, err) != 0)
+    if (start_threads(loader, err) != 0)
         goto fail;
     *out = loader;
     return 0;
@@ -230,13 +294,16 @@ void elm_loader_destroy(elm_loader *loader)
 {
     if (loader == NULL)
         return;
-    if (loader->running) {
-        pthread_mutex_lock(&loader->mutex);
-        loader->stopping = true;
-        pthread_cond_broadcast(&loader->changed);
-        pthread_mutex_unlock(&loader->mutex);
-        pthread_join(loader->thread, NULL);
+    pthread_mutex_lock(&loader->mutex);
+    loader->stopping = true;
+    pthread_cond_broadcast(&loader->changed);
+    pthread_mutex_unlock(&loader->mutex);
+    for (int i = 0; i < loader->running; i++) {
+        pthread_join(loader->threads[i].thread, NULL);
+        elm_record_reader_release(&loader->threads[i].reader);
     }
+    elm_free(loader->threads);
+    elm_records_release(&loader->records);
     pthread_cond_destroy(&loader->changed);
     pthread_mutex_destroy(&loader->mutex);
     for (int i = 0; i < SLOTS; i++) {
@@ -264,7 +331,7 @@ const elm_batch *elm_loader_next(elm_loader *loader)
         loader->returned = loader->taken;
         pthread_cond_broadcast(&loader->changed);
     }
-    while (loader->prepared == loader->taken && !loader->ended)
+    while (loader->prepared == loader->taken && !(loader->ended && loader->prepared == loader->begun))
         pthread_cond_wait(&loader->changed, &loader->mutex);
     if (loader->prepared > loader->taken)
         batch = &loader->slots[loader->taken++ % SLOTS].batch;
@@ -276,4 +343,48 @@ const elm_batch *elm_loader_next(elm_loader *loader)
 double elm_loader_waited(const elm_loader *loader)
 {
     return loader->waited_seconds;
+}
+
+/* The store is asked for the name only now: HDF5 is for the caller's thread alone. */
+static void describe_fault(const elm_dataset *dataset, const elm_fault *fault, char *text, size_t size_bytes)
+{
+    const elm_dataset_pictures *pictures = dataset->pictures;
+    const elm_store_place *place = &pictures->places[fault->member];
+    char name[512] = "";
+    elm_store *store = NULL;
+    if (elm_store_open(&store, pictures->store, NULL) == 0 &&
+        elm_store_picture_name(store, pictures->split, pictures->rows[fault->member], name, sizeof name, NULL) != 0)
+        name[0] = '\0';
+    elm_store_close(store);
+    snprintf(text, size_bytes, "%s (%s, byte %lld): %s", name[0] != '\0' ? name : "a picture",
+             elm_shards_path(pictures->shards, place->shard), (long long)place->offset, fault->reason);
+}
+
+bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes)
+{
+    elm_fault fault;
+    if (loader->records.faults == NULL || !elm_faults_take(loader->records.faults, &fault))
+        return false;
+    char what[1024];
+    describe_fault(loader->dataset, &fault, what, sizeof what);
+    snprintf(text, size_bytes, "unreadable picture: %s%s", what, loader->training ? ": the next one of its class takes its place" : "");
+    return true;
+}
+
+int elm_loader_check(elm_loader *loader, elm_error *err)
+{
+    elm_faults *faults = loader->records.faults;
+    if (faults == NULL)
+        return 0;
+    const char *advice = "check the disk, or make the store again with elmpi-prepare --decode, which leaves such pictures out";
+    const elm_dataset *dataset = loader->dataset;
+    const int empty = elm_faults_empty_class(faults);
+    if (empty >= 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "no picture of class %d (%s) can be read (%s): %s", empty, dataset->class_names[empty],
+                             dataset->pictures->store, advice);
+    if (elm_faults_too_many(faults))
+        return elm_error_set(err, ELM_EXIT_FAILURE, "%lld of %lld pictures cannot be read (%s, %s%s): %s",
+                             (long long)elm_faults_count(faults), (long long)dataset->count, dataset->pictures->store,
+                             dataset->pictures->split, loader->training ? "; data.unreadable allows fewer" : "", advice);
+    return 0;
 }

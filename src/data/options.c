@@ -1,8 +1,12 @@
 #include <stddef.h>
 
 #include "data/augment.h"
+#include "data/data_options.h"
 #include "data/sampler.h"
 #include "elmpi/dataset.h"
+
+#define TEXT(number) TEXT_OF(number)
+#define TEXT_OF(number) #number
 
 const elm_option elm_data_option_rows[] = {
     {"data.store", ELM_OPTION_TEXT, offsetof(elm_data_options, store), NULL, 0, 0, NULL, NULL, NULL,
@@ -10,12 +14,23 @@ const elm_option elm_data_option_rows[] = {
     {"data.imbalance", ELM_OPTION_REAL, offsetof(elm_data_options, imbalance), "0", 0, 1e6, NULL, NULL, NULL,
      "n_max / n_min of the long-tailed subset to train on, drawn as the public LDAM-DRW code does; 0: the training set as it is"},
     {"data.augment", ELM_OPTION_CHOICE, offsetof(elm_data_options, augment), "auto", 0, 0, ELM_AUGMENT_CHOICES, NULL, NULL,
-     "crop-flip: pad by 4, crop at random, flip half of them; shift: by up to one pixel; auto: crop-flip for colour pictures, shift for "
-     "pictures "
-     "of one channel, none for features"},
+     "crop-flip: pad by 4, crop at random, flip half of them; shift: by up to one pixel; resized-crop: a random part of 8 to 100% of the "
+     "picture, resized, flip half of them; auto: resized-crop for pictures in shards, crop-flip for other colour pictures, shift for "
+     "pictures of one channel, none for features"},
     {"data.order", ELM_OPTION_CHOICE, offsetof(elm_data_options, order), "shuffle", 0, 0, ELM_ORDER_CHOICES, NULL, NULL,
      "shuffle: anew for every epoch; sequential: as the images stand in the store"},
     {"data.sampler", ELM_OPTION_CHOICE, offsetof(elm_data_options, sampler), "instance", 0, 0, ELM_SAMPLER_CHOICES, NULL, NULL,
      "instance: every image once an epoch"},
+    {"data.crop", ELM_OPTION_INT, offsetof(elm_data_options, crop), TEXT(ELM_DATA_CROP), 8, 4096, NULL, NULL, NULL,
+     "pictures in shards: side of the network's input, in pixels"},
+    {"data.resize", ELM_OPTION_INT, offsetof(elm_data_options, resize), "0", 0, 8192, NULL, NULL, NULL,
+     "pictures in shards, evaluation: length of the short side before the centre is cut out; 0: 8/7 of data.crop (256 for 224)"},
+    {"data.threads", ELM_OPTION_INT, offsetof(elm_data_options, threads), TEXT(ELM_DATA_THREADS), 1, 256, NULL, NULL, NULL,
+     "pictures in shards: threads a rank that read and decode"},
+    {"data.unreadable", ELM_OPTION_REAL, offsetof(elm_data_options, unreadable), TEXT(ELM_DATA_UNREADABLE), 0, 1, NULL, NULL, NULL,
+     "pictures in shards: share of the training set that may turn out to be unreadable; the next picture of its class takes the place of "
+     "each; more end the run"},
+    {"data.shards", ELM_OPTION_TEXT, offsetof(elm_data_options, shards), "", 0, 0, NULL, NULL, NULL,
+     "pictures in shards: folder of the shards, such as a copy on a disk of the node; empty: where the store says"},
     {0},
 };

@@ -6,8 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "data/hdf5_read.h"
-#include "data/store_format.h"
+#include "data/store_parts.h"
 #include "elmpi/memory.h"
 
 enum {
@@ -16,22 +15,6 @@ enum {
     CLASSES_MAX = 1 << 20,   /* iNaturalist has 8,142 */
     BLOCK_BYTES = 1 << 22,   /* read at a time */
     IMAGES_MAX = 0x7fffffff, /* places in an epoch's order are drawn as 32 bits */
-};
-
-/** One split of an open store. */
-typedef struct store_split {
-    int64_t count; /* 0: absent */
-    int32_t *labels;
-    elm_h5_array rows;
-} store_split;
-
-struct elm_store {
-    char path[STORE_PATH_BYTES];
-    uint64_t file_bytes;
-    hid_t file;
-    elm_store_info info;
-    char (*class_names)[STORE_NAME_BYTES];
-    store_split splits[STORE_SPLITS];
 };
 
 const char *const store_split_names[STORE_SPLITS] = {"train", "val", "test"};
@@ -44,7 +27,7 @@ int store_split_index(const char *split)
     return -1;
 }
 
-static int broken(const elm_store *store, const char *where, const char *what, elm_error *err)
+int store_broken(const elm_store *store, const char *where, const char *what, elm_error *err)
 {
     return elm_error_set(err, ELM_EXIT_FAILURE, "broken store (%s, %s): %s: make it again with elmpi-prepare --force", store->path, where,
                          what);
@@ -66,7 +49,7 @@ static int open_file(elm_store *store, elm_error *err)
     store->file = H5Fopen(store->path, H5F_ACC_RDONLY, access);
     H5Pclose(access);
     if (store->file < 0)
-        return broken(store, "whole file", "truncated or corrupt", err);
+        return store_broken(store, "whole file", "truncated or corrupt", err);
     return 0;
 }
 
@@ -79,13 +62,14 @@ static int read_format(elm_store *store, elm_error *err)
                              "not a store (%s): an HDF5 file without format=\"" STORE_FORMAT "\": make one with elmpi-prepare",
                              store->path);
     if (elm_h5_numbers(store->file, "version", H5T_NATIVE_INT, 1, &version) != 0 || version < 1)
-        return broken(store, "attribute version", "no version number", err);
-    if (version > STORE_VERSION)
+        return store_broken(store, "attribute version", "no version number", err);
+    store->info.in_shards = version == STORE_VERSION_INDEX;
+    if (version > STORE_VERSION_INDEX)
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "store of a newer format (%s, version %d, this elmpi knows %d): use a newer elmpi or make it again",
-                             store->path, version, STORE_VERSION);
+                             store->path, version, STORE_VERSION_INDEX);
     if (elm_h5_text(store->file, "dataset", store->info.dataset, sizeof store->info.dataset) != 0)
-        return broken(store, "attribute dataset", "no name of the data set", err);
+        return store_broken(store, "attribute dataset", "no name of the data set", err);
     return 0;
 }
 
@@ -93,17 +77,17 @@ static int read_class_names(elm_store *store, elm_error *err)
 {
     elm_h5_array names;
     if (elm_h5_open(&names, store->file, "classes/name", store->file_bytes) != 0)
-        return broken(store, "/classes/name", "absent or of the wrong shape", err);
+        return store_broken(store, "/classes/name", "absent or of the wrong shape", err);
     int status = -1;
     if (names.dimensions != 1 || names.shape[0] > CLASSES_MAX) {
-        broken(store, "/classes/name", "impossible number of classes", err);
+        store_broken(store, "/classes/name", "impossible number of classes", err);
     } else {
         store->info.classes = (int)names.shape[0];
         store->class_names = elm_alloc(names.shape[0], sizeof *store->class_names, err);
         if (store->class_names != NULL) {
             status = elm_h5_texts(&names, store->class_names[0], sizeof *store->class_names);
             if (status != 0)
-                broken(store, "/classes/name", "cannot be read as texts", err);
+                store_broken(store, "/classes/name", "cannot be read as texts", err);
         }
     }
     elm_h5_close(&names);
@@ -114,20 +98,20 @@ static int read_labels(elm_store *store, store_split *split, const char *where, 
 {
     elm_h5_array labels;
     if (elm_h5_open(&labels, store->file, where, store->file_bytes) != 0)
-        return broken(store, where, "absent, incomplete or of an impossible size", err);
+        return store_broken(store, where, "absent, incomplete or of an impossible size", err);
     int status = -1;
     if (labels.dimensions != 1 || labels.kind != H5T_INTEGER || labels.shape[0] > IMAGES_MAX) {
-        broken(store, where, "not a list of whole numbers", err);
+        store_broken(store, where, "not a list of whole numbers", err);
     } else if ((split->labels = elm_alloc(labels.shape[0], sizeof *split->labels, err)) != NULL) {
         split->count = (int64_t)labels.shape[0];
         status = elm_h5_rows(&labels, H5T_NATIVE_INT32, 0, labels.shape[0], split->labels);
         if (status != 0)
-            broken(store, where, "corrupt", err);
+            store_broken(store, where, "corrupt", err);
     }
     elm_h5_close(&labels);
     for (int64_t i = 0; status == 0 && i < split->count; i++)
         if (split->labels[i] < 0 || split->labels[i] >= store->info.classes)
-            status = broken(store, where, "a label out of range", err);
+            status = store_broken(store, where, "a label out of range", err);
     return status;
 }
 
@@ -137,23 +121,23 @@ static int check_rows(elm_store *store, const store_split *split, const char *wh
     const elm_h5_array *rows = &split->rows;
     elm_store_info *info = &store->info, shape = *info;
     if (rows->shape[0] != (hsize_t)split->count)
-        return broken(store, where, "not as many rows as labels", err);
+        return store_broken(store, where, "not as many rows as labels", err);
     if (pictures) {
         if (rows->dimensions != 4 || rows->kind != H5T_INTEGER || rows->element_bytes != 1 || rows->is_signed ||
             rows->shape[1] > SIDE_MAX || rows->shape[2] > SIDE_MAX || rows->shape[3] > ELM_CHANNELS_MAX)
-            return broken(store, where, "not uint8 [N,H,W,C]", err);
+            return store_broken(store, where, "not uint8 [N,H,W,C]", err);
         shape.height = (int)rows->shape[1];
         shape.width = (int)rows->shape[2];
         shape.channels = (int)rows->shape[3];
     } else {
         if (rows->dimensions != 2 || rows->kind != H5T_FLOAT || rows->shape[1] > FEATURES_MAX)
-            return broken(store, where, "not float [N,D]", err);
+            return store_broken(store, where, "not float [N,D]", err);
         shape.features = (int)rows->shape[1];
     }
     const bool first = info->features == 0 && info->channels == 0;
     if (!first && (shape.height != info->height || shape.width != info->width || shape.channels != info->channels ||
                    shape.features != info->features))
-        return broken(store, where, "another shape than in the other splits", err);
+        return store_broken(store, where, "another shape than in the other splits", err);
     *info = shape;
     return 0;
 }
@@ -168,12 +152,14 @@ static int open_split(elm_store *store, int index, elm_error *err)
     snprintf(where, sizeof where, "%s/labels", name);
     if (read_labels(store, split, where, err) != 0)
         return -1;
+    if (store->info.in_shards)
+        return store_index_open_split(store, index, err);
     snprintf(where, sizeof where, "%s/images", name);
     const bool pictures = elm_h5_exists(store->file, where);
     if (!pictures)
         snprintf(where, sizeof where, "%s/features", name);
     if (elm_h5_open(&split->rows, store->file, where, store->file_bytes) != 0)
-        return broken(store, where, "absent, incomplete or of an impossible size", err);
+        return store_broken(store, where, "absent, incomplete or of an impossible size", err);
     return check_rows(store, split, where, pictures, err);
 }
 
@@ -183,12 +169,12 @@ static int read_normalisation(elm_store *store, elm_error *err)
     if (info->channels == 0)
         return 0;
     if (elm_h5_numbers(store->file, "mean", H5T_NATIVE_FLOAT, info->channels, info->mean) != 0)
-        return broken(store, "attribute mean", "not one number a channel", err);
+        return store_broken(store, "attribute mean", "not one number a channel", err);
     if (elm_h5_numbers(store->file, "std", H5T_NATIVE_FLOAT, info->channels, info->deviation) != 0)
-        return broken(store, "attribute std", "not one number a channel", err);
+        return store_broken(store, "attribute std", "not one number a channel", err);
     for (int i = 0; i < info->channels; i++)
         if (!isfinite(info->mean[i]) || !isfinite(info->deviation[i]) || info->deviation[i] <= 0)
-            return broken(store, "attributes mean and std", "not finite, or a deviation that is not positive", err);
+            return store_broken(store, "attributes mean and std", "not finite, or a deviation that is not positive", err);
     return 0;
 }
 
@@ -198,20 +184,20 @@ static int check_train_count(elm_store *store, elm_error *err)
     const int classes = store->info.classes;
     elm_h5_array counts;
     if (elm_h5_open(&counts, store->file, where, store->file_bytes) != 0)
-        return broken(store, where, "absent", err);
+        return store_broken(store, where, "absent", err);
     int64_t *told = NULL;
     int status = -1;
     if (counts.dimensions != 1 || counts.kind != H5T_INTEGER || counts.shape[0] != (hsize_t)classes)
-        broken(store, where, "not one number a class", err);
+        store_broken(store, where, "not one number a class", err);
     else if ((told = elm_alloc((size_t)classes, sizeof *told, err)) != NULL)
-        status = elm_h5_rows(&counts, H5T_NATIVE_INT64, 0, (hsize_t)classes, told) == 0 ? 0 : broken(store, where, "corrupt", err);
+        status = elm_h5_rows(&counts, H5T_NATIVE_INT64, 0, (hsize_t)classes, told) == 0 ? 0 : store_broken(store, where, "corrupt", err);
     elm_h5_close(&counts);
     if (status == 0) {
         for (int64_t i = 0; i < store->splits[0].count; i++)
             told[store->splits[0].labels[i]]--;
         for (int c = 0; status == 0 && c < classes; c++)
             if (told[c] != 0)
-                status = broken(store, where, "not the counts of the training labels", err);
+                status = store_broken(store, where, "not the counts of the training labels", err);
     }
     elm_free(told);
     return status;
@@ -226,12 +212,14 @@ int elm_store_open(elm_store **out, const char *path, elm_error *err)
         return -1;
     store->file = -1;
     for (int i = 0; i < STORE_SPLITS; i++)
-        store->splits[i].rows.id = -1;
+        store->splits[i].rows.id = store->splits[i].names.id = -1;
     if (snprintf(store->path, sizeof store->path, "%s", path) >= (int)sizeof store->path) {
         elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): move the store", path);
         goto fail;
     }
     if (open_file(store, err) != 0 || read_format(store, err) != 0 || read_class_names(store, err) != 0)
+        goto fail;
+    if (store->info.in_shards && store_index_open_shards(store, err) != 0)
         goto fail;
     int64_t images = 0;
     for (int i = 0; i < STORE_SPLITS; i++) {
@@ -240,7 +228,7 @@ int elm_store_open(elm_store **out, const char *path, elm_error *err)
         images += store->splits[i].count;
     }
     if (images == 0) {
-        broken(store, "whole file", "no train, val or test group", err);
+        store_broken(store, "whole file", "no train, val or test group", err);
         goto fail;
     }
     if (read_normalisation(store, err) != 0 || check_train_count(store, err) != 0)
@@ -258,9 +246,13 @@ void elm_store_close(elm_store *store)
         return;
     for (int i = 0; i < STORE_SPLITS; i++) {
         elm_free(store->splits[i].labels);
+        elm_free(store->splits[i].places);
         elm_h5_close(&store->splits[i].rows);
+        elm_h5_close(&store->splits[i].names);
     }
     elm_free(store->class_names);
+    elm_free(store->shard_paths);
+    elm_free(store->shard_bytes);
     if (store->file >= 0)
         H5Fclose(store->file);
     elm_free(store);
@@ -282,7 +274,7 @@ int64_t elm_store_count(const elm_store *store, const char *split)
     return index < 0 ? 0 : store->splits[index].count;
 }
 
-static store_split *find_split(elm_store *store, const char *name, elm_error *err)
+store_split *store_find_split(elm_store *store, const char *name, elm_error *err)
 {
     const int index = store_split_index(name);
     if (index < 0 || store->splits[index].count == 0) {
@@ -296,7 +288,7 @@ int elm_store_labels(elm_store *store, const char *split, int32_t **labels, int6
 {
     *labels = NULL;
     *count = 0;
-    const store_split *found = find_split(store, split, err);
+    const store_split *found = store_find_split(store, split, err);
     if (found == NULL)
         return -1;
     *labels = elm_alloc((size_t)found->count, sizeof **labels, err);
@@ -344,7 +336,7 @@ static int check_finite(const elm_store *store, const char *split, const float *
 {
     for (int64_t i = 0; i < count; i++)
         if (!isfinite(values[i]))
-            return broken(store, split, "a feature that is not finite", err);
+            return store_broken(store, split, "a feature that is not finite", err);
     return 0;
 }
 
@@ -367,7 +359,7 @@ static void *read_members(const elm_store *store, const store_split *found, cons
         const hid_t type = pictures ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
         status = read_blocks(&found->rows, type, row_bytes, block_rows, block, wanted, count, rows);
         if (status != 0)
-            broken(store, split, "its rows are truncated or corrupt", err);
+            store_broken(store, split, "its rows are truncated or corrupt", err);
         else if (!pictures)
             status = check_finite(store, split, (const float *)rows, count * info->features, err);
     }
@@ -379,16 +371,24 @@ static void *read_members(const elm_store *store, const store_split *found, cons
     return NULL;
 }
 
+int store_check_members(const elm_store *store, const char *split, int64_t count, const int64_t *members, int64_t member_count,
+                        elm_error *err)
+{
+    for (int64_t i = 0; i < member_count; i++)
+        if (members[i] < 0 || members[i] >= count)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "row %lld of %lld (%s, %s): ask for rows that are there", (long long)members[i],
+                                 (long long)count, store->path, split);
+    return 0;
+}
+
 int elm_store_read(elm_store *store, const char *split, const int64_t *members, int64_t member_count, void **rows, elm_error *err)
 {
     *rows = NULL;
-    const store_split *found = find_split(store, split, err);
-    if (found == NULL)
+    const store_split *found = store_find_split(store, split, err);
+    if (found == NULL || store_check_members(store, split, found->count, members, member_count, err) != 0)
         return -1;
-    for (int64_t i = 0; i < member_count; i++)
-        if (members[i] < 0 || members[i] >= found->count)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "row %lld of %lld (%s, %s): ask for rows that are there", (long long)members[i],
-                                 (long long)found->count, store->path, split);
+    if (store->info.in_shards)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "pictures in shards have no rows (%s): ask for their places", store->path);
     *rows = read_members(store, found, split, members, member_count, err);
     return *rows != NULL ? 0 : -1;
 }

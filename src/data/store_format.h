@@ -8,7 +8,13 @@
 
 #define STORE_FORMAT "elmpi-store"
 
-enum { STORE_VERSION = 1, STORE_SPLITS = 3, STORE_NAME_BYTES = 64, STORE_PATH_BYTES = 4096 };
+enum {
+    STORE_VERSION = 1,
+    STORE_VERSION_INDEX = 2 /* pictures in shards */,
+    STORE_SPLITS = 3,
+    STORE_NAME_BYTES = 64,
+    STORE_PATH_BYTES = 4096
+};
 
 extern const char *const store_split_names[STORE_SPLITS]; /* train first */
 

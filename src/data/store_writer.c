@@ -4,37 +4,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "data/hdf5_read.h"
-#include "data/store_format.h"
+#include "data/store_parts.h"
 #include "elmpi/memory.h"
-#include "elmpi/store.h"
 
 enum {
     CHUNK_BYTES = 1 << 20,
     CHUNK_ROWS_MAX = 4096,
     METADATA_BYTES = 1 << 20,
     SCALAR = 0, /* count of an attribute that is no list */
-};
-
-/** One split on its way to the file: rows wait here until they fill a chunk. */
-typedef struct writer_split {
-    hid_t labels, rows; /* data sets; -1: nothing appended yet */
-    hsize_t written;    /* rows in the file */
-    int waiting;        /* rows here */
-    int32_t *label;     /* [chunk_rows] */
-    uint8_t *row;       /* [chunk_rows][row_bytes] */
-} writer_split;
-
-struct elm_store_writer {
-    char path[STORE_PATH_BYTES];
-    char part[STORE_PATH_BYTES];
-    int descriptor; /* of the .part file, to reserve room and to sync */
-    hid_t file;
-    elm_store_info info;
-    size_t row_bytes;
-    int chunk_rows;
-    int64_t *train_count; /* [classes] */
-    writer_split splits[STORE_SPLITS];
 };
 
 hid_t store_file_access(void)
@@ -47,7 +24,7 @@ hid_t store_file_access(void)
     return access;
 }
 
-static int write_failed(const elm_store_writer *writer, int cause, elm_error *err)
+int store_write_failed(const elm_store_writer *writer, int cause, elm_error *err)
 {
     return elm_error_set(
         err, ELM_EXIT_FAILURE, "cannot write the store (%s): %s: %s", writer->path, cause != 0 ? strerror(cause) : "HDF5 failed",
@@ -55,14 +32,14 @@ static int write_failed(const elm_store_writer *writer, int cause, elm_error *er
 }
 
 /* Takes room on the disk for the next bytes before HDF5 writes them: HDF5 1.10 cannot recover from a full disk, not even close the file. */
-static int reserve(elm_store_writer *writer, size_t size_bytes, elm_error *err)
+int store_reserve(elm_store_writer *writer, size_t size_bytes, elm_error *err)
 {
     hsize_t used = 0;
     if (H5Fget_filesize(writer->file, &used) < 0)
-        return write_failed(writer, 0, err);
+        return store_write_failed(writer, 0, err);
     const int cause = posix_fallocate(writer->descriptor, 0, (off_t)(used + size_bytes + METADATA_BYTES));
     if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL) /* these two: a file system that cannot reserve */
-        return write_failed(writer, cause, err);
+        return store_write_failed(writer, cause, err);
     return 0;
 }
 
@@ -74,7 +51,7 @@ static hid_t timeless(hid_t kind)
     return properties;
 }
 
-static hid_t create_group(hid_t file, const char *name)
+hid_t store_create_group(hid_t file, const char *name)
 {
     const hid_t properties = timeless(H5P_GROUP_CREATE);
     const hid_t group = H5Gcreate2(file, name, H5P_DEFAULT, properties, H5P_DEFAULT);
@@ -95,7 +72,7 @@ static int write_attribute(hid_t file, const char *name, hid_t type, int count, 
 }
 
 /* A text type of exactly size_bytes in UTF-8, padded with zeros. */
-static hid_t make_text_type(size_t size_bytes)
+hid_t store_text_type(size_t size_bytes)
 {
     const hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, size_bytes);
@@ -106,14 +83,14 @@ static hid_t make_text_type(size_t size_bytes)
 
 static int write_text(hid_t file, const char *name, const char *text)
 {
-    const hid_t type = make_text_type(strlen(text) > 0 ? strlen(text) : 1);
+    const hid_t type = store_text_type(strlen(text) > 0 ? strlen(text) : 1);
     const int status = write_attribute(file, name, type, SCALAR, text);
     H5Tclose(type);
     return status;
 }
 
 /* A small data set of one dimension, written whole. */
-static int write_list(hid_t file, const char *path, hid_t type, int count, const void *values)
+int store_write_list(hid_t file, const char *path, hid_t type, int count, const void *values)
 {
     const hsize_t extent = (hsize_t)count;
     const hid_t space = H5Screate_simple(1, &extent, NULL), properties = timeless(H5P_DATASET_CREATE);
@@ -134,27 +111,27 @@ static int write_class_names(elm_store_writer *writer, const char *const *names,
         return -1;
     for (int c = 0; c < classes; c++)
         snprintf(texts[c], sizeof texts[c], "%s", names[c]);
-    const hid_t type = make_text_type(STORE_NAME_BYTES);
-    const int status = write_list(writer->file, "classes/name", type, classes, texts);
+    const hid_t type = store_text_type(STORE_NAME_BYTES);
+    const int status = store_write_list(writer->file, "classes/name", type, classes, texts);
     H5Tclose(type);
     elm_free(texts);
-    return status == 0 ? 0 : write_failed(writer, 0, err);
+    return status == 0 ? 0 : store_write_failed(writer, 0, err);
 }
 
 static int write_head(elm_store_writer *writer, const char *const *class_names, elm_error *err)
 {
     const elm_store_info *info = &writer->info;
-    const int version = STORE_VERSION;
-    const hid_t classes = create_group(writer->file, "classes");
+    const int version = info->in_shards ? STORE_VERSION_INDEX : STORE_VERSION;
+    const hid_t classes = store_create_group(writer->file, "classes");
     if (classes >= 0)
         H5Gclose(classes);
     if (classes < 0 || write_text(writer->file, "format", STORE_FORMAT) != 0 ||
         write_attribute(writer->file, "version", H5T_NATIVE_INT, SCALAR, &version) != 0 ||
         write_text(writer->file, "dataset", info->dataset) != 0)
-        return write_failed(writer, 0, err);
+        return store_write_failed(writer, 0, err);
     if (info->channels > 0 && (write_attribute(writer->file, "mean", H5T_NATIVE_FLOAT, info->channels, info->mean) != 0 ||
                                write_attribute(writer->file, "std", H5T_NATIVE_FLOAT, info->channels, info->deviation) != 0))
-        return write_failed(writer, 0, err);
+        return store_write_failed(writer, 0, err);
     return write_class_names(writer, class_names, err);
 }
 
@@ -169,19 +146,26 @@ static int create_part(elm_store_writer *writer, elm_error *err)
 {
     writer->descriptor = open(writer->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (writer->descriptor < 0)
-        return write_failed(writer, errno, err);
+        return store_write_failed(writer, errno, err);
     const int cause = posix_fallocate(writer->descriptor, 0, METADATA_BYTES);
     if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL)
-        return write_failed(writer, cause, err);
+        return store_write_failed(writer, cause, err);
     const hid_t access = store_file_access(), properties = timeless(H5P_FILE_CREATE);
     writer->file = H5Fcreate(writer->part, H5F_ACC_TRUNC, properties, access);
     H5Pclose(properties);
     H5Pclose(access);
-    return writer->file >= 0 ? 0 : write_failed(writer, 0, err);
+    return writer->file >= 0 ? 0 : store_write_failed(writer, 0, err);
 }
 
-int elm_store_writer_create(elm_store_writer **out, const char *path, const elm_store_info *info, const char *const *class_names,
-                            elm_error *err)
+static void forget_arrays(writer_split *split)
+{
+    split->labels = split->rows = split->names = -1;
+    for (int i = 0; i < STORE_COLUMNS; i++)
+        split->columns[i] = -1;
+}
+
+int store_writer_start(elm_store_writer **out, const char *path, const elm_store_info *info, const char *const *class_names,
+                       size_t row_bytes, elm_error *err)
 {
     *out = NULL;
     elm_h5_quiet();
@@ -192,8 +176,8 @@ int elm_store_writer_create(elm_store_writer **out, const char *path, const elm_
     writer->file = -1;
     writer->descriptor = -1;
     for (int i = 0; i < STORE_SPLITS; i++)
-        writer->splits[i].labels = writer->splits[i].rows = -1;
-    writer->row_bytes = info->channels > 0 ? (size_t)info->height * info->width * info->channels : (size_t)info->features * sizeof(float);
+        forget_arrays(&writer->splits[i]);
+    writer->row_bytes = row_bytes;
     writer->chunk_rows = chunk_rows_for(writer->row_bytes);
     snprintf(writer->path, sizeof writer->path, "%s", path);
     if (snprintf(writer->part, sizeof writer->part, "%s.part", path) >= (int)sizeof writer->part) {
@@ -202,7 +186,7 @@ int elm_store_writer_create(elm_store_writer **out, const char *path, const elm_
     }
     writer->train_count = elm_alloc((size_t)info->classes, sizeof *writer->train_count, err);
     if (writer->train_count == NULL || create_part(writer, err) != 0 ||
-        reserve(writer, (size_t)info->classes * (STORE_NAME_BYTES + sizeof(int64_t)), err) != 0 ||
+        store_reserve(writer, (size_t)info->classes * (STORE_NAME_BYTES + sizeof(int64_t)), err) != 0 ||
         write_head(writer, class_names, err) != 0)
         goto fail;
     *out = writer;
@@ -212,8 +196,15 @@ fail:
     return -1;
 }
 
-/* An empty data set [0, ...] that grows by its first dimension. */
-static hid_t create_array(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions, const hsize_t *row_shape)
+int elm_store_writer_create(elm_store_writer **writer, const char *path, const elm_store_info *info, const char *const *class_names,
+                            elm_error *err)
+{
+    const size_t pixels = (size_t)info->height * info->width;
+    return store_writer_start(writer, path, info, class_names,
+                              info->channels > 0 ? pixels * info->channels : (size_t)info->features * sizeof(float), err);
+}
+
+hid_t store_create_array(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions, const hsize_t *row_shape)
 {
     hsize_t extent[4] = {0}, most[4] = {H5S_UNLIMITED}, chunk[4] = {(hsize_t)chunk_rows};
     for (int i = 1; i < dimensions; i++)
@@ -227,29 +218,39 @@ static hid_t create_array(hid_t group, const char *name, hid_t type, int chunk_r
     return array;
 }
 
+/* Rows of one size. */
+static int start_rows(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err)
+{
+    const elm_store_info *info = &writer->info;
+    const hsize_t picture[3] = {(hsize_t)info->height, (hsize_t)info->width, (hsize_t)info->channels},
+                  vector[1] = {(hsize_t)info->features};
+    split->row = elm_alloc((size_t)writer->chunk_rows, writer->row_bytes, err);
+    if (split->row == NULL)
+        return -1;
+    split->rows = info->channels > 0 ? store_create_array(group, "images", H5T_STD_U8LE, writer->chunk_rows, 4, picture)
+                                     : store_create_array(group, "features", H5T_IEEE_F32LE, writer->chunk_rows, 2, vector);
+    return split->rows >= 0 ? 0 : store_write_failed(writer, 0, err);
+}
+
 static int start_split(elm_store_writer *writer, int index, elm_error *err)
 {
     writer_split *split = &writer->splits[index];
-    const elm_store_info *info = &writer->info;
-    const bool pictures = info->channels > 0;
-    const hsize_t picture[3] = {(hsize_t)info->height, (hsize_t)info->width, (hsize_t)info->channels},
-                  vector[1] = {(hsize_t)info->features};
     split->label = elm_alloc((size_t)writer->chunk_rows, sizeof *split->label, err);
-    split->row = split->label != NULL ? elm_alloc((size_t)writer->chunk_rows, writer->row_bytes, err) : NULL;
-    if (split->row == NULL || reserve(writer, 0, err) != 0)
+    if (split->label == NULL || store_reserve(writer, 0, err) != 0)
         return -1;
-    const hid_t group = create_group(writer->file, store_split_names[index]);
+    const hid_t group = store_create_group(writer->file, store_split_names[index]);
     if (group < 0)
-        return write_failed(writer, 0, err);
-    split->labels = create_array(group, "labels", H5T_STD_I32LE, writer->chunk_rows, 1, NULL);
-    split->rows = pictures ? create_array(group, "images", H5T_STD_U8LE, writer->chunk_rows, 4, picture)
-                           : create_array(group, "features", H5T_IEEE_F32LE, writer->chunk_rows, 2, vector);
+        return store_write_failed(writer, 0, err);
+    split->labels = store_create_array(group, "labels", H5T_STD_I32LE, writer->chunk_rows, 1, NULL);
+    const int status = split->labels < 0        ? store_write_failed(writer, 0, err)
+                       : writer->info.in_shards ? store_index_start_split(writer, split, group, err)
+                                                : start_rows(writer, split, group, err);
     H5Gclose(group);
-    return split->labels >= 0 && split->rows >= 0 ? 0 : write_failed(writer, 0, err);
+    return status;
 }
 
 /* Appends `count` rows to a data set that has `before`. */
-static int extend(hid_t array, hid_t type, hsize_t before, hsize_t count, const void *values)
+int store_extend(hid_t array, hid_t type, hsize_t before, hsize_t count, const void *values)
 {
     hsize_t extent[4], start[4] = {before};
     const hid_t old_space = H5Dget_space(array);
@@ -275,30 +276,48 @@ static int flush_split(elm_store_writer *writer, writer_split *split, elm_error 
         return 0;
     const hid_t type = writer->info.channels > 0 ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
     const hsize_t count = (hsize_t)split->waiting;
-    if (reserve(writer, (size_t)writer->chunk_rows * (writer->row_bytes + sizeof(int32_t)), err) != 0)
+    if (store_reserve(writer, (size_t)writer->chunk_rows * (writer->row_bytes + sizeof(int32_t)), err) != 0)
         return -1;
-    if (extend(split->labels, H5T_NATIVE_INT32, split->written, count, split->label) != 0 ||
-        extend(split->rows, type, split->written, count, split->row) != 0 || H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0)
-        return write_failed(writer, 0, err);
+    int status = store_extend(split->labels, H5T_NATIVE_INT32, split->written, count, split->label);
+    if (status == 0)
+        status =
+            writer->info.in_shards ? store_index_flush(writer, split) : store_extend(split->rows, type, split->written, count, split->row);
+    if (status != 0 || H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0)
+        return store_write_failed(writer, 0, err);
     split->written += count;
     split->waiting = 0;
     return 0;
 }
 
-int elm_store_writer_append(elm_store_writer *writer, const char *split_name, int32_t label, const void *row, elm_error *err)
+writer_split *store_begin_row(elm_store_writer *writer, const char *split_name, int32_t label, elm_error *err)
 {
     const int index = store_split_index(split_name);
-    if (index < 0 || label < 0 || label >= writer->info.classes)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "record of split \"%s\" and class %d (%s): no such split or class", split_name,
-                             (int)label, writer->path);
+    if (index < 0 || label < 0 || label >= writer->info.classes) {
+        elm_error_set(err, ELM_EXIT_FAILURE, "record of split \"%s\" and class %d (%s): no such split or class", split_name, (int)label,
+                      writer->path);
+        return NULL;
+    }
     writer_split *split = &writer->splits[index];
     if (split->labels < 0 && start_split(writer, index, err) != 0)
-        return -1;
+        return NULL;
     split->label[split->waiting] = label;
-    memcpy(split->row + (size_t)split->waiting * writer->row_bytes, row, writer->row_bytes);
+    return split;
+}
+
+int store_end_row(elm_store_writer *writer, writer_split *split, elm_error *err)
+{
+    writer->train_count[split->label[split->waiting]] += split == &writer->splits[0];
     split->waiting++;
-    writer->train_count[label] += index == 0;
     return split->waiting == writer->chunk_rows ? flush_split(writer, split, err) : 0;
+}
+
+int elm_store_writer_append(elm_store_writer *writer, const char *split_name, int32_t label, const void *row, elm_error *err)
+{
+    writer_split *split = store_begin_row(writer, split_name, label, err);
+    if (split == NULL)
+        return -1;
+    memcpy(split->row + (size_t)split->waiting * writer->row_bytes, row, writer->row_bytes);
+    return store_end_row(writer, split, err);
 }
 
 static int close_file(elm_store_writer *writer)
@@ -309,7 +328,8 @@ static int close_file(elm_store_writer *writer)
             H5Dclose(split->labels);
         if (split->rows >= 0)
             H5Dclose(split->rows);
-        split->labels = split->rows = -1;
+        store_index_close_split(split);
+        forget_arrays(split);
     }
     const int status = writer->file >= 0 && H5Fclose(writer->file) < 0 ? -1 : 0;
     writer->file = -1;
@@ -341,12 +361,12 @@ static int complete_part(elm_store_writer *writer, elm_error *err)
     for (int i = 0; i < STORE_SPLITS; i++)
         if (flush_split(writer, &writer->splits[i], err) != 0)
             return -1;
-    if (write_list(writer->file, "classes/train_count", H5T_NATIVE_INT64, writer->info.classes, writer->train_count) != 0)
-        return write_failed(writer, 0, err);
+    if (store_write_list(writer->file, "classes/train_count", H5T_NATIVE_INT64, writer->info.classes, writer->train_count) != 0)
+        return store_write_failed(writer, 0, err);
     if (H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0 || H5Fget_filesize(writer->file, &size_bytes) < 0 || close_file(writer) != 0)
-        return write_failed(writer, 0, err);
+        return store_write_failed(writer, 0, err);
     if (ftruncate(writer->descriptor, (off_t)size_bytes) != 0 || fsync(writer->descriptor) != 0) /* what was reserved and not used */
-        return write_failed(writer, errno, err);
+        return store_write_failed(writer, errno, err);
     return 0;
 }
 
@@ -358,7 +378,7 @@ int elm_store_writer_finish(elm_store_writer *writer, elm_error *err)
         status = elm_store_open(&written, writer->part, err);
     elm_store_close(written);
     if (status == 0 && (rename(writer->part, writer->path) != 0 || sync_folder(writer->path) != 0))
-        status = write_failed(writer, errno, err);
+        status = store_write_failed(writer, errno, err);
     elm_store_writer_destroy(writer);
     return status;
 }
@@ -378,7 +398,11 @@ void elm_store_writer_destroy(elm_store_writer *writer)
     for (int i = 0; i < STORE_SPLITS; i++) {
         elm_free(writer->splits[i].label);
         elm_free(writer->splits[i].row);
+        elm_free(writer->splits[i].place);
+        elm_free(writer->splits[i].name);
+        elm_free(writer->splits[i].column);
     }
+    elm_free(writer->shard_bytes);
     elm_free(writer->train_count);
     elm_free(writer);
 }

@@ -163,9 +163,14 @@ static void option_rows(void **state)
     } expected[] = {
         {"data.store", NULL, NULL},
         {"data.imbalance", "0", NULL},
-        {"data.augment", "auto", "auto|none|crop-flip|shift"},
+        {"data.augment", "auto", "auto|none|crop-flip|shift|resized-crop"},
         {"data.order", "shuffle", "shuffle|sequential"},
         {"data.sampler", "instance", "instance"},
+        {"data.crop", "224", NULL},
+        {"data.resize", "0", NULL},
+        {"data.threads", "2", NULL},
+        {"data.unreadable", "0.01", NULL},
+        {"data.shards", "", NULL},
     };
     const elm_option *row = elm_data_option_rows;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++, row++) {

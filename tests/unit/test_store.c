@@ -246,9 +246,15 @@ static void other_format(hid_t file)
     put_number(file, "format", H5T_NATIVE_INT, 1, &(int){1});
 }
 
-static void newer_version(hid_t file)
+/* Rows of one size where an index should be. */
+static void version_of_an_index(hid_t file)
 {
     put_number(file, "version", H5T_NATIVE_INT, 1, &(int){2});
+}
+
+static void newer_version(hid_t file)
+{
+    put_number(file, "version", H5T_NATIVE_INT, 1, &(int){3});
 }
 
 static void no_mean(hid_t file)
@@ -426,6 +432,7 @@ static void spoilt_stores(void **state)
         {no_format, "not a store"},
         {other_format, "not a store"},
         {newer_version, "newer"},
+        {version_of_an_index, "/shards"},
         {no_mean, "mean"},
         {short_mean, "mean"},
         {infinite_mean, "not finite"},

@@ -1,0 +1,9 @@
+/* Data options: defaults that are needed as numbers and, in the option rows, as texts. */
+#ifndef ELMPI_DATA_DATA_OPTIONS_H
+#define ELMPI_DATA_DATA_OPTIONS_H
+
+#define ELM_DATA_CROP 224
+#define ELM_DATA_THREADS 2
+#define ELM_DATA_UNREADABLE 0.01
+
+#endif

@@ -1,0 +1,202 @@
+#include "data/picture_decode.h"
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jpeglib.h>
+#include <png.h>
+
+#include "elmpi/memory.h"
+
+/* libjpeg's own interface and not TurboJPEG's: only there can the rows and columns outside a crop be left out, and truncated files be told
+ * from sound ones. */
+
+enum { MARGIN = 2 }; /* pixels: chroma is interpolated from neighbours, which must be there at the edge of the box, too */
+
+struct elm_decoder {
+    struct jpeg_error_mgr errors; /* libjpeg's; first, so that a pointer to it is one to the decoder */
+    jmp_buf failed;
+    struct jpeg_decompress_struct jpeg;
+    char reason[JMSG_LENGTH_MAX];
+    uint8_t *buffer; /* pixels */
+    size_t capacity; /* bytes */
+    bool ready;      /* jpeg has been made */
+};
+
+/* libjpeg would end the program. */
+static void leave(j_common_ptr jpeg)
+{
+    elm_decoder *decoder = (elm_decoder *)jpeg->err;
+    jpeg->err->format_message(jpeg, decoder->reason);
+    longjmp(decoder->failed, 1);
+}
+
+/* Warnings are of data that decode nevertheless; they are counted by libjpeg and not printed. */
+static void keep_quiet(j_common_ptr jpeg)
+{
+    (void)jpeg;
+}
+
+int elm_decoder_create(elm_decoder **out, elm_error *err)
+{
+    *out = NULL;
+    elm_decoder *decoder = elm_alloc(1, sizeof *decoder, err);
+    if (decoder == NULL)
+        return -1;
+    decoder->jpeg.err = jpeg_std_error(&decoder->errors);
+    decoder->errors.error_exit = leave;
+    decoder->errors.output_message = keep_quiet;
+    if (setjmp(decoder->failed) != 0) {
+        elm_error_set(err, ELM_EXIT_FAILURE, "cannot start a JPEG decoder (%s): check that libjpeg and its headers are of one version",
+                      decoder->reason);
+        elm_decoder_destroy(decoder);
+        return -1;
+    }
+    jpeg_create_decompress(&decoder->jpeg);
+    decoder->ready = true;
+    *out = decoder;
+    return 0;
+}
+
+void elm_decoder_destroy(elm_decoder *decoder)
+{
+    if (decoder == NULL)
+        return;
+    if (decoder->ready)
+        jpeg_destroy_decompress(&decoder->jpeg);
+    elm_free(decoder->buffer);
+    elm_free(decoder);
+}
+
+/* Room for `height` rows of `width` pixels. It grows by half at least, so that it soon stays as it is. */
+static uint8_t *pixels_for(elm_decoder *decoder, size_t width, size_t height, elm_error *err)
+{
+    const size_t needed = width * height * ELM_PIXEL_BYTES, grown = decoder->capacity + decoder->capacity / 2;
+    if (needed <= decoder->capacity)
+        return decoder->buffer;
+    elm_free(decoder->buffer);
+    decoder->capacity = needed > grown ? needed : grown;
+    decoder->buffer = elm_alloc(decoder->capacity, 1, err);
+    if (decoder->buffer == NULL)
+        decoder->capacity = 0;
+    return decoder->buffer;
+}
+
+/* first .. first + count of `whole` stored pixels, in the smaller picture and with a margin. */
+static void reduce(int first, int count, int reduction, int whole, int *from, int *to)
+{
+    *from = first / reduction - MARGIN;
+    *to = (first + count + reduction - 1) / reduction + MARGIN;
+    if (*from < 0)
+        *from = 0;
+    if (*to > whole)
+        *to = whole;
+}
+
+/* Adobe writes CMYK inverted: 255 is no ink. Whoever writes it the other way round does not leave Adobe's mark. */
+static void cmyk_to_rgb(uint8_t *pixels, size_t count, bool inverted)
+{
+    for (uint8_t *at = pixels; count > 0; at += ELM_PIXEL_BYTES, count--) {
+        const unsigned key = inverted ? at[3] : 255u - at[3];
+        for (int c = 0; c < 3; c++) {
+            const unsigned light = inverted ? at[c] : 255u - at[c];
+            at[c] = (uint8_t)((light * key + 127) / 255);
+        }
+    }
+}
+
+static bool is_cmyk(const struct jpeg_decompress_struct *jpeg)
+{
+    return jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
+}
+
+/* Everything up to the first row. libjpeg's functions may leave by longjmp: nothing between here and setjmp is changed and used again. */
+static void start_jpeg(struct jpeg_decompress_struct *jpeg, const uint8_t *bytes, size_t size_bytes, int reduction)
+{
+    jpeg_mem_src(jpeg, bytes, (unsigned long)size_bytes);
+    jpeg_read_header(jpeg, TRUE);
+    jpeg->scale_num = 1;
+    jpeg->scale_denom = (unsigned)reduction;
+    jpeg->dct_method = JDCT_ISLOW; /* as PIL and OpenCV decode; the fast one saves little where there is SIMD */
+    jpeg->out_color_space = is_cmyk(jpeg) ? JCS_CMYK : JCS_EXT_RGBX;
+    jpeg_start_decompress(jpeg);
+}
+
+static void read_rows(struct jpeg_decompress_struct *jpeg, uint8_t *buffer, size_t stride, JDIMENSION skip, int rows)
+{
+    if (skip > 0)
+        jpeg_skip_scanlines(jpeg, skip);
+    for (int row = 0; row < rows;) {
+        JSAMPROW line = buffer + (size_t)row * stride;
+        row += (int)jpeg_read_scanlines(jpeg, &line, 1);
+    }
+    jpeg_abort_decompress(jpeg); /* what is below the box stays undecoded */
+}
+
+static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_picture_box box,
+                     int reduction, elm_pixels *out, elm_error *err)
+{
+    struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+    if (setjmp(decoder->failed) != 0) {
+        jpeg_abort_decompress(jpeg);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "%s", decoder->reason);
+    }
+    start_jpeg(jpeg, bytes, size_bytes, reduction);
+    if ((int)jpeg->image_width != header->width || (int)jpeg->image_height != header->height) {
+        jpeg_abort_decompress(jpeg);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "two headers that contradict each other");
+    }
+    out->picture_width = (int)jpeg->output_width;
+    out->picture_height = (int)jpeg->output_height;
+    int x_end, y_end;
+    reduce(box.x, box.width, reduction, out->picture_width, &out->x, &x_end);
+    reduce(box.y, box.height, reduction, out->picture_height, &out->y, &y_end);
+    JDIMENSION x = (JDIMENSION)out->x, width = (JDIMENSION)(x_end - out->x);
+    if ((int)width < out->picture_width)
+        jpeg_crop_scanline(jpeg, &x, &width); /* moves x left to where a block begins */
+    out->x = (int)x;
+    out->width = (int)width;
+    out->height = y_end - out->y;
+    out->stride = (size_t)width * ELM_PIXEL_BYTES;
+    out->pixels = pixels_for(decoder, width, (size_t)out->height, err);
+    if (out->pixels == NULL) {
+        jpeg_abort_decompress(jpeg);
+        return -1;
+    }
+    read_rows(jpeg, decoder->buffer, out->stride, (JDIMENSION)out->y, out->height);
+    if (is_cmyk(jpeg))
+        cmyk_to_rgb(decoder->buffer, (size_t)out->width * (size_t)out->height, jpeg->saw_Adobe_marker);
+    return 0;
+}
+
+static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_pixels *out,
+                    elm_error *err)
+{
+    png_image image = {.version = PNG_IMAGE_VERSION};
+    if (!png_image_begin_read_from_memory(&image, bytes, size_bytes))
+        return elm_error_set(err, ELM_EXIT_FAILURE, "%s", image.message);
+    image.format = PNG_FORMAT_RGBA;
+    *out = (elm_pixels){.stride = (size_t)header->width * ELM_PIXEL_BYTES,
+                        .width = header->width,
+                        .height = header->height,
+                        .picture_width = header->width,
+                        .picture_height = header->height};
+    out->pixels = pixels_for(decoder, (size_t)header->width, (size_t)header->height, err);
+    if (out->pixels == NULL || !png_image_finish_read(&image, NULL, decoder->buffer, (png_int_32)out->stride, NULL)) {
+        if (out->pixels != NULL)
+            elm_error_set(err, ELM_EXIT_FAILURE, "%s", image.message);
+        png_image_free(&image);
+        return -1;
+    }
+    return 0;
+}
+
+int elm_decoder_read(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_picture_box box,
+                     int reduction, elm_pixels *pixels, elm_error *err)
+{
+    *pixels = (elm_pixels){0};
+    return header->format == ELM_PICTURE_JPEG ? read_jpeg(decoder, bytes, size_bytes, header, box, reduction, pixels, err)
+                                              : read_png(decoder, bytes, size_bytes, header, pixels, err);
+}

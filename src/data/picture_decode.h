@@ -1,0 +1,39 @@
+/* Picture decode: part of a JPEG or PNG file as pixels, made smaller on the way where it is much too large. */
+#ifndef ELMPI_DATA_PICTURE_DECODE_H
+#define ELMPI_DATA_PICTURE_DECODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "data/picture_header.h"
+#include "elmpi/status.h"
+
+enum { ELM_PIXEL_BYTES = 4 }; /* red, green, blue and one without meaning: a pixel fills a register evenly */
+
+/** Rows and columns of a picture as stored: first .. first + count - 1. */
+typedef struct elm_picture_box {
+    int x, y, width, height;
+} elm_picture_box;
+
+/** Pixels of a box, in a picture that is `reduction` times smaller than the stored one. Borrowed until the decoder's next call. */
+typedef struct elm_pixels {
+    const uint8_t *pixels;             /* [height][stride], ELM_PIXEL_BYTES a pixel */
+    size_t stride;                     /* bytes of a row */
+    int x, y, width, height;           /* what of the smaller picture is here; at least the box */
+    int picture_width, picture_height; /* of the whole smaller picture */
+} elm_pixels;
+
+/** One thread's decoder: libjpeg's state and a buffer that grows as pictures need it. */
+typedef struct elm_decoder elm_decoder;
+
+/** Owns:   the caller destroys */
+int elm_decoder_create(elm_decoder **decoder, elm_error *err);
+void elm_decoder_destroy(elm_decoder *decoder);
+
+/** Decodes `box` of a picture, 1/reduction of its size (1, 2, 4 or 8; PNG: always 1) in each direction. Grey, CMYK and palettes become red,
+ *  green and blue; transparency is left out.
+ *  Errors: what cannot be decoded; the text is the reason alone ("Unsupported marker type 0xc4"), for the caller to put into a sentence */
+int elm_decoder_read(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_picture_box box,
+                     int reduction, elm_pixels *pixels, elm_error *err);
+
+#endif

@@ -1,0 +1,112 @@
+#include "data/records.h"
+
+#include <string.h>
+
+#include "data/shards.h"
+#include "elmpi/memory.h"
+
+static int init_pictures(elm_records *records, int choice, bool training, elm_error *err)
+{
+    const elm_dataset_pictures *pictures = records->dataset->pictures;
+    if (choice != ELM_AUGMENT_AUTO && choice != ELM_AUGMENT_NONE && choice != ELM_AUGMENT_RESIZED_CROP)
+        return elm_error_set(err, ELM_EXIT_USAGE, "pictures in shards are of any size (data.augment): choose resized-crop, none or auto");
+    records->transform = elm_picture_transform_of(&records->dataset->info, pictures->crop, pictures->resize, choice != ELM_AUGMENT_NONE);
+    records->threads = pictures->threads;
+    const int64_t limit = training ? (int64_t)(pictures->unreadable * (double)records->dataset->count) : 0;
+    return elm_faults_create(&records->faults, records->dataset->count, limit, err);
+}
+
+int elm_records_init(elm_records *records, const elm_dataset *dataset, int choice, bool training, uint64_t seed, elm_error *err)
+{
+    const elm_store_info *info = &dataset->info;
+    *records = (elm_records){.dataset = dataset, .replace = training, .seed = seed, .threads = 1};
+    records->values = info->channels > 0 ? (int64_t)info->channels * info->height * info->width : info->features;
+    return dataset->pictures != NULL ? init_pictures(records, choice, training, err)
+                                     : elm_augment_init(&records->augment, choice, info, err);
+}
+
+void elm_records_release(elm_records *records)
+{
+    elm_faults_destroy(records->faults);
+    records->faults = NULL;
+}
+
+int elm_record_reader_init(elm_record_reader *reader, const elm_records *records, elm_error *err)
+{
+    *reader = (elm_record_reader){0};
+    return records->dataset->pictures != NULL ? elm_picture_reader_create(&reader->pictures, err) : 0;
+}
+
+void elm_record_reader_release(elm_record_reader *reader)
+{
+    elm_picture_reader_destroy(reader->pictures);
+    elm_free(reader->bytes);
+    *reader = (elm_record_reader){0};
+}
+
+static int load_bytes(const elm_dataset_pictures *pictures, elm_record_reader *reader, const elm_store_place *place, elm_error *err)
+{
+    if (place->length > reader->capacity) {
+        elm_free(reader->bytes);
+        reader->capacity = place->length + place->length / 2; /* so that it soon stays as it is */
+        reader->bytes = elm_alloc(reader->capacity, 1, err);
+        if (reader->bytes == NULL) {
+            reader->capacity = 0;
+            return -1;
+        }
+    }
+    return elm_shards_read(pictures->shards, place, reader->bytes, err);
+}
+
+static bool read_picture(const elm_records *records, elm_record_reader *reader, int64_t member, elm_rng rng, float *out)
+{
+    const elm_store_place *place = &records->dataset->pictures->places[member];
+    elm_error why = {0};
+    if (elm_faults_known(records->faults, member))
+        return false;
+    if (load_bytes(records->dataset->pictures, reader, place, &why) == 0 &&
+        elm_picture_read(reader->pictures, &records->transform, &rng, reader->bytes, place->length, out, &why) == 0)
+        return true;
+    elm_faults_add(records->faults, member, why.text);
+    return false;
+}
+
+/* The one after it, around the end; the same where its class has no other. */
+static int64_t next_of_class(const elm_dataset *dataset, int64_t member)
+{
+    int64_t next = member;
+    do {
+        next = next + 1 < dataset->count ? next + 1 : 0;
+    } while (dataset->labels[next] != dataset->labels[member]);
+    return next;
+}
+
+/* The replacement depends on the data set alone, so that every number of ranks trains on the same pictures. */
+static void fill_picture(const elm_records *records, elm_record_reader *reader, int64_t member, elm_rng rng, float *out)
+{
+    int64_t candidate = member;
+    if (read_picture(records, reader, member, rng, out))
+        return;
+    if (records->replace) {
+        while ((candidate = next_of_class(records->dataset, candidate)) != member)
+            if (read_picture(records, reader, candidate, rng, out))
+                return;
+        elm_faults_add_empty_class(records->faults, records->dataset->labels[member]);
+    }
+    memset(out, 0, (size_t)records->values * sizeof *out);
+}
+
+void elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position, float *out)
+{
+    const elm_dataset *dataset = records->dataset;
+    const size_t values = (size_t)records->values;
+    if (dataset->features != NULL) {
+        memcpy(out, dataset->features + (size_t)member * values, values * sizeof *out);
+        return;
+    }
+    elm_rng rng = elm_rng_stream(records->seed, ELM_RNG_AUGMENT, (uint64_t)epoch, (uint64_t)position);
+    if (dataset->pictures != NULL)
+        fill_picture(records, reader, member, rng, out);
+    else
+        elm_augment_picture(&records->augment, &rng, dataset->images + (size_t)member * values, out);
+}

@@ -1,0 +1,105 @@
+#include "data/shards.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data/store_format.h"
+#include "elmpi/memory.h"
+
+typedef struct open_shard {
+    int descriptor;
+    char path[STORE_PATH_BYTES];
+} open_shard;
+
+struct elm_shards {
+    int count;
+    open_shard list[];
+};
+
+/* Where a shard lies: in `folder`, or as the store says, seen from the store's own folder. */
+static int place_shard(open_shard *shard, const char *told, const char *store_path, const char *folder, elm_error *err)
+{
+    const char *slash = strrchr(told, '/'), *store_slash = strrchr(store_path, '/');
+    int length;
+    if (folder[0] != '\0')
+        length = snprintf(shard->path, sizeof shard->path, "%s/%s", folder, slash != NULL ? slash + 1 : told);
+    else if (told[0] == '/' || store_slash == NULL)
+        length = snprintf(shard->path, sizeof shard->path, "%s", told);
+    else
+        length = snprintf(shard->path, sizeof shard->path, "%.*s/%s", (int)(store_slash - store_path), store_path, told);
+    if (length >= (int)sizeof shard->path)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "path of a shard too long (%.80s...): move the store", shard->path);
+    return 0;
+}
+
+static int open_one(open_shard *shard, int64_t size_bytes, elm_error *err)
+{
+    struct stat about;
+    shard->descriptor = open(shard->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe in its place must not stop us */
+    if (shard->descriptor < 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot open a shard of the store (%s): %s: %s", shard->path, strerror(errno),
+                             errno == EMFILE ? "raise the limit of open files (ulimit -n)"
+                                             : "put it back there, or name the folder of the shards with data.shards");
+    if (fstat(shard->descriptor, &about) != 0 || !S_ISREG(about.st_mode) || about.st_size != size_bytes)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "not the shard that the store was made with (%s): it was a file of %lld bytes: copy it again, or make the "
+                             "store again with elmpi-prepare --force",
+                             shard->path, (long long)size_bytes);
+    return 0;
+}
+
+int elm_shards_open(elm_shards **out, const elm_store *store, const char *store_path, const char *folder, elm_error *err)
+{
+    *out = NULL;
+    const int count = elm_store_shard_count(store);
+    elm_shards *shards = elm_alloc(sizeof *shards + (size_t)count * sizeof(open_shard), 1, err);
+    if (shards == NULL)
+        return -1;
+    for (int i = 0; i < count; i++) {
+        const elm_store_shard told = elm_store_shard_at(store, i);
+        shards->list[i].descriptor = -1;
+        shards->count = i + 1;
+        if (place_shard(&shards->list[i], told.path, store_path, folder, err) != 0 ||
+            open_one(&shards->list[i], told.size_bytes, err) != 0) {
+            elm_shards_close(shards);
+            return -1;
+        }
+    }
+    *out = shards;
+    return 0;
+}
+
+void elm_shards_close(elm_shards *shards)
+{
+    if (shards == NULL)
+        return;
+    for (int i = 0; i < shards->count; i++)
+        if (shards->list[i].descriptor >= 0)
+            close(shards->list[i].descriptor);
+    elm_free(shards);
+}
+
+int elm_shards_read(const elm_shards *shards, const elm_store_place *place, uint8_t *bytes, elm_error *err)
+{
+    for (size_t done = 0; done < place->length;) {
+        const ssize_t count =
+            pread(shards->list[place->shard].descriptor, bytes + done, place->length - done, (off_t)(place->offset + (int64_t)done));
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "%s", strerror(errno));
+        if (count == 0)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "the shard has become shorter");
+        done += (size_t)count;
+    }
+    return 0;
+}
+
+const char *elm_shards_path(const elm_shards *shards, int shard)
+{
+    return shards->list[shard].path;
+}
