@@ -44,4 +44,12 @@ static void weights_changed(elm_layer *layer)
     layer->backend->pack(layer->own, layer->weight[0]);
 }
 
-const elm_layer_kind elm_conv_layer = {"conv", prepare, forward, backward, release, weights_changed, false, false};
+const elm_layer_kind elm_conv_layer = {
+    .name = "conv",
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .release = release,
+    .weights_changed = weights_changed,
+    .contributions = 1,
+};

@@ -73,7 +73,8 @@ typedef struct elm_layer_kind {
     /* Backward overwrites the output's first gradient buffer: it becomes the residual's contribution, or, without a residual, the input's.
      */
     bool in_place_gradient;
-    bool collective; /* every rank must call it, with or without images */
+    int contributions; /* of its output's gradient that backward can add up: the most consumers an output may have */
+    bool collective;   /* every rank must call it, with or without images */
 } elm_layer_kind;
 
 enum { ELM_LAYER_PARAMETERS = 2 };
@@ -82,7 +83,7 @@ struct elm_layer {
     const elm_layer_kind *kind;
     elm_value *input, *residual, *output;
     bool relu;                   /* norm, linear: ends in max(x, 0) */
-    int kernel, stride, padding; /* conv */
+    int kernel, stride, padding; /* conv, maxpool */
     const elm_backend *backend;  /* conv */
     void *engine;                /* conv: the backend's */
     float *input_gradient;       /* where backward writes the input's contribution; NULL: not wanted */
@@ -96,6 +97,7 @@ struct elm_layer {
 extern const elm_layer_kind elm_conv_layer;       /* convolution without bias */
 extern const elm_layer_kind elm_norm_layer;       /* BatchNorm [+ residual] [ReLU], fused */
 extern const elm_layer_kind elm_shortcut_a_layer; /* He et al.'s option A: every second pixel, zero channels half before, half after */
+extern const elm_layer_kind elm_maxpool_layer;    /* largest of each window */
 extern const elm_layer_kind elm_pool_layer;       /* mean over the plane -> [image][channels] */
 extern const elm_layer_kind elm_linear_layer;     /* fully connected [+ ReLU] on vectors */
 

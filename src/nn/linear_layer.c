@@ -34,4 +34,11 @@ static void backward(elm_layer *layer, const elm_pass *pass)
         elm_linear_data_gradient(dy, layer->weight[0], layer->input_gradient, pass->images, in, out, 0);
 }
 
-const elm_layer_kind elm_linear_layer = {"linear", prepare, forward, backward, release, NULL, false, false};
+const elm_layer_kind elm_linear_layer = {
+    .name = "linear",
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .release = release,
+    .contributions = 1,
+};

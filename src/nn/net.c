@@ -52,6 +52,7 @@ static int build_graph(elm_net *net, const elm_net_spec *spec, elm_error *err)
     if (!model || !backend || backend->open(&graph->engine, &graph->block, err))
         return -1;
     graph->backend = backend;
+    graph->zero_init_gamma = spec->model->zero_init_gamma;
     net->input =
         spec->features ? elm_graph_input(graph, spec->features, 1, 1) : elm_graph_input(graph, spec->channels, spec->height, spec->width);
     if (model->build(graph, variant, net->input, &net->embeddings, err))

@@ -243,4 +243,13 @@ static void backward(elm_layer *layer, const elm_pass *pass)
         }
 }
 
-const elm_layer_kind elm_norm_layer = {"norm", prepare, forward, backward, release, NULL, true, true};
+const elm_layer_kind elm_norm_layer = {
+    .name = "norm",
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .release = release,
+    .in_place_gradient = true,
+    .contributions = 2,
+    .collective = true,
+};

@@ -56,9 +56,9 @@ static int plan_layer(elm_gradient_plan *plan, elm_layer *layer, int max_images,
 {
     elm_value *out = layer->output, *in = layer->input;
     float *first = out->gradient[0];
-    if (!layer->kind->in_place_gradient && out->contributions > 1)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "a %s layer's output has two consumers (model): only norm layers add gradients",
-                             layer->kind->name);
+    if (out->contributions > layer->kind->contributions)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "a %s layer's output has %d consumers (model): it can add the gradients of %d",
+                             layer->kind->name, out->contributions, layer->kind->contributions);
     if (out->contributions > 1)
         give_back(plan, out->gradient[1]); /* read before the input's gradient is written */
     bool handed_on = false;
