@@ -1,7 +1,7 @@
 #include <stddef.h>
 
 #include "elmpi/net.h"
-#include "nn/plan.h"
+#include "nn/norm_scope.h"
 
 static int check_scope(const char *text, elm_error *err)
 {
