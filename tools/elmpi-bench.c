@@ -42,6 +42,7 @@ static const struct workload {
     elm_store_info data;
 } workloads[] = {
     {"cifar-", {.classes = 100, .height = 32, .width = 32, .channels = 3}},
+    {"resnet", {.classes = 1000, .height = 224, .width = 224, .channels = 3}},
     {"mlp:", {.classes = 2, .features = 2}},
 };
 
