@@ -24,6 +24,7 @@
 #include "elmpi/checkpoint.h"
 #include "elmpi/memory.h"
 #include "elmpi/rng.h"
+#include "unit/hdf5_leaks.h"
 #include "unit/scratch.h"
 
 enum { TENSORS = 5, COLUMNS = 3, VALUES = 3, CLASSES = 3, EPOCHS = 4 };
@@ -450,6 +451,7 @@ int main(void)
         cmocka_unit_test_teardown(write_beyond_a_limit, no_leaks),
         cmocka_unit_test_teardown(write_to_a_full_disk, no_leaks),
         cmocka_unit_test_teardown(write_without_permission, no_leaks),
+        cmocka_unit_test(no_handle_left_open),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
