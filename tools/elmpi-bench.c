@@ -27,27 +27,19 @@ typedef struct settings {
     elm_text_list overrides;
 } settings;
 
-typedef struct job_options {
-    elm_run_options run;
-    elm_data_options data;
-    elm_model_options model;
-    elm_loss_options loss;
-    elm_optim_options optim;
-    elm_checkpoint_options saving;
-} job_options;
-
 /* What a family of models is fed with. */
 static const struct workload {
     const char *prefix;
     elm_store_info data;
 } workloads[] = {
     {"cifar-", {.classes = 100, .height = 32, .width = 32, .channels = 3}},
+    {"resnet", {.classes = 1000, .height = 224, .width = 224, .channels = 3}},
     {"mlp:", {.classes = 2, .features = 2}},
 };
 
 typedef struct bench {
     settings set;
-    job_options options;
+    elm_job_options options;
     elm_comm *comm;
     elm_trainer *trainer;
     elm_store_info data;
@@ -88,19 +80,16 @@ static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, 
 
 static int parse_job(bench *b, elm_error *err)
 {
-    job_options *o = &b->options;
-    const elm_option_set sets[] = {
-        {elm_run_option_rows, &o->run},   {elm_data_option_rows, &o->data},   {elm_model_option_rows, &o->model},
-        {elm_loss_option_rows, &o->loss}, {elm_optim_option_rows, &o->optim}, {elm_checkpoint_option_rows, &o->saving},
-    };
+    elm_job_options *o = &b->options;
+    elm_option_set sets[ELM_JOB_SETS];
+    elm_job_option_sets(o, sets);
     char text[2048];
     snprintf(
         text, sizeof text,
         "[run]\nname = bench\nprecision = %s\nthreads = %lld\n[data]\nstore = none\n[model]\nname = %s\n[optim]\nbatch = %lld\nlr = 0.01\n",
         b->set.precision, (long long)b->set.threads, b->set.model, (long long)b->set.batch);
     elm_job *job = NULL;
-    const int status =
-        elm_job_parse(&job, text, "command line", b->set.overrides.item, b->set.overrides.count, sets, sizeof sets / sizeof *sets, err);
+    const int status = elm_job_parse(&job, text, "command line", b->set.overrides.item, b->set.overrides.count, sets, ELM_JOB_SETS, err);
     elm_job_destroy(job);
     b->set.precision = "fp32"; /* what auto stands for, and the only other choice */
     if (!status && o->optim.batch < elm_comm_size(b->comm))

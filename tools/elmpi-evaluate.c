@@ -33,20 +33,10 @@ typedef struct command_line {
     elm_group_rule rule;
 } command_line;
 
-/* The options that the checkpoint's job file resolves to. */
-typedef struct job_options {
-    elm_run_options run;
-    elm_data_options data;
-    elm_model_options model;
-    elm_loss_options loss;
-    elm_optim_options optim;
-    elm_checkpoint_options checkpoint;
-} job_options;
-
 /* What is loaded for an evaluation. */
 typedef struct evaluated {
     elm_checkpoint *checkpoint;
-    job_options options;
+    elm_job_options options; /* of the checkpoint's job */
     elm_dataset *dataset;
     elm_net *net;
 } evaluated;
@@ -99,11 +89,8 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
 /* The job inside the checkpoint, with what the command line says instead. */
 static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
 {
-    job_options *o = &subject->options;
-    const elm_option_set sets[] = {
-        {elm_run_option_rows, &o->run},   {elm_data_option_rows, &o->data},   {elm_model_option_rows, &o->model},
-        {elm_loss_option_rows, &o->loss}, {elm_optim_option_rows, &o->optim}, {elm_checkpoint_option_rows, &o->checkpoint},
-    };
+    elm_option_set sets[ELM_JOB_SETS];
+    elm_job_option_sets(&subject->options, sets);
     char store[ELM_TEXT_SIZE + 16], backend[ELM_TEXT_SIZE + 16];
     const char *overrides[2];
     int count = 0;
@@ -116,8 +103,7 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
         overrides[count++] = backend;
     }
     elm_job *job = NULL;
-    const int status =
-        elm_job_parse(&job, subject->checkpoint->job, s->checkpoint, overrides, count, sets, sizeof sets / sizeof sets[0], err);
+    const int status = elm_job_parse(&job, subject->checkpoint->job, s->checkpoint, overrides, count, sets, ELM_JOB_SETS, err);
     elm_job_destroy(job);
     return status;
 }

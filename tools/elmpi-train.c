@@ -4,13 +4,8 @@
 
 #include "command.h"
 #include "elmpi/comm.h"
-#include "elmpi/dataset.h"
 #include "elmpi/job.h"
-#include "elmpi/loss.h"
-#include "elmpi/net.h"
-#include "elmpi/optim.h"
 #include "elmpi/run.h"
-#include "elmpi/run_folder.h"
 #include "elmpi/terminal.h"
 
 static const char program[] = "elmpi-train";
@@ -34,12 +29,10 @@ static void catch_signals(void)
 
 static void print_options(void)
 {
-    const elm_option_set sets[] = {
-        {elm_run_option_rows, NULL},  {elm_data_option_rows, NULL},  {elm_model_option_rows, NULL},
-        {elm_loss_option_rows, NULL}, {elm_optim_option_rows, NULL}, {elm_checkpoint_option_rows, NULL},
-    };
+    elm_option_set sets[ELM_JOB_SETS];
+    elm_job_option_sets(NULL, sets);
     printf("Options of a job file, and of --set:\n");
-    elm_option_print_help(sets, sizeof sets / sizeof *sets);
+    elm_option_print_help(sets, ELM_JOB_SETS);
     printf("\nUSR1 or TERM: the step ends, a checkpoint is written, exit status 75; --resume continues.\n"
            "Exit status: 0 success, 1 failure, 2 wrong command line or job file, 75 stopped on request.\n");
 }

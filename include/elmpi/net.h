@@ -15,6 +15,7 @@
 typedef struct elm_model_options {
     char name[ELM_TEXT_SIZE]; /* cifar-resnet32, mlp:16,8,2, ... */
     char bn[ELM_TEXT_SIZE];   /* global | rank | group:<n> */
+    bool zero_init_gamma;     /* last gamma of each residual block */
 } elm_model_options;
 extern const elm_option elm_model_option_rows[];
 

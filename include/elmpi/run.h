@@ -7,8 +7,13 @@
 #include <stdint.h>
 
 #include "elmpi/comm.h"
+#include "elmpi/dataset.h"
 #include "elmpi/log.h"
+#include "elmpi/loss.h"
+#include "elmpi/net.h"
+#include "elmpi/optim.h"
 #include "elmpi/option.h"
+#include "elmpi/run_folder.h"
 #include "elmpi/status.h"
 
 /** [run] of a job file. */
@@ -21,6 +26,22 @@ typedef struct elm_run_options {
     double evaluate_every_epochs; /* 0: only at the end */
 } elm_run_options;
 extern const elm_option elm_run_option_rows[];
+
+/** A whole job file: every room's options. */
+typedef struct elm_job_options {
+    elm_run_options run;
+    elm_data_options data;
+    elm_model_options model;
+    elm_loss_options loss;
+    elm_optim_options optim;
+    elm_checkpoint_options checkpoint;
+} elm_job_options;
+
+enum { ELM_JOB_SETS = 6 };
+
+/** The rooms' rows with the places of their values in `options`, in the order of a job file's sections; options NULL: rows alone, for help.
+ */
+void elm_job_option_sets(elm_job_options *options, elm_option_set sets[ELM_JOB_SETS]);
 
 /** What the command line adds to the job file. Strings borrowed. */
 typedef struct elm_run_request {

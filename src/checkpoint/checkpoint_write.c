@@ -44,10 +44,18 @@ static int write_text_attribute(hid_t object, const char *name, const char *text
     return status;
 }
 
+/* A creation list without times of change: equal content shall give equal bytes. */
+static hid_t make_timeless(hid_t kind)
+{
+    const hid_t list = H5Pcreate(kind);
+    H5Pset_obj_track_times(list, 0);
+    return list;
+}
+
 /* Chunks of whole rows, about CHUNK_BYTES large, with a checksum each. HDF5 has none for scalars and empty arrays. */
 static hid_t make_layout(int dimensions, const hsize_t *shape, size_t element_bytes)
 {
-    const hid_t layout = H5Pcreate(H5P_DATASET_CREATE);
+    const hid_t layout = make_timeless(H5P_DATASET_CREATE);
     hsize_t chunk[ELM_RANK_MAX], row_bytes = element_bytes;
     bool chunked = dimensions > 0;
     for (int i = 0; i < dimensions; i++) {
@@ -64,22 +72,42 @@ static hid_t make_layout(int dimensions, const hsize_t *shape, size_t element_by
     return layout;
 }
 
+/* A group without times. Returns 0 also where it is there already. */
+static int make_group(hid_t file, const char *path)
+{
+    if (H5Lexists(file, path, H5P_DEFAULT) > 0)
+        return 0;
+    const hid_t list = make_timeless(H5P_GROUP_CREATE), group = H5Gcreate2(file, path, H5P_DEFAULT, list, H5P_DEFAULT);
+    H5Pclose(list);
+    return group >= 0 && H5Gclose(group) >= 0 ? 0 : -1;
+}
+
+static int make_groups_above(hid_t file, const char *path)
+{
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        char group[ELM_NAME_SIZE + 16];
+        if (snprintf(group, sizeof group, "%.*s", (int)(slash - path), path) >= (int)sizeof group || make_group(file, group))
+            return -1;
+    }
+    return 0;
+}
+
 /* A whole array at that path; groups on the way are made. */
 static int write_array(hid_t file, const char *path, hid_t type, int dimensions, const int64_t *extents, const void *values)
 {
+    if (make_groups_above(file, path))
+        return -1;
     hsize_t shape[ELM_RANK_MAX] = {0};
     for (int i = 0; i < dimensions; i++)
         shape[i] = (hsize_t)extents[i];
     const hid_t space = dimensions ? H5Screate_simple(dimensions, shape, NULL) : H5Screate(H5S_SCALAR);
-    const hid_t layout = make_layout(dimensions, shape, H5Tget_size(type)), link = H5Pcreate(H5P_LINK_CREATE);
-    H5Pset_create_intermediate_group(link, 1);
-    const hid_t array = H5Dcreate2(file, path, type, space, link, layout, H5P_DEFAULT);
+    const hid_t layout = make_layout(dimensions, shape, H5Tget_size(type));
+    const hid_t array = H5Dcreate2(file, path, type, space, H5P_DEFAULT, layout, H5P_DEFAULT);
     int status = array >= 0 ? 0 : -1;
     if (!status && H5Sget_simple_extent_npoints(space) > 0)
         status = H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
     if (array >= 0 && H5Dclose(array) < 0)
         status = -1;
-    H5Pclose(link);
     H5Pclose(layout);
     H5Sclose(space);
     return status;
@@ -173,7 +201,7 @@ static int write_history(hid_t file, const elm_checkpoint *c, const char *path, 
 
 static int write_progress(hid_t file, const elm_checkpoint *c, const char *path, elm_error *err)
 {
-    const hid_t group = H5Gcreate2(file, "progress", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t group = make_group(file, "progress") ? -1 : H5Gopen2(file, "progress", H5P_DEFAULT);
     if (group < 0)
         return could_not("progress", path, err);
     int status = 0;
@@ -221,7 +249,7 @@ static hid_t create_in_memory(const char *path, file_image *image)
 {
     H5FD_file_image_callbacks_t callbacks = {
         .image_realloc = image_resize, .image_free = image_keep, .udata_copy = context_copy, .udata_free = context_free, .udata = image};
-    const hid_t access = elm_checkpoint_access(), creation = H5Pcreate(H5P_FILE_CREATE);
+    const hid_t access = elm_checkpoint_access(), creation = make_timeless(H5P_FILE_CREATE);
     H5Pset_fapl_core(access, GROWTH_BYTES, 0);
     H5Pset_file_image_callbacks(access, &callbacks);
     H5Pset_userblock(creation, ELM_USER_BLOCK);

@@ -6,7 +6,7 @@
 
 #include "nn/graph.h"
 
-enum { STAGES = 3 };
+enum { STAGES = 3, SMALLEST = 4 };
 
 /* Depth 6 n + 2 -> blocks a stage n. */
 static int blocks_of(const char *variant)
@@ -23,29 +23,14 @@ static int check(const char *variant)
     return blocks_of(variant) ? 0 : -1;
 }
 
-static const char *join(char buffer[ELM_NAME_SIZE], const char *block, const char *part)
-{
-    snprintf(buffer, ELM_NAME_SIZE, "%.60s.%.30s", block, part);
-    return buffer;
-}
-
 static elm_value *basic_block(elm_graph *graph, elm_value *x, const char *block, int channels, int stride)
 {
     char name[ELM_NAME_SIZE];
-    elm_value *y = elm_graph_conv(graph, x, join(name, block, "conv1"), channels, 3, stride, 1);
-    y = elm_graph_norm(graph, y, join(name, block, "bn1"), NULL, true);
-    y = elm_graph_conv(graph, y, join(name, block, "conv2"), channels, 3, 1, 1);
+    elm_value *y = elm_graph_conv(graph, x, elm_graph_join(name, block, "conv1"), channels, 3, stride, 1);
+    y = elm_graph_norm(graph, y, elm_graph_join(name, block, "bn1"), NULL, true);
+    y = elm_graph_conv(graph, y, elm_graph_join(name, block, "conv2"), channels, 3, 1, 1);
     elm_value *shortcut = stride > 1 || x->channels != channels ? elm_graph_shortcut_a(graph, x, channels, stride) : x;
-    return elm_graph_norm(graph, y, join(name, block, "bn2"), shortcut, true);
-}
-
-static int refuse_small(const elm_value *input, elm_error *err)
-{
-    if (input->height >= 4 && input->width >= 4)
-        return 0;
-    return elm_error_set(err, ELM_EXIT_USAGE,
-                         "pictures of %d x %d are too small for this network (model.name): use mlp:... for feature vectors", input->width,
-                         input->height);
+    return elm_graph_norm(graph, y, elm_graph_join(name, block, "bn2"), shortcut, true);
 }
 
 typedef elm_value *block_builder(elm_graph *graph, elm_value *x, const char *block, int channels, int stride);
@@ -64,7 +49,7 @@ static elm_value *stages(elm_graph *graph, elm_value *x, int blocks, block_build
 
 static int build(elm_graph *graph, const char *variant, elm_value *input, elm_value **embeddings, elm_error *err)
 {
-    if (refuse_small(input, err))
+    if (elm_graph_refuse_small(input, SMALLEST, "mlp:... for feature vectors", err))
         return -1;
     elm_value *x = elm_graph_conv(graph, input, "conv1", 16, 3, 1, 1);
     x = elm_graph_norm(graph, x, "bn1", NULL, true);
@@ -78,15 +63,15 @@ static elm_value *menon_block(elm_graph *graph, elm_value *x, const char *block,
     char name[ELM_NAME_SIZE];
     elm_value *shortcut = x;
     if (!strcmp(strchr(block, '.'), ".0")) { /* in every stage's first block, also where the shapes would fit */
-        shortcut = elm_graph_conv(graph, x, join(name, block, "downsample.0"), channels, 1, stride, 0);
-        shortcut = elm_graph_norm(graph, shortcut, join(name, block, "downsample.1"), NULL, false);
+        shortcut = elm_graph_conv(graph, x, elm_graph_join(name, block, "downsample.0"), channels, 1, stride, 0);
+        shortcut = elm_graph_norm(graph, shortcut, elm_graph_join(name, block, "downsample.1"), NULL, false);
     }
-    elm_value *y = elm_graph_conv(graph, x, join(name, block, "conv1"), channels, 1, stride, 0);
-    y = elm_graph_norm(graph, y, join(name, block, "bn1"), NULL, true);
-    y = elm_graph_conv(graph, y, join(name, block, "conv2"), channels, 3, 1, 1);
-    y = elm_graph_norm(graph, y, join(name, block, "bn2"), NULL, true);
-    y = elm_graph_conv(graph, y, join(name, block, "conv3"), channels, 1, 1, 0);
-    return elm_graph_norm(graph, y, join(name, block, "bn3"), shortcut, true);
+    elm_value *y = elm_graph_conv(graph, x, elm_graph_join(name, block, "conv1"), channels, 1, stride, 0);
+    y = elm_graph_norm(graph, y, elm_graph_join(name, block, "bn1"), NULL, true);
+    y = elm_graph_conv(graph, y, elm_graph_join(name, block, "conv2"), channels, 3, 1, 1);
+    y = elm_graph_norm(graph, y, elm_graph_join(name, block, "bn2"), NULL, true);
+    y = elm_graph_conv(graph, y, elm_graph_join(name, block, "conv3"), channels, 1, 1, 0);
+    return elm_graph_norm(graph, y, elm_graph_join(name, block, "bn3"), shortcut, true);
 }
 
 static int menon_check(const char *variant)
@@ -97,7 +82,7 @@ static int menon_check(const char *variant)
 static int menon_build(elm_graph *graph, const char *variant, elm_value *input, elm_value **embeddings, elm_error *err)
 {
     (void)variant;
-    if (refuse_small(input, err))
+    if (elm_graph_refuse_small(input, SMALLEST, "mlp:... for feature vectors", err))
         return -1;
     elm_value *x = elm_graph_conv(graph, input, "conv1", 16, 3, 1, 3); /* 32 x 32 -> 36 x 36 */
     x = elm_graph_norm(graph, x, "bn1", NULL, true);

@@ -26,10 +26,16 @@ static void forward(elm_layer *layer, const elm_pass *pass)
     layer->backend->forward(layer->own, pass->images, layer->input->data, layer->output->data);
 }
 
+static unsigned backward_reads(const elm_layer *layer)
+{
+    (void)layer;
+    return ELM_READS_INPUT;
+}
+
 static void backward(elm_layer *layer, const elm_pass *pass)
 {
     const float *dy = layer->output->gradient[0];
-    layer->backend->backward_weights(layer->own, pass->images, layer->input->data, dy, layer->weight_gradient[0]);
+    layer->backend->backward_weights(layer->own, pass->images, layer->input->recalled, dy, layer->weight_gradient[0]);
     if (layer->input_gradient)
         layer->backend->backward_data(layer->own, pass->images, dy, layer->input_gradient);
 }
@@ -44,4 +50,13 @@ static void weights_changed(elm_layer *layer)
     layer->backend->pack(layer->own, layer->weight[0]);
 }
 
-const elm_layer_kind elm_conv_layer = {"conv", prepare, forward, backward, release, weights_changed, false, false};
+const elm_layer_kind elm_conv_layer = {
+    .name = "conv",
+    .prepare = prepare,
+    .forward = forward,
+    .backward_reads = backward_reads,
+    .backward = backward,
+    .release = release,
+    .weights_changed = weights_changed,
+    .contributions = 1,
+};

@@ -52,6 +52,20 @@ int elm_graph_parameter(elm_graph *graph, const char *layer, const char *suffix,
     return place;
 }
 
+const char *elm_graph_join(char buffer[ELM_NAME_SIZE], const char *block, const char *part)
+{
+    snprintf(buffer, ELM_NAME_SIZE, "%.60s.%.30s", block, part);
+    return buffer;
+}
+
+int elm_graph_refuse_small(const elm_value *input, int smallest, const char *instead, elm_error *err)
+{
+    if (input->height >= smallest && input->width >= smallest)
+        return 0;
+    return elm_error_set(err, ELM_EXIT_USAGE, "pictures of %d x %d are too small for this network (model.name): use %s", input->width,
+                         input->height, instead);
+}
+
 static void give_parameter(elm_layer *layer, int place)
 {
     layer->parameter[layer->parameter_count++] = place;
@@ -64,17 +78,24 @@ elm_value *elm_graph_input(elm_graph *graph, int channels, int height, int width
     return value;
 }
 
-elm_value *elm_graph_conv(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride, int padding)
+/* A layer that moves a square window over the picture. */
+static elm_layer *add_window(elm_graph *graph, const elm_layer_kind *kind, elm_value *x, int channels, int kernel, int stride, int padding)
 {
     const int height = (x->height + 2 * padding - kernel) / stride + 1, width = (x->width + 2 * padding - kernel) / stride + 1;
-    elm_value *y = add_value(graph, channels, height, width, graph->block);
-    elm_layer *layer = add_layer(graph, &elm_conv_layer, x, y);
+    elm_layer *layer = add_layer(graph, kind, x, add_value(graph, channels, height, width, graph->block));
     layer->kernel = kernel;
     layer->stride = stride;
     layer->padding = padding;
+    return layer;
+}
+
+elm_value *elm_graph_conv(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride, int padding)
+{
+    elm_layer *layer = add_window(graph, &elm_conv_layer, x, channels, kernel, stride, padding);
+    elm_value *y = layer->output;
     const int64_t shape[] = {channels, x->channels, kernel, kernel};
     give_parameter(layer, elm_graph_parameter(graph, name, "weight", 4, shape, ELM_INIT_HE, (int64_t)channels * kernel * kernel));
-    const double products = (double)channels * height * width * x->channels * kernel * kernel;
+    const double products = (double)channels * y->height * y->width * x->channels * kernel * kernel;
     graph->layer_flops += 2 * products * (x->wants_gradient ? 3 : 2);
     return y;
 }
@@ -86,10 +107,10 @@ elm_value *elm_graph_norm(elm_graph *graph, elm_value *x, const char *name, elm_
     layer->residual = residual;
     layer->relu = relu;
     const int64_t shape[] = {x->channels};
-    static const struct {
+    const struct {
         const char *suffix;
         elm_init init;
-    } parameters[] = {{"weight", ELM_INIT_ONE}, {"bias", ELM_INIT_ZERO}};
+    } parameters[] = {{"weight", residual && graph->zero_init_gamma ? ELM_INIT_ZERO : ELM_INIT_ONE}, {"bias", ELM_INIT_ZERO}};
     for (int p = 0; p < 2; p++) {
         const int place = elm_graph_parameter(graph, name, parameters[p].suffix, 1, shape, parameters[p].init, 1);
         graph->is_norm[place] = true;
@@ -108,6 +129,11 @@ elm_value *elm_graph_shortcut_a(elm_graph *graph, elm_value *x, int channels, in
     elm_value *y = add_value(graph, channels, (x->height + stride - 1) / stride, (x->width + stride - 1) / stride, graph->block);
     add_layer(graph, &elm_shortcut_a_layer, x, y)->stride = stride;
     return y;
+}
+
+elm_value *elm_graph_maxpool(elm_graph *graph, elm_value *x, int kernel, int stride, int padding)
+{
+    return add_window(graph, &elm_maxpool_layer, x, x->channels, kernel, stride, padding)->output;
 }
 
 elm_value *elm_graph_pool(elm_graph *graph, elm_value *x)

@@ -33,23 +33,32 @@ typedef struct elm_graph {
     void *engine;
     elm_init classifier_init; /* of fc.weight; a bias begins as the model says */
     elm_init classifier_bias_init;
-    bool failed;        /* too large, or a name too long */
-    double layer_flops; /* of a training step an image: convolutions and linear layers */
+    bool zero_init_gamma; /* the last gamma of each residual block begins at 0 */
+    bool failed;          /* too large, or a name too long */
+    double layer_flops;   /* of a training step an image: convolutions and linear layers */
 } elm_graph;
 
 /** The pictures or vectors. */
 elm_value *elm_graph_input(elm_graph *graph, int channels, int height, int width);
 /** <name>.weight, square kernel, no bias. */
 elm_value *elm_graph_conv(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride, int padding);
-/** BatchNorm <name>.{weight,bias,running_mean,running_var}, plus residual (or NULL), then ReLU if asked. */
+/** BatchNorm <name>.{weight,bias,running_mean,running_var}, plus residual (or NULL), then ReLU if asked. One with a residual is the last of
+ * its block. */
 elm_value *elm_graph_norm(elm_graph *graph, elm_value *x, const char *name, elm_value *residual, bool relu);
 elm_value *elm_graph_shortcut_a(elm_graph *graph, elm_value *x, int channels, int stride);
+elm_value *elm_graph_maxpool(elm_graph *graph, elm_value *x, int kernel, int stride, int padding);
+/** Mean over the plane. */
 elm_value *elm_graph_pool(elm_graph *graph, elm_value *x);
 /** <name>.{weight,bias} on vectors. */
 elm_value *elm_graph_linear(elm_graph *graph, elm_value *x, const char *name, int width, bool relu);
 /** Appends a parameter; returns its place. */
 int elm_graph_parameter(elm_graph *graph, const char *layer, const char *suffix, int dimensions, const int64_t *shape, elm_init init,
                         int64_t fan_in);
+
+/** "<block>.<part>" in buffer, which is returned. */
+const char *elm_graph_join(char buffer[ELM_NAME_SIZE], const char *block, const char *part);
+/** -1 with err when the input is a vector or a picture with a side below `smallest`; `instead` is what to use then. */
+int elm_graph_refuse_small(const elm_value *input, int smallest, const char *instead, elm_error *err);
 
 /** A family of models: one file each, one row in models.c. */
 typedef struct elm_model {
@@ -62,7 +71,7 @@ typedef struct elm_model {
     int (*check)(const char *variant); /* 0 or -1 */
 } elm_model;
 
-extern const elm_model elm_model_cifar_resnet, elm_model_cifar_resnet_menon, elm_model_mlp;
+extern const elm_model elm_model_cifar_resnet, elm_model_cifar_resnet_menon, elm_model_resnet, elm_model_mlp;
 
 /** The model of that name; *variant receives the rest of the name. */
 const elm_model *elm_model_find(const char *name, const char **variant, elm_error *err);

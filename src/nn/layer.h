@@ -17,7 +17,8 @@ enum { ELM_CONTRIBUTIONS_MAX = 2 };
 
 typedef struct elm_value {
     int channels, height, width, block;
-    float *data;                            /* [max_images] */
+    float *data;                            /* [max_images] in the forward pass */
+    float *recalled;                        /* the same numbers in the backward pass: data, or where they are rebuilt; NULL: not read */
     float *gradient[ELM_CONTRIBUTIONS_MAX]; /* [max_images] each, written by the consumers in backward order */
     int contributions;
     bool wants_gradient; /* false for the pictures themselves */
@@ -59,21 +60,27 @@ typedef struct elm_capacity {
 
 typedef struct elm_layer elm_layer;
 
+enum { ELM_READS_INPUT = 1, ELM_READS_OUTPUT = 2 };
+
 /** What a kind of layer can do. */
 typedef struct elm_layer_kind {
     const char *name;
     /* Work space; parameters and values are in place. */
     int (*prepare)(elm_layer *layer, const elm_capacity *capacity, elm_error *err);
     void (*forward)(elm_layer *layer, const elm_pass *pass);
+    /* Computes output->recalled again from input->recalled and residual->recalled, to the last bit. NULL: the output has to be kept. */
+    void (*rebuild)(elm_layer *layer, const elm_pass *pass);
+    /* Which of its values backward reads as `recalled`. NULL: none. */
+    unsigned (*backward_reads)(const elm_layer *layer);
     /* Reads output->gradient, sets the parameters' gradients, writes its inputs' contributions. */
     void (*backward)(elm_layer *layer, const elm_pass *pass);
     void (*release)(elm_layer *layer);
     /* Weights changed: repack. May be NULL. */
     void (*weights_changed)(elm_layer *layer);
-    /* Backward overwrites the output's first gradient buffer: it becomes the residual's contribution, or, without a residual, the input's.
-     */
+    /* Backward works in the output's gradient buffers: the first becomes the residual's contribution, the next the input's. */
     bool in_place_gradient;
-    bool collective; /* every rank must call it, with or without images */
+    int contributions; /* of its output's gradient that backward can add up: the most consumers an output may have */
+    bool collective;   /* every rank must call it, with or without images */
 } elm_layer_kind;
 
 enum { ELM_LAYER_PARAMETERS = 2 };
@@ -81,12 +88,11 @@ enum { ELM_LAYER_PARAMETERS = 2 };
 struct elm_layer {
     const elm_layer_kind *kind;
     elm_value *input, *residual, *output;
-    bool relu;                   /* norm, linear: ends in max(x, 0) */
-    int kernel, stride, padding; /* conv */
-    const elm_backend *backend;  /* conv */
-    void *engine;                /* conv: the backend's */
-    float *input_gradient;       /* where backward writes the input's contribution; NULL: not wanted */
-    float *residual_gradient;
+    bool relu;                                            /* norm, linear: ends in max(x, 0) */
+    int kernel, stride, padding;                          /* conv, maxpool */
+    const elm_backend *backend;                           /* conv */
+    void *engine;                                         /* conv: the backend's */
+    float *input_gradient;                                /* where backward writes the input's contribution; NULL: not wanted */
     int parameter[ELM_LAYER_PARAMETERS], parameter_count; /* places in the net's lists */
     int state[2], state_count;
     float *weight[ELM_LAYER_PARAMETERS], *weight_gradient[ELM_LAYER_PARAMETERS], *running[2]; /* views */
@@ -96,6 +102,7 @@ struct elm_layer {
 extern const elm_layer_kind elm_conv_layer;       /* convolution without bias */
 extern const elm_layer_kind elm_norm_layer;       /* BatchNorm [+ residual] [ReLU], fused */
 extern const elm_layer_kind elm_shortcut_a_layer; /* He et al.'s option A: every second pixel, zero channels half before, half after */
+extern const elm_layer_kind elm_maxpool_layer;    /* largest of each window */
 extern const elm_layer_kind elm_pool_layer;       /* mean over the plane -> [image][channels] */
 extern const elm_layer_kind elm_linear_layer;     /* fully connected [+ ReLU] on vectors */
 

@@ -22,16 +22,29 @@ static void forward(elm_layer *layer, const elm_pass *pass)
         y[k] = y[k] > 0 ? y[k] : 0;
 }
 
+static unsigned backward_reads(const elm_layer *layer)
+{
+    return ELM_READS_INPUT | (layer->relu ? ELM_READS_OUTPUT : 0u);
+}
+
 static void backward(elm_layer *layer, const elm_pass *pass)
 {
     const int in = layer->input->channels, out = layer->output->channels;
     float *dy = layer->output->gradient[0];
-    const float *y = layer->output->data;
+    const float *y = layer->output->recalled;
     for (size_t k = 0; layer->relu && k < (size_t)pass->images * out; k++)
         dy[k] = y[k] > 0 ? dy[k] : 0;
-    elm_linear_weight_gradients(layer->input->data, dy, layer->weight_gradient[0], layer->weight_gradient[1], pass->images, in, out);
+    elm_linear_weight_gradients(layer->input->recalled, dy, layer->weight_gradient[0], layer->weight_gradient[1], pass->images, in, out);
     if (layer->input_gradient)
         elm_linear_data_gradient(dy, layer->weight[0], layer->input_gradient, pass->images, in, out, 0);
 }
 
-const elm_layer_kind elm_linear_layer = {"linear", prepare, forward, backward, release, NULL, false, false};
+const elm_layer_kind elm_linear_layer = {
+    .name = "linear",
+    .prepare = prepare,
+    .forward = forward,
+    .backward_reads = backward_reads,
+    .backward = backward,
+    .release = release,
+    .contributions = 1,
+};

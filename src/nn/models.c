@@ -8,6 +8,7 @@
 static const elm_model *const models[] = {
     &elm_model_cifar_resnet_menon,
     &elm_model_cifar_resnet,
+    &elm_model_resnet,
     &elm_model_mlp,
 };
 enum { MODELS = sizeof models / sizeof *models };

@@ -6,6 +6,7 @@
 #include "nn/graph.h"
 #include "nn/init.h"
 #include "nn/linear.h"
+#include "nn/norm_scope.h"
 #include "nn/plan.h"
 
 struct elm_net {
@@ -17,7 +18,7 @@ struct elm_net {
     int64_t size, state_size;
     int fc_weight, fc_bias; /* places of the classifier's parameters: the last two */
     float *logits, *logits_gradient, *embeddings_gradient;
-    elm_gradient_plan *plan;
+    elm_plan *plan;
     elm_reducer reducer;
     elm_pass pass;
     elm_segment *segments;
@@ -30,10 +31,7 @@ void elm_net_destroy(elm_net *net)
         return;
     for (int l = 0; l < net->graph.layer_count; l++)
         net->graph.layers[l].kind->release(&net->graph.layers[l]);
-    for (int v = 0; v < net->graph.value_count; v++)
-        if (&net->graph.values[v] != net->input)
-            elm_free(net->graph.values[v].data);
-    elm_gradient_plan_destroy(net->plan);
+    elm_plan_destroy(net->plan);
     if (net->graph.backend)
         net->graph.backend->close(net->graph.engine);
     void *all[] = {net->weights,  net->gradients,     net->state, net->logits, net->logits_gradient, net->embeddings_gradient,
@@ -52,6 +50,7 @@ static int build_graph(elm_net *net, const elm_net_spec *spec, elm_error *err)
     if (!model || !backend || backend->open(&graph->engine, &graph->block, err))
         return -1;
     graph->backend = backend;
+    graph->zero_init_gamma = spec->model->zero_init_gamma;
     net->input =
         spec->features ? elm_graph_input(graph, spec->features, 1, 1) : elm_graph_input(graph, spec->channels, spec->height, spec->width);
     if (model->build(graph, variant, net->input, &net->embeddings, err))
@@ -107,19 +106,15 @@ static int allocate_parameters(elm_net *net, uint64_t seed, elm_error *err)
 
 static int allocate_activations(elm_net *net, bool training, elm_error *err)
 {
-    elm_graph *graph = &net->graph;
     const size_t images = net->max_images, width = net->embeddings->channels;
-    for (int v = 0; v < graph->value_count; v++) {
-        elm_value *value = &graph->values[v];
-        if (value != net->input && !(value->data = elm_alloc(images * elm_value_image(value), sizeof(float), err)))
-            return -1;
-    }
     net->logits = elm_alloc(images * net->classes, sizeof(float), err);
     net->logits_gradient = net->logits ? elm_alloc(images * net->classes, sizeof(float), err) : NULL;
     net->embeddings_gradient = net->logits_gradient ? elm_alloc(images * width, sizeof(float), err) : NULL;
     if (!net->embeddings_gradient)
         return -1;
-    return training ? elm_gradient_plan_create(&net->plan, graph, net->embeddings, net->embeddings_gradient, net->max_images, err) : 0;
+    if (elm_plan_create(&net->plan, &net->graph, net->embeddings, training ? net->embeddings_gradient : NULL, net->max_images, err))
+        return -1;
+    return elm_plan_allocate(net->plan, err);
 }
 
 static int prepare_layers(elm_net *net, elm_error *err)
@@ -193,7 +188,7 @@ static void begin_pass(elm_net *net, elm_share share, bool training)
 const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training)
 {
     begin_pass(net, share, training);
-    net->input->data = (float *)input; /* layers only read it */
+    net->input->data = net->input->recalled = (float *)input; /* layers only read it */
     for (int l = 0; l < net->graph.layer_count; l++) {
         elm_layer *layer = &net->graph.layers[l];
         if (share.local || layer->kind->collective)
@@ -248,8 +243,12 @@ void elm_net_backward_all(elm_net *net, const elm_net_watch *watch)
         memset(net->gradients, 0, (size_t)net->size * sizeof *net->gradients);
     classifier_backward(net);
     announce(net, watch, net->fc_weight);
-    for (int l = net->graph.layer_count - 1; l >= 0; l--) {
+    for (int l = net->graph.layer_count - 1, r = 0; l >= 0; l--) {
         elm_layer *layer = &net->graph.layers[l];
+        for (; r < net->plan->rebuild_count && net->plan->rebuilds[r].before == l; r++) {
+            elm_layer *producer = &net->graph.layers[net->plan->rebuilds[r].layer];
+            producer->kind->rebuild(producer, pass);
+        }
         if (pass->images || layer->kind->collective)
             layer->kind->backward(layer, pass);
         announce(net, watch, layer->parameter_count ? layer->parameter[0] : -1);

@@ -100,10 +100,12 @@ void elm_plane_normalise(const float *x, const float *residual, float *y, size_t
     }
 }
 
-void elm_plane_mask(float *gradient, const float *second, const float *y, const float *x, size_t length, int block, const float *mean,
-                    bool relu, float *sum, float *product)
+void elm_plane_mask(float *gradient, const float *second, const float *x, size_t length, int block, const float *mean, const elm_gate *gate,
+                    float *sum, float *product)
 {
-    const lanes centre = spread(mean, block), zero = {0};
+    const lanes centre = spread(mean, block), scale = spread(gate->scale, block), shift = spread(gate->shift, block), zero = {0};
+    const float *y = gate->y;
+    const bool relu = gate->relu;
     lanes total[CHAINS] = {{0}}, weighted[CHAINS] = {{0}};
     size_t i = 0;
     for (; i + CHAINS * LANES <= length; i += CHAINS * LANES)
@@ -112,22 +114,24 @@ void elm_plane_mask(float *gradient, const float *second, const float *y, const 
             lanes g = load(gradient + at);
             if (second)
                 g += load(second + at);
+            const lanes v = load(x + at);
             if (relu)
-                g = positive(g, load(y + at));
+                g = positive(g, y ? load(y + at) : v * scale + shift);
             store(gradient + at, g);
             total[k] += g;
-            weighted[k] += g * (load(x + at) - centre);
+            weighted[k] += g * (v - centre);
         }
     for (; i < length; i += LANES) {
         const size_t rest = length - i < LANES ? length - i : LANES;
         lanes g = load_tail(gradient + i, rest, zero);
         if (second)
             g += load_tail(second + i, rest, zero);
+        const lanes v = load_tail(x + i, rest, centre);
         if (relu)
-            g = positive(g, load_tail(y + i, rest, zero));
+            g = positive(g, y ? load_tail(y + i, rest, zero) : v * scale + shift);
         memcpy(gradient + i, &g, rest * sizeof *gradient);
         total[0] += g;
-        weighted[0] += g * (load_tail(x + i, rest, centre) - centre);
+        weighted[0] += g * (v - centre);
     }
     double first[LANES], dot[LANES];
     fold(total[0] + total[1], block, first);

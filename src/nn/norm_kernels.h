@@ -15,10 +15,17 @@ void elm_plane_moments(const float *x, size_t length, int block, float *mean, fl
 void elm_plane_normalise(const float *x, const float *residual, float *y, size_t length, int block, const float *scale, const float *shift,
                          bool relu);
 
-/** gradient <- (gradient + second) where y > 0 (everywhere without relu); second may be NULL.
+/** Where a ReLU lets gradients through: everywhere (no relu), where its output y > 0, or, with y NULL, where x scale + shift > 0, which is
+ * what elm_plane_normalise computed when there was no residual. */
+typedef struct elm_gate {
+    bool relu;
+    const float *y, *scale, *shift;
+} elm_gate;
+
+/** gradient <- (gradient + second) where the gate is open, else 0; second may be NULL.
  *  sum = sum of the result, product = sum of the result times (x - mean). */
-void elm_plane_mask(float *gradient, const float *second, const float *y, const float *x, size_t length, int block, const float *mean,
-                    bool relu, float *sum, float *product);
+void elm_plane_mask(float *gradient, const float *second, const float *x, size_t length, int block, const float *mean, const elm_gate *gate,
+                    float *sum, float *product);
 
 /** dx = a gradient + b (x - mean) + c; dx may be gradient. */
 void elm_plane_gradient(const float *gradient, const float *x, float *dx, size_t length, int block, const float *a, const float *b,

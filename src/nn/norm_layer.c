@@ -138,14 +138,27 @@ static void set_channel(const elm_layer *layer, norm *n, size_t at, int channel,
     n->shift[at] = (float)((double)layer->weight[1][channel] - mean * scale);
 }
 
+static void normalise(const elm_layer *layer, const elm_pass *pass, const float *x, const float *residual, float *y)
+{
+    const norm *n = layer->own;
+    const size_t plane = elm_value_plane(layer->input), image = elm_value_image(layer->input);
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < pass->images; i++)
+        for (int p = 0; p < n->planes; p++) {
+            const size_t at = i * image + p * plane, channel = (size_t)n->segment[i] * n->channels + (size_t)p * n->block;
+            elm_plane_normalise(x + at, residual ? residual + at : NULL, y + at, plane, n->block, n->scale + channel, n->shift + channel,
+                                layer->relu);
+        }
+}
+
 static void forward(elm_layer *layer, const elm_pass *pass)
 {
     norm *n = layer->own;
-    const elm_value *in = layer->input, *out = layer->output, *residual = layer->residual;
+    const elm_value *residual = layer->residual;
     const int c = n->channels;
     place_images(n, pass);
     if (pass->training) {
-        gather_moments(n, in, pass);
+        gather_moments(n, layer->input, pass);
         update_running(layer, n, pass);
     }
     for (int s = 0; s < pass->segment_count; s++)
@@ -155,14 +168,20 @@ static void forward(elm_layer *layer, const elm_pass *pass)
             const double variance = pass->training ? m->m2 / m->count : (double)layer->running[1][k];
             set_channel(layer, n, (size_t)s * c + k, k, mean, variance);
         }
-    const size_t plane = elm_value_plane(in), image = elm_value_image(in);
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int i = 0; i < pass->images; i++)
-        for (int p = 0; p < n->planes; p++) {
-            const size_t at = i * image + p * plane, channel = (size_t)n->segment[i] * c + (size_t)p * n->block;
-            elm_plane_normalise(in->data + at, residual ? residual->data + at : NULL, out->data + at, plane, n->block, n->scale + channel,
-                                n->shift + channel, layer->relu);
-        }
+    normalise(layer, pass, layer->input->data, residual ? residual->data : NULL, layer->output->data);
+}
+
+/* Scale and shift are still those of the forward pass: this layer's backward pass comes later. */
+static void rebuild(elm_layer *layer, const elm_pass *pass)
+{
+    const elm_value *residual = layer->residual;
+    normalise(layer, pass, layer->input->recalled, residual ? residual->recalled : NULL, layer->output->recalled);
+}
+
+/* The ReLU's mask follows from the input, unless a residual was added. */
+static unsigned backward_reads(const elm_layer *layer)
+{
+    return ELM_READS_INPUT | (layer->relu && layer->residual ? ELM_READS_OUTPUT : 0u);
 }
 
 /* Mask, and the two sums that the gradient of mean and variance need: over the group for dx, over this rank for gamma and beta. */
@@ -171,12 +190,14 @@ static void gather_sums(const elm_layer *layer, norm *n, const elm_pass *pass)
     const elm_value *in = layer->input, *out = layer->output;
     const size_t plane = elm_value_plane(in), image = elm_value_image(in), c = n->channels;
     const float *second = out->contributions > 1 ? out->gradient[1] : NULL;
+    const bool reads_output = backward_reads(layer) & ELM_READS_OUTPUT;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < pass->images; i++)
         for (int p = 0; p < n->planes; p++) {
             const size_t at = i * image + p * plane, sum = i * c + (size_t)p * n->block, channel = n->segment[i] * c + (size_t)p * n->block;
-            elm_plane_mask(out->gradient[0] + at, second ? second + at : NULL, out->data + at, in->data + at, plane, n->block,
-                           n->mean + channel, layer->relu, n->image[0] + sum, n->image[1] + sum);
+            const elm_gate gate = {layer->relu, reads_output ? out->recalled + at : NULL, n->scale + channel, n->shift + channel};
+            elm_plane_mask(out->gradient[0] + at, second ? second + at : NULL, in->recalled + at, plane, n->block, n->mean + channel, &gate,
+                           n->image[0] + sum, n->image[1] + sum);
         }
     memset(n->shared_sums, 0, pass->shared_count * 2 * c * sizeof *n->shared_sums);
     for (int s = 0; s < pass->segment_count; s++) {
@@ -238,9 +259,20 @@ static void backward(elm_layer *layer, const elm_pass *pass)
     for (int i = 0; i < pass->images; i++)
         for (int p = 0; p < n->planes; p++) {
             const size_t at = i * image + p * plane, channel = (size_t)n->segment[i] * n->channels + (size_t)p * n->block;
-            elm_plane_gradient(layer->output->gradient[0] + at, in->data + at, layer->input_gradient + at, plane, n->block,
+            elm_plane_gradient(layer->output->gradient[0] + at, in->recalled + at, layer->input_gradient + at, plane, n->block,
                                n->scale + channel, n->shift + channel, n->constant + channel, n->mean + channel);
         }
 }
 
-const elm_layer_kind elm_norm_layer = {"norm", prepare, forward, backward, release, NULL, true, true};
+const elm_layer_kind elm_norm_layer = {
+    .name = "norm",
+    .prepare = prepare,
+    .forward = forward,
+    .rebuild = rebuild,
+    .backward_reads = backward_reads,
+    .backward = backward,
+    .release = release,
+    .in_place_gradient = true,
+    .contributions = 2,
+    .collective = true,
+};

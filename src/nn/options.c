@@ -1,7 +1,7 @@
 #include <stddef.h>
 
 #include "elmpi/net.h"
-#include "nn/plan.h"
+#include "nn/norm_scope.h"
 
 static int check_scope(const char *text, elm_error *err)
 {
@@ -11,10 +11,16 @@ static int check_scope(const char *text, elm_error *err)
 
 const elm_option elm_model_option_rows[] = {
     {"model.name", ELM_OPTION_TEXT, offsetof(elm_model_options, name), "cifar-resnet32", 0, 0, NULL, elm_net_check_name, NULL,
-     "network: cifar-resnet{8,20,32,44,56}, cifar-resnet32-menon (the public logit-adjustment code's), mlp:<width>,<width>,..."},
+     "network: cifar-resnet{8,20,32,44,56}, cifar-resnet32-menon (the public logit-adjustment code's), resnet{18,34,50,101,152} "
+     "(torchvision's "
+     "layout, v1.5: the 3x3 convolution carries a bottleneck's stride), mlp:<width>,<width>,..."},
     {"model.bn", ELM_OPTION_TEXT, offsetof(elm_model_options, bn), "global", 0, 0, NULL, check_scope, NULL,
      "images that BatchNorm normalises together: global (the whole batch, over all ranks), rank (each rank's own, no messages), group:<n> "
      "(runs of n images "
      "of the global batch, whichever ranks hold them)"},
+    {"model.zero_init_gamma", ELM_OPTION_BOOL, offsetof(elm_model_options, zero_init_gamma), "false", 0, 0, NULL, NULL, NULL,
+     "begin the last BatchNorm scale (gamma) of every residual block at 0, so that each block starts as its shortcut; the paper's "
+     "ResNet-50 "
+     "does, together with optim.decay_bn = false"},
     {0},
 };

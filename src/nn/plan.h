@@ -1,29 +1,38 @@
-/* Plan: who holds which memory during the backward pass, and which images BatchNorm normalises together. */
+/* Plan: where every activation and gradient lies, and which activations are computed twice.
+ *
+ * A training step runs the layers forwards and then backwards; each of these runs is a tick of the plan's clock. A buffer is alive from the
+ * tick that writes it to the last tick that reads it, and buffers that are never alive together share memory: one arena holds them all. So
+ * the gradients of early layers lie where the activations of late ones were.
+ *
+ * BatchNorm's backward pass needs its input (the convolution's output), and the next convolution's needs its output. Storing both would
+ * double the activations, so norm layers' outputs are given up after their last use in the forward pass and rebuilt from the input just
+ * before the backward pass reads them: a pass over memory, and one that BatchNorm's backward pass saves again, since a ReLU's mask too
+ * follows from the input. Where a residual was added, rebuilding needs the residual: a chain of blocks keeps every second output. */
 #ifndef ELMPI_NN_PLAN_H
 #define ELMPI_NN_PLAN_H
 
 #include "nn/graph.h"
 
-/** Gradient buffers, shared by values whose gradients are not alive at the same time. */
-typedef struct elm_gradient_plan elm_gradient_plan;
+/** Layer `layer` has its output rebuilt before layer `before` runs backwards. */
+typedef struct elm_rebuild {
+    int before, layer;
+} elm_rebuild;
 
-/** Walks the layers backwards and gives every gradient contribution a buffer; the embeddings' is `embeddings_gradient`. */
-int elm_gradient_plan_create(elm_gradient_plan **plan, elm_graph *graph, elm_value *embeddings, float *embeddings_gradient, int max_images,
-                             elm_error *err);
-void elm_gradient_plan_destroy(elm_gradient_plan *plan);
+typedef struct elm_plan {
+    size_t size; /* floats of the arena */
+    float *arena;
+    elm_rebuild rebuilds[ELM_GRAPH_LAYERS]; /* in the order in which they are due */
+    int rebuild_count;
+    struct elm_plan_draft *draft; /* what is alive when; until elm_plan_allocate */
+} elm_plan;
 
-/** model.bn, parsed. */
-typedef struct elm_norm_scope {
-    enum { ELM_NORM_GLOBAL, ELM_NORM_RANK, ELM_NORM_GROUP } kind;
-    int64_t group; /* images, for ELM_NORM_GROUP */
-} elm_norm_scope;
+/** Lays everything out for `max_images`, without the memory itself. The embeddings stay until the next step; embeddings_gradient is where
+ *  the losses leave their gradient, NULL: there is no backward pass. */
+int elm_plan_create(elm_plan **plan, elm_graph *graph, elm_value *embeddings, float *embeddings_gradient, int max_images, elm_error *err);
 
-int elm_norm_scope_parse(const char *text, elm_norm_scope *scope, elm_error *err);
+/** Allocates the arena and points values and layers into it. */
+int elm_plan_allocate(elm_plan *plan, elm_error *err);
 
-/** Most segments a rank has in a batch, and most groups that span ranks. */
-elm_capacity elm_norm_scope_capacity(elm_norm_scope scope, int max_images, int ranks);
-
-/** Cuts this rank's share into segments. segments and shared_groups have the capacity above; *shared_count is the same on all ranks. */
-int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *segments, int64_t *shared_groups, int *shared_count);
+void elm_plan_destroy(elm_plan *plan);
 
 #endif

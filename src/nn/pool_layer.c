@@ -42,4 +42,11 @@ static void release(elm_layer *layer)
     (void)layer;
 }
 
-const elm_layer_kind elm_pool_layer = {"pool", prepare, forward, backward, release, NULL, false, false};
+const elm_layer_kind elm_pool_layer = {
+    .name = "pool",
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .release = release,
+    .contributions = 1,
+};

@@ -57,4 +57,11 @@ static void backward(elm_layer *layer, const elm_pass *pass)
     }
 }
 
-const elm_layer_kind elm_shortcut_a_layer = {"shortcut-a", prepare, forward, backward, release, NULL, false, false};
+const elm_layer_kind elm_shortcut_a_layer = {
+    .name = "shortcut-a",
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .release = release,
+    .contributions = 1,
+};

@@ -18,3 +18,17 @@ const elm_option elm_run_option_rows[] = {
      "evaluate on the test set every so many epochs; 0: only at the end"},
     {0},
 };
+
+void elm_job_option_sets(elm_job_options *options, elm_option_set sets[ELM_JOB_SETS])
+{
+    const struct {
+        const elm_option *rows;
+        size_t offset;
+    } rooms[ELM_JOB_SETS] = {
+        {elm_run_option_rows, offsetof(elm_job_options, run)},     {elm_data_option_rows, offsetof(elm_job_options, data)},
+        {elm_model_option_rows, offsetof(elm_job_options, model)}, {elm_loss_option_rows, offsetof(elm_job_options, loss)},
+        {elm_optim_option_rows, offsetof(elm_job_options, optim)}, {elm_checkpoint_option_rows, offsetof(elm_job_options, checkpoint)},
+    };
+    for (int i = 0; i < ELM_JOB_SETS; i++)
+        sets[i] = (elm_option_set){rooms[i].rows, options ? (char *)options + rooms[i].offset : NULL};
+}

@@ -47,7 +47,7 @@ void elm_progress_step(elm_run *run, const elm_step_report *report)
     run->progress.shown = now;
     char left[32];
     printf("\r\033[Kepoch %.2f/%g  step %lld  loss %.4f  rate %.4g  %.0f images/s  %s left",
-           (double)run->step / (double)run->steps_per_epoch, run->optim.epochs, (long long)run->step, report->loss, run->last_lr,
+           (double)run->step / (double)run->steps_per_epoch, run->options.optim.epochs, (long long)run->step, report->loss, run->last_lr,
            run->sums.images / run->sums.seconds, clock_text(left, seconds_left(run)));
     fflush(stdout);
 }
@@ -71,8 +71,9 @@ void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)
 {
     wipe(run);
     char left[32], parts[1200] = "", positives[80], test[80] = "";
-    if (strcmp(run->loss.embed, "none"))
-        snprintf(parts, sizeof parts, " (%s %.4f, %s %.4f)", run->loss.logit, row->logit_loss, run->loss.embed, row->embed_loss);
+    if (strcmp(run->options.loss.embed, "none"))
+        snprintf(parts, sizeof parts, " (%s %.4f, %s %.4f)", run->options.loss.logit, row->logit_loss, run->options.loss.embed,
+                 row->embed_loss);
     positives_text(positives, sizeof positives, row);
     if (!isnan(row->test_balanced_accuracy))
         snprintf(test, sizeof test, "  test balanced %.2f%%", 100 * row->test_balanced_accuracy);

@@ -31,14 +31,14 @@ static void introduce(const elm_run *run)
     elm_comm_describe(run->comm, mpi, sizeof mpi);
     elm_net *net = elm_trainer_net(run->trainer);
     const int threads = elm_run_threads(run);
-    elm_log_info(log, "%s: %lld training images of %d classes (%s), %s", run->options.name, (long long)run->train->count,
-                 run->train->info.classes, run->data.store, run->test ? "balanced test set" : "no test set");
-    elm_log_info(log, "%s, %lld parameters, %s; %d rank%s x %d thread%s; %s", run->model.name, (long long)elm_net_view(net).size,
+    elm_log_info(log, "%s: %lld training images of %d classes (%s), %s", run->options.run.name, (long long)run->train->count,
+                 run->train->info.classes, run->options.data.store, run->test ? "balanced test set" : "no test set");
+    elm_log_info(log, "%s, %lld parameters, %s; %d rank%s x %d thread%s; %s", run->options.model.name, (long long)elm_net_view(net).size,
                  elm_net_backend(net), elm_comm_size(run->comm), elm_comm_size(run->comm) > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
                  mpi);
-    elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s", run->optim.epochs, (long long)run->steps_per_epoch,
-                 (long long)run->optim.batch, run->loss.logit, strcmp(run->loss.embed, "none") ? " + " : "",
-                 strcmp(run->loss.embed, "none") ? run->loss.embed : "");
+    elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s", run->options.optim.epochs, (long long)run->steps_per_epoch,
+                 (long long)run->options.optim.batch, run->options.loss.logit, strcmp(run->options.loss.embed, "none") ? " + " : "",
+                 strcmp(run->options.loss.embed, "none") ? run->options.loss.embed : "");
     hint_at_binding(run, threads);
 }
 
@@ -63,7 +63,7 @@ static int end_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
     const double epoch = (double)run->step / (double)run->steps_per_epoch;
     elm_epoch_row row = elm_epoch_row_of(&run->sums, epoch, run->step, run->last_lr);
     elm_metrics *metrics = NULL;
-    if ((last || passed(run, run->options.evaluate_every_epochs)) && elm_run_evaluate_all(run, &metrics, err))
+    if ((last || passed(run, run->options.run.evaluate_every_epochs)) && elm_run_evaluate_all(run, &metrics, err))
         return -1;
     if (metrics)
         elm_epoch_row_test(&row, metrics);
@@ -89,7 +89,7 @@ static int refuse_numbers(const elm_run *run, elm_error *err)
 
 static elm_step_wishes my_wishes(const elm_run *run)
 {
-    const double every = run->saving.every_minutes * 60;
+    const double every = run->options.checkpoint.every_minutes * 60;
     return (elm_step_wishes){
         .stop = run->request->stop && *run->request->stop,
         .checkpoint = elm_comm_rank(run->comm) == 0 && every > 0 && elm_comm_seconds() - run->last_save >= every,
@@ -101,7 +101,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
 {
     const double begun = elm_comm_seconds();
     const elm_batch *batch = elm_loader_next(run->loader);
-    run->last_lr = elm_schedule_lr(&run->optim, run->step, run->steps_per_epoch);
+    run->last_lr = elm_schedule_lr(&run->options.optim, run->step, run->steps_per_epoch);
     const elm_step_report report = elm_trainer_step_all(run->trainer, batch, run->last_lr, my_wishes(run));
     if (!report.finite)
         return refuse_numbers(run, err);
@@ -109,7 +109,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     elm_epoch_sums_add(&run->sums, &report, elm_comm_seconds() - begun);
     elm_progress_step(run, &report);
     *stop = report.wishes.stop;
-    const bool due = report.wishes.stop || report.wishes.checkpoint || passed(run, run->saving.every_epochs);
+    const bool due = report.wishes.stop || report.wishes.checkpoint || passed(run, run->options.checkpoint.every_epochs);
     if (epoch_ends(run) && end_epoch_all(run, final, err))
         return -1;
     return due && run->step < run->total_steps ? elm_run_save_all(run, err) : 0;
@@ -118,7 +118,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
 static void say_result(const elm_run *run)
 {
     const elm_epoch_row *best = elm_history_best(&run->history);
-    if (best && run->options.evaluate_every_epochs > 0)
+    if (best && run->options.run.evaluate_every_epochs > 0)
         elm_log_info(run->log, "Best on the test set so far (chosen by the test set, so not a result to report): %.2f%% at epoch %.2f",
                      100 * best->test_balanced_accuracy, best->epoch);
 }

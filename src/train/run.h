@@ -7,20 +7,13 @@
 #include "elmpi/run_folder.h"
 #include "train/history.h"
 
-enum { ELM_RUN_SETS = 6 };
-
 typedef struct elm_run {
     const elm_run_request *request;
     elm_comm *comm;
     elm_log *log;
 
     /* The job. */
-    elm_run_options options;
-    elm_data_options data;
-    elm_model_options model;
-    elm_loss_options loss;
-    elm_optim_options optim;
-    elm_checkpoint_options saving;
+    elm_job_options options;
     elm_job *job;
 
     /* What it works with. */

@@ -13,7 +13,7 @@ static int save(elm_run *run, elm_error *err)
         .job = elm_job_text(run->job),
         .epoch = (double)run->step / (double)run->steps_per_epoch,
         .step = run->step,
-        .seed = (uint64_t)run->options.seed,
+        .seed = (uint64_t)run->options.run.seed,
         .ranks = elm_comm_size(run->comm),
         .git = run->request->version,
         .classes = run->train->info.classes,
@@ -26,7 +26,7 @@ static int save(elm_run *run, elm_error *err)
     if (!status)
         status = elm_history_columns(&run->history, &checkpoint.history, &checkpoint.history_count, err);
     if (!status)
-        status = elm_run_folder_save(run->folder, &checkpoint, run->saving.keep, err);
+        status = elm_run_folder_save(run->folder, &checkpoint, run->options.checkpoint.keep, err);
     elm_history_columns_free(checkpoint.history, checkpoint.history_count);
     elm_free(checkpoint.tensors);
     return status;

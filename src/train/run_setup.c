@@ -15,63 +15,61 @@ static const char *const may_change[] = {"optim.epochs", "checkpoint.", "data.st
 
 int elm_run_threads(const elm_run *run)
 {
-    return elm_threads_resolve((int)run->options.threads, elm_comm_local_size(run->comm));
+    return elm_threads_resolve((int)run->options.run.threads, elm_comm_local_size(run->comm));
 }
 
 static int load_job(elm_run *run, elm_error *err)
 {
-    const elm_option_set sets[ELM_RUN_SETS] = {
-        {elm_run_option_rows, &run->options}, {elm_data_option_rows, &run->data},   {elm_model_option_rows, &run->model},
-        {elm_loss_option_rows, &run->loss},   {elm_optim_option_rows, &run->optim}, {elm_checkpoint_option_rows, &run->saving},
-    };
+    elm_option_set sets[ELM_JOB_SETS];
+    elm_job_option_sets(&run->options, sets);
     const elm_run_request *request = run->request;
     /* What "auto" stands for is decided once and written down, so that a resume computes the same. */
     const char *overrides[ELM_REALS_MAX * 32];
     int count = 0;
     for (; count < request->override_count && count < (int)(sizeof overrides / sizeof *overrides) - 1; count++)
         overrides[count] = request->overrides[count];
-    if (elm_job_load(&run->job, request->job_file, overrides, count, sets, ELM_RUN_SETS, err))
+    if (elm_job_load(&run->job, request->job_file, overrides, count, sets, ELM_JOB_SETS, err))
         return -1;
-    if (run->options.precision == 0) {
+    if (run->options.run.precision == 0) {
         overrides[count++] = "run.precision=fp32";
         elm_job_destroy(run->job);
         run->job = NULL;
-        if (elm_job_load(&run->job, request->job_file, overrides, count, sets, ELM_RUN_SETS, err))
+        if (elm_job_load(&run->job, request->job_file, overrides, count, sets, ELM_JOB_SETS, err))
             return -1;
     }
-    if (run->optim.batch < elm_comm_size(run->comm))
+    if (run->options.optim.batch < elm_comm_size(run->comm))
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "a global batch of %lld images is smaller than the %d ranks (optim.batch): use fewer ranks or a larger batch",
-                             (long long)run->optim.batch, elm_comm_size(run->comm));
+                             (long long)run->options.optim.batch, elm_comm_size(run->comm));
     return 0;
 }
 
 static int load_data(elm_run *run, elm_error *err)
 {
-    if (elm_dataset_load(&run->train, run->data.store, "train", run->data.imbalance, err))
+    if (elm_dataset_load(&run->train, run->options.data.store, "train", run->options.data.imbalance, err))
         return -1;
     elm_store *store;
-    if (elm_store_open(&store, run->data.store, err))
+    if (elm_store_open(&store, run->options.data.store, err))
         return -1;
     const bool has_test = elm_store_count(store, "test") > 0;
     elm_store_close(store);
-    return has_test ? elm_dataset_load(&run->test, run->data.store, "test", 0, err) : 0;
+    return has_test ? elm_dataset_load(&run->test, run->options.data.store, "test", 0, err) : 0;
 }
 
 static int create_trainer_all(elm_run *run, elm_error *err)
 {
     const elm_trainer_spec spec = {
-        .model = &run->model,
-        .loss = &run->loss,
-        .optim = &run->optim,
+        .model = &run->options.model,
+        .loss = &run->options.loss,
+        .optim = &run->options.optim,
         .data = &run->train->info,
         .counts = {run->train->info.classes, run->train->class_count, run->train->count},
-        .backend = run->options.backend,
-        .seed = (uint64_t)run->options.seed,
+        .backend = run->options.run.backend,
+        .seed = (uint64_t)run->options.run.seed,
         .min_images = run->test ? ELM_EVALUATION_BATCH : 0,
     };
-    run->steps_per_epoch = elm_loader_batches(run->train, run->optim.batch);
-    run->total_steps = elm_schedule_steps(&run->optim, run->steps_per_epoch);
+    run->steps_per_epoch = elm_loader_batches(run->train, run->options.optim.batch);
+    run->total_steps = elm_schedule_steps(&run->options.optim, run->steps_per_epoch);
     return elm_trainer_create_all(&run->trainer, &spec, run->comm, err);
 }
 
@@ -80,7 +78,7 @@ static void folder_path(const elm_run *run, char *path, size_t size)
     if (run->request->run_dir)
         snprintf(path, size, "%s", run->request->run_dir);
     else
-        snprintf(path, size, "runs/%.500s", run->options.name);
+        snprintf(path, size, "runs/%.500s", run->options.run.name);
 }
 
 static int write_job(const elm_run *run, elm_error *err)
@@ -187,8 +185,9 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
     if (elm_comm_agree_all(run->comm, load_data(run, err), err) || create_trainer_all(run, err) || set_start_all(run, err))
         return -1;
     const int64_t epoch = run->step / run->steps_per_epoch, index = run->step % run->steps_per_epoch;
-    const int status = elm_loader_create_training(&run->loader, run->train, &run->data, (uint64_t)run->options.seed, run->optim.batch,
-                                                  elm_comm_rank(run->comm), elm_comm_size(run->comm), epoch, index, err);
+    const int status =
+        elm_loader_create_training(&run->loader, run->train, &run->options.data, (uint64_t)run->options.run.seed, run->options.optim.batch,
+                                   elm_comm_rank(run->comm), elm_comm_size(run->comm), epoch, index, err);
     return elm_comm_agree_all(run->comm, status, err);
 }
 

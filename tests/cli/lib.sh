@@ -78,3 +78,13 @@ absent() {
         [ ! -e "$path" ] || fail "left behind: $path"
     done
 }
+
+# wait_for_checkpoint FOLDER: until a run has written one there.
+wait_for_checkpoint() {
+    local tries=0
+    until compgen -G "$1/checkpoint-*.h5" >/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || fail "no checkpoint in $1 after 60 s"
+        sleep 0.1
+    done
+}

@@ -16,16 +16,6 @@ train() {
     exec mpirun --oversubscribe --bind-to none -np 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$folder" "$@"
 }
 
-# wait_for_checkpoint FOLDER: until one is there.
-wait_for_checkpoint() {
-    local tries=0
-    until compgen -G "$1/checkpoint-*.h5" >/dev/null; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 600 ] || fail "no checkpoint in $1 after 60 s"
-        sleep 0.1
-    done
-}
-
 # same_result FOLDER FOLDER: weights, running statistics, momentum, history of losses.
 same_result() {
     local part

@@ -59,15 +59,6 @@ submit() {
     slurm sbatch --parsable slurm/cifar100.sh "${settings[@]}" --run-dir "$1"
 }
 
-wait_for_checkpoint() {
-    local tries=0
-    until compgen -G "$1/checkpoint-*.h5" >/dev/null; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 600 ] || fail "no checkpoint in $1 after 60 s"
-        sleep 0.1
-    done
-}
-
 same_weights() {
     h5diff -q "$1/checkpoint.h5" "$2/checkpoint.h5" /model || fail "weights differ: $1 $2"
 }

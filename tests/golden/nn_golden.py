@@ -4,11 +4,12 @@
     /usr/bin/python3 tests/golden/nn_golden.py > tests/golden/nn_golden.h
 
 Inputs come from the integer hash of pseudo.h, so no tensor is stored; each result is given by its products with three directions and its length.
-Needs python3-torch.
+Needs python3-torch and python3-torchvision.
 """
 import numpy as np
 import torch
 import torch.nn.functional as F
+import torchvision
 
 torch.set_default_dtype(torch.float64)
 
@@ -85,6 +86,14 @@ def pool(name, n, c, side):
     emit(name + ".y", y), emit(name + ".dx", x.grad)
 
 
+def maxpool(name, n, c, side):
+    """Few different values, so that windows hold ties; the output has two consumers."""
+    x = leaf(torch.round(pseudo(1, (n, c, side, side), 2)))
+    y = F.max_pool2d(x, 3, 2, 1)
+    y.backward(pseudo(3, y.shape) + pseudo(8, y.shape))
+    emit(name + ".y", y), emit(name + ".dx", x.grad)
+
+
 def linear(name, n, cin, cout):
     x, w, b = leaf(pseudo(1, (n, cin))), leaf(pseudo(2, (cout, cin))), leaf(pseudo(7, (cout,)))
     y = F.relu(F.linear(x, w, b))
@@ -143,6 +152,16 @@ class Net:
         return phi, F.linear(phi, w, b)
 
 
+def emit_network(title, phi, logits, parameters, states):
+    loss = (phi * pseudo(3, phi.shape)).sum() + 0.5 * (phi ** 2).sum() + (logits * pseudo(4, logits.shape)).sum() + 0.5 * (logits ** 2).sum()
+    loss.backward()
+    emit(title + ".phi", phi), emit(title + ".logits", logits)
+    for name, p in parameters.items():
+        emit(title + ".gradient." + name, p.grad)
+    for name, s in states.items():
+        emit(title + ".state." + name, s)
+
+
 def network(title, block, blocks, stem_padding, last_norm, n, side, classes):
     net = Net()
     x = net.norm(net.conv(pseudo(1, (n, 3, side, side)), "conv1", 16, 3, 1, stem_padding), "bn1")
@@ -152,13 +171,40 @@ def network(title, block, blocks, stem_padding, last_norm, n, side, classes):
     if last_norm:
         x = net.norm(x, "bn_last", relu=False)
     phi, logits = net.head(x, classes)
-    loss = (phi * pseudo(3, phi.shape)).sum() + 0.5 * (phi ** 2).sum() + (logits * pseudo(4, logits.shape)).sum() + 0.5 * (logits ** 2).sum()
-    loss.backward()
-    emit(title + ".phi", phi), emit(title + ".logits", logits)
-    for name, p in net.parameters.items():
-        emit(title + ".gradient." + name, p.grad)
-    for name, s in net.states.items():
-        emit(title + ".state." + name, s)
+    emit_network(title, phi, logits, net.parameters, net.states)
+
+
+def elmpi_order(names):
+    """elmpi's parameters lie in the order in which its layers run, and a block's shortcut runs first."""
+    ordered = []
+    for name in names:
+        place = len(ordered)
+        if ".downsample" in name:
+            block = name.split("downsample")[0]
+            place = next(i for i, other in enumerate(ordered) if other.startswith(block) and "downsample" not in other)
+        ordered.insert(place, name)
+    return ordered
+
+
+def torchvision_network(title, n, side, classes):
+    model = getattr(torchvision.models, title)(num_classes=classes)
+    parameters = dict(model.named_parameters())
+    parameters = {name: parameters[name] for name in elmpi_order(list(parameters))}
+    with torch.no_grad():
+        for place, (name, p) in enumerate(parameters.items()):
+            gamma, norm = p.dim() == 1 and name.endswith("weight"), p.dim() == 1 and name != "fc.bias"
+            scale = 1.5 / p[0].numel() ** 0.5 if p.dim() == 4 else 0.25 if norm else 0.3
+            p.copy_(pseudo(100 + place, p.shape, scale, 1 if gamma else 0))
+    seen = []
+    model.fc.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    logits = model(pseudo(1, (n, 3, side, side)))
+    emit_network(title, seen[0], logits, parameters, {k: v for k, v in model.named_buffers() if "running" in k})
+
+
+def state_names(title):
+    """Names and shapes of a torchvision model, as its state_dict has them (but for the counters of batches, which elmpi has no use for)."""
+    state = getattr(torchvision.models, title)().state_dict()
+    return ['    {"%s", "%s", {%s}},' % (title, name, ", ".join(map(str, v.shape))) for name, v in state.items() if "num_batches" not in name]
 
 
 def main():
@@ -173,14 +219,20 @@ def main():
     norm("norm-groups", 4, 16, 3, [3, 1], True, True)
     shortcut("shortcut", 3, 16, 8, 32, 2)
     pool("pool", 3, 32, 5)
+    maxpool("maxpool", 3, 32, 9)
     linear("linear", 4, 7, 5)
     network("resnet8", "basic", 1, 1, False, 6, 8, 5)
     network("menon", "bottleneck", 5, 3, True, 6, 12, 5)
+    torchvision_network("resnet18", 4, 64, 5)
+    torchvision_network("resnet50", 4, 96, 5)
 
-    print("/* Made by nn_golden.py with PyTorch %s in fp64. Do not edit. */" % torch.__version__)
+    print("/* Made by nn_golden.py with PyTorch %s in fp64 and torchvision %s. Do not edit. */" % (torch.__version__, torchvision.__version__))
     print('#include "golden/pseudo.h"\n')
     print("static const golden nn_golden[] = {")
     print("\n".join(rows))
+    print("};\n")
+    print("static const struct torchvision_tensor {\n    const char *model, *name;\n    int64_t shape[4];\n} torchvision_tensors[] = {")
+    print("\n".join(state_names("resnet18") + state_names("resnet50")))
     print("};")
 
 

@@ -218,7 +218,7 @@ static void unknown_names_are_refused(void **unused)
 {
     (void)unused;
     elm_error err;
-    static const char *const bad[] = {"cifar-resnet33", "resnet", "mlp:", "mlp:4,,2", "mlp:0", "", "cifar-resnet32-menon2"};
+    static const char *const bad[] = {"cifar-resnet33", "resnet", "mlp:", "mlp:4,,2", "mlp:0", "", "cifar-resnet32-menon2", "resnet51"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(-1, elm_net_check_name(bad[i], &err));
         assert_int_equal(ELM_EXIT_USAGE, err.code);
@@ -226,6 +226,42 @@ static void unknown_names_are_refused(void **unused)
     }
     assert_int_equal(-1, elm_net_check_backend("cuda", &err));
     assert_int_equal(0, elm_net_check_name("cifar-resnet32-menon", &err));
+}
+
+/* Only the last BatchNorm of each block begins at 0. */
+static void last_gammas_may_begin_at_zero(void **unused)
+{
+    (void)unused;
+    elm_model_options model = {.name = "resnet50", .bn = "rank", .zero_init_gamma = true};
+    const elm_net_spec spec = {
+        .model = &model, .channels = 3, .height = 32, .width = 32, .classes = CLASSES, .max_images = 1, .ranks = 1, .backend = "auto"};
+    elm_net *net = NULL;
+    elm_error err;
+    assert_int_equal(0, elm_net_create(&net, &spec, &err));
+    const elm_net_parameters view = elm_net_view(net);
+    int zeros = 0;
+    for (int p = 0; p < view.count; p++)
+        if (view.is_norm[p] && strstr(view.tensors[p].name, ".weight")) {
+            const bool last = strstr(view.tensors[p].name, ".bn3.");
+            assert_true(view.tensors[p].data[0] == (last ? 0 : 1));
+            zeros += last;
+        }
+    assert_int_equal(16, zeros);
+    elm_net_destroy(net);
+}
+
+/* Pictures that the last stage would leave nothing of. */
+static void small_pictures_are_refused(void **unused)
+{
+    (void)unused;
+    elm_model_options model = {.name = "resnet18", .bn = "rank"};
+    const elm_net_spec spec = {
+        .model = &model, .channels = 1, .height = 8, .width = 8, .classes = CLASSES, .max_images = 1, .ranks = 1, .backend = "auto"};
+    elm_net *net = NULL;
+    elm_error err;
+    assert_int_equal(-1, elm_net_create(&net, &spec, &err));
+    assert_int_equal(ELM_EXIT_USAGE, err.code);
+    assert_non_null(strstr(err.text, "cifar-resnet"));
 }
 
 /* He et al. 2016, Table 6: 0.46 M parameters for ResNet-32 with 10 classes. */
@@ -244,6 +280,7 @@ int main(void)
         cmocka_unit_test(gradients_match_finite_differences), cmocka_unit_test(backends_agree),
         cmocka_unit_test(evaluation_leaves_the_state),        cmocka_unit_test(steady_passes_allocate_nothing),
         cmocka_unit_test(unknown_names_are_refused),          cmocka_unit_test(sizes_are_the_papers),
+        cmocka_unit_test(last_gammas_may_begin_at_zero),      cmocka_unit_test(small_pictures_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "checkpoint/claim.h"
 #include "elmpi/memory.h"
 #include "elmpi/run_folder.h"
+#include "unit/hdf5_leaks.h"
 #include "unit/scratch.h"
 
 static elm_run_folder *must_open(const char *path, bool resume)
@@ -345,6 +346,7 @@ int main(void)
         cmocka_unit_test_teardown(claims_are_judged, no_leaks),
         cmocka_unit_test_teardown(restarted_job_takes_over, no_leaks),
         cmocka_unit_test_teardown(race_has_one_winner, no_leaks),
+        cmocka_unit_test(no_handle_left_open),
     };
     unsetenv("SLURM_JOB_ID"); /* the tests may themselves run under a scheduler */
     unsetenv("SLURM_RESTART_COUNT");

@@ -23,7 +23,7 @@ typedef struct elm_backend {
     /* A convolution for up to max_images. */
     int (*create)(void **conv, void *engine, const elm_conv_shape *shape, int max_images, elm_error *err);
     void (*destroy)(void *conv);
-    /* Takes over changed weights. */
+    /* Takes over changed weights, which stay readable where they are. */
     void (*pack)(void *conv, const float *weights);
     void (*forward)(void *conv, int images, const float *x, float *y);
     void (*backward_data)(void *conv, int images, const float *dy, float *dx);

@@ -16,6 +16,8 @@ enum { PROGRAMS_MAX = 8 };
 typedef struct engine {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
+    float *scratch; /* as large as the largest convolution's weights: what one convolution needs while it runs backwards */
+    size_t scratch_bytes;
 } engine;
 
 /* The primitives for one number of images and the memory objects that they read and write; data handles are set at each use. */
@@ -31,8 +33,9 @@ typedef struct convolution {
     bool fixed; /* the weight layouts below have been chosen */
     dnnl_memory_desc_t forward_layout, data_layout, weights_layout;
     dnnl_memory_t plain, plain_gradient; /* OIHW, the caller's */
-    dnnl_memory_t forward_weights, data_weights, weights_gradient;
-    float *buffer[3]; /* behind these */
+    dnnl_memory_t forward_weights;
+    dnnl_memory_t data_weights, weights_gradient; /* in the engine's scratch */
+    float *packed;                                /* behind forward_weights */
     dnnl_primitive_t pack_forward, pack_data, unpack_gradient;
     program programs[PROGRAMS_MAX];
     int program_count;
@@ -63,6 +66,7 @@ static void engine_close(void *opaque)
         dnnl_stream_destroy(e->stream);
     if (e->engine)
         dnnl_engine_destroy(e->engine);
+    elm_free(e->scratch);
     elm_free(e);
 }
 
@@ -240,11 +244,19 @@ static dnnl_status_t make_reorder(dnnl_primitive_t *reorder, dnnl_engine_t on, c
     return status;
 }
 
-/* A memory object in `layout` on a buffer of ours. */
-static dnnl_status_t make_buffer(convolution *c, int place, const dnnl_memory_desc_t *layout, dnnl_memory_t *memory)
+/* A memory object in `layout` for the engine's scratch, which grows to hold it. */
+static dnnl_status_t make_in_scratch(const convolution *c, const dnnl_memory_desc_t *layout, dnnl_memory_t *memory)
 {
-    c->buffer[place] = elm_alloc(1, dnnl_memory_desc_get_size(layout), NULL);
-    return c->buffer[place] ? dnnl_memory_create(memory, layout, c->engine->engine, c->buffer[place]) : dnnl_out_of_memory;
+    engine *e = c->engine;
+    const size_t bytes = dnnl_memory_desc_get_size(layout);
+    if (bytes > e->scratch_bytes) {
+        elm_free(e->scratch);
+        e->scratch = elm_alloc(1, bytes, NULL);
+        e->scratch_bytes = e->scratch ? bytes : 0;
+        if (!e->scratch)
+            return dnnl_out_of_memory;
+    }
+    return dnnl_memory_create(memory, layout, e->engine, DNNL_MEMORY_NONE);
 }
 
 static dnnl_status_t make_weights(convolution *c)
@@ -255,15 +267,17 @@ static dnnl_status_t make_weights(convolution *c)
     if (status == dnnl_success)
         status = dnnl_memory_create(&c->plain_gradient, &oihw, on, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
-        status = make_buffer(c, 0, &c->forward_layout, &c->forward_weights);
+        status = (c->packed = elm_alloc(1, dnnl_memory_desc_get_size(&c->forward_layout), NULL)) ? dnnl_success : dnnl_out_of_memory;
     if (status == dnnl_success)
-        status = make_buffer(c, 1, &c->weights_layout, &c->weights_gradient);
+        status = dnnl_memory_create(&c->forward_weights, &c->forward_layout, on, c->packed);
+    if (status == dnnl_success)
+        status = make_in_scratch(c, &c->weights_layout, &c->weights_gradient);
     if (status == dnnl_success)
         status = make_reorder(&c->pack_forward, on, &oihw, &c->forward_layout);
     if (status == dnnl_success)
         status = make_reorder(&c->unpack_gradient, on, &c->weights_layout, &oihw);
     if (status == dnnl_success && c->shape.data_gradient)
-        status = make_buffer(c, 2, &c->data_layout, &c->data_weights);
+        status = make_in_scratch(c, &c->data_layout, &c->data_weights);
     if (status == dnnl_success && c->shape.data_gradient)
         status = make_reorder(&c->pack_data, on, &oihw, &c->data_layout);
     return status;
@@ -284,8 +298,7 @@ static void conv_destroy(void *opaque)
     for (int i = 0; i < 5; i++)
         if (memories[i])
             dnnl_memory_destroy(memories[i]);
-    for (int i = 0; i < 3; i++)
-        elm_free(c->buffer[i]);
+    elm_free(c->packed);
     elm_free(c);
 }
 
@@ -327,8 +340,6 @@ static void conv_pack(void *opaque, const float *weights)
     convolution *c = opaque;
     at(c->plain, weights);
     run(c, c->pack_forward, 2, (dnnl_exec_arg_t[]){{DNNL_ARG_FROM, c->plain}, {DNNL_ARG_TO, c->forward_weights}}, "packing weights");
-    if (c->pack_data)
-        run(c, c->pack_data, 2, (dnnl_exec_arg_t[]){{DNNL_ARG_FROM, c->plain}, {DNNL_ARG_TO, c->data_weights}}, "packing weights");
 }
 
 static void conv_forward(void *opaque, int images, const float *x, float *y)
@@ -339,10 +350,14 @@ static void conv_forward(void *opaque, int images, const float *x, float *y)
     run(c, p->forward, 3, arguments, "convolution forward");
 }
 
+/* The data gradient wants the weights in another layout than the forward pass. Packing them here instead of in conv_pack costs the same,
+ * since weights change between any two of training's backward passes, and saves a copy of all weights. */
 static void conv_backward_data(void *opaque, int images, const float *dy, float *dx)
 {
     convolution *c = opaque;
     const program *p = program_for(c, images);
+    at(c->data_weights, c->engine->scratch);
+    run(c, c->pack_data, 2, (dnnl_exec_arg_t[]){{DNNL_ARG_FROM, c->plain}, {DNNL_ARG_TO, c->data_weights}}, "packing weights");
     const dnnl_exec_arg_t arguments[] = {
         {DNNL_ARG_DIFF_DST, at(p->y, dy)}, {DNNL_ARG_WEIGHTS, c->data_weights}, {DNNL_ARG_DIFF_SRC, at(p->x, dx)}};
     run(c, p->data, 3, arguments, "convolution data gradient");
@@ -352,8 +367,9 @@ static void conv_backward_weights(void *opaque, int images, const float *x, cons
 {
     convolution *c = opaque;
     const program *p = program_for(c, images);
-    const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC, at(p->x, x)}, {DNNL_ARG_DIFF_DST, at(p->y, dy)}, {DNNL_ARG_DIFF_WEIGHTS, c->weights_gradient}};
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, at(p->x, x)},
+                                         {DNNL_ARG_DIFF_DST, at(p->y, dy)},
+                                         {DNNL_ARG_DIFF_WEIGHTS, at(c->weights_gradient, c->engine->scratch)}};
     run(c, p->weights, 3, arguments, "convolution weight gradient");
     at(c->plain_gradient, dw);
     run(c, c->unpack_gradient, 2, (dnnl_exec_arg_t[]){{DNNL_ARG_FROM, c->weights_gradient}, {DNNL_ARG_TO, c->plain_gradient}},
