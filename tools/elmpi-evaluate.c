@@ -26,7 +26,7 @@ static const char program[] = "elmpi-evaluate";
 
 /* The command line. */
 typedef struct command_line {
-    const char *checkpoint, *store, *split, *classifier, *groups, *backend, *json;
+    const char *checkpoint, *store, *shards, *split, *classifier, *groups, *backend, *json;
     bool quiet;
     int64_t threads;
     const elm_classifier *with; /* found from the names above */
@@ -54,6 +54,7 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
 {
     const elm_flag flags[] = {
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE", "the data set, where it is not at the job's data.store"},
+        {"--shards", ELM_FLAG_TEXT, &s->shards, 0, 0, "FOLDER", "pictures in shards: the folder of the shards, where it is not the job's"},
         {"--split", ELM_FLAG_TEXT, &s->split, 0, 0, "NAME", "split to evaluate on (default test)"},
         {"--classifier", ELM_FLAG_TEXT, &s->classifier, 0, 0, "NAME", "who predicts (default fc); list below"},
         {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE", "elm: head >= 100 training images, tail < 20 (default); kang: head > 100"},
@@ -91,17 +92,26 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
 {
     elm_option_set sets[ELM_JOB_SETS];
     elm_job_option_sets(&subject->options, sets);
-    char store[ELM_TEXT_SIZE + 16], backend[ELM_TEXT_SIZE + 16];
-    const char *overrides[2];
+    /* A store given here brings its shards, wherever those of the training lay. */
+    const struct {
+        const char *key, *value;
+    } given[] = {
+        {"data.store", s->store},
+        {"data.shards", s->shards != NULL  ? s->shards
+                        : s->store != NULL ? ""
+                                           : NULL},
+        {"run.backend", s->backend},
+    };
+    enum { GIVEN = sizeof given / sizeof *given };
+    char texts[GIVEN][ELM_TEXT_SIZE + 16];
+    const char *overrides[GIVEN];
     int count = 0;
-    if (s->store != NULL) {
-        snprintf(store, sizeof store, "data.store=%s", s->store);
-        overrides[count++] = store;
-    }
-    if (s->backend != NULL) {
-        snprintf(backend, sizeof backend, "run.backend=%s", s->backend);
-        overrides[count++] = backend;
-    }
+    for (int i = 0; i < GIVEN; i++)
+        if (given[i].value != NULL) {
+            snprintf(texts[count], sizeof texts[count], "%s=%s", given[i].key, given[i].value);
+            overrides[count] = texts[count];
+            count++;
+        }
     elm_job *job = NULL;
     const int status = elm_job_parse(&job, subject->checkpoint->job, s->checkpoint, overrides, count, sets, ELM_JOB_SETS, err);
     elm_job_destroy(job);
@@ -132,7 +142,7 @@ static int load_dataset(evaluated *subject, const command_line *s, elm_error *er
     const char *store = subject->options.data.store;
     if (access(store, R_OK) != 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "the data set is not there or not readable (%s): name its store with --data", store);
-    if (elm_dataset_load(&subject->dataset, store, s->split, 0, err) != 0)
+    if (elm_dataset_load_job(&subject->dataset, &subject->options.data, s->split, err) != 0)
         return -1;
     return check_dataset(subject, err);
 }

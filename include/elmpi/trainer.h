@@ -45,6 +45,7 @@ extern const char *const elm_phase_names[ELM_PHASES];
 typedef struct elm_step_wishes {
     bool stop;       /* checkpoint and end */
     bool checkpoint; /* rank 0's clock says so */
+    bool refuse;     /* this rank's batch is not fit for use: nobody updates */
 } elm_step_wishes;
 
 /** What a step did, the same on all ranks but for `seconds`. */

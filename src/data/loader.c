@@ -382,6 +382,12 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
     if (empty >= 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "no picture of class %d (%s) can be read (%s): %s", empty, dataset->class_names[empty],
                              dataset->pictures->store, advice);
+    elm_fault fault;
+    char what[1024];
+    if (!loader->training && elm_faults_take(faults, &fault)) {
+        describe_fault(dataset, &fault, what, sizeof what);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "unreadable picture: %s: %s", what, advice);
+    }
     if (elm_faults_too_many(faults))
         return elm_error_set(err, ELM_EXIT_FAILURE, "%lld of %lld pictures cannot be read (%s, %s%s): %s",
                              (long long)elm_faults_count(faults), (long long)dataset->count, dataset->pictures->store,

@@ -50,6 +50,8 @@ static int count_local(elm_net *net, const elm_dataset *dataset, elm_comm *comm,
     const elm_batch *batch = NULL;
     while (status == 0 && (batch = elm_loader_next(loader)) != NULL)
         status = count_batch(net, batch, classes, confusion, err);
+    if (status == 0)
+        status = elm_loader_check(loader, err);
     elm_loader_destroy(loader);
     return status;
 }

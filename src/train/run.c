@@ -93,7 +93,18 @@ static elm_step_wishes my_wishes(const elm_run *run)
     return (elm_step_wishes){
         .stop = run->request->stop && *run->request->stop,
         .checkpoint = elm_comm_rank(run->comm) == 0 && every > 0 && elm_comm_seconds() - run->last_save >= every,
+        .refuse = elm_loader_check(run->loader, NULL) != 0,
     };
+}
+
+/* Pictures that this rank could not read, as soon as they are known; any rank may have some. */
+static void say_complaints(const elm_run *run)
+{
+    char text[2048];
+    elm_log loud = *run->log;
+    loud.quiet = false;
+    while (elm_loader_complaint(run->loader, text, sizeof text))
+        elm_log_warn(&loud, "%s", text);
 }
 
 /* One step and what follows from it; *stop tells that somebody wished to end here. */
@@ -103,6 +114,9 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     const elm_batch *batch = elm_loader_next(run->loader);
     run->last_lr = elm_schedule_lr(&run->options.optim, run->step, run->steps_per_epoch);
     const elm_step_report report = elm_trainer_step_all(run->trainer, batch, run->last_lr, my_wishes(run));
+    say_complaints(run);
+    if (report.wishes.refuse)
+        return elm_comm_agree_all(run->comm, elm_loader_check(run->loader, err), err);
     if (!report.finite)
         return refuse_numbers(run, err);
     run->step++;

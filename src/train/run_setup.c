@@ -11,7 +11,15 @@
 #include "train/run.h"
 
 /* What a resumed run may change: how long and where, not what it computes. */
-static const char *const may_change[] = {"optim.epochs", "checkpoint.", "data.store", "run.name", "run.evaluate_every_epochs", NULL};
+static const char *const may_change[] = {"optim.epochs",
+                                         "checkpoint.",
+                                         "data.store",
+                                         "data.shards",
+                                         "data.threads",
+                                         "data.unreadable",
+                                         "run.name",
+                                         "run.evaluate_every_epochs",
+                                         NULL};
 
 int elm_run_threads(const elm_run *run)
 {
@@ -46,14 +54,14 @@ static int load_job(elm_run *run, elm_error *err)
 
 static int load_data(elm_run *run, elm_error *err)
 {
-    if (elm_dataset_load(&run->train, run->options.data.store, "train", run->options.data.imbalance, err))
+    if (elm_dataset_load_job(&run->train, &run->options.data, "train", err))
         return -1;
     elm_store *store;
     if (elm_store_open(&store, run->options.data.store, err))
         return -1;
     const bool has_test = elm_store_count(store, "test") > 0;
     elm_store_close(store);
-    return has_test ? elm_dataset_load(&run->test, run->options.data.store, "test", 0, err) : 0;
+    return has_test ? elm_dataset_load_job(&run->test, &run->options.data, "test", err) : 0;
 }
 
 static int create_trainer_all(elm_run *run, elm_error *err)

@@ -62,6 +62,7 @@ enum {
     SUM_BROKEN,
     SUM_STOP,
     SUM_CHECKPOINT,
+    SUM_REFUSE,
     SUM_ANCHORS,
     SUM_POSITIVE = SUM_ANCHORS + 3,
     SUMS = SUM_POSITIVE + 3
@@ -71,7 +72,8 @@ static void agree_all(elm_trainer *t, const elm_loss_value *logit, const elm_los
                       elm_step_report *report)
 {
     double sums[SUMS] = {[SUM_LOGIT] = logit->loss,      [SUM_EMBED] = embed->loss, [SUM_CORRECT] = (double)report->correct,
-                         [SUM_BROKEN] = !report->finite, [SUM_STOP] = wishes.stop,  [SUM_CHECKPOINT] = wishes.checkpoint};
+                         [SUM_BROKEN] = !report->finite, [SUM_STOP] = wishes.stop,  [SUM_CHECKPOINT] = wishes.checkpoint,
+                         [SUM_REFUSE] = wishes.refuse};
     for (int g = 0; g < 3; g++) {
         sums[SUM_ANCHORS + g] = (double)embed->anchors[g];
         sums[SUM_POSITIVE + g] = (double)embed->with_positive[g];
@@ -82,7 +84,7 @@ static void agree_all(elm_trainer *t, const elm_loss_value *logit, const elm_los
     report->loss = sums[SUM_LOGIT] + sums[SUM_EMBED];
     report->correct = (int64_t)sums[SUM_CORRECT];
     report->finite = sums[SUM_BROKEN] == 0 && isfinite(report->loss);
-    report->wishes = (elm_step_wishes){sums[SUM_STOP] > 0, sums[SUM_CHECKPOINT] > 0};
+    report->wishes = (elm_step_wishes){sums[SUM_STOP] > 0, sums[SUM_CHECKPOINT] > 0, sums[SUM_REFUSE] > 0};
     for (int g = 0; g < 3; g++) {
         report->anchors[g] = (int64_t)sums[SUM_ANCHORS + g];
         report->with_positive[g] = (int64_t)sums[SUM_POSITIVE + g];
@@ -148,7 +150,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     /* Nobody updates before all know that all is well. */
     report.finite = isfinite(logit.loss) && isfinite(embed.loss) && all_finite(view.gradients, view.size);
     agree_all(t, &logit, &embed, wishes, &report);
-    if (report.finite) {
+    if (report.finite && !report.wishes.refuse) {
         elm_sgd_update(&t->optim, lr, view.weights, view.gradients, t->momentum, t->decay, t->decay_count);
         elm_net_weights_changed(t->net);
         average_state_all(t, batch->share);
