@@ -1,6 +1,7 @@
 /* elmpi-prepare: original archives in, stores out. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -20,14 +21,23 @@ static void print_sources(void)
 static void show_progress(void *context, const char *what, double share)
 {
     (void)context;
-    printf("\r%-24s %3.0f%%", what, 100.0 * share);
+    if (what[0] != '\0')
+        printf("\r\033[K%-24s %3.0f%%", what, 100.0 * share);
+    else
+        printf("\r\033[K");
     fflush(stdout);
 }
 
-/* Wipes it. */
-static void end_progress(void)
+/* In a batch job's log: a line a minute. */
+static void log_progress(void *context, const char *what, double share)
 {
-    printf("\r%30s\r", "");
+    enum { EVERY_SECONDS = 60 };
+    time_t *said = context;
+    const time_t now = time(NULL);
+    if (what[0] == '\0' || now - *said < EVERY_SECONDS)
+        return;
+    *said = now;
+    printf("%s, %.0f%%\n", what, 100.0 * share);
     fflush(stdout);
 }
 
@@ -35,20 +45,32 @@ int main(int argc, char **argv)
 {
     const elm_log log = {.program = "elmpi-prepare"};
     elm_prepare_request request = {.log = &log};
-    int64_t seed = 0;
+    elm_text_list archives = {0};
+    elm_prepare_pictures *pictures = &request.pictures;
+    int64_t seed = 0, shard_mib = 0;
+    time_t said = time(NULL);
     const elm_flag flags[] = {
-        {"--archive", ELM_FLAG_TEXT, &request.archive, 0, 0, "FILE", "the original archive"},
+        {"--archive", ELM_FLAG_LIST, &archives, 0, 0, "FILE", "the original archive; pictures: repeatable, a folder will do"},
         {"--out", ELM_FLAG_TEXT, &request.out, 0, 0, "FILE", "the store to make (its folder is made where it is missing)"},
         {"--imbalance", ELM_FLAG_REAL, &request.imbalance, 1, 1e6, "R", "n_max / n_min of the training set (digits, two-moons)"},
         {"--seed", ELM_FLAG_INT, &seed, 0, 9e15, "N", "seed of synthetic data (two-moons)"},
         {"--images", ELM_FLAG_INT, &request.images, 2, 1e8, "N", "training points (two-moons)"},
+        {"--train-list", ELM_FLAG_TEXT, &pictures->lists[0], 0, 0, "FILE", "training pictures: lines \"path label\", or COCO-style JSON"},
+        {"--val-list", ELM_FLAG_TEXT, &pictures->lists[1], 0, 0, "FILE", "validation pictures"},
+        {"--test-list", ELM_FLAG_TEXT, &pictures->lists[2], 0, 0, "FILE", "test pictures"},
+        {"--class-names", ELM_FLAG_TEXT, &pictures->class_names, 0, 0, "FILE", "names of the lists' classes, one a line"},
+        {"--strict", ELM_FLAG_SWITCH, &pictures->strict, 0, 0, NULL, "a picture that is unreadable, missing or there twice is an error"},
+        {"--decode", ELM_FLAG_SWITCH, &pictures->decode, 0, 0, NULL, "decode every picture, not just read its header"},
+        {"--copy", ELM_FLAG_SWITCH, &pictures->copy, 0, 0, NULL,
+         "copy the pictures also out of an uncompressed tar, which else is used as it is"},
+        {"--shard-mib", ELM_FLAG_INT, &shard_mib, 1, 1 << 20, "N", "size of the tar files that pictures are copied into (default 1024)"},
         {"--force", ELM_FLAG_SWITCH, &request.force, 0, 0, NULL, "replace an existing store"},
         {0},
     };
     elm_command command = {
         .program = log.program,
         .version = ELMPI_VERSION,
-        .usage = "SOURCE [--archive FILE] --out FILE [--imbalance R] [--seed N] [--images N] [--force]",
+        .usage = "SOURCE [--archive FILE]... --out FILE [--train-list FILE]... [--force]",
         .summary = "Makes a store, ready for training, from a data set's original archive.",
         .flags = flags,
         .min_words = 1,
@@ -64,13 +86,17 @@ int main(int argc, char **argv)
         status = elm_error_set(&err, ELM_EXIT_USAGE, "no name for the store (--out): give one, such as data/%s.h5", command.words[0]);
     if (status == ELM_COMMAND_RUN) {
         request.seed = (uint64_t)seed;
-        if (isatty(STDOUT_FILENO))
-            request.progress = show_progress;
+        request.archives = archives.item;
+        request.archive_count = archives.count;
+        request.archive = archives.count > 0 ? archives.item[0] : NULL;
+        pictures->shard_bytes = shard_mib << 20;
+        request.progress = isatty(STDOUT_FILENO) ? show_progress : log_progress;
+        request.progress_context = &said;
         status = elm_prepare_run(command.words[0], &request, &err);
     }
     if (status != 0) {
-        if (request.progress != NULL)
-            end_progress();
+        if (request.progress == show_progress)
+            show_progress(NULL, "", 1);
         elm_log_error(&log, "%s", err.text);
         return err.code;
     }

@@ -8,20 +8,34 @@
 #include "elmpi/log.h"
 #include "elmpi/status.h"
 
+/** What the sources of pictures take besides: lists, and how shards are made. */
+typedef struct elm_prepare_pictures {
+    const char *lists[3];    /* of train, val and test: "path label" lines or COCO-style JSON; NULL: none */
+    const char *class_names; /* a file of names, one a line, or NULL */
+    bool strict;             /* whatever would be left out is an error */
+    bool decode;             /* every picture is decoded, not just its header read */
+    bool copy;               /* into shards, also where the original tar could be indexed in place */
+    int64_t shard_bytes;     /* a shard is ended at this size; 0: 1 GiB */
+} elm_prepare_pictures;
+
 typedef struct elm_prepare_request {
-    const char *archive; /* path of the original archive, or NULL */
-    const char *out;     /* path of the store */
-    double imbalance;    /* digits, two-moons: n_max / n_min of the training set made; 0: the data set's default */
-    int64_t images;      /* two-moons: training points; 0: default */
-    uint64_t seed;       /* two-moons */
-    bool force;          /* an existing store is replaced */
+    const char *archive;         /* path of the original archive, or NULL */
+    const char *const *archives; /* sources of pictures take several, and folders */
+    int archive_count;
+    elm_prepare_pictures pictures;
+    const char *out;  /* path of the store */
+    double imbalance; /* digits, two-moons: n_max / n_min of the training set made; 0: the data set's default */
+    int64_t images;   /* two-moons: training points; 0: default */
+    uint64_t seed;    /* two-moons */
+    bool force;       /* an existing store is replaced */
     const elm_log *log;
-    void (*progress)(void *context, const char *what, double share); /* told now and then what is being done, share 0..1; or NULL */
+    void (*progress)(void *context, const char *what,
+                     double share); /* told now and then what is being done, share 0..1, and at the end ""; or NULL */
     void *progress_context;
 } elm_prepare_request;
 
 /** What a source makes use of, so that a request for more is refused rather than ignored. */
-enum { ELM_PREPARE_ARCHIVE = 1, ELM_PREPARE_IMBALANCE = 2, ELM_PREPARE_IMAGES = 4, ELM_PREPARE_SEED = 8 };
+enum { ELM_PREPARE_ARCHIVE = 1, ELM_PREPARE_IMBALANCE = 2, ELM_PREPARE_IMAGES = 4, ELM_PREPARE_SEED = 8, ELM_PREPARE_PICTURES = 16 };
 
 typedef struct elm_prepare_source {
     const char *name; /* "cifar100" */

@@ -3,18 +3,26 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "data/unpacked.h"
 #include "elmpi/memory.h"
 
-enum { READ_BYTES = 1 << 16, CHUNK_BYTES = 1 << 20, NAME_BYTES = 512 };
+enum { READ_BYTES = 1 << 16, CHUNK_BYTES = 1 << 20, NAME_BYTES = 4096 };
 
 struct elm_archive {
     struct archive *reader;
+    elm_archive *outer; /* the archive that this one is an entry of, or NULL */
+    int descriptor;     /* of the outermost file, for an inner archive that stands there as it is; else -1 */
+    int64_t base, end;  /* where it begins and ends there */
+    int64_t next;       /* what is read next */
+    uint8_t *block;     /* [READ_BYTES], of an inner archive */
+    bool in_memory;
     elm_unpacked *unpacked; /* what reader reads from where the archive is compressed, or NULL */
     char name[NAME_BYTES];  /* of the archive */
     char entry[NAME_BYTES]; /* the current one */
@@ -68,6 +76,8 @@ int elm_archive_open(elm_archive **out, const elm_archive_place *place, elm_erro
     if (archive == NULL)
         return -1;
     snprintf(archive->name, sizeof archive->name, "%s", place->name);
+    archive->descriptor = -1;
+    archive->in_memory = place->bytes != NULL;
     archive->reader = archive_read_new();
     if (archive->reader == NULL) {
         elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): close other programs", place->name);
@@ -90,7 +100,106 @@ void elm_archive_close(elm_archive *archive)
         return;
     archive_read_free(archive->reader);
     elm_unpacked_destroy(archive->unpacked);
+    if (archive->descriptor >= 0)
+        close(archive->descriptor);
+    elm_free(archive->block);
     elm_free(archive);
+}
+
+/* libarchive's callbacks for an inner archive that stands in the outermost file as it is. */
+static la_ssize_t read_region(struct archive *reader, void *context, const void **block)
+{
+    elm_archive *archive = context;
+    const int64_t left = archive->end - archive->next;
+    ssize_t count;
+    do {
+        count = pread(archive->descriptor, archive->block, (size_t)(left < READ_BYTES ? left : READ_BYTES), (off_t)archive->next);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0)
+        archive_set_error(reader, errno, "%s", strerror(errno));
+    else
+        archive->next += count;
+    *block = archive->block;
+    return count;
+}
+
+static la_int64_t skip_region(struct archive *reader, void *context, la_int64_t count)
+{
+    (void)reader;
+    elm_archive *archive = context;
+    const int64_t left = archive->end - archive->next, skipped = count < left ? count : left;
+    archive->next += skipped;
+    return skipped;
+}
+
+/* Of an inner archive whose bytes come out of the outer one only as they are unpacked. */
+static la_ssize_t read_entry(struct archive *reader, void *context, const void **block)
+{
+    elm_archive *archive = context;
+    const la_ssize_t count = archive_read_data(archive->outer->reader, archive->block, READ_BYTES);
+    if (count < 0) {
+        const char *cause = elm_unpacked_cause(archive->outer->unpacked);
+        archive_set_error(reader, EIO, "%s", cause != NULL ? cause : archive_error_string(archive->outer->reader));
+    }
+    *block = archive->block;
+    return count;
+}
+
+static int open_inner_reader(elm_archive *archive, const elm_archive_entry *entry)
+{
+    archive_read_support_filter_all(archive->reader);
+    archive_read_support_format_all(archive->reader);
+    if (entry->offset < 0)
+        return archive_read_open(archive->reader, archive, NULL, read_entry, NULL);
+    archive->base = archive->next = entry->offset;
+    archive->end = entry->offset + entry->size_bytes;
+    return archive_read_open2(archive->reader, archive, NULL, read_region, skip_region, NULL);
+}
+
+int elm_archive_open_inner(elm_archive **out, elm_archive *outer, const elm_archive_entry *entry, elm_error *err)
+{
+    *out = NULL;
+    if (outer->outer != NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "an archive in an archive in an archive (%s: %s): unpack the outer one first",
+                             outer->name, entry->path);
+    elm_archive *archive = elm_alloc(1, sizeof *archive, err);
+    if (archive == NULL)
+        return -1;
+    archive->outer = outer;
+    archive->descriptor = entry->offset >= 0 ? open(outer->name, O_RDONLY | O_CLOEXEC) : -1;
+    archive->block = elm_alloc(READ_BYTES, 1, err);
+    archive->reader = archive->block != NULL ? archive_read_new() : NULL;
+    snprintf(archive->name, sizeof archive->name, "%.2000s: %.2000s", outer->name, entry->path);
+    if (archive->reader == NULL || (entry->offset >= 0 && archive->descriptor < 0)) {
+        elm_error_set(err, ELM_EXIT_FAILURE, "cannot open the archive (%s): %s: close other programs", archive->name, strerror(errno));
+        goto fail;
+    }
+    if (open_inner_reader(archive, entry) != ARCHIVE_OK) {
+        read_error(archive, err);
+        goto fail;
+    }
+    *out = archive;
+    return 0;
+fail:
+    elm_archive_close(archive);
+    return -1;
+}
+
+int64_t elm_archive_position(const elm_archive *archive)
+{
+    if (archive->outer != NULL)
+        return archive->descriptor >= 0 ? archive->next : elm_archive_position(archive->outer);
+    return archive->unpacked != NULL ? elm_unpacked_position(archive->unpacked) : archive_filter_bytes(archive->reader, -1);
+}
+
+/* Where the current entry's bytes stand in the file: behind what has been read, which is the entry's header. */
+static int64_t entry_offset(const elm_archive *archive)
+{
+    const bool is_tar = (archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+    const bool is_plain = archive->unpacked == NULL && !archive->in_memory && archive_filter_count(archive->reader) == 1;
+    if (!is_tar || !is_plain || (archive->outer != NULL && archive->descriptor < 0))
+        return -1;
+    return archive->base + archive_filter_bytes(archive->reader, 0);
 }
 
 /* mtree is a text listing whose entries may name any file of this machine: no container of data. */
@@ -119,7 +228,8 @@ int elm_archive_next(elm_archive *archive, elm_archive_entry *out, elm_error *er
             break;
     }
     const char *slash = strrchr(archive->entry, '/');
-    *out = (elm_archive_entry){archive->entry, slash != NULL ? slash + 1 : archive->entry, archive_entry_size(entry)};
+    *out =
+        (elm_archive_entry){archive->entry, slash != NULL ? slash + 1 : archive->entry, archive_entry_size(entry), entry_offset(archive)};
     return 1;
 }
 
@@ -185,7 +295,7 @@ int elm_archive_fetch(const elm_archive_place *place, elm_archive_file *files, i
     elm_archive *archive = NULL;
     if (elm_archive_open(&archive, place, err) != 0)
         return -1;
-    elm_archive_entry entry = {"", "", 0};
+    elm_archive_entry entry = {"", "", 0, -1};
     int status;
     while ((status = elm_archive_next(archive, &entry, err)) == 1) {
         elm_archive_file *file = find_file(files, count, entry.base);

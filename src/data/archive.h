@@ -21,6 +21,7 @@ typedef struct elm_archive_entry {
     const char *path; /* "cifar-100-binary/train.bin" */
     const char *base; /* "train.bin" */
     int64_t size_bytes;
+    int64_t offset; /* of its bytes in the archive's file, where they stand there as they are (an uncompressed tar); else -1 */
 } elm_archive_entry;
 
 /** Opens an archive of any container and compression that libarchive knows.
@@ -28,6 +29,15 @@ typedef struct elm_archive_entry {
  *  Errors: missing or unreadable file; later calls report what is no archive */
 int elm_archive_open(elm_archive **archive, const elm_archive_place *place, elm_error *err);
 void elm_archive_close(elm_archive *archive);
+
+/** Opens the archive that the current entry of another one is, where it is one: a tar of tars. The outer one must not be touched before the
+ *  inner one is closed. Inner entries have offsets where both are uncompressed.
+ *  Owns:   the caller closes; borrows `outer`
+ *  Errors: as elm_archive_open */
+int elm_archive_open_inner(elm_archive **inner, elm_archive *outer, const elm_archive_entry *entry, elm_error *err);
+
+/** Bytes of the archive's file that have been read or passed over so far. */
+int64_t elm_archive_position(const elm_archive *archive);
 
 /** Moves on to the next regular file: returns 1, or 0 after the last one. Every checksum has been compared then.
  *  Errors: no archive, truncated, corrupt; err names the archive and the last entry */

@@ -20,6 +20,18 @@ const elm_prepare_source elm_prepare_sources[] = {
      ELM_PREPARE_ARCHIVE | ELM_PREPARE_IMBALANCE, elm_prepare_digits},
     {"two-moons", "two half circles with noise; --images, default 2000; --imbalance, default 19 (5% in the tail); --seed", 0,
      ELM_PREPARE_IMBALANCE | ELM_PREPARE_IMAGES | ELM_PREPARE_SEED, elm_prepare_moons},
+    {"imagenet-lt",
+     "ImageNet-LT (Liu et al. 2019): ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar, each with --archive, and the lists "
+     "ImageNet_LT_{train,val,test}.txt",
+     1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_PICTURES, elm_prepare_imagenet_lt},
+    {"inat2018",
+     "iNaturalist 2018: train_val2018.tar.gz and the lists train2018.json and val2018.json (or iNaturalist18_{train,val}.txt); the "
+     "validation list becomes /test",
+     1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_PICTURES, elm_prepare_inat2018},
+    {"pictures",
+     "JPEG and PNG files of any archives or folders, by lists of \"path label\" lines, or else a folder a class (below folders train, val, "
+     "test, if there are)",
+     1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_PICTURES, elm_prepare_pictures_any},
     {0},
 };
 
@@ -46,6 +58,7 @@ static const elm_prepare_source *find_source(const char *name, elm_error *err)
 
 static int check_request(const elm_prepare_source *source, const elm_prepare_request *request, elm_error *err)
 {
+    const elm_prepare_pictures *pictures = &request->pictures;
     const struct {
         bool given;
         int use;
@@ -55,6 +68,15 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
         {request->imbalance != 0, ELM_PREPARE_IMBALANCE, "--imbalance"},
         {request->images != 0, ELM_PREPARE_IMAGES, "--images"},
         {request->seed != 0, ELM_PREPARE_SEED, "--seed"},
+        {request->archive_count > 1, ELM_PREPARE_PICTURES, "--archive, more than once"},
+        {pictures->lists[0] != NULL, ELM_PREPARE_PICTURES, "--train-list"},
+        {pictures->lists[1] != NULL, ELM_PREPARE_PICTURES, "--val-list"},
+        {pictures->lists[2] != NULL, ELM_PREPARE_PICTURES, "--test-list"},
+        {pictures->class_names != NULL, ELM_PREPARE_PICTURES, "--class-names"},
+        {pictures->strict, ELM_PREPARE_PICTURES, "--strict"},
+        {pictures->decode, ELM_PREPARE_PICTURES, "--decode"},
+        {pictures->copy, ELM_PREPARE_PICTURES, "--copy"},
+        {pictures->shard_bytes != 0, ELM_PREPARE_PICTURES, "--shard-mib"},
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given && !(source->uses & flags[i].use))
@@ -141,7 +163,9 @@ static int print_summary(const elm_prepare_request *request, elm_error *err)
     const elm_store_info *info = elm_store_describe(store);
     stat(request->out, &about);
     char shape[64];
-    if (info->channels > 0)
+    if (info->in_shards)
+        snprintf(shape, sizeof shape, "pictures in %d shard%s", elm_store_shard_count(store), elm_store_shard_count(store) > 1 ? "s" : "");
+    else if (info->channels > 0)
         snprintf(shape, sizeof shape, "%d x %d x %d", info->height, info->width, info->channels);
     else
         snprintf(shape, sizeof shape, "%d features", info->features);
@@ -160,5 +184,7 @@ int elm_prepare_run(const char *name, const elm_prepare_request *request, elm_er
     const elm_prepare_source *source = find_source(name, err);
     if (source == NULL || check_request(source, request, err) != 0 || check_out(request, err) != 0 || source->run(request, err) != 0)
         return -1;
+    if (request->progress != NULL)
+        request->progress(request->progress_context, "", 1);
     return print_summary(request, err);
 }

@@ -165,6 +165,11 @@ int elm_unpacked_finish(elm_unpacked *unpacked, struct archive *reader)
     return count < 0 ? -1 : 0;
 }
 
+int64_t elm_unpacked_position(const elm_unpacked *unpacked)
+{
+    return archive_filter_bytes(unpacked->inner, -1);
+}
+
 void elm_unpacked_destroy(elm_unpacked *unpacked)
 {
     if (unpacked == NULL)

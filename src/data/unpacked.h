@@ -18,6 +18,8 @@ int elm_unpacked_open(elm_unpacked **unpacked, const elm_archive_place *place, s
 /** What has gone wrong in decompressing, or NULL. The reader's own text may say less: it takes what cannot be read for an unknown format.
  */
 const char *elm_unpacked_cause(const elm_unpacked *unpacked);
+/** Compressed bytes read so far. */
+int64_t elm_unpacked_position(const elm_unpacked *unpacked);
 void elm_unpacked_destroy(elm_unpacked *unpacked);
 
 /** Reads whatever `reader` left unread, so that every checksum is compared.

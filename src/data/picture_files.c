@@ -1,0 +1,277 @@
+/* Through the archives, file by file: each picture wanted is read, checked, and left where it lies or copied into a shard. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "data/picture_header.h"
+#include "data/picture_job.h"
+#include "data/picture_source.h"
+#include "elmpi/memory.h"
+
+enum { COMMIT_EVERY = 4096, FILE_BYTES_MAX = 1 << 28 };
+static const int64_t default_shard_bytes = INT64_C(1) << 30;
+static const double show_every = 0.2; /* seconds */
+
+/** An archive on its way. */
+typedef struct archive_walk {
+    elm_picture_source *source;
+    const char *name; /* as given */
+    bool folder;      /* what cannot be read there is one file, not the rest of an archive */
+    int descriptor;   /* of an archive that may be indexed in place, or -1 */
+    int shard;        /* its number, or -1: not used yet */
+    int64_t size_bytes;
+} archive_walk;
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void show_progress(elm_picture_job *job, const archive_walk *walk)
+{
+    const elm_prepare_request *request = job->request;
+    const double now = seconds_now(), elapsed = now - job->progress.started;
+    if (request->progress == NULL || now - job->progress.shown < show_every)
+        return;
+    job->progress.shown = now;
+    const double part = elm_picture_source_share(walk->source) * job->progress.current_bytes;
+    const double share = job->progress.all_bytes > 0 ? (job->progress.done_bytes + part) / job->progress.all_bytes : 0;
+    const long left = share > 0 ? (long)(elapsed * (1 - share) / share) : 0;
+    const char *slash = strrchr(walk->name, '/');
+    char what[200];
+    snprintf(what, sizeof what, "%.60s: %lld pictures, %.0f/s, %ld:%02ld:%02ld left",
+             slash != NULL && slash[1] != '\0' ? slash + 1 : walk->name, (long long)job->progress.pictures,
+             (double)job->progress.pictures / elapsed, left / 3600, left / 60 % 60, left % 60);
+    request->progress(request->progress_context, what, share);
+}
+
+/* Journal lines of shards come before those of their pictures or in the same batch. */
+static int note_shard(elm_picture_job *job, int shard, int64_t size_bytes, bool copied, elm_error *err)
+{
+    elm_job_shard *own = &job->shards[shard];
+    own->size_bytes = size_bytes;
+    if (own->known)
+        return 0;
+    own->known = true;
+    return elm_journal_add(job->journal,
+                           &(elm_journal_entry){.shard = shard, .shard_bytes = size_bytes, .copied = copied, .path = own->path}, err);
+}
+
+static int finish_shard(elm_picture_job *job, elm_error *err)
+{
+    elm_shard_writer *writer = job->writer;
+    int64_t size_bytes = 0;
+    job->writer = NULL;
+    if (elm_shard_writer_finish(writer, &size_bytes, err) != 0 || note_shard(job, job->writing, size_bytes, true, err) != 0)
+        return -1;
+    job->waiting = 0;
+    return elm_journal_commit(job->journal, err);
+}
+
+static int start_shard(elm_picture_job *job, elm_error *err)
+{
+    char path[PICTURE_PATH_BYTES + 64];
+    snprintf(path, sizeof path, "%s-%08x-%05d.tar", job->stem, (unsigned)job->request_hash, job->shard_count);
+    const char *slash = strrchr(path, '/');
+    job->writing = elm_picture_job_shard(job, slash != NULL ? slash + 1 : path, err);
+    return job->writing < 0 ? -1 : elm_shard_writer_create(&job->writer, path, err);
+}
+
+/* A shard ends behind the picture that fills it, whatever came before: a repeated run cuts at the same places. */
+static int copy_picture(elm_picture_job *job, elm_picture_item *item, size_t size_bytes, elm_error *err)
+{
+    const int64_t limit = job->request->pictures.shard_bytes > 0 ? job->request->pictures.shard_bytes : default_shard_bytes;
+    if (job->writer == NULL && start_shard(job, err) != 0)
+        return -1;
+    item->place.shard = job->writing;
+    return elm_shard_writer_add(job->writer, item->name, job->bytes, size_bytes, &item->place.offset, err) != 0 ? -1
+           : elm_shard_writer_size(job->writer) < limit                                                         ? 0
+                                                                                                                : 1;
+}
+
+/* The offset follows from how libarchive reads; the file itself is asked whether it is right. */
+static bool stands_there(const archive_walk *walk, int64_t offset, const uint8_t *bytes, size_t size_bytes)
+{
+    uint8_t found[64];
+    const size_t count = size_bytes < sizeof found ? size_bytes : sizeof found;
+    return offset >= 0 && walk->descriptor >= 0 && offset <= walk->size_bytes - (int64_t)size_bytes &&
+           pread(walk->descriptor, found, count, (off_t)offset) == (ssize_t)count && memcmp(found, bytes, count) == 0;
+}
+
+/* As the store tells it: relative to its folder where the archive lies in there. */
+static int shard_of_archive(elm_picture_job *job, archive_walk *walk, elm_error *err)
+{
+    if (walk->shard >= 0)
+        return 0;
+    char *path = realpath(walk->name, NULL), *folder = realpath(job->folder, NULL);
+    int status = -1;
+    if (path == NULL || folder == NULL) {
+        elm_error_set(err, ELM_EXIT_FAILURE, "cannot find the archive (%s): %s: leave it where it is", walk->name, strerror(errno));
+    } else {
+        const size_t length = strlen(folder);
+        const bool inside = strncmp(path, folder, length) == 0 && path[length] == '/';
+        walk->shard = elm_picture_job_shard(job, inside ? path + length + 1 : path, err);
+        status = walk->shard < 0 ? -1 : note_shard(job, walk->shard, walk->size_bytes, false, err);
+    }
+    free(path);
+    free(folder);
+    return status;
+}
+
+static int place_picture(elm_picture_job *job, archive_walk *walk, elm_picture_item *item, int64_t offset, size_t size_bytes,
+                         elm_error *err)
+{
+    int full = 0;
+    item->place.length = (uint32_t)size_bytes;
+    if (!job->request->pictures.copy && stands_there(walk, offset, job->bytes, size_bytes)) {
+        if (shard_of_archive(job, walk, err) != 0)
+            return -1;
+        item->place.shard = walk->shard;
+        item->place.offset = offset;
+    } else if ((full = copy_picture(job, item, size_bytes, err)) < 0) {
+        return -1;
+    }
+    item->placed = true;
+    job->waiting++;
+    if (elm_journal_add(job->journal, &(elm_journal_entry){.name = item->name, .place = item->place}, err) != 0)
+        return -1;
+    if (full)
+        return finish_shard(job, err);
+    if (job->writer == NULL && job->waiting >= COMMIT_EVERY) { /* with a shard under way, its pictures must wait for its end */
+        job->waiting = 0;
+        return elm_journal_commit(job->journal, err);
+    }
+    return 0;
+}
+
+/* Why the bytes are no sound picture, or NULL. */
+static const char *check_picture(elm_picture_job *job, size_t size_bytes, elm_picture_header *header, elm_error *why)
+{
+    elm_pixels pixels;
+    const char *problem = elm_picture_header_read(header, job->bytes, size_bytes);
+    if (problem != NULL || job->decoder == NULL)
+        return problem;
+    const elm_picture_box whole = {0, 0, header->width, header->height};
+    return elm_decoder_read(job->decoder, job->bytes, size_bytes, header, whole, 1, &pixels, why) == 0 ? NULL : why->text;
+}
+
+static int room_for(elm_picture_job *job, size_t size_bytes, elm_error *err)
+{
+    if (size_bytes <= job->capacity)
+        return 0;
+    elm_free(job->bytes);
+    job->bytes = elm_alloc(2 * size_bytes, 1, err);
+    job->capacity = job->bytes != NULL ? 2 * size_bytes : 0;
+    return job->bytes != NULL ? 0 : -1;
+}
+
+static int take_picture(elm_picture_job *job, archive_walk *walk, const elm_source_file *file, elm_picture_item *item, elm_error *err)
+{
+    elm_picture_header header;
+    elm_error why = {0};
+    const char *problem = file->problem;
+    if (problem == NULL && file->size_bytes <= 0)
+        problem = "empty";
+    else if (problem == NULL && file->size_bytes > FILE_BYTES_MAX)
+        problem = "too large";
+    if (problem == NULL) {
+        if (room_for(job, (size_t)file->size_bytes, err) != 0)
+            return -1;
+        if (elm_picture_source_read(walk->source, job->bytes, &why) == 0) {
+            problem = check_picture(job, (size_t)file->size_bytes, &header, &why);
+        } else if (walk->folder) {
+            problem = why.text;
+        } else {
+            return elm_error_set(err, why.code, "%s", why.text);
+        }
+    }
+    if (problem != NULL)
+        return elm_report_add(job->report, ELM_REPORT_UNREADABLE, file->path, problem, err);
+    item->place.width = (uint16_t)header.width;
+    item->place.height = (uint16_t)header.height;
+    return place_picture(job, walk, item, file->offset, (size_t)file->size_bytes, err);
+}
+
+static int take_file(elm_picture_job *job, archive_walk *walk, const elm_source_file *file, elm_error *err)
+{
+    const char *path = elm_name_plain(file->path), *problem = elm_name_problem(path);
+    int status = 0;
+    if (problem != NULL)
+        return elm_report_add(job->report, ELM_REPORT_UNSAFE, file->path, problem, err);
+    elm_picture_item *item = elm_picture_job_item(job, path, &status, err);
+    if (item == NULL)
+        return status;
+    if (!item->earlier && item->settled)
+        return elm_report_add(job->report, ELM_REPORT_TWICE, file->path, walk->name, err);
+    job->progress.pictures++;
+    item->settled = true;
+    if (item->earlier) {
+        item->earlier = false;
+        return 0;
+    }
+    return take_picture(job, walk, file, item, err);
+}
+
+static int walk_files(elm_picture_job *job, archive_walk *walk, elm_error *err)
+{
+    elm_source_file file;
+    int status;
+    while ((status = elm_picture_source_next(walk->source, &file, err)) == 1) {
+        if (take_file(job, walk, &file, err) != 0)
+            return -1;
+        show_progress(job, walk);
+    }
+    return status;
+}
+
+static int walk_archive(elm_picture_job *job, const char *name, elm_error *err)
+{
+    struct stat about = {0};
+    archive_walk walk = {.name = name, .descriptor = -1, .shard = -1};
+    if (stat(name, &about) == 0) {
+        walk.folder = S_ISDIR(about.st_mode);
+        walk.size_bytes = about.st_size;
+    }
+    if (elm_picture_source_open(&walk.source, name, err) != 0)
+        return -1;
+    if (!walk.folder)
+        walk.descriptor = open(name, O_RDONLY | O_CLOEXEC);
+    job->progress.current_bytes = walk.folder ? 1 : (double)about.st_size;
+    const int status = walk_files(job, &walk, err);
+    job->progress.done_bytes += job->progress.current_bytes;
+    elm_picture_source_close(walk.source);
+    if (walk.descriptor >= 0)
+        close(walk.descriptor);
+    return status;
+}
+
+int elm_picture_files_walk(elm_picture_job *job, elm_error *err)
+{
+    const elm_prepare_request *request = job->request;
+    job->progress.started = seconds_now();
+    for (int i = 0; i < request->archive_count; i++) {
+        struct stat about;
+        if (stat(request->archives[i], &about) == 0)
+            job->progress.all_bytes += S_ISDIR(about.st_mode) ? 1 : (double)about.st_size;
+    }
+    if (request->pictures.decode && elm_decoder_create(&job->decoder, err) != 0)
+        return -1;
+    for (int i = 0; i < request->archive_count; i++)
+        if (walk_archive(job, request->archives[i], err) != 0)
+            return -1;
+    return job->writer != NULL ? finish_shard(job, err) : elm_journal_commit(job->journal, err);
+}
+
+void elm_picture_files_release(elm_picture_job *job)
+{
+    elm_shard_writer_destroy(job->writer);
+    elm_decoder_destroy(job->decoder);
+    elm_free(job->bytes);
+}

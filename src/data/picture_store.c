@@ -1,0 +1,177 @@
+/* From the catalogue to the store: classes and their names, order, index. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/picture_job.h"
+#include "elmpi/memory.h"
+
+enum { NAME_BYTES = 64 };
+
+/* The folder that a picture lies in: the last part of the path but one. */
+static bool folder_of(const char *path, char *folder, size_t size_bytes)
+{
+    const char *end = strrchr(path, '/');
+    if (end == NULL)
+        return false;
+    const char *start = end;
+    while (start > path && start[-1] != '/')
+        start--;
+    snprintf(folder, size_bytes, "%.*s", (int)(end - start), start);
+    return true;
+}
+
+/* Of classes without a name: the folder, where all pictures of the class lie in one of that name; else the number. */
+static int name_listed_classes(elm_picture_job *job, int classes, elm_error *err)
+{
+    char(*found)[NAME_BYTES] = elm_alloc((size_t)classes, sizeof *found, err);
+    bool *mixed = found != NULL ? elm_alloc((size_t)classes, sizeof *mixed, err) : NULL;
+    int status = mixed != NULL ? 0 : -1;
+    char folder[NAME_BYTES];
+    for (int64_t i = 0; status == 0 && i < elm_catalogue_count(job->catalogue); i++) {
+        const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+        if (!folder_of(item->name, folder, sizeof folder))
+            mixed[item->label] = true;
+        else if (found[item->label][0] == '\0')
+            memcpy(found[item->label], folder, sizeof folder);
+        else if (strcmp(found[item->label], folder) != 0)
+            mixed[item->label] = true;
+    }
+    bool distinct = true; /* one folder for all classes says nothing */
+    for (int c = 1; status == 0 && c < classes; c++)
+        distinct &= strcmp(found[c], found[0]) != 0;
+    for (int c = 0; status == 0 && c < classes; c++) {
+        if (c < job->class_names.count && job->class_names.name[c] != NULL)
+            continue;
+        if (mixed[c] || found[c][0] == '\0' || !distinct)
+            snprintf(found[c], sizeof found[c], "%d", c);
+        status = elm_class_names_set(&job->class_names, job->catalogue, c, found[c], err);
+    }
+    elm_free(found);
+    elm_free(mixed);
+    return status;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Without lists: a class a folder, numbered in the order of their names. Labels are places in class_names so far. */
+static int number_folders(elm_picture_job *job, int classes, elm_error *err)
+{
+    const char **before = elm_alloc((size_t)classes, sizeof *before, err);
+    int32_t *place = before != NULL ? elm_alloc((size_t)classes, sizeof *place, err) : NULL;
+    if (place != NULL) {
+        memcpy(before, job->class_names.name, (size_t)classes * sizeof *before);
+        qsort(job->class_names.name, (size_t)classes, sizeof *job->class_names.name, by_text);
+        for (int c = 0; c < classes; c++) {
+            const char **found = bsearch(&before[c], job->class_names.name, (size_t)classes, sizeof *before, by_text);
+            place[c] = (int32_t)(found - job->class_names.name);
+        }
+        for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
+            elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+            item->label = place[item->label];
+        }
+    }
+    const int status = place != NULL ? 0 : -1;
+    elm_free(before);
+    elm_free(place);
+    return status;
+}
+
+static int by_class_and_name(const void *a, const void *b)
+{
+    const elm_picture_item *left = *(elm_picture_item *const *)a, *right = *(elm_picture_item *const *)b;
+    return left->label != right->label ? left->label - right->label : strcmp(left->name, right->name);
+}
+
+/* Those with a place, in the order of the lists; without lists by class and name, however the archives hold them. */
+static elm_picture_item **ordered_items(elm_picture_job *job, int64_t *count, elm_error *err)
+{
+    const int64_t all = elm_catalogue_count(job->catalogue);
+    elm_picture_item **items = elm_alloc((size_t)all, sizeof *items, err);
+    *count = 0;
+    for (int64_t i = 0; items != NULL && i < all; i++)
+        if (elm_catalogue_at(job->catalogue, i)->placed)
+            items[(*count)++] = elm_catalogue_at(job->catalogue, i);
+    if (items != NULL && !job->listed)
+        qsort(items, (size_t)*count, sizeof *items, by_class_and_name);
+    return items;
+}
+
+static int write_index(elm_picture_job *job, const elm_store_info *info, elm_picture_item *const *items, int64_t count, elm_error *err)
+{
+    size_t longest = 1;
+    for (int64_t i = 0; i < count; i++)
+        longest = strlen(items[i]->name) > longest ? strlen(items[i]->name) : longest;
+    elm_store_shard *shards = elm_alloc((size_t)job->shard_count, sizeof *shards, err);
+    if (shards == NULL)
+        return -1;
+    for (int i = 0; i < job->shard_count; i++)
+        shards[i] = (elm_store_shard){job->shards[i].path, job->shards[i].size_bytes};
+    elm_store_writer *writer = NULL;
+    int status =
+        elm_store_writer_create_index(&writer, job->request->out, info, job->class_names.name, shards, job->shard_count, longest, err);
+    for (int64_t i = 0; status == 0 && i < count; i++)
+        status = elm_store_writer_append_place(writer, elm_split_names[(int)items[i]->split], items[i]->label, items[i]->name,
+                                               &items[i]->place, err);
+    elm_free(shards);
+    if (status == 0)
+        return elm_store_writer_finish(writer, err);
+    elm_store_writer_destroy(writer);
+    return -1;
+}
+
+/* A class without a training picture can be evaluated but not learned. */
+static int warn_of_empty_classes(const elm_picture_job *job, int classes, elm_picture_item *const *items, int64_t count, elm_error *err)
+{
+    int64_t *trained = elm_alloc((size_t)classes, sizeof *trained, err), all = 0;
+    if (trained == NULL)
+        return -1;
+    for (int64_t i = 0; i < count; i++)
+        if (items[i]->split == 0) {
+            trained[items[i]->label]++;
+            all++;
+        }
+    int empty = 0, first = -1;
+    for (int c = 0; c < classes; c++)
+        if (trained[c] == 0) {
+            empty++;
+            first = first < 0 ? c : first;
+        }
+    if (all > 0 && empty > 0)
+        elm_log_warn(job->request->log,
+                     "%d of %d classes have no training picture, such as %d (%s): training on this store will be refused", empty, classes,
+                     first, job->class_names.name[first]);
+    if (job->set->classes > 0 && (classes != job->set->classes || all != job->set->train_count))
+        elm_log_warn(job->request->log, "%s as published has %d classes and %lld training pictures; here are %d and %lld",
+                     job->set->info.dataset, job->set->classes, (long long)job->set->train_count, classes, (long long)all);
+    elm_free(trained);
+    return 0;
+}
+
+int elm_picture_store_write(elm_picture_job *job, elm_error *err)
+{
+    int classes = 0;
+    for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
+        const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+        if (item->label >= classes)
+            classes = item->label + 1;
+    }
+    if ((job->listed ? name_listed_classes(job, classes, err) : number_folders(job, classes, err)) != 0)
+        return -1;
+    int64_t count = 0;
+    elm_picture_item **items = ordered_items(job, &count, err);
+    if (items == NULL)
+        return -1;
+    elm_store_info info = job->set->info;
+    info.classes = classes;
+    info.channels = 3;
+    info.in_shards = true;
+    int status = warn_of_empty_classes(job, classes, items, count, err);
+    if (status == 0)
+        status = write_index(job, &info, items, count, err);
+    elm_free(items);
+    return status;
+}
