@@ -48,8 +48,7 @@ static int open_tar(elm_shard_writer *writer)
     writer->entry = archive_entry_new();
     if (tar == NULL || writer->entry == NULL)
         return -1;
-    archive_write_set_format_pax_restricted(tar); /* plain ustar but for names that do not fit */
-    archive_write_set_options(tar, "hdrcharset=BINARY");
+    archive_write_set_format_gnutar(tar); /* names of any length and any bytes, with nothing added where they are short */
     archive_write_set_bytes_per_block(tar, 0);
     archive_write_set_bytes_in_last_block(tar, 1);
     return archive_write_open(tar, writer, NULL, write_bytes, NULL) == ARCHIVE_OK ? 0 : -1;
