@@ -326,7 +326,7 @@ static void inat(void **state)
         assert_int_equal(train.count + test.count, PICTURES);
         assert_int_equal(elm_store_count(train.store, "val"), 0);
         for (int c = 0; c < PICTURE_CLASSES; c++) {
-            char number[8];
+            char number[16];
             snprintf(number, sizeof number, "%d", c);
             assert_string_equal(elm_store_class_name(train.store, c), json ? inat_names[c] : number);
         }
