@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Pictures from an archive to a trained and evaluated network, as a user meets them: messages, reports, shards that move, pictures that break.
+set -euo pipefail
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+prepare=$ELMPI_BIN/elmpi-prepare
+archive=$ELMPI_SOURCE/../shared/data/caltech101-lt.tar
+stores=$scratch/stores
+mkdir "$stores"
+
+echo "wrong command lines"
+expect 2 "$prepare" pictures --out "$stores/x.h5"
+says stderr 'no archive \(--archive\)'
+expect 2 "$prepare" imagenet-lt --archive x.tar --out "$stores/x.h5"
+says stderr 'ImageNet_LT_train.txt'
+expect 2 "$prepare" inat2018 --archive x.tar --out "$stores/x.h5"
+says stderr 'train2018.json'
+expect 2 "$prepare" pictures --archive x.tar --class-names names.txt --out "$stores/x.h5"
+says stderr '--class-names'
+expect 2 "$prepare" digits --strict --out "$stores/x.h5"
+says stderr 'digits has no use for it \(--strict\)'
+expect 1 "$prepare" pictures --archive "$scratch/nowhere.tar" --out "$stores/x.h5"
+says stderr 'nowhere.tar'
+expect 1 "$prepare" pictures --archive "$stores" --out "$stores/x.h5"
+says stderr 'no picture found'
+absent "$stores"/*
+
+need "$archive" "the Caltech-101 archive"
+
+# Four classes, the first half of each for training.
+list() {
+    awk -v part="$1" '{ class = $1; sub(/\/.*/, "", class) } class ~ /^(airplanes|Motorbikes|ketch|yin_yang)$/ {
+        if (!(class in label)) label[class] = labels++
+        n[class]++
+        if (n[class] <= 24 && (n[class] % 3 == 0) == (part == "test")) print $1, label[class] }' "$scratch/caltech101-lt/train.txt"
+}
+tar -C "$scratch" -xf "$archive" caltech101-lt/train.txt
+list train >"$scratch/train.txt"
+list test >"$scratch/test.txt"
+count=$(wc -l <"$scratch/train.txt")
+lists=(--train-list "$scratch/train.txt" --test-list "$scratch/test.txt")
+
+echo "the original tar, where it is"
+expect 0 "$prepare" pictures --archive "$archive" "${lists[@]}" --strict --out "$stores/place.h5"
+says stdout "train +$count images; by class: "
+says stdout 'pictures in 1 shard'
+[ "$(find "$stores" -type f | wc -l)" -eq 1 ] || fail "more than the store was made: $(ls "$stores")"
+
+echo "a list that names what is not there"
+echo "airplanes/image_9999.jpg 0" | cat "$scratch/train.txt" - >"$scratch/more.txt"
+expect 1 "$prepare" pictures --archive "$archive" --train-list "$scratch/more.txt" --strict --out "$stores/more.h5"
+says stderr '--strict'
+absent "$stores/more.h5"
+expect 0 "$prepare" pictures --archive "$archive" --train-list "$scratch/more.txt" --out "$stores/more.h5"
+says stderr 'warning: 1 picture listed but in no archive, left out \(see .*more-report.txt\)'
+grep -qx 'missing: airplanes/image_9999.jpg: train' "$stores/more-report.txt" || fail "the report does not say it"
+
+echo "copied into shards"
+expect 0 "$prepare" pictures --archive "$archive" "${lists[@]}" --copy --shard-mib 1 --decode --out "$stores/copy.h5"
+mkdir "$scratch/node"
+mv "$stores"/copy-*.tar "$scratch/node"
+
+printf '[run]\nname = pictures\nthreads = 1\n[data]\nstore = %s\ncrop = 32\n[model]\nname = resnet18\n[loss]\nlogit = logadj\n[optim]\nepochs = 1\nbatch = 16\nlr = 0.01\n' \
+    "$stores/place.h5" >"$scratch/job.ini"
+
+echo "training and evaluation"
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/place"
+says_not stderr 'unreadable'
+expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/none" --set "data.store=$stores/copy.h5"
+says stderr 'data.shards'
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/copy" --set "data.store=$stores/copy.h5" --set "data.shards=$scratch/node"
+expect 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/none" --set data.augment=crop-flip
+says stderr 'data.augment'
+expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --json "$scratch/first.json"
+expect_mpi 0 3 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --data "$stores/copy.h5" --shards "$scratch/node" --json "$scratch/second.json"
+same "$scratch/first.json" "$scratch/second.json"
+
+# spoil SPLIT ROW: wipes the second half of a picture in the shards that have moved.
+spoil() {
+    local shard offset length
+    read -r shard offset length < <(/usr/bin/python3 -c '
+import sys, h5py
+with h5py.File(sys.argv[1]) as store:
+    split = store[sys.argv[2]]
+    row = int(sys.argv[3])
+    print(store["shards/path"][split["shard"][row]].decode(), split["offset"][row], split["length"][row])' "$stores/copy.h5" "$1" "$2")
+    dd if=/dev/zero of="$scratch/node/$shard" bs=1 seek=$((offset + length / 2)) count=$((length - length / 2)) conv=notrunc status=none
+}
+
+/usr/bin/python3 -c 'import h5py' 2>/dev/null || skip "python3-h5py is not installed: the rest"
+echo "pictures that break"
+copy=(--set "data.store=$stores/copy.h5" --set "data.shards=$scratch/node")
+spoil train 3
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/one" "${copy[@]}" --set data.unreadable=0.05
+says stderr "unreadable picture: airplanes/image_0005.jpg \(.*copy-.*tar, byte [0-9]+\): truncated: the next one"
+expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/two" "${copy[@]}" --set data.unreadable=0
+says stderr "1 of $count pictures cannot be read"
+spoil test 2
+expect_mpi 1 2 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --data "$stores/copy.h5" --shards "$scratch/node" --json "$scratch/none.json"
+says stderr 'unreadable picture: airplanes/'
+absent "$scratch/none.json"
