@@ -6,8 +6,6 @@
 
 enum { BLOCK_ITEMS = 4096, TEXT_BYTES = 1 << 20, NAME_BYTES_MAX = 512, AMBIGUOUS = -1 };
 
-const char *const elm_split_names[ELM_SPLITS] = {"train", "val", "test"};
-
 /** Texts, one after the other. */
 typedef struct text_block {
     struct text_block *next;
@@ -215,11 +213,13 @@ elm_picture_item *elm_catalogue_find(elm_catalogue *catalogue, const char *path)
 {
     if (catalogue->ending_capacity == 0)
         return NULL;
-    for (const char *end = path; end != NULL; end = strchr(end, '/') != NULL ? strchr(end, '/') + 1 : NULL) {
-        const ending *found = find_ending(catalogue, end);
-        if (found->text != NULL && is_whole(catalogue, found))
-            return elm_catalogue_at(catalogue, found->item);
-    }
     const ending *found = find_ending(catalogue, path);
+    for (const char *end = path, *slash;; end = slash + 1) {
+        const ending *whole = find_ending(catalogue, end);
+        if (whole->text != NULL && is_whole(catalogue, whole))
+            return elm_catalogue_at(catalogue, whole->item);
+        if ((slash = strchr(end, '/')) == NULL)
+            break;
+    }
     return found->text != NULL && found->item != AMBIGUOUS ? elm_catalogue_at(catalogue, found->item) : NULL;
 }

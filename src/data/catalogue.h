@@ -9,13 +9,12 @@
 #include "elmpi/status.h"
 #include "elmpi/store.h"
 
-enum { ELM_SPLITS = 3, ELM_LABEL_MAX = (1 << 20) - 1 };
-extern const char *const elm_split_names[ELM_SPLITS]; /* train, val, test */
+enum { ELM_LABEL_MAX = (1 << 20) - 1 };
 
 typedef struct elm_picture_item {
     const char *name; /* as listed, or as found */
     int32_t label;
-    int8_t split;
+    int8_t split; /* place in store_split_names */
     bool placed;  /* found and sound: place holds */
     bool settled; /* found, sound or not */
     bool earlier; /* placed by an interrupted run and not met again yet */

@@ -1,9 +1,11 @@
 #include "elmpi/dataset.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "data/data_options.h"
 #include "data/shards.h"
+#include "data/store_format.h"
 #include "elmpi/memory.h"
 #include "elmpi/subset.h"
 
@@ -32,8 +34,6 @@ static int64_t *all_members(int64_t count, elm_error *err)
     return members;
 }
 
-static const char *const splits[] = {"train", "val", "test"};
-
 /* Index and open shards instead of rows. Takes over *members: they are the rows by which the store knows the pictures' names. */
 static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, int64_t **members,
                          elm_error *err)
@@ -45,17 +45,16 @@ static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_
     pictures->resize = (int)(options->resize != 0 ? options->resize : (options->crop * 8 + 6) / 7);
     pictures->threads = (int)options->threads;
     pictures->unreadable = options->unreadable;
-    for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
-        if (strcmp(split, splits[i]) == 0)
-            pictures->split = splits[i];
+    pictures->split = store_split_names[store_split_index(split)]; /* it is there: its labels have been read */
     if (pictures->resize < pictures->crop)
         return elm_error_set(err, ELM_EXIT_USAGE, "a crop of %d pixels from pictures of %d (data.resize): give data.crop or more",
                              pictures->crop, pictures->resize);
     dataset->info.height = dataset->info.width = pictures->crop;
-    pictures->store = elm_alloc(strlen(options->store) + 1, 1, err);
+    const size_t path_bytes = strlen(options->store) + 1;
+    pictures->store = elm_alloc(path_bytes, 1, err);
     if (pictures->store == NULL)
         return -1;
-    strcpy(pictures->store, options->store);
+    memcpy(pictures->store, options->store, path_bytes);
     if (elm_store_places(store, split, *members, dataset->count, &pictures->places, err) != 0)
         return -1;
     pictures->rows = *members;
@@ -163,9 +162,8 @@ int elm_dataset_load(elm_dataset **dataset, const char *store_path, const char *
     elm_data_options options = {
         .imbalance = imbalance, .crop = ELM_DATA_CROP, .threads = ELM_DATA_THREADS, .unreadable = ELM_DATA_UNREADABLE};
     *dataset = NULL;
-    if (strlen(store_path) >= sizeof options.store)
+    if (snprintf(options.store, sizeof options.store, "%s", store_path) >= (int)sizeof options.store)
         return elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): move the store", store_path);
-    strcpy(options.store, store_path);
     return open_and_load(dataset, &options, split, err);
 }
 

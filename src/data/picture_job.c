@@ -99,7 +99,7 @@ elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, i
 
 static int read_lists(elm_picture_job *job, elm_error *err)
 {
-    for (int split = 0; split < ELM_SPLITS; split++) {
+    for (int split = 0; split < STORE_SPLITS; split++) {
         if (job->lists[split] == NULL)
             continue;
         const int64_t before = elm_catalogue_count(job->catalogue);
@@ -109,7 +109,7 @@ static int read_lists(elm_picture_job *job, elm_error *err)
         if (count == 0)
             return elm_error_set(err, ELM_EXIT_FAILURE, "an empty list (%s): give lines \"path label\", or leave it away",
                                  job->lists[split]);
-        elm_log_info(job->request->log, "%s: %lld pictures listed (%s)", elm_split_names[split], (long long)count, job->lists[split]);
+        elm_log_info(job->request->log, "%s: %lld pictures listed (%s)", store_split_names[split], (long long)count, job->lists[split]);
     }
     const char *names = job->request->pictures.class_names;
     if (names != NULL && elm_class_names_read(&job->class_names, job->catalogue, names, err) != 0)
@@ -139,9 +139,9 @@ static void describe_request(const elm_picture_job *job, char *text)
                                      pictures->decode, pictures->copy, (long long)pictures->shard_bytes);
     for (int i = 0; i < request->archive_count; i++)
         length = append_file(text, length, "archive", request->archives[i]);
-    for (int split = 0; split < ELM_SPLITS; split++)
+    for (int split = 0; split < STORE_SPLITS; split++)
         if (job->lists[split] != NULL)
-            length = append_file(text, length, elm_split_names[split], job->lists[split]);
+            length = append_file(text, length, store_split_names[split], job->lists[split]);
 }
 
 /* A shard that an interrupted run left is there and whole. */
@@ -233,7 +233,7 @@ static int begin(elm_picture_job *job, elm_error *err)
     if (length > 3 && strcmp(job->stem + length - 3, ".h5") == 0)
         job->stem[length - 3] = '\0';
     snprintf(job->report_path, sizeof job->report_path, "%s-report.txt", job->stem);
-    for (int split = 0; split < ELM_SPLITS; split++) {
+    for (int split = 0; split < STORE_SPLITS; split++) {
         job->lists[split] = request->pictures.lists[split];
         job->listed |= job->lists[split] != NULL;
     }
@@ -258,7 +258,7 @@ static int report_missing(elm_picture_job *job, int64_t *placed, elm_error *err)
         const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
         *placed += item->placed;
         if (!item->placed && !item->settled &&
-            elm_report_add(job->report, ELM_REPORT_MISSING, item->name, elm_split_names[(int)item->split], err) != 0)
+            elm_report_add(job->report, ELM_REPORT_MISSING, item->name, store_split_names[(int)item->split], err) != 0)
             return -1;
     }
     return 0;

@@ -13,6 +13,7 @@
 #include "data/picture_lists.h"
 #include "data/report.h"
 #include "data/shard_writer.h"
+#include "data/store_format.h"
 #include "elmpi/prepare.h"
 
 enum { PICTURE_PATH_BYTES = 4096 };
@@ -40,7 +41,7 @@ typedef struct elm_picture_job {
     char folder[PICTURE_PATH_BYTES]; /* of the store */
     char stem[PICTURE_PATH_BYTES];   /* of what is made beside it: the store's path without ".h5" */
     char report_path[PICTURE_PATH_BYTES + 64];
-    const char *lists[ELM_SPLITS];
+    const char *lists[STORE_SPLITS];
     bool listed; /* which pictures there are is known beforehand */
     uint32_t request_hash;
 

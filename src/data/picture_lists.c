@@ -1,5 +1,7 @@
 #include "data/picture_lists.h"
 
+#include "data/store_format.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -48,7 +50,7 @@ int elm_picture_list_add(elm_catalogue *catalogue, const char *name, int split, 
         return elm_catalogue_add(catalogue, name, split, (int32_t)label, err) != NULL ? 0 : -1;
     if (other->split != split)
         return elm_error_set(err, ELM_EXIT_FAILURE, "a picture in two splits, %s and %s (%s): %.300s: remove it from one of the lists",
-                             elm_split_names[(int)other->split], elm_split_names[split], where, name);
+                             store_split_names[(int)other->split], store_split_names[split], where, name);
     if (other->label != label)
         return elm_error_set(err, ELM_EXIT_FAILURE, "a picture of two classes, %d and %lld (%s): %.300s: correct the list", other->label,
                              (long long)label, where, name);

@@ -30,16 +30,15 @@ static int name_listed_classes(elm_picture_job *job, int classes, elm_error *err
     char folder[NAME_BYTES];
     for (int64_t i = 0; status == 0 && i < elm_catalogue_count(job->catalogue); i++) {
         const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
-        if (!folder_of(item->name, folder, sizeof folder))
-            mixed[item->label] = true;
-        else if (found[item->label][0] == '\0')
+        const bool in_folder = folder_of(item->name, folder, sizeof folder);
+        if (in_folder && found[item->label][0] == '\0')
             memcpy(found[item->label], folder, sizeof folder);
-        else if (strcmp(found[item->label], folder) != 0)
+        else if (!in_folder || strcmp(found[item->label], folder) != 0)
             mixed[item->label] = true;
     }
     bool distinct = true; /* one folder for all classes says nothing */
     for (int c = 1; status == 0 && c < classes; c++)
-        distinct &= strcmp(found[c], found[0]) != 0;
+        distinct &= found[c][0] == '\0' || strcmp(found[c], found[0]) != 0;
     for (int c = 0; status == 0 && c < classes; c++) {
         if (c < job->class_names.count && job->class_names.name[c] != NULL)
             continue;
@@ -114,7 +113,7 @@ static int write_index(elm_picture_job *job, const elm_store_info *info, elm_pic
     int status =
         elm_store_writer_create_index(&writer, job->request->out, info, job->class_names.name, shards, job->shard_count, longest, err);
     for (int64_t i = 0; status == 0 && i < count; i++)
-        status = elm_store_writer_append_place(writer, elm_split_names[(int)items[i]->split], items[i]->label, items[i]->name,
+        status = elm_store_writer_append_place(writer, store_split_names[(int)items[i]->split], items[i]->label, items[i]->name,
                                                &items[i]->place, err);
     elm_free(shards);
     if (status == 0)
