@@ -1,13 +1,12 @@
 #include "data/picture_lists.h"
 
-#include "data/store_format.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/store_format.h"
 #include "elmpi/memory.h"
 
 enum { WHERE_BYTES = 600 };
