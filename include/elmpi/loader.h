@@ -17,6 +17,8 @@ void elm_sampler_order(const elm_data_options *options, const elm_dataset *datas
 /** One batch. Borrowed until the next elm_loader_next. */
 typedef struct elm_batch {
     int64_t epoch, index; /* which batch of which epoch */
+    int64_t position;     /* of its first image in the epoch's order */
+    double passed;        /* epochs done before it, a real number */
     elm_share share;
     const float *input;           /* [share.local][C][H][W] or [share.local][D] */
     const int32_t *labels;        /* [share.local], = global_labels + share.first */

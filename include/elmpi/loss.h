@@ -25,21 +25,44 @@ typedef struct elm_class_counts {
     int64_t total;        /* their sum */
 } elm_class_counts;
 
+/** Where in a run a step is; the same on all ranks. */
+typedef struct elm_loss_moment {
+    uint64_t seed;
+    int64_t epoch;    /* counted from 0 */
+    int64_t position; /* place in the epoch's order of the first of the `images` below */
+    double passed;    /* epochs done when the step begins, a real number */
+    double length;    /* epochs of the whole run */
+} elm_loss_moment;
+
 /** What a step shows the losses. Rows are float32, contiguous.
- *  Gradients are added to, not set; the loss and its gradient carry 1/global (and lambda) already. */
+ *  Gradients are added to, not set; the loss and its gradient carry 1/global (and lambda) already.
+ *  `images` differs from `global` only with optim.accumulate: then it counts those of the part of the global batch that is at work, to
+ *  which local and remote rows belong. */
 typedef struct elm_loss_batch {
-    int64_t global;                 /* images of the global batch, B */
+    int64_t global;                 /* images of the global batch, B: what sums are divided by */
+    int64_t images;                 /* of those at work, on all ranks */
+    int first;                      /* place among them of this rank's first */
     int local;                      /* images of this rank; may be 0 */
     int remote;                     /* rows from other ranks */
     int width;                      /* of an embedding, K */
     int classes;                    /* L */
+    const int32_t *global_labels;   /* [global] of the whole global batch */
     const int32_t *labels;          /* [local] */
     const float *embeddings;        /* [local][width] */
     const float *logits;            /* [local][classes] */
     const int32_t *remote_labels;   /* [remote] */
+    const int64_t *remote_position; /* [remote] place among `images`, ascending */
     const float *remote_embeddings; /* [remote][width] */
+    int present;                    /* only for terms that asked for logits: classes that occur among `images` */
+    const int32_t *present_classes; /* [present] ascending */
+    const float *remote_logits;     /* [remote][present]: columns of present_classes */
     float *embeddings_gradient;     /* [local][width] */
     float *logits_gradient;         /* [local][classes] */
+    elm_loss_moment moment;
+
+    /* Set by elm_loss_logits for the logit loss: a weighted mean over the global batch. */
+    const double *class_weights; /* [classes], or NULL: all 1 */
+    double divisor;              /* sum of the global batch's weights */
 } elm_loss_batch;
 
 /** What a term says about this rank's images; summed over the ranks it is the batch's. */
@@ -85,6 +108,23 @@ elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch);
 /** Embedding term of the local anchors, lambda included; adds to embeddings_gradient. Rows of the same class must all be there, local or
  * remote. */
 elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
+
+/** Whether the embedding term also wants the logits of all images of the classes that occur (remote_logits). */
+bool elm_loss_wants_logits(const elm_loss *loss);
+
+/** What the logit loss wants of the last layer before training begins. */
+typedef struct elm_loss_head {
+    bool cosine;      /* normalised embeddings and class vectors, no bias: the logits are cosines */
+    bool bias_is_set; /* the bias starts at `bias` instead of the network's own rule */
+    double bias;
+} elm_loss_head;
+/** Ranks: local. Depends on the options alone. Unknown names give an ordinary head: elm_loss_create refuses them. */
+elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes);
+
+/** To be called once a step's gradients are known to be good and the weights are updated: what the losses themselves learn (centres,
+ * margins) follows.
+ *  Ranks:  local: all ranks saw the same rows, so all arrive at the same values */
+void elm_loss_update(elm_loss *loss, double lr);
 
 /** What a loss learns and a checkpoint must hold: tensors "loss/<name>", views of the loss's own memory.
  *  Shape:  returns how many there are; the first `capacity` of them are filled in */

@@ -86,11 +86,12 @@ static void lay_out(elm_loader *loader, loader_slot *slot)
         slot->members[i] = member_at(loader, start + i);
         slot->labels[i] = loader->dataset->labels[slot->members[i]];
     }
-    slot->position = start;
     slot->handed = slot->done = 0;
     slot->batch = (elm_batch){
         .epoch = loader->epoch,
         .index = loader->index,
+        .position = start,
+        .passed = (double)loader->epoch + (double)start / (double)loader->dataset->count,
         .share = share,
         .input = slot->input,
         .labels = slot->labels + share.first,
@@ -117,7 +118,7 @@ static void fill(elm_loader *loader, elm_record_reader *reader, loader_slot *slo
 {
     const elm_share share = slot->batch.share;
     for (int i = first; i < first + count; i++)
-        elm_record_fill(&loader->records, reader, slot->members[share.first + i], slot->batch.epoch, slot->position + share.first + i,
+        elm_record_fill(&loader->records, reader, slot->members[share.first + i], slot->batch.epoch, slot->batch.position + share.first + i,
                         slot->input + i * loader->records.values);
 }
 

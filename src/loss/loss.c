@@ -37,13 +37,26 @@ static void destroy_part(part *p)
         p->row->destroy(p->state);
 }
 
-static elm_loss_value evaluate_part(const part *p, const elm_loss_batch *batch)
+static elm_loss_value evaluate_part(const part *p, const elm_loss_batch *batch, double amount)
 {
     if (!p->row)
         return (elm_loss_value){0};
-    elm_loss_value value = p->row->evaluate(p->state, batch, p->weight);
-    value.loss *= p->weight;
+    elm_loss_value value = p->row->evaluate(p->state, batch, p->weight * amount);
+    value.loss *= p->weight * amount;
     return value;
+}
+
+/* How much of either part counts now. */
+typedef struct mixture {
+    double logit, embed;
+} mixture;
+
+static mixture mixture_at(const elm_loss *loss, const elm_loss_moment *moment)
+{
+    mixture m = {1, 1};
+    if (loss->embed.row && loss->embed.row->mix)
+        loss->embed.row->mix(moment, &m.logit, &m.embed);
+    return m;
 }
 
 int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_counts counts, int width, int max_local, int64_t max_rows,
@@ -86,14 +99,36 @@ elm_loss_reach elm_loss_wants(const elm_loss *loss)
     return loss->reach;
 }
 
+bool elm_loss_wants_logits(const elm_loss *loss)
+{
+    return loss->embed.row && loss->embed.row->wants_logits;
+}
+
+elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes)
+{
+    const elm_loss_row *row = elm_loss_find(elm_logit_losses, "loss.logit", options->logit, NULL);
+    return row && row->head ? row->head(options, classes) : (elm_loss_head){0};
+}
+
 elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch)
 {
-    return evaluate_part(&loss->logit, batch);
+    elm_loss_batch weighted = *batch;
+    weighted.class_weights = NULL;
+    weighted.divisor = (double)batch->global;
+    return evaluate_part(&loss->logit, &weighted, mixture_at(loss, &batch->moment).logit);
 }
 
 elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch)
 {
-    return evaluate_part(&loss->embed, batch);
+    return evaluate_part(&loss->embed, batch, mixture_at(loss, &batch->moment).embed);
+}
+
+void elm_loss_update(elm_loss *loss, double lr)
+{
+    const part *const parts[] = {&loss->logit, &loss->embed};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i]->row && parts[i]->row->update)
+            parts[i]->row->update(parts[i]->state, lr);
 }
 
 int elm_loss_tensors(elm_loss *loss, elm_tensor *tensors, int capacity)

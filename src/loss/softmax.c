@@ -56,15 +56,14 @@ static double evaluate_row(const float *logits, const double *shift, int classes
 elm_loss_value elm_softmax_evaluate(void *softmax, const elm_loss_batch *batch, double weight)
 {
     const elm_softmax *s = softmax;
-    const double share = 1 / (double)batch->global;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < batch->local; i++) {
         const size_t row = (size_t)i * (size_t)batch->classes;
-        s->row_loss[i] =
-            evaluate_row(batch->logits + row, s->shift, batch->classes, batch->labels[i], weight * share, batch->logits_gradient + row);
+        s->row_loss[i] = evaluate_row(batch->logits + row, s->shift, batch->classes, batch->labels[i],
+                                      weight * elm_loss_share(batch, batch->labels[i]), batch->logits_gradient + row);
     }
     elm_loss_value value = {0};
     for (int i = 0; i < batch->local; i++)
-        value.loss += s->row_loss[i] * share;
+        value.loss += s->row_loss[i] * elm_loss_share(batch, batch->labels[i]);
     return value;
 }

@@ -24,15 +24,29 @@ typedef struct elm_loss_row {
 
     /** Which embeddings of other ranks it wants; NULL: none. */
     elm_loss_reach (*reach)(const elm_loss_options *options);
+    bool wants_logits; /* an embedding term that also sees the logits of all images; its reach must be ELM_LOSS_EVERYTHING */
+
+    /** A logit loss that needs another last layer than a plain one; NULL: plain. */
+    elm_loss_head (*head)(const elm_loss_options *options, int classes);
 
     /** Allocates everything that evaluating needs. *state is what the other functions get.
      *  Errors: -1 with *state NULL */
     int (*create)(void **state, const elm_loss_setup *setup, elm_error *err);
 
     /** This rank's part of the batch's mean; adds its gradient times `weight` to the batch's gradient blocks.
+     *  A logit loss multiplies each image's loss by elm_loss_share, an embedding term divides by batch->global.
+     *  A term that is no mean over images (one number for the whole batch) counts as images/global of one, and its value is told by the
+     *  ranks in proportion to their images: value * local / images.
      *  Shape:  the value is before `weight`
      *  Ranks:  local; allocates nothing; the same bits for any number of threads */
     elm_loss_value (*evaluate)(void *state, const elm_loss_batch *batch, double weight);
+
+    /** How much of the logit loss and of the embedding term counts at this moment (hybrid schedules); multiplies 1 and lambda. Embedding
+     * terms only; NULL: 1 and 1. */
+    void (*mix)(const elm_loss_moment *moment, double *logit, double *embed);
+
+    /** Lets what it learns follow the last evaluation, after the step has been found good; NULL: it learns nothing. */
+    void (*update)(void *state, double lr);
 
     /** Accepts NULL. */
     void (*destroy)(void *state);
@@ -44,6 +58,12 @@ typedef struct elm_loss_row {
 
 extern const elm_loss_row elm_loss_ce, elm_loss_logadj; /* logit losses */
 extern const elm_loss_row elm_loss_pull;                /* embedding terms */
+
+/** Weight of an image of that class in the weighted mean over the global batch. */
+static inline double elm_loss_share(const elm_loss_batch *batch, int32_t label)
+{
+    return (batch->class_weights ? batch->class_weights[label] : 1) / batch->divisor;
+}
 
 /** NULL-terminated. */
 extern const elm_loss_row *const elm_logit_losses[];

@@ -118,25 +118,34 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     /* Meanwhile logits and their loss. */
     elm_loss_batch seen = {
         .global = batch->share.global,
+        .images = batch->share.global,
+        .first = (int)batch->share.first,
         .local = batch->share.local,
         .width = elm_net_width(t->net),
         .classes = elm_net_classes(t->net),
+        .global_labels = batch->global_labels,
         .labels = batch->labels,
         .embeddings = embeddings,
         .logits = elm_net_classify(t->net),
         .embeddings_gradient = elm_net_embeddings_gradient(t->net),
         .logits_gradient = elm_net_logits_gradient(t->net),
+        .moment = {t->seed, batch->epoch, batch->position, batch->passed, t->optim.epochs},
     };
     charge(&watch, ELM_PHASE_CLASSIFY);
+    if (t->logit_gather)
+        elm_logit_gather_post_all(t->logit_gather, batch->global_labels, batch->share, seen.logits);
     const elm_loss_value logit = elm_loss_logits(t->loss, &seen);
     report.correct = count_correct(&seen);
     charge(&watch, ELM_PHASE_LOSS);
 
-    /* The pull term over all same-class pairs of the global batch; its gradient needs no message back. */
+    /* The embedding term over all the global batch; its gradient needs no message back. */
     const elm_gathered gathered = elm_class_gather_wait_all(t->gather);
+    if (t->logit_gather)
+        elm_logit_gather_wait_all(t->logit_gather, &seen);
     charge(&watch, ELM_PHASE_GATHER);
     seen.remote = gathered.rows;
     seen.remote_labels = gathered.labels;
+    seen.remote_position = gathered.position;
     seen.remote_embeddings = gathered.embeddings;
     const elm_loss_value embed = elm_loss_embeddings(t->loss, &seen);
     charge(&watch, ELM_PHASE_LOSS);
@@ -153,6 +162,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     if (report.finite && !report.wishes.refuse) {
         elm_sgd_update(&t->optim, lr, view.weights, view.gradients, t->momentum, t->decay, t->decay_count);
         elm_net_weights_changed(t->net);
+        elm_loss_update(t->loss, lr);
         average_state_all(t, batch->share);
     }
     charge(&watch, ELM_PHASE_UPDATE);

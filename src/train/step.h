@@ -5,16 +5,19 @@
 #include "elmpi/class_gather.h"
 #include "elmpi/gradient_sum.h"
 #include "elmpi/trainer.h"
+#include "train/logit_gather.h"
 
 struct elm_trainer {
     elm_comm *comm;
     elm_net *net;
     elm_loss *loss;
     elm_optim_options optim;
+    uint64_t seed;
     elm_gradient_sum *gradient_sum;
     elm_class_gather *gather;
-    float *momentum;        /* [parameters] */
-    elm_decay_range *decay; /* runs of parameters decayed alike */
+    elm_logit_gather *logit_gather; /* NULL: no term wants logits */
+    float *momentum;                /* [parameters] */
+    elm_decay_range *decay;         /* runs of parameters decayed alike */
     int decay_count;
     int64_t *starts; /* of each parameter in the block */
 };

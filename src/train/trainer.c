@@ -17,6 +17,7 @@ void elm_trainer_destroy(elm_trainer *t)
         return;
     elm_gradient_sum_destroy(t->gradient_sum);
     elm_class_gather_destroy(t->gather);
+    elm_logit_gather_destroy(t->logit_gather);
     elm_loss_destroy(t->loss);
     elm_net_destroy(t->net);
     elm_free(t->momentum);
@@ -64,6 +65,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
         .reducer = elm_comm_reducer(t->comm),
     };
     t->optim = *spec->optim;
+    t->seed = spec->seed;
     if (elm_net_create(&t->net, &net, err) || set_decay(t, err))
         return -1;
     return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local, spec->optim->batch, err);
@@ -82,6 +84,8 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
     if (elm_gradient_sum_create_all(&t->gradient_sum, comm, view.gradients, view.size, t->starts, view.count, bucket_bytes, err) ||
         elm_class_gather_create_all(&t->gather, comm, mode_of[elm_loss_wants(t->loss)], elm_net_width(t->net), spec->optim->batch,
                                     spec->data->classes, err))
+        goto fail;
+    if (elm_loss_wants_logits(t->loss) && elm_logit_gather_create_all(&t->logit_gather, comm, spec->optim->batch, spec->data->classes, err))
         goto fail;
     *out = t;
     return 0;
@@ -107,17 +111,42 @@ static elm_tensor momentum_tensor(const elm_trainer *t, const elm_tensor *parame
 int elm_trainer_export(elm_trainer *t, elm_tensor **tensors, int *count, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(t->net);
-    const int weights = elm_weights_count(t->net);
-    elm_tensor *all = elm_alloc((size_t)weights + view.count, sizeof *all, err);
+    const int weights = elm_weights_count(t->net), learned = elm_loss_tensors(t->loss, NULL, 0);
+    elm_tensor *all = elm_alloc((size_t)(weights + view.count + learned), sizeof *all, err);
     if (!all || elm_weights_export(t->net, all, err)) {
         elm_free(all);
         return -1;
     }
     for (int p = 0; p < view.count; p++)
         all[weights + p] = momentum_tensor(t, &view.tensors[p]);
+    elm_loss_tensors(t->loss, all + weights + view.count, learned);
     *tensors = all;
-    *count = weights + view.count;
+    *count = weights + view.count + learned;
     return 0;
+}
+
+static int take_over(const elm_checkpoint *checkpoint, const elm_tensor *mine, elm_error *err)
+{
+    const elm_tensor *saved = elm_checkpoint_tensor(checkpoint, mine->name);
+    if (!saved || saved->count != mine->count)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "the checkpoint lacks %s (optimiser or loss state): start from its weights alone with --init", mine->name);
+    memcpy(mine->data, saved->data, (size_t)mine->count * sizeof *mine->data);
+    return 0;
+}
+
+static int import_loss(elm_trainer *t, const elm_checkpoint *checkpoint, elm_error *err)
+{
+    const int count = elm_loss_tensors(t->loss, NULL, 0);
+    elm_tensor *tensors = elm_alloc((size_t)count, sizeof *tensors, err);
+    if (!tensors)
+        return -1;
+    elm_loss_tensors(t->loss, tensors, count);
+    int status = 0;
+    for (int i = 0; i < count && !status; i++)
+        status = take_over(checkpoint, &tensors[i], err);
+    elm_free(tensors);
+    return status;
 }
 
 int elm_trainer_import(elm_trainer *t, const elm_checkpoint *checkpoint, bool weights_only, elm_error *err)
@@ -126,13 +155,12 @@ int elm_trainer_import(elm_trainer *t, const elm_checkpoint *checkpoint, bool we
     if (elm_weights_load(t->net, checkpoint->tensors, checkpoint->tensor_count, err))
         return -1;
     memset(t->momentum, 0, (size_t)view.size * sizeof *t->momentum);
-    for (int p = 0; p < view.count && !weights_only; p++) {
+    if (weights_only)
+        return 0;
+    for (int p = 0; p < view.count; p++) {
         const elm_tensor mine = momentum_tensor(t, &view.tensors[p]);
-        const elm_tensor *saved = elm_checkpoint_tensor(checkpoint, mine.name);
-        if (!saved || saved->count != mine.count)
-            return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "the checkpoint lacks %s (optimiser state): start from its weights alone with --init", mine.name);
-        memcpy(mine.data, saved->data, (size_t)mine.count * sizeof *mine.data);
+        if (take_over(checkpoint, &mine, err))
+            return -1;
     }
-    return 0;
+    return import_loss(t, checkpoint, err);
 }

@@ -49,6 +49,7 @@ static inline fixture make(const elm_loss_options *options, elm_class_counts cou
     f.logits_gradient = calloc((size_t)local * (size_t)counts.classes + 1, sizeof(float));
     assert_true(f.embeddings_gradient != NULL && f.logits_gradient != NULL);
     f.batch = (elm_loss_batch){.global = global,
+                               .images = global,
                                .local = local,
                                .remote = remote,
                                .width = width,
