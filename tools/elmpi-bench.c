@@ -130,7 +130,12 @@ static int make_batch(bench *b, elm_error *err)
     }
     for (size_t i = 0; i < (size_t)share.local * size; i++)
         b->input[i] = (float)elm_rng_normal(&pixels);
-    b->batch = (elm_batch){.share = share, .input = b->input, .labels = b->labels + share.first, .global_labels = b->labels};
+    b->batch = (elm_batch){.share = share,
+                           .input = b->input,
+                           .labels = b->labels + share.first,
+                           .part_labels = b->labels,
+                           .images = share.global,
+                           .global_labels = b->labels};
     return 0;
 }
 

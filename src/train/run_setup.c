@@ -45,10 +45,13 @@ static int load_job(elm_run *run, elm_error *err)
         if (elm_job_load(&run->job, request->job_file, overrides, count, sets, ELM_JOB_SETS, err))
             return -1;
     }
-    if (run->options.optim.batch < elm_comm_size(run->comm))
-        return elm_error_set(err, ELM_EXIT_USAGE,
-                             "a global batch of %lld images is smaller than the %d ranks (optim.batch): use fewer ranks or a larger batch",
-                             (long long)run->options.optim.batch, elm_comm_size(run->comm));
+    const int64_t part = elm_optim_part(&run->options.optim);
+    if (part < elm_comm_size(run->comm))
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "%lld images at a time are fewer than the %d ranks (optim.batch / optim.accumulate): use fewer ranks, a larger "
+            "batch or fewer parts",
+            (long long)part, elm_comm_size(run->comm));
     return 0;
 }
 
@@ -193,9 +196,9 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
     if (elm_comm_agree_all(run->comm, load_data(run, err), err) || create_trainer_all(run, err) || set_start_all(run, err))
         return -1;
     const int64_t epoch = run->step / run->steps_per_epoch, index = run->step % run->steps_per_epoch;
-    const int status =
-        elm_loader_create_training(&run->loader, run->train, &run->options.data, (uint64_t)run->options.run.seed, run->options.optim.batch,
-                                   elm_comm_rank(run->comm), elm_comm_size(run->comm), epoch, index, err);
+    const int status = elm_loader_create_training(&run->loader, run->train, &run->options.data, (uint64_t)run->options.run.seed,
+                                                  run->options.optim.batch, elm_optim_part(&run->options.optim), elm_comm_rank(run->comm),
+                                                  elm_comm_size(run->comm), epoch, index, err);
     return elm_comm_agree_all(run->comm, status, err);
 }
 

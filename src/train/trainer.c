@@ -21,6 +21,7 @@ void elm_trainer_destroy(elm_trainer *t)
     elm_loss_destroy(t->loss);
     elm_net_destroy(t->net);
     elm_free(t->momentum);
+    elm_free(t->accumulated);
     elm_free(t->decay);
     elm_free(t->starts);
     elm_free(t);
@@ -34,6 +35,8 @@ static int set_decay(elm_trainer *t, elm_error *err)
     t->decay = t->momentum ? elm_alloc((size_t)view.count, sizeof *t->decay, err) : NULL;
     t->starts = t->decay ? elm_alloc((size_t)view.count, sizeof *t->starts, err) : NULL;
     if (!t->starts)
+        return -1;
+    if (t->optim.accumulate > 1 && !(t->accumulated = elm_alloc((size_t)view.size, sizeof *t->accumulated, err)))
         return -1;
     for (int p = 0; p < view.count; p++) {
         const bool decay = !view.is_norm[p] || t->optim.decay_bn;
@@ -49,7 +52,7 @@ static int set_decay(elm_trainer *t, elm_error *err)
 static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error *err)
 {
     const int size = elm_comm_size(t->comm);
-    const int local = elm_share_of(spec->optim->batch, size, 0).local; /* rank 0 has the largest share */
+    const int local = elm_share_of(elm_optim_part(spec->optim), size, 0).local; /* rank 0 has the largest share */
     const elm_net_spec net = {
         .model = spec->model,
         .channels = spec->data->channels,
@@ -58,7 +61,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
         .features = spec->data->features,
         .classes = spec->data->classes,
         .max_images = local > spec->min_images ? local : spec->min_images,
-        .max_batch = spec->optim->batch,
+        .max_batch = elm_optim_part(spec->optim),
         .ranks = size,
         .backend = spec->backend,
         .seed = spec->seed,
@@ -68,7 +71,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
     t->seed = spec->seed;
     if (elm_net_create(&t->net, &net, err) || set_decay(t, err))
         return -1;
-    return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local, spec->optim->batch, err);
+    return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local, elm_optim_part(spec->optim), err);
 }
 
 int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_comm *comm, elm_error *err)
@@ -82,10 +85,11 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
         goto fail;
     const elm_net_parameters view = elm_net_view(t->net);
     if (elm_gradient_sum_create_all(&t->gradient_sum, comm, view.gradients, view.size, t->starts, view.count, bucket_bytes, err) ||
-        elm_class_gather_create_all(&t->gather, comm, mode_of[elm_loss_wants(t->loss)], elm_net_width(t->net), spec->optim->batch,
+        elm_class_gather_create_all(&t->gather, comm, mode_of[elm_loss_wants(t->loss)], elm_net_width(t->net), elm_optim_part(spec->optim),
                                     spec->data->classes, err))
         goto fail;
-    if (elm_loss_wants_logits(t->loss) && elm_logit_gather_create_all(&t->logit_gather, comm, spec->optim->batch, spec->data->classes, err))
+    if (elm_loss_wants_logits(t->loss) &&
+        elm_logit_gather_create_all(&t->logit_gather, comm, elm_optim_part(spec->optim), spec->data->classes, err))
         goto fail;
     *out = t;
     return 0;
