@@ -118,6 +118,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
 {
     const double begun = elm_comm_seconds();
     run->last_lr = elm_schedule_lr(&run->options.optim, run->step, run->steps_per_epoch);
+    const double waited = elm_loader_waited(run->loader);
     elm_step_report report;
     bool more;
     do {
@@ -125,6 +126,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
         more = batch->more;
         report = elm_trainer_step_all(run->trainer, batch, run->last_lr, my_wishes(run));
     } while (more);
+    report.seconds[ELM_PHASE_INPUT] = elm_loader_waited(run->loader) - waited;
     say_complaints(run);
     if (report.wishes.refuse)
         return elm_comm_agree_all(run->comm, elm_loader_check(run->loader, err), err);
