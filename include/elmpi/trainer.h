@@ -73,7 +73,7 @@ elm_net *elm_trainer_net(elm_trainer *trainer);
 /** Names and views of all that a checkpoint must hold: weights, running statistics, momentum, what the losses learn.
  *  Owns:   *tensors to be freed with elm_free; the data is the trainer's */
 int elm_trainer_export(elm_trainer *trainer, elm_tensor **tensors, int *count, elm_error *err);
-/** Takes over all of these; with `weights_only` just weights and running statistics, and the momentum starts at 0. */
-int elm_trainer_import(elm_trainer *trainer, const elm_checkpoint *checkpoint, bool weights_only, elm_error *err);
+/** Takes over all of these. */
+int elm_trainer_import(elm_trainer *trainer, const elm_checkpoint *checkpoint, elm_error *err);
 
 #endif

@@ -24,14 +24,14 @@ static void charge(stopwatch *watch, elm_phase phase)
 static void gradients_final(void *context, int64_t first)
 {
     elm_trainer *t = context;
+    const int64_t from = first > t->learning.first ? first - t->learning.first : 0;
     if (t->accumulated) { /* the earlier parts' travel with them */
-        float *gradients = elm_net_view(t->net).gradients;
 #pragma omp simd
-        for (int64_t i = first; i < t->added; i++)
-            gradients[i] += t->accumulated[i];
-        t->added = first;
+        for (int64_t i = from; i < t->added; i++)
+            t->learning.gradients[i] += t->accumulated[i];
+        t->added = from < t->added ? from : t->added;
     }
-    elm_gradient_sum_ready_all(t->gradient_sum, first);
+    elm_gradient_sum_ready_all(t->gradient_sum, from);
 }
 
 static void nothing_leaves(void *context, int64_t first)
@@ -49,10 +49,9 @@ static void poll(void *context)
 /* Gradients of a part that others will follow stay here. */
 static void keep_gradients(elm_trainer *t)
 {
-    const elm_net_parameters view = elm_net_view(t->net);
 #pragma omp parallel for simd schedule(static)
-    for (int64_t i = 0; i < view.size; i++)
-        t->accumulated[i] += view.gradients[i];
+    for (int64_t i = 0; i < t->learning.count; i++)
+        t->accumulated[i] += t->learning.gradients[i];
 }
 
 static int64_t count_correct(const elm_loss_batch *batch)
@@ -85,7 +84,7 @@ static void begin(elm_trainer *t, const elm_batch *batch)
     t->report = (elm_step_report){.images = batch->images};
     memset(t->sums, 0, sizeof t->sums);
     if (t->accumulated)
-        memset(t->accumulated, 0, (size_t)elm_net_view(t->net).size * sizeof *t->accumulated);
+        memset(t->accumulated, 0, (size_t)t->learning.count * sizeof *t->accumulated);
 }
 
 /* Adds what this rank's images of a part say. */
@@ -105,7 +104,7 @@ static void agree_all(elm_trainer *t, elm_step_wishes wishes)
 {
     elm_step_report *report = &t->report;
     double *sums = t->sums;
-    sums[ELM_SUM_BROKEN] += !all_finite(elm_net_view(t->net).gradients, elm_net_view(t->net).size);
+    sums[ELM_SUM_BROKEN] += !all_finite(t->learning.gradients, t->learning.count);
     sums[ELM_SUM_STOP] = wishes.stop;
     sums[ELM_SUM_CHECKPOINT] = wishes.checkpoint;
     sums[ELM_SUM_REFUSE] = wishes.refuse;
@@ -139,7 +138,6 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     if (!batch->continues)
         begin(t, batch);
     stopwatch watch = {elm_comm_seconds(), t->report.seconds};
-    const elm_net_parameters view = elm_net_view(t->net);
 
     /* Embeddings; those with same-class partners elsewhere set out at once. */
     const float *embeddings = elm_net_embed_all(t->net, batch->input, batch->share, true);
@@ -184,7 +182,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     charge(&watch, ELM_PHASE_LOSS);
 
     /* Gradients; those of a whole batch, or of its last part, are summed over the ranks while earlier layers are still at work. */
-    t->added = view.size;
+    t->added = t->learning.count;
     elm_net_backward_all(t->net, &(elm_net_watch){batch->more ? nothing_leaves : gradients_final, poll, t});
     charge(&watch, ELM_PHASE_BACKWARD);
     if (batch->more) {
@@ -199,7 +197,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     /* Nobody updates before all know that all is well. */
     agree_all(t, wishes);
     if (t->report.finite && !t->report.wishes.refuse) {
-        elm_sgd_update(&t->optim, lr, view.weights, view.gradients, t->momentum, t->decay, t->decay_count);
+        elm_sgd_update(&t->optim, lr, t->learning.weights, t->learning.gradients, t->learning.momentum, t->decay, t->decay_count);
         elm_net_weights_changed(t->net);
         elm_loss_update(t->loss, lr);
         average_state_all(t, batch->share);

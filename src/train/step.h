@@ -21,6 +21,12 @@ enum {
     ELM_STEP_SUMS = ELM_SUM_POSITIVE + 3
 };
 
+/* The parameters that learn: a run of the network's block. */
+typedef struct elm_learning {
+    int64_t first, count; /* floats */
+    float *weights, *gradients, *momentum;
+} elm_learning;
+
 struct elm_trainer {
     elm_comm *comm;
     elm_net *net;
@@ -30,14 +36,15 @@ struct elm_trainer {
     elm_gradient_sum *gradient_sum;
     elm_class_gather *gather;
     elm_logit_gather *logit_gather; /* NULL: no term wants logits */
-    float *accumulated;             /* [parameters] gradients of a global batch's earlier parts; NULL: batches are whole */
-    int64_t added;                  /* from here on they are in the gradient block already */
-    elm_step_report report;         /* of the global batch so far */
+    elm_learning learning;
+    float *accumulated;     /* [learning.count] gradients of a global batch's earlier parts; NULL: batches are whole */
+    int64_t added;          /* from here on they are in the gradient block already */
+    elm_step_report report; /* of the global batch so far */
     double sums[ELM_STEP_SUMS];
     float *momentum;        /* [parameters] */
-    elm_decay_range *decay; /* runs of parameters decayed alike */
+    elm_decay_range *decay; /* runs of learning parameters decayed alike */
     int decay_count;
-    int64_t *starts; /* of each parameter in the block */
+    int64_t *starts; /* of each learning parameter among them */
 };
 
 #endif
