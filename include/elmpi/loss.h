@@ -82,6 +82,8 @@ typedef struct elm_loss_options {
     double pull_scale;
     int pull_scope; /* 0 global, 1 rank */
     bool pull_normalize;
+    int dro_variant; /* 0 paper, 1 public */
+    double dro_epsilon, dro_momentum;
 } elm_loss_options;
 extern const elm_option elm_loss_option_rows[];
 

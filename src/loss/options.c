@@ -27,8 +27,9 @@ const elm_option elm_loss_option_rows[] = {
     {"loss.logit", ELM_OPTION_TEXT, AT(logit), "ce", 0, 0, NULL, check_logit, NULL,
      "loss on the logits: ce (softmax cross-entropy), logadj (logit adjustment, the same as balanced softmax)"},
     {"loss.embed", ELM_OPTION_TEXT, AT(embed), "none", 0, 0, NULL, check_embed, NULL,
-     "term on the embeddings beside it: none, pull (ELM: same-class embeddings attract each other)"},
-    {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed=pull", "weight of the embedding term"},
+     "term on the embeddings beside it: none, pull (ELM: same-class embeddings attract each other), "
+     "dro (DRO-LT, one stage)"},
+    {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed!=none", "weight of the embedding term"},
     {"loss.logadj.tau", ELM_OPTION_REAL, AT(logadj_tau), "1", 0, 100, NULL, NULL, "loss.logit=logadj",
      "strength of the adjustment: f + tau log pi"},
     {"loss.pull.alpha", ELM_OPTION_TEXT, AT(pull_alpha), "sqrt-n", 0, 0, NULL, check_alpha, "loss.embed=pull",
@@ -39,5 +40,12 @@ const elm_option elm_loss_option_rows[] = {
      "pairs over the whole global batch, or only among the images of one rank"},
     {"loss.pull.normalize", ELM_OPTION_BOOL, AT(pull_normalize), "false", 0, 0, NULL, NULL, "loss.embed=pull",
      "scale embeddings to length 1 first"},
+    {"loss.dro.variant", ELM_OPTION_CHOICE, AT(dro_variant), "paper", 0, 0, "paper|public", NULL, "loss.embed=dro",
+     "paper: eq. 5, squared distances, fixed margins epsilon / sqrt(pi), mean over images; public: as the authors' code, distances not "
+     "squared, margins learned from epsilon on, mean over the classes present"},
+    {"loss.dro.epsilon", ELM_OPTION_REAL, AT(dro_epsilon), "1", 0, 1e6, NULL, NULL, "loss.embed=dro",
+     "factor on the margin 1 / sqrt(pi) of a class (paper), or every class's margin at the start (public)"},
+    {"loss.dro.momentum", ELM_OPTION_REAL, AT(dro_momentum), "0.9", 0, 1, NULL, NULL, "loss.embed=dro",
+     "share of the old in the running mean of a class's embeddings, a step"},
     {0},
 };

@@ -11,6 +11,7 @@ const elm_loss_row *const elm_logit_losses[] = {
 
 const elm_loss_row *const elm_embedding_terms[] = {
     &elm_loss_pull,
+    &elm_loss_dro,
     NULL,
 };
 
