@@ -84,6 +84,10 @@ typedef struct elm_loss_options {
     bool pull_normalize;
     int dro_variant; /* 0 paper, 1 public */
     double dro_epsilon, dro_momentum;
+    double center_rate;
+    double supcon_temperature;
+    double triplet_margin;
+    int triplet_mining; /* 0 all, 1 hardest */
 } elm_loss_options;
 extern const elm_option elm_loss_option_rows[];
 

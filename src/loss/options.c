@@ -28,7 +28,7 @@ const elm_option elm_loss_option_rows[] = {
      "loss on the logits: ce (softmax cross-entropy), logadj (logit adjustment, the same as balanced softmax)"},
     {"loss.embed", ELM_OPTION_TEXT, AT(embed), "none", 0, 0, NULL, check_embed, NULL,
      "term on the embeddings beside it: none, pull (ELM: same-class embeddings attract each other), "
-     "dro (DRO-LT, one stage)"},
+     "dro (DRO-LT, one stage), center, supcon, hybrid-sc, triplet, spreadout"},
     {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed!=none", "weight of the embedding term"},
     {"loss.logadj.tau", ELM_OPTION_REAL, AT(logadj_tau), "1", 0, 100, NULL, NULL, "loss.logit=logadj",
      "strength of the adjustment: f + tau log pi"},
@@ -47,5 +47,13 @@ const elm_option elm_loss_option_rows[] = {
      "factor on the margin 1 / sqrt(pi) of a class (paper), or every class's margin at the start (public)"},
     {"loss.dro.momentum", ELM_OPTION_REAL, AT(dro_momentum), "0.9", 0, 1, NULL, NULL, "loss.embed=dro",
      "share of the old in the running mean of a class's embeddings, a step"},
+    {"loss.center.rate", ELM_OPTION_REAL, AT(center_rate), "0.5", 0, 1, NULL, NULL, "loss.embed=center",
+     "how far a centre follows the images of its class in a step"},
+    {"loss.supcon.temperature", ELM_OPTION_REAL, AT(supcon_temperature), "0.07", 1e-6, 1e6, NULL, NULL, "loss.embed=supcon|hybrid-sc",
+     "products of embeddings are divided by it"},
+    {"loss.triplet.margin", ELM_OPTION_REAL, AT(triplet_margin), "0.2", 0, 1e6, NULL, NULL, "loss.embed=triplet",
+     "by how much an image's product with one of its class is to exceed that with another"},
+    {"loss.triplet.mining", ELM_OPTION_CHOICE, AT(triplet_mining), "all", 0, 0, "all|hardest", NULL, "loss.embed=triplet",
+     "mean over all triplets of the global batch, or over each anchor's hardest one"},
     {0},
 };

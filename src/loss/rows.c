@@ -156,6 +156,16 @@ elm_loss_value elm_rows_anchors(const elm_rows *r)
     return value;
 }
 
+/* In the order of the images, so that the sum does not depend on the threads. */
+elm_loss_value elm_rows_mean(const elm_rows *r, const elm_loss_batch *batch, const double *row_loss)
+{
+    elm_loss_value value = elm_rows_anchors(r);
+    for (int i = 0; i < r->local; i++)
+        value.loss += row_loss[i];
+    value.loss /= (double)batch->global;
+    return value;
+}
+
 elm_loss_value elm_rows_tell(const elm_rows *r, const elm_loss_batch *batch, double value)
 {
     elm_loss_value told = elm_rows_anchors(r);

@@ -57,6 +57,10 @@ void elm_rows_add_gradient(const elm_rows *rows, const elm_loss_batch *batch, do
 /** This rank's anchors, and how many of them have another image of their class in the batch; the loss is left to the caller. */
 elm_loss_value elm_rows_anchors(const elm_rows *rows);
 
+/** A mean over the images of the global batch: this rank's part of it.
+ *  Shape:  row_loss [local] */
+elm_loss_value elm_rows_mean(const elm_rows *rows, const elm_loss_batch *batch, const double *row_loss);
+
 /** A number for the whole batch (see evaluate in table.h): the part of it that this rank tells. */
 elm_loss_value elm_rows_tell(const elm_rows *rows, const elm_loss_batch *batch, double value);
 

@@ -10,9 +10,7 @@ const elm_loss_row *const elm_logit_losses[] = {
 };
 
 const elm_loss_row *const elm_embedding_terms[] = {
-    &elm_loss_pull,
-    &elm_loss_dro,
-    NULL,
+    &elm_loss_pull, &elm_loss_dro, &elm_loss_center, &elm_loss_supcon, &elm_loss_hybrid_sc, &elm_loss_triplet, &elm_loss_spreadout, NULL,
 };
 
 enum { NAMES_MAX = 64 };

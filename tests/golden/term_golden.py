@@ -89,6 +89,65 @@ class Dro(Term):
             self.margin = (self.margin - LR * gradients[0]).detach().requires_grad_(True)
 
 
+class Center(Term):
+    rate = 0.5
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.c = torch.zeros(CLASSES, WIDTH)
+
+    def loss(self, phi, f, y, step):
+        return torch.stack([((phi[i] - self.c[y[i]]) ** 2).sum() for i in range(BATCH)]).mean()
+
+    def update(self, phi, y, gradients):
+        for c in y.unique():
+            self.c[c] -= self.rate * sum(self.c[c] - phi[i] for i in range(BATCH) if y[i] == c) / (1 + (y == c).sum())
+
+
+class Supcon(Term):
+    temperature = 0.07
+
+    def loss(self, phi, f, y, step):
+        z = phi / phi.norm(dim=1, keepdim=True)
+        total = torch.zeros(())
+        for i in range(BATCH):
+            others = [j for j in range(BATCH) if j != i]
+            positives = [j for j in others if y[j] == y[i]]
+            if positives:
+                s = z @ z[i] / self.temperature
+                total = total + sum(torch.logsumexp(s[others], 0) - s[p] for p in positives) / len(positives)
+        return total / BATCH
+
+
+class HybridSc(Supcon):
+    def mix(self, step):
+        a = 1 - (PASSED[step] / EPOCHS) ** 2
+        return 1 - a, a
+
+
+class Triplet(Term):
+    margin, mining = 0.2, "all"
+
+    def loss(self, phi, f, y, step):
+        terms = []
+        for i in range(BATCH):
+            positives = [phi[i] @ phi[j] for j in range(BATCH) if j != i and y[j] == y[i]]
+            negatives = [phi[i] @ phi[j] for j in range(BATCH) if y[j] != y[i]]
+            if not positives or not negatives:
+                continue
+            if self.mining == "hardest":
+                positives, negatives = [min(positives)], [max(negatives)]
+            terms += [torch.clamp(self.margin + n - p, min=0) for p in positives for n in negatives]
+        return torch.stack(terms).mean()
+
+
+class Spreadout(Term):
+    def loss(self, phi, f, y, step):
+        z = phi / phi.norm(dim=1, keepdim=True)
+        s = torch.stack([z[i] @ z[j] for i in range(BATCH) for j in range(BATCH) if i != j])
+        return s.mean() ** 2 + torch.clamp((s**2).mean() - 1 / WIDTH, min=0)
+
+
 # name, options as in a job file, factor on the embeddings
 CASES = [
     ("dro", Dro, {}, 0.25, 1),
@@ -96,6 +155,18 @@ CASES = [
     ("dro", Dro, {"epsilon": 0}, 0.01, 50),
     ("dro", Dro, {"variant": "public"}, 0.5, 1),
     ("dro", Dro, {"variant": "public", "epsilon": 2}, 1, 50),
+    ("center", Center, {}, 0.003, 1),
+    ("center", Center, {"rate": 0.25}, 1, 20),
+    ("supcon", Supcon, {}, 1, 1),
+    ("supcon", Supcon, {"temperature": 0.5}, 0.1, 30),
+    ("supcon", Supcon, {"temperature": 0.001}, 1, 1),
+    ("hybrid-sc", HybridSc, {}, 1, 1),
+    ("triplet", Triplet, {}, 1, 1),
+    ("triplet", Triplet, {"margin": 0.5}, 0.1, 20),
+    ("triplet", Triplet, {"mining": "hardest"}, 1, 1),
+    ("triplet", Triplet, {"mining": "hardest", "margin": 5}, 2, 0.5),
+    ("spreadout", Spreadout, {}, 1, 1),
+    ("spreadout", Spreadout, {}, 0.1, 50),
 ]
 
 
