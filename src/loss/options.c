@@ -28,7 +28,7 @@ const elm_option elm_loss_option_rows[] = {
      "loss on the logits: ce (softmax cross-entropy), logadj (logit adjustment, the same as balanced softmax)"},
     {"loss.embed", ELM_OPTION_TEXT, AT(embed), "none", 0, 0, NULL, check_embed, NULL,
      "term on the embeddings beside it: none, pull (ELM: same-class embeddings attract each other), "
-     "dro (DRO-LT, one stage), center, supcon, hybrid-sc, triplet, spreadout"},
+     "dro (DRO-LT, one stage), center, supcon, hybrid-sc, triplet, spreadout, range, contrastive-logit"},
     {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed!=none", "weight of the embedding term"},
     {"loss.logadj.tau", ELM_OPTION_REAL, AT(logadj_tau), "1", 0, 100, NULL, NULL, "loss.logit=logadj",
      "strength of the adjustment: f + tau log pi"},
@@ -55,5 +55,11 @@ const elm_option elm_loss_option_rows[] = {
      "by how much an image's product with one of its class is to exceed that with another"},
     {"loss.triplet.mining", ELM_OPTION_CHOICE, AT(triplet_mining), "all", 0, 0, "all|hardest", NULL, "loss.embed=triplet",
      "mean over all triplets of the global batch, or over each anchor's hardest one"},
+    {"loss.range.intra", ELM_OPTION_REAL, AT(range_intra), "0.5", 0, 1e6, NULL, NULL, "loss.embed=range",
+     "a: weight of the distances within classes"},
+    {"loss.range.inter", ELM_OPTION_REAL, AT(range_inter), "0.5", 0, 1e6, NULL, NULL, "loss.embed=range",
+     "b: weight of the distance between the nearest class means"},
+    {"loss.range.margin", ELM_OPTION_REAL, AT(range_margin), "1", 0, 1e9, NULL, NULL, "loss.embed=range",
+     "m: squared distance that class means are to keep"},
     {0},
 };

@@ -148,6 +148,32 @@ class Spreadout(Term):
         return s.mean() ** 2 + torch.clamp((s**2).mean() - 1 / WIDTH, min=0)
 
 
+class Range(Term):
+    intra, inter, margin = 0.5, 0.5, 1
+
+    def loss(self, phi, f, y, step):
+        total = torch.zeros(())
+        classes = [int(c) for c in y.unique()]
+        for c in classes:
+            x = phi[y == c]
+            d = [((x[i] - x[j]) ** 2).sum().clamp(min=1e-12) for i in range(len(x)) for j in range(i)]
+            largest = sorted(d, key=float)[-2:]
+            if largest:
+                total = total + self.intra * len(largest) / sum(1 / v for v in largest)
+        mu = {c: phi[y == c].mean(0) for c in classes}
+        between = min(((mu[a] - mu[b]) ** 2).sum() for a in classes for b in classes if a < b)
+        return total + self.inter * torch.clamp(self.margin - between, min=0)
+
+
+class ContrastiveLogit(Term):
+    def loss(self, phi, f, y, step):
+        total = torch.zeros(())
+        for i in range(BATCH):
+            terms = [torch.zeros(())] + [f[j, y[i]] - f[i, y[i]] for j in range(BATCH) if y[j] != y[i]]
+            total = total + torch.logsumexp(torch.stack(terms), 0)
+        return total / BATCH
+
+
 # name, options as in a job file, factor on the embeddings
 CASES = [
     ("dro", Dro, {}, 0.25, 1),
@@ -167,6 +193,11 @@ CASES = [
     ("triplet", Triplet, {"mining": "hardest", "margin": 5}, 2, 0.5),
     ("spreadout", Spreadout, {}, 1, 1),
     ("spreadout", Spreadout, {}, 0.1, 50),
+    ("range", Range, {}, 1, 0.5),
+    ("range", Range, {"intra": 1, "inter": 0.25, "margin": 400}, 0.1, 4),
+    ("range", Range, {"margin": 0}, 2, 1),
+    ("contrastive-logit", ContrastiveLogit, {}, 1, 1),
+    ("contrastive-logit", ContrastiveLogit, {}, 0.1, 0.5),
 ]
 
 
