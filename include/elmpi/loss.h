@@ -89,6 +89,7 @@ typedef struct elm_loss_options {
     double triplet_margin;
     int triplet_mining; /* 0 all, 1 hardest */
     double range_intra, range_inter, range_margin;
+    double lda_ridge, lda_window;
 } elm_loss_options;
 extern const elm_option elm_loss_option_rows[];
 

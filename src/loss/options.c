@@ -28,7 +28,7 @@ const elm_option elm_loss_option_rows[] = {
      "loss on the logits: ce (softmax cross-entropy), logadj (logit adjustment, the same as balanced softmax)"},
     {"loss.embed", ELM_OPTION_TEXT, AT(embed), "none", 0, 0, NULL, check_embed, NULL,
      "term on the embeddings beside it: none, pull (ELM: same-class embeddings attract each other), "
-     "dro (DRO-LT, one stage), center, supcon, hybrid-sc, triplet, spreadout, range, contrastive-logit"},
+     "dro (DRO-LT, one stage), center, supcon, hybrid-sc, triplet, spreadout, range, contrastive-logit, lda (deep LDA)"},
     {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed!=none", "weight of the embedding term"},
     {"loss.logadj.tau", ELM_OPTION_REAL, AT(logadj_tau), "1", 0, 100, NULL, NULL, "loss.logit=logadj",
      "strength of the adjustment: f + tau log pi"},
@@ -61,5 +61,9 @@ const elm_option elm_loss_option_rows[] = {
      "b: weight of the distance between the nearest class means"},
     {"loss.range.margin", ELM_OPTION_REAL, AT(range_margin), "1", 0, 1e9, NULL, NULL, "loss.embed=range",
      "m: squared distance that class means are to keep"},
+    {"loss.lda.ridge", ELM_OPTION_REAL, AT(lda_ridge), "1e-3", 1e-12, 1e6, NULL, NULL, "loss.embed=lda",
+     "added to the diagonal of the covariance within classes"},
+    {"loss.lda.window", ELM_OPTION_REAL, AT(lda_window), "1", 0, 1e9, NULL, NULL, "loss.embed=lda",
+     "eigenvalues below the smallest plus this take part"},
     {0},
 };

@@ -20,6 +20,7 @@ const elm_loss_row *const elm_embedding_terms[] = {
     &elm_loss_spreadout,
     &elm_loss_range,
     &elm_loss_contrastive_logit,
+    &elm_loss_lda,
     NULL,
 };
 /* clang-format on */

@@ -174,6 +174,19 @@ class ContrastiveLogit(Term):
         return total / BATCH
 
 
+class Lda(Term):
+    ridge, window = 1e-3, 1
+
+    def loss(self, phi, f, y, step):
+        classes = [c for c in y.unique() if (y == c).sum() > 1]
+        x = phi[[i for i in range(BATCH) if y[i] in classes]]
+        sw = sum(torch.cov(phi[y == c].T) for c in classes) / len(classes) + self.ridge * torch.eye(WIDTH)
+        sb = torch.cov(x.T) - sw
+        inverse = torch.linalg.inv(torch.linalg.cholesky(sw))
+        v = torch.linalg.eigvalsh(inverse @ sb @ inverse.T)[-min(len(classes) - 1, WIDTH):]
+        return -v[v < v.min() + self.window].mean()
+
+
 # name, options as in a job file, factor on the embeddings
 CASES = [
     ("dro", Dro, {}, 0.25, 1),
@@ -198,6 +211,9 @@ CASES = [
     ("range", Range, {"margin": 0}, 2, 1),
     ("contrastive-logit", ContrastiveLogit, {}, 1, 1),
     ("contrastive-logit", ContrastiveLogit, {}, 0.1, 0.5),
+    ("lda", Lda, {}, 1, 1),
+    ("lda", Lda, {"ridge": 0.5, "window": 0.3}, 0.1, 2),
+    ("lda", Lda, {"ridge": 0.1, "window": 1000}, 1, 1),
 ]
 
 
