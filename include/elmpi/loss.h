@@ -82,6 +82,14 @@ typedef struct elm_loss_options {
     double pull_scale;
     int pull_scope; /* 0 global, 1 rank */
     bool pull_normalize;
+    int dro_variant; /* 0 paper, 1 public */
+    double dro_epsilon, dro_momentum;
+    double center_rate;
+    double supcon_temperature;
+    double triplet_margin;
+    int triplet_mining; /* 0 all, 1 hardest */
+    double range_intra, range_inter, range_margin;
+    double lda_ridge, lda_window;
 } elm_loss_options;
 extern const elm_option elm_loss_option_rows[];
 

@@ -58,6 +58,8 @@ typedef struct elm_loss_row {
 
 extern const elm_loss_row elm_loss_ce, elm_loss_logadj; /* logit losses */
 extern const elm_loss_row elm_loss_pull;                /* embedding terms */
+extern const elm_loss_row elm_loss_dro, elm_loss_center, elm_loss_supcon, elm_loss_hybrid_sc, elm_loss_triplet, elm_loss_spreadout;
+extern const elm_loss_row elm_loss_range, elm_loss_contrastive_logit, elm_loss_lda;
 
 /** Weight of an image of that class in the weighted mean over the global batch. */
 static inline double elm_loss_share(const elm_loss_batch *batch, int32_t label)
