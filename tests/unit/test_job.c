@@ -1,4 +1,5 @@
 /* Job files: values, defaults, overrides, notes, the resolved text, and what is said about every kind of mistake. */
+#define _GNU_SOURCE /* asprintf */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -301,7 +302,7 @@ static void unreadable_files(void **state)
 /* Files named a.ini, sub/b.ini and so on, in a folder that goes away. */
 typedef struct family {
     char folder[64], sub[80];
-    char paths[10][128];
+    char *paths[10];
     int count;
 } family;
 
@@ -315,8 +316,9 @@ static void begin_family(family *f)
 
 static const char *add_file(family *f, const char *name, const char *text)
 {
-    char *path = f->paths[f->count++];
-    snprintf(path, sizeof f->paths[0], "%s/%s", f->folder, name);
+    char *path;
+    assert_true(asprintf(&path, "%s/%s", f->folder, name) > 0);
+    f->paths[f->count++] = path;
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_true(fputs(text, file) >= 0);
@@ -326,8 +328,10 @@ static const char *add_file(family *f, const char *name, const char *text)
 
 static void end_family(const family *f)
 {
-    for (int i = 0; i < f->count; i++)
+    for (int i = 0; i < f->count; i++) {
         unlink(f->paths[i]);
+        free(f->paths[i]);
+    }
     rmdir(f->sub);
     rmdir(f->folder);
 }
