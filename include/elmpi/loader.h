@@ -14,25 +14,31 @@
  *  Math:   shuffle: Fisher-Yates over elm_rng_stream(seed, ELM_RNG_ORDER, epoch, 0); sequential: 0, 1, 2, ... */
 void elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order);
 
-/** One batch. Borrowed until the next elm_loader_next. */
+/** One global batch, or a part of it: all of its images, or those that are computed together. Borrowed until the next elm_loader_next. */
 typedef struct elm_batch {
-    int64_t epoch, index; /* which batch of which epoch */
-    int64_t position;     /* of its first image in the epoch's order */
-    double passed;        /* epochs done before it, a real number */
-    elm_share share;
+    int64_t epoch, index;         /* which global batch of which epoch */
+    int64_t position;             /* of the part's first image in the epoch's order */
+    double passed;                /* epochs done before the global batch, a real number */
+    bool continues;               /* other parts of the same global batch came before, */
+    bool more;                    /* and more will follow */
+    elm_share share;              /* of this part */
     const float *input;           /* [share.local][C][H][W] or [share.local][D] */
-    const int32_t *labels;        /* [share.local], = global_labels + share.first */
-    const int32_t *global_labels; /* [share.global], in global order */
+    const int32_t *labels;        /* [share.local], = part_labels + share.first */
+    const int32_t *part_labels;   /* [share.global], in global order */
     const int64_t *members;       /* [share.global] places in the data set */
+    int64_t images;               /* of the whole global batch */
+    const int32_t *global_labels; /* [images] */
 } elm_batch;
 
 typedef struct elm_loader elm_loader;
 
-/** Training batches in the epoch's order, from (epoch, index) on without end: after the last batch of an epoch (kept, may be smaller) comes
- * the next epoch's first. Threads (one; for pictures in shards as many as data.threads says) prepare two batches ahead. Ranks:  local; rank
- * and size say whose share it is Owns:   borrows dataset and options */
+/** Training batches in the epoch's order, from the global batch (epoch, index) on without end: after the last batch of an epoch (kept, may
+ * be smaller) comes the next epoch's first. Global batches of `batch` images come in parts of `part`. Threads (one; for pictures in shards
+ * as many as data.threads says) prepare two parts ahead.
+ *  Ranks:  local; rank and size say whose share it is
+ *  Owns:   borrows dataset and options */
 int elm_loader_create_training(elm_loader **loader, const elm_dataset *dataset, const elm_data_options *options, uint64_t seed,
-                               int64_t batch, int rank, int size, int64_t epoch, int64_t index, elm_error *err);
+                               int64_t batch, int64_t part, int rank, int size, int64_t epoch, int64_t index, elm_error *err);
 
 /** Evaluation: every image once in store order, without augmentation, in batches of `batch` whole (share.local == share.global); batch b
  * belongs to rank b % size, so what a batch holds does not depend on the number of ranks. Ends with NULL. */

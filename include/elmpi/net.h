@@ -16,7 +16,17 @@ typedef struct elm_model_options {
     char name[ELM_TEXT_SIZE]; /* cifar-resnet32, mlp:16,8,2, ... */
     char bn[ELM_TEXT_SIZE];   /* global | rank | group:<n> */
     bool zero_init_gamma;     /* last gamma of each residual block */
+    int train;                /* elm_net_train */
 } elm_model_options;
+
+/** What of a network learns: model.train. The rest keeps its values; a backbone that does not learn normalises by its running statistics.
+ */
+typedef enum elm_net_train {
+    ELM_TRAIN_ALL,
+    ELM_TRAIN_BACKBONE,   /* all but the last layer */
+    ELM_TRAIN_CLASSIFIER, /* the last layer alone */
+    ELM_TRAIN_SCALE,      /* a factor on each class's logit, fc.scale, which no other setting has */
+} elm_net_train;
 extern const elm_option elm_model_option_rows[];
 
 /** What a network is built for. */
@@ -48,7 +58,8 @@ typedef struct elm_net_parameters {
     const elm_tensor *tensors; /* data points into weights */
     const bool *is_norm;       /* [count] BatchNorm's gamma and beta */
     float *weights, *gradients;
-    int64_t size; /* floats in each block */
+    int64_t size;               /* floats in each block */
+    int learn_first, learn_end; /* parameters that learn: a run of them */
     int state_count;
     const elm_tensor *state_tensors;
     float *state;
@@ -78,7 +89,7 @@ typedef struct elm_net_watch {
     void *context;
 } elm_net_watch;
 
-/** Gradients of all parameters from the two gradient blocks; sets (does not add to) the gradient block.
+/** Gradients of the parameters that learn from the two gradient blocks; sets (does not add to) the gradient block.
  *  Ranks:  collective where BatchNorm is synchronised */
 void elm_net_backward_all(elm_net *net, const elm_net_watch *watch);
 

@@ -10,7 +10,8 @@
 /** [optim] of a job file. */
 typedef struct elm_optim_options {
     double epochs;
-    int64_t batch; /* global */
+    int64_t batch;      /* global */
+    int64_t accumulate; /* parts that a global batch is computed in, one after another */
     double lr, momentum, weight_decay;
     bool nesterov, decay_bn;
     int schedule; /* constant|multistep|cosine */
@@ -36,6 +37,9 @@ void elm_sgd_update(const elm_optim_options *options, double lr, float *weights,
  *  Math:   warm-up lr min(1, (s+1)/warm-up steps) times: constant 1; multistep gamma^(milestones passed: s >= milestone steps);
  *          cosine (1 + cos(pi t)) / 2 with t = s / total steps. Epochs, warm-up and milestones are real numbers (DESIGN 4) */
 double elm_schedule_lr(const elm_optim_options *options, int64_t step, int64_t steps_per_epoch);
+
+/** Images of a part of the global batch: ceil(batch / accumulate); a batch's last part may be smaller. */
+int64_t elm_optim_part(const elm_optim_options *options);
 
 /** Steps of the whole run: ceil(epochs * steps_per_epoch), tolerant of rounding, at least 1. */
 int64_t elm_schedule_steps(const elm_optim_options *options, int64_t steps_per_epoch);

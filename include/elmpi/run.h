@@ -24,6 +24,8 @@ typedef struct elm_run_options {
     char backend[ELM_TEXT_SIZE];  /* auto | onednn | openblas */
     int64_t threads;              /* a rank; 0: as many as its affinity mask allows */
     double evaluate_every_epochs; /* 0: only at the end */
+    char init[ELM_TEXT_SIZE];     /* checkpoint to take the weights from; empty: none */
+    bool new_classifier;          /* but not the last layer's */
 } elm_run_options;
 extern const elm_option elm_run_option_rows[];
 

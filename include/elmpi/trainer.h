@@ -63,7 +63,8 @@ typedef struct elm_step_report {
 int elm_trainer_create_all(elm_trainer **trainer, const elm_trainer_spec *spec, elm_comm *comm, elm_error *err);
 void elm_trainer_destroy(elm_trainer *trainer);
 
-/** One training step on this rank's share of the batch (DESIGN 3). Allocates nothing.
+/** One training step on this rank's share of the global batch, or of a part of it: gradients of parts are added up, and the last one's
+ * call updates; only its report is complete (DESIGN 3). Allocates nothing.
  *  Ranks:  collective; batch, lr equal everywhere, wishes each rank's own */
 elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr, elm_step_wishes wishes);
 
@@ -72,7 +73,7 @@ elm_net *elm_trainer_net(elm_trainer *trainer);
 /** Names and views of all that a checkpoint must hold: weights, running statistics, momentum, what the losses learn.
  *  Owns:   *tensors to be freed with elm_free; the data is the trainer's */
 int elm_trainer_export(elm_trainer *trainer, elm_tensor **tensors, int *count, elm_error *err);
-/** Takes over all of these; with `weights_only` just weights and running statistics, and the momentum starts at 0. */
-int elm_trainer_import(elm_trainer *trainer, const elm_checkpoint *checkpoint, bool weights_only, elm_error *err);
+/** Takes over all of these. */
+int elm_trainer_import(elm_trainer *trainer, const elm_checkpoint *checkpoint, elm_error *err);
 
 #endif

@@ -22,6 +22,10 @@ int elm_weights_export(elm_net *net, elm_tensor *tensors, elm_error *err);
  * network is as it was */
 int elm_weights_load(elm_net *net, const elm_tensor *tensors, int count, elm_error *err);
 
+/** The same to begin a run with: of the classifier ("model/fc.*"), what `tensors` lack keeps its initial values if that is its scale, and
+ * with `new_classifier` all of it does, whatever it looks like in the file. */
+int elm_weights_start(elm_net *net, const elm_tensor *tensors, int count, bool new_classifier, elm_error *err);
+
 /** Reads a checkpoint on rank 0 and hands it to all: every rank gets a copy of its own, tensors included.
  *  Ranks:  collective; `path` counts on rank 0 only
  *  Owns:   the caller calls elm_checkpoint_free

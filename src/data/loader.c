@@ -21,7 +21,6 @@ typedef struct loader_slot {
     float *input;
     int32_t *labels;
     int64_t *members;
-    int64_t position; /* of the global batch's first record in the epoch's order */
     int handed, done; /* this rank's records given to threads, and filled */
 } loader_slot;
 
@@ -36,15 +35,16 @@ struct elm_loader {
     const elm_dataset *dataset;
     elm_records records;
     uint64_t seed;
-    int64_t batch, batches; /* of an epoch */
+    int64_t batch, batches; /* global ones, of an epoch */
+    int64_t part;           /* images that are computed together; evaluation: batch */
     int grain;              /* records a thread takes at a time */
     int rank, size;
     bool training;
     elm_data_options options; /* of training */
 
     /* Of whichever thread is laying out a batch. */
-    int64_t epoch, index; /* what it lays out next */
-    int64_t *order;       /* [count], of order_epoch; training only */
+    int64_t epoch, index, first; /* what it lays out next: the part of a global batch that begins with image `first` */
+    int64_t *order;              /* [count], of order_epoch; training only */
     int64_t order_epoch;
 
     /* Shared, under the mutex: batches laid out, filled, taken and given back since the beginning, each in this order. */
@@ -76,13 +76,24 @@ static int64_t member_at(elm_loader *loader, int64_t position)
     return loader->order[position];
 }
 
-/* Who is in the batch (epoch, index): a function of the two, so that it does not matter when or where it is made. */
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Images of the global batch that is being laid out. */
+static int64_t batch_images(const elm_loader *loader)
+{
+    return least(loader->batch, loader->dataset->count - loader->index * loader->batch);
+}
+
+/* Who is in the part (epoch, index, first): a function of the three, so that it does not matter when or where it is made. */
 static void lay_out(elm_loader *loader, loader_slot *slot)
 {
-    const int64_t start = loader->index * loader->batch, left = loader->dataset->count - start;
-    const int64_t global = left < loader->batch ? left : loader->batch;
+    const int64_t start = loader->index * loader->batch, images = batch_images(loader), first = loader->first;
+    const int64_t global = least(loader->part, images - first);
     const elm_share share = loader->training ? elm_share_of(global, loader->size, loader->rank) : (elm_share){global, 0, (int)global, 1};
-    for (int64_t i = 0; i < global; i++) {
+    for (int64_t i = 0; i < images; i++) {
         slot->members[i] = member_at(loader, start + i);
         slot->labels[i] = loader->dataset->labels[slot->members[i]];
     }
@@ -90,23 +101,31 @@ static void lay_out(elm_loader *loader, loader_slot *slot)
     slot->batch = (elm_batch){
         .epoch = loader->epoch,
         .index = loader->index,
-        .position = start,
+        .position = start + first,
         .passed = (double)loader->epoch + (double)start / (double)loader->dataset->count,
+        .continues = first > 0,
+        .more = first + global < images,
         .share = share,
         .input = slot->input,
-        .labels = slot->labels + share.first,
+        .labels = slot->labels + first + share.first,
+        .part_labels = slot->labels + first,
+        .members = slot->members + first,
+        .images = images,
         .global_labels = slot->labels,
-        .members = slot->members,
     };
 }
 
-/* Moves on to this rank's next batch; false after the last one. */
+/* Moves on to this rank's next part; false after the last one. */
 static bool advance(elm_loader *loader)
 {
     if (!loader->training) {
         loader->index += loader->size;
         return loader->index < loader->batches;
     }
+    loader->first += loader->part;
+    if (loader->first < batch_images(loader))
+        return true;
+    loader->first = 0;
     if (++loader->index == loader->batches) {
         loader->index = 0;
         loader->epoch++;
@@ -118,8 +137,8 @@ static void fill(elm_loader *loader, elm_record_reader *reader, loader_slot *slo
 {
     const elm_share share = slot->batch.share;
     for (int i = first; i < first + count; i++)
-        elm_record_fill(&loader->records, reader, slot->members[share.first + i], slot->batch.epoch, slot->batch.position + share.first + i,
-                        slot->input + i * loader->records.values);
+        elm_record_fill(&loader->records, reader, slot->batch.members[share.first + i], slot->batch.epoch,
+                        slot->batch.position + share.first + i, slot->input + i * loader->records.values);
 }
 
 /* The batch laid out last, if some of it is still to be handed out. */
@@ -189,13 +208,13 @@ static void *prefetch(void *context)
     return NULL;
 }
 
-static int allocate_slots(elm_loader *loader, int64_t global, int64_t local, elm_error *err)
+static int allocate_slots(elm_loader *loader, int64_t images, int64_t local, elm_error *err)
 {
     for (int i = 0; i < SLOTS; i++) {
         loader_slot *slot = &loader->slots[i];
         slot->input = elm_alloc((size_t)local, (size_t)loader->records.values * sizeof *slot->input, err);
-        slot->labels = elm_alloc((size_t)global, sizeof *slot->labels, err);
-        slot->members = elm_alloc((size_t)global, sizeof *slot->members, err);
+        slot->labels = elm_alloc((size_t)images, sizeof *slot->labels, err);
+        slot->members = elm_alloc((size_t)images, sizeof *slot->members, err);
         if (slot->input == NULL || slot->labels == NULL || slot->members == NULL)
             return -1;
     }
@@ -231,7 +250,7 @@ static int start_threads(elm_loader *loader, elm_error *err)
 /* Takes over `loader`, which is destroyed after a failure. */
 static int finish_creation(elm_loader **out, elm_loader *loader, int augment, elm_error *err)
 {
-    const int64_t count = loader->dataset->count, global = loader->batch < count ? loader->batch : count;
+    const int64_t count = loader->dataset->count, images = least(loader->batch, count), part = least(loader->part, count);
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->changed, NULL);
     loader->batches = elm_loader_batches(loader->dataset, loader->batch);
@@ -243,9 +262,9 @@ static int finish_creation(elm_loader **out, elm_loader *loader, int augment, el
     loader->ended = loader->index >= loader->batches;
     if (elm_records_init(&loader->records, loader->dataset, augment, loader->training, loader->seed, err) != 0)
         goto fail;
-    const int64_t local = loader->training ? elm_share_of(global, loader->size, loader->rank).local : global;
-    loader->grain = loader->records.threads > 1 || loader->dataset->pictures != NULL ? 1 : (int)global;
-    if (allocate_slots(loader, global, local, err) != 0)
+    const int64_t local = loader->training ? elm_share_of(part, loader->size, loader->rank).local : part;
+    loader->grain = loader->records.threads > 1 || loader->dataset->pictures != NULL ? 1 : (int)part;
+    if (allocate_slots(loader, images, local, err) != 0)
         goto fail;
     if (loader->training && (loader->order = elm_alloc((size_t)count, sizeof *loader->order, err)) == NULL)
         goto fail;
@@ -259,7 +278,7 @@ fail:
 }
 
 int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset, const elm_data_options *options, uint64_t seed, int64_t batch,
-                               int rank, int size, int64_t epoch, int64_t index, elm_error *err)
+                               int64_t part, int rank, int size, int64_t epoch, int64_t index, elm_error *err)
 {
     *out = NULL;
     elm_loader *loader = elm_alloc(1, sizeof *loader, err);
@@ -269,6 +288,7 @@ int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset, con
     loader->options = *options;
     loader->seed = seed;
     loader->batch = batch;
+    loader->part = part;
     loader->rank = rank;
     loader->size = size;
     loader->training = true;
@@ -284,7 +304,7 @@ int elm_loader_create_evaluation(elm_loader **out, const elm_dataset *dataset, i
     if (loader == NULL)
         return -1;
     loader->dataset = dataset;
-    loader->batch = batch;
+    loader->batch = loader->part = batch;
     loader->rank = rank;
     loader->size = size;
     loader->index = rank;

@@ -7,6 +7,16 @@
 
 static const char prefix[] = "model/";
 
+/* What may stay as it was initialised. */
+typedef struct allowance {
+    bool classifier, scale;
+} allowance;
+
+static bool may_keep(allowance a, const char *name)
+{
+    return (a.classifier && strncmp(name, "fc.", 3) == 0) || (a.scale && strcmp(name, "fc.scale") == 0);
+}
+
 /* The place of a parameter or state tensor in one sequence: parameters first. */
 static const elm_tensor *net_tensor(const elm_net_parameters *view, int i)
 {
@@ -48,11 +58,13 @@ static int check_shape(const elm_tensor *want, const elm_tensor *have, elm_error
 }
 
 /* Every tensor of the network is there in its shape. */
-static int check_complete(const elm_net_parameters *view, const elm_tensor *tensors, int count, elm_error *err)
+static int check_complete(const elm_net_parameters *view, const elm_tensor *tensors, int count, allowance allowed, elm_error *err)
 {
     for (int i = 0; i < view->count + view->state_count; i++) {
         const elm_tensor *want = net_tensor(view, i);
         const elm_tensor *have = find(tensors, count, want->name);
+        if (may_keep(allowed, want->name) && (have == NULL || allowed.classifier))
+            continue;
         if (have == NULL)
             return elm_error_set(err, ELM_EXIT_FAILURE,
                                  "the checkpoint lacks a weight of the network (%s%s): use the checkpoint with its own model", prefix,
@@ -64,12 +76,12 @@ static int check_complete(const elm_net_parameters *view, const elm_tensor *tens
 }
 
 /* Nothing under "model/" is left over: a deeper network's checkpoint would otherwise pass for a shallower one's. */
-static int check_known(const elm_net_parameters *view, const elm_tensor *tensors, int count, elm_error *err)
+static int check_known(const elm_net_parameters *view, const elm_tensor *tensors, int count, allowance allowed, elm_error *err)
 {
     for (int t = 0; t < count; t++) {
         if (strncmp(tensors[t].name, prefix, sizeof prefix - 1) != 0)
             continue;
-        bool known = false;
+        bool known = may_keep(allowed, tensors[t].name + sizeof prefix - 1);
         for (int i = 0; !known && i < view->count + view->state_count; i++)
             known = strcmp(tensors[t].name + sizeof prefix - 1, net_tensor(view, i)->name) == 0;
         if (!known)
@@ -100,15 +112,26 @@ int elm_weights_export(elm_net *net, elm_tensor *tensors, elm_error *err)
     return 0;
 }
 
-int elm_weights_load(elm_net *net, const elm_tensor *tensors, int count, elm_error *err)
+static int load(elm_net *net, const elm_tensor *tensors, int count, allowance allowed, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(net);
-    if (check_complete(&view, tensors, count, err) != 0 || check_known(&view, tensors, count, err) != 0)
+    if (check_complete(&view, tensors, count, allowed, err) != 0 || check_known(&view, tensors, count, allowed, err) != 0)
         return -1;
     for (int i = 0; i < view.count + view.state_count; i++) {
-        const elm_tensor *to = net_tensor(&view, i);
-        memcpy(to->data, find(tensors, count, to->name)->data, (size_t)to->count * sizeof *to->data);
+        const elm_tensor *to = net_tensor(&view, i), *from = find(tensors, count, to->name);
+        if (from != NULL && !(allowed.classifier && may_keep(allowed, to->name)))
+            memcpy(to->data, from->data, (size_t)to->count * sizeof *to->data);
     }
     elm_net_weights_changed(net);
     return 0;
+}
+
+int elm_weights_load(elm_net *net, const elm_tensor *tensors, int count, elm_error *err)
+{
+    return load(net, tensors, count, (allowance){false, false}, err);
+}
+
+int elm_weights_start(elm_net *net, const elm_tensor *tensors, int count, bool new_classifier, elm_error *err)
+{
+    return load(net, tensors, count, (allowance){new_classifier, true}, err);
 }

@@ -14,9 +14,12 @@ struct elm_net {
     elm_value *input, *embeddings;
     elm_norm_scope scope;
     int classes, ranks, max_images;
+    elm_net_train train;
     float *weights, *gradients, *state;
     int64_t size, state_size;
-    int fc_weight, fc_bias; /* places of the classifier's parameters: the last two */
+    int fc_weight, fc_bias; /* places of the classifier's parameters: the last two, */
+    int fc_scale;           /* and a third behind them with model.train = scale; else -1 */
+    float *unscaled;        /* logits before that factor */
     float *logits, *logits_gradient, *embeddings_gradient;
     elm_plan *plan;
     elm_reducer reducer;
@@ -34,10 +37,15 @@ void elm_net_destroy(elm_net *net)
     elm_plan_destroy(net->plan);
     if (net->graph.backend)
         net->graph.backend->close(net->graph.engine);
-    void *all[] = {net->weights,  net->gradients,     net->state, net->logits, net->logits_gradient, net->embeddings_gradient,
-                   net->segments, net->shared_groups, net};
+    void *all[] = {net->weights,  net->gradients, net->state,         net->logits, net->logits_gradient, net->embeddings_gradient,
+                   net->unscaled, net->segments,  net->shared_groups, net};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
+}
+
+static bool backbone_learns(const elm_net *net)
+{
+    return net->train == ELM_TRAIN_ALL || net->train == ELM_TRAIN_BACKBONE;
 }
 
 /* Layers up to the embeddings, then the classifier's parameters. */
@@ -58,6 +66,9 @@ static int build_graph(elm_net *net, const elm_net_spec *spec, elm_error *err)
     const int64_t width = net->embeddings->channels, shape[] = {spec->classes, width};
     net->fc_weight = elm_graph_parameter(graph, "fc", "weight", 2, shape, graph->classifier_init, width);
     net->fc_bias = elm_graph_parameter(graph, "fc", "bias", 1, shape, graph->classifier_bias_init, width);
+    net->train = (elm_net_train)spec->model->train;
+    const int64_t classes = spec->classes;
+    net->fc_scale = net->train == ELM_TRAIN_SCALE ? elm_graph_parameter(graph, "fc", "scale", 1, &classes, ELM_INIT_ONE, 1) : -1;
     if (graph->failed)
         return elm_error_set(err, ELM_EXIT_FAILURE, "the network is too large for elmpi's tables (model.name = %s)", spec->model->name);
     return 0;
@@ -112,6 +123,8 @@ static int allocate_activations(elm_net *net, bool training, elm_error *err)
     net->embeddings_gradient = net->logits_gradient ? elm_alloc(images * width, sizeof(float), err) : NULL;
     if (!net->embeddings_gradient)
         return -1;
+    if (net->fc_scale >= 0 && !(net->unscaled = elm_alloc(images * net->classes, sizeof(float), err)))
+        return -1;
     if (elm_plan_create(&net->plan, &net->graph, net->embeddings, training ? net->embeddings_gradient : NULL, net->max_images, err))
         return -1;
     return elm_plan_allocate(net->plan, err);
@@ -140,7 +153,8 @@ int elm_net_create(elm_net **out, const elm_net_spec *spec, elm_error *err)
     net->max_images = spec->max_images > 0 ? spec->max_images : 1;
     net->reducer = spec->reducer;
     if (elm_norm_scope_parse(spec->model->bn, &net->scope, err) || build_graph(net, spec, err) ||
-        allocate_parameters(net, spec->seed, err) || allocate_activations(net, spec->max_batch > 0, err) || prepare_layers(net, err)) {
+        allocate_parameters(net, spec->seed, err) || allocate_activations(net, spec->max_batch > 0 && backbone_learns(net), err) ||
+        prepare_layers(net, err)) {
         elm_net_destroy(net);
         return -1;
     }
@@ -159,6 +173,10 @@ elm_net_parameters elm_net_view(elm_net *net)
         .weights = net->weights,
         .gradients = net->gradients,
         .size = net->size,
+        .learn_first = net->train == ELM_TRAIN_CLASSIFIER ? net->fc_weight
+                       : net->train == ELM_TRAIN_SCALE    ? net->fc_scale
+                                                          : 0,
+        .learn_end = net->train == ELM_TRAIN_BACKBONE ? net->fc_weight : graph->parameter_count,
         .state_count = graph->state_count,
         .state_tensors = graph->states,
         .state = net->state,
@@ -187,7 +205,7 @@ static void begin_pass(elm_net *net, elm_share share, bool training)
 
 const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training)
 {
-    begin_pass(net, share, training);
+    begin_pass(net, share, training && backbone_learns(net));
     net->input->data = net->input->recalled = (float *)input; /* layers only read it */
     for (int l = 0; l < net->graph.layer_count; l++) {
         elm_layer *layer = &net->graph.layers[l];
@@ -197,11 +215,34 @@ const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share
     return net->embeddings->data;
 }
 
+static void scale_logits(elm_net *net)
+{
+    const float *scale = net->graph.parameters[net->fc_scale].data;
+    const size_t classes = net->classes, count = net->pass.images * classes;
+    memcpy(net->unscaled, net->logits, count * sizeof *net->logits);
+    for (size_t i = 0; i < count; i++)
+        net->logits[i] = scale[i % classes] * net->unscaled[i];
+}
+
+/* One sum over the images for each class, in their order. */
+static void scale_gradient(elm_net *net)
+{
+    float *gradient = net->gradients + net->graph.parameters[net->fc_scale].offset;
+    for (int c = 0; c < net->classes; c++) {
+        double sum = 0;
+        for (int i = 0; i < net->pass.images; i++)
+            sum += (double)net->logits_gradient[(size_t)i * net->classes + c] * net->unscaled[(size_t)i * net->classes + c];
+        gradient[c] = (float)sum;
+    }
+}
+
 const float *elm_net_classify(elm_net *net)
 {
     const size_t images = net->pass.images, width = net->embeddings->channels;
     elm_linear_forward(net->embeddings->data, net->graph.parameters[net->fc_weight].data, net->graph.parameters[net->fc_bias].data,
                        net->logits, (int)images, (int)width, net->classes);
+    if (net->fc_scale >= 0)
+        scale_logits(net);
     memset(net->logits_gradient, 0, images * net->classes * sizeof *net->logits_gradient);
     memset(net->embeddings_gradient, 0, images * width * sizeof *net->embeddings_gradient);
     return net->logits;
@@ -239,10 +280,17 @@ static void announce(const elm_net *net, const elm_net_watch *watch, int first_p
 void elm_net_backward_all(elm_net *net, const elm_net_watch *watch)
 {
     const elm_pass *pass = &net->pass;
+    if (net->train == ELM_TRAIN_SCALE) {
+        scale_gradient(net);
+        announce(net, watch, net->fc_scale);
+        return;
+    }
     if (!pass->images) /* layers that are not called leave no gradient */
         memset(net->gradients, 0, (size_t)net->size * sizeof *net->gradients);
     classifier_backward(net);
     announce(net, watch, net->fc_weight);
+    if (!backbone_learns(net))
+        return;
     for (int l = net->graph.layer_count - 1, r = 0; l >= 0; l--) {
         elm_layer *layer = &net->graph.layers[l];
         for (; r < net->plan->rebuild_count && net->plan->rebuilds[r].before == l; r++) {
@@ -277,7 +325,7 @@ double elm_net_training_flops(const elm_net *net)
 
 bool elm_net_state_differs(const elm_net *net)
 {
-    return net->ranks > 1 && net->scope.kind != ELM_NORM_GLOBAL;
+    return net->ranks > 1 && net->scope.kind != ELM_NORM_GLOBAL && backbone_learns(net);
 }
 
 int elm_net_check_backend(const char *name, elm_error *err)

@@ -22,5 +22,8 @@ const elm_option elm_model_option_rows[] = {
      "begin the last BatchNorm scale (gamma) of every residual block at 0, so that each block starts as its shortcut; the paper's "
      "ResNet-50 "
      "does, together with optim.decay_bn = false"},
+    {"model.train", ELM_OPTION_CHOICE, offsetof(elm_model_options, train), "all", 0, 0, "all|backbone|classifier|scale", NULL, NULL,
+     "what learns: all; backbone (all but the last layer); classifier (the last layer alone, as cRT does); scale (a factor on each class's "
+     "logit, as LWS does). What does not learn keeps the values of run.init; a resting backbone normalises by its running statistics"},
     {0},
 };

@@ -13,6 +13,9 @@
 const elm_option elm_optim_option_rows[] = {
     ROW("epochs", ELM_OPTION_REAL, epochs, "256", 1e-6, 1e6, NULL, NULL, "length of the run; fractions count"),
     ROW("batch", ELM_OPTION_INT, batch, "128", 1, 1 << 30, NULL, NULL, "images of the global batch, shared by all ranks"),
+    ROW("accumulate", ELM_OPTION_INT, accumulate, "1", 1, 1 << 20, NULL, NULL,
+        "compute each global batch in so many parts, one after another, and update once: large batches on few nodes. The loss is still the "
+        "mean over the whole batch, but BatchNorm and the pairs of embedding terms see only the images of one part"),
     ROW("lr", ELM_OPTION_REAL, lr, "0.4", 0, 1e6, NULL, NULL, "base learning rate for the global batch"),
     ROW("momentum", ELM_OPTION_REAL, momentum, "0.9", 0, 1, NULL, NULL, "mu in v = mu v + g"),
     ROW("nesterov", ELM_OPTION_BOOL, nesterov, "false", 0, 0, NULL, NULL, "step along g + mu v in place of v"),
@@ -26,3 +29,8 @@ const elm_option elm_optim_option_rows[] = {
     ROW("gamma", ELM_OPTION_REAL, gamma, "0.1", 0, 1e6, NULL, "optim.schedule=multistep", "factor at each milestone"),
     {0},
 };
+
+int64_t elm_optim_part(const elm_optim_options *options)
+{
+    return (options->batch + options->accumulate - 1) / options->accumulate;
+}

@@ -31,6 +31,7 @@ static const field columns_of[] = {
     ROW("positives_tail", positives[2]),
     ROW("images_per_s", images_per_s),
     ROW("seconds", seconds),
+    ROW("input_wait", input_wait),
     ROW("test_balanced_accuracy", test_balanced_accuracy),
     ROW("test_accuracy", test_accuracy),
     ROW("test_head", test_group[0]),
@@ -56,6 +57,7 @@ static const field sums_of[] = {
     SUM("with_positive_torso", with_positive[1]),
     SUM("with_positive_tail", with_positive[2]),
     SUM("seconds", seconds),
+    SUM("waited", waited),
 };
 _Static_assert(sizeof sums_of / sizeof *sums_of == ELM_EPOCH_SUMS, "a row for every sum");
 
@@ -73,6 +75,7 @@ void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, dou
     sums->logit_loss += images * report->logit_loss;
     sums->embed_loss += images * report->embed_loss;
     sums->seconds += seconds;
+    sums->waited += report->seconds[ELM_PHASE_INPUT];
     for (int g = 0; g < 3; g++) {
         sums->anchors[g] += (double)report->anchors[g];
         sums->with_positive[g] += (double)report->with_positive[g];
@@ -91,6 +94,7 @@ elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t
         .train_accuracy = sums->correct / sums->images,
         .images_per_s = sums->images / sums->seconds,
         .seconds = sums->seconds,
+        .input_wait = sums->waited / sums->seconds,
         .test_balanced_accuracy = NAN,
         .test_accuracy = NAN,
     };

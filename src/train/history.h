@@ -14,6 +14,7 @@ typedef struct elm_epoch_row {
     double loss, logit_loss, embed_loss, train_accuracy;
     double positives[3]; /* share of anchors that met a positive: head, torso, tail */
     double images_per_s, seconds;
+    double input_wait; /* share of the time that rank 0 waited for the loader */
     double test_balanced_accuracy, test_accuracy, test_group[3];
 } elm_epoch_row;
 
@@ -21,7 +22,7 @@ typedef struct elm_epoch_row {
 typedef struct elm_epoch_sums {
     double images, correct, loss, logit_loss, embed_loss; /* losses times images */
     double anchors[3], with_positive[3];
-    double seconds;
+    double seconds, waited;
 } elm_epoch_sums;
 
 typedef struct elm_history {

@@ -39,6 +39,12 @@ static void introduce(const elm_run *run)
     elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s", run->options.optim.epochs, (long long)run->steps_per_epoch,
                  (long long)run->options.optim.batch, run->options.loss.logit, strcmp(run->options.loss.embed, "none") ? " + " : "",
                  strcmp(run->options.loss.embed, "none") ? run->options.loss.embed : "");
+    if (run->options.optim.accumulate > 1)
+        elm_log_info(
+            log,
+            "each global batch is computed in %lld parts of %lld images: the loss is the mean over all of them, but BatchNorm and the "
+            "pairs of embedding terms see one part at a time",
+            (long long)run->options.optim.accumulate, (long long)elm_optim_part(&run->options.optim));
     hint_at_binding(run, threads);
 }
 
@@ -111,9 +117,16 @@ static void say_complaints(const elm_run *run)
 static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error *err)
 {
     const double begun = elm_comm_seconds();
-    const elm_batch *batch = elm_loader_next(run->loader);
     run->last_lr = elm_schedule_lr(&run->options.optim, run->step, run->steps_per_epoch);
-    const elm_step_report report = elm_trainer_step_all(run->trainer, batch, run->last_lr, my_wishes(run));
+    const double waited = elm_loader_waited(run->loader);
+    elm_step_report report;
+    bool more;
+    do {
+        const elm_batch *batch = elm_loader_next(run->loader);
+        more = batch->more;
+        report = elm_trainer_step_all(run->trainer, batch, run->last_lr, my_wishes(run));
+    } while (more);
+    report.seconds[ELM_PHASE_INPUT] = elm_loader_waited(run->loader) - waited;
     say_complaints(run);
     if (report.wishes.refuse)
         return elm_comm_agree_all(run->comm, elm_loader_check(run->loader, err), err);

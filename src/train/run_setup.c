@@ -18,12 +18,19 @@ static const char *const may_change[] = {"optim.epochs",
                                          "data.threads",
                                          "data.unreadable",
                                          "run.name",
+                                         "run.init",
                                          "run.evaluate_every_epochs",
                                          NULL};
 
 int elm_run_threads(const elm_run *run)
 {
     return elm_threads_resolve((int)run->options.run.threads, elm_comm_local_size(run->comm));
+}
+
+/* The checkpoint to take the weights from; empty: none. */
+static const char *init_of(const elm_run *run)
+{
+    return run->request->init ? run->request->init : run->options.run.init;
 }
 
 static int load_job(elm_run *run, elm_error *err)
@@ -45,10 +52,18 @@ static int load_job(elm_run *run, elm_error *err)
         if (elm_job_load(&run->job, request->job_file, overrides, count, sets, ELM_JOB_SETS, err))
             return -1;
     }
-    if (run->options.optim.batch < elm_comm_size(run->comm))
-        return elm_error_set(err, ELM_EXIT_USAGE,
-                             "a global batch of %lld images is smaller than the %d ranks (optim.batch): use fewer ranks or a larger batch",
-                             (long long)run->options.optim.batch, elm_comm_size(run->comm));
+    if (run->options.model.train != ELM_TRAIN_ALL && !*init_of(run))
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "parts of the network would keep their first, random values (model.train): name the checkpoint of a first stage "
+            "with run.init or --init");
+    const int64_t part = elm_optim_part(&run->options.optim);
+    if (part < elm_comm_size(run->comm))
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "%lld images at a time are fewer than the %d ranks (optim.batch / optim.accumulate): use fewer ranks, a larger "
+            "batch or fewer parts",
+            (long long)part, elm_comm_size(run->comm));
     return 0;
 }
 
@@ -148,10 +163,11 @@ static int open_folder(elm_run *run, char *start, size_t size, elm_error *err)
 
 static int restore(elm_run *run, const elm_checkpoint *checkpoint, bool weights_only, elm_error *err)
 {
-    if (elm_trainer_import(run->trainer, checkpoint, weights_only, err))
-        return -1;
     if (weights_only)
-        return 0;
+        return elm_weights_start(elm_trainer_net(run->trainer), checkpoint->tensors, checkpoint->tensor_count,
+                                 run->options.run.new_classifier, err);
+    if (elm_trainer_import(run->trainer, checkpoint, err))
+        return -1;
     run->step = checkpoint->step;
     elm_epoch_sums_import(&run->sums, checkpoint);
     return elm_history_from_checkpoint(&run->history, checkpoint, err);
@@ -179,7 +195,7 @@ static int set_start_all(elm_run *run, elm_error *err)
     elm_comm_broadcast_all(run->comm, start, sizeof start);
     if (*start)
         return load_start_all(run, start, false, err);
-    return run->request->init ? load_start_all(run, run->request->init, true, err) : 0;
+    return *init_of(run) ? load_start_all(run, init_of(run), true, err) : 0;
 }
 
 int elm_run_setup_all(elm_run *run, elm_error *err)
@@ -193,9 +209,9 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
     if (elm_comm_agree_all(run->comm, load_data(run, err), err) || create_trainer_all(run, err) || set_start_all(run, err))
         return -1;
     const int64_t epoch = run->step / run->steps_per_epoch, index = run->step % run->steps_per_epoch;
-    const int status =
-        elm_loader_create_training(&run->loader, run->train, &run->options.data, (uint64_t)run->options.run.seed, run->options.optim.batch,
-                                   elm_comm_rank(run->comm), elm_comm_size(run->comm), epoch, index, err);
+    const int status = elm_loader_create_training(&run->loader, run->train, &run->options.data, (uint64_t)run->options.run.seed,
+                                                  run->options.optim.batch, elm_optim_part(&run->options.optim), elm_comm_rank(run->comm),
+                                                  elm_comm_size(run->comm), epoch, index, err);
     return elm_comm_agree_all(run->comm, status, err);
 }
 

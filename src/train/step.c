@@ -3,6 +3,7 @@
 #include "train/step.h"
 
 #include <math.h>
+#include <string.h>
 
 const char *const elm_phase_names[ELM_PHASES] = {"input", "forward", "classify", "loss", "gather", "backward", "allreduce", "update"};
 
@@ -22,12 +23,35 @@ static void charge(stopwatch *watch, elm_phase phase)
 /* Gradients become final from the end of the block towards its start; whole buckets leave as they fill. */
 static void gradients_final(void *context, int64_t first)
 {
-    elm_gradient_sum_ready_all(context, first);
+    elm_trainer *t = context;
+    const int64_t from = first > t->learning.first ? first - t->learning.first : 0;
+    if (t->accumulated) { /* the earlier parts' travel with them */
+#pragma omp simd
+        for (int64_t i = from; i < t->added; i++)
+            t->learning.gradients[i] += t->accumulated[i];
+        t->added = from < t->added ? from : t->added;
+    }
+    elm_gradient_sum_ready_all(t->gradient_sum, from);
+}
+
+static void nothing_leaves(void *context, int64_t first)
+{
+    (void)context;
+    (void)first;
 }
 
 static void poll(void *context)
 {
-    elm_gradient_sum_poll(context);
+    const elm_trainer *t = context;
+    elm_gradient_sum_poll(t->gradient_sum);
+}
+
+/* Gradients of a part that others will follow stay here. */
+static void keep_gradients(elm_trainer *t)
+{
+#pragma omp parallel for simd schedule(static)
+    for (int64_t i = 0; i < t->learning.count; i++)
+        t->accumulated[i] += t->learning.gradients[i];
 }
 
 static int64_t count_correct(const elm_loss_batch *batch)
@@ -54,40 +78,46 @@ static bool all_finite(const float *x, int64_t count)
     return sum == 0;
 }
 
-/* What all ranks must know before anybody updates: one small reduction. */
-enum {
-    SUM_LOGIT,
-    SUM_EMBED,
-    SUM_CORRECT,
-    SUM_BROKEN,
-    SUM_STOP,
-    SUM_CHECKPOINT,
-    SUM_REFUSE,
-    SUM_ANCHORS,
-    SUM_POSITIVE = SUM_ANCHORS + 3,
-    SUMS = SUM_POSITIVE + 3
-};
-
-static void agree_all(elm_trainer *t, const elm_loss_value *logit, const elm_loss_value *embed, elm_step_wishes wishes,
-                      elm_step_report *report)
+/* A new global batch begins. */
+static void begin(elm_trainer *t, const elm_batch *batch)
 {
-    double sums[SUMS] = {[SUM_LOGIT] = logit->loss,      [SUM_EMBED] = embed->loss, [SUM_CORRECT] = (double)report->correct,
-                         [SUM_BROKEN] = !report->finite, [SUM_STOP] = wishes.stop,  [SUM_CHECKPOINT] = wishes.checkpoint,
-                         [SUM_REFUSE] = wishes.refuse};
+    t->report = (elm_step_report){.images = batch->images};
+    memset(t->sums, 0, sizeof t->sums);
+    if (t->accumulated)
+        memset(t->accumulated, 0, (size_t)t->learning.count * sizeof *t->accumulated);
+}
+
+/* Adds what this rank's images of a part say. */
+static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_value *embed, int64_t correct)
+{
+    t->sums[ELM_SUM_LOGIT] += logit->loss;
+    t->sums[ELM_SUM_EMBED] += embed->loss;
+    t->sums[ELM_SUM_CORRECT] += (double)correct;
+    t->sums[ELM_SUM_BROKEN] += !isfinite(logit->loss) || !isfinite(embed->loss);
     for (int g = 0; g < 3; g++) {
-        sums[SUM_ANCHORS + g] = (double)embed->anchors[g];
-        sums[SUM_POSITIVE + g] = (double)embed->with_positive[g];
+        t->sums[ELM_SUM_ANCHORS + g] += (double)embed->anchors[g];
+        t->sums[ELM_SUM_POSITIVE + g] += (double)embed->with_positive[g];
     }
-    elm_comm_sum_all(t->comm, sums, SUMS);
-    report->logit_loss = sums[SUM_LOGIT];
-    report->embed_loss = sums[SUM_EMBED];
-    report->loss = sums[SUM_LOGIT] + sums[SUM_EMBED];
-    report->correct = (int64_t)sums[SUM_CORRECT];
-    report->finite = sums[SUM_BROKEN] == 0 && isfinite(report->loss);
-    report->wishes = (elm_step_wishes){sums[SUM_STOP] > 0, sums[SUM_CHECKPOINT] > 0, sums[SUM_REFUSE] > 0};
+}
+
+static void agree_all(elm_trainer *t, elm_step_wishes wishes)
+{
+    elm_step_report *report = &t->report;
+    double *sums = t->sums;
+    sums[ELM_SUM_BROKEN] += !all_finite(t->learning.gradients, t->learning.count);
+    sums[ELM_SUM_STOP] = wishes.stop;
+    sums[ELM_SUM_CHECKPOINT] = wishes.checkpoint;
+    sums[ELM_SUM_REFUSE] = wishes.refuse;
+    elm_comm_sum_all(t->comm, sums, ELM_STEP_SUMS);
+    report->logit_loss = sums[ELM_SUM_LOGIT];
+    report->embed_loss = sums[ELM_SUM_EMBED];
+    report->loss = sums[ELM_SUM_LOGIT] + sums[ELM_SUM_EMBED];
+    report->correct = (int64_t)sums[ELM_SUM_CORRECT];
+    report->finite = sums[ELM_SUM_BROKEN] == 0 && isfinite(report->loss);
+    report->wishes = (elm_step_wishes){sums[ELM_SUM_STOP] > 0, sums[ELM_SUM_CHECKPOINT] > 0, sums[ELM_SUM_REFUSE] > 0};
     for (int g = 0; g < 3; g++) {
-        report->anchors[g] = (int64_t)sums[SUM_ANCHORS + g];
-        report->with_positive[g] = (int64_t)sums[SUM_POSITIVE + g];
+        report->anchors[g] = (int64_t)sums[ELM_SUM_ANCHORS + g];
+        report->with_positive[g] = (int64_t)sums[ELM_SUM_POSITIVE + g];
     }
 }
 
@@ -105,19 +135,19 @@ static void average_state_all(elm_trainer *t, elm_share share)
 
 elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, double lr, elm_step_wishes wishes)
 {
-    elm_step_report report = {.images = batch->share.global};
-    stopwatch watch = {elm_comm_seconds(), report.seconds};
-    const elm_net_parameters view = elm_net_view(t->net);
+    if (!batch->continues)
+        begin(t, batch);
+    stopwatch watch = {elm_comm_seconds(), t->report.seconds};
 
     /* Embeddings; those with same-class partners elsewhere set out at once. */
     const float *embeddings = elm_net_embed_all(t->net, batch->input, batch->share, true);
     charge(&watch, ELM_PHASE_FORWARD);
-    elm_class_gather_post_all(t->gather, batch->global_labels, batch->share, embeddings);
+    elm_class_gather_post_all(t->gather, batch->part_labels, batch->share, embeddings);
     charge(&watch, ELM_PHASE_GATHER);
 
     /* Meanwhile logits and their loss. */
     elm_loss_batch seen = {
-        .global = batch->share.global,
+        .global = batch->images,
         .images = batch->share.global,
         .first = (int)batch->share.first,
         .local = batch->share.local,
@@ -133,9 +163,9 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     };
     charge(&watch, ELM_PHASE_CLASSIFY);
     if (t->logit_gather)
-        elm_logit_gather_post_all(t->logit_gather, batch->global_labels, batch->share, seen.logits);
+        elm_logit_gather_post_all(t->logit_gather, batch->part_labels, batch->share, seen.logits);
     const elm_loss_value logit = elm_loss_logits(t->loss, &seen);
-    report.correct = count_correct(&seen);
+    const int64_t correct = count_correct(&seen);
     charge(&watch, ELM_PHASE_LOSS);
 
     /* The embedding term over all the global batch; its gradient needs no message back. */
@@ -148,23 +178,30 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     seen.remote_position = gathered.position;
     seen.remote_embeddings = gathered.embeddings;
     const elm_loss_value embed = elm_loss_embeddings(t->loss, &seen);
+    add_up(t, &logit, &embed, correct);
     charge(&watch, ELM_PHASE_LOSS);
 
-    /* Gradients, summed over the ranks while earlier layers are still at work. */
-    elm_net_backward_all(t->net, &(elm_net_watch){gradients_final, poll, t->gradient_sum});
+    /* Gradients; those of a whole batch, or of its last part, are summed over the ranks while earlier layers are still at work. */
+    t->added = t->learning.count;
+    elm_net_backward_all(t->net, &(elm_net_watch){batch->more ? nothing_leaves : gradients_final, poll, t});
     charge(&watch, ELM_PHASE_BACKWARD);
+    if (batch->more) {
+        keep_gradients(t);
+        average_state_all(t, batch->share);
+        charge(&watch, ELM_PHASE_UPDATE);
+        return t->report;
+    }
     elm_gradient_sum_wait_all(t->gradient_sum);
     charge(&watch, ELM_PHASE_ALLREDUCE);
 
     /* Nobody updates before all know that all is well. */
-    report.finite = isfinite(logit.loss) && isfinite(embed.loss) && all_finite(view.gradients, view.size);
-    agree_all(t, &logit, &embed, wishes, &report);
-    if (report.finite && !report.wishes.refuse) {
-        elm_sgd_update(&t->optim, lr, view.weights, view.gradients, t->momentum, t->decay, t->decay_count);
+    agree_all(t, wishes);
+    if (t->report.finite && !t->report.wishes.refuse) {
+        elm_sgd_update(&t->optim, lr, t->learning.weights, t->learning.gradients, t->learning.momentum, t->decay, t->decay_count);
         elm_net_weights_changed(t->net);
         elm_loss_update(t->loss, lr);
         average_state_all(t, batch->share);
     }
     charge(&watch, ELM_PHASE_UPDATE);
-    return report;
+    return t->report;
 }

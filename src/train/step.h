@@ -7,6 +7,26 @@
 #include "elmpi/trainer.h"
 #include "train/logit_gather.h"
 
+/* What all ranks must know before anybody updates: one small reduction. */
+enum {
+    ELM_SUM_LOGIT,
+    ELM_SUM_EMBED,
+    ELM_SUM_CORRECT,
+    ELM_SUM_BROKEN,
+    ELM_SUM_STOP,
+    ELM_SUM_CHECKPOINT,
+    ELM_SUM_REFUSE,
+    ELM_SUM_ANCHORS,
+    ELM_SUM_POSITIVE = ELM_SUM_ANCHORS + 3,
+    ELM_STEP_SUMS = ELM_SUM_POSITIVE + 3
+};
+
+/* The parameters that learn: a run of the network's block. */
+typedef struct elm_learning {
+    int64_t first, count; /* floats */
+    float *weights, *gradients, *momentum;
+} elm_learning;
+
 struct elm_trainer {
     elm_comm *comm;
     elm_net *net;
@@ -16,10 +36,15 @@ struct elm_trainer {
     elm_gradient_sum *gradient_sum;
     elm_class_gather *gather;
     elm_logit_gather *logit_gather; /* NULL: no term wants logits */
-    float *momentum;                /* [parameters] */
-    elm_decay_range *decay;         /* runs of parameters decayed alike */
+    elm_learning learning;
+    float *accumulated;     /* [learning.count] gradients of a global batch's earlier parts; NULL: batches are whole */
+    int64_t added;          /* from here on they are in the gradient block already */
+    elm_step_report report; /* of the global batch so far */
+    double sums[ELM_STEP_SUMS];
+    float *momentum;        /* [parameters] */
+    elm_decay_range *decay; /* runs of learning parameters decayed alike */
     int decay_count;
-    int64_t *starts; /* of each parameter in the block */
+    int64_t *starts; /* of each learning parameter among them */
 };
 
 #endif

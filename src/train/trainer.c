@@ -21,13 +21,26 @@ void elm_trainer_destroy(elm_trainer *t)
     elm_loss_destroy(t->loss);
     elm_net_destroy(t->net);
     elm_free(t->momentum);
+    elm_free(t->accumulated);
     elm_free(t->decay);
     elm_free(t->starts);
     elm_free(t);
 }
 
 /* Biases are decayed like weights; BatchNorm's parameters only when asked for. */
-static int set_decay(elm_trainer *t, elm_error *err)
+static void add_parameter(elm_trainer *t, const elm_net_parameters *view, int p)
+{
+    const bool decay = !view->is_norm[p] || t->optim.decay_bn;
+    const int64_t start = view->tensors[p].offset - t->learning.first;
+    t->starts[p - view->learn_first] = start;
+    if (t->decay_count && t->decay[t->decay_count - 1].decay == decay)
+        t->decay[t->decay_count - 1].count += view->tensors[p].count;
+    else
+        t->decay[t->decay_count++] = (elm_decay_range){start, view->tensors[p].count, decay};
+    t->learning.count += view->tensors[p].count;
+}
+
+static int create_blocks(elm_trainer *t, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(t->net);
     t->momentum = elm_alloc((size_t)view.size, sizeof *t->momentum, err);
@@ -35,21 +48,19 @@ static int set_decay(elm_trainer *t, elm_error *err)
     t->starts = t->decay ? elm_alloc((size_t)view.count, sizeof *t->starts, err) : NULL;
     if (!t->starts)
         return -1;
-    for (int p = 0; p < view.count; p++) {
-        const bool decay = !view.is_norm[p] || t->optim.decay_bn;
-        t->starts[p] = view.tensors[p].offset;
-        if (t->decay_count && t->decay[t->decay_count - 1].decay == decay)
-            t->decay[t->decay_count - 1].count += view.tensors[p].count;
-        else
-            t->decay[t->decay_count++] = (elm_decay_range){view.tensors[p].offset, view.tensors[p].count, decay};
-    }
+    const int64_t first = view.tensors[view.learn_first].offset;
+    t->learning = (elm_learning){first, 0, view.weights + first, view.gradients + first, t->momentum + first};
+    for (int p = view.learn_first; p < view.learn_end; p++)
+        add_parameter(t, &view, p);
+    if (t->optim.accumulate > 1 && !(t->accumulated = elm_alloc((size_t)t->learning.count, sizeof *t->accumulated, err)))
+        return -1;
     return 0;
 }
 
 static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error *err)
 {
     const int size = elm_comm_size(t->comm);
-    const int local = elm_share_of(spec->optim->batch, size, 0).local; /* rank 0 has the largest share */
+    const int local = elm_share_of(elm_optim_part(spec->optim), size, 0).local; /* rank 0 has the largest share */
     const elm_net_spec net = {
         .model = spec->model,
         .channels = spec->data->channels,
@@ -58,7 +69,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
         .features = spec->data->features,
         .classes = spec->data->classes,
         .max_images = local > spec->min_images ? local : spec->min_images,
-        .max_batch = spec->optim->batch,
+        .max_batch = elm_optim_part(spec->optim),
         .ranks = size,
         .backend = spec->backend,
         .seed = spec->seed,
@@ -66,9 +77,9 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
     };
     t->optim = *spec->optim;
     t->seed = spec->seed;
-    if (elm_net_create(&t->net, &net, err) || set_decay(t, err))
+    if (elm_net_create(&t->net, &net, err) || create_blocks(t, err))
         return -1;
-    return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local, spec->optim->batch, err);
+    return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local, elm_optim_part(spec->optim), err);
 }
 
 int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_comm *comm, elm_error *err)
@@ -81,11 +92,13 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
     if (elm_comm_agree_all(comm, t ? create_local(t, spec, err) : -1, err) || !t) /* without a trainer nobody agrees */
         goto fail;
     const elm_net_parameters view = elm_net_view(t->net);
-    if (elm_gradient_sum_create_all(&t->gradient_sum, comm, view.gradients, view.size, t->starts, view.count, bucket_bytes, err) ||
-        elm_class_gather_create_all(&t->gather, comm, mode_of[elm_loss_wants(t->loss)], elm_net_width(t->net), spec->optim->batch,
+    if (elm_gradient_sum_create_all(&t->gradient_sum, comm, t->learning.gradients, t->learning.count, t->starts,
+                                    view.learn_end - view.learn_first, bucket_bytes, err) ||
+        elm_class_gather_create_all(&t->gather, comm, mode_of[elm_loss_wants(t->loss)], elm_net_width(t->net), elm_optim_part(spec->optim),
                                     spec->data->classes, err))
         goto fail;
-    if (elm_loss_wants_logits(t->loss) && elm_logit_gather_create_all(&t->logit_gather, comm, spec->optim->batch, spec->data->classes, err))
+    if (elm_loss_wants_logits(t->loss) &&
+        elm_logit_gather_create_all(&t->logit_gather, comm, elm_optim_part(spec->optim), spec->data->classes, err))
         goto fail;
     *out = t;
     return 0;
@@ -149,14 +162,11 @@ static int import_loss(elm_trainer *t, const elm_checkpoint *checkpoint, elm_err
     return status;
 }
 
-int elm_trainer_import(elm_trainer *t, const elm_checkpoint *checkpoint, bool weights_only, elm_error *err)
+int elm_trainer_import(elm_trainer *t, const elm_checkpoint *checkpoint, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(t->net);
     if (elm_weights_load(t->net, checkpoint->tensors, checkpoint->tensor_count, err))
         return -1;
-    memset(t->momentum, 0, (size_t)view.size * sizeof *t->momentum);
-    if (weights_only)
-        return 0;
     for (int p = 0; p < view.count; p++) {
         const elm_tensor mine = momentum_tensor(t, &view.tensors[p]);
         if (take_over(checkpoint, &mine, err))

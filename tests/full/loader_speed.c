@@ -27,7 +27,7 @@ int main(int argc, char **argv)
     }
     snprintf(options.store, sizeof options.store, "%s", argv[1]);
     if (elm_dataset_load_job(&dataset, &options, "train", &err) != 0 ||
-        elm_loader_create_training(&loader, dataset, &options, 1, BATCH, 0, 1, 0, 0, &err) != 0) {
+        elm_loader_create_training(&loader, dataset, &options, 1, BATCH, BATCH, 0, 1, 0, 0, &err) != 0) {
         fprintf(stderr, "loader_speed: error: %s\n", err.text);
         elm_dataset_destroy(dataset);
         return 1;

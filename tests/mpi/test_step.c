@@ -81,11 +81,12 @@ typedef struct setting {
     elm_optim_options optim;
 } setting;
 
-static elm_trainer *make_trainer(setting *s, const struct objective *objective, const char *bn, const char *backend, int images)
+static elm_trainer *make_trainer_in_parts(setting *s, const struct objective *objective, const char *bn, const char *backend, int images,
+                                          int64_t parts)
 {
     *s = (setting){.model = {.name = "cifar-resnet8"},
                    .loss = {.lambda = objective->lambda, .logadj_tau = 1, .pull_scale = 1},
-                   .optim = {.epochs = 1, .batch = images, .lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}};
+                   .optim = {.epochs = 1, .batch = images, .accumulate = parts, .lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}};
     snprintf(s->model.bn, sizeof s->model.bn, "%s", bn);
     snprintf(s->loss.logit, sizeof s->loss.logit, "%s", objective->logit);
     snprintf(s->loss.embed, sizeof s->loss.embed, "%s", objective->embed);
@@ -100,13 +101,32 @@ static elm_trainer *make_trainer(setting *s, const struct objective *objective, 
     return trainer;
 }
 
-/* This rank's images of the batch, from the one hashed array that the generator reads whole. */
+static elm_trainer *make_trainer(setting *s, const struct objective *objective, const char *bn, const char *backend, int images)
+{
+    return make_trainer_in_parts(s, objective, bn, backend, images, 1);
+}
+
+/* This rank's images of a part of the batch, from the one hashed array that the generator reads whole. */
+static elm_batch make_part(float input[IMAGES_MAX * IMAGE], int images, int64_t first, int64_t part)
+{
+    const int64_t count = images - first < part ? images - first : part;
+    const elm_share share = elm_share_of(count, elm_comm_size(comm), elm_comm_rank(comm));
+    for (int64_t i = 0; i < (int64_t)share.local * IMAGE; i++)
+        input[i] = pseudo(1, (uint32_t)((first + share.first) * IMAGE + i));
+    return (elm_batch){.continues = first > 0,
+                       .more = first + count < images,
+                       .position = first,
+                       .share = share,
+                       .input = input,
+                       .labels = labels + first + share.first,
+                       .part_labels = labels + first,
+                       .images = images,
+                       .global_labels = labels};
+}
+
 static elm_batch make_batch(float input[IMAGES_MAX * IMAGE], int images)
 {
-    const elm_share share = elm_share_of(images, elm_comm_size(comm), elm_comm_rank(comm));
-    for (int64_t i = 0; i < (int64_t)share.local * IMAGE; i++)
-        input[i] = pseudo(1, (uint32_t)(share.first * IMAGE + i));
-    return (elm_batch){.share = share, .input = input, .labels = labels + share.first, .global_labels = labels};
+    return make_part(input, images, 0, images);
 }
 
 static void check_update(const char *title, const elm_net_parameters *view, const float *before)
@@ -193,6 +213,50 @@ static void empty_ranks_take_part(void **unused)
     }
 }
 
+/* Loss and update of one step on the whole batch, or in parts. */
+static double step_in_parts(int64_t parts, float *update)
+{
+    setting s;
+    float input[IMAGES_MAX * IMAGE];
+    elm_trainer *trainer = make_trainer_in_parts(&s, &objectives[0], "group:5", "auto", IMAGES_MAX, parts);
+    const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
+    for (int64_t i = 0; i < view.size; i++)
+        update[i] = view.weights[i];
+    elm_step_report report = {0};
+    const int64_t part = elm_optim_part(&s.optim);
+    for (int64_t first = 0; first < IMAGES_MAX; first += part) {
+        const elm_batch batch = make_part(input, IMAGES_MAX, first, part);
+        report = elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+    }
+    for (int64_t i = 0; i < view.size; i++)
+        update[i] = view.weights[i] - update[i];
+    assert_int_equal(report.images, IMAGES_MAX);
+    elm_trainer_destroy(trainer);
+    return report.loss;
+}
+
+/* Groups of five images, so that BatchNorm sees the same whether 13 images come at once or as 5, 5 and 3: then loss and update are the same
+ * too, although ranks hold other images. */
+static void parts_make_the_whole_batchs_step(void **unused)
+{
+    (void)unused;
+    setting s;
+    elm_trainer *trainer = make_trainer(&s, &objectives[0], "group:5", "auto", IMAGES_MAX);
+    const size_t size = (size_t)elm_net_view(elm_trainer_net(trainer)).size;
+    elm_trainer_destroy(trainer);
+    float *whole = elm_alloc(size, sizeof *whole, NULL), *parts = elm_alloc(size, sizeof *parts, NULL);
+    const double loss = step_in_parts(1, whole);
+    assert_true(fabs(step_in_parts(3, parts) - loss) <= 1e-6 * loss);
+    double length = 0, distance = 0;
+    for (size_t i = 0; i < size; i++) {
+        length += (double)whole[i] * (double)whole[i];
+        distance += ((double)parts[i] - (double)whole[i]) * ((double)parts[i] - (double)whole[i]);
+    }
+    assert_true(length > 0 && sqrt(distance) <= 5e-3 * sqrt(length));
+    elm_free(whole);
+    elm_free(parts);
+}
+
 static void steady_steps_allocate_nothing(void **unused)
 {
     (void)unused;
@@ -237,11 +301,9 @@ int main(int argc, char **argv)
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steps_match_pytorch),
-        cmocka_unit_test(norm_scopes_match_pytorch),
-        cmocka_unit_test(empty_ranks_take_part),
-        cmocka_unit_test(steady_steps_allocate_nothing),
-        cmocka_unit_test(broken_numbers_and_wishes_are_agreed),
+        cmocka_unit_test(steps_match_pytorch),           cmocka_unit_test(norm_scopes_match_pytorch),
+        cmocka_unit_test(empty_ranks_take_part),         cmocka_unit_test(parts_make_the_whole_batchs_step),
+        cmocka_unit_test(steady_steps_allocate_nothing), cmocka_unit_test(broken_numbers_and_wishes_are_agreed),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     if (failed) /* the other ranks may be in another test's collective by now */

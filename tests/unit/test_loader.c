@@ -48,7 +48,7 @@ static elm_loader *start(const elm_dataset *dataset, const elm_data_options *opt
 {
     elm_loader *loader = NULL;
     elm_error err = {0};
-    if (elm_loader_create_training(&loader, dataset, options, 42, batch, rank, size, epoch, index, &err) != 0)
+    if (elm_loader_create_training(&loader, dataset, options, 42, batch, batch, rank, size, epoch, index, &err) != 0)
         fail_msg("%s", err.text);
     return loader;
 }
@@ -59,7 +59,7 @@ static void expect_batch(const elm_batch *batch, int64_t epoch, int64_t index, i
     assert_int_equal(batch->epoch, epoch);
     assert_int_equal(batch->index, index);
     assert_int_equal(batch->share.global, global);
-    assert_ptr_equal(batch->labels, batch->global_labels + batch->share.first);
+    assert_ptr_equal(batch->labels, batch->part_labels + batch->share.first);
     for (int64_t i = 0; i < global; i++)
         assert_int_equal(batch->global_labels[i], labels[batch->members[i]]);
 }
@@ -214,7 +214,7 @@ static void features_pass_through(void **state)
     elm_error err = {0};
     const elm_data_options wrong = {.augment = ELM_AUGMENT_SHIFT};
     const int64_t live = elm_alloc_live();
-    assert_int_equal(elm_loader_create_training(&loader, &points, &wrong, 42, BATCH, 0, 1, 0, 0, &err), -1);
+    assert_int_equal(elm_loader_create_training(&loader, &points, &wrong, 42, BATCH, BATCH, 0, 1, 0, 0, &err), -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
     assert_null(loader);
     assert_int_equal(elm_alloc_live(), live);
@@ -272,6 +272,38 @@ static void no_allocation_and_prompt_end(void **state)
 }
 
 /* The batch in the caller's hands stays what it is while the thread runs ahead. */
+/* A global batch in parts: the same images and augmentation in the same order, and the whole batch's labels with each part. */
+static void parts_make_up_the_batch(void **state)
+{
+    (void)state;
+    enum { PART = 7 };
+    const elm_data_options options = {.augment = ELM_AUGMENT_AUTO};
+    elm_loader *whole = start(&pictures, &options, BATCH, 0, 1, 0, 1), *loader = NULL;
+    elm_error err = {0};
+    assert_int_equal(elm_loader_create_training(&loader, &pictures, &options, 42, BATCH, PART, 0, 1, 0, 1, &err), 0);
+    for (int step = 1; step < 2 * BATCHES; step++) {
+        const elm_batch *one = elm_loader_next(whole), *part;
+        int64_t seen = 0;
+        assert_false(one->continues || one->more);
+        do {
+            part = elm_loader_next(loader);
+            assert_int_equal(part->continues, seen > 0);
+            assert_int_equal(part->position, one->position + seen);
+            assert_int_equal(part->index, one->index);
+            assert_int_equal(part->images, one->share.global);
+            assert_memory_equal(part->global_labels, one->global_labels, (size_t)part->images * sizeof *part->global_labels);
+            assert_memory_equal(part->labels, one->labels + seen, (size_t)part->share.global * sizeof *part->labels);
+            assert_memory_equal(part->members, one->members + seen, (size_t)part->share.global * sizeof *part->members);
+            assert_memory_equal(part->input, one->input + seen * ROW, (size_t)(part->share.global * ROW) * sizeof(float));
+            seen += part->share.global;
+            assert_true(part->share.global == PART || !part->more);
+        } while (part->more);
+        assert_int_equal(seen, one->share.global);
+    }
+    elm_loader_destroy(whole);
+    elm_loader_destroy(loader);
+}
+
 static void a_held_batch_stays(void **state)
 {
     (void)state;
@@ -298,6 +330,7 @@ int main(void)
         cmocka_unit_test(features_pass_through),
         cmocka_unit_test(evaluation_sees_each_image_once),
         cmocka_unit_test(no_allocation_and_prompt_end),
+        cmocka_unit_test(parts_make_up_the_batch),
         cmocka_unit_test(a_held_batch_stays),
     };
     return cmocka_run_group_tests(tests, fill, NULL);

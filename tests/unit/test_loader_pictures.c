@@ -92,7 +92,7 @@ static elm_loader *train(const elm_dataset *dataset, const elm_data_options *opt
 {
     elm_loader *loader = NULL;
     elm_error err = {0};
-    if (elm_loader_create_training(&loader, dataset, options, 11, BATCH, rank, size, 0, 0, &err) != 0)
+    if (elm_loader_create_training(&loader, dataset, options, 11, BATCH, BATCH, rank, size, 0, 0, &err) != 0)
         fail_msg("%s", err.text);
     return loader;
 }
@@ -304,7 +304,7 @@ static void shards_elsewhere(void **state)
     elm_loader *loader = NULL;
     elm_error err = {0};
     options.augment = ELM_AUGMENT_CROP_FLIP;
-    assert_int_equal(elm_loader_create_training(&loader, dataset, &options, 11, BATCH, 0, 1, 0, 0, &err), -1);
+    assert_int_equal(elm_loader_create_training(&loader, dataset, &options, 11, BATCH, BATCH, 0, 1, 0, 0, &err), -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
     elm_dataset_destroy(dataset);
 }

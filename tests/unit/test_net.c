@@ -15,9 +15,10 @@
 
 enum { IMAGES = 6, CLASSES = 5, SIDE = 8 };
 
-static elm_net *make_net(const char *name, const char *bn, const char *backend, int features)
+static elm_net *make_net_training(elm_net_train train, const char *name, const char *bn, const char *backend, int features)
 {
     static elm_model_options model;
+    model.train = train;
     snprintf(model.name, sizeof model.name, "%s", name);
     snprintf(model.bn, sizeof model.bn, "%s", bn);
     const elm_net_spec spec = {
@@ -38,6 +39,11 @@ static elm_net *make_net(const char *name, const char *bn, const char *backend, 
     if (elm_net_create(&net, &spec, &err))
         fail_msg("%s", err.text);
     return net;
+}
+
+static elm_net *make_net(const char *name, const char *bn, const char *backend, int features)
+{
+    return make_net_training(ELM_TRAIN_ALL, name, bn, backend, features);
 }
 
 static float *noise(size_t count, uint64_t stream)
@@ -115,9 +121,9 @@ static double tensor_error(elm_net *net, const float *input, const float *weight
     return errors[DIRECTIONS / 2];
 }
 
-static void check_gradients(const char *name, const char *bn, const char *backend, int features)
+static void check_gradients(elm_net_train train, const char *name, const char *bn, const char *backend, int features)
 {
-    elm_net *net = make_net(name, bn, backend, features);
+    elm_net *net = make_net_training(train, name, bn, backend, features);
     const elm_net_parameters view = elm_net_view(net);
     const size_t input_size = features ? (size_t)features : 3 * SIDE * SIDE;
     float *input = noise(IMAGES * input_size, 1), *weights = noise(IMAGES * 64 + 64, 2);
@@ -126,7 +132,7 @@ static void check_gradients(const char *name, const char *bn, const char *backen
     memcpy(state, view.state, (size_t)view.state_size * sizeof *state);
     probe(net, input, weights, true);
     memcpy(gradient, view.gradients, (size_t)view.size * sizeof *gradient);
-    for (int t = 0; t < view.count; t++) {
+    for (int t = view.learn_first; t < view.learn_end; t++) {
         const double error = tensor_error(net, input, weights, &view.tensors[t], gradient + view.tensors[t].offset, state);
         if (error > 2e-2)
             fail_msg("%s, bn=%s, %s: gradient of %s is off by %g", name, bn, backend, view.tensors[t].name, error);
@@ -143,10 +149,49 @@ static void check_gradients(const char *name, const char *bn, const char *backen
 static void gradients_match_finite_differences(void **unused)
 {
     (void)unused;
-    check_gradients("cifar-resnet8", "global", "auto", 0);
-    check_gradients("cifar-resnet8", "group:4", "auto", 0);
-    check_gradients("cifar-resnet8", "global", "openblas", 0);
-    check_gradients("mlp:16,8,4", "global", "auto", 2);
+    check_gradients(ELM_TRAIN_ALL, "cifar-resnet8", "global", "auto", 0);
+    check_gradients(ELM_TRAIN_ALL, "cifar-resnet8", "group:4", "auto", 0);
+    check_gradients(ELM_TRAIN_ALL, "cifar-resnet8", "global", "openblas", 0);
+    check_gradients(ELM_TRAIN_ALL, "mlp:16,8,4", "global", "auto", 2);
+    check_gradients(ELM_TRAIN_BACKBONE, "cifar-resnet8", "global", "auto", 0);
+    check_gradients(ELM_TRAIN_CLASSIFIER, "cifar-resnet8", "global", "auto", 0);
+    check_gradients(ELM_TRAIN_SCALE, "cifar-resnet8", "group:4", "auto", 0);
+}
+
+/* What learns is a run of whole parameters; a resting backbone passes images as in evaluation and keeps its state. */
+static void parts_may_rest(void **unused)
+{
+    (void)unused;
+    static const struct {
+        elm_net_train train;
+        const char *first, *last;
+        bool state_moves;
+    } cases[] = {
+        {ELM_TRAIN_ALL, "conv1.weight", "fc.bias", true},
+        {ELM_TRAIN_BACKBONE, "conv1.weight", "layer3.0.bn2.bias", true},
+        {ELM_TRAIN_CLASSIFIER, "fc.weight", "fc.bias", false},
+        {ELM_TRAIN_SCALE, "fc.scale", "fc.scale", false},
+    };
+    float *input = noise(IMAGES * 3 * SIDE * SIDE, 1), *weights = noise(IMAGES * 64 + 64, 2);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        elm_net *net = make_net_training(cases[i].train, "cifar-resnet8", "global", "auto", 0);
+        const elm_net_parameters view = elm_net_view(net);
+        assert_string_equal(view.tensors[view.learn_first].name, cases[i].first);
+        assert_string_equal(view.tensors[view.learn_end - 1].name, cases[i].last);
+        float *state = elm_alloc((size_t)view.state_size, sizeof *state, NULL), logits[IMAGES * CLASSES];
+        memcpy(state, view.state, (size_t)view.state_size * sizeof *state);
+        probe(net, input, weights, true);
+        assert_int_equal(memcmp(state, view.state, (size_t)view.state_size * sizeof *state) != 0, cases[i].state_moves);
+        if (!cases[i].state_moves) {
+            memcpy(logits, elm_net_classify(net), sizeof logits);
+            elm_net_embed_all(net, input, elm_share_of(IMAGES, 1, 0), false);
+            assert_memory_equal(logits, elm_net_classify(net), sizeof logits);
+        }
+        elm_free(state);
+        elm_net_destroy(net);
+    }
+    elm_free(weights);
+    elm_free(input);
 }
 
 /* Largest difference relative to the largest value. */
@@ -277,10 +322,15 @@ static void sizes_are_the_papers(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients_match_finite_differences), cmocka_unit_test(backends_agree),
-        cmocka_unit_test(evaluation_leaves_the_state),        cmocka_unit_test(steady_passes_allocate_nothing),
-        cmocka_unit_test(unknown_names_are_refused),          cmocka_unit_test(sizes_are_the_papers),
-        cmocka_unit_test(last_gammas_may_begin_at_zero),      cmocka_unit_test(small_pictures_are_refused),
+        cmocka_unit_test(gradients_match_finite_differences),
+        cmocka_unit_test(parts_may_rest),
+        cmocka_unit_test(backends_agree),
+        cmocka_unit_test(evaluation_leaves_the_state),
+        cmocka_unit_test(steady_passes_allocate_nothing),
+        cmocka_unit_test(unknown_names_are_refused),
+        cmocka_unit_test(sizes_are_the_papers),
+        cmocka_unit_test(last_gammas_may_begin_at_zero),
+        cmocka_unit_test(small_pictures_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
