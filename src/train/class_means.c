@@ -21,7 +21,7 @@ static void add_batch(elm_net *net, const elm_batch *batch, double *sums)
 static int sum_local(elm_net *net, const elm_dataset *dataset, elm_comm *comm, double *sums, elm_error *err)
 {
     elm_loader *loader = NULL;
-    if (elm_loader_create_evaluation(&loader, dataset, ELM_EVALUATION_BATCH, elm_comm_rank(comm), elm_comm_size(comm), err))
+    if (elm_loader_create_evaluation(&loader, dataset, elm_evaluation_batch(&dataset->info), elm_comm_rank(comm), elm_comm_size(comm), err))
         return -1;
     const elm_batch *batch;
     while ((batch = elm_loader_next(loader)) != NULL)
