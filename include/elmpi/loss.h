@@ -46,7 +46,7 @@ typedef struct elm_loss_batch {
     int remote;                     /* rows from other ranks */
     int width;                      /* of an embedding, K */
     int classes;                    /* L */
-    const int32_t *global_labels;   /* [global] of the whole global batch */
+    const int32_t *global_labels;   /* [global] of the whole global batch; may be NULL where neither weights nor a term read them */
     const int32_t *labels;          /* [local] */
     const float *embeddings;        /* [local][width] */
     const float *logits;            /* [local][classes] */
@@ -78,6 +78,13 @@ typedef struct elm_loss_options {
     char embed[ELM_TEXT_SIZE];
     double lambda;
     double logadj_tau;
+    int weights; /* 0 auto, 1 none, 2 class-balanced, 3 drw */
+    double weights_beta, weights_epoch;
+    double ldam_margin, ldam_scale;
+    int cb_focal_variant; /* 0 sigmoid, 1 softmax */
+    double cb_focal_gamma;
+    int equalization_variant; /* 0 bernoulli, 1 margin */
+    double equalization_gamma, equalization_lambda;
     char pull_alpha[ELM_TEXT_SIZE]; /* pi|sqrt-pi|n|sqrt-n|pi^<a>|n^<a> */
     double pull_scale;
     int pull_scope; /* 0 global, 1 rank */

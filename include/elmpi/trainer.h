@@ -27,6 +27,9 @@ typedef struct elm_trainer_spec {
     int min_images; /* most images a forward pass outside training will see; 0: none */
 } elm_trainer_spec;
 
+/** The last layer that model.head names, auto resolved to what the loss wants. Local. */
+elm_net_head elm_trainer_head(const elm_model_options *model, const elm_loss_options *loss);
+
 /** Where a step's time went, in seconds. */
 typedef enum elm_phase {
     ELM_PHASE_INPUT,    /* waiting for the loader; the caller's to fill */

@@ -5,6 +5,7 @@
 
 #include "elmpi/memory.h"
 #include "loss/table.h"
+#include "loss/weights.h"
 
 /* A row at work. */
 typedef struct part {
@@ -15,6 +16,7 @@ typedef struct part {
 
 struct elm_loss {
     part logit, embed;
+    elm_class_weights *weights; /* of the logit loss; NULL: none */
     elm_loss_reach reach;
     bool wants_means;
 };
@@ -70,6 +72,8 @@ int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_
         return -1;
     if (create_part(&l->logit, elm_loss_find(elm_logit_losses, "loss.logit", options->logit, err), 1, &setup, err))
         goto fail;
+    if (elm_class_weights_create(&l->weights, l->logit.row, &setup, err))
+        goto fail;
     l->reach = ELM_LOSS_LOCAL;
     if (strcmp(options->embed, "none") != 0) {
         const elm_loss_row *row = elm_loss_find(elm_embedding_terms, "loss.embed", options->embed, err);
@@ -93,6 +97,7 @@ void elm_loss_destroy(elm_loss *loss)
         return;
     destroy_part(&loss->logit);
     destroy_part(&loss->embed);
+    elm_class_weights_destroy(loss->weights);
     elm_free(loss);
 }
 
@@ -125,8 +130,7 @@ elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes)
 elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch)
 {
     elm_loss_batch weighted = *batch;
-    weighted.class_weights = NULL;
-    weighted.divisor = (double)batch->global;
+    elm_class_weights_apply(loss->weights, &weighted);
     return evaluate_part(&loss->logit, &weighted, mixture_at(loss, &batch->moment).logit);
 }
 
