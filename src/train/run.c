@@ -29,6 +29,8 @@ static void introduce(const elm_run *run)
     const elm_log *log = run->log;
     for (int i = 0; elm_job_note(run->job, i); i++)
         elm_log_info(log, "note: %s", elm_job_note(run->job, i));
+    if (elm_job_differences(run->job))
+        elm_log_info(log, "%s", elm_job_differences(run->job));
     char mpi[256];
     elm_comm_describe(run->comm, mpi, sizeof mpi);
     elm_net *net = elm_trainer_net(run->trainer);
