@@ -22,11 +22,26 @@ asked_to_stop() {
 }
 trap asked_to_stop USR1 TERM
 
-# store_of JOB [ARGUMENT...]: the data store that elmpi-train will open.
+# entry_of JOB SECTION KEY: what one job file says, itself.
+entry_of() {
+    sed -n "/^\\[$2\\]/,/^\\[/s/^$3 *= *\\([^;]*[^; ]\\).*/\\1/p" "$1" | head -n 1
+}
+
+# store_of JOB [ARGUMENT...]: the data store that elmpi-train will open, in the job file or those that it includes.
 store_of() {
-    local job=$1 store='' word
+    local job=$1 store='' include word
     shift
-    store=$(sed -n '/^\[data\]/,/^\[/s/^store *= *\([^;]*[^; ]\).*/\1/p' "$job" | head -n 1)
+    for _ in 1 2 3 4 5 6 7 8; do # as many as elmpi-train follows
+        store=$(entry_of "$job" data store)
+        include=$(entry_of "$job" job include)
+        if [ -n "$store" ] || [ -z "$include" ]; then
+            break
+        fi
+        case $include in
+        /*) job=$include ;;
+        *) job=$(dirname "$job")/$include ;;
+        esac
+    done
     for word in "$@"; do
         case $word in
         data.store=*) store=${word#data.store=} ;;
