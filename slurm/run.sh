@@ -75,8 +75,11 @@ still_ours() {
 }
 
 requeue() {
-    if still_ours && scontrol requeue "$SLURM_JOB_ID"; then
-        sleep 60 # Slurm ends this script
+    if still_ours; then
+        trap - USR1 TERM # Slurm ends this script now
+        if scontrol requeue "$SLURM_JOB_ID"; then
+            sleep 60
+        fi
     fi
     say "the job is not back in the queue: if it should go on, submit it again, it resumes"
 }
