@@ -45,7 +45,7 @@ refuses 2 "bad.ini:4" "$scratch/bad.ini"
 printf '[run]\nname = x\nname = y\n' >"$scratch/bad.ini"
 refuses 2 "bad.ini:3" "$scratch/bad.ini"
 expect_mpi 2 3 "$train" "$job" "${common[@]}" --set optim.batch=2 --run-dir "$scratch/refused"
-says stderr "smaller than the 3 ranks"
+says stderr "fewer than the 3 ranks"
 
 # Wrong data.
 refuses 1 "no-such.h5" "$job" --set "data.store=$scratch/no-such.h5"
