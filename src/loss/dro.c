@@ -12,7 +12,8 @@
  * Variant paper: w_i = 1/B, epsilon_c = loss.dro.epsilon / sqrt(pi_c). Variant public (what the authors' code does): distances not squared,
  * epsilon_c learned by plain gradient descent at the step's rate, w_i = 1 / (members of its class * classes that occur).
  * Centroids are constants to the gradient. They are running means: after a step, mu_c becomes 0.9 mu_c + 0.1 (mean of the batch's images of
- * c); a class not met before takes the mean of the batch at hand, in that very step.
+ * c); a class not met before takes the mean of the batch at hand, in that very step. With loss.dro.centroids = epoch they are the means
+ * over the whole training set, computed anew before each epoch (the second of the method's three stages).
  *
  * Cost: every rank computes B * classes present * width products once, and its share of them again for the gradient (B = 1024, 800
  * classes, width 2048: 1.7e9). */
@@ -23,10 +24,11 @@
 #include "loss/centres.h"
 #include "loss/products.h"
 
-enum { PAPER, PUBLIC }; /* loss.dro.variant */
+enum { PAPER, PUBLIC };  /* loss.dro.variant */
+enum { RUNNING, EPOCH }; /* loss.dro.centroids */
 
 typedef struct dro {
-    bool squared, learned;
+    bool squared, learned, each_epoch;
     double momentum;
     elm_rows *rows;
     elm_centres *centres;
@@ -76,7 +78,10 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     *state = NULL;
     if (!d)
         return -1;
-    *d = (dro){.squared = o->dro_variant == PAPER, .learned = o->dro_variant == PUBLIC, .momentum = o->dro_momentum};
+    *d = (dro){.squared = o->dro_variant == PAPER,
+               .learned = o->dro_variant == PUBLIC,
+               .momentum = o->dro_momentum,
+               .each_epoch = o->dro_centroids == EPOCH};
     if (allocate(d, setup, err)) {
         destroy(d);
         return -1;
@@ -237,11 +242,25 @@ static void running_mean(float *centre, const double *sum, int64_t count, bool s
 static void update(void *state, double lr)
 {
     dro *d = state;
-    elm_centres_follow(d->centres, running_mean, d->momentum);
+    if (!d->each_epoch)
+        elm_centres_follow(d->centres, running_mean, d->momentum);
     for (int c = 0; c < d->rows->classes && d->learned; c++) {
         d->epsilon[c] = (float)((double)d->epsilon[c] - lr * d->epsilon_gradient[c]);
         d->epsilon_gradient[c] = 0;
     }
+}
+
+static bool wants_means(const elm_loss_options *options)
+{
+    return options->dro_centroids == EPOCH;
+}
+
+static void set_means(void *state, const float *means)
+{
+    dro *d = state;
+    memcpy(d->centres->centre, means, (size_t)d->rows->classes * (size_t)d->rows->width * sizeof *means);
+    for (int c = 0; c < d->rows->classes; c++)
+        d->centres->seen[c] = 1;
 }
 
 static int tensors(void *state, elm_tensor *out, int capacity)
@@ -262,6 +281,8 @@ const elm_loss_row elm_loss_dro = {
     .help = "DRO-LT in one stage: images lie nearer to the running mean of their class than all others of the batch, rare classes with a "
             "larger margin",
     .reach = elm_loss_reach_everything,
+    .wants_means = wants_means,
+    .set_means = set_means,
     .create = create,
     .evaluate = evaluate,
     .update = update,

@@ -3,13 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* clang-format off: a row a line */
 const elm_loss_row *const elm_logit_losses[] = {
-    &elm_loss_ce,
-    &elm_loss_logadj,
-    NULL,
+    &elm_loss_ce, &elm_loss_logadj, &elm_loss_ldam, &elm_loss_cb_focal, &elm_loss_equalization, NULL,
 };
 
-/* clang-format off: a row a line */
 const elm_loss_row *const elm_embedding_terms[] = {
     &elm_loss_pull,
     &elm_loss_dro,

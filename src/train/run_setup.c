@@ -33,20 +33,35 @@ static const char *init_of(const elm_run *run)
     return run->request->init ? run->request->init : run->options.run.init;
 }
 
+enum { AUTOS = 2 };
+
+/* What "auto" stands for is decided once and written down, so that a resume and an evaluation compute the same. Returns how many of
+ * `overrides` [AUTOS] say so. */
+static int resolve_autos(const elm_job_options *options, const char **overrides)
+{
+    int count = 0;
+    if (options->run.precision == 0)
+        overrides[count++] = "run.precision=fp32";
+    if (options->model.head == ELM_HEAD_AUTO)
+        overrides[count++] =
+            elm_trainer_head(&options->model, &options->loss) == ELM_HEAD_COSINE ? "model.head=cosine" : "model.head=linear";
+    return count;
+}
+
 static int load_job(elm_run *run, elm_error *err)
 {
     elm_option_set sets[ELM_JOB_SETS];
     elm_job_option_sets(&run->options, sets);
     const elm_run_request *request = run->request;
-    /* What "auto" stands for is decided once and written down, so that a resume computes the same. */
     const char *overrides[ELM_REALS_MAX * 32];
     int count = 0;
-    for (; count < request->override_count && count < (int)(sizeof overrides / sizeof *overrides) - 1; count++)
+    for (; count < request->override_count && count < (int)(sizeof overrides / sizeof *overrides) - AUTOS; count++)
         overrides[count] = request->overrides[count];
     if (elm_job_load(&run->job, request->job_file, overrides, count, sets, ELM_JOB_SETS, err))
         return -1;
-    if (run->options.run.precision == 0) {
-        overrides[count++] = "run.precision=fp32";
+    const int given = count;
+    count += resolve_autos(&run->options, overrides + count);
+    if (count > given) {
         elm_job_destroy(run->job);
         run->job = NULL;
         if (elm_job_load(&run->job, request->job_file, overrides, count, sets, ELM_JOB_SETS, err))
@@ -89,7 +104,7 @@ static int create_trainer_all(elm_run *run, elm_error *err)
         .counts = {run->train->info.classes, run->train->class_count, run->train->count},
         .backend = run->options.run.backend,
         .seed = (uint64_t)run->options.run.seed,
-        .min_images = run->test ? ELM_EVALUATION_BATCH : 0,
+        .min_images = elm_evaluation_batch(&run->train->info), /* of evaluation and class means */
     };
     run->steps_per_epoch = elm_loader_batches(run->train, run->options.optim.batch);
     run->total_steps = elm_schedule_steps(&run->options.optim, run->steps_per_epoch);
