@@ -24,6 +24,18 @@ static void hint_at_binding(const elm_run *run, int threads)
                      ranks, ranks > 1 ? "s" : "", allowed, allowed > 1 ? "s each" : "", ranks > 1 ? "" : "s", online);
 }
 
+static void say_sampling(const elm_run *run)
+{
+    if (run->holdout)
+        elm_log_info(run->log, "%lld more images of the training set are held out (data.holdout = %s): not trained on, not in the priors",
+                     (long long)run->holdout->count, run->options.data.holdout);
+    if (strcmp(run->options.data.sampler, "instance"))
+        elm_log_info(run->log, "sampler %s: an epoch is %lld draws, not every image once", run->options.data.sampler,
+                     (long long)run->train->count);
+    if (strcmp(run->options.data.shuffle, "full"))
+        elm_log_info(run->log, "images are shuffled within a %s of the shards' order", run->options.data.shuffle);
+}
+
 static void introduce(const elm_run *run)
 {
     const elm_log *log = run->log;
@@ -43,6 +55,7 @@ static void introduce(const elm_run *run)
     elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s", run->options.optim.epochs, (long long)run->steps_per_epoch,
                  (long long)run->options.optim.batch, run->options.loss.logit, strcmp(run->options.loss.embed, "none") ? " + " : "",
                  strcmp(run->options.loss.embed, "none") ? run->options.loss.embed : "");
+    say_sampling(run);
     if (run->options.optim.accumulate > 1)
         elm_log_info(
             log,
@@ -66,6 +79,22 @@ static bool epoch_ends(const elm_run *run)
     return run->step % run->steps_per_epoch == 0 || run->step == run->total_steps;
 }
 
+/* Puts the figures of the held-out images and of the test set into the row; *test: the latter's metrics, NULL without a test set. */
+static int evaluate_all(elm_run *run, elm_epoch_row *row, elm_metrics **test, elm_error *err)
+{
+    elm_metrics *held_out = NULL;
+    if (elm_run_evaluate_all(run, run->holdout, &held_out, err))
+        return -1;
+    if (held_out)
+        row->holdout = elm_split_row_of(held_out);
+    elm_metrics_destroy(held_out);
+    if (elm_run_evaluate_all(run, run->test, test, err))
+        return -1;
+    if (*test)
+        row->test = elm_split_row_of(*test);
+    return 0;
+}
+
 /* Closes an epoch: evaluation if due, a row of metrics.csv. *final receives the metrics of the run's last step. */
 static int end_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
 {
@@ -73,10 +102,8 @@ static int end_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
     const double epoch = (double)run->step / (double)run->steps_per_epoch;
     elm_epoch_row row = elm_epoch_row_of(&run->sums, epoch, run->step, run->last_lr);
     elm_metrics *metrics = NULL;
-    if ((last || passed(run, run->options.run.evaluate_every_epochs)) && elm_run_evaluate_all(run, &metrics, err))
+    if ((last || passed(run, run->options.run.evaluate_every_epochs)) && evaluate_all(run, &row, &metrics, err))
         return -1;
-    if (metrics)
-        elm_epoch_row_test(&row, metrics);
     elm_progress_epoch(run, &row);
     run->sums = (elm_epoch_sums){0};
     if (last)
@@ -164,10 +191,17 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
 
 static void say_result(const elm_run *run)
 {
-    const elm_epoch_row *best = elm_history_best(&run->history);
+    const elm_epoch_row *best = elm_history_best(&run->history), *chosen = elm_history_best_held_out(&run->history);
+    if (chosen) {
+        char test[80] = "";
+        if (!isnan(chosen->test.balanced_accuracy))
+            snprintf(test, sizeof test, ", where the test set gives %.2f%%", 100 * chosen->test.balanced_accuracy);
+        elm_log_info(run->log, "Best on the held-out images so far (chosen by them, not by the test set): %.2f%% at epoch %.2f%s",
+                     100 * chosen->holdout.balanced_accuracy, chosen->epoch, test);
+    }
     if (best && run->options.run.evaluate_every_epochs > 0)
         elm_log_info(run->log, "Best on the test set so far (chosen by the test set, so not a result to report): %.2f%% at epoch %.2f",
-                     100 * best->test_balanced_accuracy, best->epoch);
+                     100 * best->test.balanced_accuracy, best->epoch);
 }
 
 static int steps_all(elm_run *run, elm_error *err)
@@ -184,10 +218,10 @@ static int steps_all(elm_run *run, elm_error *err)
         status = advance_all(run, &final, &stop, err);
     if (!status && !idle && (!stop || run->step >= end))
         status = elm_run_save_all(run, err);
-    if (!status && final) {
+    if (!status && final)
         status = elm_run_report_all(run, final, err);
+    if (!status && !idle && run->step == run->total_steps)
         say_result(run);
-    }
     elm_metrics_destroy(final);
     if (!status && stop && run->step < end)
         status = elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request after step %lld of %lld (checkpoint written): --resume continues",

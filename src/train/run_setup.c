@@ -84,6 +84,7 @@ static int load_job(elm_run *run, elm_error *err)
 
 static int load_data(elm_run *run, elm_error *err)
 {
+    run->options.data.run_epochs = run->options.optim.epochs;
     if (elm_dataset_load_job(&run->train, &run->options.data, "train", err))
         return -1;
     elm_store *store;
@@ -91,6 +92,8 @@ static int load_data(elm_run *run, elm_error *err)
         return -1;
     const bool has_test = elm_store_count(store, "test") > 0;
     elm_store_close(store);
+    if (elm_dataset_holds_out(&run->options.data) && elm_dataset_load_job(&run->holdout, &run->options.data, "holdout", err))
+        return -1;
     return has_test ? elm_dataset_load_job(&run->test, &run->options.data, "test", err) : 0;
 }
 
@@ -236,6 +239,7 @@ void elm_run_release(elm_run *run)
     elm_trainer_destroy(run->trainer);
     elm_dataset_destroy(run->train);
     elm_dataset_destroy(run->test);
+    elm_dataset_destroy(run->holdout);
     elm_history_free(&run->history);
     elm_run_folder_close(run->folder);
     elm_job_destroy(run->job);
