@@ -157,7 +157,7 @@ static int load_net(evaluated *subject, elm_error *err)
         .width = info->width,
         .features = info->features,
         .classes = info->classes,
-        .max_images = ELM_EVALUATION_BATCH,
+        .max_images = elm_evaluation_batch(&subject->dataset->info),
         .ranks = 1,
         .backend = subject->options.run.backend,
         .seed = (uint64_t)subject->options.run.seed,

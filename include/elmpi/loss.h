@@ -89,7 +89,8 @@ typedef struct elm_loss_options {
     double pull_scale;
     int pull_scope; /* 0 global, 1 rank */
     bool pull_normalize;
-    int dro_variant; /* 0 paper, 1 public */
+    int dro_variant;   /* 0 paper, 1 public */
+    int dro_centroids; /* 0 running, 1 epoch */
     double dro_epsilon, dro_momentum;
     double center_rate;
     double supcon_temperature;
@@ -126,6 +127,11 @@ elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
 
 /** Whether the embedding term also wants the logits of all images of the classes that occur (remote_logits). */
 bool elm_loss_wants_logits(const elm_loss *loss);
+
+/** Whether the embedding term wants the mean embedding of every class over the whole training set before each epoch. */
+bool elm_loss_wants_means(const elm_loss *loss);
+/** Hands them over. Shape: means [classes][width], copied. Ranks: local; equal everywhere. */
+void elm_loss_set_means(elm_loss *loss, const float *means);
 
 /** What the logit loss wants of the last layer before training begins. */
 typedef struct elm_loss_head {

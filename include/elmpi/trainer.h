@@ -72,6 +72,7 @@ void elm_trainer_destroy(elm_trainer *trainer);
 elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr, elm_step_wishes wishes);
 
 elm_net *elm_trainer_net(elm_trainer *trainer);
+elm_loss *elm_trainer_loss(elm_trainer *trainer);
 
 /** Names and views of all that a checkpoint must hold: weights, running statistics, momentum, what the losses learn.
  *  Owns:   *tensors to be freed with elm_free; the data is the trainer's */

@@ -12,29 +12,33 @@
  * Variant paper: w_i = 1/B, epsilon_c = loss.dro.epsilon / sqrt(pi_c). Variant public (what the authors' code does): distances not squared,
  * epsilon_c learned by plain gradient descent at the step's rate, w_i = 1 / (members of its class * classes that occur).
  * Centroids are constants to the gradient. They are running means: after a step, mu_c becomes 0.9 mu_c + 0.1 (mean of the batch's images of
- * c); a class not met before takes the mean of the batch at hand, in that very step.
+ * c); a class not met before takes the mean of the batch at hand, in that very step. With loss.dro.centroids = epoch they are the means
+ * over the whole training set, computed anew before each epoch (the second of the method's three stages).
  *
- * Cost: every rank computes B * classes present * width differences once, and its share of them again for the gradient (B = 1024, 800
+ * Cost: every rank computes B * classes present * width products once, and its share of them again for the gradient (B = 1024, 800
  * classes, width 2048: 1.7e9). */
 #include <math.h>
 #include <string.h>
 
 #include "elmpi/memory.h"
 #include "loss/centres.h"
+#include "loss/products.h"
 
-enum { PAPER, PUBLIC }; /* loss.dro.variant */
+enum { PAPER, PUBLIC };  /* loss.dro.variant */
+enum { RUNNING, EPOCH }; /* loss.dro.centroids */
 
 typedef struct dro {
-    bool squared, learned;
+    bool squared, learned, each_epoch;
     double momentum;
     elm_rows *rows;
     elm_centres *centres;
     float *epsilon;           /* [classes] */
     double *epsilon_gradient; /* [classes], of the evaluations since the last update */
     double *mu;               /* [classes present][width] centroids in use */
-    double *factor;           /* [classes present][rows] first s, then the factor of (Phi_j - mu_c) in the gradient */
+    double *factor;           /* [classes present][rows] products with mu_c, s, then the factor of (Phi_j - mu_c) in the gradient */
     double *peak, *log_sum;   /* [classes present] log sum_j exp s_cj = peak + log_sum */
     double *distance;         /* [max_rows] of each row to its own centroid */
+    double *square;           /* [max_rows] of each row's length */
 } dro;
 
 static void destroy(void *state)
@@ -44,7 +48,7 @@ static void destroy(void *state)
         return;
     elm_rows_destroy(d->rows);
     elm_centres_destroy(d->centres);
-    void *all[] = {d->epsilon, d->epsilon_gradient, d->mu, d->factor, d->peak, d->log_sum, d->distance, d};
+    void *all[] = {d->epsilon, d->epsilon_gradient, d->mu, d->factor, d->peak, d->log_sum, d->distance, d->square, d};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
 }
@@ -60,6 +64,7 @@ static int allocate(dro *d, const elm_loss_setup *setup, elm_error *err)
         {&d->peak, present, sizeof *d->peak},
         {&d->log_sum, present, sizeof *d->log_sum},
         {&d->distance, rows, sizeof *d->distance},
+        {&d->square, rows, sizeof *d->square},
     };
     if (elm_rows_create(&d->rows, setup, false, err) || elm_centres_create(&d->centres, setup, err))
         return -1;
@@ -73,7 +78,10 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     *state = NULL;
     if (!d)
         return -1;
-    *d = (dro){.squared = o->dro_variant == PAPER, .learned = o->dro_variant == PUBLIC, .momentum = o->dro_momentum};
+    *d = (dro){.squared = o->dro_variant == PAPER,
+               .learned = o->dro_variant == PUBLIC,
+               .momentum = o->dro_momentum,
+               .each_epoch = o->dro_centroids == EPOCH};
     if (allocate(d, setup, err)) {
         destroy(d);
         return -1;
@@ -112,19 +120,40 @@ static double weight_of(const dro *d, int members)
     return d->learned ? 1.0 / members / d->rows->present : 1;
 }
 
+static double square_of(const double *x, int width)
+{
+    return elm_rows_product(x, x, width);
+}
+
+/* Below that share of |x|^2 + |mu|^2, |x|^2 + |mu|^2 - 2 x.mu has lost more than four of its sixteen digits. */
+static const double close_share = 1e-4;
+
+/* Distances of all rows to the centroid of one class, from the products with it. Those of points that are close to it, as in a class that
+ * has been pulled together, come from differences. */
+static void find_distances(const dro *d, int slot, double *row)
+{
+    const elm_rows *r = d->rows;
+    const double *mu = d->mu + (size_t)slot * (size_t)r->width, mu_square = square_of(mu, r->width);
+    for (int j = 0; j < r->count; j++) {
+        const double both = d->square[j] + mu_square, by_products = both - 2 * row[j];
+        const double squared = by_products >= close_share * both ? by_products : elm_rows_distance(elm_rows_at(r, j), mu, r->width);
+        row[j] = d->squared ? squared : sqrt(squared);
+    }
+}
+
 /* s, its log-sum-exp, and in place of s the factors of the gradient, of one class over all rows. The largest s is taken out of the sum, so
  * no exponential overflows. */
 static void find_class(dro *d, int slot, double epsilon_scale)
 {
     const elm_rows *r = d->rows;
     const int32_t c = r->class[slot];
-    const double *mu = d->mu + (size_t)slot * (size_t)r->width, epsilon = (double)d->epsilon[c];
+    const double epsilon = (double)d->epsilon[c];
     double *factor = d->factor + (size_t)slot * (size_t)r->max_rows, peak = -INFINITY, sum = 0, others = 0;
+    find_distances(d, slot, factor);
     for (int j = 0; j < r->count; j++) {
-        const double squared = elm_rows_distance(elm_rows_at(r, j), mu, r->width), distance = d->squared ? squared : sqrt(squared);
         if (r->label[j] == c)
-            d->distance[j] = distance;
-        factor[j] = -distance + (r->label[j] == c ? 0 : epsilon);
+            d->distance[j] = factor[j];
+        factor[j] = -factor[j] + (r->label[j] == c ? 0 : epsilon);
         peak = factor[j] > peak ? factor[j] : peak;
     }
     for (int j = 0; j < r->count; j++)
@@ -142,18 +171,16 @@ static void find_class(dro *d, int slot, double epsilon_scale)
     d->epsilon_gradient[c] += epsilon_scale * all * others;
 }
 
-static void find_gradient(const dro *d, int i)
+/* sum_c factor_c (Phi_i - mu_c) as (sum_c factor_c) Phi_i - sum_c factor_c mu_c, of which the last is there already. */
+static void finish_gradient(const dro *d, int i)
 {
     const elm_rows *r = d->rows;
     const double *x = elm_rows_at(r, r->first + i);
-    double *gradient = r->gradient + (size_t)i * (size_t)r->width;
-    memset(gradient, 0, (size_t)r->width * sizeof *gradient);
-    for (int s = 0; s < r->present; s++) {
-        const double *mu = d->mu + (size_t)s * (size_t)r->width,
-                     factor = d->factor[(size_t)s * (size_t)r->max_rows + (size_t)(r->first + i)];
-        for (int k = 0; k < r->width; k++)
-            gradient[k] += factor * (x[k] - mu[k]);
-    }
+    double *gradient = r->gradient + (size_t)i * (size_t)r->width, sum = 0;
+    for (int s = 0; s < r->present; s++)
+        sum += d->factor[(size_t)s * (size_t)r->max_rows + (size_t)(r->first + i)];
+    for (int k = 0; k < r->width; k++)
+        gradient[k] = sum * x[k] - gradient[k];
 }
 
 /* In the order of the images, so that the sum does not depend on the threads. */
@@ -169,22 +196,38 @@ static elm_loss_value add_up(const dro *d, double share)
     return value;
 }
 
+static void find_classes(dro *d, double epsilon_scale)
+{
+    const elm_rows *r = d->rows;
+#pragma omp parallel
+    {
+#pragma omp for schedule(static) nowait
+        for (int j = 0; j < r->count; j++)
+            d->square[j] = square_of(elm_rows_at(r, j), r->width);
+#pragma omp for schedule(dynamic, 1)
+        for (int s = 0; s < r->present; s++)
+            find_centroid(d, s);
+    }
+    elm_products(d->mu, r->present, r->x, r->count, r->width, d->factor, r->max_rows);
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int s = 0; s < r->present; s++)
+        find_class(d, s, epsilon_scale);
+}
+
 static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double weight)
 {
     dro *d = state;
+    const elm_rows *r = d->rows;
     elm_rows_collect(d->rows, batch);
     if (elm_centres_note(d->centres, d->rows, batch))
         memset(d->epsilon_gradient, 0, (size_t)d->rows->classes * sizeof *d->epsilon_gradient);
     const double share = d->learned ? elm_rows_share(batch) : 1 / (double)batch->global;
-#pragma omp parallel for schedule(dynamic, 1)
-    for (int s = 0; s < d->rows->present; s++) {
-        find_centroid(d, s);
-        find_class(d, s, weight * share);
-    }
+    find_classes(d, weight * share);
+    elm_combine_columns(d->factor + r->first, r->max_rows, r->local, d->mu, r->present, r->width, r->gradient);
 #pragma omp parallel for schedule(static)
-    for (int i = 0; i < batch->local; i++)
-        find_gradient(d, i);
-    elm_rows_add_gradient(d->rows, batch, weight * share);
+    for (int i = 0; i < r->local; i++)
+        finish_gradient(d, i);
+    elm_rows_add_gradient(r, batch, weight * share);
     return add_up(d, share);
 }
 
@@ -199,11 +242,25 @@ static void running_mean(float *centre, const double *sum, int64_t count, bool s
 static void update(void *state, double lr)
 {
     dro *d = state;
-    elm_centres_follow(d->centres, running_mean, d->momentum);
+    if (!d->each_epoch)
+        elm_centres_follow(d->centres, running_mean, d->momentum);
     for (int c = 0; c < d->rows->classes && d->learned; c++) {
         d->epsilon[c] = (float)((double)d->epsilon[c] - lr * d->epsilon_gradient[c]);
         d->epsilon_gradient[c] = 0;
     }
+}
+
+static bool wants_means(const elm_loss_options *options)
+{
+    return options->dro_centroids == EPOCH;
+}
+
+static void set_means(void *state, const float *means)
+{
+    dro *d = state;
+    memcpy(d->centres->centre, means, (size_t)d->rows->classes * (size_t)d->rows->width * sizeof *means);
+    for (int c = 0; c < d->rows->classes; c++)
+        d->centres->seen[c] = 1;
 }
 
 static int tensors(void *state, elm_tensor *out, int capacity)
@@ -224,6 +281,8 @@ const elm_loss_row elm_loss_dro = {
     .help = "DRO-LT in one stage: images lie nearer to the running mean of their class than all others of the batch, rare classes with a "
             "larger margin",
     .reach = elm_loss_reach_everything,
+    .wants_means = wants_means,
+    .set_means = set_means,
     .create = create,
     .evaluate = evaluate,
     .update = update,

@@ -18,6 +18,7 @@ struct elm_loss {
     part logit, embed;
     elm_class_weights *weights; /* of the logit loss; NULL: none */
     elm_loss_reach reach;
+    bool wants_means;
 };
 
 int elm_class_group(int64_t count)
@@ -81,6 +82,7 @@ int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_
             goto fail;
         if (l->embed.row && row->reach)
             l->reach = row->reach(options);
+        l->wants_means = l->embed.row && row->wants_means && row->wants_means(options);
     }
     *loss = l;
     return 0;
@@ -107,6 +109,16 @@ elm_loss_reach elm_loss_wants(const elm_loss *loss)
 bool elm_loss_wants_logits(const elm_loss *loss)
 {
     return loss->embed.row && loss->embed.row->wants_logits;
+}
+
+bool elm_loss_wants_means(const elm_loss *loss)
+{
+    return loss->wants_means;
+}
+
+void elm_loss_set_means(elm_loss *loss, const float *means)
+{
+    loss->embed.row->set_means(loss->embed.state, means);
 }
 
 elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes)

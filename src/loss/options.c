@@ -72,6 +72,9 @@ const elm_option elm_loss_option_rows[] = {
      "squared, margins learned from epsilon on, mean over the classes present"},
     {"loss.dro.epsilon", ELM_OPTION_REAL, AT(dro_epsilon), "1", 0, 1e6, NULL, NULL, "loss.embed=dro",
      "factor on the margin 1 / sqrt(pi) of a class (paper), or every class's margin at the start (public)"},
+    {"loss.dro.centroids", ELM_OPTION_CHOICE, AT(dro_centroids), "running", 0, 0, "running|epoch", NULL, "loss.embed=dro",
+     "running: means that follow the batches; epoch: means over the whole training set, computed before each epoch (a pass without "
+     "augmentation), as the method's second stage wants"},
     {"loss.dro.momentum", ELM_OPTION_REAL, AT(dro_momentum), "0.9", 0, 1, NULL, NULL, "loss.embed=dro",
      "share of the old in the running mean of a class's embeddings, a step"},
     {"loss.center.rate", ELM_OPTION_REAL, AT(center_rate), "0.5", 0, 1, NULL, NULL, "loss.embed=center",

@@ -79,7 +79,7 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 static void insert(farthest *f, double distance, int a, int b)
 {
     int at = f->count < LARGEST ? f->count++ : LARGEST;
-    for (; at > 0 && !(distance <= f->distance[at - 1]); at--)
+    for (; at > 0 && (distance > f->distance[at - 1] || isnan(distance)); at--)
         if (at < LARGEST) {
             f->distance[at] = f->distance[at - 1];
             memcpy(f->row[at], f->row[at - 1], sizeof f->row[at]);
@@ -126,7 +126,7 @@ static void find_nearest(range *t, int slot)
     *n = (nearest){INFINITY, -1};
     for (int other = slot + 1; other < t->rows->present; other++) {
         const double distance = elm_rows_distance(mean_of(t, slot), mean_of(t, other), t->rows->width);
-        if (!(distance >= n->distance))
+        if (distance < n->distance || isnan(distance))
             *n = (nearest){distance, other};
     }
 }
@@ -168,7 +168,7 @@ static double lack_of_margin(const range *t)
     const elm_rows *r = t->rows;
     int a = -1;
     for (int s = 0; s + 1 < r->present; s++)
-        if (a < 0 || !(t->nearest[s].distance >= t->nearest[a].distance))
+        if (a < 0 || t->nearest[s].distance < t->nearest[a].distance || isnan(t->nearest[s].distance))
             a = s;
     if (a < 0 || t->nearest[a].distance >= t->margin)
         return 0;

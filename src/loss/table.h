@@ -26,6 +26,11 @@ typedef struct elm_loss_row {
     elm_loss_reach (*reach)(const elm_loss_options *options);
     bool wants_logits; /* an embedding term that also sees the logits of all images; its reach must be ELM_LOSS_EVERYTHING */
 
+    /** An embedding term that works with the classes' means over the whole training set: whether it wants them, and what it does with new
+     * ones before each epoch. NULL: no. */
+    bool (*wants_means)(const elm_loss_options *options);
+    void (*set_means)(void *state, const float *means);
+
     /** A logit loss that needs another last layer than a plain one; NULL: plain. */
     elm_loss_head (*head)(const elm_loss_options *options, int classes);
     bool balanced;  /* a logit loss whose definition has class-balanced weights: what loss.weights = auto stands for */

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "elmpi/memory.h"
 #include "elmpi/threads.h"
+#include "train/class_means.h"
 #include "train/progress.h"
 #include "train/run.h"
 
@@ -27,6 +29,8 @@ static void introduce(const elm_run *run)
     const elm_log *log = run->log;
     for (int i = 0; elm_job_note(run->job, i); i++)
         elm_log_info(log, "note: %s", elm_job_note(run->job, i));
+    if (elm_job_differences(run->job))
+        elm_log_info(log, "%s", elm_job_differences(run->job));
     char mpi[256];
     elm_comm_describe(run->comm, mpi, sizeof mpi);
     elm_net *net = elm_trainer_net(run->trainer);
@@ -113,10 +117,26 @@ static void say_complaints(const elm_run *run)
         elm_log_warn(&loud, "%s", text);
 }
 
+/* Class means over the training set, for a term that wants new ones before each epoch. */
+static int renew_means_all(elm_run *run, elm_error *err)
+{
+    elm_loss *loss = elm_trainer_loss(run->trainer);
+    if (!elm_loss_wants_means(loss) || run->step % run->steps_per_epoch != 0)
+        return 0;
+    float *means;
+    if (elm_class_means_all(elm_trainer_net(run->trainer), run->train, run->comm, &means, err))
+        return -1;
+    elm_loss_set_means(loss, means);
+    elm_free(means);
+    return 0;
+}
+
 /* One step and what follows from it; *stop tells that somebody wished to end here. */
 static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error *err)
 {
     const double begun = elm_comm_seconds();
+    if (renew_means_all(run, err))
+        return -1;
     run->last_lr = elm_schedule_lr(&run->options.optim, run->step, run->steps_per_epoch);
     const double waited = elm_loader_waited(run->loader);
     elm_step_report report;

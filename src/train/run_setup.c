@@ -104,7 +104,7 @@ static int create_trainer_all(elm_run *run, elm_error *err)
         .counts = {run->train->info.classes, run->train->class_count, run->train->count},
         .backend = run->options.run.backend,
         .seed = (uint64_t)run->options.run.seed,
-        .min_images = run->test ? ELM_EVALUATION_BATCH : 0,
+        .min_images = elm_evaluation_batch(&run->train->info), /* of evaluation and class means */
     };
     run->steps_per_epoch = elm_loader_batches(run->train, run->options.optim.batch);
     run->total_steps = elm_schedule_steps(&run->options.optim, run->steps_per_epoch);

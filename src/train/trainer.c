@@ -133,6 +133,11 @@ elm_net *elm_trainer_net(elm_trainer *t)
     return t->net;
 }
 
+elm_loss *elm_trainer_loss(elm_trainer *t)
+{
+    return t->loss;
+}
+
 /* The momentum of parameter p as a checkpoint tensor. */
 static elm_tensor momentum_tensor(const elm_trainer *t, const elm_tensor *parameter)
 {

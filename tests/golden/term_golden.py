@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes term_golden.h: embedding terms over three steps, computed by PyTorch in fp64, for tests/unit/test_terms.c.
+"""Writes term_golden.h: embedding terms over three steps, computed by PyTorch in fp64, for tests/unit/test_loss_terms.c.
 
     /usr/bin/python3 tests/golden/term_golden.py > tests/golden/term_golden.h
 

@@ -97,7 +97,7 @@ static void pull_is_pytorchs_in_any_shares(void **state)
             pull_in_shares(&golden_pull_cases[c], c, parts[p]);
 }
 
-/* All logit losses: one that joins the table is tested here without a line more. Embedding terms: see test_terms.c. */
+/* All logit losses: one that joins the table is tested here without a line more. Embedding terms: see test_loss_terms.c. */
 static void gradients_are_slopes(void **state)
 {
     (void)state;

@@ -9,30 +9,17 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <omp.h>
 
-#include "elmpi/job.h"
 #include "elmpi/memory.h"
 #include "golden/term_golden.h"
 #include "unit/slopes.h"
+#include "unit/term_options.h"
 #include "unit/whole_batch.h"
 
 #define LENGTH(array) ((int)(sizeof(array) / sizeof(array)[0]))
 
 enum { TENSORS_MAX = 4 };
-
-/* Options as a job file gives them, so that the rows' names and defaults are under test too. */
-static elm_loss_options options_from(const char *job_text)
-{
-    elm_loss_options options;
-    elm_job *job = NULL;
-    elm_error err = {0};
-    const elm_option_set set = {elm_loss_option_rows, &options};
-    if (elm_job_parse(&job, job_text, "test.ini", NULL, 0, &set, 1, &err))
-        fail_msg("%s", err.text);
-    assert_null(elm_job_note(job, 0));
-    elm_job_destroy(job);
-    return options;
-}
 
 static elm_loss *loss_for(const char *job_text, int local)
 {
@@ -244,5 +231,6 @@ int main(void)
         cmocka_unit_test(only_good_steps_teach),
         cmocka_unit_test(gradients_are_slopes),
     };
+    omp_set_num_threads(1); /* such small batches: threads would only wait for each other */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
