@@ -36,8 +36,8 @@ static void fill(world *w, int rows, int width, float scale)
     w->width = width;
     for (int i = 0; i < rows; i++)
         w->labels[i] = (int32_t)(fabsf(pseudo(5, (uint32_t)i)) * fabsf(pseudo(6, (uint32_t)i)) * CLASSES);
-    pseudo_fill(w->embeddings, (size_t)(rows * width), 3, scale, scale / 4);
-    pseudo_fill(w->logits, (size_t)(rows * CLASSES), 4, 3 * scale, 0);
+    pseudo_fill(w->embeddings, (size_t)rows * (size_t)width, 3, scale, scale / 4);
+    pseudo_fill(w->logits, (size_t)rows * CLASSES, 4, 3 * scale, 0);
 }
 
 static elm_loss *create(const elm_loss_options *options, int width)
@@ -320,7 +320,7 @@ static double leave_traces(const elm_loss_options *options, float *traces, size_
     seen_batch s = see_share(&w, elm_share_of(w.rows, 3, 1));
     elm_tensor tensors[TENSORS_MAX];
     const double value = elm_loss_embeddings(loss, &s.batch).loss;
-    const size_t values = (size_t)(s.batch.local * w.width), of_logits = (size_t)(s.batch.local * CLASSES);
+    const size_t values = (size_t)s.batch.local * (size_t)w.width, of_logits = (size_t)s.batch.local * CLASSES;
     elm_loss_update(loss, 0.1);
     memcpy(traces, s.embeddings_gradient, values * sizeof *traces);
     memcpy(traces + values, s.logits_gradient, of_logits * sizeof *traces);
