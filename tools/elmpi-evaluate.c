@@ -119,25 +119,6 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
     return status;
 }
 
-/* The store is of the data set that the checkpoint was trained on. */
-static int check_dataset(const evaluated *subject, elm_error *err)
-{
-    const elm_checkpoint *checkpoint = subject->checkpoint;
-    const elm_dataset *dataset = subject->dataset;
-    const char *store = subject->options.data.store;
-    if (checkpoint->classes != dataset->info.classes)
-        return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "the checkpoint knows %d classes, the data set %s has %d (%s): name the right store with --data",
-                             checkpoint->classes, dataset->info.dataset, dataset->info.classes, store);
-    for (int c = 0; checkpoint->class_names != NULL && c < checkpoint->classes; c++)
-        if (strcmp(checkpoint->class_names[c], dataset->class_names[c]) != 0)
-            return elm_error_set(
-                err, ELM_EXIT_FAILURE,
-                "the checkpoint is of another data set: its class %d is %s, that of %s is %s (%s): name the right store with --data", c,
-                checkpoint->class_names[c], dataset->info.dataset, dataset->class_names[c], store);
-    return 0;
-}
-
 static int load_dataset(evaluated *subject, const command_line *s, elm_error *err)
 {
     const char *store = subject->options.data.store;
@@ -145,7 +126,7 @@ static int load_dataset(evaluated *subject, const command_line *s, elm_error *er
         return elm_error_set(err, ELM_EXIT_FAILURE, "the data set is not there or not readable (%s): name its store with --data", store);
     if (elm_dataset_load_job(&subject->dataset, &subject->options.data, s->split, err) != 0)
         return -1;
-    return check_dataset(subject, err);
+    return elm_checkpoint_check_classes(subject->checkpoint, subject->dataset, store, "name the right store with --data", err);
 }
 
 static int load_net(evaluated *subject, elm_error *err)

@@ -135,3 +135,21 @@ int elm_weights_start(elm_net *net, const elm_tensor *tensors, int count, bool n
 {
     return load(net, tensors, count, (allowance){new_classifier, true}, err);
 }
+
+int elm_checkpoint_check_classes(const elm_checkpoint *checkpoint, const elm_dataset *dataset, const char *store, const char *advice,
+                                 elm_error *err)
+{
+    const char *name = dataset->info.dataset;
+    if (checkpoint->class_count == NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "the checkpoint lacks the classes' training images (/classes/train_count): use one that elmpi-train wrote");
+    if (checkpoint->classes != dataset->info.classes)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "the checkpoint knows %d classes, the data set %s has %d (%s): %s", checkpoint->classes,
+                             name, dataset->info.classes, store, advice);
+    for (int c = 0; checkpoint->class_names != NULL && c < checkpoint->classes; c++)
+        if (strcmp(checkpoint->class_names[c], dataset->class_names[c]) != 0)
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "the checkpoint is of another data set: its class %d is %s, that of %s is %s (%s): %s", c,
+                                 checkpoint->class_names[c], name, dataset->class_names[c], store, advice);
+    return 0;
+}

@@ -152,21 +152,16 @@ static void print_csv(const elm_history *history, FILE *file)
     }
 }
 
-int elm_history_write_csv(const elm_history *history, const char *path, elm_error *err)
+int elm_history_write_csv(const char *path, const void *context, elm_error *err)
 {
-    char temporary[4096];
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    FILE *file = fopen(temporary, "w");
+    const elm_history *history = context;
+    FILE *file = fopen(path, "w");
     if (!file)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check the folder and its permissions", temporary,
-                             strerror(errno));
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check the folder and its permissions", path, strerror(errno));
     print_csv(history, file);
-    const int failed = fflush(file) || ferror(file);
-    if (fclose(file) || failed || rename(temporary, path)) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check space and permissions", path, strerror(errno));
-        unlink(temporary);
-        return -1;
-    }
+    const int failed = fflush(file) || ferror(file) || fsync(fileno(file));
+    if (fclose(file) || failed)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check space and permissions", path, strerror(errno));
     return 0;
 }
 

@@ -42,8 +42,8 @@ elm_split_row elm_split_row_of(const elm_metrics *metrics);
 
 int elm_history_append(elm_history *history, const elm_epoch_row *row, elm_error *err);
 void elm_history_free(elm_history *history);
-/** Writes metrics.csv anew by way of a temporary file. */
-int elm_history_write_csv(const elm_history *history, const char *path, elm_error *err);
+/** Writes metrics.csv: an elm_file_writer, context: the elm_history. */
+int elm_history_write_csv(const char *path, const void *context, elm_error *err);
 /** The row with the best balanced accuracy on the test set, or NULL. */
 const elm_epoch_row *elm_history_best(const elm_history *history);
 /** The row with the best balanced accuracy on the held-out images, or NULL: a choice that the test set has no part in. */

@@ -95,24 +95,49 @@ static int evaluate_all(elm_run *run, elm_epoch_row *row, elm_metrics **test, el
     return 0;
 }
 
-/* Closes an epoch: evaluation if due, a row of metrics.csv. *final receives the metrics of the run's last step. */
-static int end_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
+/* All of its steps are done, its row is not yet written. */
+static bool epoch_is_open(const elm_run *run)
 {
-    const bool last = run->step == run->total_steps;
+    return epoch_ends(run) && run->sums.images > 0;
+}
+
+static bool evaluation_is_due(const elm_run *run)
+{
+    return (run->test || run->holdout) && (run->step == run->total_steps || passed(run, run->options.run.evaluate_every_epochs));
+}
+
+/* Closes an epoch: evaluation if due, a row of metrics.csv. *final receives the metrics of the run's last step. */
+static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
+{
     const double epoch = (double)run->step / (double)run->steps_per_epoch;
     elm_epoch_row row = elm_epoch_row_of(&run->sums, epoch, run->step, run->last_lr);
     elm_metrics *metrics = NULL;
-    if ((last || passed(run, run->options.run.evaluate_every_epochs)) && evaluate_all(run, &row, &metrics, err))
+    if (evaluation_is_due(run) && evaluate_all(run, &row, &metrics, err))
         return -1;
     elm_progress_epoch(run, &row);
     run->sums = (elm_epoch_sums){0};
-    if (last)
+    run->unsaved = true;
+    if (run->step == run->total_steps)
         *final = metrics;
     else
         elm_metrics_destroy(metrics);
     if (elm_comm_agree_all(run->comm, elm_history_append(&run->history, &row, err), err))
         return -1;
     return elm_run_save_metrics_all(run, err);
+}
+
+/* An evaluation may take longer than a scheduler waits. What is due is saved before it, with the epoch still open, and whoever wishes to
+ * stop leaves it to the resumed run, which closes an open epoch first: the history is the same. */
+static int end_epoch_all(elm_run *run, bool save_due, bool stop, elm_metrics **final, elm_error *err)
+{
+    const bool evaluation = evaluation_is_due(run), last = run->step == run->total_steps;
+    if (evaluation && (save_due || last) && elm_run_save_all(run, err))
+        return -1;
+    if (evaluation && stop)
+        return 0;
+    if (close_epoch_all(run, final, err))
+        return -1;
+    return !evaluation && save_due && !last ? elm_run_save_all(run, err) : 0;
 }
 
 static int refuse_numbers(const elm_run *run, elm_error *err)
@@ -180,13 +205,14 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     if (!report.finite)
         return refuse_numbers(run, err);
     run->step++;
+    run->unsaved = true;
     elm_epoch_sums_add(&run->sums, &report, elm_comm_seconds() - begun);
     elm_progress_step(run, &report);
     *stop = report.wishes.stop;
     const bool due = report.wishes.stop || report.wishes.checkpoint || passed(run, run->options.checkpoint.every_epochs);
-    if (epoch_ends(run) && end_epoch_all(run, final, err))
-        return -1;
-    return due && run->step < run->total_steps ? elm_run_save_all(run, err) : 0;
+    if (epoch_ends(run))
+        return end_epoch_all(run, due, *stop, final, err);
+    return due ? elm_run_save_all(run, err) : 0;
 }
 
 static void say_result(const elm_run *run)
@@ -204,26 +230,37 @@ static void say_result(const elm_run *run)
                      100 * best->test.balanced_accuracy, best->epoch);
 }
 
+/* What an earlier start has left undone: an epoch that it did not close, or the evaluation after its last step. */
+static int catch_up_all(elm_run *run, elm_metrics **final, elm_error *err)
+{
+    if (epoch_is_open(run))
+        return close_epoch_all(run, final, err);
+    if (run->step < run->total_steps || !run->test || !elm_run_lacks_report_all(run))
+        return 0;
+    elm_log_info(run->log, "The evaluation of step %lld is missing: it follows.", (long long)run->step);
+    return elm_run_evaluate_all(run, run->test, final, err);
+}
+
 static int steps_all(elm_run *run, elm_error *err)
 {
     const int64_t limit = run->request->max_steps;
     const int64_t end = limit >= 0 && limit < run->total_steps ? limit : run->total_steps;
     elm_metrics *final = NULL;
     bool stop = false;
-    if (run->step >= end && run->step > 0)
+    int status = run->step > 0 ? catch_up_all(run, &final, err) : 0;
+    const bool nothing_left = !status && !final && run->step >= end && run->step > 0;
+    if (nothing_left)
         elm_log_info(run->log, "Nothing left to do: step %lld of %lld was reached before.", (long long)run->step, (long long)end);
-    const bool idle = run->step >= end && run->step > 0;
-    int status = 0;
     while (!status && !stop && run->step < end)
         status = advance_all(run, &final, &stop, err);
-    if (!status && !idle && (!stop || run->step >= end))
+    if (!status && run->unsaved)
         status = elm_run_save_all(run, err);
     if (!status && final)
         status = elm_run_report_all(run, final, err);
-    if (!status && !idle && run->step == run->total_steps)
+    if (!status && !nothing_left && run->step == run->total_steps)
         say_result(run);
     elm_metrics_destroy(final);
-    if (!status && stop && run->step < end)
+    if (!status && stop && (run->step < end || epoch_is_open(run)))
         status = elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request after step %lld of %lld (checkpoint written): --resume continues",
                                (long long)run->step, (long long)run->total_steps);
     return status;

@@ -57,6 +57,13 @@ static void must(dnnl_status_t status, const char *what)
     abort();
 }
 
+static const char *version(char text[ELM_VERSION_SIZE])
+{
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(text, ELM_VERSION_SIZE, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
+    return text;
+}
+
 static void engine_close(void *opaque)
 {
     engine *e = opaque;
@@ -376,5 +383,5 @@ static void conv_backward_weights(void *opaque, int images, const float *x, cons
         "unpacking weight gradients");
 }
 
-const elm_backend elm_backend_onednn = {"onednn",  engine_open,  engine_close,       conv_create,          conv_destroy,
-                                        conv_pack, conv_forward, conv_backward_data, conv_backward_weights};
+const elm_backend elm_backend_onednn = {"onednn",     version,   engine_open,  engine_close,       conv_create,
+                                        conv_destroy, conv_pack, conv_forward, conv_backward_data, conv_backward_weights};
