@@ -57,7 +57,8 @@ run focal-init --set loss.logit=cb-focal --init "$scratch/ce-0/checkpoint.h5" --
 h5diff -q "$scratch/ce-0/checkpoint.h5" "$scratch/focal-init/checkpoint.h5" /model/fc.bias || fail "the bias of a file is lost"
 
 # Every variant trains.
-for settings in "loss.logit=cb-focal" "loss.logit=cb-focal loss.cb-focal.variant=softmax" "loss.logit=equalization" \
+for settings in "loss.logit=cb-focal" "loss.logit=cb-focal loss.cb-focal.variant=softmax" \
+    "loss.logit=cb-focal loss.cb-focal.variant=softmax-public" "loss.logit=equalization" \
     "loss.logit=equalization loss.equalization.variant=margin" "loss.logit=logadj loss.weights=class-balanced loss.weights.beta=0.99" \
     "loss.logit=ce model.head=cosine" "loss.logit=ldam loss.ldam.margin=0.3 model.head=linear" "loss.logit=ldam loss.embed=pull"; do
     sets=()

@@ -175,7 +175,7 @@ static void draws_depend_on_their_moment(void **state)
 static const struct {
     const char *name;
     int variant, weights;
-} kinds[] = {{"ldam", 0, DRW},          {"cb-focal", 0, AUTO},     {"cb-focal", 1, AUTO},
+} kinds[] = {{"ldam", 0, DRW},          {"cb-focal", 0, AUTO},     {"cb-focal", 1, AUTO},  {"cb-focal", 2, AUTO},
              {"equalization", 0, AUTO}, {"equalization", 1, AUTO}, {"logadj", 0, BALANCED}};
 
 static elm_loss_options options_of_kind(int kind)
@@ -259,7 +259,7 @@ static void certainty_has_no_slope(void **state)
     static const int64_t counts[] = {3, 4};
     static const int32_t label = 0;
     static const float logits[] = {1000, -1000};
-    for (int variant = 0; variant < 2; variant++) {
+    for (int variant = 0; variant < 3; variant++) {
         elm_loss_options o = options_of("cb-focal", "none");
         o.cb_focal_variant = variant;
         o.cb_focal_gamma = 0.5;
