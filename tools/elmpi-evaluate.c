@@ -153,7 +153,7 @@ static int load_local(evaluated *subject, const command_line *s, const elm_comm 
     if (parse_job(subject, s, err) != 0)
         return -1;
     const int64_t asked = s->threads > 0 ? s->threads : subject->options.run.threads;
-    omp_set_num_threads(elm_threads_resolve((int)asked, elm_comm_local_size(comm)));
+    omp_set_num_threads(elm_threads_resolve((int)asked, elm_comm_core_sharers(comm)));
     if (load_dataset(subject, s, err) != 0)
         return -1;
     return load_net(subject, err);

@@ -16,7 +16,7 @@ static void hint_at_binding(const elm_run *run, int threads)
     if (threads > allowed)
         elm_log_warn(run->log, "%d threads of a rank share %d core%s: start mpirun with --bind-to none or --map-by slot:PE=%d", threads,
                      allowed, allowed > 1 ? "s" : "", threads);
-    else if (allowed < online && allowed * ranks < online)
+    else if (allowed < online && allowed * ranks < online * elm_comm_core_sharers(run->comm))
         elm_log_info(run->log,
                      "hint: %d rank%s pinned to %d core%s leave%s cores of %d idle: start mpirun with --bind-to none for more threads",
                      ranks, ranks > 1 ? "s" : "", allowed, allowed > 1 ? "s each" : "", ranks > 1 ? "" : "s", online);
