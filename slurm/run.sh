@@ -1,6 +1,9 @@
 # What the batch scripts share. Sourced by them; a site edits the scripts, not this.
 # shellcheck shell=bash
 
+elmpi_child='' # the launcher, once it runs
+elmpi_asked=no # yes: Slurm has asked us to stop
+
 say() {
     echo "elmpi: $*"
 }
@@ -10,60 +13,127 @@ die() {
     exit 2
 }
 
+# Slurm's warning (USR1 before the time limit, TERM at preemption) goes on to the ranks. The trap stands from the first moment: a warning that
+# finds none would end this script, and the job with it.
+asked_to_stop() {
+    elmpi_asked=yes
+    say "asked to stop: the run writes a checkpoint"
+    [ -z "$elmpi_child" ] || kill -USR1 "$elmpi_child" 2>/dev/null || true
+}
+trap asked_to_stop USR1 TERM
+
 # store_of JOB [ARGUMENT...]: the data store that elmpi-train will open.
 store_of() {
     local job=$1 store='' word
     shift
     store=$(sed -n '/^\[data\]/,/^\[/s/^store *= *\([^;]*[^; ]\).*/\1/p' "$job" | head -n 1)
     for word in "$@"; do
-        case $word in data.store=*) store=${word#data.store=} ;; esac
+        case $word in
+        data.store=*) store=${word#data.store=} ;;
+        --set=data.store=*) store=${word#--set=data.store=} ;;
+        esac
     done
     echo "$store"
 }
 
-# stage STORE: copies the store to every node's local disk, once a node; prints where.
-stage() {
-    local folder=${TMPDIR:-/tmp}/elmpi-$SLURM_JOB_ID
-    srun --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 bash -c "mkdir -p '$folder' && cp '$1' '$folder/'" ||
-        die "cannot copy $1 to $folder on every node: set stage=false or TMPDIR to a larger disk"
-    echo "$folder/$(basename "$1")"
+# shape: ranks a node and threads a rank, as the allocation has them. Without --ntasks-per-node one rank a socket; without --cpus-per-task the
+# node's CPUs in equal parts.
+shape() {
+    nodes=$SLURM_JOB_NUM_NODES
+    per_node=${SLURM_NTASKS_PER_NODE:-}
+    if [ -z "$per_node" ] && [ -n "${SLURM_NTASKS:-}" ]; then
+        per_node=$(((SLURM_NTASKS + nodes - 1) / nodes))
+    fi
+    [ -n "$per_node" ] || per_node=$(lscpu -p=SOCKET | grep -v '^#' | sort -u | wc -l)
+    ranks=${SLURM_NTASKS:-$((nodes * per_node))}
+    threads=${SLURM_CPUS_PER_TASK:-$((SLURM_CPUS_ON_NODE / per_node))}
+    [ "$threads" -ge 1 ] || threads=1
 }
 
-# elmpi_run JOB [ELMPI-TRAIN ARGUMENT...]: trains with --resume on all nodes of the allocation. At the time limit, and on preemption, the run writes a
-# checkpoint, ends with 75 and is put back into the queue; after a node failure Slurm does that itself.
+# choose_launcher: srun where Slurm has PMIx, else mpirun, which finds the allocation itself.
+choose_launcher() {
+    local kind=${launcher:-auto}
+    if [ "$kind" = auto ]; then
+        kind=mpirun
+        if srun --mpi=list 2>&1 | grep -q pmix; then
+            kind=srun
+        fi
+    fi
+    case $kind in
+    srun) launch=(srun --mpi=pmix --nodes="$nodes" --ntasks="$ranks" --ntasks-per-node="$per_node" --cpus-per-task="$threads" --kill-on-bad-exit=1) ;;
+    mpirun) launch=(mpirun -np "$ranks" --map-by "ppr:$per_node:node" --bind-to none) ;;
+    *) die "unknown launcher ($kind): auto, srun or mpirun" ;;
+    esac
+    command -v "${launch[0]}" >/dev/null || die "${launch[0]} is not there: name the MPI module in the settings of the batch script"
+}
+
+# The job may have been started anew elsewhere while this script was cut off from Slurm: then it is not ours to requeue.
+still_ours() {
+    local restarts
+    restarts=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p')
+    [ "$restarts" = "${SLURM_RESTART_COUNT:-0}" ]
+}
+
+requeue() {
+    if still_ours; then
+        trap - USR1 TERM # Slurm ends this script now
+        if scontrol requeue "$SLURM_JOB_ID"; then
+            sleep 60
+        fi
+    fi
+    say "the job is not back in the queue: if it should go on, submit it again, it resumes"
+}
+
+# all_nodes_answer: false once a node of the allocation is lost, which Slurm itself may take minutes to notice.
+all_nodes_answer() {
+    timeout 60 srun --overlap --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --cpus-per-task=1 true >/dev/null 2>&1
+}
+
+# launch_and_wait COMMAND...: its exit code. A trapped signal ends `wait` early, and only `wait PID` knows the launcher's own status.
+launch_and_wait() {
+    local code=0
+    "$@" &
+    elmpi_child=$!
+    while :; do
+        code=0
+        wait "$elmpi_child" || code=$?
+        kill -0 "$elmpi_child" 2>/dev/null || break
+    done
+    elmpi_child=''
+    return "$code"
+}
+
+# elmpi_run JOB [ELMPI-TRAIN ARGUMENT...]: trains with --resume on the whole allocation. Asked to stop, the run writes a checkpoint, ends with 75 and
+# the job goes back into the queue; so it does when a node is lost. Any other failure is final.
 elmpi_run() {
-    local job=$1 train=${elmpi:?set by the batch script}/build/bin/elmpi-train store code=0 child
+    local job=$1 train=${elmpi:?set by the batch script}/build/bin/elmpi-train store code=0
+    local nodes per_node ranks threads launch=()
     shift
     # shellcheck disable=SC2086 # several modules
     [ -z "${modules:-}" ] || module load $modules
     [ -x "$train" ] || die "there is no $train: build first (cmake --preset release && cmake --build build), or set ELMPI_HOME to the elmpi folder"
-    [ -e "$job" ] || die "there is no job file $job"
+    [ -e "$job" ] || die "there is no job file $job: set ELMPI_JOB to yours"
     store=$(store_of "$job" "$@")
     [ -e "$store" ] || die "there is no data store $store: make it with elmpi-prepare (README, Programs), or name yours: sbatch ... --set data.store=FILE"
-    if [ "${stage:-false}" = true ]; then
-        store=$(stage "$store")
-        set -- "$@" --set "data.store=$store"
+    shape
+    choose_launcher
+    if [ "${stage:-no}" = yes ]; then
+        set -- "$@" --set "data.stage=${TMPDIR:-/tmp}/elmpi-$SLURM_JOB_ID"
     fi
 
-    export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
-    local launch=(mpirun --bind-to none)
-    if srun --mpi=list 2>&1 | grep -q pmix; then
-        launch=(srun --mpi=pmix --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" --kill-on-bad-exit=1)
-    fi
-    say "job $SLURM_JOB_ID, start $((${SLURM_RESTART_COUNT:-0} + 1)): $SLURM_NTASKS ranks x $OMP_NUM_THREADS threads on $SLURM_JOB_NODELIST"
-    "${launch[@]}" "$train" "$job" --resume "$@" &
-    child=$!
-    trap 'say "asked to stop: the run writes a checkpoint"; kill -USR1 "$child" 2>/dev/null || true' USR1 TERM
-    # A trapped signal ends `wait` early, and only `wait PID` knows the run's own status.
-    while :; do
-        code=0
-        wait "$child" || code=$?
-        kill -0 "$child" 2>/dev/null || break
-    done
-    if [ "$code" -eq 75 ]; then
+    export OMP_NUM_THREADS=$threads
+    say "job $SLURM_JOB_ID, start $((${SLURM_RESTART_COUNT:-0} + 1)): $ranks ranks x $threads threads on $SLURM_JOB_NODELIST (${launch[0]})"
+    [ "$elmpi_asked" = no ] || requeue # before anything ran
+    launch_and_wait "${launch[@]}" "$train" "$job" --resume "$@" || code=$?
+
+    # 128 and more: a signal that came before the ranks could answer it.
+    if [ "$code" -eq 75 ] || { [ "$elmpi_asked" = yes ] && [ "$code" -ge 128 ]; }; then
         say "stopped and resumable: back into the queue"
-        scontrol requeue "$SLURM_JOB_ID"
-        sleep 60 # Slurm ends this script
+        requeue
+    elif [ "$code" -ne 0 ] && [ "$code" -ne 2 ] && ! all_nodes_answer; then
+        say "a node is lost: back into the queue"
+        requeue
     fi
+    say "ended with exit code $code"
     return "$code"
 }

@@ -261,7 +261,9 @@ static int count_coverage(bench *b, elm_error *err)
     const double loaded = elm_comm_seconds();
     int status = order ? 0 : -1;
     if (order) {
-        elm_sampler_order(&b->options.data, dataset, (uint64_t)b->options.run.seed, 0, order);
+        b->options.data.run_epochs = b->options.optim.epochs;
+        if (elm_sampler_order(&b->options.data, dataset, (uint64_t)b->options.run.seed, 0, order))
+            status = elm_error_set(err, ELM_EXIT_USAGE, "cannot make an epoch's order (data.sampler, data.shuffle): change one");
         getrusage(RUSAGE_SELF, &after);
         printf("%lld training images of %d classes: index read in %.3f s, an epoch's order made in %.3f s, %.1f MiB\n",
                (long long)dataset->count, dataset->info.classes, loaded - begun, elm_comm_seconds() - loaded,

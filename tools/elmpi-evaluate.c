@@ -55,7 +55,8 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
     const elm_flag flags[] = {
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE", "the data set, where it is not at the job's data.store"},
         {"--shards", ELM_FLAG_TEXT, &s->shards, 0, 0, "FOLDER", "pictures in shards: the folder of the shards, where it is not the job's"},
-        {"--split", ELM_FLAG_TEXT, &s->split, 0, 0, "NAME", "split to evaluate on (default test)"},
+        {"--split", ELM_FLAG_TEXT, &s->split, 0, 0, "NAME",
+         "split to evaluate on (default test); holdout: what the job's data.holdout kept from training"},
         {"--classifier", ELM_FLAG_TEXT, &s->classifier, 0, 0, "NAME", "who predicts (default fc); list below"},
         {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE", "elm: head >= 100 training images, tail < 20 (default); kang: head > 100"},
         {"--backend", ELM_FLAG_TEXT, &s->backend, 0, 0, "NAME", "convolution backend (default: the job's run.backend)"},
@@ -138,7 +139,7 @@ static int load_net(evaluated *subject, elm_error *err)
         .width = info->width,
         .features = info->features,
         .classes = info->classes,
-        .max_images = ELM_EVALUATION_BATCH,
+        .max_images = elm_evaluation_batch(&subject->dataset->info),
         .ranks = 1,
         .backend = subject->options.run.backend,
         .seed = (uint64_t)subject->options.run.seed,

@@ -44,6 +44,7 @@ test  : hdf5-tools               : hdf5                           : HDF5
 test  : xz-utils                 : xz                             : XZ
 full  : python3-torch            : py-torch                       : PyTorch
 full  : python3-scipy            : py-scipy                       : SciPy-bundle
+full  : python3-pil              : py-pillow                      : Pillow
 full  : slurm-wlm                : slurm                          : (part of the site)
 full  : munge                    : munge                          : (part of the site)
 full  : iproute2                 : iproute2                       : (part of the system)

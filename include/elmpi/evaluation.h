@@ -10,11 +10,13 @@
 #include "elmpi/metrics.h"
 #include "elmpi/net.h"
 
-enum { ELM_EVALUATION_BATCH = 64 }; /* fixed, so that results do not depend on the number of ranks */
+/** Images of an evaluation batch: a function of the data set alone, so that results do not depend on the number of ranks. 64 small ones, 16
+ * of 128 x 128 pixels and more, so that a network made for a few large pictures a rank need not have room for many. */
+int elm_evaluation_batch(const elm_store_info *info);
 
 /** Confusion matrix [classes][classes] (true, predicted; ties go to the lower class) of the plain logits over the whole data set, the same
- * on all ranks. Shape:  net built for at least ELM_EVALUATION_BATCH images and for the data set's classes Ranks:  collective; batch b of
- * ELM_EVALUATION_BATCH images is computed by rank b % size Owns:   *confusion to be freed with elm_free Errors: a non-finite logit, agreed
+ * on all ranks. Shape:  net built for at least elm_evaluation_batch images and for the data set's classes Ranks:  collective; batch b of
+ * elm_evaluation_batch images is computed by rank b % size Owns:   *confusion to be freed with elm_free Errors: a non-finite logit, agreed
  * by all ranks; *confusion is NULL then */
 int elm_evaluation_confusion_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, int64_t **confusion, elm_error *err);
 

@@ -8,9 +8,11 @@
 typedef struct elm_job elm_job;
 
 /** Reads `path`, applies the overrides "section.key=value" in order, fills the structs behind `sets` and resolves every default.
+ *  A file may begin with "[job] include = other.ini" (relative to its own folder): it then says only what it changes of the other file.
+ *  "[job] setup = paper" declares what the file says from there on as a set-up that elm_job_differences compares with.
  *  Owns:   the caller frees with elm_job_destroy; the sets' rows must outlive it
  *  Errors: ELM_EXIT_USAGE with file, line, cause and the nearest valid name for unknown keys or sections, bad values, values out of range,
- *          missing required keys, duplicate keys; nothing in `sets` is meaningful then */
+ *          missing required keys, duplicate keys, includes that fail or lead back; nothing in `sets` is meaningful then */
 int elm_job_load(elm_job **job, const char *path, const char *const *overrides, int override_count, const elm_option_set *sets,
                  int set_count, elm_error *err);
 
@@ -25,6 +27,10 @@ const char *elm_job_text(const elm_job *job);
 
 /** Notes for the user, such as keys that the chosen schedule does not use. NULL after the last. */
 const char *elm_job_note(const elm_job *job, int i);
+
+/** "differs from the paper's set-up: optim.epochs 30 (256), ..." where the job, overrides included, does what its set-up does not; NULL: it
+ * differs in nothing, or declares no set-up. The resolved text declares none. */
+const char *elm_job_differences(const elm_job *job);
 
 /** Compares two resolved texts. Keys starting with one of `allowed` (NULL-terminated prefixes) may differ.
  *  Errors: ELM_EXIT_USAGE naming the first difference with both values */

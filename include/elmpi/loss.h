@@ -46,7 +46,7 @@ typedef struct elm_loss_batch {
     int remote;                     /* rows from other ranks */
     int width;                      /* of an embedding, K */
     int classes;                    /* L */
-    const int32_t *global_labels;   /* [global] of the whole global batch */
+    const int32_t *global_labels;   /* [global] of the whole global batch; may be NULL where neither weights nor a term read them */
     const int32_t *labels;          /* [local] */
     const float *embeddings;        /* [local][width] */
     const float *logits;            /* [local][classes] */
@@ -78,10 +78,26 @@ typedef struct elm_loss_options {
     char embed[ELM_TEXT_SIZE];
     double lambda;
     double logadj_tau;
+    int weights; /* 0 auto, 1 none, 2 class-balanced, 3 drw */
+    double weights_beta, weights_epoch;
+    double ldam_margin, ldam_scale;
+    int cb_focal_variant; /* 0 sigmoid, 1 softmax */
+    double cb_focal_gamma;
+    int equalization_variant; /* 0 bernoulli, 1 margin */
+    double equalization_gamma, equalization_lambda;
     char pull_alpha[ELM_TEXT_SIZE]; /* pi|sqrt-pi|n|sqrt-n|pi^<a>|n^<a> */
     double pull_scale;
     int pull_scope; /* 0 global, 1 rank */
     bool pull_normalize;
+    int dro_variant;   /* 0 paper, 1 public */
+    int dro_centroids; /* 0 running, 1 epoch */
+    double dro_epsilon, dro_momentum;
+    double center_rate;
+    double supcon_temperature;
+    double triplet_margin;
+    int triplet_mining; /* 0 all, 1 hardest */
+    double range_intra, range_inter, range_margin;
+    double lda_ridge, lda_window;
 } elm_loss_options;
 extern const elm_option elm_loss_option_rows[];
 
@@ -111,6 +127,11 @@ elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
 
 /** Whether the embedding term also wants the logits of all images of the classes that occur (remote_logits). */
 bool elm_loss_wants_logits(const elm_loss *loss);
+
+/** Whether the embedding term wants the mean embedding of every class over the whole training set before each epoch. */
+bool elm_loss_wants_means(const elm_loss *loss);
+/** Hands them over. Shape: means [classes][width], copied. Ranks: local; equal everywhere. */
+void elm_loss_set_means(elm_loss *loss, const float *means);
 
 /** What the logit loss wants of the last layer before training begins. */
 typedef struct elm_loss_head {

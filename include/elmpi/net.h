@@ -17,7 +17,15 @@ typedef struct elm_model_options {
     char bn[ELM_TEXT_SIZE];   /* global | rank | group:<n> */
     bool zero_init_gamma;     /* last gamma of each residual block */
     int train;                /* elm_net_train */
+    int head;                 /* elm_net_head */
 } elm_model_options;
+
+/** The last layer: model.head. */
+typedef enum elm_net_head {
+    ELM_HEAD_AUTO,   /* what the loss wants; whoever knows the loss resolves it, and a network takes it for linear */
+    ELM_HEAD_LINEAR, /* fc.weight and fc.bias */
+    ELM_HEAD_COSINE, /* fc.weight alone; embeddings and class vectors are scaled to length 1, logits are their cosines */
+} elm_net_head;
 
 /** What of a network learns: model.train. The rest keeps its values; a backbone that does not learn normalises by its running statistics.
  */

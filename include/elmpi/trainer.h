@@ -27,6 +27,9 @@ typedef struct elm_trainer_spec {
     int min_images; /* most images a forward pass outside training will see; 0: none */
 } elm_trainer_spec;
 
+/** The last layer that model.head names, auto resolved to what the loss wants. Local. */
+elm_net_head elm_trainer_head(const elm_model_options *model, const elm_loss_options *loss);
+
 /** Where a step's time went, in seconds. */
 typedef enum elm_phase {
     ELM_PHASE_INPUT,    /* waiting for the loader; the caller's to fill */
@@ -69,6 +72,7 @@ void elm_trainer_destroy(elm_trainer *trainer);
 elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr, elm_step_wishes wishes);
 
 elm_net *elm_trainer_net(elm_trainer *trainer);
+elm_loss *elm_trainer_loss(elm_trainer *trainer);
 
 /** Names and views of all that a checkpoint must hold: weights, running statistics, momentum, what the losses learn.
  *  Owns:   *tensors to be freed with elm_free; the data is the trainer's */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -187,6 +188,12 @@ int elm_journal_open(elm_journal **out, const char *path, const char *request, c
     journal->empty = true;
     if (journal->descriptor < 0 || journal->stream == NULL) {
         write_failed(journal, err);
+        goto fail;
+    }
+    if (flock(journal->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* other failures: a file system without locks */
+        elm_error_set(err, ELM_EXIT_FAILURE, "another elmpi-prepare is at work on this store (%s): wait for it, or choose another --out",
+                      journal->path);
+        journal->empty = false;
         goto fail;
     }
     if (load(journal, folder, force, err) != 0) {

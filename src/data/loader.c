@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "data/records.h"
+#include "data/sampler.h"
 #include "data/shards.h"
 #include "elmpi/memory.h"
 #include "elmpi/rng.h"
@@ -40,7 +41,7 @@ struct elm_loader {
     int grain;              /* records a thread takes at a time */
     int rank, size;
     bool training;
-    elm_data_options options; /* of training */
+    elm_sampler *sampler; /* training only */
 
     /* Of whichever thread is laying out a batch. */
     int64_t epoch, index, first; /* what it lays out next: the part of a global batch that begins with image `first` */
@@ -70,7 +71,7 @@ static int64_t member_at(elm_loader *loader, int64_t position)
     if (!loader->training)
         return position;
     if (loader->order_epoch != loader->epoch) {
-        elm_sampler_order(&loader->options, loader->dataset, loader->seed, loader->epoch, loader->order);
+        elm_sampler_fill(loader->sampler, loader->seed, loader->epoch, loader->order);
         loader->order_epoch = loader->epoch;
     }
     return loader->order[position];
@@ -285,7 +286,6 @@ int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset, con
     if (loader == NULL)
         return -1;
     loader->dataset = dataset;
-    loader->options = *options;
     loader->seed = seed;
     loader->batch = batch;
     loader->part = part;
@@ -294,6 +294,10 @@ int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset, con
     loader->training = true;
     loader->epoch = epoch;
     loader->index = index;
+    if (elm_sampler_create(&loader->sampler, dataset, options, err) != 0) {
+        elm_free(loader); /* nothing else is there yet */
+        return -1;
+    }
     return finish_creation(out, loader, options->augment, err);
 }
 
@@ -333,6 +337,7 @@ void elm_loader_destroy(elm_loader *loader)
         elm_free(loader->slots[i].members);
     }
     elm_free(loader->order);
+    elm_sampler_destroy(loader->sampler);
     elm_free(loader);
 }
 

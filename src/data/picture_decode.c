@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <jerror.h>
 #include <jpeglib.h>
 #include <png.h>
 
@@ -23,6 +24,7 @@ struct elm_decoder {
     uint8_t *buffer; /* pixels */
     size_t capacity; /* bytes */
     bool ready;      /* jpeg has been made */
+    bool damaged;    /* the picture at hand */
 };
 
 /* libjpeg would end the program. */
@@ -33,10 +35,14 @@ static void leave(j_common_ptr jpeg)
     longjmp(decoder->failed, 1);
 }
 
-/* Warnings are of data that decode nevertheless; they are counted by libjpeg and not printed. */
-static void keep_quiet(j_common_ptr jpeg)
+/* libjpeg goes on after these with grey or wrong pixels. Other warnings are of things that change no pixel, such as bytes too many between
+ * two segments, which many cameras' files have. */
+static void note_damage(j_common_ptr jpeg, int level)
 {
-    (void)jpeg;
+    static const int damage[] = {JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC};
+    for (size_t i = 0; level < 0 && i < sizeof damage / sizeof *damage; i++)
+        if (jpeg->err->msg_code == damage[i])
+            ((elm_decoder *)jpeg->err)->damaged = true;
 }
 
 int elm_decoder_create(elm_decoder **out, elm_error *err)
@@ -47,7 +53,7 @@ int elm_decoder_create(elm_decoder **out, elm_error *err)
         return -1;
     decoder->jpeg.err = jpeg_std_error(&decoder->errors);
     decoder->errors.error_exit = leave;
-    decoder->errors.output_message = keep_quiet;
+    decoder->errors.emit_message = note_damage;
     if (setjmp(decoder->failed) != 0) {
         elm_error_set(err, ELM_EXIT_FAILURE, "cannot start a JPEG decoder (%s): check that libjpeg and its headers are of one version",
                       decoder->reason);
@@ -112,16 +118,26 @@ static bool is_cmyk(const struct jpeg_decompress_struct *jpeg)
     return jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
 }
 
+/* Before anything is allocated for the picture. */
+static bool is_as_told(const struct jpeg_decompress_struct *jpeg, const elm_picture_header *header)
+{
+    return (int)jpeg->image_width == header->width && (int)jpeg->image_height == header->height;
+}
+
 /* Everything up to the first row. libjpeg's functions may leave by longjmp: nothing between here and setjmp is changed and used again. */
-static void start_jpeg(struct jpeg_decompress_struct *jpeg, const uint8_t *bytes, size_t size_bytes, int reduction)
+static bool start_jpeg(struct jpeg_decompress_struct *jpeg, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header,
+                       int reduction)
 {
     jpeg_mem_src(jpeg, bytes, (unsigned long)size_bytes);
     jpeg_read_header(jpeg, TRUE);
+    if (!is_as_told(jpeg, header))
+        return false;
     jpeg->scale_num = 1;
     jpeg->scale_denom = (unsigned)reduction;
     jpeg->dct_method = JDCT_ISLOW; /* as PIL and OpenCV decode; the fast one saves little where there is SIMD */
     jpeg->out_color_space = is_cmyk(jpeg) ? JCS_CMYK : JCS_EXT_RGBX;
     jpeg_start_decompress(jpeg);
+    return true;
 }
 
 static void read_rows(struct jpeg_decompress_struct *jpeg, uint8_t *buffer, size_t stride, JDIMENSION skip, int rows)
@@ -143,8 +159,8 @@ static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_byt
         jpeg_abort_decompress(jpeg);
         return elm_error_set(err, ELM_EXIT_FAILURE, "%s", decoder->reason);
     }
-    start_jpeg(jpeg, bytes, size_bytes, reduction);
-    if ((int)jpeg->image_width != header->width || (int)jpeg->image_height != header->height) {
+    decoder->damaged = false;
+    if (!start_jpeg(jpeg, bytes, size_bytes, header, reduction)) {
         jpeg_abort_decompress(jpeg);
         return elm_error_set(err, ELM_EXIT_FAILURE, "two headers that contradict each other");
     }
@@ -166,31 +182,89 @@ static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_byt
         return -1;
     }
     read_rows(jpeg, decoder->buffer, out->stride, (JDIMENSION)out->y, out->height);
+    out->damaged = decoder->damaged;
     if (is_cmyk(jpeg))
         cmyk_to_rgb(decoder->buffer, (size_t)out->width * (size_t)out->height, jpeg->saw_Adobe_marker);
     return 0;
 }
 
+/* libpng would print, and end the program. */
+static void leave_png(png_structp png, png_const_charp reason)
+{
+    elm_decoder *decoder = png_get_error_ptr(png);
+    snprintf(decoder->reason, sizeof decoder->reason, "%s", reason);
+    longjmp(decoder->failed, 1);
+}
+
+static void keep_quiet(png_structp png, png_const_charp reason)
+{
+    (void)png;
+    (void)reason;
+}
+
+/* What of a file in memory has not been read yet. */
+typedef struct unread {
+    const uint8_t *bytes;
+    size_t size_bytes;
+} unread;
+
+static void take_bytes(png_structp png, png_bytep to, size_t count)
+{
+    unread *rest = png_get_io_ptr(png);
+    if (count > rest->size_bytes)
+        png_error(png, "the file ends early");
+    memcpy(to, rest->bytes, count);
+    rest->bytes += count;
+    rest->size_bytes -= count;
+}
+
+/* Values as they stand in the file, as PIL gives them: no gamma is applied, of 16 bits the upper 8 count. Transparency becomes the byte
+ * without meaning. */
+static void decode_png(png_structp png, png_infop info, const elm_picture_header *header, elm_decoder *decoder, elm_pixels *out)
+{
+    png_set_user_limits(png, (png_uint_32)header->width, (png_uint_32)header->height);
+    png_read_info(png, info);
+    if (png_get_image_width(png, info) != (png_uint_32)header->width || png_get_image_height(png, info) != (png_uint_32)header->height)
+        png_error(png, "two headers that contradict each other");
+    png_set_expand(png);
+    png_set_strip_16(png);
+    png_set_gray_to_rgb(png);
+    png_set_add_alpha(png, 255, PNG_FILLER_AFTER);
+    const int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    if (png_get_rowbytes(png, info) != out->stride)
+        png_error(png, "rows of an unexpected length");
+    for (int pass = 0; pass < passes; pass++)
+        for (int row = 0; row < header->height; row++)
+            png_read_row(png, decoder->buffer + (size_t)row * out->stride, NULL);
+    png_read_end(png, NULL);
+}
+
 static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_pixels *out,
                     elm_error *err)
 {
-    png_image image = {.version = PNG_IMAGE_VERSION};
-    if (!png_image_begin_read_from_memory(&image, bytes, size_bytes))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "%s", image.message);
-    image.format = PNG_FORMAT_RGBA;
     *out = (elm_pixels){.stride = (size_t)header->width * ELM_PIXEL_BYTES,
                         .width = header->width,
                         .height = header->height,
                         .picture_width = header->width,
                         .picture_height = header->height};
     out->pixels = pixels_for(decoder, (size_t)header->width, (size_t)header->height, err);
-    if (out->pixels == NULL || !png_image_finish_read(&image, NULL, decoder->buffer, (png_int_32)out->stride, NULL)) {
-        if (out->pixels != NULL)
-            elm_error_set(err, ELM_EXIT_FAILURE, "%s", image.message);
-        png_image_free(&image);
+    if (out->pixels == NULL)
         return -1;
+    unread rest = {bytes, size_bytes};
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, decoder, leave_png, keep_quiet);
+    png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
+    int status = 0;
+    if (info == NULL) {
+        status = elm_error_set(err, ELM_EXIT_FAILURE, "no memory for a PNG decoder");
+    } else if (setjmp(decoder->failed) != 0) {
+        status = elm_error_set(err, ELM_EXIT_FAILURE, "%s", decoder->reason);
+    } else {
+        png_set_read_fn(png, &rest, take_bytes);
+        decode_png(png, info, header, decoder, out);
     }
-    return 0;
+    png_destroy_read_struct(&png, &info, NULL);
+    return status;
 }
 
 int elm_decoder_read(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_picture_box box,

@@ -2,6 +2,7 @@
 #ifndef ELMPI_DATA_PICTURE_DECODE_H
 #define ELMPI_DATA_PICTURE_DECODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ typedef struct elm_pixels {
     size_t stride;                     /* bytes of a row */
     int x, y, width, height;           /* what of the smaller picture is here; at least the box */
     int picture_width, picture_height; /* of the whole smaller picture */
+    bool damaged;                      /* some of them are guesses: the file's data are broken or end early */
 } elm_pixels;
 
 /** One thread's decoder: libjpeg's state and a buffer that grows as pictures need it. */

@@ -96,13 +96,20 @@ static int copy_picture(elm_picture_job *job, elm_picture_item *item, size_t siz
                                                                                                                 : 1;
 }
 
-/* The offset follows from how libarchive reads; the file itself is asked whether it is right. */
-static bool stands_there(const archive_walk *walk, int64_t offset, const uint8_t *bytes, size_t size_bytes)
+static bool equals_there(int descriptor, int64_t offset, const uint8_t *bytes, size_t count)
 {
     uint8_t found[64];
-    const size_t count = size_bytes < sizeof found ? size_bytes : sizeof found;
+    return pread(descriptor, found, count, (off_t)offset) == (ssize_t)count && memcmp(found, bytes, count) == 0;
+}
+
+/* The offset follows from how libarchive reads; the file itself is asked, at both ends of the picture, whether it is right: a sparse
+ * entry, say, lies there in another form. */
+static bool stands_there(const archive_walk *walk, int64_t offset, const uint8_t *bytes, size_t size_bytes)
+{
+    const size_t count = size_bytes < 64 ? size_bytes : 64, last = size_bytes - count;
     return offset >= 0 && walk->descriptor >= 0 && offset <= walk->size_bytes - (int64_t)size_bytes &&
-           pread(walk->descriptor, found, count, (off_t)offset) == (ssize_t)count && memcmp(found, bytes, count) == 0;
+           equals_there(walk->descriptor, offset, bytes, count) &&
+           equals_there(walk->descriptor, offset + (int64_t)last, bytes + last, count);
 }
 
 /* As the store tells it: relative to its folder where the archive lies in there. */
@@ -159,7 +166,9 @@ static const char *check_picture(elm_picture_job *job, size_t size_bytes, elm_pi
     if (problem != NULL || job->decoder == NULL)
         return problem;
     const elm_picture_box whole = {0, 0, header->width, header->height};
-    return elm_decoder_read(job->decoder, job->bytes, size_bytes, header, whole, 1, &pixels, why) == 0 ? NULL : why->text;
+    if (elm_decoder_read(job->decoder, job->bytes, size_bytes, header, whole, 1, &pixels, why) != 0)
+        return why->text;
+    return pixels.damaged ? "its data are damaged: part of it cannot be decoded" : NULL;
 }
 
 static int room_for(elm_picture_job *job, size_t size_bytes, elm_error *err)

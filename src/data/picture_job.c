@@ -9,7 +9,7 @@
 #include "elmpi/memory.h"
 #include "elmpi/rng.h"
 
-enum { REQUEST_BYTES = 1 << 16 };
+enum { REQUEST_BYTES = 1 << 20 };
 
 static const char *const decodable[] = {".jpg", ".jpeg", ".png", NULL};
 static const char *const foreign[] = {".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".heic", NULL};
@@ -122,16 +122,16 @@ static size_t append_file(char *text, size_t length, const char *what, const cha
     struct stat about = {0};
     char *full = realpath(path, NULL);
     stat(path, &about);
-    const int added = length < REQUEST_BYTES
-                          ? snprintf(text + length, REQUEST_BYTES - length, "%s %lld %lld.%09ld %s\n", what, (long long)about.st_size,
-                                     (long long)about.st_mtim.tv_sec, (long)about.st_mtim.tv_nsec, full != NULL ? full : path)
-                          : 0;
+    /* Of what would not fit, the length alone is told: the caller refuses. */
+    char *end = length < REQUEST_BYTES ? text + length : NULL;
+    const int added = snprintf(end, end != NULL ? REQUEST_BYTES - length : 0, "%s %lld %lld.%09ld %s\n", what, (long long)about.st_size,
+                               (long long)about.st_mtim.tv_sec, (long)about.st_mtim.tv_nsec, full != NULL ? full : path);
     free(full);
     return length + (size_t)added;
 }
 
 /* All that decides what will be in the store; what only decides what is said about it (--strict) is left out. */
-static void describe_request(const elm_picture_job *job, char *text)
+static int describe_request(const elm_picture_job *job, char *text, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
     const elm_prepare_pictures *pictures = &request->pictures;
@@ -142,6 +142,10 @@ static void describe_request(const elm_picture_job *job, char *text)
     for (int split = 0; split < STORE_SPLITS; split++)
         if (job->lists[split] != NULL)
             length = append_file(text, length, store_split_names[split], job->lists[split]);
+    return length < REQUEST_BYTES ? 0
+                                  : elm_error_set(err, ELM_EXIT_USAGE,
+                                                  "paths of all archives and lists too long (--archive): name a folder with the archives' "
+                                                  "pictures instead, or shorten the paths");
 }
 
 /* A shard that an interrupted run left is there and whole. */
@@ -202,10 +206,11 @@ static int resume(elm_picture_job *job, elm_error *err)
     char *text = elm_alloc(REQUEST_BYTES + 1, 1, err), path[PICTURE_PATH_BYTES + 16];
     if (text == NULL)
         return -1;
-    describe_request(job, text);
+    int status = describe_request(job, text, err);
     job->request_hash = elm_name_hash(text);
     snprintf(path, sizeof path, "%s.journal", job->request->out);
-    int status = elm_journal_open(&job->journal, path, text, job->folder, job->request->force, err);
+    if (status == 0)
+        status = elm_journal_open(&job->journal, path, text, job->folder, job->request->force, err);
     elm_free(text);
     int64_t done = 0;
     for (elm_journal_entry entry; status == 0 && elm_journal_read(job->journal, &entry); done += entry.name != NULL)

@@ -36,6 +36,20 @@ static int place_shard(open_shard *shard, const char *told, const char *store_pa
     return 0;
 }
 
+/* In one folder, shards go by their base names: two of one name would be taken for each other. */
+static int check_names(const elm_shards *shards, const char *folder, elm_error *err)
+{
+    for (int i = 0; folder[0] != '\0' && i < shards->count; i++)
+        for (int k = 0; k < i; k++)
+            if (strcmp(shards->list[i].path, shards->list[k].path) == 0)
+                return elm_error_set(
+                    err, ELM_EXIT_FAILURE,
+                    "two shards of the store have one name (%s), so they cannot lie in one folder (data.shards): leave "
+                    "data.shards empty, or make the store again with elmpi-prepare --copy, whose shards have names of their own",
+                    shards->list[i].path);
+    return 0;
+}
+
 static int open_one(open_shard *shard, int64_t size_bytes, elm_error *err)
 {
     struct stat about;
@@ -59,18 +73,22 @@ int elm_shards_open(elm_shards **out, const elm_store *store, const char *store_
     elm_shards *shards = elm_alloc(sizeof *shards + (size_t)count * sizeof(open_shard), 1, err);
     if (shards == NULL)
         return -1;
-    for (int i = 0; i < count; i++) {
-        const elm_store_shard told = elm_store_shard_at(store, i);
+    for (int i = 0; i < count; i++)
         shards->list[i].descriptor = -1;
-        shards->count = i + 1;
-        if (place_shard(&shards->list[i], told.path, store_path, folder, err) != 0 ||
-            open_one(&shards->list[i], told.size_bytes, err) != 0) {
-            elm_shards_close(shards);
-            return -1;
-        }
-    }
+    shards->count = count;
+    for (int i = 0; i < count; i++)
+        if (place_shard(&shards->list[i], elm_store_shard_at(store, i).path, store_path, folder, err) != 0)
+            goto fail;
+    if (check_names(shards, folder, err) != 0)
+        goto fail;
+    for (int i = 0; i < count; i++)
+        if (open_one(&shards->list[i], elm_store_shard_at(store, i).size_bytes, err) != 0)
+            goto fail;
     *out = shards;
     return 0;
+fail:
+    elm_shards_close(shards);
+    return -1;
 }
 
 void elm_shards_close(elm_shards *shards)

@@ -13,6 +13,7 @@ enum {
     STORE_VERSION_INDEX = 2 /* pictures in shards */,
     STORE_SPLITS = 3,
     STORE_NAME_BYTES = 64,
+    STORE_CLASS_BYTES = 256, /* of a class name, its end included */
     STORE_PATH_BYTES = 4096
 };
 

@@ -10,7 +10,7 @@
 enum {
     STORE_COLUMNS = 5,             /* of an index, besides labels and name */
     STORE_SHARD_PATH_BYTES = 1024, /* longest path of a shard */
-    STORE_SHARDS_MAX = 1 << 20,
+    STORE_SHARDS_MAX = 1 << 16,
     STORE_PICTURE_BYTES_MAX = 1 << 28, /* of one picture's file */
 };
 
@@ -37,7 +37,7 @@ struct elm_store {
     uint64_t file_bytes;
     hid_t file;
     elm_store_info info;
-    char (*class_names)[STORE_NAME_BYTES];
+    char (*class_names)[STORE_CLASS_BYTES];
     store_split splits[STORE_SPLITS];
     int shard_count;
     char (*shard_paths)[STORE_SHARD_PATH_BYTES];

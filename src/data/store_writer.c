@@ -106,12 +106,16 @@ int store_write_list(hid_t file, const char *path, hid_t type, int count, const 
 static int write_class_names(elm_store_writer *writer, const char *const *names, elm_error *err)
 {
     const int classes = writer->info.classes;
-    char(*texts)[STORE_NAME_BYTES] = elm_alloc((size_t)classes, sizeof *texts, err);
+    for (int c = 0; c < classes; c++) /* cut, two names could become one */
+        if (strlen(names[c]) >= STORE_CLASS_BYTES)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "name of class %d longer than %d bytes (%.60s...): shorten it", c,
+                                 STORE_CLASS_BYTES - 1, names[c]);
+    char(*texts)[STORE_CLASS_BYTES] = elm_alloc((size_t)classes, sizeof *texts, err);
     if (texts == NULL)
         return -1;
     for (int c = 0; c < classes; c++)
         snprintf(texts[c], sizeof texts[c], "%s", names[c]);
-    const hid_t type = store_text_type(STORE_NAME_BYTES);
+    const hid_t type = store_text_type(STORE_CLASS_BYTES);
     const int status = store_write_list(writer->file, "classes/name", type, classes, texts);
     H5Tclose(type);
     elm_free(texts);
@@ -186,7 +190,7 @@ int store_writer_start(elm_store_writer **out, const char *path, const elm_store
     }
     writer->train_count = elm_alloc((size_t)info->classes, sizeof *writer->train_count, err);
     if (writer->train_count == NULL || create_part(writer, err) != 0 ||
-        store_reserve(writer, (size_t)info->classes * (STORE_NAME_BYTES + sizeof(int64_t)), err) != 0 ||
+        store_reserve(writer, (size_t)info->classes * (STORE_CLASS_BYTES + sizeof(int64_t)), err) != 0 ||
         write_head(writer, class_names, err) != 0)
         goto fail;
     *out = writer;

@@ -7,6 +7,11 @@
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
 
+int elm_evaluation_batch(const elm_store_info *info)
+{
+    return (int64_t)info->height * info->width < 128 * 128 ? 64 : 16;
+}
+
 /* The class of the largest logit, the lower one on ties; -1 when a logit is not finite. */
 static int predict(const float *logits, int classes)
 {
@@ -46,7 +51,8 @@ static int count_local(elm_net *net, const elm_dataset *dataset, elm_comm *comm,
                              "the network tells %d classes apart, the data set has %d (%s): use the data set it was trained on",
                              elm_net_classes(net), classes, dataset->info.dataset);
     elm_loader *loader = NULL;
-    int status = elm_loader_create_evaluation(&loader, dataset, ELM_EVALUATION_BATCH, elm_comm_rank(comm), elm_comm_size(comm), err);
+    int status =
+        elm_loader_create_evaluation(&loader, dataset, elm_evaluation_batch(&dataset->info), elm_comm_rank(comm), elm_comm_size(comm), err);
     const elm_batch *batch = NULL;
     while (status == 0 && (batch = elm_loader_next(loader)) != NULL)
         status = count_batch(net, batch, classes, confusion, err);

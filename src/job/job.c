@@ -1,20 +1,22 @@
-/* Resolving a job: defaults first, then the file, then --set, then what the chosen methods do not use goes back to its default. */
+/* Resolving a job: defaults first, then the files (an included one before the one that includes it), then --set, then what the chosen
+ * methods do not use goes back to its default. */
 #include "elmpi/job.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "job/file.h"
 #include "job/lines.h"
 #include "job/value.h"
 
-enum { FILE_BYTES_MAX = 1 << 20, NOTE_SIZE = 512, NAMES_MAX = 256, NOT_GIVEN = 0, GIVEN_BY_SET = -1 };
+enum { NOTE_SIZE = 512, NAMES_MAX = 256, NOT_GIVEN = 0, GIVEN_BY_SET = -1, FILES_MAX = 8, SETUP_NAME_SIZE = 64 };
 
 struct elm_job {
     char *text;
+    char *differences; /* from the set-up; NULL: none */
     char (*notes)[NOTE_SIZE];
     int note_count;
 };
@@ -24,22 +26,35 @@ typedef struct slot {
     const elm_option *row;
     void *value;
     int line; /* NOT_GIVEN, GIVEN_BY_SET, or of the file */
+    int file; /* place in the chain of files */
+    bool in_setup;
+    char setup[ELM_VALUE_SIZE]; /* its value there */
 } slot;
 
+/* One file of the chain: each includes the next. */
+typedef struct source {
+    elm_job_file file;
+    bool begun; /* it has given an entry, so that including comes too late */
+} source;
+
 typedef struct resolver {
-    const char *name; /* of the file */
     slot *slots;
     int count;
+    source files[FILES_MAX];
+    int file; /* the one being read */
+    char setup[SETUP_NAME_SIZE];
+    int setup_file, setup_line;
+    bool setup_is_open; /* entries of the file being read belong to it */
 } resolver;
 
-static void place_of(const resolver *r, int line, char *place)
+static void place_of(const resolver *r, int file, int line, char *place)
 {
     if (line == GIVEN_BY_SET)
         snprintf(place, ELM_PLACE_SIZE, "--set");
     else if (line == NOT_GIVEN)
         snprintf(place, ELM_PLACE_SIZE, "default");
     else
-        snprintf(place, ELM_PLACE_SIZE, "%.1000s:%d", r->name, line);
+        snprintf(place, ELM_PLACE_SIZE, "%s:%d", r->files[file].file.path, line);
 }
 
 static size_t section_length(const elm_option *row)
@@ -111,20 +126,91 @@ static int refuse_key(const resolver *r, const char *section, const char *key, c
     return elm_error_set(err, ELM_EXIT_USAGE, "unknown key %s.%.100s (%s): use one of %s", section, key, place, list);
 }
 
-/* One entry of the file. */
+static int take_entry(void *context, const elm_entry *entry, elm_error *err);
+
+/* "[job] include = name": that file's entries come before the rest of this one's, which may say otherwise. */
+static int include(resolver *r, const char *name, const char *place, elm_error *err)
+{
+    if (r->files[r->file].begun)
+        return elm_error_set(err, ELM_EXIT_USAGE, "job.include stands below other entries (%s): make it the file's first entry", place);
+    if (r->file + 1 == FILES_MAX)
+        return elm_error_set(err, ELM_EXIT_USAGE, "a chain of more than %d files (%s): include fewer files in a row", FILES_MAX, place);
+    source *next = &r->files[r->file + 1];
+    *next = (source){0};
+    if (!*name || !elm_job_file_beside(r->files[r->file].file.path, name, next->file.path))
+        return elm_error_set(err, ELM_EXIT_USAGE, "job.include is %s (%s): name a job file, relative to this one",
+                             *name ? "too long" : "empty", place);
+    char *text;
+    if (elm_job_file_read(&next->file, place, &text, err))
+        return -1;
+    int status = 0;
+    for (int i = 0; i <= r->file && !status; i++)
+        if (r->files[i].file.inode == next->file.inode && r->files[i].file.device == next->file.device)
+            status = elm_error_set(err, ELM_EXIT_USAGE, "job.include = %.300s leads back to %.300s (%.300s): remove one of the includes",
+                                   name, r->files[i].file.path, place);
+    if (!status) {
+        r->file++;
+        status = elm_lines_read(text, next->file.path, take_entry, r, err);
+        r->file--;
+        r->setup_is_open = false;
+    }
+    elm_free(text);
+    return status;
+}
+
+/* "[job] setup = name": what this file says from here on is the set-up that a run's log compares with. */
+static int begin_setup(resolver *r, const elm_entry *entry, const char *place, elm_error *err)
+{
+    char first[ELM_PLACE_SIZE];
+    place_of(r, r->setup_file, r->setup_line, first);
+    if (*r->setup)
+        return elm_error_set(err, ELM_EXIT_USAGE, "job.setup is given twice (%.400s and %.400s): remove one of them", place, first);
+    if (!*entry->value || strlen(entry->value) >= SETUP_NAME_SIZE)
+        return elm_error_set(err, ELM_EXIT_USAGE, "job.setup is no name (%s): give one of 1 to %d characters", place, SETUP_NAME_SIZE - 1);
+    snprintf(r->setup, sizeof r->setup, "%s", entry->value);
+    r->setup_file = r->file;
+    r->setup_line = entry->line;
+    r->setup_is_open = true;
+    return 0;
+}
+
+/* [job]: about the file itself. */
+static int take_own(resolver *r, const elm_entry *entry, const char *place, elm_error *err)
+{
+    if (!strcmp(entry->key, "include"))
+        return include(r, entry->value, place, err);
+    if (!strcmp(entry->key, "setup"))
+        return begin_setup(r, entry, place, err);
+    return elm_error_set(err, ELM_EXIT_USAGE, "unknown key job.%.100s (%s): use one of include, setup", entry->key, place);
+}
+
+/* One entry of a file. */
 static int take_entry(void *context, const elm_entry *entry, elm_error *err)
 {
     resolver *r = context;
     char key[256], place[ELM_PLACE_SIZE];
-    place_of(r, entry->line, place);
+    place_of(r, r->file, entry->line, place);
+    if (!strcmp(entry->section, "job")) {
+        const int status = take_own(r, entry, place, err);
+        r->files[r->file].begun = true;
+        return status;
+    }
+    r->files[r->file].begun = true;
     const int length = snprintf(key, sizeof key, "%s.%s", entry->section, entry->key);
     slot *s = length < (int)sizeof key ? find_slot(r, key, (size_t)length) : NULL;
     if (!s || !in_section(s->row, entry->section))
         return refuse_key(r, entry->section, entry->key, place, err);
-    if (s->line != NOT_GIVEN)
+    if (s->line != NOT_GIVEN && s->file == r->file)
         return elm_error_set(err, ELM_EXIT_USAGE, "%s is given twice (%s and line %d): remove one of them", s->row->key, place, s->line);
     s->line = entry->line;
-    return elm_value_parse(s->row, s->value, entry->value, place, err);
+    s->file = r->file;
+    if (elm_value_parse(s->row, s->value, entry->value, place, err))
+        return -1;
+    if (r->setup_is_open) {
+        s->in_setup = true;
+        elm_value_print(s->row, s->value, s->setup);
+    }
+    return 0;
 }
 
 /* "section.key=value"; a later one replaces an earlier one. */
@@ -160,7 +246,7 @@ static int apply_override(resolver *r, const char *text, elm_error *err)
 static int set_default(const resolver *r, const slot *s, elm_error *err)
 {
     char place[ELM_PLACE_SIZE];
-    place_of(r, NOT_GIVEN, place);
+    place_of(r, 0, NOT_GIVEN, place);
     return s->row->fallback ? elm_value_parse(s->row, s->value, s->row->fallback, place, err) : 0;
 }
 
@@ -187,7 +273,7 @@ static bool rule_holds(const resolver *r, const char *rule)
 static void write_note(const resolver *r, const slot *s, char *note)
 {
     char place[ELM_PLACE_SIZE];
-    place_of(r, s->line, place);
+    place_of(r, s->file, s->line, place);
     const char *rule = s->row->used_if, *equals = strchr(rule, '=');
     const bool negated = equals[-1] == '!';
     int used = snprintf(note, NOTE_SIZE, "%s is ignored (%.200s): it has a meaning only with %.*s %s ", s->row->key, place,
@@ -220,7 +306,7 @@ static int check_required(const resolver *r, elm_error *err)
         const slot *s = &r->slots[i];
         if (!s->row->fallback && s->line == NOT_GIVEN && (!s->row->used_if || rule_holds(r, s->row->used_if)))
             return elm_error_set(err, ELM_EXIT_USAGE, "%s is missing (%.500s): add \"%s = ...\" under [%.*s], or --set %s=...", s->row->key,
-                                 r->name, short_key(s->row), (int)section_length(s->row), s->row->key, s->row->key);
+                                 r->files[0].file.path, short_key(s->row), (int)section_length(s->row), s->row->key, s->row->key);
     }
     return 0;
 }
@@ -230,7 +316,7 @@ static int write_text(const resolver *r, elm_job *job, elm_error *err)
     size_t size;
     FILE *out = open_memstream(&job->text, &size);
     if (!out)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", r->name);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", r->files[0].file.path);
     const elm_option *before = NULL;
     for (int i = 0; i < r->count; i++) {
         const slot *s = &r->slots[i];
@@ -244,7 +330,7 @@ static int write_text(const resolver *r, elm_job *job, elm_error *err)
         before = s->row;
     }
     if (fclose(out))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", r->name);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", r->files[0].file.path);
     return 0;
 }
 
@@ -260,70 +346,90 @@ static int collect_slots(resolver *r, const elm_option_set *sets, int set_count,
     for (int i = 0; i < set_count; i++)
         for (const elm_option *row = sets[i].rows; row->key; row++) {
             slot *s = &r->slots[r->count++];
-            *s = (slot){row, elm_value_at(&sets[i], row), NOT_GIVEN};
+            *s = (slot){.row = row, .value = elm_value_at(&sets[i], row)};
             if (set_default(r, s, err))
                 return -1;
         }
     return 0;
 }
 
+/* What the run does otherwise than the set-up that a file declares. Settings that have no meaning in this run do not count. */
+static int write_differences(const resolver *r, elm_job *job, elm_error *err)
+{
+    size_t size;
+    char *text = NULL;
+    FILE *out = open_memstream(&text, &size);
+    int count = 0;
+    for (int i = 0; out && i < r->count; i++) {
+        const slot *s = &r->slots[i];
+        char value[ELM_VALUE_SIZE];
+        elm_value_print(s->row, s->value, value);
+        if (!s->in_setup || !strcmp(value, s->setup) || (s->row->used_if && !rule_holds(r, s->row->used_if)))
+            continue;
+        if (!count)
+            fprintf(out, "differs from the %s's set-up:", r->setup);
+        fprintf(out, "%s %s %s (%s)", count++ ? "," : "", s->row->key, value, s->setup);
+    }
+    if (!out || fclose(out)) {
+        free(text);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", r->files[0].file.path);
+    }
+    if (count)
+        job->differences = text;
+    else
+        free(text);
+    return 0;
+}
+
+/* `file` is the first of the chain, `text` what it holds. */
+static int resolve(elm_job **job, const elm_job_file *file, const char *text, const char *const *overrides, int override_count,
+                   const elm_option_set *sets, int set_count, elm_error *err)
+{
+    resolver *r = elm_alloc(1, sizeof *r, err);
+    elm_job *made = elm_alloc(1, sizeof *made, err);
+    int status = r && made ? 0 : -1;
+    if (!status) {
+        r->files[0].file = *file;
+        status = collect_slots(r, sets, set_count, err);
+    }
+    if (!status) {
+        made->notes = elm_alloc((size_t)r->count + 1, sizeof *made->notes, err);
+        status = made->notes ? elm_lines_read(text, file->path, take_entry, r, err) : -1;
+    }
+    for (int i = 0; !status && i < override_count; i++)
+        status = apply_override(r, overrides[i], err);
+    if (!status && (check_required(r, err) || drop_unused(r, made, err) || write_text(r, made, err) || write_differences(r, made, err)))
+        status = -1;
+    if (status)
+        elm_job_destroy(made);
+    else
+        *job = made;
+    if (r)
+        elm_free(r->slots);
+    elm_free(r);
+    return status;
+}
+
 int elm_job_parse(elm_job **job, const char *text, const char *name, const char *const *overrides, int override_count,
                   const elm_option_set *sets, int set_count, elm_error *err)
 {
-    resolver r = {.name = name};
-    elm_job *made = elm_alloc(1, sizeof *made, err);
+    elm_job_file file = {0};
+    snprintf(file.path, sizeof file.path, "%s", name);
     *job = NULL;
-    int status = made && !collect_slots(&r, sets, set_count, err) ? 0 : -1;
-    if (!status) {
-        made->notes = elm_alloc((size_t)r.count + 1, sizeof *made->notes, err);
-        status = made->notes ? elm_lines_read(text, name, take_entry, &r, err) : -1;
-    }
-    for (int i = 0; !status && i < override_count; i++)
-        status = apply_override(&r, overrides[i], err);
-    if (!status && !check_required(&r, err) && !drop_unused(&r, made, err) && !write_text(&r, made, err))
-        *job = made;
-    else
-        elm_job_destroy(made);
-    elm_free(r.slots);
-    return *job ? 0 : -1;
-}
-
-/* The whole file as a text. Owns: *text to be freed with elm_free. */
-static int read_file(const char *path, char **text, elm_error *err)
-{
-    *text = NULL;
-    FILE *file = fopen(path, "r");
-    if (!file)
-        return elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%.500s): %s", path, strerror(errno));
-    int status = -1;
-    char *bytes = elm_alloc(FILE_BYTES_MAX + 2, 1, err);
-    if (bytes) {
-        const size_t size = fread(bytes, 1, FILE_BYTES_MAX + 1, file);
-        if (ferror(file))
-            elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%.500s): %s", path, strerror(errno));
-        else if (size > FILE_BYTES_MAX)
-            elm_error_set(err, ELM_EXIT_USAGE, "larger than 1 MiB (%.500s): this is no job file; give an INI text", path);
-        else if (strlen(bytes) != size)
-            elm_error_set(err, ELM_EXIT_USAGE, "holds zero bytes (%.500s): this is no job file; give an INI text", path);
-        else
-            status = 0;
-    }
-    fclose(file);
-    if (status)
-        elm_free(bytes);
-    else
-        *text = bytes;
-    return status;
+    return resolve(job, &file, text, overrides, override_count, sets, set_count, err);
 }
 
 int elm_job_load(elm_job **job, const char *path, const char *const *overrides, int override_count, const elm_option_set *sets,
                  int set_count, elm_error *err)
 {
+    elm_job_file file = {0};
     char *text;
     *job = NULL;
-    if (read_file(path, &text, err))
+    if (snprintf(file.path, sizeof file.path, "%s", path) >= (int)sizeof file.path)
+        return elm_error_set(err, ELM_EXIT_USAGE, "the path is too long (%.300s...): use a shorter one for the job file", path);
+    if (elm_job_file_read(&file, NULL, &text, err))
         return -1;
-    const int status = elm_job_parse(job, text, path, overrides, override_count, sets, set_count, err);
+    const int status = resolve(job, &file, text, overrides, override_count, sets, set_count, err);
     elm_free(text);
     return status;
 }
@@ -332,7 +438,8 @@ void elm_job_destroy(elm_job *job)
 {
     if (!job)
         return;
-    free(job->text); /* open_memstream's */
+    free(job->text); /* open_memstream's, as are the differences */
+    free(job->differences);
     elm_free(job->notes);
     elm_free(job);
 }
@@ -345,4 +452,9 @@ const char *elm_job_text(const elm_job *job)
 const char *elm_job_note(const elm_job *job, int i)
 {
     return i >= 0 && i < job->note_count ? job->notes[i] : NULL;
+}
+
+const char *elm_job_differences(const elm_job *job)
+{
+    return job->differences;
 }

@@ -4,7 +4,7 @@
 static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     elm_softmax *softmax;
-    const int status = elm_softmax_create(&softmax, setup, NULL, err);
+    const int status = elm_softmax_create(&softmax, setup, err);
     *state = softmax;
     return status;
 }

@@ -18,15 +18,14 @@ static int check_counts(const elm_loss_setup *setup, elm_error *err)
 static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     elm_softmax *softmax;
-    double *shift;
     const double tau = setup->options->logadj_tau;
     *state = NULL;
     if (tau != 0 && check_counts(setup, err))
         return -1;
-    if (elm_softmax_create(&softmax, setup, &shift, err))
+    if (elm_softmax_create(&softmax, setup, err))
         return -1;
     for (int c = 0; c < setup->counts.classes && tau != 0; c++)
-        shift[c] = tau * log((double)setup->counts.count[c] / (double)setup->counts.total);
+        softmax->shift[c] = tau * log((double)setup->counts.count[c] / (double)setup->counts.total);
     *state = softmax;
     return 0;
 }

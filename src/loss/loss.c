@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "loss/class_weights.h"
 #include "loss/table.h"
 
 /* A row at work. */
@@ -15,7 +16,9 @@ typedef struct part {
 
 struct elm_loss {
     part logit, embed;
+    elm_class_weights *weights; /* of the logit loss; NULL: none */
     elm_loss_reach reach;
+    bool wants_means;
 };
 
 int elm_class_group(int64_t count)
@@ -69,6 +72,8 @@ int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_
         return -1;
     if (create_part(&l->logit, elm_loss_find(elm_logit_losses, "loss.logit", options->logit, err), 1, &setup, err))
         goto fail;
+    if (elm_class_weights_create(&l->weights, l->logit.row, &setup, err))
+        goto fail;
     l->reach = ELM_LOSS_LOCAL;
     if (strcmp(options->embed, "none") != 0) {
         const elm_loss_row *row = elm_loss_find(elm_embedding_terms, "loss.embed", options->embed, err);
@@ -77,6 +82,7 @@ int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_
             goto fail;
         if (l->embed.row && row->reach)
             l->reach = row->reach(options);
+        l->wants_means = l->embed.row && row->wants_means && row->wants_means(options);
     }
     *loss = l;
     return 0;
@@ -91,6 +97,7 @@ void elm_loss_destroy(elm_loss *loss)
         return;
     destroy_part(&loss->logit);
     destroy_part(&loss->embed);
+    elm_class_weights_destroy(loss->weights);
     elm_free(loss);
 }
 
@@ -104,6 +111,16 @@ bool elm_loss_wants_logits(const elm_loss *loss)
     return loss->embed.row && loss->embed.row->wants_logits;
 }
 
+bool elm_loss_wants_means(const elm_loss *loss)
+{
+    return loss->wants_means;
+}
+
+void elm_loss_set_means(elm_loss *loss, const float *means)
+{
+    loss->embed.row->set_means(loss->embed.state, means);
+}
+
 elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes)
 {
     const elm_loss_row *row = elm_loss_find(elm_logit_losses, "loss.logit", options->logit, NULL);
@@ -113,8 +130,7 @@ elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes)
 elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch)
 {
     elm_loss_batch weighted = *batch;
-    weighted.class_weights = NULL;
-    weighted.divisor = (double)batch->global;
+    elm_class_weights_apply(loss->weights, &weighted);
     return evaluate_part(&loss->logit, &weighted, mixture_at(loss, &batch->moment).logit);
 }
 

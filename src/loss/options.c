@@ -25,12 +25,40 @@ static int check_alpha(const char *text, elm_error *err)
 
 const elm_option elm_loss_option_rows[] = {
     {"loss.logit", ELM_OPTION_TEXT, AT(logit), "ce", 0, 0, NULL, check_logit, NULL,
-     "loss on the logits: ce (softmax cross-entropy), logadj (logit adjustment, the same as balanced softmax)"},
+     "loss on the logits: ce (softmax cross-entropy), logadj (logit adjustment, the same as balanced softmax), ldam (larger margins for "
+     "rare "
+     "classes, on cosines), cb-focal (class-balanced focal loss), equalization"},
+    {"loss.weights", ELM_OPTION_CHOICE, AT(weights), "auto", 0, 0, "auto|none|class-balanced|drw", NULL, NULL,
+     "class weights of the logit loss: class-balanced ((1 - b) / (1 - b^n) for n training images, rescaled to sum to the number of "
+     "classes), "
+     "drw (deferred: none before an epoch, class-balanced from it on), none, auto (class-balanced for cb-focal, else none). The weighted "
+     "sum "
+     "is divided by the weights of the global batch; cb-focal's by its images"},
+    {"loss.weights.beta", ELM_OPTION_REAL, AT(weights_beta), "0.9999", 0, 1, NULL, NULL, "loss.weights!=none",
+     "b of class-balanced weights; 0 weighs all classes alike, 1 by 1 / n"},
+    {"loss.weights.epoch", ELM_OPTION_REAL, AT(weights_epoch), "160", 0, 1e9, NULL, NULL, "loss.weights=drw",
+     "epochs done when drw's weights begin; shorten it with the schedule (160 of 200 in the public LDAM-DRW code)"},
     {"loss.embed", ELM_OPTION_TEXT, AT(embed), "none", 0, 0, NULL, check_embed, NULL,
-     "term on the embeddings beside it: none, pull (ELM: same-class embeddings attract each other)"},
-    {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed=pull", "weight of the embedding term"},
+     "term on the embeddings beside it: none, pull (ELM: same-class embeddings attract each other), "
+     "dro (DRO-LT, one stage), center, supcon, hybrid-sc, triplet, spreadout, range, contrastive-logit, lda (deep LDA)"},
+    {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed!=none", "weight of the embedding term"},
     {"loss.logadj.tau", ELM_OPTION_REAL, AT(logadj_tau), "1", 0, 100, NULL, NULL, "loss.logit=logadj",
      "strength of the adjustment: f + tau log pi"},
+    {"loss.ldam.margin", ELM_OPTION_REAL, AT(ldam_margin), "0.5", 0, 2, NULL, NULL, "loss.logit=ldam",
+     "largest margin m, that of the rarest class, as a difference of cosines (0.3 for iNaturalist)"},
+    {"loss.ldam.scale", ELM_OPTION_REAL, AT(ldam_scale), "30", 1e-6, 1e6, NULL, NULL, "loss.logit=ldam", "s: cosines are multiplied by it"},
+    {"loss.cb-focal.variant", ELM_OPTION_CHOICE, AT(cb_focal_variant), "sigmoid", 0, 0, "sigmoid|softmax", NULL, "loss.logit=cb-focal",
+     "sigmoid: a binary focal loss for each class, the last layer's bias starts at -log(L - 1); softmax: the focal loss of the softmax"},
+    {"loss.cb-focal.gamma", ELM_OPTION_REAL, AT(cb_focal_gamma), "1", 0, 100, NULL, NULL, "loss.logit=cb-focal",
+     "focal exponent (iNaturalist 0.5, with loss.weights.beta 0.999)"},
+    {"loss.equalization.variant", ELM_OPTION_CHOICE, AT(equalization_variant), "bernoulli", 0, 0, "bernoulli|margin", NULL,
+     "loss.logit=equalization",
+     "bernoulli: rare classes are left out of other classes' softmax at random; margin: the margin pi(y') on every other class, as ELM's "
+     "text writes it"},
+    {"loss.equalization.gamma", ELM_OPTION_REAL, AT(equalization_gamma), "0.9", 0, 1, NULL, NULL, "loss.logit=equalization",
+     "probability of leaving a rare class out"},
+    {"loss.equalization.lambda", ELM_OPTION_REAL, AT(equalization_lambda), "0.005", 0, 1, NULL, NULL, "loss.logit=equalization",
+     "classes with a smaller share of the training images are rare"},
     {"loss.pull.alpha", ELM_OPTION_TEXT, AT(pull_alpha), "sqrt-n", 0, 0, NULL, check_alpha, "loss.embed=pull",
      "margin of a class with n training images, a share pi of them: pi, sqrt-pi, n, sqrt-n, pi^<a>, n^<a>"},
     {"loss.pull.scale", ELM_OPTION_REAL, AT(pull_scale), "1", 0, 1e9, NULL, NULL, "loss.embed=pull",
@@ -39,5 +67,33 @@ const elm_option elm_loss_option_rows[] = {
      "pairs over the whole global batch, or only among the images of one rank"},
     {"loss.pull.normalize", ELM_OPTION_BOOL, AT(pull_normalize), "false", 0, 0, NULL, NULL, "loss.embed=pull",
      "scale embeddings to length 1 first"},
+    {"loss.dro.variant", ELM_OPTION_CHOICE, AT(dro_variant), "paper", 0, 0, "paper|public", NULL, "loss.embed=dro",
+     "paper: eq. 5, squared distances, fixed margins epsilon / sqrt(pi), mean over images; public: as the authors' code, distances not "
+     "squared, margins learned from epsilon on, mean over the classes present"},
+    {"loss.dro.epsilon", ELM_OPTION_REAL, AT(dro_epsilon), "1", 0, 1e6, NULL, NULL, "loss.embed=dro",
+     "factor on the margin 1 / sqrt(pi) of a class (paper), or every class's margin at the start (public)"},
+    {"loss.dro.centroids", ELM_OPTION_CHOICE, AT(dro_centroids), "running", 0, 0, "running|epoch", NULL, "loss.embed=dro",
+     "running: means that follow the batches; epoch: means over the whole training set, computed before each epoch (a pass without "
+     "augmentation), as the method's second stage wants"},
+    {"loss.dro.momentum", ELM_OPTION_REAL, AT(dro_momentum), "0.9", 0, 1, NULL, NULL, "loss.embed=dro",
+     "share of the old in the running mean of a class's embeddings, a step"},
+    {"loss.center.rate", ELM_OPTION_REAL, AT(center_rate), "0.5", 0, 1, NULL, NULL, "loss.embed=center",
+     "how far a centre follows the images of its class in a step"},
+    {"loss.supcon.temperature", ELM_OPTION_REAL, AT(supcon_temperature), "0.07", 1e-6, 1e6, NULL, NULL, "loss.embed=supcon|hybrid-sc",
+     "products of embeddings are divided by it"},
+    {"loss.triplet.margin", ELM_OPTION_REAL, AT(triplet_margin), "0.2", 0, 1e6, NULL, NULL, "loss.embed=triplet",
+     "by how much an image's product with one of its class is to exceed that with another"},
+    {"loss.triplet.mining", ELM_OPTION_CHOICE, AT(triplet_mining), "all", 0, 0, "all|hardest", NULL, "loss.embed=triplet",
+     "mean over all triplets of the global batch, or over each anchor's hardest one"},
+    {"loss.range.intra", ELM_OPTION_REAL, AT(range_intra), "0.5", 0, 1e6, NULL, NULL, "loss.embed=range",
+     "a: weight of the distances within classes"},
+    {"loss.range.inter", ELM_OPTION_REAL, AT(range_inter), "0.5", 0, 1e6, NULL, NULL, "loss.embed=range",
+     "b: weight of the distance between the nearest class means"},
+    {"loss.range.margin", ELM_OPTION_REAL, AT(range_margin), "1", 0, 1e9, NULL, NULL, "loss.embed=range",
+     "m: squared distance that class means are to keep"},
+    {"loss.lda.ridge", ELM_OPTION_REAL, AT(lda_ridge), "1e-3", 1e-12, 1e6, NULL, NULL, "loss.embed=lda",
+     "added to the diagonal of the covariance within classes"},
+    {"loss.lda.window", ELM_OPTION_REAL, AT(lda_window), "1", 0, 1e9, NULL, NULL, "loss.embed=lda",
+     "eigenvalues below the smallest plus this take part"},
     {0},
 };

@@ -3,16 +3,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* clang-format off: a row a line */
 const elm_loss_row *const elm_logit_losses[] = {
-    &elm_loss_ce,
-    &elm_loss_logadj,
-    NULL,
+    &elm_loss_ce, &elm_loss_logadj, &elm_loss_ldam, &elm_loss_cb_focal, &elm_loss_equalization, NULL,
 };
 
 const elm_loss_row *const elm_embedding_terms[] = {
     &elm_loss_pull,
+    &elm_loss_dro,
+    &elm_loss_center,
+    &elm_loss_supcon,
+    &elm_loss_hybrid_sc,
+    &elm_loss_triplet,
+    &elm_loss_spreadout,
+    &elm_loss_range,
+    &elm_loss_contrastive_logit,
+    &elm_loss_lda,
     NULL,
 };
+/* clang-format on */
 
 enum { NAMES_MAX = 64 };
 

@@ -26,8 +26,15 @@ typedef struct elm_loss_row {
     elm_loss_reach (*reach)(const elm_loss_options *options);
     bool wants_logits; /* an embedding term that also sees the logits of all images; its reach must be ELM_LOSS_EVERYTHING */
 
+    /** An embedding term that works with the classes' means over the whole training set: whether it wants them, and what it does with new
+     * ones before each epoch. NULL: no. */
+    bool (*wants_means)(const elm_loss_options *options);
+    void (*set_means)(void *state, const float *means);
+
     /** A logit loss that needs another last layer than a plain one; NULL: plain. */
     elm_loss_head (*head)(const elm_loss_options *options, int classes);
+    bool balanced;  /* a logit loss whose definition has class-balanced weights: what loss.weights = auto stands for */
+    bool per_image; /* a logit loss whose weighted sum is divided by the images, not by the sum of their weights */
 
     /** Allocates everything that evaluating needs. *state is what the other functions get.
      *  Errors: -1 with *state NULL */
@@ -57,7 +64,10 @@ typedef struct elm_loss_row {
 } elm_loss_row;
 
 extern const elm_loss_row elm_loss_ce, elm_loss_logadj; /* logit losses */
-extern const elm_loss_row elm_loss_pull;                /* embedding terms */
+extern const elm_loss_row elm_loss_ldam, elm_loss_cb_focal, elm_loss_equalization;
+extern const elm_loss_row elm_loss_pull; /* embedding terms */
+extern const elm_loss_row elm_loss_dro, elm_loss_center, elm_loss_supcon, elm_loss_hybrid_sc, elm_loss_triplet, elm_loss_spreadout;
+extern const elm_loss_row elm_loss_range, elm_loss_contrastive_logit, elm_loss_lda;
 
 /** Weight of an image of that class in the weighted mean over the global batch. */
 static inline double elm_loss_share(const elm_loss_batch *batch, int32_t label)

@@ -14,6 +14,7 @@ typedef enum elm_init {
     ELM_INIT_UNIFORM,      /* uniform within 1 / sqrt(fan-in): PyTorch's linear layers */
     ELM_INIT_HE_UNIFORM,   /* uniform within sqrt(6 / fan-in): ReLU layers of perceptrons */
     ELM_INIT_SMALL_NORMAL, /* normal, deviation 0.01 */
+    ELM_INIT_UNIT_ROWS,    /* uniform in [-1, 1], then each row scaled to length 1: class vectors of cosines */
     ELM_INIT_ONE,
     ELM_INIT_ZERO,
 } elm_init;
@@ -31,7 +32,7 @@ typedef struct elm_graph {
     int block;
     const elm_backend *backend;
     void *engine;
-    elm_init classifier_init; /* of fc.weight; a bias begins as the model says */
+    elm_init classifier_init; /* of fc.weight, unless its logits are cosines; a bias begins as the model says */
     elm_init classifier_bias_init;
     bool zero_init_gamma; /* the last gamma of each residual block begins at 0 */
     bool failed;          /* too large, or a name too long */

@@ -4,6 +4,18 @@
 
 #include "elmpi/rng.h"
 
+/* Rows of `width`, as NormedLinear of the public LDAM-DRW code begins. */
+static void scale_rows(elm_tensor *parameter, int64_t width)
+{
+    for (float *row = parameter->data; row < parameter->data + parameter->count; row += width) {
+        double sum = 0;
+        for (int64_t k = 0; k < width; k++)
+            sum += (double)row[k] * (double)row[k];
+        for (int64_t k = 0; k < width; k++)
+            row[k] = (float)((double)row[k] / sqrt(sum));
+    }
+}
+
 typedef enum distribution { CONSTANT, UNIFORM, NORMAL } distribution;
 
 void elm_init_parameter(elm_tensor *parameter, elm_init init, int64_t fan_in, uint64_t seed)
@@ -17,6 +29,7 @@ void elm_init_parameter(elm_tensor *parameter, elm_init init, int64_t fan_in, ui
         [ELM_INIT_UNIFORM] = {UNIFORM, 1 / sqrt(fan)},
         [ELM_INIT_HE_UNIFORM] = {UNIFORM, sqrt(6 / fan)},
         [ELM_INIT_SMALL_NORMAL] = {NORMAL, 0.01},
+        [ELM_INIT_UNIT_ROWS] = {UNIFORM, 1},
         [ELM_INIT_ONE] = {CONSTANT, 1},
         [ELM_INIT_ZERO] = {CONSTANT, 0},
     };
@@ -33,4 +46,6 @@ void elm_init_parameter(elm_tensor *parameter, elm_init init, int64_t fan_in, ui
             parameter->data[i] = (float)(table[init].scale * elm_rng_normal(&rng));
             break;
         }
+    if (init == ELM_INIT_UNIT_ROWS)
+        scale_rows(parameter, fan_in);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "nn/cosine.h"
 #include "nn/graph.h"
 #include "nn/init.h"
 #include "nn/linear.h"
@@ -18,9 +19,11 @@ struct elm_net {
     elm_net_train train;
     float *weights, *gradients, *state;
     int64_t size, state_size;
-    int fc_weight, fc_bias; /* places of the classifier's parameters: the last two, */
-    int fc_scale;           /* and a third behind them with model.train = scale; else -1 */
-    float *unscaled;        /* logits before that factor */
+    int fc_weight;      /* places of the classifier's parameters, the last ones; -1: there is none */
+    int fc_bias;        /* not with cosines */
+    int fc_scale;       /* only with model.train = scale */
+    elm_cosine *cosine; /* model.head = cosine; else NULL */
+    float *unscaled;    /* logits before fc_scale */
     float *logits, *logits_gradient, *embeddings_gradient;
     elm_plan *plan;
     elm_reducer reducer;
@@ -36,6 +39,7 @@ void elm_net_destroy(elm_net *net)
     for (int l = 0; l < net->graph.layer_count; l++)
         net->graph.layers[l].kind->release(&net->graph.layers[l]);
     elm_plan_destroy(net->plan);
+    elm_cosine_destroy(net->cosine);
     if (net->graph.backend)
         net->graph.backend->close(net->graph.engine);
     void *all[] = {net->weights,  net->gradients, net->state,         net->logits, net->logits_gradient, net->embeddings_gradient,
@@ -47,6 +51,17 @@ void elm_net_destroy(elm_net *net)
 static bool backbone_learns(const elm_net *net)
 {
     return net->train == ELM_TRAIN_ALL || net->train == ELM_TRAIN_BACKBONE;
+}
+
+static void add_classifier(elm_net *net, const elm_net_spec *spec)
+{
+    elm_graph *graph = &net->graph;
+    const bool cosine = spec->model->head == ELM_HEAD_COSINE;
+    const int64_t width = net->embeddings->channels, shape[] = {spec->classes, width};
+    net->train = (elm_net_train)spec->model->train;
+    net->fc_weight = elm_graph_parameter(graph, "fc", "weight", 2, shape, cosine ? ELM_INIT_UNIT_ROWS : graph->classifier_init, width);
+    net->fc_bias = cosine ? -1 : elm_graph_parameter(graph, "fc", "bias", 1, shape, graph->classifier_bias_init, width);
+    net->fc_scale = net->train == ELM_TRAIN_SCALE ? elm_graph_parameter(graph, "fc", "scale", 1, shape, ELM_INIT_ONE, 1) : -1;
 }
 
 /* Layers up to the embeddings, then the classifier's parameters. */
@@ -64,12 +79,7 @@ static int build_graph(elm_net *net, const elm_net_spec *spec, elm_error *err)
         spec->features ? elm_graph_input(graph, spec->features, 1, 1) : elm_graph_input(graph, spec->channels, spec->height, spec->width);
     if (model->build(graph, variant, net->input, &net->embeddings, err))
         return -1;
-    const int64_t width = net->embeddings->channels, shape[] = {spec->classes, width};
-    net->fc_weight = elm_graph_parameter(graph, "fc", "weight", 2, shape, graph->classifier_init, width);
-    net->fc_bias = elm_graph_parameter(graph, "fc", "bias", 1, shape, graph->classifier_bias_init, width);
-    net->train = (elm_net_train)spec->model->train;
-    const int64_t classes = spec->classes;
-    net->fc_scale = net->train == ELM_TRAIN_SCALE ? elm_graph_parameter(graph, "fc", "scale", 1, &classes, ELM_INIT_ONE, 1) : -1;
+    add_classifier(net, spec);
     if (graph->failed)
         return elm_error_set(err, ELM_EXIT_FAILURE, "the network is too large for elmpi's tables (model.name = %s)", spec->model->name);
     return 0;
@@ -123,6 +133,8 @@ static int allocate_activations(elm_net *net, bool training, elm_error *err)
     net->logits_gradient = net->logits ? elm_alloc(images * net->classes, sizeof(float), err) : NULL;
     net->embeddings_gradient = net->logits_gradient ? elm_alloc(images * width, sizeof(float), err) : NULL;
     if (!net->embeddings_gradient)
+        return -1;
+    if (net->fc_bias < 0 && elm_cosine_create(&net->cosine, net->max_images, (int)width, net->classes, err))
         return -1;
     if (net->fc_scale >= 0 && !(net->unscaled = elm_alloc(images * net->classes, sizeof(float), err)))
         return -1;
@@ -240,8 +252,12 @@ static void scale_gradient(elm_net *net)
 const float *elm_net_classify(elm_net *net)
 {
     const size_t images = net->pass.images, width = net->embeddings->channels;
-    elm_linear_forward(net->embeddings->data, net->graph.parameters[net->fc_weight].data, net->graph.parameters[net->fc_bias].data,
-                       net->logits, (int)images, (int)width, net->classes);
+    const float *weight = net->graph.parameters[net->fc_weight].data;
+    if (net->cosine)
+        elm_cosine_forward(net->cosine, net->embeddings->data, weight, net->logits, (int)images);
+    else
+        elm_linear_forward(net->embeddings->data, weight, net->graph.parameters[net->fc_bias].data, net->logits, (int)images, (int)width,
+                           net->classes);
     if (net->fc_scale >= 0)
         scale_logits(net);
     memset(net->logits_gradient, 0, images * net->classes * sizeof *net->logits_gradient);
@@ -261,10 +277,15 @@ float *elm_net_embeddings_gradient(elm_net *net)
 
 static void classifier_backward(elm_net *net)
 {
-    const elm_tensor *weight = &net->graph.parameters[net->fc_weight], *bias = &net->graph.parameters[net->fc_bias];
+    const elm_tensor *weight = &net->graph.parameters[net->fc_weight];
+    float *weight_gradient = net->gradients + weight->offset;
     const int images = net->pass.images, width = net->embeddings->channels;
-    elm_linear_weight_gradients(net->embeddings->data, net->logits_gradient, net->gradients + weight->offset, net->gradients + bias->offset,
-                                images, width, net->classes);
+    if (net->cosine) {
+        elm_cosine_backward(net->cosine, net->logits_gradient, weight_gradient, net->embeddings_gradient, images);
+        return;
+    }
+    elm_linear_weight_gradients(net->embeddings->data, net->logits_gradient, weight_gradient,
+                                net->gradients + net->graph.parameters[net->fc_bias].offset, images, width, net->classes);
     elm_linear_data_gradient(net->logits_gradient, weight->data, net->embeddings_gradient, images, width, net->classes, 1);
 }
 

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "elmpi/memory.h"
 #include "elmpi/threads.h"
+#include "train/class_means.h"
 #include "train/progress.h"
 #include "train/run.h"
 
@@ -22,11 +24,25 @@ static void hint_at_binding(const elm_run *run, int threads)
                      ranks, ranks > 1 ? "s" : "", allowed, allowed > 1 ? "s each" : "", ranks > 1 ? "" : "s", online);
 }
 
+static void say_sampling(const elm_run *run)
+{
+    if (run->holdout)
+        elm_log_info(run->log, "%lld more images of the training set are held out (data.holdout = %s): not trained on, not in the priors",
+                     (long long)run->holdout->count, run->options.data.holdout);
+    if (strcmp(run->options.data.sampler, "instance"))
+        elm_log_info(run->log, "sampler %s: an epoch is %lld draws, not every image once", run->options.data.sampler,
+                     (long long)run->train->count);
+    if (strcmp(run->options.data.shuffle, "full"))
+        elm_log_info(run->log, "images are shuffled within a %s of the shards' order", run->options.data.shuffle);
+}
+
 static void introduce(const elm_run *run)
 {
     const elm_log *log = run->log;
     for (int i = 0; elm_job_note(run->job, i); i++)
         elm_log_info(log, "note: %s", elm_job_note(run->job, i));
+    if (elm_job_differences(run->job))
+        elm_log_info(log, "%s", elm_job_differences(run->job));
     char mpi[256];
     elm_comm_describe(run->comm, mpi, sizeof mpi);
     elm_net *net = elm_trainer_net(run->trainer);
@@ -39,6 +55,7 @@ static void introduce(const elm_run *run)
     elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s", run->options.optim.epochs, (long long)run->steps_per_epoch,
                  (long long)run->options.optim.batch, run->options.loss.logit, strcmp(run->options.loss.embed, "none") ? " + " : "",
                  strcmp(run->options.loss.embed, "none") ? run->options.loss.embed : "");
+    say_sampling(run);
     if (run->options.optim.accumulate > 1)
         elm_log_info(
             log,
@@ -62,6 +79,22 @@ static bool epoch_ends(const elm_run *run)
     return run->step % run->steps_per_epoch == 0 || run->step == run->total_steps;
 }
 
+/* Puts the figures of the held-out images and of the test set into the row; *test: the latter's metrics, NULL without a test set. */
+static int evaluate_all(elm_run *run, elm_epoch_row *row, elm_metrics **test, elm_error *err)
+{
+    elm_metrics *held_out = NULL;
+    if (elm_run_evaluate_all(run, run->holdout, &held_out, err))
+        return -1;
+    if (held_out)
+        row->holdout = elm_split_row_of(held_out);
+    elm_metrics_destroy(held_out);
+    if (elm_run_evaluate_all(run, run->test, test, err))
+        return -1;
+    if (*test)
+        row->test = elm_split_row_of(*test);
+    return 0;
+}
+
 /* All of its steps are done, its row is not yet written. */
 static bool epoch_is_open(const elm_run *run)
 {
@@ -70,7 +103,7 @@ static bool epoch_is_open(const elm_run *run)
 
 static bool evaluation_is_due(const elm_run *run)
 {
-    return run->test && (run->step == run->total_steps || passed(run, run->options.run.evaluate_every_epochs));
+    return (run->test || run->holdout) && (run->step == run->total_steps || passed(run, run->options.run.evaluate_every_epochs));
 }
 
 /* Closes an epoch: evaluation if due, a row of metrics.csv. *final receives the metrics of the run's last step. */
@@ -79,10 +112,8 @@ static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
     const double epoch = (double)run->step / (double)run->steps_per_epoch;
     elm_epoch_row row = elm_epoch_row_of(&run->sums, epoch, run->step, run->last_lr);
     elm_metrics *metrics = NULL;
-    if (evaluation_is_due(run) && elm_run_evaluate_all(run, &metrics, err))
+    if (evaluation_is_due(run) && evaluate_all(run, &row, &metrics, err))
         return -1;
-    if (metrics)
-        elm_epoch_row_test(&row, metrics);
     elm_progress_epoch(run, &row);
     run->sums = (elm_epoch_sums){0};
     run->unsaved = true;
@@ -138,10 +169,26 @@ static void say_complaints(const elm_run *run)
         elm_log_warn(&loud, "%s", text);
 }
 
+/* Class means over the training set, for a term that wants new ones before each epoch. */
+static int renew_means_all(elm_run *run, elm_error *err)
+{
+    elm_loss *loss = elm_trainer_loss(run->trainer);
+    if (!elm_loss_wants_means(loss) || run->step % run->steps_per_epoch != 0)
+        return 0;
+    float *means;
+    if (elm_class_means_all(elm_trainer_net(run->trainer), run->train, run->comm, &means, err))
+        return -1;
+    elm_loss_set_means(loss, means);
+    elm_free(means);
+    return 0;
+}
+
 /* One step and what follows from it; *stop tells that somebody wished to end here. */
 static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error *err)
 {
     const double begun = elm_comm_seconds();
+    if (renew_means_all(run, err))
+        return -1;
     run->last_lr = elm_schedule_lr(&run->options.optim, run->step, run->steps_per_epoch);
     const double waited = elm_loader_waited(run->loader);
     elm_step_report report;
@@ -170,10 +217,17 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
 
 static void say_result(const elm_run *run)
 {
-    const elm_epoch_row *best = elm_history_best(&run->history);
+    const elm_epoch_row *best = elm_history_best(&run->history), *chosen = elm_history_best_held_out(&run->history);
+    if (chosen) {
+        char test[80] = "";
+        if (!isnan(chosen->test.balanced_accuracy))
+            snprintf(test, sizeof test, ", where the test set gives %.2f%%", 100 * chosen->test.balanced_accuracy);
+        elm_log_info(run->log, "Best on the held-out images so far (chosen by them, not by the test set): %.2f%% at epoch %.2f%s",
+                     100 * chosen->holdout.balanced_accuracy, chosen->epoch, test);
+    }
     if (best && run->options.run.evaluate_every_epochs > 0)
         elm_log_info(run->log, "Best on the test set so far (chosen by the test set, so not a result to report): %.2f%% at epoch %.2f",
-                     100 * best->test_balanced_accuracy, best->epoch);
+                     100 * best->test.balanced_accuracy, best->epoch);
 }
 
 /* What an earlier start has left undone: an epoch that it did not close, or the evaluation after its last step. */
@@ -184,7 +238,7 @@ static int catch_up_all(elm_run *run, elm_metrics **final, elm_error *err)
     if (run->step < run->total_steps || !run->test || !elm_run_lacks_report_all(run))
         return 0;
     elm_log_info(run->log, "The evaluation of step %lld is missing: it follows.", (long long)run->step);
-    return elm_run_evaluate_all(run, final, err);
+    return elm_run_evaluate_all(run, run->test, final, err);
 }
 
 static int steps_all(elm_run *run, elm_error *err)
@@ -194,16 +248,17 @@ static int steps_all(elm_run *run, elm_error *err)
     elm_metrics *final = NULL;
     bool stop = false;
     int status = run->step > 0 ? catch_up_all(run, &final, err) : 0;
-    if (!status && !final && run->step >= end && run->step > 0)
+    const bool nothing_left = !status && !final && run->step >= end && run->step > 0;
+    if (nothing_left)
         elm_log_info(run->log, "Nothing left to do: step %lld of %lld was reached before.", (long long)run->step, (long long)end);
     while (!status && !stop && run->step < end)
         status = advance_all(run, &final, &stop, err);
     if (!status && run->unsaved)
         status = elm_run_save_all(run, err);
-    if (!status && final) {
+    if (!status && final)
         status = elm_run_report_all(run, final, err);
+    if (!status && !nothing_left && run->step == run->total_steps)
         say_result(run);
-    }
     elm_metrics_destroy(final);
     if (!status && stop && (run->step < end || epoch_is_open(run)))
         status = elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request after step %lld of %lld (checkpoint written): --resume continues",

@@ -19,7 +19,8 @@ typedef struct elm_run {
     elm_job *job;
 
     /* What it works with. */
-    elm_dataset *train, *test; /* test: NULL where the store has none */
+    elm_dataset *train;
+    elm_dataset *test, *holdout; /* NULL where the store has none, where the job holds none out */
     elm_data_identity data;
     elm_trainer *trainer;
     elm_loader *loader;
@@ -62,8 +63,8 @@ int elm_run_save_all(elm_run *run, elm_error *err);
 int elm_run_save_job(elm_run *run, elm_error *err);
 /** Writes metrics.csv. Collective. */
 int elm_run_save_metrics_all(elm_run *run, elm_error *err);
-/** Evaluates on the test set; *metrics NULL where there is none. Collective. */
-int elm_run_evaluate_all(elm_run *run, elm_metrics **metrics, elm_error *err);
+/** Evaluates on the test set or the held-out images; *metrics NULL where dataset is. Collective. */
+int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics, elm_error *err);
 /** Whether evaluation.json is not there or older than the checkpoint. Collective. */
 bool elm_run_lacks_report_all(elm_run *run);
 /** Table and evaluation.json of the final weights. Collective. */

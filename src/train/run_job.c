@@ -12,6 +12,7 @@ static const char *const may_change[] = {"optim.epochs",
                                          "data.shards",
                                          "data.threads",
                                          "data.unreadable",
+                                         "data.stage",
                                          "run.name",
                                          "run.init",
                                          "run.threads",
@@ -28,7 +29,7 @@ typedef struct source {
     const char *init; /* overrides run.init unless NULL */
 } source;
 
-enum { OWN_MAX = 3 };
+enum { OWN_MAX = 4 };
 
 /* Overrides of our own, after the user's. */
 typedef struct override_list {
@@ -61,6 +62,9 @@ static int decide(override_list *list, const elm_job_options *options, elm_error
 {
     const char *backend = elm_net_resolve_backend(options->run.backend, err);
     if (!backend || (options->run.precision == 0 && add_override(list, "run.precision", "fp32", err)))
+        return -1;
+    const bool cosine = elm_trainer_head(&options->model, &options->loss) == ELM_HEAD_COSINE;
+    if (options->model.head == ELM_HEAD_AUTO && add_override(list, "model.head", cosine ? "cosine" : "linear", err))
         return -1;
     return strcmp(backend, options->run.backend) ? add_override(list, "run.backend", backend, err) : 0;
 }

@@ -68,15 +68,15 @@ int elm_run_save_metrics_all(elm_run *run, elm_error *err)
     return elm_comm_agree_all(run->comm, status, err);
 }
 
-int elm_run_evaluate_all(elm_run *run, elm_metrics **metrics, elm_error *err)
+int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics, elm_error *err)
 {
     *metrics = NULL;
-    if (!run->test)
+    if (!dataset)
         return 0;
     int64_t *confusion = NULL;
-    if (elm_evaluation_confusion_all(elm_trainer_net(run->trainer), run->test, run->comm, &confusion, err))
+    if (elm_evaluation_confusion_all(elm_trainer_net(run->trainer), dataset, run->comm, &confusion, err))
         return -1;
-    const int status = elm_metrics_create(metrics, confusion, run->test->info.classes, run->train->class_count, ELM_GROUPS_ELM, err);
+    const int status = elm_metrics_create(metrics, confusion, dataset->info.classes, run->train->class_count, ELM_GROUPS_ELM, err);
     elm_free(confusion);
     if (elm_comm_agree_all(run->comm, status, err)) { /* some rank may have got its own */
         elm_metrics_destroy(*metrics);

@@ -27,6 +27,7 @@ void elm_run_describe(const elm_run *run, char *text, size_t size)
 
 static int load_data(elm_run *run, elm_error *err)
 {
+    run->options.data.run_epochs = run->options.optim.epochs;
     if (elm_dataset_load_job(&run->train, &run->options.data, "train", err))
         return -1;
     elm_store *store;
@@ -34,6 +35,8 @@ static int load_data(elm_run *run, elm_error *err)
         return -1;
     const bool has_test = elm_store_count(store, "test") > 0;
     elm_store_close(store);
+    if (elm_dataset_holds_out(&run->options.data) && elm_dataset_load_job(&run->holdout, &run->options.data, "holdout", err))
+        return -1;
     return has_test ? elm_dataset_load_job(&run->test, &run->options.data, "test", err) : 0;
 }
 
@@ -47,7 +50,7 @@ static int create_trainer_all(elm_run *run, elm_error *err)
         .counts = {run->train->info.classes, run->train->class_count, run->train->count},
         .backend = run->options.run.backend,
         .seed = (uint64_t)run->options.run.seed,
-        .min_images = run->test ? ELM_EVALUATION_BATCH : 0,
+        .min_images = elm_evaluation_batch(&run->train->info), /* of evaluation and class means */
     };
     run->steps_per_epoch = elm_loader_batches(run->train, run->options.optim.batch);
     run->total_steps = elm_schedule_steps(&run->options.optim, run->steps_per_epoch);
@@ -216,6 +219,7 @@ void elm_run_release(elm_run *run)
     elm_trainer_destroy(run->trainer);
     elm_dataset_destroy(run->train);
     elm_dataset_destroy(run->test);
+    elm_dataset_destroy(run->holdout);
     elm_history_free(&run->history);
     elm_job_destroy(run->job);
     run->log->file = NULL;

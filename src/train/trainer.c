@@ -57,12 +57,32 @@ static int create_blocks(elm_trainer *t, elm_error *err)
     return 0;
 }
 
+/* The bias that the loss wants to begin with; weights from a file take its place. */
+static void set_bias(elm_trainer *t, elm_loss_head head)
+{
+    const elm_net_parameters view = elm_net_view(t->net);
+    for (int p = 0; p < view.count && head.bias_is_set; p++)
+        if (!strcmp(view.tensors[p].name, "fc.bias"))
+            for (int64_t i = 0; i < view.tensors[p].count; i++)
+                view.tensors[p].data[i] = (float)head.bias;
+    elm_net_weights_changed(t->net);
+}
+
+elm_net_head elm_trainer_head(const elm_model_options *model, const elm_loss_options *loss)
+{
+    if (model->head != ELM_HEAD_AUTO)
+        return (elm_net_head)model->head;
+    return elm_loss_head_of(loss, 0).cosine ? ELM_HEAD_COSINE : ELM_HEAD_LINEAR; /* however many classes */
+}
+
 static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error *err)
 {
     const int size = elm_comm_size(t->comm);
     const int local = elm_share_of(elm_optim_part(spec->optim), size, 0).local; /* rank 0 has the largest share */
+    elm_model_options model = *spec->model;
+    model.head = elm_trainer_head(spec->model, spec->loss);
     const elm_net_spec net = {
-        .model = spec->model,
+        .model = &model,
         .channels = spec->data->channels,
         .height = spec->data->height,
         .width = spec->data->width,
@@ -79,6 +99,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
     t->seed = spec->seed;
     if (elm_net_create(&t->net, &net, err) || create_blocks(t, err))
         return -1;
+    set_bias(t, elm_loss_head_of(spec->loss, spec->data->classes));
     return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local, elm_optim_part(spec->optim), err);
 }
 
@@ -110,6 +131,11 @@ fail:
 elm_net *elm_trainer_net(elm_trainer *t)
 {
     return t->net;
+}
+
+elm_loss *elm_trainer_loss(elm_trainer *t)
+{
+    return t->loss;
 }
 
 /* The momentum of parameter p as a checkpoint tensor. */

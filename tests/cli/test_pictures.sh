@@ -61,6 +61,27 @@ expect 0 "$prepare" pictures --archive "$archive" "${lists[@]}" --copy --shard-m
 mkdir "$scratch/node"
 mv "$stores"/copy-*.tar "$scratch/node"
 
+echo "damaged pictures, told by decoding"
+tar -C "$scratch" -xf "$archive" caltech101-lt/images/airplanes caltech101-lt/images/ketch
+mkdir -p "$scratch/damage/a"
+cp "$scratch"/caltech101-lt/images/airplanes/*.jpg "$scratch/damage/a"
+damaged=$(find "$scratch/damage/a" -name '*.jpg' | sort | head -n 1)
+size=$(stat -c %s "$damaged")
+dd if=/dev/zero of="$damaged" bs=1 seek=$((size / 3)) count=$((size / 3)) conv=notrunc status=none
+expect 0 "$prepare" pictures --archive "$scratch/damage" --decode --out "$stores/damage.h5"
+grep -q "$(basename "$damaged").*damaged" "$stores/damage-report.txt" || fail "the damaged picture is not reported"
+
+echo "two archives of one name cannot lie in one folder of shards"
+mkdir "$scratch/one" "$scratch/other" "$scratch/both"
+tar -C "$scratch/caltech101-lt/images" -cf "$scratch/one/x.tar" airplanes
+tar -C "$scratch/caltech101-lt/images" -cf "$scratch/other/x.tar" ketch
+expect 0 "$prepare" pictures --archive "$scratch/one/x.tar" --archive "$scratch/other/x.tar" --out "$stores/twice.h5"
+
+echo "one preparation at a time"
+expect 1 flock "$stores/busy.h5.journal" "$prepare" pictures --archive "$scratch/one/x.tar" --out "$stores/busy.h5"
+says stderr 'another elmpi-prepare is at work'
+absent "$stores/busy.h5"
+
 printf '[run]\nname = pictures\nthreads = 1\n[data]\nstore = %s\ncrop = 32\n[model]\nname = resnet18\n[loss]\nlogit = logadj\n[optim]\nepochs = 1\nbatch = 16\nlr = 0.01\n' \
     "$stores/place.h5" >"$scratch/job.ini"
 
@@ -72,6 +93,9 @@ says stderr 'data.shards'
 expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/copy" --set "data.store=$stores/copy.h5" --set "data.shards=$scratch/node"
 expect 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/none" --set data.augment=crop-flip
 says stderr 'data.augment'
+cp "$scratch/one/x.tar" "$scratch/both/x.tar"
+expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/none" --set "data.store=$stores/twice.h5" --set "data.shards=$scratch/both"
+says stderr 'two shards of the store have one name'
 expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --json "$scratch/first.json"
 expect_mpi 0 3 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --data "$stores/copy.h5" --shards "$scratch/node" --json "$scratch/second.json"
 same "$scratch/first.json" "$scratch/second.json"

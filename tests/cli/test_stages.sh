@@ -53,6 +53,17 @@ kept lws fc.bias
 h5dump -d /model/fc.scale "$scratch/lws/checkpoint.h5" | grep -q '(0): .*[02-9]' || fail "the scales are still 1"
 expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/lws/checkpoint.h5" # builds the network with its scales from the checkpoint's job
 
+# DRO-LT's second stage: centroids over the whole training set, before each epoch, the same after a resume.
+dro=(--set model.train=backbone --set loss.embed=dro --set loss.dro.centroids=epoch)
+stage dro "${dro[@]}"
+kept dro fc.weight
+changed dro conv1.weight
+expect_mpi 0 2 "$train" "$job" "${common[@]}" --set "run.init=$first" --run-dir "$scratch/dro-cut" "${dro[@]}" --max-steps 9
+expect_mpi 0 2 "$train" "$job" "${common[@]}" --set "run.init=$first" --run-dir "$scratch/dro-cut" "${dro[@]}" --resume
+for part in /model /loss; do
+    h5diff -q "$scratch/dro-cut/checkpoint.h5" "$scratch/dro/checkpoint.h5" "$part" || fail "a resumed dro stage differs: $part"
+done
+
 # One rank gives what two give, and a resumed stage what an undisturbed one gives; the first stage is no longer needed then.
 expect 0 "$train" "$job" "${common[@]}" --set "run.init=$first" --set model.train=classifier --run-dir "$scratch/alone"
 h5diff -q -p 1e-3 "$scratch/alone/checkpoint.h5" "$scratch/classifier/checkpoint.h5" /model/fc.weight || fail "one rank learns another classifier than two"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A real Slurm on this machine: a controller and N nodes, each in network, host-name, process and mount namespaces of its own. Needs root, slurm-wlm, munge, iproute2.
-#   LAB=FOLDER slurm-lab.sh up N | down | kill I | start I | run COMMAND...
+#   LAB=FOLDER slurm-lab.sh up N | down | kill I | start I | cut I | heal I | run COMMAND...
 set -euo pipefail
 : "${LAB:?set LAB to a scratch folder}"
-prefix=elm9
+prefix=elm$(cksum <<<"$LAB" | head -c 5)n # several labs may be up at once
 control=${prefix}ctl
 export SLURM_CONF=$LAB/slurm.conf
 
@@ -109,6 +109,8 @@ up) up "$2" ;;
 down) down ;;
 start) start_node "$2" ;;
 kill) kill -9 "$(cat "$LAB/pid/$prefix$2")" ;; # the host dies: its whole process namespace goes with it
+cut) ip -n "$control" link set "v$2" down ;;   # the host lives on and hears nobody
+heal) ip -n "$control" link set "v$2" up ;;
 run)
     shift
     ip netns exec "$control" "$@"

@@ -19,7 +19,7 @@ static elm_net *make_net(void)
     const elm_net_spec spec = {.model = &options,
                                .features = WIDTH,
                                .classes = CLASSES,
-                               .max_images = ELM_EVALUATION_BATCH,
+                               .max_images = 64,
                                .ranks = 1,
                                .backend = "auto",
                                .seed = 3};

@@ -26,7 +26,17 @@ static inline elm_class_counts golden_class_counts(void)
 
 static inline elm_loss_options options_of(const char *logit, const char *embed)
 {
-    elm_loss_options o = {.lambda = 1, .logadj_tau = 1, .pull_alpha = "sqrt-pi", .pull_scale = 1};
+    elm_loss_options o = {.lambda = 1,
+                          .logadj_tau = 1,
+                          .weights_beta = 0.9999,
+                          .weights_epoch = 160,
+                          .ldam_margin = 0.5,
+                          .ldam_scale = 30,
+                          .cb_focal_gamma = 1,
+                          .equalization_gamma = 0.9,
+                          .equalization_lambda = 0.005,
+                          .pull_alpha = "sqrt-pi",
+                          .pull_scale = 1};
     snprintf(o.logit, sizeof o.logit, "%s", logit);
     snprintf(o.embed, sizeof o.embed, "%s", embed);
     return o;

@@ -1,4 +1,5 @@
 /* Job files: values, defaults, overrides, notes, the resolved text, and what is said about every kind of mistake. */
+#define _GNU_SOURCE /* asprintf */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -297,6 +299,161 @@ static void unreadable_files(void **state)
     refuse_file("", 0, "run.name is missing");
 }
 
+/* Files named a.ini, sub/b.ini and so on, in a folder that goes away. */
+typedef struct family {
+    char folder[64], sub[80];
+    char *paths[10];
+    int count;
+} family;
+
+static void begin_family(family *f)
+{
+    *f = (family){.folder = "/tmp/elmpi-jobs-XXXXXX"};
+    assert_non_null(mkdtemp(f->folder));
+    snprintf(f->sub, sizeof f->sub, "%s/sub", f->folder);
+    assert_int_equal(mkdir(f->sub, 0700), 0);
+}
+
+static const char *add_file(family *f, const char *name, const char *text)
+{
+    char *path;
+    assert_true(asprintf(&path, "%s/%s", f->folder, name) > 0);
+    f->paths[f->count++] = path;
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    return path;
+}
+
+static void end_family(const family *f)
+{
+    for (int i = 0; i < f->count; i++) {
+        unlink(f->paths[i]);
+        free(f->paths[i]);
+    }
+    rmdir(f->sub);
+    rmdir(f->folder);
+}
+
+static int load(fixture *f, const char *path, const char *const *overrides, int count)
+{
+    *f = (fixture){0};
+    const elm_option_set sets[] = {{run_rows, &f->run}, {optim_rows, &f->optim}};
+    return elm_job_load(&f->job, path, overrides, count, sets, 2, &f->err);
+}
+
+static void files_include_files(void **state)
+{
+    (void)state;
+    family files;
+    fixture f, g;
+    begin_family(&files);
+    add_file(&files, "sub/base.ini", "[run]\nname = base\nnote = kept\n[optim]\nlr = 1\nbatch = 7\nschedule = multistep\ngamma = 0.5\n");
+    add_file(&files, "sub/middle.ini", "; one more\n[job]\ninclude = base.ini\n[optim]\nlr = 2\n");
+    const char *top = add_file(&files, "top.ini", "[job]\ninclude = sub/middle.ini ; relative to this file\n[run]\nname = top\n");
+    static const char *const overrides[] = {"optim.batch=9"};
+    if (load(&f, top, overrides, 1))
+        fail_msg("%s", f.err.text);
+    assert_string_equal(f.run.name, "top");
+    assert_string_equal(f.run.note, "kept");
+    assert_true(f.optim.lr == 2 && f.optim.batch == 9 && f.optim.gamma == 0.5);
+    assert_null(elm_job_differences(f.job));
+    /* The resolved text needs no other file. */
+    assert_null(strstr(elm_job_text(f.job), "include"));
+    end_family(&files);
+    must_parse(&g, elm_job_text(f.job));
+    assert_string_equal(elm_job_text(g.job), elm_job_text(f.job));
+    elm_job_destroy(f.job);
+    elm_job_destroy(g.job);
+}
+
+static void differences_from_a_setup(void **state)
+{
+    (void)state;
+    family files;
+    fixture f;
+    begin_family(&files);
+    add_file(&files, "base.ini",
+             "[run]\nnote = no part of it\n[job]\nsetup = paper\n[optim]\nlr = 1\nbatch = 7\nschedule = multistep\nmilestones = 96,192\n");
+    const char *plain =
+        add_file(&files, "plain.ini", "[job]\ninclude = base.ini\n[run]\nname = a\nnote = b\n[optim]\nlr = 1.0\nnesterov = true\n");
+    const char *other = add_file(&files, "other.ini", "[job]\ninclude = plain.ini\n[optim]\nbatch = 8\n");
+    assert_int_equal(load(&f, plain, NULL, 0), 0);
+    assert_null(elm_job_differences(f.job)); /* what the set-up does not speak of may be anything */
+    elm_job_destroy(f.job);
+    static const char *const rate[] = {"optim.lr=0.5", "run.name=c"}, *const schedule[] = {"optim.schedule=cosine"},
+                             *const back[] = {"optim.batch=7"};
+    assert_int_equal(load(&f, other, rate, 2), 0);
+    assert_string_equal(elm_job_differences(f.job), "differs from the paper's set-up: optim.lr 0.5 (1), optim.batch 8 (7)");
+    elm_job_destroy(f.job);
+    assert_int_equal(load(&f, plain, schedule, 1), 0); /* milestones have no meaning then */
+    assert_string_equal(elm_job_differences(f.job), "differs from the paper's set-up: optim.schedule cosine (multistep)");
+    elm_job_destroy(f.job);
+    assert_int_equal(load(&f, other, back, 1), 0);
+    assert_null(elm_job_differences(f.job));
+    elm_job_destroy(f.job);
+    end_family(&files);
+}
+
+static void mistakes_in_includes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *other, *message, *place;
+    } rows[] = {
+        {"[job]\ninclude = none.ini", "", "none.ini, included at", "a.ini:2): No such file"},
+        {"[job]\ninclude = sub", "", "/sub, included at", "a.ini:2): Is a directory"},
+        {"[job]\ninclude =", "", "job.include is empty", "a.ini:2)"},
+        {"[run]\nname = a\n[job]\ninclude = b.ini", "", "job.include stands below other entries", "a.ini:4)"},
+        {"[job]\ninclude = b.ini\ninclude = b.ini", "", "job.include stands below other entries", "a.ini:3)"},
+        {"[job]\ninclude = b.ini", "[job]\ninclude = a.ini", "job.include = a.ini leads back to", "b.ini:2)"},
+        {"\n[job]\ninclude = sub/../a.ini", "", "leads back to", "a.ini:3)"},
+        {"[job]\ninclude = b.ini", "[optim]\n\nlrr = 1", "unknown key optim.lrr", "b.ini:3): did you mean optim.lr?"},
+        {"[job]\ninclude = b.ini", "[optim]\nlr = fast", "optim.lr = fast is no number", "b.ini:2)"},
+        {"[job]\ninclude = b.ini", "[optim]\nnonsense", "not understood", "b.ini:2)"},
+        {"[job]\ninclude = b.ini", "[optim]\nlr = 1\nlr = 1", "optim.lr is given twice", "b.ini:3 and line 2)"},
+        {"[job]\ninclude = b.ini\n[optim]\nlr = 2\nlr = 3", "[optim]\nlr = 1", "optim.lr is given twice", "a.ini:5 and line 4)"},
+        {"[job]\ninclude = b.ini", "[optim]\nlr = 1", "run.name is missing", "a.ini)"},
+        {"[job]\ninclude = b.ini\nsetup = x", "[job]\nsetup = y", "job.setup is given twice", "b.ini:2)"},
+        {"[job]\nsetup =", "", "job.setup is no name", "a.ini:2)"},
+        {"[job]\nincluded = b.ini", "", "unknown key job.included", "a.ini:2): use one of include, setup"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        family files;
+        fixture f;
+        begin_family(&files);
+        add_file(&files, "b.ini", rows[i].other);
+        if (!load(&f, add_file(&files, "a.ini", rows[i].text), NULL, 0))
+            fail_msg("accepted: %s", rows[i].text);
+        end_family(&files);
+        assert_int_equal(f.err.code, ELM_EXIT_USAGE);
+        if (!strstr(f.err.text, rows[i].message) || !strstr(f.err.text, rows[i].place))
+            fail_msg("\"%s\" lacks \"%s\" or \"%s\"", f.err.text, rows[i].message, rows[i].place);
+    }
+}
+
+static void chains_have_an_end(void **state)
+{
+    (void)state;
+    family files;
+    fixture f;
+    begin_family(&files);
+    char name[16], text[64];
+    for (int i = 0; i < 9; i++) {
+        snprintf(name, sizeof name, "%d.ini", i);
+        snprintf(text, sizeof text, i ? "[job]\ninclude = %d.ini\n" : "[run]\nname = end\n", i - 1);
+        add_file(&files, name, text);
+    }
+    assert_int_equal(load(&f, files.paths[7], NULL, 0), 0);
+    assert_string_equal(f.run.name, "end");
+    elm_job_destroy(f.job);
+    assert_int_equal(load(&f, files.paths[8], NULL, 0), -1);
+    assert_non_null(strstr(f.err.text, "a chain of more than 8 files"));
+    assert_non_null(strstr(f.err.text, "/1.ini:2)"));
+    end_family(&files);
+}
+
 static void jobs_are_compared(void **state)
 {
     (void)state;
@@ -332,6 +489,10 @@ int main(void)
         cmocka_unit_test_teardown(mistakes_in_files, no_leaks),
         cmocka_unit_test_teardown(mistakes_in_overrides, no_leaks),
         cmocka_unit_test_teardown(unreadable_files, no_leaks),
+        cmocka_unit_test_teardown(files_include_files, no_leaks),
+        cmocka_unit_test_teardown(differences_from_a_setup, no_leaks),
+        cmocka_unit_test_teardown(mistakes_in_includes, no_leaks),
+        cmocka_unit_test_teardown(chains_have_an_end, no_leaks),
         cmocka_unit_test_teardown(jobs_are_compared, no_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

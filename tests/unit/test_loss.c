@@ -13,14 +13,7 @@
 #include "elmpi/split.h"
 #include "golden/pseudo.h"
 #include "unit/loss_fixture.h"
-
-static double largest(const double *x, int count)
-{
-    double most = 0;
-    for (int i = 0; i < count; i++)
-        most = fmax(most, fabs(x[i]));
-    return most;
-}
+#include "unit/slopes.h"
 
 static void compare(const char *what, int which, const float *gradient, const double *expected, int count, double scale)
 {
@@ -104,46 +97,7 @@ static void pull_is_pytorchs_in_any_shares(void **state)
             pull_in_shares(&golden_pull_cases[c], c, parts[p]);
 }
 
-/* The derivative of the loss by x[i], from four values: the error falls with h^4. The loss is computed in double from float inputs, so the
- * differences are exact enough for the gradient's own precision. */
-static double slope(fixture *f, elm_loss_value (*evaluate)(elm_loss *, const elm_loss_batch *), float *x, int i)
-{
-    const float at = x[i], h = 1.0F / 1024;
-    double value[4];
-    static const float steps[] = {-2, -1, 1, 2};
-    for (int s = 0; s < 4; s++) {
-        x[i] = at + steps[s] * h;
-        value[s] = evaluate(f->loss, &f->batch).loss;
-    }
-    x[i] = at;
-    return (8 * (value[2] - value[1]) - (value[3] - value[0])) / (12 * (double)h);
-}
-
-/* Multiples of 2^-10, so that x +- h is exact. */
-static void fill_coarse(float *x, int count, uint32_t stream, float scale)
-{
-    for (int i = 0; i < count; i++)
-        x[i] = rintf(pseudo(stream, (uint32_t)i) * scale * 1024) / 1024;
-}
-
-static void check_slopes(const char *name, fixture *f, elm_loss_value (*evaluate)(elm_loss *, const elm_loss_batch *), float *x,
-                         const float *gradient, int count)
-{
-    double found[GOLDEN_BATCH * GOLDEN_WIDTH] = {0};
-    float taken[GOLDEN_BATCH * GOLDEN_WIDTH];
-    assert_true(count <= LENGTH(found));
-    evaluate(f->loss, &f->batch);
-    memcpy(taken, gradient, (size_t)count * sizeof *taken);
-    for (int i = 0; i < count; i++)
-        found[i] = slope(f, evaluate, x, i);
-    const double most = largest(found, count);
-    assert_true(most > 0);
-    for (int i = 0; i < count; i++)
-        if (!(fabs(taken[i] - found[i]) <= 1e-5 * most))
-            fail_msg("%s, gradient %d: %.9g, differences give %.9g", name, i, taken[i], found[i]);
-}
-
-/* All rows of the table: a loss that joins it is tested here without a line more. */
+/* All logit losses: one that joins the table is tested here without a line more. Embedding terms: see test_loss_terms.c. */
 static void gradients_are_slopes(void **state)
 {
     (void)state;
@@ -157,20 +111,18 @@ static void gradients_are_slopes(void **state)
         f.batch.labels = golden_labels;
         f.batch.embeddings = embeddings;
         f.batch.logits = logits;
-        check_slopes(about.name, &f, elm_loss_logits, logits, f.logits_gradient, LENGTH(logits));
+        check_slopes(about.name, f.loss, &f.batch, elm_loss_logits, logits, f.logits_gradient, LENGTH(logits));
         release(&f);
     }
-    for (int i = 0; elm_loss_about_embed(i, &about); i++)
-        for (int normalize = 0; normalize < 2; normalize++) {
-            elm_loss_options o = options_of("ce", about.name);
-            o.pull_normalize = normalize;
-            fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
-            f.batch.labels = golden_labels;
-            f.batch.embeddings = embeddings;
-            f.batch.logits = logits;
-            check_slopes(about.name, &f, elm_loss_embeddings, embeddings, f.embeddings_gradient, LENGTH(embeddings));
-            release(&f);
-        }
+    for (int normalize = 0; normalize < 2; normalize++) {
+        elm_loss_options o = options_of("ce", "pull");
+        o.pull_normalize = normalize;
+        fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
+        f.batch.labels = golden_labels;
+        f.batch.embeddings = embeddings;
+        check_slopes("pull", f.loss, &f.batch, elm_loss_embeddings, embeddings, f.embeddings_gradient, LENGTH(embeddings));
+        release(&f);
+    }
 }
 
 static void gradients_are_added(void **state)

@@ -85,7 +85,7 @@ static void evaluation_equals_torchvision(void **state)
 
 static void resample_box(const uint8_t *rgbx, int width, int height, elm_picture_box box, bool flip, float *to)
 {
-    const elm_pixels pixels = {rgbx, (size_t)width * ELM_PIXEL_BYTES, 0, 0, width, height, width, height};
+    const elm_pixels pixels = {rgbx, (size_t)width * ELM_PIXEL_BYTES, 0, 0, width, height, width, height, false};
     elm_axis across = {0}, down = {0};
     elm_error err = {0};
     float *line = elm_alloc((size_t)width, ELM_PIXEL_BYTES * sizeof *line, &err);
@@ -240,6 +240,92 @@ static uint8_t *stored_as(const uint8_t *rgb, int width, int height, int orienta
             memcpy(stored + 3 * ((size_t)place[1] * (size_t)w + (size_t)place[0]), rgb + 3 * ((size_t)y * (size_t)width + (size_t)x), 3);
         }
     return stored;
+}
+
+/* Appends to a picture_file. */
+static void append_bytes(png_structp png, png_bytep bytes, size_t count)
+{
+    picture_file *file = png_get_io_ptr(png);
+    file->bytes = realloc(file->bytes, file->size_bytes + count);
+    memcpy(file->bytes + file->size_bytes, bytes, count);
+    file->size_bytes += count;
+}
+
+/* One grey value everywhere, with a gamma that a viewer would apply; gamma 0: none said. */
+static picture_file make_flat_png(int side, int bits, unsigned value, double gamma)
+{
+    picture_file file = {NULL, 0};
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    uint8_t row[256];
+    for (int i = 0; i < side * bits / 8; i++)
+        row[i] = (uint8_t)(bits == 8 || i % 2 ? value : value >> 8);
+    png_set_write_fn(png, &file, append_bytes, NULL);
+    png_set_IHDR(png, info, (png_uint_32)side, (png_uint_32)side, bits, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_ADAM7,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (gamma > 0)
+        png_set_gAMA(png, info, gamma);
+    png_write_info(png, info);
+    for (int pass = png_set_interlace_handling(png); pass > 0; pass--)
+        for (int y = 0; y < side; y++)
+            png_write_row(png, row);
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    return file;
+}
+
+/* PIL's values: gamma is not applied, of 16 bits the upper 8 count. */
+static void png_values_as_they_stand(void **state)
+{
+    (void)state;
+    enum { SIDE = 40 };
+    static const struct {
+        int bits;
+        unsigned value;
+        double gamma;
+        int expected;
+    } cases[] = {{8, 120, 0, 120}, {8, 120, 1.0, 120}, {16, 30840, 0, 120}, {16, 30840, 1.0, 120}};
+    elm_decoder *decoder = NULL;
+    elm_error err = {0};
+    assert_int_equal(elm_decoder_create(&decoder, &err), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        picture_file file = make_flat_png(SIDE, cases[i].bits, cases[i].value, cases[i].gamma);
+        const elm_picture_header header = {.format = ELM_PICTURE_PNG, .width = SIDE, .height = SIDE};
+        elm_pixels pixels;
+        if (elm_decoder_read(decoder, file.bytes, file.size_bytes, &header, (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err) != 0)
+            fail_msg("case %zu: %s", i, err.text);
+        for (int p = 0; p < SIDE * SIDE; p++)
+            for (int c = 0; c < 3; c++)
+                assert_int_equal(pixels.pixels[(p / SIDE) * (int)pixels.stride + (p % SIDE) * ELM_PIXEL_BYTES + c], cases[i].expected);
+        assert_int_equal(
+            elm_decoder_read(decoder, file.bytes, file.size_bytes / 2, &header, (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err), -1);
+        free(file.bytes);
+    }
+    elm_decoder_destroy(decoder);
+}
+
+/* Data that libjpeg patches up with a warning. */
+static void damage_is_told(void **state)
+{
+    (void)state;
+    enum { SIDE = 200 };
+    static uint8_t rgb[SIDE * SIDE * 3];
+    paint(rgb, SIDE, SIDE);
+    elm_decoder *decoder = NULL;
+    elm_error err = {0};
+    assert_int_equal(elm_decoder_create(&decoder, &err), 0);
+    const elm_picture_header header = {.format = ELM_PICTURE_JPEG, .width = SIDE, .height = SIDE};
+    for (int damaged = 0; damaged < 2; damaged++) {
+        picture_file file = make_jpeg(rgb, SIDE, SIDE, (jpeg_kind){.quality = 90, .sampling = 1});
+        elm_pixels pixels;
+        if (damaged)
+            memset(file.bytes + file.size_bytes / 3, 0, file.size_bytes - file.size_bytes / 3 - 2);
+        assert_int_equal(
+            elm_decoder_read(decoder, file.bytes, file.size_bytes, &header, (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err), 0);
+        assert_int_equal(pixels.damaged, damaged);
+        free(file.bytes);
+    }
+    elm_decoder_destroy(decoder);
 }
 
 static void turned_by_exif(void **state)
@@ -440,6 +526,8 @@ int main(void)
         cmocka_unit_test(training_takes_the_drawn_box),
         cmocka_unit_test(boxes_as_torchvision_draws_them),
         cmocka_unit_test(kinds_of_files),
+        cmocka_unit_test(png_values_as_they_stand),
+        cmocka_unit_test(damage_is_told),
         cmocka_unit_test(turned_by_exif),
         cmocka_unit_test(part_equals_whole),
         cmocka_unit_test(large_pictures),

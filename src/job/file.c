@@ -1,0 +1,63 @@
+#include "job/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "elmpi/memory.h"
+
+enum { BYTES_MAX = 1 << 20 };
+
+/* "a.ini", or "a.ini, included at b.ini:2". */
+static void describe(const elm_job_file *file, const char *place, char *text, size_t size)
+{
+    if (place)
+        snprintf(text, size, "%.500s, included at %.500s", file->path, place);
+    else
+        snprintf(text, size, "%.500s", file->path);
+}
+
+static int read_stream(FILE *stream, const char *which, char *bytes, elm_error *err)
+{
+    const size_t size = fread(bytes, 1, BYTES_MAX + 1, stream);
+    if (ferror(stream))
+        return elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%s): %s", which, strerror(errno));
+    if (size > BYTES_MAX)
+        return elm_error_set(err, ELM_EXIT_USAGE, "larger than 1 MiB (%s): this is no job file; give an INI text", which);
+    if (strlen(bytes) != size)
+        return elm_error_set(err, ELM_EXIT_USAGE, "holds zero bytes (%s): this is no job file; give an INI text", which);
+    return 0;
+}
+
+int elm_job_file_read(elm_job_file *file, const char *place, char **text, elm_error *err)
+{
+    char which[1100];
+    describe(file, place, which, sizeof which);
+    *text = NULL;
+    FILE *stream = fopen(file->path, "r");
+    struct stat about;
+    if (!stream || fstat(fileno(stream), &about)) {
+        elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%s): %s", which, strerror(errno));
+        if (stream)
+            fclose(stream);
+        return -1;
+    }
+    file->device = about.st_dev;
+    file->inode = about.st_ino;
+    char *bytes = elm_alloc(BYTES_MAX + 2, 1, err);
+    const int status = bytes ? read_stream(stream, which, bytes, err) : -1;
+    fclose(stream);
+    if (status)
+        elm_free(bytes);
+    else
+        *text = bytes;
+    return status;
+}
+
+bool elm_job_file_beside(const char *from, const char *name, char path[ELM_JOB_PATH_SIZE])
+{
+    const char *slash = *name == '/' ? NULL : strrchr(from, '/');
+    const int folder = slash ? (int)(slash + 1 - from) : 0;
+    return snprintf(path, ELM_JOB_PATH_SIZE, "%.*s%s", folder, from, name) < ELM_JOB_PATH_SIZE;
+}
