@@ -129,6 +129,13 @@ static const elm_tensor *scale_to_fold(const elm_net_parameters *view, const elm
     *status = 0;
     if (!allowed.scale || allowed.classifier || scale == NULL || weight == NULL || net_find(view, "fc.scale") != NULL)
         return NULL;
+    if (net_find(view, "fc.bias") == NULL) {
+        *status = elm_error_set(err, ELM_EXIT_FAILURE,
+                                "the checkpoint holds factors on its logits (%s), which cosines cannot take into their weights: go on with "
+                                "model.train = scale, or begin the last layer anew with run.new_classifier = true",
+                                scale->name);
+        return NULL;
+    }
     const elm_tensor want = {.dimensions = 1, .shape = {weight->shape[0]}, .count = weight->shape[0]};
     *status = check_shape(&want, scale, err);
     return *status == 0 ? scale : NULL;
@@ -139,8 +146,6 @@ static void fold_scale(const elm_net_parameters *view, const elm_tensor *scale)
 {
     const elm_tensor *const folded[] = {net_find(view, "fc.weight"), net_find(view, "fc.bias")};
     for (size_t f = 0; f < sizeof folded / sizeof folded[0]; f++) {
-        if (folded[f] == NULL)
-            continue;
         const int64_t row = folded[f]->count / scale->count;
         for (int64_t i = 0; i < folded[f]->count; i++)
             folded[f]->data[i] *= scale->data[i / row];

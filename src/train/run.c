@@ -57,11 +57,11 @@ static void introduce(const elm_run *run)
                  strcmp(run->options.loss.embed, "none") ? run->options.loss.embed : "");
     say_sampling(run);
     if (run->options.optim.accumulate > 1)
-        elm_log_info(
-            log,
-            "each global batch is computed in %lld parts of %lld images: the loss is the mean over all of them, but BatchNorm and the "
-            "pairs of embedding terms see one part at a time",
-            (long long)run->options.optim.accumulate, (long long)elm_optim_part(&run->options.optim));
+        elm_log_info(log,
+                     "each global batch is computed in %lld parts of at most %lld images: the loss is the mean over all of them, but "
+                     "BatchNorm and the "
+                     "pairs of embedding terms see one part at a time",
+                     (long long)elm_optim_parts(&run->options.optim), (long long)elm_optim_part(&run->options.optim));
     hint_at_binding(run, threads);
 }
 

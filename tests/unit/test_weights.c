@@ -194,6 +194,13 @@ static void a_scale_is_folded_into_the_weights(void **state)
     logits_of(plain, got);
     for (int i = 0; i < 20; i++)
         assert_true(fabsf(got[i] - wanted[i]) <= 1e-5f * (1 + fabsf(wanted[i])));
+    elm_model_options cosine = {.name = "cifar-resnet8", .bn = "global", .head = ELM_HEAD_COSINE};
+    const elm_net_spec spec = {
+        .model = &cosine, .channels = 3, .height = 8, .width = 8, .classes = 10, .max_images = 2, .ranks = 1, .backend = "openblas"};
+    elm_net *cosines = NULL;
+    assert_int_equal(elm_net_create(&cosines, &spec, &err), 0);
+    assert_int_equal(elm_weights_start(cosines, tensors, count, false, &err), -1); /* its weights' lengths do not count */
+    elm_net_destroy(cosines);
     scale->count = scale->shape[0] = 7;
     assert_int_equal(elm_weights_start(plain, tensors, count, false, &err), -1);
     assert_non_null(strstr(err.text, "model/fc.scale is [7]"));
