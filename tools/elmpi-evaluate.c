@@ -193,7 +193,7 @@ static int json_path(const command_line *s, char *path, size_t size_bytes, elm_e
 }
 
 /* Rank 0's part: figures, table, file. */
-static int report(const evaluated *subject, const command_line *s, const int64_t *confusion, const elm_log *log, elm_error *err)
+static int report(const evaluated *subject, const command_line *s, const elm_tally *tally, const elm_log *log, elm_error *err)
 {
     const elm_evaluation_about about = {
         .checkpoint = s->checkpoint,
@@ -205,8 +205,7 @@ static int report(const evaluated *subject, const command_line *s, const int64_t
     };
     char path[4096];
     elm_metrics *metrics = NULL;
-    if (json_path(s, path, sizeof path, err) != 0 ||
-        elm_metrics_create(&metrics, confusion, subject->dataset->info.classes, about.train_count, s->rule, err) != 0)
+    if (json_path(s, path, sizeof path, err) != 0 || elm_metrics_create(&metrics, tally, about.train_count, s->rule, err) != 0)
         return -1;
     elm_evaluation_print(log, metrics, &about);
     const int status = elm_evaluation_write_json(path, metrics, &about, err);
@@ -219,17 +218,17 @@ static int report(const evaluated *subject, const command_line *s, const int64_t
 static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *log, elm_error *err)
 {
     evaluated subject = {0};
-    int64_t *confusion = NULL;
+    elm_tally tally = {0};
     int status = elm_checkpoint_read_all(comm, s->checkpoint, &subject.checkpoint, err);
     if (status == 0)
         status = elm_comm_agree_all(comm, load_local(&subject, s, comm, err), err);
     if (status == 0) {
         const elm_classifier_input input = {subject.net, subject.dataset, comm};
-        status = s->with->confusion_all(&input, &confusion, err);
+        status = s->with->count_all(&input, &tally, err);
     }
     if (status == 0)
-        status = elm_comm_agree_all(comm, elm_comm_rank(comm) == 0 ? report(&subject, s, confusion, log, err) : 0, err);
-    elm_free(confusion);
+        status = elm_comm_agree_all(comm, elm_comm_rank(comm) == 0 ? report(&subject, s, &tally, log, err) : 0, err);
+    elm_tally_release(&tally);
     unload(&subject);
     return status;
 }

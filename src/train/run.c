@@ -127,7 +127,7 @@ static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
 }
 
 /* An evaluation may take longer than a scheduler waits. What is due is saved before it, with the epoch still open, and whoever wishes to
- * stop leaves it to the resumed run, which closes an open epoch first: the history is the same. */
+ * stop, before or during it, leaves it to the resumed run, which closes an open epoch first: the history is the same. */
 static int end_epoch_all(elm_run *run, bool save_due, bool stop, elm_metrics **final, elm_error *err)
 {
     const bool evaluation = evaluation_is_due(run), last = run->step == run->total_steps;
@@ -253,14 +253,17 @@ static int steps_all(elm_run *run, elm_error *err)
         elm_log_info(run->log, "Nothing left to do: step %lld of %lld was reached before.", (long long)run->step, (long long)end);
     while (!status && !stop && run->step < end)
         status = advance_all(run, &final, &stop, err);
+    const bool broken_off = status && err->code == ELM_EXIT_STOPPED; /* an evaluation */
+    if (broken_off)
+        status = 0;
     if (!status && run->unsaved)
         status = elm_run_save_all(run, err);
     if (!status && final)
         status = elm_run_report_all(run, final, err);
-    if (!status && !nothing_left && run->step == run->total_steps)
+    if (!status && !nothing_left && !broken_off && run->step == run->total_steps)
         say_result(run);
     elm_metrics_destroy(final);
-    if (!status && stop && (run->step < end || epoch_is_open(run)))
+    if (!status && (broken_off || (stop && (run->step < end || epoch_is_open(run)))))
         status = elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request after step %lld of %lld (checkpoint written): --resume continues",
                                (long long)run->step, (long long)run->total_steps);
     return status;
