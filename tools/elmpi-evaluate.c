@@ -59,7 +59,8 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
          "split to evaluate on (default test); holdout: what the job's data.holdout kept from training"},
         {"--classifier", ELM_FLAG_TEXT, &s->classifier, 0, 0, "NAME", "who predicts (default fc); list below"},
         {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE", "elm: head >= 100 training images, tail < 20 (default); kang: head > 100"},
-        {"--backend", ELM_FLAG_TEXT, &s->backend, 0, 0, "NAME", "convolution backend (default: the job's run.backend)"},
+        {"--backend", ELM_FLAG_TEXT, &s->backend, 0, 0, "NAME",
+         "convolution backend (default: the job's run.backend, or auto where this build lacks it)"},
         {"--json", ELM_FLAG_TEXT, &s->json, 0, 0, "FILE", "write the figures there"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "N", "threads a rank (default 0: as for training)"},
         {"--quiet", ELM_FLAG_SWITCH, &s->quiet, 0, 0, NULL, "no table, only the file"},
@@ -88,6 +89,19 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
     return ELM_COMMAND_RUN;
 }
 
+/* The checkpoint's job names the backend that computed it; a build without that one predicts the same with its own. */
+static const char *missing_backend_instead(const char *job)
+{
+    static const char key[] = "\nbackend = ";
+    char name[ELM_TEXT_SIZE];
+    const char *line = strstr(job, key);
+    if (line == NULL)
+        return NULL;
+    line += sizeof key - 1;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(line, "\n"), line);
+    return elm_net_check_backend(name, NULL) != 0 ? "auto" : NULL;
+}
+
 /* The job inside the checkpoint, with what the command line says instead. */
 static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
 {
@@ -101,7 +115,7 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
         {"data.shards", s->shards != NULL  ? s->shards
                         : s->store != NULL ? ""
                                            : NULL},
-        {"run.backend", s->backend},
+        {"run.backend", s->backend != NULL ? s->backend : missing_backend_instead(subject->checkpoint->job)},
     };
     enum { GIVEN = sizeof given / sizeof *given };
     char texts[GIVEN][ELM_TEXT_SIZE + 16];

@@ -121,6 +121,7 @@ static void a_checkpoint_reaches_all(elm_net *net, const test_set *set, const ch
         .seed = 1ull << 40,
         .ranks = 3,
         .git = "abc",
+        .made_with = "1 thread a rank, a library",
         .tensor_count = elm_weights_count(net),
         .tensors = tensors,
         .classes = CLASSES,
@@ -138,7 +139,7 @@ static void a_checkpoint_reaches_all(elm_net *net, const test_set *set, const ch
 
     elm_checkpoint *got = NULL;
     check(elm_checkpoint_read_all(comm, path, &got, &err) == 0);
-    check(text_equal(got->job, made.job) && text_equal(got->git, made.git));
+    check(text_equal(got->job, made.job) && text_equal(got->git, made.git) && text_equal(got->made_with, made.made_with));
     check(got->epoch == made.epoch && got->step == made.step && got->seed == made.seed && got->ranks == made.ranks);
     check(got->classes == CLASSES && text_equal(got->class_names[2], names[2]));
     check(memcmp(got->class_count, set->count, sizeof set->count) == 0);
