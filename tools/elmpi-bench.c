@@ -292,7 +292,7 @@ static int run_all(bench *b, elm_error *err)
         return -1;
     if (b->set.coverage)
         return elm_comm_agree_all(b->comm, elm_comm_rank(b->comm) == 0 ? count_coverage(b, err) : 0, err);
-    omp_set_num_threads(elm_threads_resolve((int)b->set.threads, elm_comm_local_size(b->comm)));
+    omp_set_num_threads(elm_threads_resolve((int)b->set.threads, elm_comm_core_sharers(b->comm)));
     measure_peak_all(b);
     const bool first = elm_comm_rank(b->comm) == 0;
     if (b->set.peak_only) {

@@ -59,7 +59,8 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
          "split to evaluate on (default test); holdout: what the job's data.holdout kept from training"},
         {"--classifier", ELM_FLAG_TEXT, &s->classifier, 0, 0, "NAME", "who predicts (default fc); list below"},
         {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE", "elm: head >= 100 training images, tail < 20 (default); kang: head > 100"},
-        {"--backend", ELM_FLAG_TEXT, &s->backend, 0, 0, "NAME", "convolution backend (default: the job's run.backend)"},
+        {"--backend", ELM_FLAG_TEXT, &s->backend, 0, 0, "NAME",
+         "convolution backend (default: the job's run.backend, or auto where this build lacks it)"},
         {"--json", ELM_FLAG_TEXT, &s->json, 0, 0, "FILE", "write the figures there"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "N", "threads a rank (default 0: as for training)"},
         {"--quiet", ELM_FLAG_SWITCH, &s->quiet, 0, 0, NULL, "no table, only the file"},
@@ -88,6 +89,19 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
     return ELM_COMMAND_RUN;
 }
 
+/* The checkpoint's job names the backend that computed it; a build without that one predicts the same with its own. */
+static const char *missing_backend_instead(const char *job)
+{
+    static const char key[] = "\nbackend = ";
+    char name[ELM_TEXT_SIZE];
+    const char *line = strstr(job, key);
+    if (line == NULL)
+        return NULL;
+    line += sizeof key - 1;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(line, "\n"), line);
+    return elm_net_check_backend(name, NULL) != 0 ? "auto" : NULL;
+}
+
 /* The job inside the checkpoint, with what the command line says instead. */
 static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
 {
@@ -101,7 +115,7 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
         {"data.shards", s->shards != NULL  ? s->shards
                         : s->store != NULL ? ""
                                            : NULL},
-        {"run.backend", s->backend},
+        {"run.backend", s->backend != NULL ? s->backend : missing_backend_instead(subject->checkpoint->job)},
     };
     enum { GIVEN = sizeof given / sizeof *given };
     char texts[GIVEN][ELM_TEXT_SIZE + 16];
@@ -154,7 +168,7 @@ static int load_local(evaluated *subject, const command_line *s, const elm_comm 
     if (parse_job(subject, s, err) != 0)
         return -1;
     const int64_t asked = s->threads > 0 ? s->threads : subject->options.run.threads;
-    omp_set_num_threads(elm_threads_resolve((int)asked, elm_comm_local_size(comm)));
+    omp_set_num_threads(elm_threads_resolve((int)asked, elm_comm_core_sharers(comm)));
     if (load_dataset(subject, s, err) != 0)
         return -1;
     return load_net(subject, err);
@@ -193,7 +207,7 @@ static int json_path(const command_line *s, char *path, size_t size_bytes, elm_e
 }
 
 /* Rank 0's part: figures, table, file. */
-static int report(const evaluated *subject, const command_line *s, const int64_t *confusion, const elm_log *log, elm_error *err)
+static int report(const evaluated *subject, const command_line *s, const elm_tally *tally, const elm_log *log, elm_error *err)
 {
     const elm_evaluation_about about = {
         .checkpoint = s->checkpoint,
@@ -205,8 +219,7 @@ static int report(const evaluated *subject, const command_line *s, const int64_t
     };
     char path[4096];
     elm_metrics *metrics = NULL;
-    if (json_path(s, path, sizeof path, err) != 0 ||
-        elm_metrics_create(&metrics, confusion, subject->dataset->info.classes, about.train_count, s->rule, err) != 0)
+    if (json_path(s, path, sizeof path, err) != 0 || elm_metrics_create(&metrics, tally, about.train_count, s->rule, err) != 0)
         return -1;
     elm_evaluation_print(log, metrics, &about);
     const int status = elm_evaluation_write_json(path, metrics, &about, err);
@@ -219,17 +232,17 @@ static int report(const evaluated *subject, const command_line *s, const int64_t
 static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *log, elm_error *err)
 {
     evaluated subject = {0};
-    int64_t *confusion = NULL;
+    elm_tally tally = {0};
     int status = elm_checkpoint_read_all(comm, s->checkpoint, &subject.checkpoint, err);
     if (status == 0)
         status = elm_comm_agree_all(comm, load_local(&subject, s, comm, err), err);
     if (status == 0) {
         const elm_classifier_input input = {subject.net, subject.dataset, comm};
-        status = s->with->confusion_all(&input, &confusion, err);
+        status = s->with->count_all(&input, &tally, err);
     }
     if (status == 0)
-        status = elm_comm_agree_all(comm, elm_comm_rank(comm) == 0 ? report(&subject, s, confusion, log, err) : 0, err);
-    elm_free(confusion);
+        status = elm_comm_agree_all(comm, elm_comm_rank(comm) == 0 ? report(&subject, s, &tally, log, err) : 0, err);
+    elm_tally_release(&tally);
     unload(&subject);
     return status;
 }

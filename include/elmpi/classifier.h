@@ -7,6 +7,7 @@
 
 #include "elmpi/comm.h"
 #include "elmpi/dataset.h"
+#include "elmpi/metrics.h"
 #include "elmpi/net.h"
 #include "elmpi/status.h"
 
@@ -20,10 +21,10 @@ typedef struct elm_classifier_input {
 typedef struct elm_classifier {
     const char *name; /* "fc" */
     const char *help; /* one line */
-    /** Confusion matrix [classes][classes] (true, predicted) of the test split, the same on all ranks.
+    /** Counts what it predicts of the test split, the same on all ranks.
      *  Ranks:  collective
-     *  Owns:   *confusion to be freed with elm_free */
-    int (*confusion_all)(const elm_classifier_input *input, int64_t **confusion, elm_error *err);
+     *  Owns:   the caller calls elm_tally_release */
+    int (*count_all)(const elm_classifier_input *input, elm_tally *tally, elm_error *err);
 } elm_classifier;
 
 /** The classifiers elmpi knows, ended by name NULL. */

@@ -28,6 +28,8 @@ int elm_comm_size(const elm_comm *comm);
 /** This rank's place among, and the number of, ranks on its own host. */
 int elm_comm_local_rank(const elm_comm *comm);
 int elm_comm_local_size(const elm_comm *comm);
+/** Ranks of this host that may run on exactly the same cores as this one, itself among them. */
+int elm_comm_core_sharers(const elm_comm *comm);
 
 /** Makes a local outcome everybody's: `status` is 0 or -1 (then `err` says why).
  *  Ranks:  collective; returns -1 on every rank when any rank gave -1, with the lowest failing rank's code and text in `err`

@@ -39,10 +39,9 @@ typedef struct elm_batch {
 typedef struct elm_loader elm_loader;
 
 /** Training batches in the epoch's order, from the global batch (epoch, index) on without end: after the last batch of an epoch (kept, may
- * be smaller) comes the next epoch's first. Global batches of `batch` images come in parts of `part`. Threads (one; for pictures in shards
- * as many as data.threads says) prepare two parts ahead.
- *  Ranks:  local; rank and size say whose share it is
- *  Owns:   borrows dataset and options */
+ * be smaller) comes the next epoch's first. Global batches of `batch` images come in equal parts of at most `part`. Threads (one; for
+ * pictures in shards as many as data.threads says) prepare two parts ahead. Ranks:  local; rank and size say whose share it is Owns:
+ * borrows dataset and options */
 int elm_loader_create_training(elm_loader **loader, const elm_dataset *dataset, const elm_data_options *options, uint64_t seed,
                                int64_t batch, int64_t part, int rank, int size, int64_t epoch, int64_t index, elm_error *err);
 

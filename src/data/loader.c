@@ -44,8 +44,9 @@ struct elm_loader {
     elm_sampler *sampler; /* training only */
 
     /* Of whichever thread is laying out a batch. */
-    int64_t epoch, index, first; /* what it lays out next: the part of a global batch that begins with image `first` */
-    int64_t *order;              /* [count], of order_epoch; training only */
+    int64_t epoch, index; /* what it lays out next: this global batch, */
+    int turn;             /* this part of it */
+    int64_t *order;       /* [count], of order_epoch; training only */
     int64_t order_epoch;
 
     /* Shared, under the mutex: batches laid out, filled, taken and given back since the beginning, each in this order. */
@@ -88,11 +89,19 @@ static int64_t batch_images(const elm_loader *loader)
     return least(loader->batch, loader->dataset->count - loader->index * loader->batch);
 }
 
-/* Who is in the part (epoch, index, first): a function of the three, so that it does not matter when or where it is made. */
+/* Parts of a global batch: none larger than loader->part, and as even as can be, since what a part's images see of each other (BatchNorm,
+ * pairs) should not depend on what is left over. */
+static int parts_of(const elm_loader *loader, int64_t images)
+{
+    return (int)((images + loader->part - 1) / loader->part);
+}
+
+/* Who is in the part (epoch, index, turn): a function of the three, so that it does not matter when or where it is made. */
 static void lay_out(elm_loader *loader, loader_slot *slot)
 {
-    const int64_t start = loader->index * loader->batch, images = batch_images(loader), first = loader->first;
-    const int64_t global = least(loader->part, images - first);
+    const int64_t start = loader->index * loader->batch, images = batch_images(loader);
+    const int parts = parts_of(loader, images);
+    const int64_t first = elm_split_begin(images, parts, loader->turn), global = elm_split_begin(images, parts, loader->turn + 1) - first;
     const elm_share share = loader->training ? elm_share_of(global, loader->size, loader->rank) : (elm_share){global, 0, (int)global, 1};
     for (int64_t i = 0; i < images; i++) {
         slot->members[i] = member_at(loader, start + i);
@@ -123,10 +132,9 @@ static bool advance(elm_loader *loader)
         loader->index += loader->size;
         return loader->index < loader->batches;
     }
-    loader->first += loader->part;
-    if (loader->first < batch_images(loader))
+    if (++loader->turn < parts_of(loader, batch_images(loader)))
         return true;
-    loader->first = 0;
+    loader->turn = 0;
     if (++loader->index == loader->batches) {
         loader->index = 0;
         loader->epoch++;

@@ -5,13 +5,13 @@
 
 #include "elmpi/evaluation.h"
 
-static int fc_confusion_all(const elm_classifier_input *input, int64_t **confusion, elm_error *err)
+static int fc_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err)
 {
-    return elm_evaluation_confusion_all(input->net, input->test, input->comm, confusion, err);
+    return elm_evaluation_count_all(input->net, input->test, input->comm, NULL, tally, err);
 }
 
 const elm_classifier elm_classifiers[] = {
-    {"fc", "the network's own last layer, largest logit", fc_confusion_all},
+    {"fc", "the network's own last layer, largest logit", fc_count_all},
     {NULL, NULL, NULL},
 };
 enum { CLASSIFIERS = sizeof elm_classifiers / sizeof elm_classifiers[0] - 1 };

@@ -25,8 +25,9 @@ static int predict(const float *logits, int classes)
     return best;
 }
 
-static int count_batch(elm_net *net, const elm_batch *batch, int classes, int64_t *confusion, elm_error *err)
+static int count_batch(elm_net *net, const elm_batch *batch, elm_tally *tally, elm_error *err)
 {
+    const int classes = tally->classes;
     elm_net_embed_all(net, batch->input, batch->share, false);
     const float *logits = elm_net_classify(net);
     for (int i = 0; i < batch->share.local; i++) {
@@ -37,13 +38,14 @@ static int count_batch(elm_net *net, const elm_batch *batch, int classes, int64_
                                  " of the split): its weights are broken, take an earlier "
                                  "checkpoint",
                                  batch->members[batch->share.first + i]);
-        confusion[(size_t)batch->labels[i] * (size_t)classes + (size_t)predicted]++;
+        elm_tally_add(tally, batch->labels[i], predicted);
     }
     return 0;
 }
 
 /* This rank's batches. Forward passes outside training do not communicate, so a rank may end before the others. */
-static int count_local(elm_net *net, const elm_dataset *dataset, elm_comm *comm, int64_t *confusion, elm_error *err)
+static int count_local(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const volatile sig_atomic_t *stop, elm_tally *tally,
+                       elm_error *err)
 {
     const int classes = dataset->info.classes;
     if (elm_net_classes(net) != classes)
@@ -55,24 +57,25 @@ static int count_local(elm_net *net, const elm_dataset *dataset, elm_comm *comm,
         elm_loader_create_evaluation(&loader, dataset, elm_evaluation_batch(&dataset->info), elm_comm_rank(comm), elm_comm_size(comm), err);
     const elm_batch *batch = NULL;
     while (status == 0 && (batch = elm_loader_next(loader)) != NULL)
-        status = count_batch(net, batch, classes, confusion, err);
+        status = stop != NULL && *stop ? elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request (evaluation)")
+                                       : count_batch(net, batch, tally, err);
     if (status == 0)
         status = elm_loader_check(loader, err);
     elm_loader_destroy(loader);
     return status;
 }
 
-int elm_evaluation_confusion_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, int64_t **confusion, elm_error *err)
+int elm_evaluation_count_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const volatile sig_atomic_t *stop, elm_tally *tally,
+                             elm_error *err)
 {
-    const int64_t cells = (int64_t)dataset->info.classes * dataset->info.classes;
-    int64_t *counts = elm_alloc((size_t)cells, sizeof *counts, err);
-    *confusion = NULL;
-    const int status = counts == NULL ? -1 : count_local(net, dataset, comm, counts, err);
+    const int classes = dataset->info.classes;
+    int status = elm_tally_create(tally, classes, err);
+    if (status == 0)
+        status = count_local(net, dataset, comm, stop, tally, err);
     if (elm_comm_agree_all(comm, status, err) != 0) {
-        elm_free(counts);
+        elm_tally_release(tally);
         return -1;
     }
-    elm_comm_sum_counts_all(comm, counts, cells);
-    *confusion = counts;
+    elm_comm_sum_counts_all(comm, tally->tested, 2 * (int64_t)classes);
     return 0;
 }

@@ -18,7 +18,7 @@ static void hint_at_binding(const elm_run *run, int threads)
     if (threads > allowed)
         elm_log_warn(run->log, "%d threads of a rank share %d core%s: start mpirun with --bind-to none or --map-by slot:PE=%d", threads,
                      allowed, allowed > 1 ? "s" : "", threads);
-    else if (allowed < online && allowed * ranks < online)
+    else if (allowed < online && allowed * ranks < online * elm_comm_core_sharers(run->comm))
         elm_log_info(run->log,
                      "hint: %d rank%s pinned to %d core%s leave%s cores of %d idle: start mpirun with --bind-to none for more threads",
                      ranks, ranks > 1 ? "s" : "", allowed, allowed > 1 ? "s each" : "", ranks > 1 ? "" : "s", online);
@@ -57,11 +57,11 @@ static void introduce(const elm_run *run)
                  strcmp(run->options.loss.embed, "none") ? run->options.loss.embed : "");
     say_sampling(run);
     if (run->options.optim.accumulate > 1)
-        elm_log_info(
-            log,
-            "each global batch is computed in %lld parts of %lld images: the loss is the mean over all of them, but BatchNorm and the "
-            "pairs of embedding terms see one part at a time",
-            (long long)run->options.optim.accumulate, (long long)elm_optim_part(&run->options.optim));
+        elm_log_info(log,
+                     "each global batch is computed in %lld parts of at most %lld images: the loss is the mean over all of them, but "
+                     "BatchNorm and the "
+                     "pairs of embedding terms see one part at a time",
+                     (long long)elm_optim_parts(&run->options.optim), (long long)elm_optim_part(&run->options.optim));
     hint_at_binding(run, threads);
 }
 
@@ -127,7 +127,7 @@ static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
 }
 
 /* An evaluation may take longer than a scheduler waits. What is due is saved before it, with the epoch still open, and whoever wishes to
- * stop leaves it to the resumed run, which closes an open epoch first: the history is the same. */
+ * stop, before or during it, leaves it to the resumed run, which closes an open epoch first: the history is the same. */
 static int end_epoch_all(elm_run *run, bool save_due, bool stop, elm_metrics **final, elm_error *err)
 {
     const bool evaluation = evaluation_is_due(run), last = run->step == run->total_steps;
@@ -253,14 +253,17 @@ static int steps_all(elm_run *run, elm_error *err)
         elm_log_info(run->log, "Nothing left to do: step %lld of %lld was reached before.", (long long)run->step, (long long)end);
     while (!status && !stop && run->step < end)
         status = advance_all(run, &final, &stop, err);
+    const bool broken_off = status && err->code == ELM_EXIT_STOPPED; /* an evaluation */
+    if (broken_off)
+        status = 0;
     if (!status && run->unsaved)
         status = elm_run_save_all(run, err);
     if (!status && final)
         status = elm_run_report_all(run, final, err);
-    if (!status && !nothing_left && run->step == run->total_steps)
+    if (!status && !nothing_left && !broken_off && run->step == run->total_steps)
         say_result(run);
     elm_metrics_destroy(final);
-    if (!status && stop && (run->step < end || epoch_is_open(run)))
+    if (!status && (broken_off || (stop && (run->step < end || epoch_is_open(run)))))
         status = elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request after step %lld of %lld (checkpoint written): --resume continues",
                                (long long)run->step, (long long)run->total_steps);
     return status;

@@ -63,7 +63,8 @@ int elm_run_save_all(elm_run *run, elm_error *err);
 int elm_run_save_job(elm_run *run, elm_error *err);
 /** Writes metrics.csv. Collective. */
 int elm_run_save_metrics_all(elm_run *run, elm_error *err);
-/** Evaluates on the test set or the held-out images; *metrics NULL where dataset is. Collective. */
+/** Evaluates on the test set or the held-out images; *metrics NULL where dataset is. Collective.
+ *  Errors: ELM_EXIT_STOPPED when somebody asks to stop meanwhile */
 int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics, elm_error *err);
 /** Whether evaluation.json is not there or older than the checkpoint. Collective. */
 bool elm_run_lacks_report_all(elm_run *run);

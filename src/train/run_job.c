@@ -102,7 +102,7 @@ static int resolve_present(elm_run *run, const char *init, elm_error *err)
 
 int elm_run_load_job(elm_run *run, elm_error *err)
 {
-    if (resolve_present(run, run->request->init, err))
+    if (resolve_present(run, run->request->init, err) || elm_optim_check(&run->options.optim, err))
         return -1;
     const int64_t part = elm_optim_part(&run->options.optim);
     if (part < elm_comm_size(run->comm))

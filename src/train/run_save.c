@@ -73,11 +73,11 @@ int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics *
     *metrics = NULL;
     if (!dataset)
         return 0;
-    int64_t *confusion = NULL;
-    if (elm_evaluation_confusion_all(elm_trainer_net(run->trainer), dataset, run->comm, &confusion, err))
+    elm_tally tally;
+    if (elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm, run->request->stop, &tally, err))
         return -1;
-    const int status = elm_metrics_create(metrics, confusion, dataset->info.classes, run->train->class_count, ELM_GROUPS_ELM, err);
-    elm_free(confusion);
+    const int status = elm_metrics_create(metrics, &tally, run->train->class_count, ELM_GROUPS_ELM, err);
+    elm_tally_release(&tally);
     if (elm_comm_agree_all(run->comm, status, err)) { /* some rank may have got its own */
         elm_metrics_destroy(*metrics);
         *metrics = NULL;

@@ -13,7 +13,7 @@
 
 int elm_run_threads(const elm_run *run)
 {
-    return elm_threads_resolve((int)run->options.run.threads, elm_comm_local_size(run->comm));
+    return elm_threads_resolve((int)run->options.run.threads, elm_comm_core_sharers(run->comm));
 }
 
 void elm_run_describe(const elm_run *run, char *text, size_t size)

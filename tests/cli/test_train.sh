@@ -38,6 +38,7 @@ refuses 2 "optim.momentum" "$job" "${common[@]}" --set optim.momentum=1.5
 refuses 2 "cifar-resnet" "$job" "${common[@]}" --set model.name=vgg16
 refuses 2 "logadj" "$job" "${common[@]}" --set loss.logit=logajd
 refuses 2 "pull" "$job" "${common[@]}" --set loss.embed=push
+refuses 2 "64 images cannot be cut into 65 parts" "$job" "${common[@]}" --set optim.accumulate=65
 refuses 2 "group:<images>" "$job" "${common[@]}" --set model.bn=some
 printf '[run]\nname = x\n[optim]\nlearning_rate = 1\n' >"$scratch/bad.ini"
 refuses 2 "bad.ini:4" "$scratch/bad.ini"

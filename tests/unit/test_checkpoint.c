@@ -76,6 +76,7 @@ static sample *make_sample(void)
         .seed = UINT64_MAX,
         .ranks = 4,
         .git = "v1-3-gabc",
+        .made_with = "2 threads a rank",
         .tensor_count = TENSORS,
         .tensors = s->tensors,
         .classes = CLASSES,
@@ -167,6 +168,7 @@ static void round_trip(void **state)
         fail_msg("%s", err.text);
     assert_string_equal(c->job, s->checkpoint.job);
     assert_string_equal(c->git, s->checkpoint.git);
+    assert_string_equal(c->made_with, s->checkpoint.made_with);
     assert_true(c->epoch == 3.25 && c->step == 1ll << 40 && c->seed == UINT64_MAX && c->ranks == 4);
     assert_int_equal(c->classes, CLASSES);
     for (int i = 0; i < CLASSES; i++) {
@@ -201,6 +203,7 @@ static void least_checkpoint(void **state)
         fail_msg("%s", err.text);
     assert_string_equal(c->job, "");
     assert_string_equal(c->git, "");
+    assert_string_equal(c->made_with, "");
     assert_int_equal(c->tensor_count + c->history_count + c->progress_count + c->classes, 0);
     elm_checkpoint_free(c);
 }

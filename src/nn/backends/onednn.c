@@ -49,11 +49,18 @@ static const char *status_text(dnnl_status_t status)
 }
 
 /* Where no error can be returned (inside a pass) a failing primitive is a broken invariant: the process ends, and mpirun ends the job. */
-static void must(dnnl_status_t status, const char *what)
+#define must(status, what) must_at((status), (what), __FILE__, __LINE__)
+
+static void must_at(dnnl_status_t status, const char *what, const char *file, int line)
 {
     if (status == dnnl_success)
         return;
-    fprintf(stderr, "elmpi: fatal: oneDNN: %s (%s)\n", status_text(status), what);
+    /* This room knows no ranks, but those who start processes leave word. */
+    const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"};
+    const char *rank = NULL;
+    for (size_t i = 0; !rank && i < sizeof names / sizeof *names; i++)
+        rank = getenv(names[i]);
+    fprintf(stderr, "elmpi: fatal: rank %s, %s:%d: oneDNN: %s (%s)\n", rank ? rank : "0", file, line, status_text(status), what);
     abort();
 }
 
