@@ -46,6 +46,7 @@ void elm_comm_sum_all(elm_comm *comm, double *values, int64_t count);        /* 
 void elm_comm_sum_counts_all(elm_comm *comm, int64_t *values, int64_t count);
 void elm_comm_max_all(elm_comm *comm, double *values, int64_t count);
 void elm_comm_sum_floats_all(elm_comm *comm, float *values, int64_t count);
+void elm_comm_or_all(elm_comm *comm, uint8_t *bits, int64_t size_bytes);
 /** Concatenates every rank's bytes in rank order on rank 0; `sizes` [size] on rank 0 may be NULL elsewhere.
  *  Owns:   *gathered is allocated on rank 0 (elm_free) and NULL elsewhere */
 int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_bytes, void **gathered, size_t *sizes, elm_error *err);

@@ -25,6 +25,7 @@ typedef struct elm_data_options {
     int64_t threads;            /* that decode, a rank */
     double unreadable;          /* share of a training set that may turn out to be unreadable */
     char shards[ELM_TEXT_SIZE]; /* folder of the shards; empty: where the store says */
+    char stage[ELM_TEXT_SIZE];  /* folder on each node to copy them to before training; empty: none */
 } elm_data_options;
 extern const elm_option elm_data_option_rows[];
 

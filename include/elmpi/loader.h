@@ -32,6 +32,8 @@ typedef struct elm_batch {
     const int32_t *labels;        /* [share.local], = part_labels + share.first */
     const int32_t *part_labels;   /* [share.global], in global order */
     const int64_t *members;       /* [share.global] places in the data set */
+    const bool *absent;           /* [share.local] images of a class of which no picture can be read: their input is 0, they are to teach
+                                   * nothing; NULL: none */
     int64_t images;               /* of the whole global batch */
     const int32_t *global_labels; /* [images] */
 } elm_batch;
@@ -61,9 +63,15 @@ double elm_loader_waited(const elm_loader *loader);
  *  Ranks:  local: of this rank's pictures */
 bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes);
 
+/** Which pictures could not be read, a bit each, elm_loader_fault_bytes bytes (0: there can be none); and takes over what other ranks
+ * found, so that all of them count alike. */
+size_t elm_loader_fault_bytes(const elm_loader *loader);
+void elm_loader_faults(elm_loader *loader, uint8_t *bits);
+void elm_loader_take_faults(elm_loader *loader, const uint8_t *bits);
+
 /** Whether the batches so far are fit for use.
  *  Ranks:  local: the caller agrees on it
- *  Errors: more unreadable pictures than data.unreadable allows, a class without a readable one; in evaluation any unreadable picture */
+ *  Errors: more unreadable pictures than data.unreadable allows, shards that cannot be read; in evaluation any unreadable picture */
 int elm_loader_check(elm_loader *loader, elm_error *err);
 
 /** Batches of an epoch: ceil(count / batch). */

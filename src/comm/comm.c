@@ -173,6 +173,11 @@ void elm_comm_sum_floats_all(elm_comm *comm, float *values, int64_t count)
     reduce_all(comm, values, count, MPI_FLOAT, sizeof *values, MPI_SUM);
 }
 
+void elm_comm_or_all(elm_comm *comm, uint8_t *bits, int64_t size_bytes)
+{
+    reduce_all(comm, bits, size_bytes, MPI_UINT8_T, 1, MPI_BOR);
+}
+
 double elm_comm_seconds(void)
 {
     return MPI_Wtime();

@@ -22,6 +22,7 @@ typedef struct loader_slot {
     float *input;
     int32_t *labels;
     int64_t *members;
+    bool *absent;
     int handed, done; /* this rank's records given to threads, and filled */
 } loader_slot;
 
@@ -120,6 +121,7 @@ static void lay_out(elm_loader *loader, loader_slot *slot)
         .labels = slot->labels + first + share.first,
         .part_labels = slot->labels + first,
         .members = slot->members + first,
+        .absent = slot->absent,
         .images = images,
         .global_labels = slot->labels,
     };
@@ -146,8 +148,8 @@ static void fill(elm_loader *loader, elm_record_reader *reader, loader_slot *slo
 {
     const elm_share share = slot->batch.share;
     for (int i = first; i < first + count; i++)
-        elm_record_fill(&loader->records, reader, slot->batch.members[share.first + i], slot->batch.epoch,
-                        slot->batch.position + share.first + i, slot->input + i * loader->records.values);
+        slot->absent[i] = !elm_record_fill(&loader->records, reader, slot->batch.members[share.first + i], slot->batch.epoch,
+                                           slot->batch.position + share.first + i, slot->input + i * loader->records.values);
 }
 
 /* The batch laid out last, if some of it is still to be handed out. */
@@ -224,7 +226,8 @@ static int allocate_slots(elm_loader *loader, int64_t images, int64_t local, elm
         slot->input = elm_alloc((size_t)local, (size_t)loader->records.values * sizeof *slot->input, err);
         slot->labels = elm_alloc((size_t)images, sizeof *slot->labels, err);
         slot->members = elm_alloc((size_t)images, sizeof *slot->members, err);
-        if (slot->input == NULL || slot->labels == NULL || slot->members == NULL)
+        slot->absent = elm_alloc((size_t)local, sizeof *slot->absent, err);
+        if (slot->input == NULL || slot->labels == NULL || slot->members == NULL || slot->absent == NULL)
             return -1;
     }
     return 0;
@@ -343,6 +346,7 @@ void elm_loader_destroy(elm_loader *loader)
         elm_free(loader->slots[i].input);
         elm_free(loader->slots[i].labels);
         elm_free(loader->slots[i].members);
+        elm_free(loader->slots[i].absent);
     }
     elm_free(loader->order);
     elm_sampler_destroy(loader->sampler);
@@ -401,7 +405,8 @@ bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes)
         return false;
     char what[1024];
     describe_fault(loader->dataset, &fault, what, sizeof what);
-    snprintf(text, size_bytes, "unreadable picture: %s%s", what, loader->training ? ": the next one of its class takes its place" : "");
+    snprintf(text, size_bytes, "unreadable picture: %s%s", what,
+             loader->training ? ": the next one of its class, if any, takes its place" : "");
     return true;
 }
 
@@ -412,10 +417,10 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
         return 0;
     const char *advice = "check the disk, or make the store again with elmpi-prepare --decode, which leaves such pictures out";
     const elm_dataset *dataset = loader->dataset;
-    const int empty = elm_faults_empty_class(faults);
-    if (empty >= 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "no picture of class %d (%s) can be read (%s): %s", empty, dataset->class_names[empty],
-                             dataset->pictures->store, advice);
+    const char *broken = elm_faults_broken(faults);
+    if (broken != NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the shards (%s): %s: check disk, network and memory, then --resume",
+                             dataset->pictures->store, broken);
     elm_fault fault;
     char what[1024];
     if (!loader->training && elm_faults_take(faults, &fault)) {
@@ -427,4 +432,19 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
                              (long long)elm_faults_count(faults), (long long)dataset->count, dataset->pictures->store,
                              dataset->pictures->split, loader->training ? "; data.unreadable allows fewer" : "", advice);
     return 0;
+}
+
+size_t elm_loader_fault_bytes(const elm_loader *loader)
+{
+    return loader->records.faults != NULL ? elm_faults_bytes(loader->records.faults) : 0;
+}
+
+void elm_loader_faults(elm_loader *loader, uint8_t *bits)
+{
+    elm_faults_get(loader->records.faults, bits);
+}
+
+void elm_loader_take_faults(elm_loader *loader, const uint8_t *bits)
+{
+    elm_faults_merge(loader->records.faults, bits);
 }

@@ -41,8 +41,12 @@ const elm_option elm_data_option_rows[] = {
      "pictures in shards: threads a rank that read and decode"},
     {"data.unreadable", ELM_OPTION_REAL, offsetof(elm_data_options, unreadable), TEXT(ELM_DATA_UNREADABLE), 0, 1, NULL, NULL, NULL,
      "pictures in shards: share of the training set that may turn out to be unreadable; the next picture of its class takes the place of "
-     "each; more end the run"},
+     "each, and where there is none the image teaches nothing (gradient 0; 1/batch stays, and BatchNorm sees zeros); more end the run"},
     {"data.shards", ELM_OPTION_TEXT, offsetof(elm_data_options, shards), "", 0, 0, NULL, NULL, NULL,
      "pictures in shards: folder of the shards, such as a copy on a disk of the node; empty: where the store says"},
+    {"data.stage", ELM_OPTION_TEXT, offsetof(elm_data_options, stage), "", 0, 0, NULL, NULL, NULL,
+     "pictures in shards: a folder on a disk of each node, such as one in $TMPDIR; one rank of the node copies the shards there before "
+     "training and all of the node read them there; what is there already is not copied again, and nothing is removed afterwards; empty: "
+     "no copy"},
     {0},
 };

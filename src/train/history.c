@@ -32,6 +32,7 @@ static const field columns_of[] = {
     ROW("images_per_s", images_per_s),
     ROW("seconds", seconds),
     ROW("input_wait", input_wait),
+    ROW("absent_images", absent),
     ROW("test_balanced_accuracy", test.balanced_accuracy),
     ROW("test_accuracy", test.accuracy),
     ROW("test_head", test.group[0]),
@@ -63,6 +64,7 @@ static const field sums_of[] = {
     SUM("with_positive_tail", with_positive[2]),
     SUM("seconds", seconds),
     SUM("waited", waited),
+    SUM("absent", absent),
 };
 _Static_assert(sizeof sums_of / sizeof *sums_of == ELM_EPOCH_SUMS, "a row for every sum");
 
@@ -80,6 +82,7 @@ void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, dou
     sums->logit_loss += images * report->logit_loss;
     sums->embed_loss += images * report->embed_loss;
     sums->seconds += seconds;
+    sums->absent += (double)report->absent;
     sums->waited += report->seconds[ELM_PHASE_INPUT];
     for (int g = 0; g < 3; g++) {
         sums->anchors[g] += (double)report->anchors[g];
@@ -100,6 +103,7 @@ elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t
         .images_per_s = sums->images / sums->seconds,
         .seconds = sums->seconds,
         .input_wait = sums->waited / sums->seconds,
+        .absent = sums->absent,
         .test = {NAN, NAN, {NAN, NAN, NAN}},
         .holdout = {NAN, NAN, {NAN, NAN, NAN}},
     };

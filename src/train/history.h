@@ -19,6 +19,7 @@ typedef struct elm_epoch_row {
     double loss, logit_loss, embed_loss, train_accuracy;
     double positives[3]; /* share of anchors that met a positive: head, torso, tail */
     double images_per_s, seconds;
+    double absent;     /* images that had no picture to be read */
     double input_wait; /* share of the time that rank 0 waited for the loader */
     elm_split_row test, holdout;
 } elm_epoch_row;
@@ -27,7 +28,7 @@ typedef struct elm_epoch_row {
 typedef struct elm_epoch_sums {
     double images, correct, loss, logit_loss, embed_loss; /* losses times images */
     double anchors[3], with_positive[3];
-    double seconds, waited;
+    double seconds, waited, absent;
 } elm_epoch_sums;
 
 typedef struct elm_history {

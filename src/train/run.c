@@ -106,12 +106,32 @@ static bool evaluation_is_due(const elm_run *run)
     return (run->test || run->holdout) && (run->step == run->total_steps || passed(run, run->options.run.evaluate_every_epochs));
 }
 
+/* Unreadable pictures that any rank has met, so that all of them judge by the same number. */
+static int share_faults_all(elm_run *run, elm_error *err)
+{
+    const size_t size_bytes = elm_loader_fault_bytes(run->loader);
+    if (size_bytes == 0)
+        return 0;
+    uint8_t *bits = elm_alloc(size_bytes, 1, err);
+    if (elm_comm_agree_all(run->comm, bits ? 0 : -1, err)) {
+        elm_free(bits);
+        return -1;
+    }
+    elm_loader_faults(run->loader, bits);
+    elm_comm_or_all(run->comm, bits, (int64_t)size_bytes);
+    elm_loader_take_faults(run->loader, bits);
+    elm_free(bits);
+    return elm_comm_agree_all(run->comm, elm_loader_check(run->loader, err), err);
+}
+
 /* Closes an epoch: evaluation if due, a row of metrics.csv. *final receives the metrics of the run's last step. */
 static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
 {
     const double epoch = (double)run->step / (double)run->steps_per_epoch;
     elm_epoch_row row = elm_epoch_row_of(&run->sums, epoch, run->step, run->last_lr);
     elm_metrics *metrics = NULL;
+    if (share_faults_all(run, err))
+        return -1;
     if (evaluation_is_due(run) && evaluate_all(run, &row, &metrics, err))
         return -1;
     elm_progress_epoch(run, &row);

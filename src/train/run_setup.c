@@ -7,6 +7,7 @@
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
+#include "elmpi/stage.h"
 #include "elmpi/threads.h"
 #include "elmpi/weights.h"
 #include "train/run.h"
@@ -23,6 +24,33 @@ void elm_run_describe(const elm_run *run, char *text, size_t size)
     elm_net_describe(elm_trainer_net(run->trainer), network, sizeof network);
     elm_comm_describe(run->comm, mpi, sizeof mpi);
     snprintf(text, size, "%d thread%s a rank, %s, %s", threads, threads > 1 ? "s" : "", network, mpi);
+}
+
+/* Bytes copied by this node's first rank; the run's first speaks for all. */
+static void say_staged(void *context, int64_t done, int64_t total, double seconds)
+{
+    const elm_run *run = context;
+    const double rate = seconds > 0 ? (double)done / seconds : 0;
+    if (run->request->progress && !run->log->quiet) {
+        printf("\r\033[Kcopying shards to the node: %.1f of %.1f GB  %.0f MB/s  %.0f s left%s", 1e-9 * (double)done, 1e-9 * (double)total,
+               1e-6 * rate, rate > 0 ? (double)(total - done) / rate : 0, done == total ? "\n" : "");
+        fflush(stdout);
+    } else if (done == total) {
+        elm_log_info(run->log, "Shards copied to %s: %.1f GB in %.0f s.", run->options.data.stage, 1e-9 * (double)total, seconds);
+    }
+}
+
+/* Shards to a disk of each node, once for all of its ranks. */
+static int stage_all(elm_run *run, elm_error *err)
+{
+    elm_data_options *data = &run->options.data;
+    if (data->stage[0] == '\0')
+        return 0;
+    const bool first = elm_comm_local_rank(run->comm) == 0;
+    if (elm_comm_agree_all(run->comm, first ? elm_stage_shards(data, say_staged, run, err) : 0, err))
+        return -1;
+    memcpy(data->shards, data->stage, sizeof data->shards);
+    return 0;
 }
 
 static int load_data(elm_run *run, elm_error *err)
@@ -190,7 +218,7 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
     if (elm_comm_same_all(run->comm, "the job file", text, strlen(text), err))
         return -1;
     omp_set_num_threads(elm_run_threads(run));
-    if (elm_comm_agree_all(run->comm, load_data(run, err), err))
+    if (stage_all(run, err) || elm_comm_agree_all(run->comm, load_data(run, err), err))
         return -1;
     run->data = elm_data_identity_of(run->train, run->test);
     if (elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || create_trainer_all(run, err) ||

@@ -100,6 +100,35 @@ expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --json "$scr
 expect_mpi 0 3 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --data "$stores/copy.h5" --shards "$scratch/node" --json "$scratch/second.json"
 same "$scratch/first.json" "$scratch/second.json"
 
+echo "shards copied to the node"
+stage=(--set "data.stage=$scratch/local/disk")
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/staged" "${stage[@]}"
+says stdout "Shards copied to $scratch/local/disk"
+same "$scratch/local/disk/$(basename "$archive")" "$archive"
+[ "$(find "$scratch/local/disk" -type f | wc -l)" -eq 1 ] || fail "more than the shard was left: $(ls "$scratch/local/disk")"
+h5diff -q "$scratch/place/checkpoint.h5" "$scratch/staged/checkpoint.h5" /model || fail "staged shards train other weights"
+made=$(stat -c %Y.%i "$scratch/local/disk"/*.tar)
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/staged2" "${stage[@]}" --max-steps 1
+says_not stdout 'Shards copied'
+[ "$made" = "$(stat -c %Y.%i "$scratch/local/disk"/*.tar)" ] || fail "a shard that was there was copied again"
+printf 'x' | dd of="$scratch/local/disk/$(basename "$archive")" bs=1 seek=7 conv=notrunc status=none # another file of the same length
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/staged3" "${stage[@]}" --max-steps 1
+same "$scratch/local/disk/$(basename "$archive")" "$archive"
+expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/none" --set data.stage=/proc/elmpi
+says stderr 'data.stage'
+absent "$scratch/none/checkpoint.h5"
+mkdir "$scratch/small"
+if mount -t tmpfs -o size=1m tmpfs "$scratch/small" 2>/dev/null; then
+    trap 'umount "$scratch/small"; rm -rf "$scratch"' EXIT
+    expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/none" --set "data.stage=$scratch/small"
+    says stderr 'no room for the shards'
+    [ -z "$(ls "$scratch/small")" ] || fail "something was left on the full disk"
+    umount "$scratch/small"
+    trap 'rm -rf "$scratch"' EXIT
+else
+    echo "not tried: a disk that is too small (no right to mount one)"
+fi
+
 # spoil SPLIT ROW: wipes the second half of a picture in the shards that have moved.
 spoil() {
     local shard offset length

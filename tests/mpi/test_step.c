@@ -272,6 +272,41 @@ static void parts_make_the_whole_batchs_step(void **unused)
     elm_free(parts);
 }
 
+/* The last image's update, under one label and another, with its picture and without. */
+static float last_image_matters(const struct objective *objective, bool absent)
+{
+    float conv[2] = {0};
+    for (int other = 0; other < 2; other++) {
+        setting s;
+        float input[IMAGES_MAX * IMAGE];
+        int32_t changed[IMAGES_MAX];
+        bool marks[IMAGES_MAX] = {false};
+        elm_trainer *trainer = make_trainer(&s, objective, "global", "auto", IMAGES_MAX);
+        elm_batch batch = make_batch(input, IMAGES_MAX);
+        const int64_t mine = IMAGES_MAX - 1 - batch.share.first;
+        memcpy(changed, labels, sizeof changed);
+        changed[IMAGES_MAX - 1] = other ? 0 : 1;
+        if (absent && mine >= 0 && mine < batch.share.local)
+            marks[mine] = true;
+        batch.labels = changed + batch.share.first;
+        batch.part_labels = batch.global_labels = changed;
+        batch.absent = marks;
+        const elm_step_report report = elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+        assert_int_equal(report.absent, absent);
+        conv[other] = elm_net_view(elm_trainer_net(trainer)).weights[3];
+        elm_trainer_destroy(trainer);
+    }
+    return fabsf(conv[0] - conv[1]);
+}
+
+/* An image of a class without readable pictures: whatever its label says, the update is the same, on any number of ranks. */
+static void absent_images_teach_nothing(void **unused)
+{
+    (void)unused;
+    assert_true(last_image_matters(&objectives[0], false) > 0);
+    assert_true(last_image_matters(&objectives[0], true) == 0);
+}
+
 static void steady_steps_allocate_nothing(void **unused)
 {
     (void)unused;
@@ -343,6 +378,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(norm_scopes_match_pytorch),
         cmocka_unit_test(empty_ranks_take_part),
         cmocka_unit_test(parts_make_the_whole_batchs_step),
+        cmocka_unit_test(absent_images_teach_nothing),
         cmocka_unit_test(steady_steps_allocate_nothing),
         cmocka_unit_test(broken_numbers_and_wishes_are_agreed),
     };
