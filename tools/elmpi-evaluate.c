@@ -89,17 +89,18 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
     return ELM_COMMAND_RUN;
 }
 
-/* The checkpoint's job names the backend that computed it; a build without that one predicts the same with its own. */
-static const char *missing_backend_instead(const char *job)
+/* The checkpoint's job names the backend that computed it. A build without that one predicts the same, within rounding, with its own: the
+ * line goes, so that the default holds. */
+static void forget_missing_backend(elm_checkpoint *checkpoint)
 {
     static const char key[] = "\nbackend = ";
-    char name[ELM_TEXT_SIZE];
-    const char *line = strstr(job, key);
+    char name[ELM_TEXT_SIZE], *line = strstr((char *)checkpoint->job, key); /* what was read is the struct's own */
     if (line == NULL)
-        return NULL;
-    line += sizeof key - 1;
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(line, "\n"), line);
-    return elm_net_check_backend(name, NULL) != 0 ? "auto" : NULL;
+        return;
+    const char *value = line + sizeof key - 1, *end = value + strcspn(value, "\n");
+    snprintf(name, sizeof name, "%.*s", (int)(end - value), value);
+    if (elm_net_check_backend(name, NULL) != 0)
+        memmove(line, end, strlen(end) + 1);
 }
 
 /* The job inside the checkpoint, with what the command line says instead. */
@@ -115,7 +116,7 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
         {"data.shards", s->shards != NULL  ? s->shards
                         : s->store != NULL ? ""
                                            : NULL},
-        {"run.backend", s->backend != NULL ? s->backend : missing_backend_instead(subject->checkpoint->job)},
+        {"run.backend", s->backend},
     };
     enum { GIVEN = sizeof given / sizeof *given };
     char texts[GIVEN][ELM_TEXT_SIZE + 16];
@@ -128,6 +129,7 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
             count++;
         }
     elm_job *job = NULL;
+    forget_missing_backend(subject->checkpoint);
     const int status = elm_job_parse(&job, subject->checkpoint->job, s->checkpoint, overrides, count, sets, ELM_JOB_SETS, err);
     elm_job_destroy(job);
     return status;
