@@ -22,20 +22,6 @@ asked_to_stop() {
 }
 trap asked_to_stop USR1 TERM
 
-# store_of JOB [ARGUMENT...]: the data store that elmpi-train will open.
-store_of() {
-    local job=$1 store='' word
-    shift
-    store=$(sed -n '/^\[data\]/,/^\[/s/^store *= *\([^;]*[^; ]\).*/\1/p' "$job" | head -n 1)
-    for word in "$@"; do
-        case $word in
-        data.store=*) store=${word#data.store=} ;;
-        --set=data.store=*) store=${word#--set=data.store=} ;;
-        esac
-    done
-    echo "$store"
-}
-
 # shape: ranks a node and threads a rank, as the allocation has them. Without --ntasks-per-node one rank a socket; without --cpus-per-task the
 # node's CPUs in equal parts.
 shape() {
@@ -106,15 +92,13 @@ launch_and_wait() {
 # elmpi_run JOB [ELMPI-TRAIN ARGUMENT...]: trains with --resume on the whole allocation. Asked to stop, the run writes a checkpoint, ends with 75 and
 # the job goes back into the queue; so it does when a node is lost. Any other failure is final.
 elmpi_run() {
-    local job=$1 train=${elmpi:?set by the batch script}/build/bin/elmpi-train store code=0
+    local job=$1 train=${elmpi:?set by the batch script}/build/bin/elmpi-train code=0
     local nodes per_node ranks threads launch=()
     shift
     # shellcheck disable=SC2086 # several modules
     [ -z "${modules:-}" ] || module load $modules
-    [ -x "$train" ] || die "there is no $train: build first (cmake --preset release && cmake --build build), or set ELMPI_HOME to the elmpi folder"
+    [ -x "$train" ] || train=$(command -v elmpi-train) || die "there is no $train and no elmpi-train on the PATH: build first (cmake --preset release && cmake --build build), or set ELMPI_HOME to the elmpi folder"
     [ -e "$job" ] || die "there is no job file $job: set ELMPI_JOB to yours"
-    store=$(store_of "$job" "$@")
-    [ -e "$store" ] || die "there is no data store $store: make it with elmpi-prepare (README, Programs), or name yours: sbatch ... --set data.store=FILE"
     shape
     choose_launcher
     if [ "${stage:-no}" = yes ]; then

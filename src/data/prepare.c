@@ -75,6 +75,9 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
         {pictures->class_names != NULL, ELM_PREPARE_PICTURES, "--class-names"},
         {pictures->strict, ELM_PREPARE_PICTURES, "--strict"},
         {pictures->decode, ELM_PREPARE_PICTURES, "--decode"},
+        {pictures->resize != 0, ELM_PREPARE_PICTURES, "--resize"},
+        {pictures->quality != 0, ELM_PREPARE_PICTURES, "--quality"},
+        {pictures->threads != 0, ELM_PREPARE_PICTURES, "--threads"},
         {pictures->copy, ELM_PREPARE_PICTURES, "--copy"},
         {pictures->shard_bytes != 0, ELM_PREPARE_PICTURES, "--shard-mib"},
     };

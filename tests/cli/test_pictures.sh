@@ -77,6 +77,26 @@ tar -C "$scratch/caltech101-lt/images" -cf "$scratch/one/x.tar" airplanes
 tar -C "$scratch/caltech101-lt/images" -cf "$scratch/other/x.tar" ketch
 expect 0 "$prepare" pictures --archive "$scratch/one/x.tar" --archive "$scratch/other/x.tar" --out "$stores/twice.h5"
 
+echo "resized while they are copied"
+resize=(pictures --archive "$archive" "${lists[@]}" --resize 96 --shard-mib 1)
+mkdir "$stores/whole" "$stores/cut"
+expect 0 "$prepare" "${resize[@]}" --threads 1 --out "$stores/whole/small.h5"
+says stdout 'pictures in [0-9]+ shard'
+"$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5" >/dev/null 2>&1 &
+killed=$!
+for _ in $(seq 500); do
+    ! compgen -G "$stores/cut/small-*.tar" >/dev/null || break
+    sleep 0.01
+done
+kill -KILL "$killed" 2>/dev/null || true
+wait "$killed" || true
+expect 0 "$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5"
+diff -r "$stores/whole" "$stores/cut" || fail "an interrupted and continued preparation gives other files"
+largest=$(tar -xOf "$(find "$stores/whole" -name 'small-*.tar' | head -n 1)" | wc -c)
+[ "$largest" -gt 0 ] || fail "the shard is empty"
+expect 2 "$prepare" digits --resize 96 --out "$stores/x.h5"
+says stderr 'digits has no use for it \(--resize\)'
+
 echo "one preparation at a time"
 expect 1 flock "$stores/busy.h5.journal" "$prepare" pictures --archive "$scratch/one/x.tar" --out "$stores/busy.h5"
 says stderr 'another elmpi-prepare is at work'

@@ -52,6 +52,8 @@ wait_for() {
         PENDING)
             pending=$((pending + 1))
             [ "$pending" -lt 10 ] || slurm scontrol update "JobId=$1" StartTime=now >/dev/null 2>&1 || true
+            # Slurm holds a job whose start met the leftovers of the one before on a node that has just come back.
+            case $(field "$1" Reason) in *held* | *launch_failed*) slurm scontrol release "$1" >/dev/null 2>&1 || true ;; esac
             ;;
         FAILED | CANCELLED | TIMEOUT | NODE_FAIL) # for a moment also on the way back into the queue
             bad=$((bad + 1))
