@@ -35,13 +35,8 @@ static void fill(void)
 static elm_net *make_net(void)
 {
     const elm_model_options options = {.name = "mlp:8", .bn = "global"};
-    const elm_net_spec spec = {.model = &options,
-                               .features = FEATURES,
-                               .classes = CLASSES,
-                               .max_images = 64,
-                               .ranks = 1,
-                               .backend = "auto",
-                               .seed = 3};
+    const elm_net_spec spec = {
+        .model = &options, .features = FEATURES, .classes = CLASSES, .max_images = 64, .ranks = 1, .backend = "auto", .seed = 3};
     elm_net *net = NULL;
     elm_error err = {0};
     check(elm_net_create(&net, &spec, &err) == 0);
