@@ -27,9 +27,17 @@ int elm_evaluation_count_all(elm_net *net, const elm_dataset *dataset, elm_comm 
 /** Who was evaluated, for the table and the JSON file. Strings borrowed. */
 typedef struct elm_evaluation_about {
     const char *checkpoint, *classifier, *dataset, *split;
-    const char *const *class_names; /* [classes], or NULL */
-    const int64_t *train_count;     /* [classes] */
+    const char *const *class_names;              /* [classes], or NULL */
+    const int64_t *train_count;                  /* [classes] */
+    const struct elm_evaluation_detail *details; /* of the classifier; ended by key NULL, or NULL */
 } elm_evaluation_about;
+
+/** A setting of the classifier or what it was chosen by: a text, or numbers. */
+typedef struct elm_evaluation_detail {
+    const char *key, *text;
+    const double *values;
+    int count;
+} elm_evaluation_detail;
 
 /** Prints the table for people. */
 void elm_evaluation_print(const elm_log *log, const elm_metrics *metrics, const elm_evaluation_about *about);

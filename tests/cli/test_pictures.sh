@@ -94,6 +94,8 @@ expect 0 "$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5"
 diff -r "$stores/whole" "$stores/cut" || fail "an interrupted and continued preparation gives other files"
 largest=$(tar -xOf "$(find "$stores/whole" -name 'small-*.tar' | head -n 1)" | wc -c)
 [ "$largest" -gt 0 ] || fail "the shard is empty"
+expect 2 "$prepare" pictures --archive "$archive" --quality 80 --out "$stores/x.h5"
+says stderr '--resize'
 expect 2 "$prepare" digits --resize 96 --out "$stores/x.h5"
 says stderr 'digits has no use for it \(--resize\)'
 

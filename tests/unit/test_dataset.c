@@ -260,6 +260,7 @@ static void option_rows(void **state)
         {"data.threads", "2", NULL},
         {"data.unreadable", "0.01", NULL},
         {"data.shards", "", NULL},
+        {"data.stage", "", NULL},
     };
     const elm_option *row = elm_data_option_rows;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++, row++) {
