@@ -169,7 +169,7 @@ int elm_knn_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
         status = elm_embed_all(input->net, input->test, input->comm, &n.test, err);
     if (status == 0)
         status = elm_comm_agree_all(input->comm, elm_tally_create(tally, n.classes, err) != 0 ? -1 : allocate(&n, err), err);
-    if (status == 0)
+    if (status == 0 && n.votes != NULL)
         rounds_all(&n, tally);
     else
         elm_tally_release(tally);

@@ -97,7 +97,7 @@ int elm_ncm_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
         sums = n.score != NULL ? elm_alloc(classes * width, sizeof *sums, err) : NULL;
         status = elm_comm_agree_all(input->comm, sums != NULL ? 0 : -1, err);
     }
-    if (status == 0) {
+    if (status == 0 && sums != NULL) {
         find_means_all(&n, &embedded, sums, input);
         status = elm_predictions_count_all(input, predict, &n, tally, err);
     }

@@ -37,17 +37,19 @@ static int read_layer(tau_norm *t, elm_net *net, elm_error *err)
     if (w == NULL || b == NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "the network's last layer is normalised already (tau-norm, model.head = cosine): use fc, ncm or knn");
-    double **const blocks[] = {&t->bias, &t->norm, &t->power, &t->score};
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
-        if ((*blocks[i] = elm_alloc(classes, sizeof(double), err)) == NULL)
-            return -1;
+    double *bias = t->bias = elm_alloc(classes, sizeof *bias, err);
+    double *norm = t->norm = bias != NULL ? elm_alloc(classes, sizeof *norm, err) : NULL;
+    t->power = norm != NULL ? elm_alloc(classes, sizeof *t->power, err) : NULL;
+    t->score = t->power != NULL ? elm_alloc(classes, sizeof *t->score, err) : NULL;
+    if (bias == NULL || norm == NULL || t->score == NULL)
+        return -1;
     for (size_t c = 0; c < classes; c++) {
         const double factor = scale != NULL ? (double)scale->data[c] : 1;
         double sum = 0;
         for (size_t k = 0; k < width; k++)
             sum += (double)w->data[c * width + k] * (double)w->data[c * width + k];
-        t->bias[c] = factor * (double)b->data[c];
-        t->norm[c] = fabs(factor) * sqrt(sum);
+        bias[c] = factor * (double)b->data[c];
+        norm[c] = fabs(factor) * sqrt(sum);
     }
     return 0;
 }
@@ -119,7 +121,7 @@ int elm_tau_norm_count_all(const elm_classifier_input *input, elm_tally *tally, 
     int status = elm_comm_agree_all(input->comm, read_layer(&t, input->net, err), err);
     if (status == 0 && isnan(input->settings->tau))
         status = choose_all(&t, input, err);
-    if (status == 0) {
+    if (status == 0 && t.norm != NULL) {
         set_tau(&t, input->settings->tau);
         status = elm_predictions_count_all(input, predict, &t, tally, err);
     }

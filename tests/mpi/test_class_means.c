@@ -55,7 +55,8 @@ static void are_those_of_one_rank(elm_net *net)
     }
     check(elm_class_means_all(net, &dataset, comm, &means, &err) == 0);
     for (int j = 0; j < CLASSES * WIDTH; j++) {
-        const double mean = count[j / WIDTH] ? sums[j] / (double)count[j / WIDTH] : 0;
+        const int c = j / WIDTH;
+        const double mean = count[c] ? sums[j] / (double)count[c] : 0;
         check(fabs((double)means[j] - mean) <= 1e-6 * (fabs(mean) + 1e-3));
         other[j] = (double)means[j];
     }
