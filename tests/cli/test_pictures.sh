@@ -78,7 +78,7 @@ tar -C "$scratch/caltech101-lt/images" -cf "$scratch/other/x.tar" ketch
 expect 0 "$prepare" pictures --archive "$scratch/one/x.tar" --archive "$scratch/other/x.tar" --out "$stores/twice.h5"
 
 echo "resized while they are copied"
-resize=(pictures --archive "$archive" "${lists[@]}" --resize 96 --shard-mib 1)
+resize=(pictures --archive "$archive" --train-list "$scratch/caltech101-lt/train.txt" --resize 160 --shard-mib 1)
 mkdir "$stores/whole" "$stores/cut"
 expect 0 "$prepare" "${resize[@]}" --threads 1 --out "$stores/whole/small.h5"
 says stdout 'pictures in [0-9]+ shard'
@@ -90,7 +90,10 @@ for _ in $(seq 500); do
 done
 kill -KILL "$killed" 2>/dev/null || true
 wait "$killed" || true
+[ -e "$stores/cut/small.h5.journal" ] || fail "it was not interrupted in the middle"
+absent "$stores/cut/small.h5"
 expect 0 "$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5"
+says stdout 'continuing an interrupted preparation'
 diff -r "$stores/whole" "$stores/cut" || fail "an interrupted and continued preparation gives other files"
 largest=$(tar -xOf "$(find "$stores/whole" -name 'small-*.tar' | head -n 1)" | wc -c)
 [ "$largest" -gt 0 ] || fail "the shard is empty"
