@@ -120,7 +120,7 @@ void sampler_fill_class_aware(elm_sampler *sampler, uint64_t seed, int64_t epoch
     class_walks *walks = &sampler->walks;
     elm_rng rng = elm_rng_stream(seed, ELM_RNG_ORDER, (uint64_t)epoch, CLASS_STREAM);
     begin(walks, sampler->dataset);
-    for (int64_t i = 0, turn = 0; i < sampler->dataset->count; turn++) {
+    for (int64_t i = 0, turn = 0; walks->present > 0 && i < sampler->dataset->count; turn++) {
         if (turn % walks->present == 0)
             elm_shuffle(&rng, walks->classes, walks->present);
         for (int64_t k = 0; k < sampler->number && i < sampler->dataset->count; k++)

@@ -125,6 +125,8 @@ static void forget_missing(elm_checkpoint *c)
 static int pack(elm_checkpoint *checkpoint, parcel *p, elm_error *err)
 {
     parcel measure = {.direction = MEASURE, .err = err};
+    if (checkpoint == NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "no checkpoint to share with the other ranks: report this");
     walk(&measure, checkpoint);
     *p = (parcel){.direction = PACK, .size = measure.used, .err = err};
     p->bytes = elm_alloc(p->size, 1, err);

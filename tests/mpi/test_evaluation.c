@@ -145,7 +145,9 @@ static void a_checkpoint_reaches_all(elm_net *net, const test_set *set, const ch
     check(memcmp(got->class_count, set->count, sizeof set->count) == 0);
     check(elm_checkpoint_progress(got, "images", -1) == 17 && elm_checkpoint_progress(got, "loss", -1) == 0.1);
     const elm_history_column *column = elm_checkpoint_history(got, "train_loss");
-    check(column != NULL && column->count == 3 && memcmp(column->values, losses, sizeof losses) == 0);
+    check(column != NULL && column->count == 3);
+    for (int i = 0; column != NULL && i < 3; i++)
+        check(column->values[i] == losses[i]);
     check(got->tensor_count == made.tensor_count);
     for (int i = 0; i < made.tensor_count; i++) {
         const elm_tensor *tensor = elm_checkpoint_tensor(got, tensors[i].name);

@@ -252,7 +252,7 @@ static void bad_tensor_name_is_refused(void **state)
     strcpy(s->tensors[0].name, "weights/conv1");
     assert_int_equal(elm_checkpoint_write(scratch_path("name.h5"), &s->checkpoint, &err), -1);
     assert_non_null(strstr(err.text, "weights/conv1"));
-    strcpy(s->tensors[0].name, s->tensors[1].name); /* twice the same */
+    memcpy(s->tensors[0].name, s->tensors[1].name, sizeof s->tensors[0].name); /* twice the same */
     assert_int_equal(elm_checkpoint_write(scratch_path("name.h5"), &s->checkpoint, &err), -1);
     assert_int_equal(access(scratch_path("name.h5"), F_OK), -1);
     free_sample(s);

@@ -174,6 +174,8 @@ static void check_holdout(const char *path, double imbalance, const char *holdou
         try_held_out(&held_out, path, "holdout", imbalance, holdout, &err) != 0 ||
         try_held_out(&again, path, "holdout", imbalance, holdout, &err) != 0)
         fail_msg("%s", err.text);
+    if (train == NULL || held_out == NULL || again == NULL)
+        return; /* failed above */
     assert_int_equal(train->count + held_out->count, whole->count);
     int64_t t = 0, h = 0;
     for (int64_t i = 0; i < whole->count; i++) {

@@ -16,7 +16,7 @@ enum { TENSORS_MAX = 128 };
 static elm_net *make_net_to_train(const char *model, int classes, uint64_t seed, elm_net_train train)
 {
     elm_model_options options = {.bn = "global", .train = train};
-    strcpy(options.name, model);
+    snprintf(options.name, sizeof options.name, "%s", model);
     const elm_net_spec spec = {.model = &options,
                                .channels = 3,
                                .height = 8,
@@ -185,7 +185,7 @@ static void a_scale_is_folded_into_the_weights(void **state)
             tensors[i].data[3] = 0.5f;
     }
     assert_non_null(scale);
-    for (int c = 0; c < 10; c++)
+    for (int c = 0; scale != NULL && c < 10; c++)
         scale->data[c] = 0.5f + (float)c;
     elm_net_weights_changed(scaled);
     logits_of(scaled, wanted);
