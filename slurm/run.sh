@@ -22,35 +22,6 @@ asked_to_stop() {
 }
 trap asked_to_stop USR1 TERM
 
-# entry_of JOB SECTION KEY: what one job file says, itself.
-entry_of() {
-    sed -n "/^\\[$2\\]/,/^\\[/s/^$3 *= *\\([^;]*[^; ]\\).*/\\1/p" "$1" | head -n 1
-}
-
-# store_of JOB [ARGUMENT...]: the data store that elmpi-train will open, in the job file or those that it includes.
-store_of() {
-    local job=$1 store='' include word
-    shift
-    for _ in 1 2 3 4 5 6 7 8; do # as many as elmpi-train follows
-        store=$(entry_of "$job" data store)
-        include=$(entry_of "$job" job include)
-        if [ -n "$store" ] || [ -z "$include" ]; then
-            break
-        fi
-        case $include in
-        /*) job=$include ;;
-        *) job=$(dirname "$job")/$include ;;
-        esac
-    done
-    for word in "$@"; do
-        case $word in
-        data.store=*) store=${word#data.store=} ;;
-        --set=data.store=*) store=${word#--set=data.store=} ;;
-        esac
-    done
-    echo "$store"
-}
-
 # shape: ranks a node and threads a rank, as the allocation has them. Without --ntasks-per-node one rank a socket; without --cpus-per-task the
 # node's CPUs in equal parts.
 shape() {
@@ -90,8 +61,11 @@ still_ours() {
 }
 
 requeue() {
-    if still_ours && scontrol requeue "$SLURM_JOB_ID"; then
-        sleep 60 # Slurm ends this script
+    if still_ours; then
+        trap - USR1 TERM # Slurm ends this script now
+        if scontrol requeue "$SLURM_JOB_ID"; then
+            sleep 60
+        fi
     fi
     say "the job is not back in the queue: if it should go on, submit it again, it resumes"
 }
@@ -118,15 +92,13 @@ launch_and_wait() {
 # elmpi_run JOB [ELMPI-TRAIN ARGUMENT...]: trains with --resume on the whole allocation. Asked to stop, the run writes a checkpoint, ends with 75 and
 # the job goes back into the queue; so it does when a node is lost. Any other failure is final.
 elmpi_run() {
-    local job=$1 train=${elmpi:?set by the batch script}/build/bin/elmpi-train store code=0
+    local job=$1 train=${elmpi:?set by the batch script}/build/bin/elmpi-train code=0
     local nodes per_node ranks threads launch=()
     shift
     # shellcheck disable=SC2086 # several modules
     [ -z "${modules:-}" ] || module load $modules
-    [ -x "$train" ] || die "there is no $train: build first (cmake --preset release && cmake --build build), or set ELMPI_HOME to the elmpi folder"
+    [ -x "$train" ] || train=$(command -v elmpi-train) || die "there is no $train and no elmpi-train on the PATH: build first (cmake --preset release && cmake --build build), or set ELMPI_HOME to the elmpi folder"
     [ -e "$job" ] || die "there is no job file $job: set ELMPI_JOB to yours"
-    store=$(store_of "$job" "$@")
-    [ -e "$store" ] || die "there is no data store $store: make it with elmpi-prepare (README, Programs), or name yours: sbatch ... --set data.store=FILE"
     shape
     choose_launcher
     if [ "${stage:-no}" = yes ]; then

@@ -261,7 +261,9 @@ static int count_coverage(bench *b, elm_error *err)
     const double loaded = elm_comm_seconds();
     int status = order ? 0 : -1;
     if (order) {
-        elm_sampler_order(&b->options.data, dataset, (uint64_t)b->options.run.seed, 0, order);
+        b->options.data.run_epochs = b->options.optim.epochs;
+        if (elm_sampler_order(&b->options.data, dataset, (uint64_t)b->options.run.seed, 0, order))
+            status = elm_error_set(err, ELM_EXIT_USAGE, "cannot make an epoch's order (data.sampler, data.shuffle): change one");
         getrusage(RUSAGE_SELF, &after);
         printf("%lld training images of %d classes: index read in %.3f s, an epoch's order made in %.3f s, %.1f MiB\n",
                (long long)dataset->count, dataset->info.classes, loaded - begun, elm_comm_seconds() - loaded,
@@ -290,7 +292,7 @@ static int run_all(bench *b, elm_error *err)
         return -1;
     if (b->set.coverage)
         return elm_comm_agree_all(b->comm, elm_comm_rank(b->comm) == 0 ? count_coverage(b, err) : 0, err);
-    omp_set_num_threads(elm_threads_resolve((int)b->set.threads, elm_comm_local_size(b->comm)));
+    omp_set_num_threads(elm_threads_resolve((int)b->set.threads, elm_comm_core_sharers(b->comm)));
     measure_peak_all(b);
     const bool first = elm_comm_rank(b->comm) == 0;
     if (b->set.peak_only) {

@@ -1,4 +1,5 @@
 /* elmpi-evaluate: what a checkpoint's network predicts on a test set. */
+#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,8 +27,10 @@ static const char program[] = "elmpi-evaluate";
 
 /* The command line. */
 typedef struct command_line {
-    const char *checkpoint, *store, *shards, *split, *classifier, *groups, *backend, *json;
+    const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *json;
     bool quiet;
+    double tau; /* NaN: not given */
+    int64_t k;  /* 0: not given */
     int64_t threads;
     const elm_classifier *with; /* found from the names above */
     elm_group_rule rule;
@@ -38,7 +41,10 @@ typedef struct evaluated {
     elm_checkpoint *checkpoint;
     elm_job_options options; /* of the checkpoint's job */
     elm_dataset *dataset;
+    elm_dataset *train, *selection; /* for classifiers that need them */
+    const char *selected_on;        /* split */
     elm_net *net;
+    elm_classifier_settings settings;
 } evaluated;
 
 static void print_classifiers(void)
@@ -50,15 +56,50 @@ static void print_classifiers(void)
            "else to evaluation-<checkpoint>-<classifier>[-<split>][-kang].json.\n");
 }
 
+/* A flag that the classifier would ignore is a misunderstanding. */
+static int check_uses(const command_line *s, elm_error *err)
+{
+    const struct {
+        const char *flag;
+        bool given;
+        int use;
+    } flags[] = {
+        {"--tau", !isnan(s->tau), ELM_CLASSIFIER_TAU},
+        {"--select-on", s->select_on != NULL, ELM_CLASSIFIER_SELECTION},
+        {"--k", s->k != 0, ELM_CLASSIFIER_NEIGHBOURS},
+        {"--distance", s->distance != NULL, ELM_CLASSIFIER_NEIGHBOURS},
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].given && !(s->with->uses & flags[i].use))
+            return elm_error_set(err, ELM_EXIT_USAGE, "%s has no use for it (%s): leave it away, or choose another --classifier",
+                                 s->with->name, flags[i].flag);
+    if (s->distance != NULL && strcmp(s->distance, "euclidean") != 0 && strcmp(s->distance, "cosine") != 0)
+        return elm_error_set(err, ELM_EXIT_USAGE, "unknown distance %s (--distance): euclidean or cosine", s->distance);
+    if (s->select_on != NULL && strcmp(s->select_on, s->split) == 0)
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "tau chosen on the split that it is judged by (--select-on %s) would be no result: choose it on another one",
+                             s->select_on);
+    if (s->select_on != NULL && !isnan(s->tau))
+        return elm_error_set(err, ELM_EXIT_USAGE, "a tau that is set is not chosen (--tau and --select-on): leave one away");
+    return 0;
+}
+
 static elm_command_result parse_command(command_line *s, bool quiet, int argc, char **argv, elm_error *err)
 {
     const elm_flag flags[] = {
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE", "the data set, where it is not at the job's data.store"},
         {"--shards", ELM_FLAG_TEXT, &s->shards, 0, 0, "FOLDER", "pictures in shards: the folder of the shards, where it is not the job's"},
-        {"--split", ELM_FLAG_TEXT, &s->split, 0, 0, "NAME", "split to evaluate on (default test)"},
+        {"--split", ELM_FLAG_TEXT, &s->split, 0, 0, "NAME",
+         "split to evaluate on (default test); holdout: what the job's data.holdout kept from training"},
         {"--classifier", ELM_FLAG_TEXT, &s->classifier, 0, 0, "NAME", "who predicts (default fc); list below"},
+        {"--tau", ELM_FLAG_REAL, &s->tau, 0, 100, "T", "posthoc-la, tau-norm: the strength, instead of 1 or of choosing it"},
+        {"--select-on", ELM_FLAG_TEXT, &s->select_on, 0, 0, "SPLIT",
+         "tau-norm: split that chooses tau (default holdout where the job has one, else val); never the one that is evaluated"},
+        {"--k", ELM_FLAG_INT, &s->k, 1, 1000, "K", "knn: neighbours (default 5)"},
+        {"--distance", ELM_FLAG_TEXT, &s->distance, 0, 0, "NAME", "knn: euclidean (default) or cosine"},
         {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE", "elm: head >= 100 training images, tail < 20 (default); kang: head > 100"},
-        {"--backend", ELM_FLAG_TEXT, &s->backend, 0, 0, "NAME", "convolution backend (default: the job's run.backend)"},
+        {"--backend", ELM_FLAG_TEXT, &s->backend, 0, 0, "NAME",
+         "convolution backend (default: the job's run.backend, or auto where this build lacks it)"},
         {"--json", ELM_FLAG_TEXT, &s->json, 0, 0, "FILE", "write the figures there"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "N", "threads a rank (default 0: as for training)"},
         {"--quiet", ELM_FLAG_SWITCH, &s->quiet, 0, 0, NULL, "no table, only the file"},
@@ -82,9 +123,23 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
         return result;
     s->checkpoint = command.words[0];
     s->with = elm_classifier_find(s->classifier, err);
-    if (s->with == NULL || elm_group_rule_parse(s->groups, &s->rule, err) != 0)
+    if (s->with == NULL || elm_group_rule_parse(s->groups, &s->rule, err) != 0 || check_uses(s, err) != 0)
         return ELM_COMMAND_ERROR;
     return ELM_COMMAND_RUN;
+}
+
+/* The checkpoint's job names the backend that computed it. A build without that one predicts the same, within rounding, with its own: the
+ * line goes, so that the default holds. */
+static void forget_missing_backend(elm_checkpoint *checkpoint)
+{
+    static const char key[] = "\nbackend = ";
+    char name[ELM_TEXT_SIZE], *line = strstr((char *)checkpoint->job, key); /* what was read is the struct's own */
+    if (line == NULL)
+        return;
+    const char *value = line + sizeof key - 1, *end = value + strcspn(value, "\n");
+    snprintf(name, sizeof name, "%.*s", (int)(end - value), value);
+    if (elm_net_check_backend(name, NULL) != 0)
+        memmove(line, end, strlen(end) + 1);
 }
 
 /* The job inside the checkpoint, with what the command line says instead. */
@@ -113,28 +168,10 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
             count++;
         }
     elm_job *job = NULL;
+    forget_missing_backend(subject->checkpoint);
     const int status = elm_job_parse(&job, subject->checkpoint->job, s->checkpoint, overrides, count, sets, ELM_JOB_SETS, err);
     elm_job_destroy(job);
     return status;
-}
-
-/* The store is of the data set that the checkpoint was trained on. */
-static int check_dataset(const evaluated *subject, elm_error *err)
-{
-    const elm_checkpoint *checkpoint = subject->checkpoint;
-    const elm_dataset *dataset = subject->dataset;
-    const char *store = subject->options.data.store;
-    if (checkpoint->classes != dataset->info.classes)
-        return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "the checkpoint knows %d classes, the data set %s has %d (%s): name the right store with --data",
-                             checkpoint->classes, dataset->info.dataset, dataset->info.classes, store);
-    for (int c = 0; checkpoint->class_names != NULL && c < checkpoint->classes; c++)
-        if (strcmp(checkpoint->class_names[c], dataset->class_names[c]) != 0)
-            return elm_error_set(
-                err, ELM_EXIT_FAILURE,
-                "the checkpoint is of another data set: its class %d is %s, that of %s is %s (%s): name the right store with --data", c,
-                checkpoint->class_names[c], dataset->info.dataset, dataset->class_names[c], store);
-    return 0;
 }
 
 static int load_dataset(evaluated *subject, const command_line *s, elm_error *err)
@@ -144,7 +181,39 @@ static int load_dataset(evaluated *subject, const command_line *s, elm_error *er
         return elm_error_set(err, ELM_EXIT_FAILURE, "the data set is not there or not readable (%s): name its store with --data", store);
     if (elm_dataset_load_job(&subject->dataset, &subject->options.data, s->split, err) != 0)
         return -1;
-    return check_dataset(subject, err);
+    return elm_checkpoint_check_classes(subject->checkpoint, subject->dataset, store, "name the right store with --data", err);
+}
+
+static bool store_has(const char *store_path, const char *split)
+{
+    elm_store *store = NULL;
+    const bool has = elm_store_open(&store, store_path, NULL) == 0 && elm_store_count(store, split) > 0;
+    elm_store_close(store);
+    return has;
+}
+
+/* What a classifier is made from besides the network: training images, and the split that chooses its tau. */
+static int load_more(evaluated *subject, const command_line *s, elm_error *err)
+{
+    elm_data_options *data = &subject->options.data;
+    subject->settings = (elm_classifier_settings){
+        .tau = s->tau, .k = s->k > 0 ? s->k : 5, .cosine = s->distance != NULL && strcmp(s->distance, "cosine") == 0};
+    if ((s->with->uses & ELM_CLASSIFIER_TRAIN) && elm_dataset_load_job(&subject->train, data, "train", err) != 0)
+        return -1;
+    if (!(s->with->uses & ELM_CLASSIFIER_SELECTION) || !isnan(s->tau))
+        return 0;
+    const char *split = s->select_on;
+    if (split == NULL && elm_dataset_holds_out(data))
+        split = "holdout";
+    if (split == NULL && store_has(data->store, "val"))
+        split = "val";
+    if (split == NULL || strcmp(split, s->split) == 0)
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "nothing to choose tau on but the %s split itself, which would be no result (%s): train with data.holdout, or "
+                             "set --tau",
+                             s->split, s->with->name);
+    subject->selected_on = split;
+    return elm_dataset_load_job(&subject->selection, data, split, err);
 }
 
 static int load_net(evaluated *subject, elm_error *err)
@@ -172,8 +241,8 @@ static int load_local(evaluated *subject, const command_line *s, const elm_comm 
     if (parse_job(subject, s, err) != 0)
         return -1;
     const int64_t asked = s->threads > 0 ? s->threads : subject->options.run.threads;
-    omp_set_num_threads(elm_threads_resolve((int)asked, elm_comm_local_size(comm)));
-    if (load_dataset(subject, s, err) != 0)
+    omp_set_num_threads(elm_threads_resolve((int)asked, elm_comm_core_sharers(comm)));
+    if (load_dataset(subject, s, err) != 0 || load_more(subject, s, err) != 0)
         return -1;
     return load_net(subject, err);
 }
@@ -182,6 +251,8 @@ static void unload(evaluated *subject)
 {
     elm_net_destroy(subject->net);
     elm_dataset_destroy(subject->dataset);
+    elm_dataset_destroy(subject->train);
+    elm_dataset_destroy(subject->selection);
     elm_checkpoint_free(subject->checkpoint);
 }
 
@@ -210,9 +281,33 @@ static int json_path(const command_line *s, char *path, size_t size_bytes, elm_e
                : elm_error_set(err, ELM_EXIT_USAGE, "the checkpoint's path is too long (%s): name the file with --json", base);
 }
 
-/* Rank 0's part: figures, table, file. */
-static int report(const evaluated *subject, const command_line *s, const int64_t *confusion, const elm_log *log, elm_error *err)
+enum { DETAILS_MAX = 8 };
+
+/* The classifier's settings, and who chose them. */
+static void describe_classifier(const evaluated *subject, const command_line *s, elm_evaluation_detail details[DETAILS_MAX], double *k)
 {
+    const elm_classifier_settings *set = &subject->settings;
+    int count = 0;
+    *k = (double)set->k;
+    if (s->with->uses & ELM_CLASSIFIER_TAU)
+        details[count++] = (elm_evaluation_detail){"tau", NULL, &set->tau, 1};
+    if (set->chosen) {
+        details[count++] = (elm_evaluation_detail){"tau_chosen_on", subject->selected_on, NULL, 0};
+        details[count++] = (elm_evaluation_detail){"tau_balanced_accuracy", NULL, set->tau_accuracy, ELM_TAUS};
+    }
+    if (s->with->uses & ELM_CLASSIFIER_NEIGHBOURS) {
+        details[count++] = (elm_evaluation_detail){"k", NULL, k, 1};
+        details[count++] = (elm_evaluation_detail){"distance", set->cosine ? "cosine" : "euclidean", NULL, 0};
+    }
+    details[count] = (elm_evaluation_detail){0};
+}
+
+/* Rank 0's part: figures, table, file. */
+static int report(const evaluated *subject, const command_line *s, const elm_tally *tally, const elm_log *log, elm_error *err)
+{
+    elm_evaluation_detail details[DETAILS_MAX];
+    double k;
+    describe_classifier(subject, s, details, &k);
     const elm_evaluation_about about = {
         .checkpoint = s->checkpoint,
         .classifier = s->classifier,
@@ -220,13 +315,15 @@ static int report(const evaluated *subject, const command_line *s, const int64_t
         .split = s->split,
         .class_names = (const char *const *)subject->dataset->class_names,
         .train_count = subject->checkpoint->class_count,
+        .details = details,
     };
     char path[4096];
     elm_metrics *metrics = NULL;
-    if (json_path(s, path, sizeof path, err) != 0 ||
-        elm_metrics_create(&metrics, confusion, subject->dataset->info.classes, about.train_count, s->rule, err) != 0)
+    if (json_path(s, path, sizeof path, err) != 0 || elm_metrics_create(&metrics, tally, about.train_count, s->rule, err) != 0)
         return -1;
     elm_evaluation_print(log, metrics, &about);
+    if (subject->settings.chosen)
+        elm_log_info(log, "\n  tau %.1f, chosen on the %s split by balanced accuracy", subject->settings.tau, subject->selected_on);
     const int status = elm_evaluation_write_json(path, metrics, &about, err);
     if (status == 0)
         elm_log_info(log, "\nwritten to %s", path);
@@ -237,17 +334,23 @@ static int report(const evaluated *subject, const command_line *s, const int64_t
 static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *log, elm_error *err)
 {
     evaluated subject = {0};
-    int64_t *confusion = NULL;
+    elm_tally tally = {0};
     int status = elm_checkpoint_read_all(comm, s->checkpoint, &subject.checkpoint, err);
     if (status == 0)
         status = elm_comm_agree_all(comm, load_local(&subject, s, comm, err), err);
     if (status == 0) {
-        const elm_classifier_input input = {subject.net, subject.dataset, comm};
-        status = s->with->confusion_all(&input, &confusion, err);
+        const elm_classifier_input input = {.net = subject.net,
+                                            .test = subject.dataset,
+                                            .train = subject.train,
+                                            .selection = subject.selection,
+                                            .train_count = subject.checkpoint->class_count,
+                                            .comm = comm,
+                                            .settings = &subject.settings};
+        status = s->with->count_all(&input, &tally, err);
     }
     if (status == 0)
-        status = elm_comm_agree_all(comm, elm_comm_rank(comm) == 0 ? report(&subject, s, confusion, log, err) : 0, err);
-    elm_free(confusion);
+        status = elm_comm_agree_all(comm, elm_comm_rank(comm) == 0 ? report(&subject, s, &tally, log, err) : 0, err);
+    elm_tally_release(&tally);
     unload(&subject);
     return status;
 }
@@ -262,7 +365,7 @@ int main(int argc, char **argv)
         return ELM_EXIT_FAILURE;
     }
     const bool speaks = elm_comm_rank(comm) == 0;
-    command_line settings = {.split = "test", .classifier = "fc", .groups = "elm"};
+    command_line settings = {.split = "test", .classifier = "fc", .groups = "elm", .tau = NAN};
     int status = parse_command(&settings, !speaks, argc, argv, &err);
     log.quiet = !speaks || settings.quiet;
     if (status == ELM_COMMAND_RUN)

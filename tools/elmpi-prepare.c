@@ -63,6 +63,10 @@ int main(int argc, char **argv)
         {"--decode", ELM_FLAG_SWITCH, &pictures->decode, 0, 0, NULL, "decode every picture, not just read its header"},
         {"--copy", ELM_FLAG_SWITCH, &pictures->copy, 0, 0, NULL,
          "copy the pictures also out of an uncompressed tar, which else is used as it is"},
+        {"--resize", ELM_FLAG_INT, &pictures->resize, 8, 65535, "N",
+         "copy pictures whose short side is longer with one of N pixels, as JPEG files turned upright; the others as they are"},
+        {"--quality", ELM_FLAG_INT, &pictures->quality, 1, 100, "Q", "of those JPEG files (default 95)"},
+        {"--threads", ELM_FLAG_INT, &pictures->threads, 1, 1024, "T", "that resize (default: the cores allowed)"},
         {"--shard-mib", ELM_FLAG_INT, &shard_mib, 1, 1 << 20, "N", "size of the tar files that pictures are copied into (default 1024)"},
         {"--force", ELM_FLAG_SWITCH, &request.force, 0, 0, NULL, "replace an existing store"},
         {0},
@@ -90,6 +94,7 @@ int main(int argc, char **argv)
         request.archive_count = archives.count;
         request.archive = archives.count > 0 ? archives.item[0] : NULL;
         pictures->shard_bytes = shard_mib << 20;
+        pictures->copy |= pictures->resize > 0;
         request.progress = isatty(STDOUT_FILENO) ? show_progress : log_progress;
         request.progress_context = &said;
         status = elm_prepare_run(command.words[0], &request, &err);

@@ -28,8 +28,9 @@ typedef struct elm_checkpoint {
     int64_t step;
     uint64_t seed;
     int ranks;
-    const char *git;  /* version that wrote it */
-    int tensor_count; /* full path in `name`: "model/conv1.weight", "optimizer/momentum/conv1.weight", "loss/..." */
+    const char *git;       /* version that wrote it */
+    const char *made_with; /* threads a rank and libraries; an empty text: not known */
+    int tensor_count;      /* full path in `name`: "model/conv1.weight", "optimizer/momentum/conv1.weight", "loss/..." */
     elm_tensor *tensors;
     int classes;
     const char *const *class_names; /* /classes/name */

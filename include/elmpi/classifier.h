@@ -3,30 +3,53 @@
 #ifndef ELMPI_CLASSIFIER_H
 #define ELMPI_CLASSIFIER_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "elmpi/comm.h"
 #include "elmpi/dataset.h"
+#include "elmpi/metrics.h"
 #include "elmpi/net.h"
 #include "elmpi/status.h"
 
+enum { ELM_TAUS = 21 }; /* tau-norm tries 0, 0.1, .. 2 */
+
+/** What a user may set, and what was chosen. */
+typedef struct elm_classifier_settings {
+    double tau;                    /* posthoc-la, tau-norm; NaN: 1, or chosen on the selection split. Afterwards the one that was used */
+    int64_t k;                     /* knn */
+    bool cosine;                   /* knn: else Euclidean distance */
+    bool chosen;                   /* out: tau was chosen, by */
+    double tau_accuracy[ELM_TAUS]; /* out: the selection split's balanced accuracy for each */
+} elm_classifier_settings;
+
 /** What a classifier may look at. Borrowed. */
 typedef struct elm_classifier_input {
-    elm_net *net;            /* with the checkpoint's weights */
-    const elm_dataset *test; /* the split to be predicted */
+    elm_net *net;                 /* with the checkpoint's weights */
+    const elm_dataset *test;      /* the split to be predicted */
+    const elm_dataset *train;     /* ELM_CLASSIFIER_TRAIN: images as in evaluation; else NULL */
+    const elm_dataset *selection; /* ELM_CLASSIFIER_SELECTION, unless tau is set: what to choose it on; else NULL */
+    const int64_t *train_count;   /* [classes] training images */
     elm_comm *comm;
+    const volatile sig_atomic_t *stop; /* or NULL */
+    elm_classifier_settings *settings; /* NULL for fc */
 } elm_classifier_input;
+
+/** What a classifier needs, and which settings it takes. */
+enum { ELM_CLASSIFIER_TRAIN = 1, ELM_CLASSIFIER_SELECTION = 2, ELM_CLASSIFIER_TAU = 4, ELM_CLASSIFIER_NEIGHBOURS = 8 };
 
 typedef struct elm_classifier {
     const char *name; /* "fc" */
-    const char *help; /* one line */
-    /** Confusion matrix [classes][classes] (true, predicted) of the test split, the same on all ranks.
+    const char *help; /* one line: what it does, source */
+    int uses;         /* of the above */
+    /** Counts what it predicts of the test split, the same on all ranks and for any number of them.
      *  Ranks:  collective
-     *  Owns:   *confusion to be freed with elm_free */
-    int (*confusion_all)(const elm_classifier_input *input, int64_t **confusion, elm_error *err);
+     *  Owns:   the caller calls elm_tally_release */
+    int (*count_all)(const elm_classifier_input *input, elm_tally *tally, elm_error *err);
 } elm_classifier;
 
-/** The classifiers elmpi knows, ended by name NULL. */
+/** The classifiers elmpi knows, ended by name NULL; the first one is fc. */
 extern const elm_classifier elm_classifiers[];
 
 /** The classifier of that name, or NULL.

@@ -28,6 +28,8 @@ int elm_comm_size(const elm_comm *comm);
 /** This rank's place among, and the number of, ranks on its own host. */
 int elm_comm_local_rank(const elm_comm *comm);
 int elm_comm_local_size(const elm_comm *comm);
+/** Ranks of this host that may run on exactly the same cores as this one, itself among them. */
+int elm_comm_core_sharers(const elm_comm *comm);
 
 /** Makes a local outcome everybody's: `status` is 0 or -1 (then `err` says why).
  *  Ranks:  collective; returns -1 on every rank when any rank gave -1, with the lowest failing rank's code and text in `err`
@@ -44,6 +46,7 @@ void elm_comm_sum_all(elm_comm *comm, double *values, int64_t count);        /* 
 void elm_comm_sum_counts_all(elm_comm *comm, int64_t *values, int64_t count);
 void elm_comm_max_all(elm_comm *comm, double *values, int64_t count);
 void elm_comm_sum_floats_all(elm_comm *comm, float *values, int64_t count);
+void elm_comm_or_all(elm_comm *comm, uint8_t *bits, int64_t size_bytes);
 /** Concatenates every rank's bytes in rank order on rank 0; `sizes` [size] on rank 0 may be NULL elsewhere.
  *  Owns:   *gathered is allocated on rank 0 (elm_free) and NULL elsewhere */
 int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_bytes, void **gathered, size_t *sizes, elm_error *err);

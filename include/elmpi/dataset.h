@@ -11,10 +11,13 @@
 /** [data] of a job file. */
 typedef struct elm_data_options {
     char store[ELM_TEXT_SIZE];
-    double imbalance; /* 0: the store's training set as it is; else rho of the LDAM-DRW subset */
-    int augment;      /* auto|none|crop-flip|shift|resized-crop */
-    int order;        /* shuffle|sequential */
-    int sampler;      /* instance (more come with part 3) */
+    double imbalance;            /* 0: the store's training set as it is; else rho of the LDAM-DRW subset */
+    int augment;                 /* auto|none|crop-flip|shift|resized-crop */
+    int order;                   /* shuffle|sequential */
+    char sampler[ELM_TEXT_SIZE]; /* instance|class-balanced|sqrt|progressive|class-aware:<k>; empty: instance */
+    char shuffle[ELM_TEXT_SIZE]; /* full|window:<n>; empty: full */
+    char holdout[ELM_TEXT_SIZE]; /* images a class ("5") or share of each class ("0.1"); empty or "0": none */
+    double run_epochs;           /* no option of [data]: the run's length, by whoever knows it; progressive needs it */
 
     /* Pictures in shards. */
     int64_t crop;               /* side of the network's input */
@@ -22,6 +25,7 @@ typedef struct elm_data_options {
     int64_t threads;            /* that decode, a rank */
     double unreadable;          /* share of a training set that may turn out to be unreadable */
     char shards[ELM_TEXT_SIZE]; /* folder of the shards; empty: where the store says */
+    char stage[ELM_TEXT_SIZE];  /* folder on each node to copy them to before training; empty: none */
 } elm_data_options;
 extern const elm_option elm_data_option_rows[];
 
@@ -47,12 +51,16 @@ typedef struct elm_dataset {
     char **class_names;             /* [info.classes] */
 } elm_dataset;
 
-/** Loads a split of the job's store: "train" as its long-tailed subset where the job asks for one, others whole.
+/** Loads a split of the job's store: "train" as its long-tailed subset where the job asks for one, without the images held out of that;
+ *  "holdout": those; others whole.
  *  Ranks:  local
  *  Owns:   the caller destroys; options are copied
  *  Errors: missing or broken store or shards; a missing or empty split; a class without a training image when split is "train";
- *          ELM_EXIT_USAGE for data.resize below data.crop */
+ *          ELM_EXIT_USAGE for data.resize below data.crop, for "holdout" where none are held out */
 int elm_dataset_load_job(elm_dataset **dataset, const elm_data_options *options, const char *split, elm_error *err);
+
+/** Whether the options hold images of the training set out, so that there is a split "holdout". */
+bool elm_dataset_holds_out(const elm_data_options *options);
 
 /** Loads a split with the defaults of all other options. `imbalance` as in elm_data_options, 0 for test sets.
  *  Ranks:  local

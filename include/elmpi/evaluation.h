@@ -2,6 +2,7 @@
 #ifndef ELMPI_EVALUATION_H
 #define ELMPI_EVALUATION_H
 
+#include <signal.h>
 #include <stdint.h>
 
 #include "elmpi/comm.h"
@@ -14,18 +15,29 @@
  * of 128 x 128 pixels and more, so that a network made for a few large pictures a rank need not have room for many. */
 int elm_evaluation_batch(const elm_store_info *info);
 
-/** Confusion matrix [classes][classes] (true, predicted; ties go to the lower class) of the plain logits over the whole data set, the same
- * on all ranks. Shape:  net built for at least elm_evaluation_batch images and for the data set's classes Ranks:  collective; batch b of
- * elm_evaluation_batch images is computed by rank b % size Owns:   *confusion to be freed with elm_free Errors: a non-finite logit, agreed
- * by all ranks; *confusion is NULL then */
-int elm_evaluation_confusion_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, int64_t **confusion, elm_error *err);
+/** Counts what the plain logits predict (ties go to the lower class) over the whole data set, the same on all ranks. `stop` set by a signal
+ * handler on any rank breaks it off; NULL: never.
+ *  Shape:  net built for at least elm_evaluation_batch images and for the data set's classes
+ *  Ranks:  collective; batch b of elm_evaluation_batch images is computed by rank b % size
+ *  Owns:   the caller calls elm_tally_release
+ *  Errors: a non-finite logit, agreed by all ranks; ELM_EXIT_STOPPED; *tally is empty then */
+int elm_evaluation_count_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const volatile sig_atomic_t *stop, elm_tally *tally,
+                             elm_error *err);
 
 /** Who was evaluated, for the table and the JSON file. Strings borrowed. */
 typedef struct elm_evaluation_about {
     const char *checkpoint, *classifier, *dataset, *split;
-    const char *const *class_names; /* [classes], or NULL */
-    const int64_t *train_count;     /* [classes] */
+    const char *const *class_names;              /* [classes], or NULL */
+    const int64_t *train_count;                  /* [classes] */
+    const struct elm_evaluation_detail *details; /* of the classifier; ended by key NULL, or NULL */
 } elm_evaluation_about;
+
+/** A setting of the classifier or what it was chosen by: a text, or numbers. */
+typedef struct elm_evaluation_detail {
+    const char *key, *text;
+    const double *values;
+    int count;
+} elm_evaluation_detail;
 
 /** Prints the table for people. */
 void elm_evaluation_print(const elm_log *log, const elm_metrics *metrics, const elm_evaluation_about *about);

@@ -11,8 +11,14 @@
 
 /** The order of an epoch, a pure function of its arguments: *the same on all ranks*.
  *  Shape:  order [dataset->count] places in the data set
- *  Math:   shuffle: Fisher-Yates over elm_rng_stream(seed, ELM_RNG_ORDER, epoch, 0); sequential: 0, 1, 2, ... */
-void elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order);
+ *  Math:   instance: every image once; data.shuffle = full: Fisher-Yates over elm_rng_stream(seed, ELM_RNG_ORDER, epoch, 0); window:<n>:
+ *          the images in the order of their shards are cut into blocks of n / 16 at a random place, the blocks are shuffled, then the
+ * images of each n consecutive positions: none stands n or more positions from where the shuffled blocks have it; data.order = sequential:
+ * 0, 1, 2, ... class-balanced, sqrt, progressive: each position draws a class with probability 1/L, ~ sqrt(n_c), and (1 - t/T) n_c/N +
+ * (t/T)/L in epoch t = 0, 1, ... of T (Kang et al., ICLR 2020), then the next image of that class. class-aware:<k>: the classes in random
+ * order, again and again anew, k times the next image of each. The next image of a class: all its images once in random order before one
+ * comes again, anew in every epoch. Errors: -1 without memory, or for options that do not fit together */
+int elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order);
 
 /** One global batch, or a part of it: all of its images, or those that are computed together. Borrowed until the next elm_loader_next. */
 typedef struct elm_batch {
@@ -26,6 +32,8 @@ typedef struct elm_batch {
     const int32_t *labels;        /* [share.local], = part_labels + share.first */
     const int32_t *part_labels;   /* [share.global], in global order */
     const int64_t *members;       /* [share.global] places in the data set */
+    const bool *absent;           /* [share.local] images of a class of which no picture can be read: their input is 0, they are to teach
+                                   * nothing; NULL: none */
     int64_t images;               /* of the whole global batch */
     const int32_t *global_labels; /* [images] */
 } elm_batch;
@@ -33,10 +41,9 @@ typedef struct elm_batch {
 typedef struct elm_loader elm_loader;
 
 /** Training batches in the epoch's order, from the global batch (epoch, index) on without end: after the last batch of an epoch (kept, may
- * be smaller) comes the next epoch's first. Global batches of `batch` images come in parts of `part`. Threads (one; for pictures in shards
- * as many as data.threads says) prepare two parts ahead.
- *  Ranks:  local; rank and size say whose share it is
- *  Owns:   borrows dataset and options */
+ * be smaller) comes the next epoch's first. Global batches of `batch` images come in equal parts of at most `part`. Threads (one; for
+ * pictures in shards as many as data.threads says) prepare two parts ahead. Ranks:  local; rank and size say whose share it is Owns:
+ * borrows dataset and options */
 int elm_loader_create_training(elm_loader **loader, const elm_dataset *dataset, const elm_data_options *options, uint64_t seed,
                                int64_t batch, int64_t part, int rank, int size, int64_t epoch, int64_t index, elm_error *err);
 
@@ -56,9 +63,15 @@ double elm_loader_waited(const elm_loader *loader);
  *  Ranks:  local: of this rank's pictures */
 bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes);
 
+/** Which pictures could not be read, a bit each, elm_loader_fault_bytes bytes (0: there can be none); and takes over what other ranks
+ * found, so that all of them count alike. */
+size_t elm_loader_fault_bytes(const elm_loader *loader);
+void elm_loader_faults(elm_loader *loader, uint8_t *bits);
+void elm_loader_take_faults(elm_loader *loader, const uint8_t *bits);
+
 /** Whether the batches so far are fit for use.
  *  Ranks:  local: the caller agrees on it
- *  Errors: more unreadable pictures than data.unreadable allows, a class without a readable one; in evaluation any unreadable picture */
+ *  Errors: more unreadable pictures than data.unreadable allows, shards that cannot be read; in evaluation any unreadable picture */
 int elm_loader_check(elm_loader *loader, elm_error *err);
 
 /** Batches of an epoch: ceil(count / batch). */

@@ -81,7 +81,7 @@ typedef struct elm_loss_options {
     int weights; /* 0 auto, 1 none, 2 class-balanced, 3 drw */
     double weights_beta, weights_epoch;
     double ldam_margin, ldam_scale;
-    int cb_focal_variant; /* 0 sigmoid, 1 softmax */
+    int cb_focal_variant; /* 0 sigmoid, 1 softmax, 2 softmax-public */
     double cb_focal_gamma;
     int equalization_variant; /* 0 bernoulli, 1 margin */
     double equalization_gamma, equalization_lambda;

@@ -13,6 +13,21 @@ typedef enum elm_group_rule {
     ELM_GROUPS_KANG, /* > 100, 20 .. 100, < 20 */
 } elm_group_rule;
 
+/** Predictions counted by class: what the metrics need, small for any number of classes. */
+typedef struct elm_tally {
+    int classes;
+    int64_t *tested, *correct; /* [classes] each, one block */
+} elm_tally;
+
+/** All zero. Owns: the caller calls elm_tally_release, also after an error */
+int elm_tally_create(elm_tally *tally, int classes, elm_error *err);
+void elm_tally_release(elm_tally *tally);
+static inline void elm_tally_add(elm_tally *tally, int label, int predicted)
+{
+    tally->tested[label]++;
+    tally->correct[label] += predicted == label;
+}
+
 /** Accuracies are fractions 0..1; NaN for a group or class without test images. */
 typedef struct elm_metrics {
     int classes;
@@ -26,10 +41,9 @@ typedef struct elm_metrics {
     int64_t *tested;               /* [classes] */
 } elm_metrics;
 
-/** From a confusion matrix [true][predicted] and the training counts [classes].
+/** From what was counted and the training images of each class [tally->classes].
  *  Owns:   the caller frees with elm_metrics_destroy */
-int elm_metrics_create(elm_metrics **metrics, const int64_t *confusion, int classes, const int64_t *train_count, elm_group_rule rule,
-                       elm_error *err);
+int elm_metrics_create(elm_metrics **metrics, const elm_tally *tally, const int64_t *train_count, elm_group_rule rule, elm_error *err);
 void elm_metrics_destroy(elm_metrics *metrics);
 
 /** The rule of that name ("elm", "kang").

@@ -113,6 +113,10 @@ double elm_net_training_flops(const elm_net *net);
 bool elm_net_state_differs(const elm_net *net);
 /** Checks a backend's name; err lists the valid ones. */
 int elm_net_check_backend(const char *name, elm_error *err);
+/** The backend that a name stands for, "auto" above all; NULL with the valid ones in err. */
+const char *elm_net_resolve_backend(const char *name, elm_error *err);
+/** Versions of the libraries that compute the network, and the kind of CPU they compute for. */
+void elm_net_describe(const elm_net *net, char *text, size_t size_bytes);
 /** Checks a model name without building it; err lists the valid ones. */
 int elm_net_check_name(const char *name, elm_error *err);
 

@@ -38,8 +38,12 @@ void elm_sgd_update(const elm_optim_options *options, double lr, float *weights,
  *          cosine (1 + cos(pi t)) / 2 with t = s / total steps. Epochs, warm-up and milestones are real numbers (DESIGN 4) */
 double elm_schedule_lr(const elm_optim_options *options, int64_t step, int64_t steps_per_epoch);
 
-/** Images of a part of the global batch: ceil(batch / accumulate); a batch's last part may be smaller. */
+/** Images of the largest part of a global batch: ceil(batch / accumulate). The parts differ by one image at most (elm_split_begin). */
 int64_t elm_optim_part(const elm_optim_options *options);
+/** Parts of a whole global batch: accumulate, or fewer where rounding up makes the last ones empty. */
+int64_t elm_optim_parts(const elm_optim_options *options);
+/** Errors: ELM_EXIT_USAGE for more parts than images */
+int elm_optim_check(const elm_optim_options *options, elm_error *err);
 
 /** Steps of the whole run: ceil(epochs * steps_per_epoch), tolerant of rounding, at least 1. */
 int64_t elm_schedule_steps(const elm_optim_options *options, int64_t steps_per_epoch);

@@ -15,6 +15,9 @@ typedef struct elm_prepare_pictures {
     bool strict;             /* whatever would be left out is an error */
     bool decode;             /* every picture is decoded, not just its header read */
     bool copy;               /* into shards, also where the original tar could be indexed in place */
+    int64_t resize;          /* pictures with a longer short side are made anew with one of so many pixels, and copied; 0: none are */
+    int64_t quality;         /* of their JPEG files, 1 .. 100 */
+    int64_t threads;         /* that resize */
     int64_t shard_bytes;     /* a shard is ended at this size; 0: 1 GiB */
 } elm_prepare_pictures;
 

@@ -26,12 +26,22 @@ typedef struct elm_run_folder elm_run_folder;
 int elm_run_folder_open(elm_run_folder **folder, const char *path, bool resume, elm_error *err);
 /** Marks the claim as ended and frees. Accepts NULL. */
 void elm_run_folder_close(elm_run_folder *folder);
+/** Takes the claim back and frees: for a start that failed before it wrote anything. A folder that was made for it goes too. Accepts NULL.
+ */
+void elm_run_folder_abandon(elm_run_folder *folder);
 int elm_run_folder_number(const elm_run_folder *folder);
 const char *elm_run_folder_path(const elm_run_folder *folder);
 
 /** Writes checkpoint-<run>-<step>.h5, points checkpoint.h5 to it (symbolic link, replaced by rename), then deletes this folder's oldest
  * beyond the newest `keep` (0: keep all); the newest is never deleted. Refuses when a higher run number has been claimed meanwhile. */
 int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep, elm_error *err);
+
+/** Writes one file of the folder whole. Returns 0 or -1. */
+typedef int (*elm_file_writer)(const char *path, const void *context, elm_error *err);
+
+/** Puts a file (metrics.csv, evaluation.json, job.ini) into the folder in one instant: `write` fills a temporary one, which is then
+ * renamed. Errors: what `write` says; a higher run number has been claimed meanwhile: nothing changes */
+int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writer write, const void *context, elm_error *err);
 
 /** Reads the valid checkpoint with the highest (run, step); broken ones are passed over with a warning that names them. *checkpoint is NULL
  * if there is none. Shape:  name [capacity] receives the file's name */

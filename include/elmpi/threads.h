@@ -2,12 +2,17 @@
 #ifndef ELMPI_THREADS_H
 #define ELMPI_THREADS_H
 
-/** Threads for this rank: `asked` if positive, else OMP_NUM_THREADS if set, else the cores of the affinity mask; ranks of one host that
- * share all its cores (mpirun --bind-to none) divide them among themselves. At least 1. */
-int elm_threads_resolve(int asked, int local_ranks);
+#include <stddef.h>
+
+/** Threads for this rank: `asked` if positive, else OMP_NUM_THREADS if set, else the cores of the affinity mask, divided among the
+ * `sharers`: the ranks of this host that have the same mask. At least 1. */
+int elm_threads_resolve(int asked, int sharers);
 
 /** Cores this process may run on, and cores of the host. */
 int elm_threads_allowed(void);
 int elm_threads_online(void);
+
+/** The affinity mask as bytes, to be compared with another process's; all zero where the system does not tell. */
+void elm_threads_mask(unsigned char *mask, size_t size_bytes);
 
 #endif

@@ -54,6 +54,7 @@ typedef struct elm_step_wishes {
 /** What a step did, the same on all ranks but for `seconds`. */
 typedef struct elm_step_report {
     int64_t images, correct; /* of the global batch, by the logits before the update */
+    int64_t absent;          /* of the images: there was no picture to read, so they counted for nothing */
     double loss, logit_loss, embed_loss;
     int64_t anchors[3], with_positive[3]; /* head, torso, tail; 0 without an embedding term */
     bool finite;                          /* false: loss or gradient is NaN or Inf on some rank and the update was left out */

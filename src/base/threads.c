@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 int elm_threads_online(void)
@@ -17,14 +18,21 @@ int elm_threads_allowed(void)
     return sched_getaffinity(0, sizeof mask, &mask) ? elm_threads_online() : CPU_COUNT(&mask);
 }
 
-int elm_threads_resolve(int asked, int local_ranks)
+void elm_threads_mask(unsigned char *mask, size_t size_bytes)
+{
+    cpu_set_t set;
+    memset(mask, 0, size_bytes);
+    if (!sched_getaffinity(0, sizeof set, &set))
+        memcpy(mask, &set, size_bytes < sizeof set ? size_bytes : sizeof set);
+}
+
+int elm_threads_resolve(int asked, int sharers)
 {
     const char *environment = getenv("OMP_NUM_THREADS");
     if (asked > 0)
         return asked;
     if (environment && atoi(environment) > 0)
         return atoi(environment);
-    const int allowed = elm_threads_allowed();
-    const int threads = allowed < elm_threads_online() ? allowed : allowed / (local_ranks > 0 ? local_ranks : 1);
+    const int threads = elm_threads_allowed() / (sharers > 0 ? sharers : 1);
     return threads > 0 ? threads : 1;
 }

@@ -1,6 +1,7 @@
 /* Reading. The digest only tells that the file is as somebody wrote it, so types, shapes and sizes are checked too: nothing is allocated
  * that the file does not hold. */
 #include <limits.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -192,8 +193,16 @@ static int read_facts(reader *r)
     if (read_number(r, "epoch", H5T_NATIVE_DOUBLE, &c->epoch) || read_number(r, "step", H5T_NATIVE_INT64, &c->step) ||
         read_number(r, "seed", H5T_NATIVE_UINT64, &c->seed) || read_number(r, "ranks", H5T_NATIVE_INT, &c->ranks))
         return -1;
+    if (!isfinite(c->epoch) || c->epoch < 0)
+        return refuse(r, "epoch");
+    if (c->step < 0)
+        return refuse(r, "step");
+    if (c->ranks < 1)
+        return refuse(r, "ranks");
     c->git = read_text(r, "git");
-    if (!c->git)
+    /* Checkpoints of the first versions do not say. */
+    c->made_with = H5Aexists(r->file, "made_with") > 0 ? read_text(r, "made_with") : elm_alloc(1, 1, r->err);
+    if (!c->git || !c->made_with)
         return -1;
     int64_t count;
     size_t size;

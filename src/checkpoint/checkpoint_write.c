@@ -129,6 +129,7 @@ static int write_facts(hid_t file, const elm_checkpoint *c, const char *path, el
     status |= write_attribute(file, "seed", H5T_NATIVE_UINT64, &c->seed);
     status |= write_attribute(file, "ranks", H5T_NATIVE_INT, &c->ranks);
     status |= write_text_attribute(file, "git", c->git ? c->git : "");
+    status |= write_text_attribute(file, "made_with", c->made_with ? c->made_with : "");
     const char *job = c->job ? c->job : "";
     const hid_t type = make_text_type(strlen(job));
     status |= write_array(file, "job", type, 0, NULL, job);

@@ -132,6 +132,13 @@ bool elm_claim_is_live(const char *folder, const elm_claim *theirs, const elm_cl
     return theirs->start && process_start(theirs->pid) == theirs->start;
 }
 
+void elm_claim_remove(const char *folder, const elm_claim *claim)
+{
+    char path[ELM_PATH_SIZE];
+    path_of(folder, claim->run, path);
+    unlink(path);
+}
+
 void elm_claim_end(const char *folder, const elm_claim *claim)
 {
     char path[ELM_PATH_SIZE];

@@ -30,6 +30,9 @@ int elm_claim_read(const char *folder, int run, elm_claim *claim);
 /** Whether the owner of a claim has to be taken for alive and entitled, as `mine` sees it. */
 bool elm_claim_is_live(const char *folder, const elm_claim *theirs, const elm_claim *mine);
 
+/** Removes it, as if it had never been. */
+void elm_claim_remove(const char *folder, const elm_claim *claim);
+
 /** Marks it as ended. */
 void elm_claim_end(const char *folder, const elm_claim *claim);
 

@@ -117,13 +117,23 @@ int elm_folder_list_highest(const elm_folder_list *list)
     return highest;
 }
 
+/* <file of a run>.tmp-<number> */
+static bool is_unfinished(const char *name)
+{
+    static const char *const files[] = {"checkpoint", "job.ini", "metrics.csv", "evaluation.json"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (!strncmp(name, files[i], strlen(files[i])) && strstr(name, ".tmp-"))
+            return true;
+    return false;
+}
+
 void elm_folder_clean(const char *path)
 {
     DIR *folder = opendir(path);
     if (!folder)
         return;
     for (const struct dirent *entry; (entry = readdir(folder));)
-        if (!strncmp(entry->d_name, "checkpoint", 10) && strstr(entry->d_name, ".h5.tmp-"))
+        if (is_unfinished(entry->d_name))
             unlinkat(dirfd(folder), entry->d_name, 0); /* what cannot be removed does no harm */
     closedir(folder);
 }

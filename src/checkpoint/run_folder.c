@@ -16,6 +16,7 @@ enum { FOLDER_SIZE = ELM_PATH_SIZE - 128, CLAIM_ATTEMPTS = 100 };
 struct elm_run_folder {
     char path[FOLDER_SIZE];
     elm_claim claim;
+    bool made; /* the folder was not there before */
 };
 
 static int refuse_live(const char *path, const elm_claim *owner, elm_error *err)
@@ -68,11 +69,14 @@ int elm_run_folder_open(elm_run_folder **folder, const char *path, bool resume, 
     *folder = NULL;
     if (strlen(path) >= FOLDER_SIZE)
         return elm_error_set(err, ELM_EXIT_USAGE, "the run folder's path is too long (%.200s...): use a shorter --run-dir", path);
-    if (elm_folder_make(path, err))
-        return -1;
     elm_run_folder *made = elm_alloc(1, sizeof *made, err);
     if (!made)
         return -1;
+    made->made = access(path, F_OK) != 0;
+    if (elm_folder_make(path, err)) {
+        elm_free(made);
+        return -1;
+    }
     snprintf(made->path, sizeof made->path, "%s", path);
     bool taken = true;
     int status = 0;
@@ -94,6 +98,16 @@ void elm_run_folder_close(elm_run_folder *folder)
     if (!folder)
         return;
     elm_claim_end(folder->path, &folder->claim);
+    elm_free(folder);
+}
+
+void elm_run_folder_abandon(elm_run_folder *folder)
+{
+    if (!folder)
+        return;
+    elm_claim_remove(folder->path, &folder->claim);
+    if (folder->made)
+        rmdir(folder->path); /* unless somebody has put something there */
     elm_free(folder);
 }
 
@@ -162,6 +176,24 @@ int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint
         return -1;
     delete_oldest(folder, keep);
     return 0;
+}
+
+int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writer write, const void *context, elm_error *err)
+{
+    char path[ELM_PATH_SIZE], temporary[ELM_PATH_SIZE];
+    snprintf(path, sizeof path, "%s/%.64s", folder->path, name);
+    /* A name of this run's own: an incarnation that is believed dead may be at the same file. */
+    snprintf(temporary, sizeof temporary, "%s/%.64s.tmp-%d", folder->path, name, folder->claim.run);
+    int status = check_still_ours(folder, err);
+    if (!status)
+        status = write(temporary, context, err);
+    if (!status)
+        status = check_still_ours(folder, err);
+    if (!status)
+        status = elm_file_rename(temporary, path, err);
+    if (status)
+        unlink(temporary);
+    return status;
 }
 
 /* Reads one candidate. *checkpoint stays NULL when it is damaged. A file that is whole but cannot be used is an error: passing over it

@@ -7,6 +7,7 @@
 
 #include "comm/mpi_parts.h"
 #include "elmpi/memory.h"
+#include "elmpi/threads.h"
 
 enum { CHUNK = 1 << 28 }; /* elements a call: below what an int counts, also in bytes of 8 */
 
@@ -37,8 +38,27 @@ static void duplicate(elm_comm *comm)
     MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->gather};
     for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
         ELM_MPI(MPI_Comm_dup(MPI_COMM_WORLD, copies[i]));
-        ELM_MPI(MPI_Comm_set_errhandler(*copies[i], MPI_ERRORS_RETURN)); /* elm_mpi_check names the place, then aborts */
+        ELM_MPI(MPI_Comm_set_errhandler(*copies[i], MPI_ERRORS_RETURN));
     }
+}
+
+/* Who else is on this host, and on the same cores. */
+static void look_around_all(elm_comm *comm)
+{
+    enum { MASK_SIZE = 128 }; /* 1024 cores */
+    unsigned char mine[MASK_SIZE], theirs[MASK_SIZE];
+    MPI_Comm host;
+    ELM_MPI(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host));
+    ELM_MPI(MPI_Comm_set_errhandler(host, MPI_ERRORS_RETURN));
+    ELM_MPI(MPI_Comm_rank(host, &comm->local_rank));
+    ELM_MPI(MPI_Comm_size(host, &comm->local_size));
+    elm_threads_mask(mine, sizeof mine);
+    for (int r = 0; r < comm->local_size; r++) {
+        memcpy(theirs, mine, sizeof theirs);
+        ELM_MPI(MPI_Bcast(theirs, sizeof theirs, MPI_BYTE, r, host));
+        comm->core_sharers += memcmp(theirs, mine, sizeof mine) == 0;
+    }
+    ELM_MPI(MPI_Comm_free(&host));
 }
 
 int elm_comm_start_all(elm_comm **out, int *argc, char ***argv, elm_error *err)
@@ -55,13 +75,11 @@ int elm_comm_start_all(elm_comm **out, int *argc, char ***argv, elm_error *err)
                                     "this MPI allows no threads beside it (MPI_THREAD_FUNNELED): use a library built with threads")
                     : -1;
     }
+    /* elm_mpi_check names the place, then aborts. Requests that fail while they are waited for call MPI_COMM_WORLD's handler. */
+    ELM_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     ELM_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank));
     ELM_MPI(MPI_Comm_size(MPI_COMM_WORLD, &comm->size));
-    MPI_Comm host;
-    ELM_MPI(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host));
-    ELM_MPI(MPI_Comm_rank(host, &comm->local_rank));
-    ELM_MPI(MPI_Comm_size(host, &comm->local_size));
-    ELM_MPI(MPI_Comm_free(&host));
+    look_around_all(comm);
     duplicate(comm);
     elm_moments_op_create(comm);
     *out = comm;
@@ -107,6 +125,11 @@ int elm_comm_local_size(const elm_comm *comm)
     return comm->local_size;
 }
 
+int elm_comm_core_sharers(const elm_comm *comm)
+{
+    return comm->core_sharers;
+}
+
 void elm_comm_barrier_all(elm_comm *comm)
 {
     ELM_MPI(MPI_Barrier(comm->world));
@@ -148,6 +171,11 @@ void elm_comm_max_all(elm_comm *comm, double *values, int64_t count)
 void elm_comm_sum_floats_all(elm_comm *comm, float *values, int64_t count)
 {
     reduce_all(comm, values, count, MPI_FLOAT, sizeof *values, MPI_SUM);
+}
+
+void elm_comm_or_all(elm_comm *comm, uint8_t *bits, int64_t size_bytes)
+{
+    reduce_all(comm, bits, size_bytes, MPI_UINT8_T, 1, MPI_BOR);
 }
 
 double elm_comm_seconds(void)

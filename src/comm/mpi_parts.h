@@ -13,7 +13,7 @@ struct elm_comm {
     MPI_Comm gather;   /* class slices */
     MPI_Datatype moments;
     MPI_Op merge; /* of moments */
-    int rank, size, local_rank, local_size;
+    int rank, size, local_rank, local_size, core_sharers;
 };
 
 /** Ends the job when an MPI call failed or an invariant broke: says rank, file and line, never waits for anybody. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/data_options.h"
+#include "data/holdout.h"
 #include "data/shards.h"
 #include "data/store_format.h"
 #include "elmpi/memory.h"
@@ -113,7 +114,9 @@ static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *
 {
     int32_t *labels = NULL;
     int64_t *members = NULL;
-    const bool training = strcmp(split, "train") == 0;
+    const bool training = strcmp(split, "train") == 0, held_out = strcmp(split, ELM_HOLDOUT_SPLIT) == 0;
+    if (held_out)
+        split = "train"; /* it is a part of it */
     dataset->info = *elm_store_describe(store);
     dataset->class_names = copy_class_names(store, dataset->info.classes, err);
     int status = dataset->class_names != NULL ? elm_store_labels(store, split, &labels, &dataset->count, err) : -1;
@@ -121,6 +124,8 @@ static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *
         status = elm_subset_long_tail(labels, dataset->count, dataset->info.classes, options->imbalance, &members, &dataset->count, err);
     else if (status == 0)
         status = (members = all_members(dataset->count, err)) != NULL ? 0 : -1;
+    if (status == 0 && (training || held_out))
+        status = elm_holdout_keep(options->holdout, held_out, labels, dataset->info.classes, members, &dataset->count, err);
     if (status == 0)
         status = take_labels(dataset, labels, members, err);
     if (status == 0)
@@ -152,9 +157,14 @@ static int open_and_load(elm_dataset **out, const elm_data_options *options, con
 int elm_dataset_load_job(elm_dataset **dataset, const elm_data_options *options, const char *split, elm_error *err)
 {
     elm_data_options own = *options;
-    if (strcmp(split, "train") != 0)
+    if (strcmp(split, "train") != 0 && strcmp(split, ELM_HOLDOUT_SPLIT) != 0)
         own.imbalance = 0;
     return open_and_load(dataset, &own, split, err);
+}
+
+bool elm_dataset_holds_out(const elm_data_options *options)
+{
+    return elm_holdout_asked(options->holdout);
 }
 
 int elm_dataset_load(elm_dataset **dataset, const char *store_path, const char *split, double imbalance, elm_error *err)

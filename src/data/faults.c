@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "elmpi/memory.h"
 
@@ -10,7 +11,8 @@ enum { WAITING_MAX = 16 };
 struct elm_faults {
     pthread_mutex_t mutex;
     int64_t count, limit;
-    int empty_class;
+    int64_t pictures;
+    char broken[300];
     int64_t added, taken; /* of the ring */
     elm_fault ring[WAITING_MAX];
     uint8_t known[]; /* a bit a picture */
@@ -23,7 +25,7 @@ int elm_faults_create(elm_faults **out, int64_t count, int64_t limit, elm_error 
     if (faults == NULL)
         return -1;
     faults->limit = limit;
-    faults->empty_class = -1;
+    faults->pictures = count;
     pthread_mutex_init(&faults->mutex, NULL);
     return 0;
 }
@@ -59,10 +61,42 @@ void elm_faults_add(elm_faults *faults, int64_t member, const char *reason)
     pthread_mutex_unlock(&faults->mutex);
 }
 
-void elm_faults_add_empty_class(elm_faults *faults, int class_index)
+void elm_faults_break(elm_faults *faults, const char *reason)
 {
     pthread_mutex_lock(&faults->mutex);
-    faults->empty_class = class_index;
+    if (faults->broken[0] == '\0')
+        snprintf(faults->broken, sizeof faults->broken, "%s", reason);
+    pthread_mutex_unlock(&faults->mutex);
+}
+
+const char *elm_faults_broken(elm_faults *faults)
+{
+    pthread_mutex_lock(&faults->mutex);
+    const bool broken = faults->broken[0] != '\0';
+    pthread_mutex_unlock(&faults->mutex);
+    return broken ? faults->broken : NULL; /* written once */
+}
+
+size_t elm_faults_bytes(const elm_faults *faults)
+{
+    return (size_t)faults->pictures / 8 + 1;
+}
+
+void elm_faults_get(elm_faults *faults, uint8_t *bits)
+{
+    pthread_mutex_lock(&faults->mutex);
+    memcpy(bits, faults->known, elm_faults_bytes(faults));
+    pthread_mutex_unlock(&faults->mutex);
+}
+
+void elm_faults_merge(elm_faults *faults, const uint8_t *bits)
+{
+    pthread_mutex_lock(&faults->mutex);
+    faults->count = 0;
+    for (size_t i = 0; i < elm_faults_bytes(faults); i++) {
+        faults->known[i] |= bits[i];
+        faults->count += __builtin_popcount(faults->known[i]);
+    }
     pthread_mutex_unlock(&faults->mutex);
 }
 
@@ -82,14 +116,6 @@ int64_t elm_faults_count(elm_faults *faults)
     const int64_t count = faults->count;
     pthread_mutex_unlock(&faults->mutex);
     return count;
-}
-
-int elm_faults_empty_class(elm_faults *faults)
-{
-    pthread_mutex_lock(&faults->mutex);
-    const int class_index = faults->empty_class;
-    pthread_mutex_unlock(&faults->mutex);
-    return class_index;
 }
 
 bool elm_faults_too_many(elm_faults *faults)

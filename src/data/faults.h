@@ -3,6 +3,7 @@
 #define ELMPI_DATA_FAULTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "elmpi/status.h"
@@ -18,8 +19,15 @@ void elm_faults_destroy(elm_faults *faults);
 bool elm_faults_known(elm_faults *faults, int64_t member);
 /** Notes a picture, once, and why. */
 void elm_faults_add(elm_faults *faults, int64_t member, const char *reason);
-/** Notes that a class has no picture left that can be read. */
-void elm_faults_add_empty_class(elm_faults *faults, int class_index);
+/** Notes that pictures could not even be fetched: no matter of single pictures, so nothing is replaced. The first reason stays. */
+void elm_faults_break(elm_faults *faults, const char *reason);
+/** That reason, or NULL. */
+const char *elm_faults_broken(elm_faults *faults);
+
+/** Which pictures have failed: a bit for each, `elm_faults_bytes` bytes; and takes over what others have found. */
+size_t elm_faults_bytes(const elm_faults *faults);
+void elm_faults_get(elm_faults *faults, uint8_t *bits);
+void elm_faults_merge(elm_faults *faults, const uint8_t *bits);
 
 /** What a caller may want to say next. */
 typedef struct elm_fault {
@@ -30,8 +38,6 @@ typedef struct elm_fault {
 /** Takes the oldest fault that has not been taken; false when there is none. Of many at once only the first few are kept. */
 bool elm_faults_take(elm_faults *faults, elm_fault *fault);
 int64_t elm_faults_count(elm_faults *faults);
-/** The class without a readable picture, or -1. */
-int elm_faults_empty_class(elm_faults *faults);
 bool elm_faults_too_many(elm_faults *faults);
 
 #endif

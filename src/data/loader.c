@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "data/records.h"
+#include "data/sampler.h"
 #include "data/shards.h"
 #include "elmpi/memory.h"
 #include "elmpi/rng.h"
@@ -21,6 +22,7 @@ typedef struct loader_slot {
     float *input;
     int32_t *labels;
     int64_t *members;
+    bool *absent;
     int handed, done; /* this rank's records given to threads, and filled */
 } loader_slot;
 
@@ -40,11 +42,12 @@ struct elm_loader {
     int grain;              /* records a thread takes at a time */
     int rank, size;
     bool training;
-    elm_data_options options; /* of training */
+    elm_sampler *sampler; /* training only */
 
     /* Of whichever thread is laying out a batch. */
-    int64_t epoch, index, first; /* what it lays out next: the part of a global batch that begins with image `first` */
-    int64_t *order;              /* [count], of order_epoch; training only */
+    int64_t epoch, index; /* what it lays out next: this global batch, */
+    int turn;             /* this part of it */
+    int64_t *order;       /* [count], of order_epoch; training only */
     int64_t order_epoch;
 
     /* Shared, under the mutex: batches laid out, filled, taken and given back since the beginning, each in this order. */
@@ -70,7 +73,7 @@ static int64_t member_at(elm_loader *loader, int64_t position)
     if (!loader->training)
         return position;
     if (loader->order_epoch != loader->epoch) {
-        elm_sampler_order(&loader->options, loader->dataset, loader->seed, loader->epoch, loader->order);
+        elm_sampler_fill(loader->sampler, loader->seed, loader->epoch, loader->order);
         loader->order_epoch = loader->epoch;
     }
     return loader->order[position];
@@ -87,11 +90,19 @@ static int64_t batch_images(const elm_loader *loader)
     return least(loader->batch, loader->dataset->count - loader->index * loader->batch);
 }
 
-/* Who is in the part (epoch, index, first): a function of the three, so that it does not matter when or where it is made. */
+/* Parts of a global batch: none larger than loader->part, and as even as can be, since what a part's images see of each other (BatchNorm,
+ * pairs) should not depend on what is left over. */
+static int parts_of(const elm_loader *loader, int64_t images)
+{
+    return (int)((images + loader->part - 1) / loader->part);
+}
+
+/* Who is in the part (epoch, index, turn): a function of the three, so that it does not matter when or where it is made. */
 static void lay_out(elm_loader *loader, loader_slot *slot)
 {
-    const int64_t start = loader->index * loader->batch, images = batch_images(loader), first = loader->first;
-    const int64_t global = least(loader->part, images - first);
+    const int64_t start = loader->index * loader->batch, images = batch_images(loader);
+    const int parts = parts_of(loader, images);
+    const int64_t first = elm_split_begin(images, parts, loader->turn), global = elm_split_begin(images, parts, loader->turn + 1) - first;
     const elm_share share = loader->training ? elm_share_of(global, loader->size, loader->rank) : (elm_share){global, 0, (int)global, 1};
     for (int64_t i = 0; i < images; i++) {
         slot->members[i] = member_at(loader, start + i);
@@ -110,6 +121,7 @@ static void lay_out(elm_loader *loader, loader_slot *slot)
         .labels = slot->labels + first + share.first,
         .part_labels = slot->labels + first,
         .members = slot->members + first,
+        .absent = slot->absent,
         .images = images,
         .global_labels = slot->labels,
     };
@@ -122,10 +134,9 @@ static bool advance(elm_loader *loader)
         loader->index += loader->size;
         return loader->index < loader->batches;
     }
-    loader->first += loader->part;
-    if (loader->first < batch_images(loader))
+    if (++loader->turn < parts_of(loader, batch_images(loader)))
         return true;
-    loader->first = 0;
+    loader->turn = 0;
     if (++loader->index == loader->batches) {
         loader->index = 0;
         loader->epoch++;
@@ -137,8 +148,8 @@ static void fill(elm_loader *loader, elm_record_reader *reader, loader_slot *slo
 {
     const elm_share share = slot->batch.share;
     for (int i = first; i < first + count; i++)
-        elm_record_fill(&loader->records, reader, slot->batch.members[share.first + i], slot->batch.epoch,
-                        slot->batch.position + share.first + i, slot->input + i * loader->records.values);
+        slot->absent[i] = !elm_record_fill(&loader->records, reader, slot->batch.members[share.first + i], slot->batch.epoch,
+                                           slot->batch.position + share.first + i, slot->input + i * loader->records.values);
 }
 
 /* The batch laid out last, if some of it is still to be handed out. */
@@ -215,7 +226,8 @@ static int allocate_slots(elm_loader *loader, int64_t images, int64_t local, elm
         slot->input = elm_alloc((size_t)local, (size_t)loader->records.values * sizeof *slot->input, err);
         slot->labels = elm_alloc((size_t)images, sizeof *slot->labels, err);
         slot->members = elm_alloc((size_t)images, sizeof *slot->members, err);
-        if (slot->input == NULL || slot->labels == NULL || slot->members == NULL)
+        slot->absent = elm_alloc((size_t)local, sizeof *slot->absent, err);
+        if (slot->input == NULL || slot->labels == NULL || slot->members == NULL || slot->absent == NULL)
             return -1;
     }
     return 0;
@@ -285,7 +297,6 @@ int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset, con
     if (loader == NULL)
         return -1;
     loader->dataset = dataset;
-    loader->options = *options;
     loader->seed = seed;
     loader->batch = batch;
     loader->part = part;
@@ -294,6 +305,10 @@ int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset, con
     loader->training = true;
     loader->epoch = epoch;
     loader->index = index;
+    if (elm_sampler_create(&loader->sampler, dataset, options, err) != 0) {
+        elm_free(loader); /* nothing else is there yet */
+        return -1;
+    }
     return finish_creation(out, loader, options->augment, err);
 }
 
@@ -331,8 +346,10 @@ void elm_loader_destroy(elm_loader *loader)
         elm_free(loader->slots[i].input);
         elm_free(loader->slots[i].labels);
         elm_free(loader->slots[i].members);
+        elm_free(loader->slots[i].absent);
     }
     elm_free(loader->order);
+    elm_sampler_destroy(loader->sampler);
     elm_free(loader);
 }
 
@@ -388,7 +405,8 @@ bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes)
         return false;
     char what[1024];
     describe_fault(loader->dataset, &fault, what, sizeof what);
-    snprintf(text, size_bytes, "unreadable picture: %s%s", what, loader->training ? ": the next one of its class takes its place" : "");
+    snprintf(text, size_bytes, "unreadable picture: %s%s", what,
+             loader->training ? ": the next one of its class, if any, takes its place" : "");
     return true;
 }
 
@@ -399,10 +417,10 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
         return 0;
     const char *advice = "check the disk, or make the store again with elmpi-prepare --decode, which leaves such pictures out";
     const elm_dataset *dataset = loader->dataset;
-    const int empty = elm_faults_empty_class(faults);
-    if (empty >= 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "no picture of class %d (%s) can be read (%s): %s", empty, dataset->class_names[empty],
-                             dataset->pictures->store, advice);
+    const char *broken = elm_faults_broken(faults);
+    if (broken != NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the shards (%s): %s: check disk, network and memory, then --resume",
+                             dataset->pictures->store, broken);
     elm_fault fault;
     char what[1024];
     if (!loader->training && elm_faults_take(faults, &fault)) {
@@ -414,4 +432,19 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
                              (long long)elm_faults_count(faults), (long long)dataset->count, dataset->pictures->store,
                              dataset->pictures->split, loader->training ? "; data.unreadable allows fewer" : "", advice);
     return 0;
+}
+
+size_t elm_loader_fault_bytes(const elm_loader *loader)
+{
+    return loader->records.faults != NULL ? elm_faults_bytes(loader->records.faults) : 0;
+}
+
+void elm_loader_faults(elm_loader *loader, uint8_t *bits)
+{
+    elm_faults_get(loader->records.faults, bits);
+}
+
+void elm_loader_take_faults(elm_loader *loader, const uint8_t *bits)
+{
+    elm_faults_merge(loader->records.faults, bits);
 }

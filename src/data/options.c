@@ -2,6 +2,7 @@
 
 #include "data/augment.h"
 #include "data/data_options.h"
+#include "data/holdout.h"
 #include "data/sampler.h"
 #include "elmpi/dataset.h"
 
@@ -19,8 +20,19 @@ const elm_option elm_data_option_rows[] = {
      "pictures of one channel, none for features"},
     {"data.order", ELM_OPTION_CHOICE, offsetof(elm_data_options, order), "shuffle", 0, 0, ELM_ORDER_CHOICES, NULL, NULL,
      "shuffle: anew for every epoch; sequential: as the images stand in the store"},
-    {"data.sampler", ELM_OPTION_CHOICE, offsetof(elm_data_options, sampler), "instance", 0, 0, ELM_SAMPLER_CHOICES, NULL, NULL,
-     "instance: every image once an epoch"},
+    {"data.sampler", ELM_OPTION_TEXT, offsetof(elm_data_options, sampler), "instance", 0, 0, NULL, elm_sampler_check, NULL,
+     "which images an epoch takes, as many as there are whatever the sampler; instance: every image once; class-balanced: classes drawn "
+     "uniformly; sqrt: in proportion to the root of their images; progressive: from their images in the first epoch to uniformly after the "
+     "last; class-aware:<k>: the classes in turn, in an order drawn anew for each turn, k images of each; all images of a class come "
+     "before "
+     "one comes again"},
+    {"data.shuffle", ELM_OPTION_TEXT, offsetof(elm_data_options, shuffle), "full", 0, 0, NULL, elm_shuffle_check, "data.sampler=instance",
+     "full: any image may follow any; window:<n>, n from 64: for pictures on a parallel file system: blocks of n / 16 pictures as they lie "
+     "in the shards come in random order, n pictures at a time are shuffled among each other; where the shards are sorted by class take n "
+     "large enough for many classes"},
+    {"data.holdout", ELM_OPTION_TEXT, offsetof(elm_data_options, holdout), "0", 0, 0, NULL, elm_holdout_check, NULL,
+     "images of the training set to hold out, to choose models and parameters by: so many a class (5) or a share of each class (0.1); one "
+     "image of a class is always kept for training; 0: none"},
     {"data.crop", ELM_OPTION_INT, offsetof(elm_data_options, crop), TEXT(ELM_DATA_CROP), 8, 4096, NULL, NULL, NULL,
      "pictures in shards: side of the network's input, in pixels"},
     {"data.resize", ELM_OPTION_INT, offsetof(elm_data_options, resize), "0", 0, 8192, NULL, NULL, NULL,
@@ -29,8 +41,12 @@ const elm_option elm_data_option_rows[] = {
      "pictures in shards: threads a rank that read and decode"},
     {"data.unreadable", ELM_OPTION_REAL, offsetof(elm_data_options, unreadable), TEXT(ELM_DATA_UNREADABLE), 0, 1, NULL, NULL, NULL,
      "pictures in shards: share of the training set that may turn out to be unreadable; the next picture of its class takes the place of "
-     "each; more end the run"},
+     "each, and where there is none the image teaches nothing (gradient 0; 1/batch stays, and BatchNorm sees zeros); more end the run"},
     {"data.shards", ELM_OPTION_TEXT, offsetof(elm_data_options, shards), "", 0, 0, NULL, NULL, NULL,
      "pictures in shards: folder of the shards, such as a copy on a disk of the node; empty: where the store says"},
+    {"data.stage", ELM_OPTION_TEXT, offsetof(elm_data_options, stage), "", 0, 0, NULL, NULL, NULL,
+     "pictures in shards: a folder on a disk of each node, such as one in $TMPDIR; one rank of the node copies the shards there before "
+     "training and all of the node read them there; what is there already is not copied again, and nothing is removed afterwards; empty: "
+     "no copy"},
     {0},
 };

@@ -10,8 +10,10 @@
 
 #include "data/picture_header.h"
 #include "data/picture_job.h"
+#include "data/picture_resize.h"
 #include "data/picture_source.h"
 #include "elmpi/memory.h"
+#include "elmpi/threads.h"
 
 enum { COMMIT_EVERY = 4096, FILE_BYTES_MAX = 1 << 28 };
 static const int64_t default_shard_bytes = INT64_C(1) << 30;
@@ -85,15 +87,15 @@ static int start_shard(elm_picture_job *job, elm_error *err)
 }
 
 /* A shard ends behind the picture that fills it, whatever came before: a repeated run cuts at the same places. */
-static int copy_picture(elm_picture_job *job, elm_picture_item *item, size_t size_bytes, elm_error *err)
+static int copy_picture(elm_picture_job *job, elm_picture_item *item, const uint8_t *bytes, size_t size_bytes, elm_error *err)
 {
     const int64_t limit = job->request->pictures.shard_bytes > 0 ? job->request->pictures.shard_bytes : default_shard_bytes;
     if (job->writer == NULL && start_shard(job, err) != 0)
         return -1;
     item->place.shard = job->writing;
-    return elm_shard_writer_add(job->writer, item->name, job->bytes, size_bytes, &item->place.offset, err) != 0 ? -1
-           : elm_shard_writer_size(job->writer) < limit                                                         ? 0
-                                                                                                                : 1;
+    return elm_shard_writer_add(job->writer, item->name, bytes, size_bytes, &item->place.offset, err) != 0 ? -1
+           : elm_shard_writer_size(job->writer) < limit                                                    ? 0
+                                                                                                           : 1;
 }
 
 static bool equals_there(int descriptor, int64_t offset, const uint8_t *bytes, size_t count)
@@ -132,19 +134,9 @@ static int shard_of_archive(elm_picture_job *job, archive_walk *walk, elm_error 
     return status;
 }
 
-static int place_picture(elm_picture_job *job, archive_walk *walk, elm_picture_item *item, int64_t offset, size_t size_bytes,
-                         elm_error *err)
+/* The picture has its place: it is written down, and a shard that it filled is ended. */
+static int note_place(elm_picture_job *job, elm_picture_item *item, bool full, elm_error *err)
 {
-    int full = 0;
-    item->place.length = (uint32_t)size_bytes;
-    if (!job->request->pictures.copy && stands_there(walk, offset, job->bytes, size_bytes)) {
-        if (shard_of_archive(job, walk, err) != 0)
-            return -1;
-        item->place.shard = walk->shard;
-        item->place.offset = offset;
-    } else if ((full = copy_picture(job, item, size_bytes, err)) < 0) {
-        return -1;
-    }
     item->placed = true;
     job->waiting++;
     if (elm_journal_add(job->journal, &(elm_journal_entry){.name = item->name, .place = item->place}, err) != 0)
@@ -156,6 +148,48 @@ static int place_picture(elm_picture_job *job, archive_walk *walk, elm_picture_i
         return elm_journal_commit(job->journal, err);
     }
     return 0;
+}
+
+static int place_picture(elm_picture_job *job, archive_walk *walk, elm_picture_item *item, int64_t offset, size_t size_bytes,
+                         elm_error *err)
+{
+    int full = 0;
+    item->place.length = (uint32_t)size_bytes;
+    if (!job->request->pictures.copy && stands_there(walk, offset, job->bytes, size_bytes)) {
+        if (shard_of_archive(job, walk, err) != 0)
+            return -1;
+        item->place.shard = walk->shard;
+        item->place.offset = offset;
+    } else if ((full = copy_picture(job, item, job->bytes, size_bytes, err)) < 0) {
+        return -1;
+    }
+    return note_place(job, item, full != 0, err);
+}
+
+/* A picture out of the queue: its new file, or its own where that was small enough. */
+static int take_resized(void *context, const elm_queued_picture *picture, elm_error *err)
+{
+    elm_picture_job *job = context;
+    elm_picture_item *item = picture->item;
+    const elm_resized *made = &picture->resized;
+    if (picture->problem[0] != '\0')
+        return elm_report_add(job->report, ELM_REPORT_UNREADABLE, picture->name, picture->problem, err);
+    const uint8_t *bytes = made->bytes != NULL ? made->bytes : picture->bytes;
+    const size_t size_bytes = made->bytes != NULL ? made->size_bytes : picture->size_bytes;
+    item->place.length = (uint32_t)size_bytes;
+    item->place.width = (uint16_t)made->width;
+    item->place.height = (uint16_t)made->height;
+    const int full = copy_picture(job, item, bytes, size_bytes, err);
+    return full < 0 ? -1 : note_place(job, item, full != 0, err);
+}
+
+static int queue_picture(elm_picture_job *job, const char *path, elm_picture_item *item, size_t size_bytes,
+                         const elm_picture_header *header, elm_error *err)
+{
+    bool full = false;
+    if (elm_resize_queue_add(job->queue, item, path, job->bytes, size_bytes, header, &full, err) != 0)
+        return -1;
+    return full ? elm_resize_queue_flush(job->queue, take_resized, job, err) : 0;
 }
 
 /* Why the bytes are no sound picture, or NULL. */
@@ -203,6 +237,8 @@ static int take_picture(elm_picture_job *job, archive_walk *walk, const elm_sour
     }
     if (problem != NULL)
         return elm_report_add(job->report, ELM_REPORT_UNREADABLE, file->path, problem, err);
+    if (job->queue != NULL)
+        return queue_picture(job, file->path, item, (size_t)file->size_bytes, &header, err);
     item->place.width = (uint16_t)header.width;
     item->place.height = (uint16_t)header.height;
     return place_picture(job, walk, item, file->offset, (size_t)file->size_bytes, err);
@@ -272,9 +308,15 @@ int elm_picture_files_walk(elm_picture_job *job, elm_error *err)
     }
     if (request->pictures.decode && elm_decoder_create(&job->decoder, err) != 0)
         return -1;
+    const int threads = request->pictures.threads > 0 ? (int)request->pictures.threads : elm_threads_allowed();
+    if (request->pictures.resize > 0 &&
+        elm_resize_queue_create(&job->queue, threads, (int)request->pictures.resize, elm_picture_job_quality(job), err) != 0)
+        return -1;
     for (int i = 0; i < request->archive_count; i++)
         if (walk_archive(job, request->archives[i], err) != 0)
             return -1;
+    if (job->queue != NULL && elm_resize_queue_flush(job->queue, take_resized, job, err) != 0)
+        return -1;
     return job->writer != NULL ? finish_shard(job, err) : elm_journal_commit(job->journal, err);
 }
 
@@ -282,5 +324,6 @@ void elm_picture_files_release(elm_picture_job *job)
 {
     elm_shard_writer_destroy(job->writer);
     elm_decoder_destroy(job->decoder);
+    elm_resize_queue_destroy(job->queue);
     elm_free(job->bytes);
 }

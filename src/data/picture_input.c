@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "data/orientation.h"
 #include "data/resample.h"
 #include "elmpi/memory.h"
 
@@ -106,18 +107,8 @@ static elm_axis_view reduced_view(side_view view, int crop, int reduction, int p
         .count = crop};
 }
 
-/** How stored pixels are shown (EXIF, tag 0x0112): first mirrored in their own directions, then rows and columns exchanged. */
-typedef struct orientation_row {
-    bool mirror_x, mirror_y, exchange;
-} orientation_row;
-
-static const orientation_row orientations[9] = {
-    [1] = {false, false, false}, [2] = {true, false, false}, [3] = {true, true, false}, [4] = {false, true, false},
-    [5] = {false, false, true},  [6] = {false, true, true},  [7] = {true, true, true},  [8] = {true, false, true},
-};
-
 /* Where pixel (x, y) of the resized stored picture goes in the shown one. */
-static elm_output_layout layout_of(const elm_picture_transform *transform, orientation_row row, bool flip)
+static elm_output_layout layout_of(const elm_picture_transform *transform, elm_orientation row, bool flip)
 {
     const int64_t side = transform->crop, last = side - 1;
     elm_output_layout layout = {.plane = side * side, .start = 0, .step_x = row.exchange ? side : 1, .step_y = row.exchange ? 1 : side};
@@ -200,7 +191,7 @@ int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *tr
     const char *problem = elm_picture_header_read(&header, bytes, size_bytes);
     if (problem != NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE, "%s", problem);
-    const orientation_row row = orientations[header.orientation];
+    const elm_orientation row = elm_orientation_of(header.orientation);
     const int crop = transform->crop;
     side_view shown_across, shown_down;
     bool flip;

@@ -130,13 +130,21 @@ static size_t append_file(char *text, size_t length, const char *what, const cha
     return length + (size_t)added;
 }
 
+int elm_picture_job_quality(const elm_picture_job *job)
+{
+    enum { QUALITY = 95 };
+    const int64_t asked = job->request->pictures.quality;
+    return asked > 0 ? (int)asked : QUALITY;
+}
+
 /* All that decides what will be in the store; what only decides what is said about it (--strict) is left out. */
 static int describe_request(const elm_picture_job *job, char *text, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
     const elm_prepare_pictures *pictures = &request->pictures;
-    size_t length = (size_t)snprintf(text, REQUEST_BYTES, "source %s\noptions decode %d copy %d shard %lld\n", job->set->info.dataset,
-                                     pictures->decode, pictures->copy, (long long)pictures->shard_bytes);
+    size_t length = (size_t)snprintf(text, REQUEST_BYTES, "source %s\noptions decode %d copy %d resize %lld quality %lld shard %lld\n",
+                                     job->set->info.dataset, pictures->decode, pictures->copy, (long long)pictures->resize,
+                                     (long long)elm_picture_job_quality(job), (long long)pictures->shard_bytes);
     for (int i = 0; i < request->archive_count; i++)
         length = append_file(text, length, "archive", request->archives[i]);
     for (int split = 0; split < STORE_SPLITS; split++)

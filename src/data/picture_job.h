@@ -61,6 +61,7 @@ typedef struct elm_picture_job {
     elm_decoder *decoder;     /* --decode */
     uint8_t *bytes;           /* of one file */
     size_t capacity;
+    struct elm_resize_queue *queue; /* --resize: pictures that wait to be made smaller */
     struct {
         double started, shown; /* seconds */
         int64_t pictures;
@@ -72,6 +73,9 @@ typedef struct elm_picture_job {
 
 /** Does the whole of it. */
 int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *request, elm_error *err);
+
+/** Of the JPEG files that are made anew. */
+int elm_picture_job_quality(const elm_picture_job *job);
 
 /** Goes through all archives. */
 int elm_picture_files_walk(elm_picture_job *job, elm_error *err);

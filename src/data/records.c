@@ -64,8 +64,11 @@ static bool read_picture(const elm_records *records, elm_record_reader *reader, 
     elm_error why = {0};
     if (elm_faults_known(records->faults, member))
         return false;
-    if (load_bytes(records->dataset->pictures, reader, place, &why) == 0 &&
-        elm_picture_read(reader->pictures, &records->transform, &rng, reader->bytes, place->length, out, &why) == 0)
+    if (load_bytes(records->dataset->pictures, reader, place, &why) != 0) {
+        elm_faults_break(records->faults, why.text);
+        return false;
+    }
+    if (elm_picture_read(reader->pictures, &records->transform, &rng, reader->bytes, place->length, out, &why) == 0)
         return true;
     elm_faults_add(records->faults, member, why.text);
     return false;
@@ -81,32 +84,30 @@ static int64_t next_of_class(const elm_dataset *dataset, int64_t member)
     return next;
 }
 
-/* The replacement depends on the data set alone, so that every number of ranks trains on the same pictures. */
-static void fill_picture(const elm_records *records, elm_record_reader *reader, int64_t member, elm_rng rng, float *out)
+/* The replacement depends on the data set alone, so that every number of ranks trains on the same pictures. False where there is none. */
+static bool fill_picture(const elm_records *records, elm_record_reader *reader, int64_t member, elm_rng rng, float *out)
 {
     int64_t candidate = member;
     if (read_picture(records, reader, member, rng, out))
-        return;
-    if (records->replace) {
-        while ((candidate = next_of_class(records->dataset, candidate)) != member)
-            if (read_picture(records, reader, candidate, rng, out))
-                return;
-        elm_faults_add_empty_class(records->faults, records->dataset->labels[member]);
-    }
+        return true;
+    while (records->replace && (candidate = next_of_class(records->dataset, candidate)) != member)
+        if (read_picture(records, reader, candidate, rng, out))
+            return true;
     memset(out, 0, (size_t)records->values * sizeof *out);
+    return false;
 }
 
-void elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position, float *out)
+bool elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position, float *out)
 {
     const elm_dataset *dataset = records->dataset;
     const size_t values = (size_t)records->values;
     if (dataset->features != NULL) {
         memcpy(out, dataset->features + (size_t)member * values, values * sizeof *out);
-        return;
+        return true;
     }
     elm_rng rng = elm_rng_stream(records->seed, ELM_RNG_AUGMENT, (uint64_t)epoch, (uint64_t)position);
     if (dataset->pictures != NULL)
-        fill_picture(records, reader, member, rng, out);
-    else
-        elm_augment_picture(&records->augment, &rng, dataset->images + (size_t)member * values, out);
+        return fill_picture(records, reader, member, rng, out);
+    elm_augment_picture(&records->augment, &rng, dataset->images + (size_t)member * values, out);
+    return true;
 }

@@ -37,7 +37,7 @@ int elm_record_reader_init(elm_record_reader *reader, const elm_records *records
 void elm_record_reader_release(elm_record_reader *reader);
 
 /** Fills out [values] with record `member`, augmented for its position in the epoch. What cannot be read is noted in records->faults; out
- *  is zero then, or a replacement. */
-void elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position, float *out);
+ *  is a replacement then, or, if there is none, zero: false. */
+bool elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position, float *out);
 
 #endif

@@ -36,20 +36,6 @@ static int place_shard(open_shard *shard, const char *told, const char *store_pa
     return 0;
 }
 
-/* In one folder, shards go by their base names: two of one name would be taken for each other. */
-static int check_names(const elm_shards *shards, const char *folder, elm_error *err)
-{
-    for (int i = 0; folder[0] != '\0' && i < shards->count; i++)
-        for (int k = 0; k < i; k++)
-            if (strcmp(shards->list[i].path, shards->list[k].path) == 0)
-                return elm_error_set(
-                    err, ELM_EXIT_FAILURE,
-                    "two shards of the store have one name (%s), so they cannot lie in one folder (data.shards): leave "
-                    "data.shards empty, or make the store again with elmpi-prepare --copy, whose shards have names of their own",
-                    shards->list[i].path);
-    return 0;
-}
-
 static int open_one(open_shard *shard, int64_t size_bytes, elm_error *err)
 {
     struct stat about;
@@ -79,7 +65,7 @@ int elm_shards_open(elm_shards **out, const elm_store *store, const char *store_
     for (int i = 0; i < count; i++)
         if (place_shard(&shards->list[i], elm_store_shard_at(store, i).path, store_path, folder, err) != 0)
             goto fail;
-    if (check_names(shards, folder, err) != 0)
+    if (folder[0] != '\0' && elm_shards_check_names(shards, err) != 0)
         goto fail;
     for (int i = 0; i < count; i++)
         if (open_one(&shards->list[i], elm_store_shard_at(store, i).size_bytes, err) != 0)
@@ -114,6 +100,32 @@ int elm_shards_read(const elm_shards *shards, const elm_store_place *place, uint
             return elm_error_set(err, ELM_EXIT_FAILURE, "the shard has become shorter");
         done += (size_t)count;
     }
+    return 0;
+}
+
+int elm_shards_descriptor(const elm_shards *shards, int shard)
+{
+    return shards->list[shard].descriptor;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* In one folder, shards go by their base names: two of one name would be taken for each other. */
+int elm_shards_check_names(const elm_shards *shards, elm_error *err)
+{
+    for (int i = 0; i < shards->count; i++)
+        for (int k = 0; k < i; k++)
+            if (strcmp(base_name(shards->list[i].path), base_name(shards->list[k].path)) == 0)
+                return elm_error_set(
+                    err, ELM_EXIT_FAILURE,
+                    "two shards of the store have one name (%s), so they cannot lie in one folder (data.shards, data.stage): "
+                    "leave these empty, or make the store again with elmpi-prepare --copy, whose shards have names of their "
+                    "own",
+                    base_name(shards->list[i].path));
     return 0;
 }
 

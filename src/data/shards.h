@@ -17,6 +17,13 @@ void elm_shards_close(elm_shards *shards);
  *  Errors: the reason alone, for the caller to put into a sentence */
 int elm_shards_read(const elm_shards *shards, const elm_store_place *place, uint8_t *bytes, elm_error *err);
 
+/** The open file of a shard; borrowed. */
+int elm_shards_descriptor(const elm_shards *shards, int shard);
+
+/** Whether all shards can lie in one folder.
+ *  Errors: two of one base name */
+int elm_shards_check_names(const elm_shards *shards, elm_error *err);
+
 /** For messages. */
 const char *elm_shards_path(const elm_shards *shards, int shard);
 

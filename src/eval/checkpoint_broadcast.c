@@ -101,6 +101,7 @@ static void walk(parcel *p, elm_checkpoint *c)
 {
     c->job = walk_text(p, c->job);
     c->git = walk_text(p, c->git);
+    c->made_with = walk_text(p, c->made_with);
     walk_bytes(p, &c->epoch, sizeof c->epoch);
     walk_bytes(p, &c->step, sizeof c->step);
     walk_bytes(p, &c->seed, sizeof c->seed);
@@ -124,6 +125,8 @@ static void forget_missing(elm_checkpoint *c)
 static int pack(elm_checkpoint *checkpoint, parcel *p, elm_error *err)
 {
     parcel measure = {.direction = MEASURE, .err = err};
+    if (checkpoint == NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "no checkpoint to share with the other ranks: report this");
     walk(&measure, checkpoint);
     *p = (parcel){.direction = PACK, .size = measure.used, .err = err};
     p->bytes = elm_alloc(p->size, 1, err);
@@ -145,31 +148,25 @@ static int unpack(elm_checkpoint **checkpoint, parcel *p)
     return p->status;
 }
 
-int elm_checkpoint_read_all(elm_comm *comm, const char *path, elm_checkpoint **checkpoint, elm_error *err)
+int elm_checkpoint_share_all(elm_comm *comm, elm_checkpoint **checkpoint, elm_error *err)
 {
     const bool root = elm_comm_rank(comm) == 0;
     parcel p = {.direction = UNPACK, .err = err};
     uint64_t size = 0;
-    *checkpoint = NULL;
-
-    int status = root ? elm_checkpoint_read(path, checkpoint, err) : 0;
-    if (root && status == 0)
-        status = pack(*checkpoint, &p, err);
-    if (elm_comm_agree_all(comm, status, err) != 0)
+    if (!root)
+        *checkpoint = NULL;
+    if (elm_comm_agree_all(comm, root ? pack(*checkpoint, &p, err) : 0, err) != 0)
         goto fail;
     size = p.size;
     elm_comm_broadcast_all(comm, &size, sizeof size);
     if (!root) {
         p.size = size;
         p.bytes = elm_alloc(p.size, 1, err);
-        status = p.bytes == NULL ? -1 : 0;
     }
-    if (elm_comm_agree_all(comm, status, err) != 0 || p.bytes == NULL)
+    if (elm_comm_agree_all(comm, p.bytes == NULL ? -1 : 0, err) != 0 || p.bytes == NULL)
         goto fail;
     elm_comm_broadcast_all(comm, p.bytes, p.size);
-    if (!root)
-        status = unpack(checkpoint, &p);
-    if (elm_comm_agree_all(comm, status, err) != 0 || *checkpoint == NULL)
+    if (elm_comm_agree_all(comm, root ? 0 : unpack(checkpoint, &p), err) != 0 || *checkpoint == NULL)
         goto fail;
     for (int i = 0; i < (*checkpoint)->tensor_count; i++)
         elm_comm_broadcast_all(comm, (*checkpoint)->tensors[i].data, (size_t)(*checkpoint)->tensors[i].count * sizeof(float));
@@ -178,6 +175,19 @@ int elm_checkpoint_read_all(elm_comm *comm, const char *path, elm_checkpoint **c
 
 fail:
     elm_free(p.bytes);
+    if (!root) {
+        elm_checkpoint_free(*checkpoint);
+        *checkpoint = NULL;
+    }
+    return -1;
+}
+
+int elm_checkpoint_read_all(elm_comm *comm, const char *path, elm_checkpoint **checkpoint, elm_error *err)
+{
+    *checkpoint = NULL;
+    const int status = elm_comm_rank(comm) == 0 ? elm_checkpoint_read(path, checkpoint, err) : 0;
+    if (elm_comm_agree_all(comm, status, err) == 0 && elm_checkpoint_share_all(comm, checkpoint, err) == 0)
+        return 0;
     elm_checkpoint_free(*checkpoint);
     *checkpoint = NULL;
     return -1;

@@ -3,16 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "elmpi/evaluation.h"
-
-static int fc_confusion_all(const elm_classifier_input *input, int64_t **confusion, elm_error *err)
-{
-    return elm_evaluation_confusion_all(input->net, input->test, input->comm, confusion, err);
-}
+#include "eval/classifier_rows.h"
 
 const elm_classifier elm_classifiers[] = {
-    {"fc", "the network's own last layer, largest logit", fc_confusion_all},
-    {NULL, NULL, NULL},
+    {"fc", "the network's own last layer, largest logit", 0, elm_fc_count_all},
+    {"posthoc-la", "f - tau log pi, tau 1 unless --tau says otherwise (Menon et al. 2021)", ELM_CLASSIFIER_TAU, elm_posthoc_la_count_all},
+    {"tau-norm", "w / |w|^tau, no bias (Kang et al. 2020); tau of 0, 0.1, .. 2 chosen on --select-on, or --tau",
+     ELM_CLASSIFIER_TAU | ELM_CLASSIFIER_SELECTION, elm_tau_norm_count_all},
+    {"ncm", "nearest class mean of centred embeddings of length 1 (Kang et al. 2020)", ELM_CLASSIFIER_TRAIN, elm_ncm_count_all},
+    {"knn", "most of the --k nearest training embeddings, by --distance", ELM_CLASSIFIER_TRAIN | ELM_CLASSIFIER_NEIGHBOURS,
+     elm_knn_count_all},
+    {NULL, NULL, 0, NULL},
 };
 enum { CLASSIFIERS = sizeof elm_classifiers / sizeof elm_classifiers[0] - 1 };
 

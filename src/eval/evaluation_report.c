@@ -157,6 +157,23 @@ static void put_classes(yajl_gen gen, const elm_metrics *m, const elm_evaluation
     yajl_gen_array_close(gen);
 }
 
+static void put_details(yajl_gen gen, const elm_evaluation_detail *details)
+{
+    for (; details != NULL && details->key != NULL; details++) {
+        put_text(gen, details->key);
+        if (details->text != NULL) {
+            put_text(gen, details->text);
+        } else if (details->count == 1) {
+            put_real(gen, details->values[0]);
+        } else {
+            yajl_gen_array_open(gen);
+            for (int i = 0; i < details->count; i++)
+                put_real(gen, details->values[i]);
+            yajl_gen_array_close(gen);
+        }
+    }
+}
+
 static void put_all(yajl_gen gen, const elm_metrics *m, const elm_evaluation_about *about)
 {
     const char *const texts[][2] = {
@@ -166,6 +183,7 @@ static void put_all(yajl_gen gen, const elm_metrics *m, const elm_evaluation_abo
         put_text(gen, texts[i][0]);
         put_text(gen, texts[i][1]);
     }
+    put_details(gen, about->details);
     put_text(gen, "images");
     yajl_gen_integer(gen, m->images);
     put_text(gen, "correct");

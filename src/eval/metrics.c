@@ -56,16 +56,29 @@ static double ratio(double part, double whole)
     return whole > 0 ? part / whole : NAN;
 }
 
+int elm_tally_create(elm_tally *tally, int classes, elm_error *err)
+{
+    *tally = (elm_tally){.classes = classes, .tested = elm_alloc(2 * (size_t)classes, sizeof *tally->tested, err)};
+    if (tally->tested == NULL)
+        return -1;
+    tally->correct = tally->tested + classes;
+    return 0;
+}
+
+void elm_tally_release(elm_tally *tally)
+{
+    elm_free(tally->tested);
+    *tally = (elm_tally){0};
+}
+
 /* Recall of each class, and the sums over all images. */
-static void count_classes(elm_metrics *m, const int64_t *confusion)
+static void count_classes(elm_metrics *m, const elm_tally *tally)
 {
     for (int c = 0; c < m->classes; c++) {
-        const int64_t *row = confusion + (size_t)c * (size_t)m->classes;
-        for (int p = 0; p < m->classes; p++)
-            m->tested[c] += row[p];
-        m->images += m->tested[c];
-        m->correct += row[c];
-        m->recall[c] = ratio((double)row[c], (double)m->tested[c]);
+        m->tested[c] = tally->tested[c];
+        m->images += tally->tested[c];
+        m->correct += tally->correct[c];
+        m->recall[c] = ratio((double)tally->correct[c], (double)tally->tested[c]);
     }
 }
 
@@ -90,9 +103,9 @@ static void average_classes(elm_metrics *m, const int64_t *train_count)
         m->group[g] = ratio(group_sum[g], group_counted[g]);
 }
 
-int elm_metrics_create(elm_metrics **metrics, const int64_t *confusion, int classes, const int64_t *train_count, elm_group_rule rule,
-                       elm_error *err)
+int elm_metrics_create(elm_metrics **metrics, const elm_tally *tally, const int64_t *train_count, elm_group_rule rule, elm_error *err)
 {
+    const int classes = tally->classes;
     elm_metrics *m = elm_alloc(1, sizeof *m, err);
     *metrics = NULL;
     if (m == NULL)
@@ -105,7 +118,7 @@ int elm_metrics_create(elm_metrics **metrics, const int64_t *confusion, int clas
         elm_metrics_destroy(m);
         return -1;
     }
-    count_classes(m, confusion);
+    count_classes(m, tally);
     average_classes(m, train_count);
     *metrics = m;
     return 0;

@@ -112,16 +112,62 @@ int elm_weights_export(elm_net *net, elm_tensor *tensors, elm_error *err)
     return 0;
 }
 
+static const elm_tensor *net_find(const elm_net_parameters *view, const char *name)
+{
+    for (int i = 0; i < view->count; i++)
+        if (strcmp(view->tensors[i].name, name) == 0)
+            return &view->tensors[i];
+    return NULL;
+}
+
+/* The factors on the logits that the file has and the network lacks, NULL where there is nothing to do.
+ * Errors: *status -1 where they do not fit */
+static const elm_tensor *scale_to_fold(const elm_net_parameters *view, const elm_tensor *tensors, int count, allowance allowed, int *status,
+                                       elm_error *err)
+{
+    const elm_tensor *scale = find(tensors, count, "fc.scale"), *weight = net_find(view, "fc.weight");
+    *status = 0;
+    if (!allowed.scale || allowed.classifier || scale == NULL || weight == NULL || net_find(view, "fc.scale") != NULL)
+        return NULL;
+    if (net_find(view, "fc.bias") == NULL) {
+        *status = elm_error_set(err, ELM_EXIT_FAILURE,
+                                "the checkpoint holds factors on its logits (%s), which cosines cannot take into their weights: go on with "
+                                "model.train = scale, or begin the last layer anew with run.new_classifier = true",
+                                scale->name);
+        return NULL;
+    }
+    const elm_tensor want = {.dimensions = 1, .shape = {weight->shape[0]}, .count = weight->shape[0]};
+    *status = check_shape(&want, scale, err);
+    return *status == 0 ? scale : NULL;
+}
+
+/* s (w x + b) = (s w) x + s b: a network without factors that predicts the same. */
+static void fold_scale(const elm_net_parameters *view, const elm_tensor *scale)
+{
+    const elm_tensor *const folded[] = {net_find(view, "fc.weight"), net_find(view, "fc.bias")};
+    for (size_t f = 0; f < sizeof folded / sizeof folded[0]; f++) {
+        const int64_t row = folded[f]->count / scale->count;
+        for (int64_t i = 0; i < folded[f]->count; i++)
+            folded[f]->data[i] *= scale->data[i / row];
+    }
+}
+
 static int load(elm_net *net, const elm_tensor *tensors, int count, allowance allowed, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(net);
     if (check_complete(&view, tensors, count, allowed, err) != 0 || check_known(&view, tensors, count, allowed, err) != 0)
+        return -1;
+    int status;
+    const elm_tensor *scale = scale_to_fold(&view, tensors, count, allowed, &status, err);
+    if (status != 0)
         return -1;
     for (int i = 0; i < view.count + view.state_count; i++) {
         const elm_tensor *to = net_tensor(&view, i), *from = find(tensors, count, to->name);
         if (from != NULL && !(allowed.classifier && may_keep(allowed, to->name)))
             memcpy(to->data, from->data, (size_t)to->count * sizeof *to->data);
     }
+    if (scale != NULL)
+        fold_scale(&view, scale);
     elm_net_weights_changed(net);
     return 0;
 }
@@ -134,4 +180,22 @@ int elm_weights_load(elm_net *net, const elm_tensor *tensors, int count, elm_err
 int elm_weights_start(elm_net *net, const elm_tensor *tensors, int count, bool new_classifier, elm_error *err)
 {
     return load(net, tensors, count, (allowance){new_classifier, true}, err);
+}
+
+int elm_checkpoint_check_classes(const elm_checkpoint *checkpoint, const elm_dataset *dataset, const char *store, const char *advice,
+                                 elm_error *err)
+{
+    const char *name = dataset->info.dataset;
+    if (checkpoint->class_count == NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "the checkpoint lacks the classes' training images (/classes/train_count): use one that elmpi-train wrote");
+    if (checkpoint->classes != dataset->info.classes)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "the checkpoint knows %d classes, the data set %s has %d (%s): %s", checkpoint->classes,
+                             name, dataset->info.classes, store, advice);
+    for (int c = 0; checkpoint->class_names != NULL && c < checkpoint->classes; c++)
+        if (strcmp(checkpoint->class_names[c], dataset->class_names[c]) != 0)
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "the checkpoint is of another data set: its class %d is %s, that of %s is %s (%s): %s", c,
+                                 checkpoint->class_names[c], name, dataset->class_names[c], store, advice);
+    return 0;
 }

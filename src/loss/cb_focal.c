@@ -5,7 +5,7 @@
 #include "elmpi/memory.h"
 #include "loss/softmax.h"
 
-enum { SIGMOID, SOFTMAX }; /* loss.cb-focal.variant */
+enum { SIGMOID, SOFTMAX, SOFTMAX_PUBLIC }; /* loss.cb-focal.variant */
 
 typedef struct focal {
     bool sigmoid;
@@ -75,6 +75,7 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
         return -1;
     }
     f->softmax->gamma = f->gamma;
+    f->softmax->weigh_first = o->cb_focal_variant == SOFTMAX_PUBLIC;
     *state = f;
     return 0;
 }
@@ -91,9 +92,9 @@ const elm_loss_row elm_loss_cb_focal = {
     .name = "cb-focal",
     .formula = "w_y sum over classes c of q_c^gamma (-log(1 - q_c)), q_y = 1 - sigmoid(f_y), else q_c = sigmoid(f_c); softmax: "
                "w_y (1 - p_y)^gamma (-log p_y)",
-    .source = "Cui et al. 2019, Class-balanced loss based on effective number of samples; variant softmax: Cao et al. 2019",
-    .help = "focal loss with class-balanced weights, divided by the images; p of variant softmax is the softmax itself, where the public "
-            "LDAM-DRW code takes exp(-w CE)",
+    .source = "Cui et al. 2019, Class-balanced loss based on effective number of samples; variants softmax: Cao et al. 2019",
+    .help = "focal loss with class-balanced weights, divided by the images; variant softmax-public takes e^(-w CE) for p, as the public "
+            "LDAM-DRW code does",
     .head = head,
     .balanced = true,
     .per_image = true,

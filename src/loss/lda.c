@@ -146,9 +146,9 @@ static void centre_class(lda *t, int first, int members)
     const double factor = 1 / sqrt((double)t->classes * (members - 1));
     for (size_t k = 0; k < side; k++) {
         double mean = 0;
-        for (size_t i = (size_t)first; i < (size_t)(first + members); i++)
+        for (size_t i = (size_t)first; i < (size_t)first + (size_t)members; i++)
             mean += t->total[i * side + k] / members;
-        for (size_t i = (size_t)first; i < (size_t)(first + members); i++)
+        for (size_t i = (size_t)first; i < (size_t)first + (size_t)members; i++)
             t->within[i * side + k] = (t->total[i * side + k] - mean) * factor;
     }
     for (int i = first; i < first + members; i++)

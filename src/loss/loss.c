@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "loss/class_weights.h"
 #include "loss/table.h"
-#include "loss/weights.h"
 
 /* A row at work. */
 typedef struct part {

@@ -47,8 +47,10 @@ const elm_option elm_loss_option_rows[] = {
     {"loss.ldam.margin", ELM_OPTION_REAL, AT(ldam_margin), "0.5", 0, 2, NULL, NULL, "loss.logit=ldam",
      "largest margin m, that of the rarest class, as a difference of cosines (0.3 for iNaturalist)"},
     {"loss.ldam.scale", ELM_OPTION_REAL, AT(ldam_scale), "30", 1e-6, 1e6, NULL, NULL, "loss.logit=ldam", "s: cosines are multiplied by it"},
-    {"loss.cb-focal.variant", ELM_OPTION_CHOICE, AT(cb_focal_variant), "sigmoid", 0, 0, "sigmoid|softmax", NULL, "loss.logit=cb-focal",
-     "sigmoid: a binary focal loss for each class, the last layer's bias starts at -log(L - 1); softmax: the focal loss of the softmax"},
+    {"loss.cb-focal.variant", ELM_OPTION_CHOICE, AT(cb_focal_variant), "sigmoid", 0, 0, "sigmoid|softmax|softmax-public", NULL,
+     "loss.logit=cb-focal",
+     "sigmoid: a binary focal loss for each class, the last layer's bias starts at -log(L - 1); softmax: the focal loss of the softmax; "
+     "softmax-public: as the public LDAM-DRW code, whose p holds the class weight too, e^(-w CE)"},
     {"loss.cb-focal.gamma", ELM_OPTION_REAL, AT(cb_focal_gamma), "1", 0, 100, NULL, NULL, "loss.logit=cb-focal",
      "focal exponent (iNaturalist 0.5, with loss.weights.beta 0.999)"},
     {"loss.equalization.variant", ELM_OPTION_CHOICE, AT(equalization_variant), "bernoulli", 0, 0, "bernoulli|margin", NULL,

@@ -42,6 +42,7 @@ typedef struct row {
     const unsigned char *dropped; /* [classes] or NULL */
     int classes;
     int32_t label;
+    double inner; /* the image's weight, if it weighs already inside p; else 1 */
 } row;
 
 static double z_of(const elm_softmax *s, const row *r, int c)
@@ -76,7 +77,7 @@ static double evaluate_row(const elm_softmax *s, const row *r, double weight)
     const double sum = log_sum(s, r), l = sum - z_of(s, r, r->label);
     double slope = 1, loss = l;
     if (s->gamma != 0)
-        loss = focal(l < 0 ? 0 : l, s->gamma, &slope);
+        loss = focal(r->inner * (l < 0 ? 0 : l), s->gamma, &slope) / r->inner;
     const double factor = weight * slope * s->scale;
     for (int c = 0; c < r->classes; c++)
         if (!(r->dropped && r->dropped[c]))
@@ -98,8 +99,12 @@ elm_loss_value elm_softmax_evaluate(void *softmax, const elm_loss_batch *batch, 
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < batch->local; i++) {
         const size_t start = (size_t)i * (size_t)batch->classes;
-        const row r = {batch->logits + start, batch->logits_gradient + start, s->dropped ? s->dropped + start : NULL, batch->classes,
-                       batch->labels[i]};
+        const row r = {batch->logits + start,
+                       batch->logits_gradient + start,
+                       s->dropped ? s->dropped + start : NULL,
+                       batch->classes,
+                       batch->labels[i],
+                       s->weigh_first && batch->class_weights ? batch->class_weights[batch->labels[i]] : 1};
         s->row_loss[i] = evaluate_row(s, &r, weight * elm_loss_share(batch, r.label));
     }
     return elm_softmax_sum(s, batch);

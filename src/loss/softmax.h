@@ -9,6 +9,7 @@
  * change the fields; creation leaves plain cross-entropy */
 typedef struct elm_softmax {
     double scale, gamma;
+    bool weigh_first;            /* p = e^(-w l) for an image of weight w and cross-entropy l, instead of e^-l */
     double *shift, *label_shift; /* [classes] */
     unsigned char *dropped;      /* [max_local][classes] 1: that class is left out of that image's sum; NULL: none is */
     double *row_loss;            /* [max_local]: summed in order afterwards, whoever computed them */

@@ -3,9 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* clang-format off: a row a line */
+/* A row a line. */
+/* clang-format off */
 const elm_loss_row *const elm_logit_losses[] = {
-    &elm_loss_ce, &elm_loss_logadj, &elm_loss_ldam, &elm_loss_cb_focal, &elm_loss_equalization, NULL,
+    &elm_loss_ce,
+    &elm_loss_logadj,
+    &elm_loss_ldam,
+    &elm_loss_cb_focal,
+    &elm_loss_equalization,
+    NULL,
 };
 
 const elm_loss_row *const elm_embedding_terms[] = {

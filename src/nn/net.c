@@ -1,5 +1,6 @@
 #include "elmpi/net.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "elmpi/memory.h"
@@ -347,6 +348,21 @@ double elm_net_training_flops(const elm_net *net)
 bool elm_net_state_differs(const elm_net *net)
 {
     return net->ranks > 1 && net->scope.kind != ELM_NORM_GLOBAL && backbone_learns(net);
+}
+
+const char *elm_net_resolve_backend(const char *name, elm_error *err)
+{
+    const elm_backend *backend = elm_backend_find(name, err);
+    return backend ? backend->name : NULL;
+}
+
+/* OpenBLAS has a part in every network: the last layer. */
+void elm_net_describe(const elm_net *net, char *text, size_t size_bytes)
+{
+    char own[ELM_VERSION_SIZE], openblas[ELM_VERSION_SIZE];
+    const bool both = net->graph.backend != &elm_backend_openblas;
+    snprintf(text, size_bytes, "%s%s%s", both ? net->graph.backend->version(own) : "", both ? ", " : "",
+             elm_backend_openblas.version(openblas));
 }
 
 int elm_net_check_backend(const char *name, elm_error *err)

@@ -30,7 +30,22 @@ const elm_option elm_optim_option_rows[] = {
     {0},
 };
 
+int elm_optim_check(const elm_optim_options *options, elm_error *err)
+{
+    if (options->accumulate <= options->batch)
+        return 0;
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "a batch of %lld images cannot be cut into %lld parts (optim.batch, optim.accumulate): give fewer parts",
+                         (long long)options->batch, (long long)options->accumulate);
+}
+
 int64_t elm_optim_part(const elm_optim_options *options)
 {
     return (options->batch + options->accumulate - 1) / options->accumulate;
+}
+
+int64_t elm_optim_parts(const elm_optim_options *options)
+{
+    const int64_t part = elm_optim_part(options);
+    return (options->batch + part - 1) / part;
 }

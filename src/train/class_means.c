@@ -54,7 +54,7 @@ int elm_class_means_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm
     float *means = elm_alloc((size_t)cells, sizeof *means, err);
     double *sums = means ? elm_alloc((size_t)cells, sizeof *sums, err) : NULL;
     int status = elm_comm_agree_all(comm, sums ? sum_local(net, dataset, comm, sums, err) : -1, err);
-    if (!status) {
+    if (!status && sums) {
         elm_comm_sum_all(comm, sums, cells);
         status = elm_comm_agree_all(comm, divide(sums, dataset, width, means, err), err);
     }

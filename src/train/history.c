@@ -32,11 +32,17 @@ static const field columns_of[] = {
     ROW("images_per_s", images_per_s),
     ROW("seconds", seconds),
     ROW("input_wait", input_wait),
-    ROW("test_balanced_accuracy", test_balanced_accuracy),
-    ROW("test_accuracy", test_accuracy),
-    ROW("test_head", test_group[0]),
-    ROW("test_torso", test_group[1]),
-    ROW("test_tail", test_group[2]),
+    ROW("absent_images", absent),
+    ROW("test_balanced_accuracy", test.balanced_accuracy),
+    ROW("test_accuracy", test.accuracy),
+    ROW("test_head", test.group[0]),
+    ROW("test_torso", test.group[1]),
+    ROW("test_tail", test.group[2]),
+    ROW("holdout_balanced_accuracy", holdout.balanced_accuracy),
+    ROW("holdout_accuracy", holdout.accuracy),
+    ROW("holdout_head", holdout.group[0]),
+    ROW("holdout_torso", holdout.group[1]),
+    ROW("holdout_tail", holdout.group[2]),
 };
 enum { COLUMNS = sizeof columns_of / sizeof *columns_of };
 
@@ -58,6 +64,7 @@ static const field sums_of[] = {
     SUM("with_positive_tail", with_positive[2]),
     SUM("seconds", seconds),
     SUM("waited", waited),
+    SUM("absent", absent),
 };
 _Static_assert(sizeof sums_of / sizeof *sums_of == ELM_EPOCH_SUMS, "a row for every sum");
 
@@ -75,6 +82,7 @@ void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, dou
     sums->logit_loss += images * report->logit_loss;
     sums->embed_loss += images * report->embed_loss;
     sums->seconds += seconds;
+    sums->absent += (double)report->absent;
     sums->waited += report->seconds[ELM_PHASE_INPUT];
     for (int g = 0; g < 3; g++) {
         sums->anchors[g] += (double)report->anchors[g];
@@ -95,21 +103,20 @@ elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t
         .images_per_s = sums->images / sums->seconds,
         .seconds = sums->seconds,
         .input_wait = sums->waited / sums->seconds,
-        .test_balanced_accuracy = NAN,
-        .test_accuracy = NAN,
+        .absent = sums->absent,
+        .test = {NAN, NAN, {NAN, NAN, NAN}},
+        .holdout = {NAN, NAN, {NAN, NAN, NAN}},
     };
-    for (int g = 0; g < 3; g++) {
+    for (int g = 0; g < 3; g++)
         row.positives[g] = sums->anchors[g] > 0 ? sums->with_positive[g] / sums->anchors[g] : NAN;
-        row.test_group[g] = NAN;
-    }
     return row;
 }
 
-void elm_epoch_row_test(elm_epoch_row *row, const elm_metrics *metrics)
+elm_split_row elm_split_row_of(const elm_metrics *metrics)
 {
-    row->test_balanced_accuracy = metrics->balanced_accuracy;
-    row->test_accuracy = metrics->accuracy;
-    memcpy(row->test_group, metrics->group, sizeof row->test_group);
+    elm_split_row row = {.balanced_accuracy = metrics->balanced_accuracy, .accuracy = metrics->accuracy};
+    memcpy(row.group, metrics->group, sizeof row.group);
+    return row;
 }
 
 int elm_history_append(elm_history *history, const elm_epoch_row *row, elm_error *err)
@@ -149,33 +156,40 @@ static void print_csv(const elm_history *history, FILE *file)
     }
 }
 
-int elm_history_write_csv(const elm_history *history, const char *path, elm_error *err)
+int elm_history_write_csv(const char *path, const void *context, elm_error *err)
 {
-    char temporary[4096];
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    FILE *file = fopen(temporary, "w");
+    const elm_history *history = context;
+    FILE *file = fopen(path, "w");
     if (!file)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check the folder and its permissions", temporary,
-                             strerror(errno));
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check the folder and its permissions", path, strerror(errno));
     print_csv(history, file);
-    const int failed = fflush(file) || ferror(file);
-    if (fclose(file) || failed || rename(temporary, path)) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check space and permissions", path, strerror(errno));
-        unlink(temporary);
-        return -1;
-    }
+    const int failed = fflush(file) || ferror(file) || fsync(fileno(file));
+    if (fclose(file) || failed)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check space and permissions", path, strerror(errno));
     return 0;
+}
+
+/* The first row with the largest value of a column; NULL where it was never measured. */
+static const elm_epoch_row *largest(const elm_history *history, size_t offset)
+{
+    const field column = {NULL, offset};
+    const elm_epoch_row *best = NULL;
+    for (int64_t r = 0; r < history->count; r++) {
+        const elm_epoch_row *row = &history->rows[r];
+        if (isfinite(*at(&column, row)) && (!best || *at(&column, row) > *at(&column, best)))
+            best = row;
+    }
+    return best;
 }
 
 const elm_epoch_row *elm_history_best(const elm_history *history)
 {
-    const elm_epoch_row *best = NULL;
-    for (int64_t r = 0; r < history->count; r++) {
-        const elm_epoch_row *row = &history->rows[r];
-        if (isfinite(row->test_balanced_accuracy) && (!best || row->test_balanced_accuracy > best->test_balanced_accuracy))
-            best = row;
-    }
-    return best;
+    return largest(history, offsetof(elm_epoch_row, test.balanced_accuracy));
+}
+
+const elm_epoch_row *elm_history_best_held_out(const elm_history *history)
+{
+    return largest(history, offsetof(elm_epoch_row, holdout.balanced_accuracy));
 }
 
 void elm_history_columns_free(elm_history_column *columns, int count)

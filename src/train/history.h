@@ -8,21 +8,27 @@
 #include "elmpi/metrics.h"
 #include "elmpi/trainer.h"
 
+/** What an evaluation found on one split. NaN where nothing was measured. */
+typedef struct elm_split_row {
+    double balanced_accuracy, accuracy, group[3];
+} elm_split_row;
+
 /** One row of metrics.csv. Accuracies are fractions; NaN where nothing was measured. */
 typedef struct elm_epoch_row {
     double epoch, step, lr;
     double loss, logit_loss, embed_loss, train_accuracy;
     double positives[3]; /* share of anchors that met a positive: head, torso, tail */
     double images_per_s, seconds;
+    double absent;     /* images that had no picture to be read */
     double input_wait; /* share of the time that rank 0 waited for the loader */
-    double test_balanced_accuracy, test_accuracy, test_group[3];
+    elm_split_row test, holdout;
 } elm_epoch_row;
 
 /** Sums since the epoch began, kept in checkpoints so that a resume in mid-epoch reports the same epoch. */
 typedef struct elm_epoch_sums {
     double images, correct, loss, logit_loss, embed_loss; /* losses times images */
     double anchors[3], with_positive[3];
-    double seconds, waited;
+    double seconds, waited, absent;
 } elm_epoch_sums;
 
 typedef struct elm_history {
@@ -31,16 +37,18 @@ typedef struct elm_history {
 } elm_history;
 
 void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, double seconds);
-/** The row of an epoch without its test figures. */
+/** The row of an epoch without figures of evaluations. */
 elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t step, double lr);
-void elm_epoch_row_test(elm_epoch_row *row, const elm_metrics *metrics);
+elm_split_row elm_split_row_of(const elm_metrics *metrics);
 
 int elm_history_append(elm_history *history, const elm_epoch_row *row, elm_error *err);
 void elm_history_free(elm_history *history);
-/** Writes metrics.csv anew by way of a temporary file. */
-int elm_history_write_csv(const elm_history *history, const char *path, elm_error *err);
+/** Writes metrics.csv: an elm_file_writer, context: the elm_history. */
+int elm_history_write_csv(const char *path, const void *context, elm_error *err);
 /** The row with the best balanced accuracy on the test set, or NULL. */
 const elm_epoch_row *elm_history_best(const elm_history *history);
+/** The row with the best balanced accuracy on the held-out images, or NULL: a choice that the test set has no part in. */
+const elm_epoch_row *elm_history_best_held_out(const elm_history *history);
 
 /** As columns of a checkpoint. Owns: *columns and their values: elm_history_columns_free. */
 int elm_history_columns(const elm_history *history, elm_history_column **columns, int *count, elm_error *err);

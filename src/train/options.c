@@ -15,7 +15,7 @@ const elm_option elm_run_option_rows[] = {
     {"run.threads", ELM_OPTION_INT, offsetof(elm_run_options, threads), "0", 0, 1024, NULL, NULL, NULL,
      "threads of each rank; 0: OMP_NUM_THREADS, else the cores of the rank's affinity mask, divided among ranks that share it"},
     {"run.evaluate_every_epochs", ELM_OPTION_REAL, offsetof(elm_run_options, evaluate_every_epochs), "0", 0, 1e9, NULL, NULL, NULL,
-     "evaluate on the test set every so many epochs; 0: only at the end"},
+     "evaluate on the test set and the held-out images every so many epochs; 0: only at the end"},
     {"run.init", ELM_OPTION_TEXT, offsetof(elm_run_options, init), "", 0, 0, NULL, NULL, NULL,
      "begin with the weights and running statistics of this checkpoint, such as a first stage's (--init on the command line goes before)"},
     {"run.new_classifier", ELM_OPTION_BOOL, offsetof(elm_run_options, new_classifier), "false", 0, 0, NULL, NULL, NULL,

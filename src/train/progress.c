@@ -70,17 +70,22 @@ static void positives_text(char *text, size_t size, const elm_epoch_row *row)
 void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)
 {
     wipe(run);
-    char left[32], parts[1200] = "", positives[80], test[80] = "", wait[40] = "";
+    char left[32], parts[1200] = "", positives[80], test[80] = "", held_out[80] = "", wait[80] = "";
     if (strcmp(run->options.loss.embed, "none"))
         snprintf(parts, sizeof parts, " (%s %.4f, %s %.4f)", run->options.loss.logit, row->logit_loss, run->options.loss.embed,
                  row->embed_loss);
     positives_text(positives, sizeof positives, row);
-    if (!isnan(row->test_balanced_accuracy))
-        snprintf(test, sizeof test, "  test balanced %.2f%%", 100 * row->test_balanced_accuracy);
+    if (!isnan(row->test.balanced_accuracy))
+        snprintf(test, sizeof test, "  test balanced %.2f%%", 100 * row->test.balanced_accuracy);
+    if (!isnan(row->holdout.balanced_accuracy))
+        snprintf(held_out, sizeof held_out, "  held-out balanced %.2f%%", 100 * row->holdout.balanced_accuracy);
     if (row->input_wait >= 0.01) /* worth more data.threads, or a faster disk */
         snprintf(wait, sizeof wait, "  input waits %.0f%%", 100 * row->input_wait);
-    elm_log_info(run->log, "epoch %6.2f  loss %.4f%s  train %.2f%%%s  rate %.4g  %.0f images/s%s  %s left%s", row->epoch, row->loss, parts,
-                 100 * row->train_accuracy, positives, row->lr, row->images_per_s, wait, clock_text(left, seconds_left(run)), test);
+    if (row->absent > 0)
+        snprintf(wait + strlen(wait), sizeof wait - strlen(wait), "  %.0f images without a picture", row->absent);
+    elm_log_info(run->log, "epoch %6.2f  loss %.4f%s  train %.2f%%%s  rate %.4g  %.0f images/s%s  %s left%s%s", row->epoch, row->loss,
+                 parts, 100 * row->train_accuracy, positives, row->lr, row->images_per_s, wait, clock_text(left, seconds_left(run)),
+                 held_out, test);
 }
 
 void elm_progress_end(elm_run *run)

@@ -18,10 +18,22 @@ static void hint_at_binding(const elm_run *run, int threads)
     if (threads > allowed)
         elm_log_warn(run->log, "%d threads of a rank share %d core%s: start mpirun with --bind-to none or --map-by slot:PE=%d", threads,
                      allowed, allowed > 1 ? "s" : "", threads);
-    else if (allowed < online && allowed * ranks < online)
+    else if (allowed < online && allowed * ranks < online * elm_comm_core_sharers(run->comm))
         elm_log_info(run->log,
                      "hint: %d rank%s pinned to %d core%s leave%s cores of %d idle: start mpirun with --bind-to none for more threads",
                      ranks, ranks > 1 ? "s" : "", allowed, allowed > 1 ? "s each" : "", ranks > 1 ? "" : "s", online);
+}
+
+static void say_sampling(const elm_run *run)
+{
+    if (run->holdout)
+        elm_log_info(run->log, "%lld more images of the training set are held out (data.holdout = %s): not trained on, not in the priors",
+                     (long long)run->holdout->count, run->options.data.holdout);
+    if (strcmp(run->options.data.sampler, "instance"))
+        elm_log_info(run->log, "sampler %s: an epoch is %lld draws, not every image once", run->options.data.sampler,
+                     (long long)run->train->count);
+    if (strcmp(run->options.data.shuffle, "full"))
+        elm_log_info(run->log, "images are shuffled within a %s of the shards' order", run->options.data.shuffle);
 }
 
 static void introduce(const elm_run *run)
@@ -43,12 +55,13 @@ static void introduce(const elm_run *run)
     elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s", run->options.optim.epochs, (long long)run->steps_per_epoch,
                  (long long)run->options.optim.batch, run->options.loss.logit, strcmp(run->options.loss.embed, "none") ? " + " : "",
                  strcmp(run->options.loss.embed, "none") ? run->options.loss.embed : "");
+    say_sampling(run);
     if (run->options.optim.accumulate > 1)
-        elm_log_info(
-            log,
-            "each global batch is computed in %lld parts of %lld images: the loss is the mean over all of them, but BatchNorm and the "
-            "pairs of embedding terms see one part at a time",
-            (long long)run->options.optim.accumulate, (long long)elm_optim_part(&run->options.optim));
+        elm_log_info(log,
+                     "each global batch is computed in %lld parts of at most %lld images: the loss is the mean over all of them, but "
+                     "BatchNorm and the "
+                     "pairs of embedding terms see one part at a time",
+                     (long long)elm_optim_parts(&run->options.optim), (long long)elm_optim_part(&run->options.optim));
     hint_at_binding(run, threads);
 }
 
@@ -66,26 +79,85 @@ static bool epoch_ends(const elm_run *run)
     return run->step % run->steps_per_epoch == 0 || run->step == run->total_steps;
 }
 
-/* Closes an epoch: evaluation if due, a row of metrics.csv. *final receives the metrics of the run's last step. */
-static int end_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
+/* Puts the figures of the held-out images and of the test set into the row; *test: the latter's metrics, NULL without a test set. */
+static int evaluate_all(elm_run *run, elm_epoch_row *row, elm_metrics **test, elm_error *err)
 {
-    const bool last = run->step == run->total_steps;
+    elm_metrics *held_out = NULL;
+    if (elm_run_evaluate_all(run, run->holdout, &held_out, err))
+        return -1;
+    if (held_out)
+        row->holdout = elm_split_row_of(held_out);
+    elm_metrics_destroy(held_out);
+    if (elm_run_evaluate_all(run, run->test, test, err))
+        return -1;
+    if (*test)
+        row->test = elm_split_row_of(*test);
+    return 0;
+}
+
+/* All of its steps are done, its row is not yet written. */
+static bool epoch_is_open(const elm_run *run)
+{
+    return epoch_ends(run) && run->sums.images > 0;
+}
+
+static bool evaluation_is_due(const elm_run *run)
+{
+    return (run->test || run->holdout) && (run->step == run->total_steps || passed(run, run->options.run.evaluate_every_epochs));
+}
+
+/* Unreadable pictures that any rank has met, so that all of them judge by the same number. */
+static int share_faults_all(elm_run *run, elm_error *err)
+{
+    const size_t size_bytes = elm_loader_fault_bytes(run->loader);
+    if (size_bytes == 0)
+        return 0;
+    uint8_t *bits = elm_alloc(size_bytes, 1, err);
+    if (elm_comm_agree_all(run->comm, bits ? 0 : -1, err)) {
+        elm_free(bits);
+        return -1;
+    }
+    elm_loader_faults(run->loader, bits);
+    elm_comm_or_all(run->comm, bits, (int64_t)size_bytes);
+    elm_loader_take_faults(run->loader, bits);
+    elm_free(bits);
+    return elm_comm_agree_all(run->comm, elm_loader_check(run->loader, err), err);
+}
+
+/* Closes an epoch: evaluation if due, a row of metrics.csv. *final receives the metrics of the run's last step. */
+static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
+{
     const double epoch = (double)run->step / (double)run->steps_per_epoch;
     elm_epoch_row row = elm_epoch_row_of(&run->sums, epoch, run->step, run->last_lr);
     elm_metrics *metrics = NULL;
-    if ((last || passed(run, run->options.run.evaluate_every_epochs)) && elm_run_evaluate_all(run, &metrics, err))
+    if (share_faults_all(run, err))
         return -1;
-    if (metrics)
-        elm_epoch_row_test(&row, metrics);
+    if (evaluation_is_due(run) && evaluate_all(run, &row, &metrics, err))
+        return -1;
     elm_progress_epoch(run, &row);
     run->sums = (elm_epoch_sums){0};
-    if (last)
+    run->unsaved = true;
+    if (run->step == run->total_steps)
         *final = metrics;
     else
         elm_metrics_destroy(metrics);
     if (elm_comm_agree_all(run->comm, elm_history_append(&run->history, &row, err), err))
         return -1;
     return elm_run_save_metrics_all(run, err);
+}
+
+/* An evaluation may take longer than a scheduler waits. What is due is saved before it, with the epoch still open, and whoever wishes to
+ * stop, before or during it, leaves it to the resumed run, which closes an open epoch first: the history is the same. */
+static int end_epoch_all(elm_run *run, bool save_due, bool stop, elm_metrics **final, elm_error *err)
+{
+    const bool evaluation = evaluation_is_due(run), last = run->step == run->total_steps;
+    if (evaluation && (save_due || last) && elm_run_save_all(run, err))
+        return -1;
+    if (evaluation && stop)
+        return 0;
+    if (close_epoch_all(run, final, err))
+        return -1;
+    return !evaluation && save_due && !last ? elm_run_save_all(run, err) : 0;
 }
 
 static int refuse_numbers(const elm_run *run, elm_error *err)
@@ -153,21 +225,40 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     if (!report.finite)
         return refuse_numbers(run, err);
     run->step++;
+    run->unsaved = true;
     elm_epoch_sums_add(&run->sums, &report, elm_comm_seconds() - begun);
     elm_progress_step(run, &report);
     *stop = report.wishes.stop;
     const bool due = report.wishes.stop || report.wishes.checkpoint || passed(run, run->options.checkpoint.every_epochs);
-    if (epoch_ends(run) && end_epoch_all(run, final, err))
-        return -1;
-    return due && run->step < run->total_steps ? elm_run_save_all(run, err) : 0;
+    if (epoch_ends(run))
+        return end_epoch_all(run, due, *stop, final, err);
+    return due ? elm_run_save_all(run, err) : 0;
 }
 
 static void say_result(const elm_run *run)
 {
-    const elm_epoch_row *best = elm_history_best(&run->history);
+    const elm_epoch_row *best = elm_history_best(&run->history), *chosen = elm_history_best_held_out(&run->history);
+    if (chosen) {
+        char test[80] = "";
+        if (!isnan(chosen->test.balanced_accuracy))
+            snprintf(test, sizeof test, ", where the test set gives %.2f%%", 100 * chosen->test.balanced_accuracy);
+        elm_log_info(run->log, "Best on the held-out images so far (chosen by them, not by the test set): %.2f%% at epoch %.2f%s",
+                     100 * chosen->holdout.balanced_accuracy, chosen->epoch, test);
+    }
     if (best && run->options.run.evaluate_every_epochs > 0)
         elm_log_info(run->log, "Best on the test set so far (chosen by the test set, so not a result to report): %.2f%% at epoch %.2f",
-                     100 * best->test_balanced_accuracy, best->epoch);
+                     100 * best->test.balanced_accuracy, best->epoch);
+}
+
+/* What an earlier start has left undone: an epoch that it did not close, or the evaluation after its last step. */
+static int catch_up_all(elm_run *run, elm_metrics **final, elm_error *err)
+{
+    if (epoch_is_open(run))
+        return close_epoch_all(run, final, err);
+    if (run->step < run->total_steps || !run->test || !elm_run_lacks_report_all(run))
+        return 0;
+    elm_log_info(run->log, "The evaluation of step %lld is missing: it follows.", (long long)run->step);
+    return elm_run_evaluate_all(run, run->test, final, err);
 }
 
 static int steps_all(elm_run *run, elm_error *err)
@@ -176,20 +267,23 @@ static int steps_all(elm_run *run, elm_error *err)
     const int64_t end = limit >= 0 && limit < run->total_steps ? limit : run->total_steps;
     elm_metrics *final = NULL;
     bool stop = false;
-    if (run->step >= end && run->step > 0)
+    int status = run->step > 0 ? catch_up_all(run, &final, err) : 0;
+    const bool nothing_left = !status && !final && run->step >= end && run->step > 0;
+    if (nothing_left)
         elm_log_info(run->log, "Nothing left to do: step %lld of %lld was reached before.", (long long)run->step, (long long)end);
-    const bool idle = run->step >= end && run->step > 0;
-    int status = 0;
     while (!status && !stop && run->step < end)
         status = advance_all(run, &final, &stop, err);
-    if (!status && !idle && (!stop || run->step >= end))
+    const bool broken_off = status && err->code == ELM_EXIT_STOPPED; /* an evaluation */
+    if (broken_off)
+        status = 0;
+    if (!status && run->unsaved)
         status = elm_run_save_all(run, err);
-    if (!status && final) {
+    if (!status && final)
         status = elm_run_report_all(run, final, err);
+    if (!status && !nothing_left && !broken_off && run->step == run->total_steps)
         say_result(run);
-    }
     elm_metrics_destroy(final);
-    if (!status && stop && run->step < end)
+    if (!status && (broken_off || (stop && (run->step < end || epoch_is_open(run)))))
         status = elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request after step %lld of %lld (checkpoint written): --resume continues",
                                (long long)run->step, (long long)run->total_steps);
     return status;

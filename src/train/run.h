@@ -1,10 +1,12 @@
-/* A run's parts, for run.c (the flow), run_setup.c (what comes before the first step) and run_save.c (what is written). */
+/* A run's parts, for run.c (the flow), run_job.c (its options), run_setup.c (what comes before the first step) and run_save.c (what is
+ * written). */
 #ifndef ELMPI_TRAIN_RUN_H
 #define ELMPI_TRAIN_RUN_H
 
 #include "elmpi/job.h"
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
+#include "train/data_identity.h"
 #include "train/history.h"
 
 typedef struct elm_run {
@@ -17,14 +19,19 @@ typedef struct elm_run {
     elm_job *job;
 
     /* What it works with. */
-    elm_dataset *train, *test; /* test: NULL where the store has none */
+    elm_dataset *train;
+    elm_dataset *test, *holdout; /* NULL where the store has none, where the job holds none out */
+    elm_data_identity data;
     elm_trainer *trainer;
     elm_loader *loader;
     elm_run_folder *folder; /* rank 0 only */
     FILE *log_file;         /* rank 0 only */
+    bool log_is_new;        /* there was none before */
+    bool set_up;            /* all is well: the folder is the run's */
 
     /* Where it stands. */
     int64_t steps_per_epoch, total_steps, step;
+    bool unsaved; /* something has happened since the last checkpoint */
     elm_epoch_sums sums;
     elm_history history;
     double last_save; /* elm_comm_seconds */
@@ -35,18 +42,32 @@ typedef struct elm_run {
     } progress;
 } elm_run;
 
+/** The job, with nothing left open. Local. */
+int elm_run_load_job(elm_run *run, elm_error *err);
+/** Whether the job can begin without a checkpoint of its own. Local. */
+int elm_run_check_start(const elm_run *run, elm_error *err);
+/** Whether a checkpoint's job can go on as this one; takes over where its weights came from. Local. */
+int elm_run_continue_job(elm_run *run, const elm_checkpoint *checkpoint, elm_error *err);
+
 /** Job, data, network, folder and, with --resume or --init, the state to begin with.
- *  Ranks:  collective; errors agreed */
+ *  Ranks:  collective; errors agreed; the folder is as it was then */
 int elm_run_setup_all(elm_run *run, elm_error *err);
 void elm_run_release(elm_run *run);
 int elm_run_threads(const elm_run *run);
+/** Threads and libraries that compute here. */
+void elm_run_describe(const elm_run *run, char *text, size_t size);
 
 /** Writes a checkpoint of this moment. Collective; rank 0 writes, all agree. */
 int elm_run_save_all(elm_run *run, elm_error *err);
+/** Writes job.ini. Rank 0. */
+int elm_run_save_job(elm_run *run, elm_error *err);
 /** Writes metrics.csv. Collective. */
 int elm_run_save_metrics_all(elm_run *run, elm_error *err);
-/** Evaluates on the test set; *metrics NULL where there is none. Collective. */
-int elm_run_evaluate_all(elm_run *run, elm_metrics **metrics, elm_error *err);
+/** Evaluates on the test set or the held-out images; *metrics NULL where dataset is. Collective.
+ *  Errors: ELM_EXIT_STOPPED when somebody asks to stop meanwhile */
+int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics, elm_error *err);
+/** Whether evaluation.json is not there or older than the checkpoint. Collective. */
+bool elm_run_lacks_report_all(elm_run *run);
 /** Table and evaluation.json of the final weights. Collective. */
 int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err);
 

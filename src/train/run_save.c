@@ -1,5 +1,8 @@
 /* What a run leaves behind: checkpoints, metrics.csv, evaluation.json. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
@@ -7,8 +10,11 @@
 
 static int save(elm_run *run, elm_error *err)
 {
-    elm_progress_value progress[ELM_EPOCH_SUMS];
+    elm_progress_value progress[ELM_EPOCH_SUMS + ELM_DATA_IDENTITY_VALUES];
+    char made_with[1024];
     elm_epoch_sums_export(&run->sums, progress);
+    elm_data_identity_export(&run->data, progress + ELM_EPOCH_SUMS);
+    elm_run_describe(run, made_with, sizeof made_with);
     elm_checkpoint checkpoint = {
         .job = elm_job_text(run->job),
         .epoch = (double)run->step / (double)run->steps_per_epoch,
@@ -16,10 +22,11 @@ static int save(elm_run *run, elm_error *err)
         .seed = (uint64_t)run->options.run.seed,
         .ranks = elm_comm_size(run->comm),
         .git = run->request->version,
+        .made_with = made_with,
         .classes = run->train->info.classes,
         .class_names = (const char *const *)run->train->class_names,
         .class_count = run->train->class_count,
-        .progress_count = ELM_EPOCH_SUMS,
+        .progress_count = sizeof progress / sizeof *progress,
         .progress = progress,
     };
     int status = elm_trainer_export(run->trainer, &checkpoint.tensors, &checkpoint.tensor_count, err);
@@ -36,39 +43,84 @@ int elm_run_save_all(elm_run *run, elm_error *err)
 {
     const int status = elm_comm_agree_all(run->comm, run->folder ? save(run, err) : 0, err);
     run->last_save = elm_comm_seconds();
+    run->unsaved = status != 0;
     return status;
+}
+
+static int write_job(const char *path, const void *context, elm_error *err)
+{
+    const elm_run *run = context;
+    FILE *file = fopen(path, "w");
+    const bool written = file && fputs(elm_job_text(run->job), file) >= 0;
+    if ((file && fclose(file)) || !written)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check space and permissions", path, strerror(errno));
+    return 0;
+}
+
+int elm_run_save_job(elm_run *run, elm_error *err)
+{
+    return elm_run_folder_write(run->folder, "job.ini", write_job, run, err);
 }
 
 int elm_run_save_metrics_all(elm_run *run, elm_error *err)
 {
-    int status = 0;
-    if (run->folder) {
-        char path[4096];
-        snprintf(path, sizeof path, "%s/metrics.csv", elm_run_folder_path(run->folder));
-        status = elm_history_write_csv(&run->history, path, err);
-    }
+    const int status = run->folder ? elm_run_folder_write(run->folder, "metrics.csv", elm_history_write_csv, &run->history, err) : 0;
     return elm_comm_agree_all(run->comm, status, err);
 }
 
-int elm_run_evaluate_all(elm_run *run, elm_metrics **metrics, elm_error *err)
+int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics, elm_error *err)
 {
     *metrics = NULL;
-    if (!run->test)
+    if (!dataset)
         return 0;
-    int64_t *confusion = NULL;
-    if (elm_evaluation_confusion_all(elm_trainer_net(run->trainer), run->test, run->comm, &confusion, err))
+    elm_tally tally;
+    if (elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm, run->request->stop, &tally, err))
         return -1;
-    const int status = elm_metrics_create(metrics, confusion, run->test->info.classes, run->train->class_count, ELM_GROUPS_ELM, err);
-    elm_free(confusion);
-    return elm_comm_agree_all(run->comm, status, err);
+    const int status = elm_metrics_create(metrics, &tally, run->train->class_count, ELM_GROUPS_ELM, err);
+    elm_tally_release(&tally);
+    if (elm_comm_agree_all(run->comm, status, err)) { /* some rank may have got its own */
+        elm_metrics_destroy(*metrics);
+        *metrics = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+static bool lacks_report(const elm_run *run)
+{
+    char report[4200], checkpoint[4200];
+    struct stat written, saved;
+    snprintf(report, sizeof report, "%s/evaluation.json", elm_run_folder_path(run->folder));
+    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.h5", elm_run_folder_path(run->folder));
+    if (stat(report, &written))
+        return true;
+    const struct timespec a = written.st_mtim;
+    return !stat(checkpoint, &saved) &&
+           (a.tv_sec < saved.st_mtim.tv_sec || (a.tv_sec == saved.st_mtim.tv_sec && a.tv_nsec < saved.st_mtim.tv_nsec));
+}
+
+bool elm_run_lacks_report_all(elm_run *run)
+{
+    bool lacks = run->folder && lacks_report(run);
+    elm_comm_broadcast_all(run->comm, &lacks, sizeof lacks);
+    return lacks;
+}
+
+typedef struct report {
+    const elm_metrics *metrics;
+    const elm_evaluation_about *about;
+} report;
+
+static int write_report(const char *path, const void *context, elm_error *err)
+{
+    const report *r = context;
+    return elm_evaluation_write_json(path, r->metrics, r->about, err);
 }
 
 int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err)
 {
     int status = 0;
     if (run->folder) {
-        char path[4096];
-        snprintf(path, sizeof path, "%s/evaluation.json", elm_run_folder_path(run->folder));
         const elm_evaluation_about about = {
             .checkpoint = "checkpoint.h5",
             .classifier = "fc",
@@ -78,7 +130,7 @@ int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err)
             .train_count = run->train->class_count,
         };
         elm_evaluation_print(run->log, metrics, &about);
-        status = elm_evaluation_write_json(path, metrics, &about, err);
+        status = elm_run_folder_write(run->folder, "evaluation.json", write_report, &(report){metrics, &about}, err);
     }
     return elm_comm_agree_all(run->comm, status, err);
 }

@@ -3,87 +3,59 @@
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
+#include "elmpi/stage.h"
 #include "elmpi/threads.h"
 #include "elmpi/weights.h"
 #include "train/run.h"
 
-/* What a resumed run may change: how long and where, not what it computes. */
-static const char *const may_change[] = {"optim.epochs",
-                                         "checkpoint.",
-                                         "data.store",
-                                         "data.shards",
-                                         "data.threads",
-                                         "data.unreadable",
-                                         "run.name",
-                                         "run.init",
-                                         "run.evaluate_every_epochs",
-                                         NULL};
-
 int elm_run_threads(const elm_run *run)
 {
-    return elm_threads_resolve((int)run->options.run.threads, elm_comm_local_size(run->comm));
+    return elm_threads_resolve((int)run->options.run.threads, elm_comm_core_sharers(run->comm));
 }
 
-/* The checkpoint to take the weights from; empty: none. */
-static const char *init_of(const elm_run *run)
+void elm_run_describe(const elm_run *run, char *text, size_t size)
 {
-    return run->request->init ? run->request->init : run->options.run.init;
+    char network[512], mpi[256];
+    const int threads = elm_run_threads(run);
+    elm_net_describe(elm_trainer_net(run->trainer), network, sizeof network);
+    elm_comm_describe(run->comm, mpi, sizeof mpi);
+    snprintf(text, size, "%d thread%s a rank, %s, %s", threads, threads > 1 ? "s" : "", network, mpi);
 }
 
-enum { AUTOS = 2 };
-
-/* What "auto" stands for is decided once and written down, so that a resume and an evaluation compute the same. Returns how many of
- * `overrides` [AUTOS] say so. */
-static int resolve_autos(const elm_job_options *options, const char **overrides)
+/* Bytes copied by this node's first rank; the run's first speaks for all. */
+static void say_staged(void *context, int64_t done, int64_t total, double seconds)
 {
-    int count = 0;
-    if (options->run.precision == 0)
-        overrides[count++] = "run.precision=fp32";
-    if (options->model.head == ELM_HEAD_AUTO)
-        overrides[count++] =
-            elm_trainer_head(&options->model, &options->loss) == ELM_HEAD_COSINE ? "model.head=cosine" : "model.head=linear";
-    return count;
-}
-
-static int load_job(elm_run *run, elm_error *err)
-{
-    elm_option_set sets[ELM_JOB_SETS];
-    elm_job_option_sets(&run->options, sets);
-    const elm_run_request *request = run->request;
-    const char *overrides[ELM_REALS_MAX * 32];
-    int count = 0;
-    for (; count < request->override_count && count < (int)(sizeof overrides / sizeof *overrides) - AUTOS; count++)
-        overrides[count] = request->overrides[count];
-    if (elm_job_load(&run->job, request->job_file, overrides, count, sets, ELM_JOB_SETS, err))
-        return -1;
-    const int given = count;
-    count += resolve_autos(&run->options, overrides + count);
-    if (count > given) {
-        elm_job_destroy(run->job);
-        run->job = NULL;
-        if (elm_job_load(&run->job, request->job_file, overrides, count, sets, ELM_JOB_SETS, err))
-            return -1;
+    const elm_run *run = context;
+    const double rate = seconds > 0 ? (double)done / seconds : 0;
+    if (run->request->progress && !run->log->quiet) {
+        printf("\r\033[Kcopying shards to the node: %.1f of %.1f GB  %.0f MB/s  %.0f s left%s", 1e-9 * (double)done, 1e-9 * (double)total,
+               1e-6 * rate, rate > 0 ? (double)(total - done) / rate : 0, done == total ? "\n" : "");
+        fflush(stdout);
+    } else if (done == total) {
+        elm_log_info(run->log, "Shards copied to %s: %.1f GB in %.0f s.", run->options.data.stage, 1e-9 * (double)total, seconds);
     }
-    if (run->options.model.train != ELM_TRAIN_ALL && !*init_of(run))
-        return elm_error_set(
-            err, ELM_EXIT_USAGE,
-            "parts of the network would keep their first, random values (model.train): name the checkpoint of a first stage "
-            "with run.init or --init");
-    const int64_t part = elm_optim_part(&run->options.optim);
-    if (part < elm_comm_size(run->comm))
-        return elm_error_set(
-            err, ELM_EXIT_USAGE,
-            "%lld images at a time are fewer than the %d ranks (optim.batch / optim.accumulate): use fewer ranks, a larger "
-            "batch or fewer parts",
-            (long long)part, elm_comm_size(run->comm));
+}
+
+/* Shards to a disk of each node, once for all of its ranks. */
+static int stage_all(elm_run *run, elm_error *err)
+{
+    elm_data_options *data = &run->options.data;
+    if (data->stage[0] == '\0')
+        return 0;
+    const bool first = elm_comm_local_rank(run->comm) == 0;
+    if (elm_comm_agree_all(run->comm, first ? elm_stage_shards(data, say_staged, run, err) : 0, err))
+        return -1;
+    memcpy(data->shards, data->stage, sizeof data->shards);
     return 0;
 }
 
 static int load_data(elm_run *run, elm_error *err)
 {
+    run->options.data.run_epochs = run->options.optim.epochs;
     if (elm_dataset_load_job(&run->train, &run->options.data, "train", err))
         return -1;
     elm_store *store;
@@ -91,6 +63,8 @@ static int load_data(elm_run *run, elm_error *err)
         return -1;
     const bool has_test = elm_store_count(store, "test") > 0;
     elm_store_close(store);
+    if (elm_dataset_holds_out(&run->options.data) && elm_dataset_load_job(&run->holdout, &run->options.data, "holdout", err))
+        return -1;
     return has_test ? elm_dataset_load_job(&run->test, &run->options.data, "test", err) : 0;
 }
 
@@ -119,115 +93,152 @@ static void folder_path(const elm_run *run, char *path, size_t size)
         snprintf(path, size, "runs/%.500s", run->options.run.name);
 }
 
-static int write_job(const elm_run *run, elm_error *err)
+/* Rank 0: takes the folder and finds what to go on from. Nothing but the claim and the log is written yet. */
+static int open_folder(elm_run *run, elm_checkpoint **newest, char *name, int capacity, elm_error *err)
 {
-    char path[4096], temporary[4200];
-    snprintf(path, sizeof path, "%s/job.ini", elm_run_folder_path(run->folder));
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    FILE *file = fopen(temporary, "w");
-    const bool written = file && fputs(elm_job_text(run->job), file) >= 0;
-    if ((file && fclose(file)) || !written || rename(temporary, path)) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check space and permissions", path, strerror(errno));
-        remove(temporary);
-        return -1;
-    }
-    return 0;
-}
-
-/* Rank 0: the newest good checkpoint's path, empty if there is none. */
-static int find_newest(elm_run *run, char *path, size_t size, elm_error *err)
-{
-    elm_checkpoint *newest = NULL;
-    char name[256];
-    *path = 0;
-    if (elm_run_folder_newest(run->folder, run->log, &newest, name, sizeof name, err))
-        return -1;
-    int status = 0;
-    if (newest) {
-        snprintf(path, size, "%s/%s", elm_run_folder_path(run->folder), name);
-        status = elm_job_compare(newest->job, elm_job_text(run->job), may_change, err);
-        if (!status && newest->ranks != elm_comm_size(run->comm))
-            elm_log_info(run->log, "Resuming with %d ranks what %d ranks began: same order of images, results equal within rounding.",
-                         elm_comm_size(run->comm), newest->ranks);
-    }
-    elm_checkpoint_free(newest);
-    return status;
-}
-
-/* Rank 0: takes the folder and finds what to begin with. */
-static int open_folder(elm_run *run, char *start, size_t size, elm_error *err)
-{
-    char path[4096];
+    char path[4096], log_path[4200];
     folder_path(run, path, sizeof path);
     if (elm_run_folder_open(&run->folder, path, run->request->resume, err))
         return -1;
-    char log_path[4200];
     snprintf(log_path, sizeof log_path, "%s/log.txt", path);
+    run->log_is_new = access(log_path, F_OK) != 0;
     run->log_file = fopen(log_path, "a");
     if (!run->log_file)
         return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check permissions", log_path, strerror(errno));
     setvbuf(run->log_file, NULL, _IOLBF, 0);
     run->log->file = run->log_file;
-    *start = 0;
-    if (run->request->resume && find_newest(run, start, size, err))
+    if (!run->request->resume)
+        return 0;
+    if (elm_run_folder_newest(run->folder, run->log, newest, name, capacity, err))
         return -1;
-    if (run->request->resume && !*start)
+    if (!*newest)
         elm_log_info(run->log, "No checkpoint in %s yet: starting from the beginning.", path);
-    return write_job(run, err);
+    return 0;
 }
 
-static int restore(elm_run *run, const elm_checkpoint *checkpoint, bool weights_only, elm_error *err)
+static int restore(elm_run *run, const elm_checkpoint *checkpoint, elm_error *err)
 {
-    if (weights_only)
-        return elm_weights_start(elm_trainer_net(run->trainer), checkpoint->tensors, checkpoint->tensor_count,
-                                 run->options.run.new_classifier, err);
-    if (elm_trainer_import(run->trainer, checkpoint, err))
+    if (elm_run_continue_job(run, checkpoint, err) ||
+        elm_data_identity_check(&run->data, run->train, checkpoint, run->options.data.store, err) ||
+        elm_trainer_import(run->trainer, checkpoint, err))
         return -1;
     run->step = checkpoint->step;
+    run->unsaved = false;
+    if (run->step > 0)
+        run->last_lr = elm_schedule_lr(&run->options.optim, run->step - 1, run->steps_per_epoch);
     elm_epoch_sums_import(&run->sums, checkpoint);
     return elm_history_from_checkpoint(&run->history, checkpoint, err);
 }
 
-static int load_start_all(elm_run *run, const char *path, bool weights_only, elm_error *err)
+/* What else may change the last bits. */
+static void say_differences(const elm_run *run, const elm_checkpoint *checkpoint)
+{
+    char made_with[1024];
+    const int size = elm_comm_size(run->comm);
+    elm_run_describe(run, made_with, sizeof made_with);
+    if (checkpoint->ranks != size)
+        elm_log_info(run->log, "Resuming with %d ranks what %d ranks began: same order of images, results equal within rounding.", size,
+                     checkpoint->ranks);
+    if (*checkpoint->made_with && strcmp(checkpoint->made_with, made_with))
+        elm_log_info(run->log, "Resuming on %s what was computed on %s: results equal within rounding.", made_with, checkpoint->made_with);
+}
+
+/* Goes on from rank 0's checkpoint, which is taken over. */
+static int resume_all(elm_run *run, elm_checkpoint *checkpoint, const char *name, elm_error *err)
+{
+    int status = elm_checkpoint_share_all(run->comm, &checkpoint, err);
+    if (!status)
+        status = elm_comm_agree_all(run->comm, restore(run, checkpoint, err), err);
+    if (!status) {
+        say_differences(run, checkpoint);
+        elm_log_info(run->log, "Resuming from %s (epoch %.2f, step %lld).", name, checkpoint->epoch, (long long)checkpoint->step);
+    }
+    elm_checkpoint_free(checkpoint);
+    return status;
+}
+
+/* Begins with the weights of another run. */
+static int init_all(elm_run *run, const char *path, elm_error *err)
 {
     elm_checkpoint *checkpoint = NULL;
     if (elm_checkpoint_read_all(run->comm, path, &checkpoint, err))
         return -1;
-    const int status = elm_comm_agree_all(run->comm, restore(run, checkpoint, weights_only, err), err);
+    const int status = elm_comm_agree_all(run->comm,
+                                          elm_weights_start(elm_trainer_net(run->trainer), checkpoint->tensors, checkpoint->tensor_count,
+                                                            run->options.run.new_classifier, err),
+                                          err);
     if (!status)
-        elm_log_info(run->log, weights_only ? "Weights from %s." : "Resuming from %s (epoch %.2f, step %lld).", path, checkpoint->epoch,
-                     (long long)checkpoint->step);
+        elm_log_info(run->log, "Weights from %s.", path);
     elm_checkpoint_free(checkpoint);
     return status;
 }
 
 static int set_start_all(elm_run *run, elm_error *err)
 {
-    char start[4500] = "";
+    char name[256] = "";
+    elm_checkpoint *newest = NULL;
     const bool first = elm_comm_rank(run->comm) == 0;
-    if (elm_comm_agree_all(run->comm, first ? open_folder(run, start, sizeof start, err) : 0, err))
+    if (elm_comm_agree_all(run->comm, first ? open_folder(run, &newest, name, sizeof name, err) : 0, err)) {
+        elm_checkpoint_free(newest);
         return -1;
-    elm_comm_broadcast_all(run->comm, start, sizeof start);
-    if (*start)
-        return load_start_all(run, start, false, err);
-    return *init_of(run) ? load_start_all(run, init_of(run), true, err) : 0;
+    }
+    bool found = newest != NULL;
+    elm_comm_broadcast_all(run->comm, &found, sizeof found);
+    if (found)
+        return resume_all(run, newest, name, err);
+    if (elm_comm_agree_all(run->comm, elm_run_check_start(run, err), err))
+        return -1;
+    return *run->options.run.init ? init_all(run, run->options.run.init, err) : 0;
+}
+
+static int create_loader(elm_run *run, elm_error *err)
+{
+    const int64_t epoch = run->step / run->steps_per_epoch, index = run->step % run->steps_per_epoch;
+    return elm_loader_create_training(&run->loader, run->train, &run->options.data, (uint64_t)run->options.run.seed,
+                                      run->options.optim.batch, elm_optim_part(&run->options.optim), elm_comm_rank(run->comm),
+                                      elm_comm_size(run->comm), epoch, index, err);
+}
+
+/* The last thing, when nothing can refuse this start any more: what the folder says becomes this run's. */
+static int take_over_all(elm_run *run, elm_error *err)
+{
+    if (elm_comm_agree_all(run->comm, run->folder ? elm_run_save_job(run, err) : 0, err))
+        return -1;
+    run->set_up = true;
+    /* Rows of epochs that were lost with their run go at once. */
+    return run->request->resume ? elm_run_save_metrics_all(run, err) : 0;
 }
 
 int elm_run_setup_all(elm_run *run, elm_error *err)
 {
-    if (elm_comm_agree_all(run->comm, load_job(run, err), err))
+    run->unsaved = true;
+    if (elm_comm_agree_all(run->comm, elm_run_load_job(run, err), err))
         return -1;
     const char *text = elm_job_text(run->job);
     if (elm_comm_same_all(run->comm, "the job file", text, strlen(text), err))
         return -1;
     omp_set_num_threads(elm_run_threads(run));
-    if (elm_comm_agree_all(run->comm, load_data(run, err), err) || create_trainer_all(run, err) || set_start_all(run, err))
+    if (stage_all(run, err) || elm_comm_agree_all(run->comm, load_data(run, err), err))
         return -1;
-    const int64_t epoch = run->step / run->steps_per_epoch, index = run->step % run->steps_per_epoch;
-    const int status = elm_loader_create_training(&run->loader, run->train, &run->options.data, (uint64_t)run->options.run.seed,
-                                                  run->options.optim.batch, elm_optim_part(&run->options.optim), elm_comm_rank(run->comm),
-                                                  elm_comm_size(run->comm), epoch, index, err);
-    return elm_comm_agree_all(run->comm, status, err);
+    run->data = elm_data_identity_of(run->train, run->test);
+    if (elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || create_trainer_all(run, err) ||
+        set_start_all(run, err) || elm_comm_agree_all(run->comm, create_loader(run, err), err))
+        return -1;
+    return take_over_all(run, err);
+}
+
+/* A start that failed leaves the folder as it was: the corrected command is not to be refused because of it. */
+static void leave_folder(elm_run *run)
+{
+    if (run->folder && !run->set_up && run->log_is_new) {
+        char path[4200];
+        snprintf(path, sizeof path, "%s/log.txt", elm_run_folder_path(run->folder));
+        unlink(path);
+    }
+    if (run->set_up)
+        elm_run_folder_close(run->folder);
+    else
+        elm_run_folder_abandon(run->folder);
 }
 
 void elm_run_release(elm_run *run)
@@ -236,10 +247,11 @@ void elm_run_release(elm_run *run)
     elm_trainer_destroy(run->trainer);
     elm_dataset_destroy(run->train);
     elm_dataset_destroy(run->test);
+    elm_dataset_destroy(run->holdout);
     elm_history_free(&run->history);
-    elm_run_folder_close(run->folder);
     elm_job_destroy(run->job);
     run->log->file = NULL;
     if (run->log_file)
         fclose(run->log_file);
+    leave_folder(run);
 }

@@ -68,6 +68,21 @@ static int64_t count_correct(const elm_loss_batch *batch)
     return correct;
 }
 
+/* Images without a picture are to teach nothing: what the losses said to them is taken back. 1/B stays, they take part in BatchNorm as
+ * zeros, and terms that compare classes see them among the others. */
+static int64_t forget_absent(const elm_loss_batch *batch, const bool *absent)
+{
+    int64_t count = 0;
+    for (int i = 0; absent && i < batch->local; i++) {
+        if (!absent[i])
+            continue;
+        count++;
+        memset(batch->logits_gradient + (size_t)i * (size_t)batch->classes, 0, (size_t)batch->classes * sizeof(float));
+        memset(batch->embeddings_gradient + (size_t)i * (size_t)batch->width, 0, (size_t)batch->width * sizeof(float));
+    }
+    return count;
+}
+
 /* x * 0 is 0 for finite x and NaN otherwise, so one vectorised pass finds any. */
 static bool all_finite(const float *x, int64_t count)
 {
@@ -113,6 +128,7 @@ static void agree_all(elm_trainer *t, elm_step_wishes wishes)
     report->embed_loss = sums[ELM_SUM_EMBED];
     report->loss = sums[ELM_SUM_LOGIT] + sums[ELM_SUM_EMBED];
     report->correct = (int64_t)sums[ELM_SUM_CORRECT];
+    report->absent = (int64_t)sums[ELM_SUM_ABSENT];
     report->finite = sums[ELM_SUM_BROKEN] == 0 && isfinite(report->loss);
     report->wishes = (elm_step_wishes){sums[ELM_SUM_STOP] > 0, sums[ELM_SUM_CHECKPOINT] > 0, sums[ELM_SUM_REFUSE] > 0};
     for (int g = 0; g < 3; g++) {
@@ -178,6 +194,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     seen.remote_position = gathered.position;
     seen.remote_embeddings = gathered.embeddings;
     const elm_loss_value embed = elm_loss_embeddings(t->loss, &seen);
+    t->sums[ELM_SUM_ABSENT] += (double)forget_absent(&seen, batch->absent);
     add_up(t, &logit, &embed, correct);
     charge(&watch, ELM_PHASE_LOSS);
 

@@ -151,7 +151,7 @@ int elm_trainer_export(elm_trainer *t, elm_tensor **tensors, int *count, elm_err
 {
     const elm_net_parameters view = elm_net_view(t->net);
     const int weights = elm_weights_count(t->net), learned = elm_loss_tensors(t->loss, NULL, 0);
-    elm_tensor *all = elm_alloc((size_t)(weights + view.count + learned), sizeof *all, err);
+    elm_tensor *all = elm_alloc((size_t)weights + (size_t)view.count + (size_t)learned, sizeof *all, err);
     if (!all || elm_weights_export(t->net, all, err)) {
         elm_free(all);
         return -1;

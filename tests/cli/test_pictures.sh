@@ -77,6 +77,31 @@ tar -C "$scratch/caltech101-lt/images" -cf "$scratch/one/x.tar" airplanes
 tar -C "$scratch/caltech101-lt/images" -cf "$scratch/other/x.tar" ketch
 expect 0 "$prepare" pictures --archive "$scratch/one/x.tar" --archive "$scratch/other/x.tar" --out "$stores/twice.h5"
 
+echo "resized while they are copied"
+resize=(pictures --archive "$archive" --train-list "$scratch/caltech101-lt/train.txt" --resize 160 --shard-mib 1)
+mkdir "$stores/whole" "$stores/cut"
+expect 0 "$prepare" "${resize[@]}" --threads 1 --out "$stores/whole/small.h5"
+says stdout 'pictures in [0-9]+ shard'
+"$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5" >/dev/null 2>&1 &
+killed=$!
+for _ in $(seq 500); do
+    ! compgen -G "$stores/cut/small-*.tar" >/dev/null || break
+    sleep 0.01
+done
+kill -KILL "$killed" 2>/dev/null || true
+wait "$killed" || true
+[ -e "$stores/cut/small.h5.journal" ] || fail "it was not interrupted in the middle"
+absent "$stores/cut/small.h5"
+expect 0 "$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5"
+says stdout 'continuing an interrupted preparation'
+diff -r "$stores/whole" "$stores/cut" || fail "an interrupted and continued preparation gives other files"
+largest=$(tar -xOf "$(find "$stores/whole" -name 'small-*.tar' | head -n 1)" | wc -c)
+[ "$largest" -gt 0 ] || fail "the shard is empty"
+expect 2 "$prepare" pictures --archive "$archive" --quality 80 --out "$stores/x.h5"
+says stderr '--resize'
+expect 2 "$prepare" digits --resize 96 --out "$stores/x.h5"
+says stderr 'digits has no use for it \(--resize\)'
+
 echo "one preparation at a time"
 expect 1 flock "$stores/busy.h5.journal" "$prepare" pictures --archive "$scratch/one/x.tar" --out "$stores/busy.h5"
 says stderr 'another elmpi-prepare is at work'
@@ -99,6 +124,35 @@ says stderr 'two shards of the store have one name'
 expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --json "$scratch/first.json"
 expect_mpi 0 3 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --data "$stores/copy.h5" --shards "$scratch/node" --json "$scratch/second.json"
 same "$scratch/first.json" "$scratch/second.json"
+
+echo "shards copied to the node"
+stage=(--set "data.stage=$scratch/local/disk")
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/staged" "${stage[@]}"
+says stdout "Shards copied to $scratch/local/disk"
+same "$scratch/local/disk/$(basename "$archive")" "$archive"
+[ "$(find "$scratch/local/disk" -type f | wc -l)" -eq 1 ] || fail "more than the shard was left: $(ls "$scratch/local/disk")"
+h5diff -q "$scratch/place/checkpoint.h5" "$scratch/staged/checkpoint.h5" /model || fail "staged shards train other weights"
+made=$(stat -c %Y.%i "$scratch/local/disk"/*.tar)
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/staged2" "${stage[@]}" --max-steps 1
+says_not stdout 'Shards copied'
+[ "$made" = "$(stat -c %Y.%i "$scratch/local/disk"/*.tar)" ] || fail "a shard that was there was copied again"
+printf 'x' | dd of="$scratch/local/disk/$(basename "$archive")" bs=1 seek=7 conv=notrunc status=none # another file of the same length
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/staged3" "${stage[@]}" --max-steps 1
+same "$scratch/local/disk/$(basename "$archive")" "$archive"
+expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/none" --set data.stage=/proc/elmpi
+says stderr 'data.stage'
+absent "$scratch/none/checkpoint.h5"
+mkdir "$scratch/small"
+if mount -t tmpfs -o size=1m tmpfs "$scratch/small" 2>/dev/null; then
+    trap 'umount "$scratch/small"; rm -rf "$scratch"' EXIT
+    expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/none" --set "data.stage=$scratch/small"
+    says stderr 'no room for the shards'
+    [ -z "$(ls "$scratch/small")" ] || fail "something was left on the full disk"
+    umount "$scratch/small"
+    trap 'rm -rf "$scratch"' EXIT
+else
+    echo "not tried: a disk that is too small (no right to mount one)"
+fi
 
 # spoil SPLIT ROW: wipes the second half of a picture in the shards that have moved.
 spoil() {

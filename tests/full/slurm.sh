@@ -41,15 +41,24 @@ output() {
     cat slurm-*-"$1".out 2>/dev/null
 }
 
-# wait_for JOB STATE: hurries a requeued job along, which Slurm would hold back for two minutes.
+# wait_for JOB STATE: hurries a requeued job along, which Slurm would hold back for two minutes; not in the first seconds, when the old start's last
+# messages may still come and would be taken for the new one's.
 wait_for() {
-    local tries=0 state
+    local tries=0 bad=0 pending=0 state
     while :; do
         state=$(field "$1" JobState)
         [ "$state" != "$2" ] || return 0
         case $state in
-        PENDING) slurm scontrol update "JobId=$1" StartTime=now >/dev/null 2>&1 || true ;;
-        FAILED | CANCELLED | TIMEOUT | NODE_FAIL) fail "job $1 ended as $state: $(output "$1" | tail -n 20)" ;;
+        PENDING)
+            pending=$((pending + 1))
+            [ "$pending" -lt 10 ] || slurm scontrol update "JobId=$1" StartTime=now >/dev/null 2>&1 || true
+            # Slurm holds a job whose start met the leftovers of the one before on a node that has just come back.
+            case $(field "$1" Reason) in *held* | *launch_failed*) slurm scontrol release "$1" >/dev/null 2>&1 || true ;; esac
+            ;;
+        FAILED | CANCELLED | TIMEOUT | NODE_FAIL) # for a moment also on the way back into the queue
+            bad=$((bad + 1))
+            [ "$bad" -lt 20 ] || fail "job $1 ended as $state: $(output "$1" | tail -n 20)"
+            ;;
         COMPLETED) fail "job $1 completed before $2: $(output "$1" | tail -n 20)" ;;
         esac
         tries=$((tries + 1))

@@ -11,11 +11,11 @@ start_slurm 2
 
 # A clear message where the data is missing.
 refused=$(submit slurm/cifar100.sh)
-wait_until 30 "the refusal" logged "$refused" "there is no data store"
+wait_until 30 "the refusal" logged "$refused" "cannot open the store"
 
 expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out data/digits.h5
-settings=(--set data.store=data/digits.h5 --set data.imbalance=0 --set model.name=cifar-resnet8 --set optim.batch=64 --set optim.lr=0.05 --set optim.epochs=40
-    --set optim.schedule=constant --set checkpoint.every_epochs=1)
+settings=(--set data.store=data/digits.h5 --set data.imbalance=0 --set model.name=cifar-resnet8 --set optim.batch=64 --set optim.lr=0.05 --set optim.epochs=16
+    --set run.threads=1 --set optim.schedule=constant --set checkpoint.every_epochs=1)
 
 cifar100() {
     submit slurm/cifar100.sh "${settings[@]}" --run-dir "$1"

@@ -32,7 +32,7 @@ resumed_like_calm() {
 
 echo "no data: a clear message"
 refused=$(submit slurm/imagenet.sh)
-wait_until 30 "the refusal" logged "$refused" "there is no data store data/imagenet-lt.h5: make it with elmpi-prepare"
+wait_until 30 "the refusal" logged "$refused" "cannot open the store (data/imagenet-lt.h5): No such file or directory: check data.store, or make it with elmpi-prepare"
 
 echo "undisturbed"
 job=$(inat runs/calm)

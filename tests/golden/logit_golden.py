@@ -40,6 +40,9 @@ CASES = [
     ("cb-focal", dict(variant=1)),
     ("cb-focal", dict(variant=1, gamma=0.5, weights=NONE)),
     ("cb-focal", dict(variant=1, gamma=0)),
+    ("cb-focal", dict(variant=2)),
+    ("cb-focal", dict(variant=2, gamma=0.5, beta=0.99)),
+    ("cb-focal", dict(variant=2, weights=DRW, begin=3, passed=2)),
     ("cb-focal", dict(factor=8)),
     ("cb-focal", dict(factor=8, variant=1, gamma=0.5)),
     ("equalization", dict(gamma=0.9)),
@@ -107,8 +110,16 @@ def image_loss(name, o, f, y, i):
     return -(f[y].exp() / (w * f.exp()).sum()).log()
 
 
+def public_focal(o, f, w):
+    """LDAM-DRW's released code: the weight is inside the cross-entropy that p is computed from."""
+    weighted = w * F.cross_entropy(f, LABELS, reduction="none")
+    return ((1 - torch.exp(-weighted)) ** o["gamma"] * weighted).mean()
+
+
 def batch_loss(name, o, f):
     w = weights_of(name, o)[LABELS]
+    if name == "cb-focal" and o["variant"] == 2:
+        return public_focal(o, f, w)
     losses = torch.stack([image_loss(name, o, f[i], LABELS[i], i) for i in range(BATCH)])
     return (w * losses).sum() / (BATCH if name == "cb-focal" else w.sum())
 

@@ -101,6 +101,13 @@ def linear(name, n, cin, cout):
     emit(name + ".y", y), emit(name + ".dx", x.grad), emit(name + ".dw", w.grad), emit(name + ".db", b.grad)
 
 
+def cosine(name, n, cin, cout):
+    x, w = leaf(pseudo(1, (n, cin), 3)), leaf(pseudo(2, (cout, cin), 0.5))
+    y = F.linear(F.normalize(x), F.normalize(w))
+    y.backward(pseudo(3, y.shape))
+    emit(name + ".y", y), emit(name + ".dx", x.grad), emit(name + ".dw", w.grad)
+
+
 class Net:
     """Parameters by name, made on first use from the hash: streams 100, 101, ... in the order of use. `groups`: images that BatchNorm normalises
     together, one run after the other; none: all of them. Running statistics are the groups' mean, weighted by images."""
@@ -146,8 +153,10 @@ class Net:
         y = self.norm(self.conv(y, name + ".conv2", cout, 3, 1, 1), name + ".bn2")
         return self.norm(self.conv(y, name + ".conv3", cout, 1, 1, 0), name + ".bn3", r)
 
-    def head(self, x, classes):
+    def head(self, x, classes, cosine=False):
         phi = x.mean((2, 3))
+        if cosine:
+            return phi, F.linear(F.normalize(phi), F.normalize(self.parameter("fc.weight", (classes, phi.shape[1]), 0.3)))
         w, b = self.parameter("fc.weight", (classes, phi.shape[1]), 0.3), self.parameter("fc.bias", (classes,), 0.3)
         return phi, F.linear(phi, w, b)
 
@@ -162,7 +171,7 @@ def emit_network(title, phi, logits, parameters, states):
         emit(title + ".state." + name, s)
 
 
-def network(title, block, blocks, stem_padding, last_norm, n, side, classes):
+def network(title, block, blocks, stem_padding, last_norm, n, side, classes, cosine=False):
     net = Net()
     x = net.norm(net.conv(pseudo(1, (n, 3, side, side)), "conv1", 16, 3, 1, stem_padding), "bn1")
     for stage in range(3):
@@ -170,7 +179,7 @@ def network(title, block, blocks, stem_padding, last_norm, n, side, classes):
             x = getattr(net, block)(x, "layer%d.%d" % (stage + 1, b), 16 << stage, 2 if stage and not b else 1)
     if last_norm:
         x = net.norm(x, "bn_last", relu=False)
-    phi, logits = net.head(x, classes)
+    phi, logits = net.head(x, classes, cosine)
     emit_network(title, phi, logits, net.parameters, net.states)
 
 
@@ -221,7 +230,9 @@ def main():
     pool("pool", 3, 32, 5)
     maxpool("maxpool", 3, 32, 9)
     linear("linear", 4, 7, 5)
+    cosine("cosine", 4, 7, 5)
     network("resnet8", "basic", 1, 1, False, 6, 8, 5)
+    network("resnet8-cosine", "basic", 1, 1, False, 6, 8, 5, True)
     network("menon", "bottleneck", 5, 3, True, 6, 12, 5)
     torchvision_network("resnet18", 4, 64, 5)
     torchvision_network("resnet50", 4, 96, 5)

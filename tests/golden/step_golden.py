@@ -3,7 +3,8 @@
 
     /usr/bin/python3 tests/golden/step_golden.py > tests/golden/step_golden.h
 
-cifar-resnet8 on hashed images (pseudo.h), all scopes of BatchNorm, cross-entropy or logit adjustment, with and without ELM's pull term, SGD with weight decay 0.01
+cifar-resnet8 on hashed images (pseudo.h), all scopes of BatchNorm, cross-entropy, logit adjustment, LDAM-DRW (cosines) or class-balanced
+focal loss, with and without ELM's pull term, SGD with weight decay 0.01
 (not on BatchNorm). Loss and updates must come out on any number of ranks. Needs python3-torch.
 """
 import torch
@@ -27,13 +28,31 @@ def pull(phi, labels, alpha):
     return sum(terms, torch.zeros(()))
 
 
+def class_balanced(beta):
+    w = (1 - beta) / (1 - beta**COUNTS)
+    return w * len(COUNTS) / w.sum()
+
+
+def logit_loss_of(adjust, f, labels):
+    """LDAM after drw's switch (margin 0.5, scale 30, beta 0.9999), class-balanced focal loss (gamma 1), or cross-entropy of logits adjusted by as much."""
+    onehot = F.one_hot(labels, len(COUNTS))
+    if adjust == "ldam-drw":
+        margin = COUNTS**-0.25 / (COUNTS**-0.25).max() * 0.5
+        return F.cross_entropy(30 * (f - margin * onehot), labels, weight=class_balanced(0.9999))
+    if adjust == "cb-focal":
+        p = torch.sigmoid(f)
+        focal = torch.where(onehot > 0, -(1 - p) * p.log(), -p * (1 - p).log()).sum(1)
+        return (class_balanced(0.9999)[labels] * focal).sum() / len(labels)
+    return F.cross_entropy(f + adjust * torch.log(COUNTS / COUNTS.sum()), labels)
+
+
 def step(title, images, adjust, weight, alpha, groups=None):
     net, labels = Net(groups), LABELS[:images]
     x = net.norm(net.conv(pseudo(1, (images, 3, SIDE, SIDE)), "conv1", 16, 3, 1, 1), "bn1")
     for stage in range(3):
         x = net.basic(x, "layer%d.0" % (stage + 1), 16 << stage, 2 if stage else 1)
-    phi, logits = net.head(x, len(COUNTS))
-    logit_loss = F.cross_entropy(logits + adjust * torch.log(COUNTS / COUNTS.sum()), torch.tensor(labels))
+    phi, logits = net.head(x, len(COUNTS), adjust == "ldam-drw")
+    logit_loss = logit_loss_of(adjust, logits, torch.tensor(labels))
     embed_loss = weight * pull(phi, labels, alpha) / images
     (logit_loss + embed_loss).backward()
     emit(title + ".logit_loss", logit_loss.reshape(1))
@@ -55,6 +74,8 @@ for n in (13, 5, 2):  # uneven on 2, 3 and 4 ranks; two images leave ranks empty
     step("logadj-%d" % n, n, 1, 0, COUNTS)
     step("elm-%d" % n, n, 1, 0.01, COUNTS.sqrt())
     step("elm-strong-%d" % n, n, 1, 1, prior.sqrt())
+    step("ldam-drw-%d" % n, n, "ldam-drw", 0, COUNTS)
+    step("cb-focal-%d" % n, n, "cb-focal", 0, COUNTS)
 step("group-13", 13, 1, 1, prior.sqrt(), [5, 5, 3])  # bn = group:5
 for ranks in (1, 2, 3, 4):  # bn = rank
     step("rank-%d-13" % ranks, 13, 1, 1, prior.sqrt(), [13 // ranks + (r < 13 % ranks) for r in range(ranks)])

@@ -35,13 +35,8 @@ static void fill(void)
 static elm_net *make_net(void)
 {
     const elm_model_options options = {.name = "mlp:8", .bn = "global"};
-    const elm_net_spec spec = {.model = &options,
-                               .features = FEATURES,
-                               .classes = CLASSES,
-                               .max_images = 64,
-                               .ranks = 1,
-                               .backend = "auto",
-                               .seed = 3};
+    const elm_net_spec spec = {
+        .model = &options, .features = FEATURES, .classes = CLASSES, .max_images = 64, .ranks = 1, .backend = "auto", .seed = 3};
     elm_net *net = NULL;
     elm_error err = {0};
     check(elm_net_create(&net, &spec, &err) == 0);
@@ -60,7 +55,8 @@ static void are_those_of_one_rank(elm_net *net)
     }
     check(elm_class_means_all(net, &dataset, comm, &means, &err) == 0);
     for (int j = 0; j < CLASSES * WIDTH; j++) {
-        const double mean = count[j / WIDTH] ? sums[j] / (double)count[j / WIDTH] : 0;
+        const int c = j / WIDTH;
+        const double mean = count[c] ? sums[j] / (double)count[c] : 0;
         check(fabs((double)means[j] - mean) <= 1e-6 * (fabs(mean) + 1e-3));
         other[j] = (double)means[j];
     }

@@ -15,6 +15,8 @@
 
 enum { CLASSES = 5, SIDE = 8, IMAGE = 3 * SIDE * SIDE, IMAGES_MAX = 13 };
 
+enum { AUTO = 0, DRW = 3 }; /* loss.weights */
+
 static elm_comm *comm;
 static const int64_t class_count[CLASSES] = {120, 60, 30, 12, 4};
 static const int32_t labels[IMAGES_MAX] = {0, 1, 0, 2, 1, 0, 3, 0, 2, 4, 1, 0, 0};
@@ -25,10 +27,9 @@ static const struct objective {
     double lambda;
     const char *alpha;
 } objectives[] = {
-    {"ce", "ce", "none", 0, "sqrt-n"},
-    {"logadj", "logadj", "none", 0, "sqrt-n"},
-    {"elm", "logadj", "pull", 0.01, "sqrt-n"},
-    {"elm-strong", "logadj", "pull", 1, "sqrt-pi"},
+    {"ce", "ce", "none", 0, "sqrt-n"},         {"logadj", "logadj", "none", 0, "sqrt-n"},
+    {"elm", "logadj", "pull", 0.01, "sqrt-n"}, {"elm-strong", "logadj", "pull", 1, "sqrt-pi"},
+    {"ldam-drw", "ldam", "none", 0, "sqrt-n"}, {"cb-focal", "cb-focal", "none", 0, "sqrt-n"},
 };
 enum { OBJECTIVES = sizeof objectives / sizeof *objectives };
 
@@ -81,11 +82,18 @@ typedef struct setting {
     elm_optim_options optim;
 } setting;
 
-static elm_trainer *make_trainer_in_parts(setting *s, const struct objective *objective, const char *bn, const char *backend, int images,
-                                          int64_t parts)
+static elm_trainer *make_fresh_trainer(setting *s, const struct objective *objective, const char *bn, const char *backend, int images,
+                                       int64_t parts)
 {
     *s = (setting){.model = {.name = "cifar-resnet8"},
-                   .loss = {.lambda = objective->lambda, .logadj_tau = 1, .pull_scale = 1},
+                   .loss = {.lambda = objective->lambda,
+                            .logadj_tau = 1,
+                            .pull_scale = 1,
+                            .weights = !strcmp(objective->logit, "ldam") ? DRW : AUTO, /* the switch is at epoch 0 */
+                            .weights_beta = 0.9999,
+                            .ldam_margin = 0.5,
+                            .ldam_scale = 30,
+                            .cb_focal_gamma = 1},
                    .optim = {.epochs = 1, .batch = images, .accumulate = parts, .lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}};
     snprintf(s->model.bn, sizeof s->model.bn, "%s", bn);
     snprintf(s->loss.logit, sizeof s->loss.logit, "%s", objective->logit);
@@ -97,6 +105,13 @@ static elm_trainer *make_trainer_in_parts(setting *s, const struct objective *ob
     elm_error err;
     if (elm_trainer_create_all(&trainer, &spec, comm, &err))
         fail_msg("%s", err.text);
+    return trainer;
+}
+
+static elm_trainer *make_trainer_in_parts(setting *s, const struct objective *objective, const char *bn, const char *backend, int images,
+                                          int64_t parts)
+{
+    elm_trainer *trainer = make_fresh_trainer(s, objective, bn, backend, images, parts);
     fill_weights(elm_trainer_net(trainer));
     return trainer;
 }
@@ -257,6 +272,41 @@ static void parts_make_the_whole_batchs_step(void **unused)
     elm_free(parts);
 }
 
+/* The last image's update, under one label and another, with its picture and without. */
+static float last_image_matters(const struct objective *objective, bool absent)
+{
+    float conv[2] = {0};
+    for (int other = 0; other < 2; other++) {
+        setting s;
+        float input[IMAGES_MAX * IMAGE];
+        int32_t changed[IMAGES_MAX];
+        bool marks[IMAGES_MAX] = {false};
+        elm_trainer *trainer = make_trainer(&s, objective, "global", "auto", IMAGES_MAX);
+        elm_batch batch = make_batch(input, IMAGES_MAX);
+        const int64_t mine = IMAGES_MAX - 1 - batch.share.first;
+        memcpy(changed, labels, sizeof changed);
+        changed[IMAGES_MAX - 1] = other ? 0 : 1;
+        if (absent && mine >= 0 && mine < batch.share.local)
+            marks[mine] = true;
+        batch.labels = changed + batch.share.first;
+        batch.part_labels = batch.global_labels = changed;
+        batch.absent = marks;
+        const elm_step_report report = elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+        assert_int_equal(report.absent, absent);
+        conv[other] = elm_net_view(elm_trainer_net(trainer)).weights[3];
+        elm_trainer_destroy(trainer);
+    }
+    return fabsf(conv[0] - conv[1]);
+}
+
+/* An image of a class without readable pictures: whatever its label says, the update is the same, on any number of ranks. */
+static void absent_images_teach_nothing(void **unused)
+{
+    (void)unused;
+    assert_true(last_image_matters(&objectives[0], false) > 0);
+    assert_true(last_image_matters(&objectives[0], true) == 0);
+}
+
 static void steady_steps_allocate_nothing(void **unused)
 {
     (void)unused;
@@ -293,6 +343,28 @@ static void broken_numbers_and_wishes_are_agreed(void **unused)
     elm_trainer_destroy(trainer);
 }
 
+/* The last layer begins as the logit loss wants it, unless the job says otherwise. */
+static void heads_follow_the_loss(void **unused)
+{
+    (void)unused;
+    setting s;
+    for (int o = 0; o < OBJECTIVES; o++) {
+        elm_trainer *trainer = make_fresh_trainer(&s, &objectives[o], "global", "auto", IMAGES_MAX, 1);
+        const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
+        const elm_tensor *last = &view.tensors[view.count - 1];
+        const bool cosine = !strcmp(objectives[o].logit, "ldam"), balanced = !strcmp(objectives[o].logit, "cb-focal");
+        assert_string_equal(last->name, cosine ? "fc.weight" : "fc.bias");
+        for (int c = 0; c < CLASSES && !cosine; c++)
+            assert_int_equal(balanced, last->data[c] == -logf(CLASSES - 1));
+        elm_trainer_destroy(trainer);
+    }
+    s.model.head = ELM_HEAD_LINEAR;
+    snprintf(s.loss.logit, sizeof s.loss.logit, "ldam");
+    assert_int_equal(ELM_HEAD_LINEAR, elm_trainer_head(&s.model, &s.loss));
+    s.model.head = ELM_HEAD_AUTO;
+    assert_int_equal(ELM_HEAD_COSINE, elm_trainer_head(&s.model, &s.loss));
+}
+
 int main(int argc, char **argv)
 {
     elm_error err;
@@ -301,9 +373,14 @@ int main(int argc, char **argv)
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steps_match_pytorch),           cmocka_unit_test(norm_scopes_match_pytorch),
-        cmocka_unit_test(empty_ranks_take_part),         cmocka_unit_test(parts_make_the_whole_batchs_step),
-        cmocka_unit_test(steady_steps_allocate_nothing), cmocka_unit_test(broken_numbers_and_wishes_are_agreed),
+        cmocka_unit_test(steps_match_pytorch),
+        cmocka_unit_test(heads_follow_the_loss),
+        cmocka_unit_test(norm_scopes_match_pytorch),
+        cmocka_unit_test(empty_ranks_take_part),
+        cmocka_unit_test(parts_make_the_whole_batchs_step),
+        cmocka_unit_test(absent_images_teach_nothing),
+        cmocka_unit_test(steady_steps_allocate_nothing),
+        cmocka_unit_test(broken_numbers_and_wishes_are_agreed),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     if (failed) /* the other ranks may be in another test's collective by now */

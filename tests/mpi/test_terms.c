@@ -1,6 +1,6 @@
 /* Every embedding term over ranks: gathers and term together give the loss and the gradient of the whole batch on one rank, which every
- * rank also computes for itself (and which tests/unit/test_loss_terms.c holds against PyTorch). Two steps: what terms learn in the first counts
- * in the second, and stays equal on all ranks to the last bit. */
+ * rank also computes for itself (and which tests/unit/test_loss_terms.c holds against PyTorch). Two steps: what terms learn in the first
+ * counts in the second, and stays equal on all ranks to the last bit. */
 #include <math.h>
 #include <string.h>
 

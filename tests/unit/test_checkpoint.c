@@ -76,6 +76,7 @@ static sample *make_sample(void)
         .seed = UINT64_MAX,
         .ranks = 4,
         .git = "v1-3-gabc",
+        .made_with = "2 threads a rank",
         .tensor_count = TENSORS,
         .tensors = s->tensors,
         .classes = CLASSES,
@@ -167,6 +168,7 @@ static void round_trip(void **state)
         fail_msg("%s", err.text);
     assert_string_equal(c->job, s->checkpoint.job);
     assert_string_equal(c->git, s->checkpoint.git);
+    assert_string_equal(c->made_with, s->checkpoint.made_with);
     assert_true(c->epoch == 3.25 && c->step == 1ll << 40 && c->seed == UINT64_MAX && c->ranks == 4);
     assert_int_equal(c->classes, CLASSES);
     for (int i = 0; i < CLASSES; i++) {
@@ -193,7 +195,7 @@ static void round_trip(void **state)
 static void least_checkpoint(void **state)
 {
     (void)state;
-    const elm_checkpoint nothing = {.job = "", .git = NULL};
+    const elm_checkpoint nothing = {.job = "", .git = NULL, .ranks = 1};
     elm_checkpoint *c = NULL;
     elm_error err = {0};
     assert_int_equal(elm_checkpoint_write(scratch_path("least.h5"), &nothing, &err), 0);
@@ -201,8 +203,31 @@ static void least_checkpoint(void **state)
         fail_msg("%s", err.text);
     assert_string_equal(c->job, "");
     assert_string_equal(c->git, "");
+    assert_string_equal(c->made_with, "");
     assert_int_equal(c->tensor_count + c->history_count + c->progress_count + c->classes, 0);
     elm_checkpoint_free(c);
+}
+
+/* Whoever goes on from it would count from there. */
+static void impossible_facts_are_refused(void **state)
+{
+    (void)state;
+    const struct {
+        double epoch;
+        int64_t step;
+        int ranks;
+        const char *says;
+    } wrong[] = {{1, -5, 2, "step"}, {-1, 5, 2, "epoch"}, {NAN, 5, 2, "epoch"}, {INFINITY, 5, 2, "epoch"}, {1, 5, 0, "ranks"}};
+    const char *path = scratch_path("facts.h5");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        elm_error err = {0};
+        elm_checkpoint *got = NULL;
+        const elm_checkpoint made = {.epoch = wrong[i].epoch, .step = wrong[i].step, .ranks = wrong[i].ranks};
+        assert_int_equal(elm_checkpoint_write(path, &made, &err), 0);
+        assert_int_equal(elm_checkpoint_read(path, &got, &err), -1);
+        assert_null(got);
+        assert_non_null(strstr(err.text, wrong[i].says));
+    }
 }
 
 static void same_content_same_bytes(void **state)
@@ -227,7 +252,7 @@ static void bad_tensor_name_is_refused(void **state)
     strcpy(s->tensors[0].name, "weights/conv1");
     assert_int_equal(elm_checkpoint_write(scratch_path("name.h5"), &s->checkpoint, &err), -1);
     assert_non_null(strstr(err.text, "weights/conv1"));
-    strcpy(s->tensors[0].name, s->tensors[1].name); /* twice the same */
+    memcpy(s->tensors[0].name, s->tensors[1].name, sizeof s->tensors[0].name); /* twice the same */
     assert_int_equal(elm_checkpoint_write(scratch_path("name.h5"), &s->checkpoint, &err), -1);
     assert_int_equal(access(scratch_path("name.h5"), F_OK), -1);
     free_sample(s);
@@ -296,7 +321,8 @@ static void forged_digest_does_no_harm(void **state)
     elm_tensor tensor = small;
     elm_progress_value value = progress;
     elm_history_column column = {"loss", EPOCHS, losses};
-    const elm_checkpoint c = {.job = "[run]\n",
+    const elm_checkpoint c = {.ranks = 1,
+                              .job = "[run]\n",
                               .git = "g",
                               .tensor_count = 1,
                               .tensors = &tensor,
@@ -352,7 +378,7 @@ static void write_small(const char *folder)
 {
     char path[600];
     snprintf(path, sizeof path, "%s/checkpoint.h5", folder);
-    const elm_checkpoint small = {.job = "", .step = 3};
+    const elm_checkpoint small = {.job = "", .step = 3, .ranks = 1};
     assert_int_equal(elm_checkpoint_write(path, &small, NULL), 0);
 }
 
@@ -428,7 +454,7 @@ static void write_without_permission(void **state)
     must_hold_small(folder);
     chmod(folder, 0777);
     elm_error err = {0};
-    const elm_checkpoint small = {.job = ""};
+    const elm_checkpoint small = {.job = "", .ranks = 1};
     assert_int_equal(elm_checkpoint_write(scratch_path("nowhere/x.h5"), &small, &err), -1);
     assert_non_null(strstr(err.text, "No such file"));
 }
@@ -444,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(round_trip, no_leaks),
         cmocka_unit_test_teardown(least_checkpoint, no_leaks),
+        cmocka_unit_test_teardown(impossible_facts_are_refused, no_leaks),
         cmocka_unit_test_teardown(same_content_same_bytes, no_leaks),
         cmocka_unit_test_teardown(bad_tensor_name_is_refused, no_leaks),
         cmocka_unit_test_teardown(other_files_are_refused, no_leaks),

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "data/augment.h"
+#include "data/holdout.h"
 #include "data/sampler.h"
 #include "elmpi/dataset.h"
 #include "elmpi/loader.h"
@@ -154,6 +155,94 @@ static void orders(void **state)
         assert_int_equal(order[i], i);
 }
 
+/* Loads a split of the store with data.imbalance and data.holdout. */
+static int try_held_out(elm_dataset **dataset, const char *path, const char *split, double imbalance, const char *holdout, elm_error *err)
+{
+    elm_data_options options = {.imbalance = imbalance, .crop = 224, .threads = 1};
+    snprintf(options.store, sizeof options.store, "%s", path);
+    snprintf(options.holdout, sizeof options.holdout, "%s", holdout);
+    assert_int_equal(elm_dataset_holds_out(&options), strcmp(holdout, "0") != 0 && strcmp(holdout, "0.0") != 0);
+    return elm_dataset_load_job(dataset, &options, split, err);
+}
+
+/* Training and held-out images make up the subset, in store order each; returns how many of each class are held out. */
+static void check_holdout(const char *path, double imbalance, const char *holdout, const int64_t expected[CLASSES])
+{
+    elm_dataset *whole = load(path, "train", imbalance), *train = NULL, *held_out = NULL, *again = NULL;
+    elm_error err = {0};
+    if (try_held_out(&train, path, "train", imbalance, holdout, &err) != 0 ||
+        try_held_out(&held_out, path, "holdout", imbalance, holdout, &err) != 0 ||
+        try_held_out(&again, path, "holdout", imbalance, holdout, &err) != 0)
+        fail_msg("%s", err.text);
+    if (train == NULL || held_out == NULL || again == NULL)
+        return; /* failed above */
+    assert_int_equal(train->count + held_out->count, whole->count);
+    int64_t t = 0, h = 0;
+    for (int64_t i = 0; i < whole->count; i++) {
+        const bool out = h < held_out->count && held_out->images[h] == whole->images[i];
+        const elm_dataset *part = out ? held_out : train;
+        const int64_t at = out ? h++ : t++;
+        assert_int_equal(part->images[at], whole->images[i]);
+        assert_int_equal(part->labels[at], whole->labels[i]);
+    }
+    for (int c = 0; c < CLASSES; c++) {
+        assert_int_equal(held_out->class_count[c], expected[c]);
+        assert_int_equal(train->class_count[c], whole->class_count[c] - expected[c]);
+        assert_true(train->class_count[c] > 0);
+    }
+    assert_memory_equal(held_out->images, again->images, (size_t)held_out->count);
+    elm_dataset_destroy(whole);
+    elm_dataset_destroy(train);
+    elm_dataset_destroy(held_out);
+    elm_dataset_destroy(again);
+}
+
+static void held_out_images(void **state)
+{
+    (void)state;
+    const int64_t live = elm_alloc_live();
+    const char *path = scratch_path("holdout.h5");
+    write_store(path, -1);
+    check_holdout(path, 0, "5", (const int64_t[]){5, 5, 5, 5});
+    check_holdout(path, 0, "0.1", (const int64_t[]){5, 5, 5, 5});
+    check_holdout(path, 0, "1000", (const int64_t[]){49, 49, 49, 49});
+    check_holdout(path, 0, "0.999", (const int64_t[]){49, 49, 49, 49});
+    /* 50, 13, 3, 1 of the classes */
+    check_holdout(path, 50, "2", (const int64_t[]){2, 2, 2, 0});
+    check_holdout(path, 50, "0.2", (const int64_t[]){10, 3, 1, 0});
+    check_holdout(path, 50, "20", (const int64_t[]){20, 12, 2, 0});
+
+    elm_dataset *dataset = NULL, *train = NULL;
+    elm_error err = {0};
+    assert_int_equal(try_held_out(&dataset, path, "holdout", 0, "0", &err), -1);
+    assert_int_equal(err.code, ELM_EXIT_USAGE);
+    assert_non_null(strstr(err.text, "data.holdout = 0"));
+    assert_int_equal(try_held_out(&dataset, path, "holdout", 0, "0.001", &err), -1); /* less than half an image */
+    assert_null(dataset);
+    assert_int_equal(try_held_out(&train, path, "train", 0, "0.0", &err), 0);
+    assert_int_equal(train->count, COUNT);
+    elm_dataset_destroy(train);
+    assert_int_equal(try_held_out(&dataset, path, "test", 0, "5", &err), 0); /* the test set stays whole */
+    assert_int_equal(dataset->count, 6);
+    elm_dataset_destroy(dataset);
+    assert_int_equal(elm_alloc_live(), live);
+}
+
+static void holdout_values(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"-1", "1.5", "1.0", "x", "5%", "0.1.2", ".", "1e3", "5 ", "nan", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        elm_error err = {0};
+        if (elm_holdout_check(bad[i], &err) != -1)
+            fail_msg("%s was accepted", bad[i]);
+        assert_non_null(strstr(err.text, "share of each class"));
+    }
+    static const char *const good[] = {"", "0", "7", "0.5", ".25"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_int_equal(elm_holdout_check(good[i], NULL), 0);
+}
+
 /* The rows name what the tables hold. */
 static void option_rows(void **state)
 {
@@ -165,12 +254,15 @@ static void option_rows(void **state)
         {"data.imbalance", "0", NULL},
         {"data.augment", "auto", "auto|none|crop-flip|shift|resized-crop"},
         {"data.order", "shuffle", "shuffle|sequential"},
-        {"data.sampler", "instance", "instance"},
+        {"data.sampler", "instance", NULL},
+        {"data.shuffle", "full", NULL},
+        {"data.holdout", "0", NULL},
         {"data.crop", "224", NULL},
         {"data.resize", "0", NULL},
         {"data.threads", "2", NULL},
         {"data.unreadable", "0.01", NULL},
         {"data.shards", "", NULL},
+        {"data.stage", "", NULL},
     };
     const elm_option *row = elm_data_option_rows;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++, row++) {
@@ -188,8 +280,8 @@ static void option_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_splits), cmocka_unit_test(long_tailed), cmocka_unit_test(impossible_loads),
-        cmocka_unit_test(orders),       cmocka_unit_test(option_rows),
+        cmocka_unit_test(whole_splits),    cmocka_unit_test(long_tailed),    cmocka_unit_test(impossible_loads), cmocka_unit_test(orders),
+        cmocka_unit_test(held_out_images), cmocka_unit_test(holdout_values), cmocka_unit_test(option_rows),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

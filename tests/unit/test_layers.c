@@ -10,6 +10,7 @@
 #include "elmpi/memory.h"
 #include "golden/nn_golden.h"
 #include "golden/pseudo.h"
+#include "nn/cosine.h"
 #include "nn/graph.h"
 
 static const golden *expected(const char *name)
@@ -244,6 +245,54 @@ static void check_linear(const char *backend)
     close_bench(&b);
 }
 
+static void check_cosine(void)
+{
+    enum { IMAGES = 4, IN = 7, OUT = 5 };
+    float *x = filled(IMAGES * IN, 1, 3, 0), *weight = filled(OUT * IN, 2, 0.5f, 0), *dy = filled(IMAGES * OUT, 3, 1, 0);
+    float y[IMAGES * OUT], dw[OUT * IN], dx[IMAGES * IN];
+    elm_cosine *cosine;
+    elm_error err;
+    assert_int_equal(0, elm_cosine_create(&cosine, IMAGES, IN, OUT, &err));
+    elm_cosine_forward(cosine, x, weight, y, IMAGES);
+    check("cosine", "y", y, IMAGES * OUT, 1e-5);
+    pseudo_fill(dw, OUT * IN, 9, 1, 0); /* is set, */
+    memset(dx, 0, sizeof dx);
+    elm_cosine_backward(cosine, dy, dw, dx, IMAGES);
+    check("cosine", "dw", dw, OUT * IN, 1e-5);
+    check("cosine", "dx", dx, IMAGES * IN, 1e-5);
+    elm_cosine_backward(cosine, dy, dw, dx, IMAGES); /* is added to */
+    for (int i = 0; i < IMAGES * IN; i++)
+        dx[i] /= 2;
+    check("cosine", "dx", dx, IMAGES * IN, 1e-5);
+    elm_cosine_destroy(cosine);
+    elm_free(x);
+    elm_free(weight);
+    elm_free(dy);
+}
+
+/* Dead embeddings have no direction, huge ones do, and no images leave no gradient. */
+static void cosines_of_extremes(void **unused)
+{
+    (void)unused;
+    const float x[] = {0, 0, 3e18f, 4e18f, 3e-11f, -4e-11f}, weight[] = {1, 0, 0, 2, 0, 0}, dy[] = {1, 1, 1, 1, 1, 1, 0, 0, 0};
+    const float expected_y[] = {0, 0, 0, 0.6f, 0.8f, 0, 0.6f, -0.8f, 0};
+    float y[9], dw[6], dx[6] = {0};
+    elm_cosine *cosine;
+    elm_error err;
+    assert_int_equal(0, elm_cosine_create(&cosine, 3, 2, 3, &err));
+    elm_cosine_forward(cosine, x, weight, y, 3);
+    for (int i = 0; i < 9; i++)
+        assert_float_equal(expected_y[i], y[i], 1e-6);
+    elm_cosine_backward(cosine, dy, dw, dx, 3);
+    for (int i = 0; i < 6; i++)
+        assert_true(isfinite(dx[i]) && isfinite(dw[i]));
+    assert_true(dx[0] == 0 && dx[1] == 0 && dw[4] == 0 && dw[5] == 0);
+    elm_cosine_backward(cosine, dy, dw, dx, 0);
+    for (int i = 0; i < 6; i++)
+        assert_true(dw[i] == 0);
+    elm_cosine_destroy(cosine);
+}
+
 static const char *const backends[] = {"auto", "openblas"};
 enum { BACKENDS = 2 };
 
@@ -267,6 +316,7 @@ static void layers_match_pytorch(void **unused)
                     (elm_value){.channels = 32, .height = 1, .width = 1}, 1);
         check_linear(b);
     }
+    check_cosine();
     static const int blocks[] = {1, 8, 16};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         check_maxpool("maxpool", blocks[i]);
@@ -308,10 +358,11 @@ static void fill_weights(elm_net *net)
     elm_net_weights_changed(net);
 }
 
-static void check_network(const char *title, const char *model_name, const char *backend, int images, int side, double tolerance)
+static void check_network_with(elm_net_head head, const char *title, const char *model_name, const char *backend, int images, int side,
+                               double tolerance)
 {
     enum { CLASSES = 5 };
-    elm_model_options model = {.bn = "global"};
+    elm_model_options model = {.bn = "global", .head = head};
     snprintf(model.name, sizeof model.name, "%s", model_name);
     const elm_net_spec spec = {.model = &model,
                                .channels = 3,
@@ -351,11 +402,17 @@ static void check_network(const char *title, const char *model_name, const char 
     elm_net_destroy(net);
 }
 
+static void check_network(const char *title, const char *model_name, const char *backend, int images, int side, double tolerance)
+{
+    check_network_with(ELM_HEAD_AUTO, title, model_name, backend, images, side, tolerance);
+}
+
 static void networks_match_pytorch(void **unused)
 {
     (void)unused;
     for (int i = 0; i < BACKENDS; i++) {
         check_network("resnet8", "cifar-resnet8", backends[i], 6, 8, 2e-2);
+        check_network_with(ELM_HEAD_COSINE, "resnet8-cosine", "cifar-resnet8", backends[i], 6, 8, 2e-2);
         check_network("menon", "cifar-resnet32-menon", backends[i], 6, 12, 2e-2);
         check_network("resnet18", "resnet18", backends[i], 4, 64, 2e-2);
     }
@@ -414,8 +471,8 @@ static void nothing_is_left_allocated(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layers_match_pytorch),   cmocka_unit_test(maxpool_chooses_as_pytorch), cmocka_unit_test(networks_match_pytorch),
-        cmocka_unit_test(names_are_torchvisions), cmocka_unit_test(nothing_is_left_allocated),
+        cmocka_unit_test(layers_match_pytorch), cmocka_unit_test(maxpool_chooses_as_pytorch), cmocka_unit_test(networks_match_pytorch),
+        cmocka_unit_test(cosines_of_extremes),  cmocka_unit_test(names_are_torchvisions),     cmocka_unit_test(nothing_is_left_allocated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

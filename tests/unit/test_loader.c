@@ -271,7 +271,6 @@ static void no_allocation_and_prompt_end(void **state)
     assert_int_equal(elm_alloc_live(), live);
 }
 
-/* The batch in the caller's hands stays what it is while the thread runs ahead. */
 /* A global batch in parts: the same images and augmentation in the same order, and the whole batch's labels with each part. */
 static void parts_make_up_the_batch(void **state)
 {
@@ -283,7 +282,7 @@ static void parts_make_up_the_batch(void **state)
     assert_int_equal(elm_loader_create_training(&loader, &pictures, &options, 42, BATCH, PART, 0, 1, 0, 1, &err), 0);
     for (int step = 1; step < 2 * BATCHES; step++) {
         const elm_batch *one = elm_loader_next(whole), *part;
-        int64_t seen = 0;
+        int64_t seen = 0, smallest = BATCH, largest = 0, parts = 0;
         assert_false(one->continues || one->more);
         do {
             part = elm_loader_next(loader);
@@ -296,14 +295,19 @@ static void parts_make_up_the_batch(void **state)
             assert_memory_equal(part->members, one->members + seen, (size_t)part->share.global * sizeof *part->members);
             assert_memory_equal(part->input, one->input + seen * ROW, (size_t)(part->share.global * ROW) * sizeof(float));
             seen += part->share.global;
-            assert_true(part->share.global == PART || !part->more);
+            smallest = part->share.global < smallest ? part->share.global : smallest;
+            largest = part->share.global > largest ? part->share.global : largest;
+            parts++;
         } while (part->more);
         assert_int_equal(seen, one->share.global);
+        assert_int_equal(parts, (seen + PART - 1) / PART);
+        assert_true(largest <= PART && largest - smallest <= 1); /* nothing left over */
     }
     elm_loader_destroy(whole);
     elm_loader_destroy(loader);
 }
 
+/* The batch in the caller's hands stays what it is while the thread runs ahead. */
 static void a_held_batch_stays(void **state)
 {
     (void)state;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <omp.h>
 
 #include "elmpi/memory.h"
 #include "elmpi/split.h"
@@ -174,7 +175,7 @@ static void draws_depend_on_their_moment(void **state)
 static const struct {
     const char *name;
     int variant, weights;
-} kinds[] = {{"ldam", 0, DRW},          {"cb-focal", 0, AUTO},     {"cb-focal", 1, AUTO},
+} kinds[] = {{"ldam", 0, DRW},          {"cb-focal", 0, AUTO},     {"cb-focal", 1, AUTO},  {"cb-focal", 2, AUTO},
              {"equalization", 0, AUTO}, {"equalization", 1, AUTO}, {"logadj", 0, BALANCED}};
 
 static elm_loss_options options_of_kind(int kind)
@@ -258,7 +259,7 @@ static void certainty_has_no_slope(void **state)
     static const int64_t counts[] = {3, 4};
     static const int32_t label = 0;
     static const float logits[] = {1000, -1000};
-    for (int variant = 0; variant < 2; variant++) {
+    for (int variant = 0; variant < 3; variant++) {
         elm_loss_options o = options_of("cb-focal", "none");
         o.cb_focal_variant = variant;
         o.cb_focal_gamma = 0.5;
@@ -285,6 +286,32 @@ static void losses_say_what_head_they_want(void **state)
     assert_false(elm_loss_head_of(&o, 100).bias_is_set);
     o = options_of("ce", "none");
     assert_false(elm_loss_head_of(&o, 100).cosine);
+}
+
+static void threads_do_not_change_a_bit(void **state)
+{
+    (void)state;
+    const int before = omp_get_max_threads();
+    for (int k = 0; k < LENGTH(kinds); k++) {
+        const elm_loss_options o = options_of_kind(k);
+        double loss[2] = {0};
+        float gradient[2][GOLDEN_BATCH * GOLDEN_CLASSES];
+        for (int threads = 1; threads <= 4; threads++) {
+            omp_set_num_threads(threads);
+            fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
+            f.batch.labels = f.batch.global_labels = golden_labels;
+            f.batch.logits = golden_logits;
+            const int to = threads > 1;
+            loss[to] = elm_loss_logits(f.loss, &f.batch).loss;
+            memcpy(gradient[to], f.logits_gradient, sizeof gradient[to]);
+            if (to) {
+                assert_true(loss[0] == loss[1]);
+                assert_memory_equal(gradient[0], gradient[1], sizeof gradient[0]);
+            }
+            release(&f);
+        }
+    }
+    omp_set_num_threads(before);
 }
 
 static void evaluating_allocates_nothing(void **state)
@@ -318,6 +345,7 @@ int main(void)
         cmocka_unit_test(not_a_number_stays_one),
         cmocka_unit_test(certainty_has_no_slope),
         cmocka_unit_test(losses_say_what_head_they_want),
+        cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(evaluating_allocates_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,8 +36,8 @@ static void fill(world *w, int rows, int width, float scale)
     w->width = width;
     for (int i = 0; i < rows; i++)
         w->labels[i] = (int32_t)(fabsf(pseudo(5, (uint32_t)i)) * fabsf(pseudo(6, (uint32_t)i)) * CLASSES);
-    pseudo_fill(w->embeddings, (size_t)(rows * width), 3, scale, scale / 4);
-    pseudo_fill(w->logits, (size_t)(rows * CLASSES), 4, 3 * scale, 0);
+    pseudo_fill(w->embeddings, (size_t)rows * (size_t)width, 3, scale, scale / 4);
+    pseudo_fill(w->logits, (size_t)rows * CLASSES, 4, 3 * scale, 0);
 }
 
 static elm_loss *create(const elm_loss_options *options, int width)
@@ -260,7 +260,7 @@ static void gradients_are_slopes_at_any_width(void **state)
             const bool of_direction =
                 options.pull_normalize || strcmp(name, "supcon") == 0 || strcmp(name, "hybrid-sc") == 0 || strcmp(name, "spreadout") == 0;
             if (widths[i] == 1 && of_direction)
-                continue; /* on a line there are but two directions, and no slope */
+                continue;                 /* on a line there are but two directions, and no slope */
             options.triplet_margin = 100; /* no triplet near the corner, where differences show the mean of two slopes */
             fill_coarse(w.embeddings, w.rows * w.width, 1, 1);
             fill_coarse(w.logits, w.rows * CLASSES, 2, 3);
@@ -279,6 +279,40 @@ static void gradients_are_slopes_at_any_width(void **state)
         }
 }
 
+/* Classes pulled together far from the origin: terms of differences are what they are at the origin, to the digits of the gradient. */
+static void far_from_the_origin(void **state)
+{
+    (void)state;
+    static const char *const of_differences[] = {"pull", "dro", "range", "lda"};
+    const char *name;
+    elm_loss_options options;
+    for (int t = 0; term_setting(t, &name, &options); t++)
+        for (int n = 0; n < LENGTH(of_differences) && !options.pull_normalize; n++) {
+            if (strcmp(name, of_differences[n]) != 0)
+                continue;
+            double value[2];
+            seen_batch s[2];
+            for (int far = 0; far < 2; far++) {
+                fill(&w, 40, 9, 1);
+                fill_coarse(w.embeddings, w.rows * w.width, 1, 4.0F / 1024);
+                for (int i = 0; i < w.rows * w.width; i++)
+                    w.embeddings[i] += far ? 4096 : 0; /* exact in float32 */
+                elm_loss *loss = create(&options, w.width);
+                s[far] = see_all(&w);
+                value[far] = elm_loss_embeddings(loss, &s[far].batch).loss;
+                elm_loss_destroy(loss);
+            }
+            if (!(fabs(value[1] - value[0]) <= 1e-6 * fabs(value[0])))
+                fail_msg("%s is %.9g, far away %.9g", name, value[0], value[1]);
+            for (int i = 0; i < w.rows * w.width; i++)
+                if (!(fabs((double)s[1].embeddings_gradient[i] - (double)s[0].embeddings_gradient[i]) <= 1e-5 * largest_of(&s[0])))
+                    fail_msg("%s, gradient %d is %g, far away %g, largest %g", name, i, (double)s[0].embeddings_gradient[i],
+                             (double)s[1].embeddings_gradient[i], largest_of(&s[0]));
+            forget_seen(&s[0]);
+            forget_seen(&s[1]);
+        }
+}
+
 /* Everything that a step leaves behind, at one number of threads. */
 static double leave_traces(const elm_loss_options *options, float *traces, size_t *count)
 {
@@ -286,7 +320,7 @@ static double leave_traces(const elm_loss_options *options, float *traces, size_
     seen_batch s = see_share(&w, elm_share_of(w.rows, 3, 1));
     elm_tensor tensors[TENSORS_MAX];
     const double value = elm_loss_embeddings(loss, &s.batch).loss;
-    const size_t values = (size_t)(s.batch.local * w.width), of_logits = (size_t)(s.batch.local * CLASSES);
+    const size_t values = (size_t)s.batch.local * (size_t)w.width, of_logits = (size_t)s.batch.local * CLASSES;
     elm_loss_update(loss, 0.1);
     memcpy(traces, s.embeddings_gradient, values * sizeof *traces);
     memcpy(traces + values, s.logits_gradient, of_logits * sizeof *traces);
@@ -336,6 +370,7 @@ int main(void)
         cmocka_unit_test(a_rank_without_images),
         cmocka_unit_test(parts_of_a_batch),
         cmocka_unit_test(gradients_are_slopes_at_any_width),
+        cmocka_unit_test(far_from_the_origin),
         cmocka_unit_test(threads_do_not_change_a_bit),
     };
     omp_set_num_threads(1); /* such small batches: threads would only wait for each other */

@@ -158,6 +158,74 @@ static void gradients_match_finite_differences(void **unused)
     check_gradients(ELM_TRAIN_SCALE, "cifar-resnet8", "group:4", "auto", 0);
 }
 
+static elm_net *make_cosine_net(elm_net_train train)
+{
+    const elm_model_options model = {.name = "cifar-resnet8", .bn = "global", .train = train, .head = ELM_HEAD_COSINE};
+    const elm_net_spec spec = {.model = &model,
+                               .channels = 3,
+                               .height = SIDE,
+                               .width = SIDE,
+                               .classes = CLASSES,
+                               .max_images = IMAGES,
+                               .max_batch = IMAGES,
+                               .ranks = 1,
+                               .backend = "auto",
+                               .seed = 7};
+    elm_net *net = NULL;
+    elm_error err;
+    if (elm_net_create(&net, &spec, &err))
+        fail_msg("%s", err.text);
+    return net;
+}
+
+/* No bias, class vectors of length 1 at first, logits that no length of theirs changes; any part may learn. */
+static void cosine_heads_see_directions(void **unused)
+{
+    (void)unused;
+    float *input = noise(IMAGES * 3 * SIDE * SIDE, 1), *weights = noise(IMAGES * 64 + 64, 2);
+    static const elm_net_train trains[] = {ELM_TRAIN_ALL, ELM_TRAIN_BACKBONE, ELM_TRAIN_CLASSIFIER, ELM_TRAIN_SCALE};
+    for (size_t i = 0; i < sizeof trains / sizeof *trains; i++) {
+        elm_net *net = make_cosine_net(trains[i]);
+        const elm_net_parameters view = elm_net_view(net);
+        const elm_tensor *fc = &view.tensors[view.count - 1 - (trains[i] == ELM_TRAIN_SCALE)];
+        assert_string_equal("fc.weight", fc->name);
+        for (int c = 0; c < CLASSES; c++) {
+            double length = 0;
+            for (int k = 0; k < 64; k++)
+                length += (double)fc->data[c * 64 + k] * (double)fc->data[c * 64 + k];
+            assert_float_equal(length, 1, 1e-6);
+        }
+        probe(net, input, weights, true);
+        const int64_t before = elm_alloc_calls();
+        probe(net, input, weights, true);
+        assert_int_equal(before, elm_alloc_calls());
+        if (trains[i] != ELM_TRAIN_CLASSIFIER && trains[i] != ELM_TRAIN_ALL) {
+            elm_net_destroy(net);
+            continue;
+        }
+        const float *gradient = view.gradients + fc->offset;
+        float logits[IMAGES * CLASSES];
+        memcpy(logits, elm_net_classify(net), sizeof logits);
+        for (int c = 0; c < CLASSES; c++) {
+            double along = 0;
+            for (int k = 0; k < 64; k++) {
+                along += (double)gradient[c * 64 + k] * (double)fc->data[c * 64 + k];
+                fc->data[c * 64 + k] *= (float)(c + 2);
+            }
+            assert_float_equal(along, 0, 1e-5);
+        }
+        elm_net_weights_changed(net);
+        const float *again = elm_net_classify(net);
+        for (int k = 0; k < IMAGES * CLASSES; k++) {
+            assert_float_equal(logits[k], again[k], 1e-6);
+            assert_true(fabsf(again[k]) <= 1.000001f);
+        }
+        elm_net_destroy(net);
+    }
+    elm_free(weights);
+    elm_free(input);
+}
+
 /* What learns is a run of whole parameters; a resting backbone passes images as in evaluation and keeps its state. */
 static void parts_may_rest(void **unused)
 {
@@ -322,15 +390,11 @@ static void sizes_are_the_papers(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients_match_finite_differences),
-        cmocka_unit_test(parts_may_rest),
-        cmocka_unit_test(backends_agree),
-        cmocka_unit_test(evaluation_leaves_the_state),
-        cmocka_unit_test(steady_passes_allocate_nothing),
-        cmocka_unit_test(unknown_names_are_refused),
-        cmocka_unit_test(sizes_are_the_papers),
-        cmocka_unit_test(last_gammas_may_begin_at_zero),
-        cmocka_unit_test(small_pictures_are_refused),
+        cmocka_unit_test(gradients_match_finite_differences), cmocka_unit_test(parts_may_rest),
+        cmocka_unit_test(cosine_heads_see_directions),        cmocka_unit_test(backends_agree),
+        cmocka_unit_test(evaluation_leaves_the_state),        cmocka_unit_test(steady_passes_allocate_nothing),
+        cmocka_unit_test(unknown_names_are_refused),          cmocka_unit_test(sizes_are_the_papers),
+        cmocka_unit_test(last_gammas_may_begin_at_zero),      cmocka_unit_test(small_pictures_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,6 +160,24 @@ static void rounding_moves_no_step(void **state)
     assert_int_equal(elm_schedule_steps(&options, 1), 1);
 }
 
+static void batches_are_cut_into_parts(void **state)
+{
+    (void)state;
+    const struct {
+        int64_t batch, accumulate, part, parts;
+    } rows[] = {{128, 1, 128, 1}, {128, 4, 32, 4}, {10, 4, 3, 4}, {10, 6, 2, 5}, {7, 7, 1, 7}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const elm_optim_options options = {.batch = rows[i].batch, .accumulate = rows[i].accumulate};
+        assert_int_equal(elm_optim_part(&options), rows[i].part);
+        assert_int_equal(elm_optim_parts(&options), rows[i].parts);
+        assert_int_equal(elm_optim_check(&options, NULL), 0);
+    }
+    elm_error err = {0};
+    assert_int_equal(elm_optim_check(&(elm_optim_options){.batch = 7, .accumulate = 8}, &err), -1);
+    assert_int_equal(err.code, ELM_EXIT_USAGE);
+    assert_non_null(strstr(err.text, "7 images cannot be cut into 8 parts"));
+}
+
 static void option_rows_fit_the_struct(void **state)
 {
     (void)state;
@@ -179,6 +197,7 @@ int main(void)
         cmocka_unit_test(schedules_are_pytorchs),
         cmocka_unit_test(a_shortened_schedule_keeps_its_shape),
         cmocka_unit_test(rounding_moves_no_step),
+        cmocka_unit_test(batches_are_cut_into_parts),
         cmocka_unit_test(option_rows_fit_the_struct),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@ static void must_not_open(const char *path, bool resume, int code, const char *m
 
 static void save(elm_run_folder *folder, int64_t step, int64_t keep)
 {
-    const elm_checkpoint checkpoint = {.job = "[run]\n", .step = step};
+    const elm_checkpoint checkpoint = {.job = "[run]\n", .step = step, .ranks = 1};
     elm_error err = {0};
     if (elm_run_folder_save(folder, &checkpoint, keep, &err))
         fail_msg("%s", err.text);
@@ -272,7 +272,7 @@ static void restarted_job_takes_over(void **state)
     assert_int_equal(elm_run_folder_number(now), 2);
     char name[64];
     assert_int_equal(newest(now, name, sizeof name), 5);
-    const elm_checkpoint checkpoint = {.job = "", .step = 50};
+    const elm_checkpoint checkpoint = {.job = "", .step = 50, .ranks = 1};
     elm_error err = {0};
     assert_int_equal(elm_run_folder_save(old, &checkpoint, 1, &err), -1);
     assert_non_null(strstr(err.text, "run 2 has taken the folder over"));
@@ -283,6 +283,71 @@ static void restarted_job_takes_over(void **state)
     elm_run_folder_close(now);
     unsetenv("SLURM_JOB_ID");
     unsetenv("SLURM_RESTART_COUNT");
+}
+
+static int write_text(const char *path, const void *context, elm_error *err)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(context, file);
+    fclose(file);
+    return strcmp(context, "fails") ? 0 : elm_error_set(err, ELM_EXIT_FAILURE, "it fails");
+}
+
+static void must_read(const char *folder, const char *name, const char *text)
+{
+    char path[1024], got[64] = "";
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(got, 1, sizeof got - 1, file), strlen(text));
+    assert_string_equal(got, text);
+    fclose(file);
+}
+
+/* metrics.csv and its like: whole or not at all, and not from a run that was taken over. */
+static void files_are_fenced(void **state)
+{
+    (void)state;
+    char path[600];
+    snprintf(path, sizeof path, "%s", scratch_path("fenced"));
+    setenv("SLURM_JOB_ID", "99", 1);
+    elm_run_folder *old = must_open(path, false);
+    elm_error err = {0};
+    assert_int_equal(elm_run_folder_write(old, "metrics.csv", write_text, "one", &err), 0);
+    assert_int_equal(elm_run_folder_write(old, "metrics.csv", write_text, "fails", &err), -1);
+    assert_string_equal(err.text, "it fails");
+    must_read(path, "metrics.csv", "one");
+    put(path, "metrics.csv.tmp-1", "left behind");
+    setenv("SLURM_RESTART_COUNT", "1", 1);
+    elm_run_folder *now = must_open(path, true);
+    assert_false(has(path, "metrics.csv.tmp-1"));
+    assert_int_equal(elm_run_folder_write(now, "metrics.csv", write_text, "two", &err), 0);
+    assert_int_equal(elm_run_folder_write(old, "metrics.csv", write_text, "three", &err), -1);
+    assert_non_null(strstr(err.text, "run 2 has taken the folder over"));
+    must_read(path, "metrics.csv", "two");
+    assert_false(has(path, "metrics.csv.tmp-1"));
+    elm_run_folder_close(old);
+    elm_run_folder_close(now);
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_RESTART_COUNT");
+}
+
+static void abandoned_is_as_before(void **state)
+{
+    (void)state;
+    char path[600];
+    snprintf(path, sizeof path, "%s", scratch_path("abandoned"));
+    elm_run_folder_abandon(must_open(path, false));
+    assert_false(has(scratch_folder, "abandoned"));
+    elm_run_folder_abandon(NULL);
+    mkdir(path, 0777);
+    elm_run_folder_abandon(must_open(path, false));
+    assert_true(has(scratch_folder, "abandoned")); /* somebody else's */
+    elm_run_folder_close(must_open(path, false));
+    elm_run_folder_abandon(must_open(path, true));
+    assert_true(has(path, "claim-1"));
+    assert_false(has(path, "claim-2"));
 }
 
 /* Many starts at the same moment: one gets the folder. */
@@ -345,6 +410,8 @@ int main(void)
         cmocka_unit_test_teardown(live_owner_is_respected, no_leaks),
         cmocka_unit_test_teardown(claims_are_judged, no_leaks),
         cmocka_unit_test_teardown(restarted_job_takes_over, no_leaks),
+        cmocka_unit_test_teardown(files_are_fenced, no_leaks),
+        cmocka_unit_test_teardown(abandoned_is_as_before, no_leaks),
         cmocka_unit_test_teardown(race_has_one_winner, no_leaks),
         cmocka_unit_test(no_handle_left_open),
     };

@@ -1,8 +1,10 @@
 /* Weights by name: what is exported loads back; what does not fit is refused before anything is copied. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -12,10 +14,10 @@
 
 enum { TENSORS_MAX = 128 };
 
-static elm_net *make_net(const char *model, int classes, uint64_t seed)
+static elm_net *make_net_to_train(const char *model, int classes, uint64_t seed, elm_net_train train)
 {
-    elm_model_options options = {.bn = "global"};
-    strcpy(options.name, model);
+    elm_model_options options = {.bn = "global", .train = train};
+    snprintf(options.name, sizeof options.name, "%s", model);
     const elm_net_spec spec = {.model = &options,
                                .channels = 3,
                                .height = 8,
@@ -30,6 +32,11 @@ static elm_net *make_net(const char *model, int classes, uint64_t seed)
     if (elm_net_create(&net, &spec, &err) != 0)
         fail_msg("%s", err.text);
     return net;
+}
+
+static elm_net *make_net(const char *model, int classes, uint64_t seed)
+{
+    return make_net_to_train(model, classes, seed, ELM_TRAIN_ALL);
 }
 
 /* A network and its tensors as a checkpoint would list them, momentum of the last among them. */
@@ -152,12 +159,63 @@ static void a_left_over_tensor_is_refused(void **state)
     refused(make_net("cifar-resnet8", 10, 2), s->tensors, s->count + 1, "layer9.0.conv1.weight");
 }
 
+static void logits_of(elm_net *net, float logits[20])
+{
+    float input[2 * 3 * 8 * 8];
+    for (int i = 0; i < 2 * 3 * 8 * 8; i++)
+        input[i] = (float)(i % 11) - 5;
+    elm_net_embed_all(net, input, elm_share_of(2, 1, 0), false);
+    memcpy(logits, elm_net_classify(net), 20 * sizeof *logits);
+}
+
+/* A stage after LWS begins with what LWS predicts. */
+static void a_scale_is_folded_into_the_weights(void **state)
+{
+    (void)state;
+    elm_net *scaled = make_net_to_train("cifar-resnet8", 10, 5, ELM_TRAIN_SCALE), *plain = make_net("cifar-resnet8", 10, 6);
+    elm_tensor tensors[TENSORS_MAX];
+    const int count = elm_weights_count(scaled);
+    float wanted[20], got[20];
+    elm_error err = {0};
+    assert_int_equal(elm_weights_export(scaled, tensors, NULL), 0);
+    elm_tensor *scale = NULL;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(tensors[i].name, "model/fc.scale") == 0)
+            scale = &tensors[i];
+        if (strcmp(tensors[i].name, "model/fc.bias") == 0)
+            tensors[i].data[3] = 0.5f;
+    }
+    assert_non_null(scale);
+    for (int c = 0; scale != NULL && c < 10; c++)
+        scale->data[c] = 0.5f + (float)c;
+    elm_net_weights_changed(scaled);
+    logits_of(scaled, wanted);
+    if (elm_weights_start(plain, tensors, count, false, &err) != 0)
+        fail_msg("%s", err.text);
+    logits_of(plain, got);
+    for (int i = 0; i < 20; i++)
+        assert_true(fabsf(got[i] - wanted[i]) <= 1e-5f * (1 + fabsf(wanted[i])));
+    elm_model_options cosine = {.name = "cifar-resnet8", .bn = "global", .head = ELM_HEAD_COSINE};
+    const elm_net_spec spec = {
+        .model = &cosine, .channels = 3, .height = 8, .width = 8, .classes = 10, .max_images = 2, .ranks = 1, .backend = "openblas"};
+    elm_net *cosines = NULL;
+    assert_int_equal(elm_net_create(&cosines, &spec, &err), 0);
+    assert_int_equal(elm_weights_start(cosines, tensors, count, false, &err), -1); /* its weights' lengths do not count */
+    elm_net_destroy(cosines);
+    scale->count = scale->shape[0] = 7;
+    assert_int_equal(elm_weights_start(plain, tensors, count, false, &err), -1);
+    assert_non_null(strstr(err.text, "model/fc.scale is [7]"));
+    assert_int_equal(elm_weights_start(plain, tensors, count, true, &err), 0); /* a new classifier needs none */
+    elm_net_destroy(scaled);
+    elm_net_destroy(plain);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(export_names_everything_once),   cmocka_unit_test(what_is_exported_loads_back),
         cmocka_unit_test(another_class_count_is_refused), cmocka_unit_test(a_missing_tensor_is_refused),
-        cmocka_unit_test(a_left_over_tensor_is_refused),
+        cmocka_unit_test(a_left_over_tensor_is_refused),  cmocka_unit_test(a_scale_is_folded_into_the_weights),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -13,10 +13,13 @@ typedef struct elm_conv_shape {
     bool data_gradient; /* backward_data will be called */
 } elm_conv_shape;
 
+enum { ELM_VERSION_SIZE = 256 };
+
 /** A backend in functions. Activations are in the blocked layout of layer.h; weights are OIHW outside and whatever the backend likes
  * inside. */
 typedef struct elm_backend {
     const char *name;
+    const char *(*version)(char text[ELM_VERSION_SIZE]); /* of the library behind it */
     /* One per network. `block` receives the channel block its kernels prefer. */
     int (*open)(void **engine, int *block, elm_error *err);
     void (*close)(void *engine);

@@ -49,12 +49,26 @@ static const char *status_text(dnnl_status_t status)
 }
 
 /* Where no error can be returned (inside a pass) a failing primitive is a broken invariant: the process ends, and mpirun ends the job. */
-static void must(dnnl_status_t status, const char *what)
+#define must(status, what) must_at((status), (what), __FILE__, __LINE__)
+
+static void must_at(dnnl_status_t status, const char *what, const char *file, int line)
 {
     if (status == dnnl_success)
         return;
-    fprintf(stderr, "elmpi: fatal: oneDNN: %s (%s)\n", status_text(status), what);
+    /* This room knows no ranks, but those who start processes leave word. */
+    const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"};
+    const char *rank = NULL;
+    for (size_t i = 0; !rank && i < sizeof names / sizeof *names; i++)
+        rank = getenv(names[i]);
+    fprintf(stderr, "elmpi: fatal: rank %s, %s:%d: oneDNN: %s (%s)\n", rank ? rank : "0", file, line, status_text(status), what);
     abort();
+}
+
+static const char *version(char text[ELM_VERSION_SIZE])
+{
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(text, ELM_VERSION_SIZE, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
+    return text;
 }
 
 static void engine_close(void *opaque)
@@ -376,5 +390,5 @@ static void conv_backward_weights(void *opaque, int images, const float *x, cons
         "unpacking weight gradients");
 }
 
-const elm_backend elm_backend_onednn = {"onednn",  engine_open,  engine_close,       conv_create,          conv_destroy,
-                                        conv_pack, conv_forward, conv_backward_data, conv_backward_weights};
+const elm_backend elm_backend_onednn = {"onednn",     version,   engine_open,  engine_close,       conv_create,
+                                        conv_destroy, conv_pack, conv_forward, conv_backward_data, conv_backward_weights};

@@ -3,6 +3,7 @@
  * computes on the calling thread. */
 #include <cblas.h>
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "elmpi/memory.h"
@@ -19,6 +20,12 @@ typedef struct convolution {
     float *partial;  /* [threads][out_channels][depth] weight gradients of a thread's images */
     float *weights;  /* OIHW */
 } convolution;
+
+static const char *version(char text[ELM_VERSION_SIZE])
+{
+    snprintf(text, ELM_VERSION_SIZE, "%s", openblas_get_config()); /* with the kind of CPU that it has chosen its kernels for */
+    return text;
+}
 
 static int engine_open(void **engine, int *block, elm_error *err)
 {
@@ -177,5 +184,5 @@ static void conv_backward_weights(void *opaque, int images, const float *x, cons
     }
 }
 
-const elm_backend elm_backend_openblas = {"openblas", engine_open,  engine_close,       conv_create,          conv_destroy,
-                                          conv_pack,  conv_forward, conv_backward_data, conv_backward_weights};
+const elm_backend elm_backend_openblas = {"openblas",   version,   engine_open,  engine_close,       conv_create,
+                                          conv_destroy, conv_pack, conv_forward, conv_backward_data, conv_backward_weights};

@@ -1,4 +1,4 @@
-#include "loss/weights.h"
+#include "loss/class_weights.h"
 
 #include <math.h>
 

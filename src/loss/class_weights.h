@@ -1,6 +1,6 @@
 /* Class weights: those of the weighted mean over the global batch, and when in a run they hold. */
-#ifndef ELMPI_LOSS_WEIGHTS_H
-#define ELMPI_LOSS_WEIGHTS_H
+#ifndef ELMPI_LOSS_CLASS_WEIGHTS_H
+#define ELMPI_LOSS_CLASS_WEIGHTS_H
 
 #include "loss/table.h"
 

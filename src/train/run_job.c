@@ -1,0 +1,140 @@
+/* A run's job: from the file and the command line to options with nothing left open, and the same for the job of a checkpoint. */
+#include <stdio.h>
+#include <string.h>
+
+#include "elmpi/memory.h"
+#include "train/run.h"
+
+/* What a resumed run may change: how long and where, not what it computes. */
+static const char *const may_change[] = {"optim.epochs",
+                                         "checkpoint.",
+                                         "data.store",
+                                         "data.shards",
+                                         "data.threads",
+                                         "data.unreadable",
+                                         "data.stage",
+                                         "run.name",
+                                         "run.init",
+                                         "run.threads",
+                                         "run.evaluate_every_epochs",
+                                         NULL};
+
+/* Where a job comes from. */
+typedef struct source {
+    const char *file; /* its path, or */
+    const char *text; /* itself, called */
+    const char *name;
+    const char *const *overrides;
+    int override_count;
+    const char *init; /* overrides run.init unless NULL */
+} source;
+
+enum { OWN_MAX = 4 };
+
+/* Overrides of our own, after the user's. */
+typedef struct override_list {
+    const char **all;
+    int count;
+    char own[OWN_MAX][ELM_TEXT_SIZE + 32];
+    int own_count;
+} override_list;
+
+static int add_override(override_list *list, const char *key, const char *value, elm_error *err)
+{
+    char *text = list->own[list->own_count++];
+    if (snprintf(text, sizeof list->own[0], "%s=%s", key, value) >= (int)sizeof list->own[0])
+        return elm_error_set(err, ELM_EXIT_USAGE, "%s is too long (%.80s...): use a shorter path", key, value);
+    list->all[list->count++] = text;
+    return 0;
+}
+
+static int parse(const source *from, const override_list *list, elm_job **job, elm_job_options *options, elm_error *err)
+{
+    elm_option_set sets[ELM_JOB_SETS];
+    elm_job_option_sets(options, sets);
+    elm_job_destroy(*job);
+    return from->text ? elm_job_parse(job, from->text, from->name, list->all, list->count, sets, ELM_JOB_SETS, err)
+                      : elm_job_load(job, from->file, list->all, list->count, sets, ELM_JOB_SETS, err);
+}
+
+/* What "auto" stands for is decided once and written down, so that a resume computes the same. */
+static int decide(override_list *list, const elm_job_options *options, elm_error *err)
+{
+    const char *backend = elm_net_resolve_backend(options->run.backend, err);
+    if (!backend || (options->run.precision == 0 && add_override(list, "run.precision", "fp32", err)))
+        return -1;
+    const bool cosine = elm_trainer_head(&options->model, &options->loss) == ELM_HEAD_COSINE;
+    if (options->model.head == ELM_HEAD_AUTO && add_override(list, "model.head", cosine ? "cosine" : "linear", err))
+        return -1;
+    return strcmp(backend, options->run.backend) ? add_override(list, "run.backend", backend, err) : 0;
+}
+
+/* Owns: *job to be destroyed; NULL after a failure */
+static int resolve(const source *from, elm_job **job, elm_job_options *options, elm_error *err)
+{
+    override_list list = {.all = elm_alloc((size_t)from->override_count + OWN_MAX, sizeof *list.all, err)};
+    *job = NULL;
+    if (!list.all)
+        return -1;
+    for (int i = 0; i < from->override_count; i++)
+        list.all[list.count++] = from->overrides[i];
+    int status = from->init ? add_override(&list, "run.init", from->init, err) : 0;
+    if (!status)
+        status = parse(from, &list, job, options, err);
+    const int given = list.count;
+    if (!status)
+        status = decide(&list, options, err);
+    if (!status && list.count > given)
+        status = parse(from, &list, job, options, err);
+    elm_free(list.all);
+    return status;
+}
+
+/* The job of this start; `init` goes before its run.init unless NULL. */
+static int resolve_present(elm_run *run, const char *init, elm_error *err)
+{
+    const elm_run_request *request = run->request;
+    const source from = {
+        .file = request->job_file, .overrides = request->overrides, .override_count = request->override_count, .init = init};
+    elm_job_destroy(run->job);
+    return resolve(&from, &run->job, &run->options, err);
+}
+
+int elm_run_load_job(elm_run *run, elm_error *err)
+{
+    if (resolve_present(run, run->request->init, err) || elm_optim_check(&run->options.optim, err))
+        return -1;
+    const int64_t part = elm_optim_part(&run->options.optim);
+    if (part < elm_comm_size(run->comm))
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "%lld images at a time are fewer than the %d ranks (optim.batch / optim.accumulate): use fewer ranks, a larger "
+            "batch or fewer parts",
+            (long long)part, elm_comm_size(run->comm));
+    return 0;
+}
+
+int elm_run_check_start(const elm_run *run, elm_error *err)
+{
+    if (run->options.model.train == ELM_TRAIN_ALL || *run->options.run.init)
+        return 0;
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "parts of the network would keep their first, random values (model.train): name the checkpoint of a first stage "
+                         "with run.init or --init");
+}
+
+int elm_run_continue_job(elm_run *run, const elm_checkpoint *checkpoint, elm_error *err)
+{
+    /* Resolved by today's rows: an option that came later has its default there. */
+    const source from = {.text = checkpoint->job, .name = "job of the checkpoint"};
+    elm_job_options *before = elm_alloc(1, sizeof *before, err);
+    elm_job *job = NULL;
+    int status = before ? resolve(&from, &job, before, err) : -1;
+    if (!status)
+        status = elm_job_compare(elm_job_text(job), elm_job_text(run->job), may_change, err);
+    if (!status && *before->run.init && !*run->options.run.init)
+        status = resolve_present(run, before->run.init, err); /* the first stage is part of what the weights are */
+    elm_job_destroy(job);
+    elm_free(before);
+    return status;
+}
