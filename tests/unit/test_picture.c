@@ -558,7 +558,7 @@ int main(void)
         cmocka_unit_test(kinds_of_files),
         cmocka_unit_test(png_values_as_they_stand),
         cmocka_unit_test(no_memory_is_not_the_pictures_fault),
-        cmocka_unit_test(no_memory_is_not_the_pictures_fault), cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(damage_is_told),
         cmocka_unit_test(turned_by_exif),
         cmocka_unit_test(part_equals_whole),
         cmocka_unit_test(large_pictures),
