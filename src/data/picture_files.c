@@ -29,6 +29,17 @@ typedef struct archive_walk {
     int64_t size_bytes;
 } archive_walk;
 
+/* How much of the work is done: with lists, of the pictures; without, nobody knows how many there are, so of the archives' bytes. */
+static double share_done(const elm_picture_job *job, const archive_walk *walk)
+{
+    const int64_t listed = elm_catalogue_count(job->catalogue);
+    if (job->listed)
+        return listed > 0 ? (double)job->progress.pictures / (double)listed : 0;
+    const double part = elm_picture_source_share(walk->source) * job->progress.current_bytes;
+    return job->progress.all_bytes > 0 ? (job->progress.done_bytes + part) / job->progress.all_bytes : 0;
+}
+
+/* The pace is that of pictures that an interrupted preparation had not done before. */
 static void show_progress(elm_picture_job *job, const archive_walk *walk)
 {
     const elm_prepare_request *request = job->request;
@@ -36,14 +47,14 @@ static void show_progress(elm_picture_job *job, const archive_walk *walk)
     if (request->progress == NULL || now - job->progress.shown < show_every)
         return;
     job->progress.shown = now;
-    const double part = elm_picture_source_share(walk->source) * job->progress.current_bytes;
-    const double share = job->progress.all_bytes > 0 ? (job->progress.done_bytes + part) / job->progress.all_bytes : 0;
-    const long left = share > 0 ? (long)(elapsed * (1 - share) / share) : 0;
+    const double share = share_done(job, walk), fresh = (double)(job->progress.pictures - job->progress.earlier);
+    const double whole = share > 0 ? (double)job->progress.pictures / share : 0; /* pictures there will have been */
+    const long left = fresh > 0 ? (long)((whole - (double)job->progress.pictures) * elapsed / fresh) : 0;
     const char *slash = strrchr(walk->name, '/');
     char what[200];
     snprintf(what, sizeof what, "%.60s: %lld pictures, %.0f/s, %ld:%02ld:%02ld left",
-             slash != NULL && slash[1] != '\0' ? slash + 1 : walk->name, (long long)job->progress.pictures,
-             (double)job->progress.pictures / elapsed, left / 3600, left / 60 % 60, left % 60);
+             slash != NULL && slash[1] != '\0' ? slash + 1 : walk->name, (long long)job->progress.pictures, fresh / elapsed, left / 3600,
+             left / 60 % 60, left % 60);
     request->progress(request->progress_context, what, share);
 }
 
@@ -255,6 +266,7 @@ static int take_file(elm_picture_job *job, archive_walk *walk, const elm_source_
     job->progress.pictures++;
     item->settled = true;
     if (item->earlier) {
+        job->progress.earlier++;
         item->earlier = false;
         return 0;
     }

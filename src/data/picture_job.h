@@ -64,8 +64,7 @@ typedef struct elm_picture_job {
     struct elm_resize_queue *queue; /* --resize: pictures that wait to be made smaller */
     struct {
         double started, shown; /* seconds */
-        int64_t pictures;
-        int archive;
+        int64_t pictures, earlier; /* met so far; of these, done by an interrupted run */
         double done_bytes, all_bytes; /* of archives before the current one; of all */
         double current_bytes;
     } progress;
