@@ -7,8 +7,8 @@
 #include <sys/resource.h>
 
 #include "command.h"
+#include "coverage.h"
 #include "elmpi/comm.h"
-#include "elmpi/coverage.h"
 #include "elmpi/job.h"
 #include "elmpi/memory.h"
 #include "elmpi/peak.h"
@@ -63,7 +63,8 @@ static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, 
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "T", "threads a rank (default: as for training)"},
         {"--set", ELM_FLAG_LIST, &s->overrides, 0, 0, "KEY=VALUE", "any option of a job file, e.g. --set loss.embed=pull"},
         {"--coverage", ELM_FLAG_TEXT, &s->coverage, 0, 0, "STORE",
-         "only count how often the pull term finds a partner in this data set's batches, for 1 to 256 ranks, and what must travel for it"},
+         "only count how often the pull term finds a partner in this data set's batches, for 1 to 256 ranks, and what must travel for it "
+         "with --model's embeddings"},
         {"--peak", ELM_FLAG_SWITCH, &s->peak_only, 0, 0, NULL, "only measure the FMA peak"},
         {"--json", ELM_FLAG_SWITCH, &s->json, 0, 0, NULL, "end with one line of JSON"},
         {0},
@@ -221,77 +222,12 @@ static void report(bench *b)
     printf("}}\n");
 }
 
-static double share_of(const int64_t *part, const int64_t *whole, int first, int end)
-{
-    int64_t a = 0, b = 0;
-    for (int g = first; g < end; g++) {
-        a += part[g];
-        b += whole[g];
-    }
-    return b ? 100.0 * (double)a / (double)b : 0;
-}
-
-static void print_coverage(const elm_coverage *c, int ranks, int width)
-{
-    const double mib = 4.0 * width / (1 << 20);
-    const int64_t *const scopes[] = {c->global, c->rank};
-    printf("%5d |", ranks);
-    for (int s = 0; s < 2; s++) {
-        printf(" %6.2f", share_of(scopes[s], c->anchors, 0, 3));
-        for (int g = 0; g < 3; g++)
-            printf(" %6.2f", share_of(scopes[s], c->anchors, g, g + 1));
-        printf(" |");
-    }
-    printf(" %6.2f %6.2f\n", c->rows_slices * mib, ranks > 1 ? c->rows_all * mib : 0);
-}
-
-/* One process counts for any number of ranks: labels and order are all it takes. */
-static int count_coverage(bench *b, elm_error *err)
-{
-    static const int ranks[] = {1, 4, 16, 64, 256};
-    enum { WIDTH = 2048 }; /* of ResNet-50's embeddings */
-    elm_dataset *dataset = NULL;
-    struct rusage before, after;
-    getrusage(RUSAGE_SELF, &before);
-    const double begun = elm_comm_seconds();
-    snprintf(b->options.data.store, sizeof b->options.data.store, "%s", b->set.coverage);
-    if (elm_dataset_load_job(&dataset, &b->options.data, "train", err))
-        return -1;
-    int64_t *order = elm_alloc((size_t)dataset->count, sizeof *order, err);
-    const double loaded = elm_comm_seconds();
-    int status = order ? 0 : -1;
-    if (order) {
-        b->options.data.run_epochs = b->options.optim.epochs;
-        if (elm_sampler_order(&b->options.data, dataset, (uint64_t)b->options.run.seed, 0, order))
-            status = elm_error_set(err, ELM_EXIT_USAGE, "cannot make an epoch's order (data.sampler, data.shuffle): change one");
-        getrusage(RUSAGE_SELF, &after);
-        printf("%lld training images of %d classes: index read in %.3f s, an epoch's order made in %.3f s, %.1f MiB\n",
-               (long long)dataset->count, dataset->info.classes, loaded - begun, elm_comm_seconds() - loaded,
-               (double)(after.ru_maxrss - before.ru_maxrss) / 1024);
-        printf(
-            "\nBatch %lld, first epoch. Anchors with a positive, in %%, by loss.pull.scope; embeddings of %d floats that a rank receives a "
-            "step, in MiB.\n\n"
-            "      | global                      | rank                        | class\n"
-            "ranks |    all   head  torso   tail |    all   head  torso   tail | slices    all\n",
-            (long long)b->options.optim.batch, WIDTH);
-    }
-    for (size_t i = 0; i < sizeof ranks / sizeof *ranks && !status && ranks[i] <= b->options.optim.batch; i++) {
-        elm_coverage coverage;
-        status = elm_coverage_count(&coverage, dataset, order, b->options.optim.batch, ranks[i], INT64_MAX, err);
-        if (!status)
-            print_coverage(&coverage, ranks[i], WIDTH);
-    }
-    elm_free(order);
-    elm_dataset_destroy(dataset);
-    return status;
-}
-
 static int run_all(bench *b, elm_error *err)
 {
     if (elm_comm_agree_all(b->comm, parse_job(b, err), err))
         return -1;
     if (b->set.coverage)
-        return elm_comm_agree_all(b->comm, elm_comm_rank(b->comm) == 0 ? count_coverage(b, err) : 0, err);
+        return elm_comm_agree_all(b->comm, elm_comm_rank(b->comm) == 0 ? elm_print_coverage(&b->options, b->set.coverage, err) : 0, err);
     omp_set_num_threads(elm_threads_resolve((int)b->set.threads, elm_comm_core_sharers(b->comm)));
     measure_peak_all(b);
     const bool first = elm_comm_rank(b->comm) == 0;

@@ -17,10 +17,9 @@ typedef struct elm_coverage {
     double rows_all;    /* the same if everything were gathered: the global batch */
 } elm_coverage;
 
-/** Counts the first `batches` global batches of epoch 0, cut into shares of `ranks` ranks.
+/** Counts the global batches of one epoch, cut into shares of `ranks` ranks.
  *  Ranks:  local
  *  Errors: memory; fewer images a batch than ranks */
-int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const int64_t *order, int64_t batch, int ranks, int64_t batches,
-                       elm_error *err);
+int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const int64_t *order, int64_t batch, int ranks, elm_error *err);
 
 #endif

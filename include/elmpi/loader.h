@@ -18,7 +18,8 @@
  * (t/T)/L in epoch t = 0, 1, ... of T (Kang et al., ICLR 2020), then the next image of that class. class-aware:<k>: the classes in random
  * order, again and again anew, k times the next image of each. The next image of a class: all its images once in random order before one
  * comes again, anew in every epoch. Errors: -1 without memory, or for options that do not fit together */
-int elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order);
+int elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order,
+                      elm_error *err);
 
 /** One global batch, or a part of it: all of its images, or those that are computed together. Borrowed until the next elm_loader_next. */
 typedef struct elm_batch {

@@ -14,6 +14,16 @@ enum { ELM_ALIGNMENT = 64 }; /* bytes: one cache line, one AVX-512 register */
  *  Errors: NULL with `err` filled when the product overflows or memory is exhausted; count 0 gives a valid pointer */
 void *elm_alloc(size_t count, size_t size_bytes, elm_error *err);
 
+/** One block among several: its pointer's place, and what it is to hold. */
+typedef struct elm_need {
+    void *pointer; /* address of the pointer that receives it */
+    size_t count, size_bytes;
+} elm_need;
+
+/** elm_alloc for each need in turn.
+ *  Errors: -1 at the first that fails; the pointers behind it stay as they were */
+int elm_alloc_each(const elm_need *needs, int count, elm_error *err);
+
 /** Frees what elm_alloc gave; accepts NULL. */
 void elm_free(void *memory);
 

@@ -29,6 +29,17 @@ void *elm_alloc(size_t count, size_t size_bytes, elm_error *err)
     return memory;
 }
 
+int elm_alloc_each(const elm_need *needs, int count, elm_error *err)
+{
+    for (int i = 0; i < count; i++) {
+        void *memory = elm_alloc(needs[i].count, needs[i].size_bytes, err);
+        if (!memory)
+            return -1;
+        memcpy(needs[i].pointer, &memory, sizeof memory);
+    }
+    return 0;
+}
+
 void elm_free(void *memory)
 {
     if (!memory)

@@ -32,27 +32,14 @@ int elm_file_failed(const char *doing, const char *path, int cause, elm_error *e
     return elm_error_set(err, ELM_EXIT_FAILURE, "cannot %s (%s): %s: %s", doing, path, reason, advice);
 }
 
-/* 0, or the errno of what failed. */
-static int write_all(int fd, const char *bytes, size_t size_bytes)
-{
-    while (size_bytes) {
-        const ssize_t done = write(fd, bytes, size_bytes);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0)
-            return errno;
-        bytes += done;
-        size_bytes -= (size_t)done;
-    }
-    return fsync(fd) ? errno : 0;
-}
-
 int elm_file_write(const char *path, const void *bytes, size_t size_bytes, elm_error *err)
 {
     const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return elm_file_failed("write", path, errno, err);
-    int cause = write_all(fd, bytes, size_bytes);
+    int cause = elm_io_write(fd, bytes, size_bytes);
+    if (!cause && fsync(fd))
+        cause = errno;
     if (close(fd) && !cause)
         cause = errno;
     return cause ? elm_file_failed("write", path, cause, err) : 0;
@@ -81,22 +68,9 @@ int elm_file_rename(const char *from, const char *to, elm_error *err)
 
 int elm_folder_make(const char *path, elm_error *err)
 {
-    char part[ELM_PATH_SIZE];
-    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part || !*path)
+    char failed[ELM_PATH_SIZE];
+    if (!*path || strlen(path) >= ELM_PATH_SIZE)
         return elm_error_set(err, ELM_EXIT_USAGE, "no usable folder name (\"%.200s\"): give another --run-dir or run.name", path);
-    for (char *c = part + 1;; c++) {
-        if (*c && *c != '/')
-            continue;
-        const char kept = *c;
-        *c = 0;
-        if (mkdir(part, 0777) && errno != EEXIST)
-            return elm_file_failed("make the folder", part, errno, err);
-        *c = kept;
-        if (!kept)
-            break;
-    }
-    struct stat about;
-    if (stat(path, &about) || !S_ISDIR(about.st_mode))
-        return elm_file_failed("make the folder", path, ENOTDIR, err);
-    return 0;
+    const int cause = elm_io_make_folders(path, failed);
+    return cause ? elm_file_failed("make the folder", failed, cause, err) : 0;
 }

@@ -4,9 +4,8 @@
 
 #include <stddef.h>
 
+#include "elmpi/io.h"
 #include "elmpi/status.h"
-
-enum { ELM_PATH_SIZE = 4096 };
 
 /** Writes a new file and waits until it has reached the disk. An existing file is overwritten; a partial one is left for the caller to
  * remove. */

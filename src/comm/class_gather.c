@@ -46,10 +46,7 @@ static elm_class_gather *create(elm_comm *comm, elm_gather_mode mode, int width,
                             .request = MPI_REQUEST_NULL};
     const size_t rows = g->mode == ELM_GATHER_NONE ? 0 : (size_t)max_global;
     const size_t share = rows ? (size_t)elm_share_of(max_global, comm->size, 0).local : 0;
-    const struct {
-        void *pointer;
-        size_t count, size_bytes;
-    } needs[] = {
+    const elm_need needs[] = {
         {&g->owner, (size_t)classes, sizeof *g->owner},
         {&g->mine, (size_t)classes, sizeof *g->mine},
         {&g->counts, (size_t)comm->size, sizeof *g->counts},
@@ -59,15 +56,10 @@ static elm_class_gather *create(elm_comm *comm, elm_gather_mode mode, int width,
         {&g->labels, rows, sizeof *g->labels},
         {&g->position, rows, sizeof *g->position},
     };
-    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
-        void *memory = elm_alloc(needs[i].count, needs[i].size_bytes, err);
-        if (!memory) {
-            elm_class_gather_destroy(g);
-            return NULL;
-        }
-        memcpy(needs[i].pointer, &memory, sizeof memory);
-    }
-    return g;
+    if (!elm_alloc_each(needs, sizeof needs / sizeof *needs, err))
+        return g;
+    elm_class_gather_destroy(g);
+    return NULL;
 }
 
 int elm_class_gather_create_all(elm_class_gather **out, elm_comm *comm, elm_gather_mode mode, int width, int64_t max_global, int classes,

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "elmpi/io.h"
 #include "elmpi/memory.h"
 
 /* The file: a title, the request, a line "begin", then batches of lines "shard ..." and "picture ...", each batch ended by "commit" and the
@@ -72,17 +73,13 @@ static char *last_commit(char *from)
     return good;
 }
 
-static int write_all(const elm_journal *journal, const char *bytes, size_t size_bytes, elm_error *err)
+/* What has been written is on the disk. */
+static int write_through(const elm_journal *journal, const char *bytes, size_t size_bytes, elm_error *err)
 {
-    for (size_t done = 0; done < size_bytes;) {
-        const ssize_t count = write(journal->descriptor, bytes + done, size_bytes - done);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return write_failed(journal, err);
-        done += (size_t)count;
-    }
-    return fsync(journal->descriptor) == 0 ? 0 : write_failed(journal, err);
+    const int cause = elm_io_write(journal->descriptor, bytes, size_bytes);
+    if (cause != 0)
+        errno = cause;
+    return cause == 0 && fsync(journal->descriptor) == 0 ? 0 : write_failed(journal, err);
 }
 
 int elm_journal_clear(elm_journal *journal, elm_error *err)
@@ -93,7 +90,7 @@ int elm_journal_clear(elm_journal *journal, elm_error *err)
     journal->empty = true;
     if (ftruncate(journal->descriptor, 0) != 0 || lseek(journal->descriptor, 0, SEEK_SET) < 0)
         return write_failed(journal, err);
-    return write_all(journal, journal->head, journal->head_bytes, err);
+    return write_through(journal, journal->head, journal->head_bytes, err);
 }
 
 /* "shard <index> <bytes> <copied> <path>" or "picture <shard> <offset> <length> <width> <height> <name>". */
@@ -227,7 +224,7 @@ int elm_journal_commit(elm_journal *journal, elm_error *err)
     if (fprintf(journal->stream, "%s%08" PRIx32 "\n", mark, checksum(journal->batch, journal->batch_bytes)) < 0 ||
         fflush(journal->stream) != 0)
         return write_failed(journal, err);
-    if (write_all(journal, journal->batch, journal->batch_bytes, err) != 0)
+    if (write_through(journal, journal->batch, journal->batch_bytes, err) != 0)
         return -1;
     journal->empty = false;
     return fseeko(journal->stream, 0, SEEK_SET) == 0 ? 0 : write_failed(journal, err);

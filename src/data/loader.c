@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "data/records.h"
 #include "data/sampler.h"
 #include "data/shards.h"
+#include "elmpi/io.h"
 #include "elmpi/memory.h"
 #include "elmpi/rng.h"
 
@@ -353,17 +353,10 @@ void elm_loader_destroy(elm_loader *loader)
     elm_free(loader);
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 const elm_batch *elm_loader_next(elm_loader *loader)
 {
     const elm_batch *batch = NULL;
-    const double start = seconds_now();
+    const double start = elm_io_seconds();
     pthread_mutex_lock(&loader->mutex);
     if (loader->returned < loader->taken) { /* the caller is done with the batch before */
         loader->returned = loader->taken;
@@ -374,7 +367,7 @@ const elm_batch *elm_loader_next(elm_loader *loader)
     if (loader->prepared > loader->taken)
         batch = &loader->slots[loader->taken++ % SLOTS].batch;
     pthread_mutex_unlock(&loader->mutex);
-    loader->waited_seconds += seconds_now() - start;
+    loader->waited_seconds += elm_io_seconds() - start;
     return batch;
 }
 

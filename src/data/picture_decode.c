@@ -27,6 +27,14 @@ struct elm_decoder {
     bool damaged;    /* the picture at hand */
 };
 
+const char elm_picture_damaged[] = "its data are damaged: part of it cannot be decoded";
+
+int elm_picture_broken(elm_error *err, const char *reason)
+{
+    elm_error_set(err, ELM_EXIT_FAILURE, "%s", reason);
+    return ELM_PICTURE_BROKEN;
+}
+
 /* libjpeg would end the program. */
 static void leave(j_common_ptr jpeg)
 {
@@ -157,12 +165,14 @@ static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_byt
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     if (setjmp(decoder->failed) != 0) {
         jpeg_abort_decompress(jpeg);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "%s", decoder->reason);
+        if (decoder->errors.msg_code == JERR_OUT_OF_MEMORY)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "no memory to decode a picture: use fewer threads, or a host with more memory");
+        return elm_picture_broken(err, decoder->reason);
     }
     decoder->damaged = false;
     if (!start_jpeg(jpeg, bytes, size_bytes, header, reduction)) {
         jpeg_abort_decompress(jpeg);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "two headers that contradict each other");
+        return elm_picture_broken(err, "two headers that contradict each other");
     }
     out->picture_width = (int)jpeg->output_width;
     out->picture_height = (int)jpeg->output_height;
@@ -256,9 +266,9 @@ static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_byte
     png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
     int status = 0;
     if (info == NULL) {
-        status = elm_error_set(err, ELM_EXIT_FAILURE, "no memory for a PNG decoder");
+        status = elm_error_set(err, ELM_EXIT_FAILURE, "no memory to decode a picture: use fewer threads, or a host with more memory");
     } else if (setjmp(decoder->failed) != 0) {
-        status = elm_error_set(err, ELM_EXIT_FAILURE, "%s", decoder->reason);
+        status = elm_picture_broken(err, decoder->reason);
     } else {
         png_set_read_fn(png, &rest, take_bytes);
         decode_png(png, info, header, decoder, out);

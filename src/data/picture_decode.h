@@ -11,6 +11,16 @@
 
 enum { ELM_PIXEL_BYTES = 4 }; /* red, green, blue and one without meaning: a pixel fills a register evenly */
 
+/** What reading a picture may come to: done, or the picture is at fault; -1, that of any function, means that the means failed (memory), so
+ * nothing is known of the picture. */
+enum { ELM_PICTURE_DONE = 0, ELM_PICTURE_BROKEN = 1 };
+
+/** The reason where pixels.damaged is not to be put up with. */
+extern const char elm_picture_damaged[];
+
+/** Sets the reason and returns ELM_PICTURE_BROKEN. */
+int elm_picture_broken(elm_error *err, const char *reason);
+
 /** Rows and columns of a picture as stored: first .. first + count - 1. */
 typedef struct elm_picture_box {
     int x, y, width, height;
@@ -34,7 +44,8 @@ void elm_decoder_destroy(elm_decoder *decoder);
 
 /** Decodes `box` of a picture, 1/reduction of its size (1, 2, 4 or 8; PNG: always 1) in each direction. Grey, CMYK and palettes become red,
  *  green and blue; transparency is left out.
- *  Errors: what cannot be decoded; the text is the reason alone ("Unsupported marker type 0xc4"), for the caller to put into a sentence */
+ *  Errors: ELM_PICTURE_BROKEN for what cannot be decoded: the text is the reason alone ("Unsupported marker type 0xc4"), for the caller to
+ *          put into a sentence; -1: memory */
 int elm_decoder_read(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_picture_box box,
                      int reduction, elm_pixels *pixels, elm_error *err);
 

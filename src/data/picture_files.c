@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "data/picture_header.h"
 #include "data/picture_job.h"
 #include "data/picture_resize.h"
 #include "data/picture_source.h"
+#include "elmpi/io.h"
 #include "elmpi/memory.h"
 #include "elmpi/threads.h"
 
@@ -29,28 +29,32 @@ typedef struct archive_walk {
     int64_t size_bytes;
 } archive_walk;
 
-static double seconds_now(void)
+/* How much of the work is done: with lists, of the pictures; without, nobody knows how many there are, so of the archives' bytes. */
+static double share_done(const elm_picture_job *job, const archive_walk *walk)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    const int64_t listed = elm_catalogue_count(job->catalogue);
+    if (job->listed)
+        return listed > 0 ? (double)job->progress.pictures / (double)listed : 0;
+    const double part = elm_picture_source_share(walk->source) * job->progress.current_bytes;
+    return job->progress.all_bytes > 0 ? (job->progress.done_bytes + part) / job->progress.all_bytes : 0;
 }
 
+/* The pace is that of pictures that an interrupted preparation had not done before. */
 static void show_progress(elm_picture_job *job, const archive_walk *walk)
 {
     const elm_prepare_request *request = job->request;
-    const double now = seconds_now(), elapsed = now - job->progress.started;
+    const double now = elm_io_seconds(), elapsed = now - job->progress.started;
     if (request->progress == NULL || now - job->progress.shown < show_every)
         return;
     job->progress.shown = now;
-    const double part = elm_picture_source_share(walk->source) * job->progress.current_bytes;
-    const double share = job->progress.all_bytes > 0 ? (job->progress.done_bytes + part) / job->progress.all_bytes : 0;
-    const long left = share > 0 ? (long)(elapsed * (1 - share) / share) : 0;
+    const double share = share_done(job, walk), fresh = (double)(job->progress.pictures - job->progress.earlier);
+    const double whole = share > 0 ? (double)job->progress.pictures / share : 0; /* pictures there will have been */
+    const long left = fresh > 0 ? (long)((whole - (double)job->progress.pictures) * elapsed / fresh) : 0;
     const char *slash = strrchr(walk->name, '/');
     char what[200];
     snprintf(what, sizeof what, "%.60s: %lld pictures, %.0f/s, %ld:%02ld:%02ld left",
-             slash != NULL && slash[1] != '\0' ? slash + 1 : walk->name, (long long)job->progress.pictures,
-             (double)job->progress.pictures / elapsed, left / 3600, left / 60 % 60, left % 60);
+             slash != NULL && slash[1] != '\0' ? slash + 1 : walk->name, (long long)job->progress.pictures, fresh / elapsed, left / 3600,
+             left / 60 % 60, left % 60);
     request->progress(request->progress_context, what, share);
 }
 
@@ -172,8 +176,10 @@ static int take_resized(void *context, const elm_queued_picture *picture, elm_er
     elm_picture_job *job = context;
     elm_picture_item *item = picture->item;
     const elm_resized *made = &picture->resized;
-    if (picture->problem[0] != '\0')
-        return elm_report_add(job->report, ELM_REPORT_UNREADABLE, picture->name, picture->problem, err);
+    if (picture->status == ELM_PICTURE_BROKEN)
+        return elm_report_add(job->report, ELM_REPORT_UNREADABLE, picture->name, picture->why.text, err);
+    if (picture->status != ELM_PICTURE_DONE)
+        return elm_error_set(err, picture->why.code, "%s", picture->why.text);
     const uint8_t *bytes = made->bytes != NULL ? made->bytes : picture->bytes;
     const size_t size_bytes = made->bytes != NULL ? made->size_bytes : picture->size_bytes;
     item->place.length = (uint32_t)size_bytes;
@@ -192,17 +198,18 @@ static int queue_picture(elm_picture_job *job, const char *path, elm_picture_ite
     return full ? elm_resize_queue_flush(job->queue, take_resized, job, err) : 0;
 }
 
-/* Why the bytes are no sound picture, or NULL. */
-static const char *check_picture(elm_picture_job *job, size_t size_bytes, elm_picture_header *header, elm_error *why)
+/* Whether the bytes are a sound picture: ELM_PICTURE_DONE or BROKEN with the reason; -1: memory. */
+static int check_picture(elm_picture_job *job, size_t size_bytes, elm_picture_header *header, elm_error *why)
 {
     elm_pixels pixels;
     const char *problem = elm_picture_header_read(header, job->bytes, size_bytes);
-    if (problem != NULL || job->decoder == NULL)
-        return problem;
+    if (problem != NULL)
+        return elm_picture_broken(why, problem);
+    if (job->decoder == NULL || elm_resize_queue_takes(job->queue, header)) /* who resizes it will decode it */
+        return ELM_PICTURE_DONE;
     const elm_picture_box whole = {0, 0, header->width, header->height};
-    if (elm_decoder_read(job->decoder, job->bytes, size_bytes, header, whole, 1, &pixels, why) != 0)
-        return why->text;
-    return pixels.damaged ? "its data are damaged: part of it cannot be decoded" : NULL;
+    const int status = elm_decoder_read(job->decoder, job->bytes, size_bytes, header, whole, 1, &pixels, why);
+    return status == ELM_PICTURE_DONE && pixels.damaged ? elm_picture_broken(why, elm_picture_damaged) : status;
 }
 
 static int room_for(elm_picture_job *job, size_t size_bytes, elm_error *err)
@@ -215,28 +222,29 @@ static int room_for(elm_picture_job *job, size_t size_bytes, elm_error *err)
     return job->bytes != NULL ? 0 : -1;
 }
 
+/* Reads and checks a file's bytes, as check_picture says; an archive that breaks off is an error of its own. */
+static int read_picture(elm_picture_job *job, archive_walk *walk, const elm_source_file *file, elm_picture_header *header, elm_error *why)
+{
+    if (file->problem != NULL)
+        return elm_picture_broken(why, file->problem);
+    if (file->size_bytes <= 0 || file->size_bytes > FILE_BYTES_MAX)
+        return elm_picture_broken(why, file->size_bytes <= 0 ? "empty" : "too large");
+    if (room_for(job, (size_t)file->size_bytes, why) != 0)
+        return -1;
+    if (elm_picture_source_read(walk->source, job->bytes, why) != 0)
+        return walk->folder ? ELM_PICTURE_BROKEN : -1;
+    return check_picture(job, (size_t)file->size_bytes, header, why);
+}
+
 static int take_picture(elm_picture_job *job, archive_walk *walk, const elm_source_file *file, elm_picture_item *item, elm_error *err)
 {
     elm_picture_header header;
     elm_error why = {0};
-    const char *problem = file->problem;
-    if (problem == NULL && file->size_bytes <= 0)
-        problem = "empty";
-    else if (problem == NULL && file->size_bytes > FILE_BYTES_MAX)
-        problem = "too large";
-    if (problem == NULL) {
-        if (room_for(job, (size_t)file->size_bytes, err) != 0)
-            return -1;
-        if (elm_picture_source_read(walk->source, job->bytes, &why) == 0) {
-            problem = check_picture(job, (size_t)file->size_bytes, &header, &why);
-        } else if (walk->folder) {
-            problem = why.text;
-        } else {
-            return elm_error_set(err, why.code, "%s", why.text);
-        }
-    }
-    if (problem != NULL)
-        return elm_report_add(job->report, ELM_REPORT_UNREADABLE, file->path, problem, err);
+    const int status = read_picture(job, walk, file, &header, &why);
+    if (status == ELM_PICTURE_BROKEN)
+        return elm_report_add(job->report, ELM_REPORT_UNREADABLE, file->path, why.text, err);
+    if (status != ELM_PICTURE_DONE)
+        return elm_error_set(err, why.code, "%s", why.text);
     if (job->queue != NULL)
         return queue_picture(job, file->path, item, (size_t)file->size_bytes, &header, err);
     item->place.width = (uint16_t)header.width;
@@ -258,6 +266,7 @@ static int take_file(elm_picture_job *job, archive_walk *walk, const elm_source_
     job->progress.pictures++;
     item->settled = true;
     if (item->earlier) {
+        job->progress.earlier++;
         item->earlier = false;
         return 0;
     }
@@ -300,7 +309,7 @@ static int walk_archive(elm_picture_job *job, const char *name, elm_error *err)
 int elm_picture_files_walk(elm_picture_job *job, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
-    job->progress.started = seconds_now();
+    job->progress.started = elm_io_seconds();
     for (int i = 0; i < request->archive_count; i++) {
         struct stat about;
         if (stat(request->archives[i], &about) == 0)

@@ -18,6 +18,11 @@ typedef struct elm_picture_header {
     int orientation;   /* EXIF's 1..8; 1 where the file does not say */
 } elm_picture_header;
 
+static inline int elm_picture_short_side(const elm_picture_header *header)
+{
+    return header->width < header->height ? header->width : header->height;
+}
+
 /** Reads the header of a whole JPEG or PNG file and looks for the mark of its end.
  *  Shape:  bytes [size_bytes]: the whole file
  *  Errors: NULL when it is one, else why not, in a few words ("truncated") */

@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "data/orientation.h"
 #include "data/resample.h"
 #include "elmpi/memory.h"
 
@@ -107,22 +106,14 @@ static elm_axis_view reduced_view(side_view view, int crop, int reduction, int p
         .count = crop};
 }
 
-/* Where pixel (x, y) of the resized stored picture goes in the shown one. */
+/* The network's input: turned, flipped or not, normalised. */
 static elm_output_layout layout_of(const elm_picture_transform *transform, elm_orientation row, bool flip)
 {
-    const int64_t side = transform->crop, last = side - 1;
-    elm_output_layout layout = {.plane = side * side, .start = 0, .step_x = row.exchange ? side : 1, .step_y = row.exchange ? 1 : side};
-    if (row.mirror_x) {
-        layout.start += last * layout.step_x;
-        layout.step_x = -layout.step_x;
-    }
-    if (row.mirror_y) {
-        layout.start += last * layout.step_y;
-        layout.step_y = -layout.step_y;
-    }
+    const int side = transform->crop;
+    elm_output_layout layout = elm_layout_turned(row, side, side);
     if (flip) { /* shown columns: the direction whose step is 1 */
         int64_t *step = row.exchange ? &layout.step_y : &layout.step_x;
-        layout.start += *step * last;
+        layout.start += *step * (side - 1);
         *step = -*step;
     }
     for (int c = 0; c < 3; c++) {
@@ -190,7 +181,7 @@ int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *tr
     elm_picture_header header;
     const char *problem = elm_picture_header_read(&header, bytes, size_bytes);
     if (problem != NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "%s", problem);
+        return elm_picture_broken(err, problem);
     const elm_orientation row = elm_orientation_of(header.orientation);
     const int crop = transform->crop;
     side_view shown_across, shown_down;
@@ -208,8 +199,9 @@ int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *tr
     source_range(down, crop, &box.y, &box.height);
     const int reduction = reduction_for(&header, across, down, transform->random);
     elm_pixels pixels;
-    if (elm_decoder_read(reader->decoder, bytes, size_bytes, &header, box, reduction, &pixels, err) != 0)
-        return -1;
+    const int status = elm_decoder_read(reader->decoder, bytes, size_bytes, &header, box, reduction, &pixels, err);
+    if (status != ELM_PICTURE_DONE)
+        return status;
     const elm_axis_view x = reduced_view(across, crop, reduction, pixels.picture_width);
     const elm_axis_view y = reduced_view(down, crop, reduction, pixels.picture_height);
     float *line = line_for(reader, pixels.width, err);

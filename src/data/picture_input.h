@@ -38,7 +38,7 @@ void elm_picture_reader_destroy(elm_picture_reader *reader);
  *  Math:   training: draw_box, resized to crop x crop, then flipped left to right in half of the cases; evaluation: torchvision's Resize
  *          (short side) and CenterCrop. Bilinear with antialiasing, like PIL's without its rounding to bytes in between. A picture much
  *          larger than needed is decoded smaller (libjpeg's scaling, only as far as no detail of the result is lost)
- *  Errors: the reason alone, for the caller to put into a sentence; out is unspecified then */
+ *  Errors: as elm_decoder_read; out is unspecified then */
 int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *transform, elm_rng *rng, const uint8_t *bytes,
                      size_t size_bytes, float *out, elm_error *err);
 

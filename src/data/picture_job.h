@@ -63,9 +63,8 @@ typedef struct elm_picture_job {
     size_t capacity;
     struct elm_resize_queue *queue; /* --resize: pictures that wait to be made smaller */
     struct {
-        double started, shown; /* seconds */
-        int64_t pictures;
-        int archive;
+        double started, shown;        /* seconds */
+        int64_t pictures, earlier;    /* met so far; of these, done by an interrupted run */
         double done_bytes, all_bytes; /* of archives before the current one; of all */
         double current_bytes;
     } progress;

@@ -8,7 +8,6 @@
 
 #include <jpeglib.h>
 
-#include "data/orientation.h"
 #include "data/resample.h"
 #include "elmpi/memory.h"
 
@@ -99,46 +98,29 @@ static elm_axis_view whole_view(int stored, int reduction, int picture_side, int
     return (elm_axis_view){0, length, .low = 0, .high = high < picture_side ? high : picture_side, .full = full, .start = 0, .count = full};
 }
 
-/* The resized picture as stored goes to where it is to be seen: width and height are the shown ones. */
-static elm_output_layout layout_of(elm_orientation turn, int width, int height)
-{
-    elm_output_layout layout = {.plane = (int64_t)width * height, .step_x = turn.exchange ? width : 1, .step_y = turn.exchange ? 1 : width};
-    const int across = turn.exchange ? height : width, down = turn.exchange ? width : height;
-    if (turn.mirror_x) {
-        layout.start += (across - 1) * layout.step_x;
-        layout.step_x = -layout.step_x;
-    }
-    if (turn.mirror_y) {
-        layout.start += (down - 1) * layout.step_y;
-        layout.step_y = -layout.step_y;
-    }
-    for (int c = 0; c < 3; c++)
-        layout.gain[c] = 1;
-    return layout;
-}
-
 static int decode(elm_picture_resizer *r, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, int side,
                   elm_resized *resized, elm_error *why)
 {
     const elm_orientation turn = elm_orientation_of(header->orientation);
-    const int shorter = header->width < header->height ? header->width : header->height, reduction = reduction_for(header, shorter, side);
+    const int shorter = elm_picture_short_side(header), reduction = reduction_for(header, shorter, side);
     const int across = header->width == shorter ? side : (int)((double)side * header->width / shorter);
     const int down = header->height == shorter ? side : (int)((double)side * header->height / shorter);
     const elm_picture_box whole = {0, 0, header->width, header->height};
     elm_pixels pixels;
     resized->width = turn.exchange ? down : across;
     resized->height = turn.exchange ? across : down;
-    if (elm_decoder_read(r->decoder, bytes, size_bytes, header, whole, reduction, &pixels, why) != 0)
-        return -1;
+    const int status = elm_decoder_read(r->decoder, bytes, size_bytes, header, whole, reduction, &pixels, why);
+    if (status != ELM_PICTURE_DONE)
+        return status;
     if (pixels.damaged)
-        return elm_error_set(why, ELM_EXIT_FAILURE, "its data are damaged: part of it cannot be decoded");
+        return elm_picture_broken(why, elm_picture_damaged);
     const elm_axis_view x = whole_view(header->width, reduction, pixels.picture_width, across);
     const elm_axis_view y = whole_view(header->height, reduction, pixels.picture_height, down);
     if (grow(&r->line, &r->line_capacity, (size_t)pixels.width * ELM_PIXEL_BYTES, sizeof *r->line, why) != 0 ||
         grow(&r->values, &r->value_capacity, 3 * (size_t)across * (size_t)down, sizeof *r->values, why) != 0 ||
         elm_axis_make(&r->across, &x, why) != 0 || elm_axis_make(&r->down, &y, why) != 0)
         return -1;
-    const elm_output_layout layout = layout_of(turn, resized->width, resized->height);
+    const elm_output_layout layout = elm_layout_turned(turn, resized->width, resized->height);
     elm_resample(&pixels, &r->across, &r->down, r->line, &layout, r->values);
     return 0;
 }
@@ -198,10 +180,11 @@ int elm_picture_resize(elm_picture_resizer *resizer, const uint8_t *bytes, size_
                        int quality, elm_resized *resized, elm_error *why)
 {
     *resized = (elm_resized){.width = header->width, .height = header->height};
-    if ((header->width < header->height ? header->width : header->height) <= side)
-        return 0;
-    if (decode(resizer, bytes, size_bytes, header, side, resized, why) != 0)
-        return -1;
+    if (elm_picture_short_side(header) <= side)
+        return ELM_PICTURE_DONE;
+    const int status = decode(resizer, bytes, size_bytes, header, side, resized, why);
+    if (status != ELM_PICTURE_DONE)
+        return status;
     if (grow(&resizer->row, &resizer->row_capacity, 3 * (size_t)resized->width, 1, why) != 0)
         return -1;
     const int channels = is_grey(resizer, (size_t)resized->width * (size_t)resized->height) ? 1 : 3;

@@ -24,7 +24,7 @@ typedef struct elm_resized {
 
 /** Makes the short side `side` pixels long: bilinear with antialiasing, turned as EXIF says, as a JPEG of full chroma resolution (a network
  *  sees colours no less than their edges), grey ones in grey. A picture whose short side is no longer than that is left alone: bytes NULL.
- *  Errors: what cannot be decoded, or is damaged; the reason alone, for the caller to put into a sentence */
+ *  Errors: as elm_decoder_read; damaged pictures are ELM_PICTURE_BROKEN */
 int elm_picture_resize(elm_picture_resizer *resizer, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, int side,
                        int quality, elm_resized *resized, elm_error *why);
 
@@ -39,8 +39,12 @@ typedef struct elm_queued_picture {
     size_t size_bytes;
     elm_picture_header header;
     elm_resized resized; /* bytes NULL: to be taken as it is */
-    char problem[200];   /* why it cannot be decoded; empty: it can */
+    int status;          /* of elm_picture_resize, */
+    elm_error why;       /* and its reason */
 } elm_queued_picture;
+
+/** Whether the queue would make this picture anew; false for queue NULL. */
+bool elm_resize_queue_takes(const elm_resize_queue *queue, const elm_picture_header *header);
 
 /** Owns:   the caller destroys */
 int elm_resize_queue_create(elm_resize_queue **queue, int threads, int side, int quality, elm_error *err);

@@ -6,10 +6,11 @@
 #include <sys/stat.h>
 
 #include "data/sources.h"
+#include "elmpi/io.h"
 #include "elmpi/memory.h"
 #include "elmpi/store.h"
 
-enum { PATH_BYTES = 4096, SOURCES_MAX = 64 };
+enum { SOURCES_MAX = 64 };
 
 const elm_prepare_source elm_prepare_sources[] = {
     {"cifar10", "CIFAR-10: 60,000 pictures of 10 classes; archive cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html",
@@ -95,19 +96,20 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
     return 0;
 }
 
-/* Every folder on the way to `path`. */
+/* The folder that `path` is to lie in. */
 static int make_folders(const char *path, elm_error *err)
 {
-    char folder[PATH_BYTES];
+    char folder[ELM_PATH_SIZE], failed[ELM_PATH_SIZE];
     if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
         return elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): choose a shorter --out", path);
-    for (char *slash = strchr(folder + 1, '/'); folder[0] != '\0' && slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "cannot make the folder (%s): %s: choose another --out", folder, strerror(errno));
-        *slash = '/';
-    }
-    return 0;
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL || slash == folder)
+        return 0;
+    *slash = '\0';
+    const int cause = elm_io_make_folders(folder, failed);
+    return cause == 0
+               ? 0
+               : elm_error_set(err, ELM_EXIT_FAILURE, "cannot make the folder (%s): %s: choose another --out", failed, strerror(cause));
 }
 
 static int check_out(const elm_prepare_request *request, elm_error *err)

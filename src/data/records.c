@@ -64,14 +64,14 @@ static bool read_picture(const elm_records *records, elm_record_reader *reader, 
     elm_error why = {0};
     if (elm_faults_known(records->faults, member))
         return false;
-    if (load_bytes(records->dataset->pictures, reader, place, &why) != 0) {
-        elm_faults_break(records->faults, why.text);
-        return false;
-    }
-    if (elm_picture_read(reader->pictures, &records->transform, &rng, reader->bytes, place->length, out, &why) == 0)
-        return true;
-    elm_faults_add(records->faults, member, why.text);
-    return false;
+    int status = load_bytes(records->dataset->pictures, reader, place, &why);
+    if (status == 0)
+        status = elm_picture_read(reader->pictures, &records->transform, &rng, reader->bytes, place->length, out, &why);
+    if (status == ELM_PICTURE_BROKEN)
+        elm_faults_add(records->faults, member, why.text);
+    else if (status != ELM_PICTURE_DONE)
+        elm_faults_break(records->faults, why.text); /* no matter of this picture */
+    return status == ELM_PICTURE_DONE;
 }
 
 /* The one after it, around the end; the same where its class has no other. */

@@ -29,6 +29,22 @@ void elm_axis_free(elm_axis *axis)
     *axis = (elm_axis){0};
 }
 
+elm_output_layout elm_layout_turned(elm_orientation turn, int width, int height)
+{
+    const int across = turn.exchange ? height : width, down = turn.exchange ? width : height;
+    elm_output_layout layout = {
+        .plane = (int64_t)width * height, .step_x = turn.exchange ? width : 1, .step_y = turn.exchange ? 1 : width, .gain = {1, 1, 1}};
+    if (turn.mirror_x) {
+        layout.start += (across - 1) * layout.step_x;
+        layout.step_x = -layout.step_x;
+    }
+    if (turn.mirror_y) {
+        layout.start += (down - 1) * layout.step_y;
+        layout.step_y = -layout.step_y;
+    }
+    return layout;
+}
+
 int elm_axis_make(elm_axis *axis, const elm_axis_view *view, elm_error *err)
 {
     const double scale = view->length / view->full, support = scale > 1 ? scale : 1;

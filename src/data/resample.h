@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "data/orientation.h"
 #include "data/picture_decode.h"
 
 /** One direction of a resize: `length` input pixels from `begin` on become `full` output pixels, of which start .. start + count - 1 are
@@ -27,6 +28,10 @@ typedef struct elm_output_layout {
     int64_t plane, start, step_x, step_y;
     float gain[3], offset[3];
 } elm_output_layout;
+
+/** Where pixels of a resized stored picture go so that the result is turned as EXIF says, values as they are.
+ *  Shape:  width, height: of the result as it is shown */
+elm_output_layout elm_layout_turned(elm_orientation turn, int width, int height);
 
 /** Math:   centre c = begin + (i + 1/2) length / full, half width s = max(1, length / full); weight of pixel x is
  *          max(0, 1 - |x + 1/2 - c| / s), scaled to a sum of 1 over the pixels within [low, high)

@@ -76,12 +76,15 @@ int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name, 
     return 0;
 }
 
+bool elm_resize_queue_takes(const elm_resize_queue *queue, const elm_picture_header *header)
+{
+    return queue != NULL && elm_picture_short_side(header) > queue->side;
+}
+
 static void resize(const elm_resize_queue *queue, elm_queued_picture *picture, elm_picture_resizer *resizer)
 {
-    elm_error why = {0};
-    if (elm_picture_resize(resizer, picture->bytes, picture->size_bytes, &picture->header, queue->side, queue->quality, &picture->resized,
-                           &why) != 0)
-        snprintf(picture->problem, sizeof picture->problem, "%.199s", why.text);
+    picture->status = elm_picture_resize(resizer, picture->bytes, picture->size_bytes, &picture->header, queue->side, queue->quality,
+                                         &picture->resized, &picture->why);
 }
 
 int elm_resize_queue_flush(elm_resize_queue *queue, int (*take)(void *context, const elm_queued_picture *picture, elm_error *err),

@@ -141,10 +141,11 @@ void elm_sampler_fill(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_
     sampler->row->fill(sampler, seed, epoch, order);
 }
 
-int elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order)
+int elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order,
+                      elm_error *err)
 {
     elm_sampler *sampler = NULL;
-    if (elm_sampler_create(&sampler, dataset, options, NULL) != 0)
+    if (elm_sampler_create(&sampler, dataset, options, err) != 0)
         return -1;
     elm_sampler_fill(sampler, seed, epoch, order);
     elm_sampler_destroy(sampler);

@@ -7,13 +7,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "data/shards.h"
+#include "elmpi/io.h"
 #include "elmpi/memory.h"
 
-enum { PATH_BYTES = 4096, PIECE_BYTES = 8 << 20, ENDS_BYTES = 4096 };
+enum { PIECE_BYTES = 8 << 20, ENDS_BYTES = 4096 };
 
 typedef struct staging {
     const char *folder;
@@ -24,33 +24,22 @@ typedef struct staging {
     uint8_t *piece;
 } staging;
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static int make_folder(const char *folder, elm_error *err)
 {
-    char part[PATH_BYTES];
-    for (const char *end = folder; *end != '\0';) {
-        end += strspn(end, "/");
-        end += strcspn(end, "/");
-        snprintf(part, sizeof part, "%.*s", (int)(end - folder), folder);
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "cannot make the folder for the shards (data.stage, %s): %s: name one on a disk of "
-                                 "the node that can be written to",
-                                 part, strerror(errno));
-    }
-    return 0;
+    char failed[ELM_PATH_SIZE];
+    const int cause = elm_io_make_folders(folder, failed);
+    return cause == 0
+               ? 0
+               : elm_error_set(err, ELM_EXIT_FAILURE,
+                               "cannot make the folder for the shards (data.stage, %s): %s: name one on a disk of the node that can be "
+                               "written to",
+                               failed, strerror(cause));
 }
 
-static int place_in(const staging *s, const char *source, char path[PATH_BYTES], elm_error *err)
+static int place_in(const staging *s, const char *source, char path[ELM_PATH_SIZE], elm_error *err)
 {
     const char *slash = strrchr(source, '/');
-    if (snprintf(path, PATH_BYTES, "%s/%s", s->folder, slash != NULL ? slash + 1 : source) >= PATH_BYTES - 32)
+    if (snprintf(path, ELM_PATH_SIZE, "%s/%s", s->folder, slash != NULL ? slash + 1 : source) >= ELM_PATH_SIZE - 32)
         return elm_error_set(err, ELM_EXIT_USAGE, "path too long (data.stage, %.60s...): choose a shorter one", s->folder);
     return 0;
 }
@@ -88,22 +77,9 @@ static int check_room(const staging *s, elm_error *err)
                                             s->folder, (long long)(s->total / 1000000), (long long)(room / 1000000));
 }
 
-static int write_all(int descriptor, const uint8_t *bytes, size_t count)
-{
-    for (size_t done = 0; done < count;) {
-        const ssize_t written = write(descriptor, bytes + done, count - done);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -1;
-        done += (size_t)written;
-    }
-    return 0;
-}
-
 static void tell(staging *s, size_t count)
 {
-    const double now = seconds_now();
+    const double now = elm_io_seconds();
     s->done += (int64_t)count;
     if (s->progress == NULL || (now - s->told < 1 && s->done < s->total))
         return;
@@ -111,6 +87,7 @@ static void tell(staging *s, size_t count)
     s->progress(s->context, s->done, s->total, now - s->started);
 }
 
+/* 0, or the errno of what failed. */
 static int copy_bytes(staging *s, int from, int64_t size_bytes, int to)
 {
     for (int64_t at = 0; at < size_bytes;) {
@@ -118,10 +95,11 @@ static int copy_bytes(staging *s, int from, int64_t size_bytes, int to)
         const ssize_t count = pread(from, s->piece, wanted, (off_t)at);
         if (count < 0 && errno == EINTR)
             continue;
-        if (count == 0)
-            errno = EIO; /* it has become shorter */
-        if (count <= 0 || write_all(to, s->piece, (size_t)count) != 0)
-            return -1;
+        if (count <= 0)
+            return count < 0 ? errno : EIO; /* it has become shorter */
+        const int cause = elm_io_write(to, s->piece, (size_t)count);
+        if (cause != 0)
+            return cause;
         at += count;
         tell(s, (size_t)count);
     }
@@ -129,66 +107,67 @@ static int copy_bytes(staging *s, int from, int64_t size_bytes, int to)
 }
 
 /* Under a name of its own until it is whole: an interrupted copy, or another job's on the same node, is never taken for a shard. */
-static int copy_shard(staging *s, const char *source, int from, int64_t size_bytes, const char *path, elm_error *err)
+static int copy_shard(staging *s, const elm_shards *shards, int shard, int64_t size_bytes, const char *path, elm_error *err)
 {
-    char part[PATH_BYTES];
+    char part[ELM_PATH_SIZE];
     snprintf(part, sizeof part, "%.4060s.%ld.part", path, (long)getpid());
     const int to = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool failed = to < 0 || copy_bytes(s, from, size_bytes, to) != 0;
-    int reason = errno;
-    if (to >= 0 && close(to) != 0 && !failed) {
-        failed = true;
-        reason = errno;
-    }
-    if (!failed && rename(part, path) != 0) {
-        failed = true;
-        reason = errno;
-    }
-    if (!failed)
+    int cause = to < 0 ? errno : copy_bytes(s, elm_shards_descriptor(shards, shard), size_bytes, to);
+    if (to >= 0 && close(to) != 0 && cause == 0)
+        cause = errno;
+    if (cause == 0 && rename(part, path) != 0)
+        cause = errno;
+    if (cause == 0)
         return 0;
     unlink(part);
     return elm_error_set(err, ELM_EXIT_FAILURE,
-                         "cannot copy a shard (data.stage, %s to %s): %s: check the disks, or leave data.stage empty", source, path,
-                         strerror(reason));
+                         "cannot copy a shard (data.stage, %s to %s): %s: check the disks, or leave data.stage empty",
+                         elm_shards_path(shards, shard), path, strerror(cause));
 }
 
-/* Twice over the shards: what must be copied is known before the first byte is. */
-static int stage_all(staging *s, const elm_shards *shards, const elm_store *store, elm_error *err)
+/* What must be copied is known before the first byte is. */
+static int find_missing(staging *s, const elm_shards *shards, const elm_store *store, bool *missing, elm_error *err)
 {
-    for (int copying = 0; copying < 2; copying++) {
-        for (int i = 0; i < elm_store_shard_count(store); i++) {
-            const char *source = elm_shards_path(shards, i);
-            const int64_t size_bytes = elm_store_shard_at(store, i).size_bytes;
-            char path[PATH_BYTES];
-            if (place_in(s, source, path, err) != 0)
-                return -1;
-            const int from = elm_shards_descriptor(shards, i);
-            if (is_there(from, size_bytes, path))
-                continue;
-            if (!copying)
-                s->total += size_bytes;
-            else if (copy_shard(s, source, from, size_bytes, path, err) != 0)
-                return -1;
-        }
-        if (!copying && check_room(s, err) != 0)
+    for (int i = 0; i < elm_store_shard_count(store); i++) {
+        const int64_t size_bytes = elm_store_shard_at(store, i).size_bytes;
+        char path[ELM_PATH_SIZE];
+        if (place_in(s, elm_shards_path(shards, i), path, err) != 0)
             return -1;
+        missing[i] = !is_there(elm_shards_descriptor(shards, i), size_bytes, path);
+        s->total += missing[i] ? size_bytes : 0;
     }
-    return 0;
+    return check_room(s, err);
+}
+
+static int copy_missing(staging *s, const elm_shards *shards, const elm_store *store, const bool *missing, elm_error *err)
+{
+    int status = 0;
+    for (int i = 0; i < elm_store_shard_count(store) && status == 0; i++) {
+        char path[ELM_PATH_SIZE];
+        if (missing[i] && (status = place_in(s, elm_shards_path(shards, i), path, err)) == 0)
+            status = copy_shard(s, shards, i, elm_store_shard_at(store, i).size_bytes, path, err);
+    }
+    return status;
 }
 
 static int stage_store(const elm_data_options *options, const elm_store *store, elm_stage_progress progress, void *context, elm_error *err)
 {
     elm_shards *shards = NULL;
-    staging s = {.folder = options->stage, .progress = progress, .context = context, .started = seconds_now()};
+    bool *missing = NULL;
+    staging s = {.folder = options->stage, .progress = progress, .context = context, .started = elm_io_seconds()};
+    const elm_need needs[] = {{&s.piece, PIECE_BYTES, 1}, {&missing, (size_t)elm_store_shard_count(store), sizeof *missing}};
     int status = make_folder(options->stage, err);
     if (status == 0)
         status = elm_shards_open(&shards, store, options->store, options->shards, err);
     if (status == 0)
         status = elm_shards_check_names(shards, err);
-    if (status == 0 && (s.piece = elm_alloc(PIECE_BYTES, 1, err)) == NULL)
-        status = -1;
     if (status == 0)
-        status = stage_all(&s, shards, store, err);
+        status = elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
+    if (status == 0)
+        status = find_missing(&s, shards, store, missing, err);
+    if (status == 0)
+        status = copy_missing(&s, shards, store, missing, err);
+    elm_free(missing);
     elm_free(s.piece);
     elm_shards_close(shards);
     return status;

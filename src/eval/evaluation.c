@@ -1,6 +1,6 @@
 #include "elmpi/evaluation.h"
 
-#include "elmpi/classifier.h"
+#include "eval/classifier_rows.h"
 
 int elm_evaluation_batch(const elm_store_info *info)
 {
@@ -11,5 +11,5 @@ int elm_evaluation_count_all(elm_net *net, const elm_dataset *dataset, elm_comm 
                              elm_error *err)
 {
     const elm_classifier_input input = {.net = net, .test = dataset, .comm = comm, .stop = stop};
-    return elm_classifiers[0].count_all(&input, tally, err); /* fc */
+    return elm_fc_count_all(&input, tally, err);
 }

@@ -147,14 +147,18 @@ static void rounds_all(knn *n, elm_tally *tally)
 static int allocate(knn *n, elm_error *err)
 {
     const size_t k = (size_t)n->k, size = (size_t)elm_comm_size(n->comm);
-    n->norm = elm_alloc((size_t)n->train.count, sizeof *n->norm, err);
-    n->queries = n->norm != NULL ? elm_alloc(ROUND * (size_t)n->width, sizeof *n->queries, err) : NULL;
-    n->mine = n->queries != NULL ? elm_alloc(ROUND * k, sizeof *n->mine, err) : NULL;
-    n->all = n->mine != NULL ? elm_alloc(size * ROUND * k, sizeof *n->all, err) : NULL;
-    n->votes = n->all != NULL ? elm_alloc((size_t)n->classes, sizeof *n->votes, err) : NULL;
-    for (int64_t i = 0; n->votes != NULL && i < n->train.count; i++)
+    const elm_need needs[] = {
+        {&n->norm, (size_t)n->train.count, sizeof *n->norm},
+        {&n->queries, ROUND * (size_t)n->width, sizeof *n->queries},
+        {&n->mine, ROUND * k, sizeof *n->mine},
+        {&n->all, size * ROUND * k, sizeof *n->all},
+        {&n->votes, (size_t)n->classes, sizeof *n->votes},
+    };
+    if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) != 0)
+        return -1;
+    for (int64_t i = 0; i < n->train.count; i++)
         n->norm[i] = length_of(n->train.embeddings + (size_t)i * (size_t)n->width, n->width);
-    return n->votes != NULL ? 0 : -1;
+    return 0;
 }
 
 int elm_knn_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err)

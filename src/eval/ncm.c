@@ -90,12 +90,11 @@ int elm_ncm_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
     int64_t *sums = NULL;
     int status = elm_embed_all(input->net, input->train, input->comm, &embedded, err);
     if (status == 0) {
-        n.mean = elm_alloc(width, sizeof *n.mean, err);
-        n.means = n.mean != NULL ? elm_alloc(classes * width, sizeof *n.means, err) : NULL;
-        n.unit = n.means != NULL ? elm_alloc(width, sizeof *n.unit, err) : NULL;
-        n.score = n.unit != NULL ? elm_alloc(classes, sizeof *n.score, err) : NULL;
-        sums = n.score != NULL ? elm_alloc(classes * width, sizeof *sums, err) : NULL;
-        status = elm_comm_agree_all(input->comm, sums != NULL ? 0 : -1, err);
+        const elm_need needs[] = {
+            {&n.mean, width, sizeof *n.mean},     {&n.means, classes * width, sizeof *n.means}, {&n.unit, width, sizeof *n.unit},
+            {&n.score, classes, sizeof *n.score}, {&sums, classes * width, sizeof *sums},
+        };
+        status = elm_comm_agree_all(input->comm, elm_alloc_each(needs, sizeof needs / sizeof *needs, err), err);
     }
     if (status == 0 && sums != NULL) {
         find_means_all(&n, &embedded, sums, input);

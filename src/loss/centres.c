@@ -30,7 +30,7 @@ int elm_centres_create(elm_centres **centres, const elm_loss_setup *setup, elm_e
         {&c->sum, classes * width, sizeof *c->sum},
         {&c->count, classes, sizeof *c->count},
     };
-    if (elm_allocate_all(needs, sizeof needs / sizeof *needs, err)) {
+    if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
         elm_centres_destroy(c);
         return -1;
     }

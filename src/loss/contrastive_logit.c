@@ -38,7 +38,7 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     if (!t)
         return -1;
     const elm_need needs[] = {{&t->logit, present * rows, sizeof *t->logit}, {&t->row_loss, rows, sizeof *t->row_loss}};
-    if (elm_rows_create(&t->rows, setup, false, err) || elm_allocate_all(needs, sizeof needs / sizeof *needs, err)) {
+    if (elm_rows_create(&t->rows, setup, false, err) || elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
         destroy(t);
         return -1;
     }

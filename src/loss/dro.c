@@ -68,7 +68,7 @@ static int allocate(dro *d, const elm_loss_setup *setup, elm_error *err)
     };
     if (elm_rows_create(&d->rows, setup, false, err) || elm_centres_create(&d->centres, setup, err))
         return -1;
-    return elm_allocate_all(needs, sizeof needs / sizeof *needs, err);
+    return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
 static int create(void **state, const elm_loss_setup *setup, elm_error *err)

@@ -76,7 +76,7 @@ static int allocate(lda *t, const elm_loss_setup *setup, elm_error *err)
     };
     if (elm_rows_create(&t->rows, setup, false, err) || elm_lapack_create(&t->lapack, setup->width, (int)setup->max_rows, (int)side, err))
         return -1;
-    return elm_allocate_all(needs, sizeof needs / sizeof *needs, err);
+    return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
 static int create(void **state, const elm_loss_setup *setup, elm_error *err)

@@ -22,7 +22,7 @@ int elm_pairs_create(elm_pairs **pairs, const elm_loss_setup *setup, bool normal
         return -1;
     const size_t rows = (size_t)setup->max_rows;
     const elm_need needs[] = {{&p->pair, rows * rows, sizeof *p->pair}, {&p->row_loss, rows, sizeof *p->row_loss}};
-    if (elm_rows_create(&p->rows, setup, normalize, err) || elm_allocate_all(needs, sizeof needs / sizeof *needs, err)) {
+    if (elm_rows_create(&p->rows, setup, normalize, err) || elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
         elm_pairs_destroy(p);
         return -1;
     }

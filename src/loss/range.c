@@ -67,7 +67,7 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
         {&t->farthest, present, sizeof *t->farthest},
         {&t->nearest, present, sizeof *t->nearest},
     };
-    if (elm_rows_create(&t->rows, setup, false, err) || elm_allocate_all(needs, sizeof needs / sizeof *needs, err)) {
+    if (elm_rows_create(&t->rows, setup, false, err) || elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
         destroy(t);
         return -1;
     }

@@ -8,17 +8,6 @@
 /* Shorter vectors have no direction: normalised they are 0 and get no gradient. */
 static const double length_min = 1e-12;
 
-int elm_allocate_all(const elm_need *needs, int count, elm_error *err)
-{
-    for (int i = 0; i < count; i++) {
-        void *memory = elm_alloc(needs[i].count, needs[i].size_bytes, err);
-        if (!memory)
-            return -1;
-        memcpy(needs[i].pointer, &memory, sizeof memory);
-    }
-    return 0;
-}
-
 elm_loss_reach elm_loss_reach_everything(const elm_loss_options *options)
 {
     (void)options;
@@ -49,7 +38,7 @@ int elm_rows_create(elm_rows **rows, const elm_loss_setup *setup, bool normalize
         {&r->slot, classes, sizeof *r->slot},       {&r->gradient, (size_t)setup->max_local * width, sizeof *r->gradient},
         {&r->group, classes, sizeof *r->group},
     };
-    if (elm_allocate_all(needs, sizeof needs / sizeof *needs, err)) {
+    if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
         elm_rows_destroy(r);
         return -1;
     }

@@ -74,14 +74,4 @@ static inline double elm_rows_share(const elm_loss_batch *batch)
 double elm_rows_distance(const double *a, const double *b, int width);
 double elm_rows_product(const double *a, const double *b, int width);
 
-/** One block of memory in a term's state: where its address goes, and its size. */
-typedef struct elm_need {
-    void *pointer; /* of type T ** */
-    size_t count, size_bytes;
-} elm_need;
-
-/** Allocates all of them.
- *  Errors: -1; those already there are the caller's to free */
-int elm_allocate_all(const elm_need *needs, int count, elm_error *err);
-
 #endif

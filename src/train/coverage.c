@@ -53,8 +53,7 @@ static int64_t count_global(elm_coverage *coverage, const class_seen *seen, cons
     return travel;
 }
 
-int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const int64_t *order, int64_t batch, int ranks, int64_t batches,
-                       elm_error *err)
+int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const int64_t *order, int64_t batch, int ranks, elm_error *err)
 {
     if (batch < ranks)
         return elm_error_set(err, ELM_EXIT_USAGE, "a batch of %lld images is smaller than the %d ranks (coverage): use a larger batch",
@@ -64,7 +63,7 @@ int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const
         return -1;
     *coverage = (elm_coverage){0};
     int64_t travelled = 0, images = 0, stamp = 0;
-    for (int64_t start = 0; start < dataset->count && coverage->batches < batches; start += batch) {
+    for (int64_t start = 0; start < dataset->count; start += batch) {
         const int64_t left = dataset->count - start, global = left < batch ? left : batch;
         coverage->batches++;
         for (int r = 0; r < ranks; r++) {

@@ -28,10 +28,12 @@ void elm_logit_gather_destroy(elm_logit_gather *g)
 
 static int allocate(elm_logit_gather *g, int64_t max_global, elm_error *err)
 {
-    g->occurs = elm_alloc((size_t)g->classes, sizeof *g->occurs, err);
-    g->present = g->occurs ? elm_alloc((size_t)g->columns, sizeof *g->present, err) : NULL;
-    g->packed = g->present ? elm_alloc((size_t)max_global * (size_t)g->columns, sizeof *g->packed, err) : NULL;
-    return g->packed ? 0 : -1;
+    const elm_need needs[] = {
+        {&g->occurs, (size_t)g->classes, sizeof *g->occurs},
+        {&g->present, (size_t)g->columns, sizeof *g->present},
+        {&g->packed, (size_t)max_global * (size_t)g->columns, sizeof *g->packed},
+    };
+    return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
 int elm_logit_gather_create_all(elm_logit_gather **out, elm_comm *comm, int64_t max_global, int classes, elm_error *err)

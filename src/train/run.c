@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "elmpi/class_means.h"
 #include "elmpi/memory.h"
 #include "elmpi/threads.h"
-#include "train/class_means.h"
 #include "train/progress.h"
 #include "train/run.h"
 

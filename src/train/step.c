@@ -54,7 +54,7 @@ static void keep_gradients(elm_trainer *t)
         t->accumulated[i] += t->learning.gradients[i];
 }
 
-static int64_t count_correct(const elm_loss_batch *batch)
+static int64_t count_correct(const elm_loss_batch *batch, const bool *absent)
 {
     int64_t correct = 0;
     for (int i = 0; i < batch->local; i++) {
@@ -63,7 +63,7 @@ static int64_t count_correct(const elm_loss_batch *batch)
         for (int c = 1; c < batch->classes; c++)
             if (logits[c] > logits[best])
                 best = c;
-        correct += best == batch->labels[i];
+        correct += best == batch->labels[i] && !(absent && absent[i]);
     }
     return correct;
 }
@@ -149,6 +149,26 @@ static void average_state_all(elm_trainer *t, elm_share share)
     elm_comm_sum_floats_all(t->comm, view.state, view.state_size);
 }
 
+/* What the losses may look at before anything has come from other ranks. */
+static elm_loss_batch show_batch(const elm_trainer *t, const elm_batch *batch, const float *embeddings, const float *logits)
+{
+    return (elm_loss_batch){
+        .global = batch->images,
+        .images = batch->share.global,
+        .first = (int)batch->share.first,
+        .local = batch->share.local,
+        .width = elm_net_width(t->net),
+        .classes = elm_net_classes(t->net),
+        .global_labels = batch->global_labels,
+        .labels = batch->labels,
+        .embeddings = embeddings,
+        .logits = logits,
+        .embeddings_gradient = elm_net_embeddings_gradient(t->net),
+        .logits_gradient = elm_net_logits_gradient(t->net),
+        .moment = {t->seed, batch->epoch, batch->position, batch->passed, t->optim.epochs},
+    };
+}
+
 elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, double lr, elm_step_wishes wishes)
 {
     if (!batch->continues)
@@ -162,26 +182,12 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     charge(&watch, ELM_PHASE_GATHER);
 
     /* Meanwhile logits and their loss. */
-    elm_loss_batch seen = {
-        .global = batch->images,
-        .images = batch->share.global,
-        .first = (int)batch->share.first,
-        .local = batch->share.local,
-        .width = elm_net_width(t->net),
-        .classes = elm_net_classes(t->net),
-        .global_labels = batch->global_labels,
-        .labels = batch->labels,
-        .embeddings = embeddings,
-        .logits = elm_net_classify(t->net),
-        .embeddings_gradient = elm_net_embeddings_gradient(t->net),
-        .logits_gradient = elm_net_logits_gradient(t->net),
-        .moment = {t->seed, batch->epoch, batch->position, batch->passed, t->optim.epochs},
-    };
+    elm_loss_batch seen = show_batch(t, batch, embeddings, elm_net_classify(t->net));
     charge(&watch, ELM_PHASE_CLASSIFY);
     if (t->logit_gather)
         elm_logit_gather_post_all(t->logit_gather, batch->part_labels, batch->share, seen.logits);
     const elm_loss_value logit = elm_loss_logits(t->loss, &seen);
-    const int64_t correct = count_correct(&seen);
+    const int64_t correct = count_correct(&seen, batch->absent);
     charge(&watch, ELM_PHASE_LOSS);
 
     /* The embedding term over all the global batch; its gradient needs no message back. */

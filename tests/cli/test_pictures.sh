@@ -95,8 +95,16 @@ absent "$stores/cut/small.h5"
 expect 0 "$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5"
 says stdout 'continuing an interrupted preparation'
 diff -r "$stores/whole" "$stores/cut" || fail "an interrupted and continued preparation gives other files"
-largest=$(tar -xOf "$(find "$stores/whole" -name 'small-*.tar' | head -n 1)" | wc -c)
-[ "$largest" -gt 0 ] || fail "the shard is empty"
+# numbers SIDE STORE: that side of all training pictures, as the index says.
+numbers() {
+    h5dump -y -w 0 -d "/train/$1" "$2" | sed -n '/^ *DATA {/,/}/p' | grep -oE '[0-9]+'
+}
+paste -d ' ' <(numbers width "$stores/whole/small.h5") <(numbers height "$stores/whole/small.h5") >"$scratch/sides"
+[ "$(wc -l <"$scratch/sides")" -eq "$(wc -l <"$scratch/caltech101-lt/train.txt")" ] || fail "not every picture is in the index"
+awk '{ short = $1 < $2 ? $1 : $2; if (short > 160) exit bad = 1; made += short == 160 } END { exit bad || made < NR / 2 }' "$scratch/sides" ||
+    fail "short sides of at most 160 pixels expected, most of them just that"
+expect 0 "$prepare" pictures --archive "$(find "$stores/whole" -name 'small-*-00000.tar')" --train-list "$scratch/caltech101-lt/train.txt" --decode --out "$stores/again.h5"
+says_not stderr 'unreadable' # what was written decodes, and is as large as the index says
 expect 2 "$prepare" pictures --archive "$archive" --quality 80 --out "$stores/x.h5"
 says stderr '--resize'
 expect 2 "$prepare" digits --resize 96 --out "$stores/x.h5"

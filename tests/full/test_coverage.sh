@@ -9,7 +9,7 @@ need "$counts" "iNaturalist 2018's class counts"
 need "$ELMPI_BIN/../tests/write_index" "tests/write_index"
 
 expect 0 "$ELMPI_BIN/../tests/write_index" "$counts" "$scratch/inat2018.h5"
-expect 0 "$ELMPI_BIN/elmpi-bench" --coverage "$scratch/inat2018.h5" --batch 1024
+expect 0 "$ELMPI_BIN/elmpi-bench" --coverage "$scratch/inat2018.h5" --batch 1024 --model resnet50
 cat "$scratch/stdout"
 says stdout "437513 training images of 8142 classes"
 

@@ -3,10 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "elmpi/evaluation.h"
+#include "elmpi/class_means.h"
 #include "elmpi/memory.h"
 #include "ranks.h"
-#include "train/class_means.h"
 
 enum { IMAGES = 300, FEATURES = 5, CLASSES = 4, WIDTH = 8 }; /* 5 batches: no number of ranks shares them evenly */
 

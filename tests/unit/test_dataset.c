@@ -130,8 +130,8 @@ static void orders(void **state)
     elm_data_options options = {.order = ELM_ORDER_SHUFFLE};
     int64_t order[N], again[N], other[N];
     bool seen[N] = {false};
-    elm_sampler_order(&options, &dataset, 7, 3, order);
-    elm_sampler_order(&options, &dataset, 7, 3, again);
+    elm_sampler_order(&options, &dataset, 7, 3, order, NULL);
+    elm_sampler_order(&options, &dataset, 7, 3, again, NULL);
     assert_memory_equal(order, again, sizeof order);
     int fixed = 0, same_epoch = 0, same_seed = 0;
     for (int i = 0; i < N; i++) {
@@ -140,17 +140,17 @@ static void orders(void **state)
         seen[order[i]] = true;
         fixed += order[i] == i;
     }
-    elm_sampler_order(&options, &dataset, 7, 4, other);
+    elm_sampler_order(&options, &dataset, 7, 4, other, NULL);
     for (int i = 0; i < N; i++)
         same_epoch += order[i] == other[i];
-    elm_sampler_order(&options, &dataset, 8, 3, other);
+    elm_sampler_order(&options, &dataset, 8, 3, other, NULL);
     for (int i = 0; i < N; i++)
         same_seed += order[i] == other[i];
     assert_in_range(fixed, 0, 9); /* Poisson, mean 1 */
     assert_in_range(same_epoch, 0, 9);
     assert_in_range(same_seed, 0, 9);
     options.order = ELM_ORDER_SEQUENTIAL;
-    elm_sampler_order(&options, &dataset, 7, 3, order);
+    elm_sampler_order(&options, &dataset, 7, 3, order, NULL);
     for (int i = 0; i < N; i++)
         assert_int_equal(order[i], i);
 }

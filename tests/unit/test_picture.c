@@ -1,4 +1,8 @@
 /* Pictures: headers, decoding of every kind of file, resizing against PIL's, crops drawn as torchvision draws them. */
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <math.h>
 
 #include "unit/picture_files.h"
@@ -298,10 +302,36 @@ static void png_values_as_they_stand(void **state)
             for (int c = 0; c < 3; c++)
                 assert_int_equal(pixels.pixels[(p / SIDE) * (int)pixels.stride + (p % SIDE) * ELM_PIXEL_BYTES + c], cases[i].expected);
         assert_int_equal(
-            elm_decoder_read(decoder, file.bytes, file.size_bytes / 2, &header, (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err), -1);
+            elm_decoder_read(decoder, file.bytes, file.size_bytes / 2, &header, (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err),
+            ELM_PICTURE_BROKEN);
         free(file.bytes);
     }
     elm_decoder_destroy(decoder);
+}
+
+/* No memory is no matter of the picture: it must not be left out or replaced because of it. */
+static void no_memory_is_not_the_pictures_fault(void **state)
+{
+    (void)state;
+    enum { HUGE_SIDE = 11000 };
+    const pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit limit = {400 << 20, 400 << 20};
+        const elm_picture_header header = {.format = ELM_PICTURE_PNG, .width = HUGE_SIDE, .height = HUGE_SIDE};
+        const uint8_t bytes[64] = {0};
+        elm_decoder *decoder = NULL;
+        elm_pixels pixels;
+        elm_error err = {0};
+        if (elm_decoder_create(&decoder, &err) != 0 || setrlimit(RLIMIT_AS, &limit) != 0)
+            _exit(2);
+        _exit(elm_decoder_read(decoder, bytes, sizeof bytes, &header, (elm_picture_box){0, 0, 1, 1}, 1, &pixels, &err) == -1 ? 0 : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    assert_true(WIFEXITED(status));
+#ifndef __SANITIZE_ADDRESS__ /* whose own memory is above any limit */
+    assert_int_equal(WEXITSTATUS(status), 0);
+#endif
 }
 
 /* Data that libjpeg patches up with a warning. */
@@ -527,6 +557,7 @@ int main(void)
         cmocka_unit_test(boxes_as_torchvision_draws_them),
         cmocka_unit_test(kinds_of_files),
         cmocka_unit_test(png_values_as_they_stand),
+        cmocka_unit_test(no_memory_is_not_the_pictures_fault),
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(turned_by_exif),
         cmocka_unit_test(part_equals_whole),

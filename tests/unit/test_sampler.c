@@ -48,7 +48,7 @@ static elm_data_options options_of(const char *sampler)
 
 static void order_of(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order)
 {
-    assert_int_equal(elm_sampler_order(options, dataset, seed, epoch, order), 0);
+    assert_int_equal(elm_sampler_order(options, dataset, seed, epoch, order, NULL), 0);
     for (int64_t i = 0; i < dataset->count; i++)
         assert_in_range(order[i], 0, dataset->count - 1);
 }

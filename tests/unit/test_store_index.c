@@ -271,7 +271,7 @@ static void large_index(void **state)
         if (elm_dataset_load_job(&dataset, &options, "train", &err) != 0)
             _exit(1);
         int64_t *order = elm_alloc((size_t)dataset->count, sizeof *order, &err);
-        elm_sampler_order(&options, dataset, 1, 0, order);
+        elm_sampler_order(&options, dataset, 1, 0, order, NULL);
         const double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC, mib = peak_mib() - before;
         printf("%d entries: %.3f s, %.1f MiB at most\n", PICTURES, seconds, mib);
         fflush(stdout);
