@@ -10,7 +10,8 @@ usage: tools/compare.sh JOB[:CLASSIFIER]... [--seeds 0,1,2] [--set KEY=VALUE]...
 
 JOB is a job file, or the name of one in jobs/: cifar100-lt-elm. JOB:CLASSIFIER evaluates the same runs with another classifier than the
 network's own: cifar100-lt-ce:tau-norm (elmpi-evaluate --help lists them). tau-norm chooses tau on held-out images: add --set data.holdout=2, or have a
-data set with a val split.
+data set with a val split. A second stage (cifar100-lt-crt) begins with its first stage's checkpoint of the same seed, which is trained before
+it where that has not been done.
 
   --seeds LIST       seeds (default 0)
   --set KEY=VALUE    override an option in all jobs (repeatable)
@@ -117,11 +118,21 @@ run() {
     return "$code"
 }
 
+# first_stage_of FILE: the job whose checkpoint a second stage begins with, as its line "init = runs/JOB/checkpoint.h5" says.
+first_stage_of() {
+    sed -nE 's|^init *= *runs/([^/ ]+)/checkpoint\.h5.*|\1|p' "$1"
+}
+
 # train_one FILE SEED FOLDER: begins or continues; a finished run is left as it is.
 train_one() {
-    local code=0
+    local code=0 first from=()
+    first=$(first_stage_of "$1")
+    if [ -n "$first" ]; then
+        from=(--set "run.init=$out/$first-seed$2/checkpoint.h5")
+        [ -s "$out/$first-seed$2/evaluation.json" ] || train_one "$(file_of "$first")" "$2" "$out/$first-seed$2"
+    fi
     say "$(basename "$1" .ini), seed $2"
-    run elmpi-train "$1" "${settings[@]}" --set "run.seed=$2" --run-dir "$3" --resume || code=$?
+    run elmpi-train "$1" "${from[@]}" "${settings[@]}" --set "run.seed=$2" --run-dir "$3" --resume || code=$?
     [ "$code" -ne 75 ] || exit 75
     [ "$code" -eq 0 ] || stop_with "$code" "training failed ($3): see above; the same command tries again"
 }

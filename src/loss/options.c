@@ -28,13 +28,12 @@ const elm_option elm_loss_option_rows[] = {
      "loss on the logits: ce (softmax cross-entropy), logadj (logit adjustment, the same as balanced softmax), ldam (larger margins for "
      "rare "
      "classes, on cosines), cb-focal (class-balanced focal loss), equalization"},
-    {"loss.weights", ELM_OPTION_CHOICE, AT(weights), "auto", 0, 0, "auto|none|class-balanced|drw", NULL, NULL,
+    {"loss.weights", ELM_OPTION_CHOICE, AT(weights), "auto", 0, 0, "auto|none|class-balanced|drw|frequency", NULL, NULL,
      "class weights of the logit loss: class-balanced ((1 - b) / (1 - b^n) for n training images, rescaled to sum to the number of "
      "classes), "
-     "drw (deferred: none before an epoch, class-balanced from it on), none, auto (class-balanced for cb-focal, else none). The weighted "
-     "sum "
-     "is divided by the weights of the global batch; cb-focal's by its images"},
-    {"loss.weights.beta", ELM_OPTION_REAL, AT(weights_beta), "0.9999", 0, 1, NULL, NULL, "loss.weights!=none",
+     "drw (deferred: none before an epoch, class-balanced from it on), frequency (n / largest n: DRO-LT's second stage), none, auto "
+     "(class-balanced for cb-focal, else none). The weighted sum is divided by the weights of the global batch; cb-focal's by its images"},
+    {"loss.weights.beta", ELM_OPTION_REAL, AT(weights_beta), "0.9999", 0, 1, NULL, NULL, "loss.weights=auto|class-balanced|drw",
      "b of class-balanced weights; 0 weighs all classes alike, 1 by 1 / n"},
     {"loss.weights.epoch", ELM_OPTION_REAL, AT(weights_epoch), "160", 0, 1e9, NULL, NULL, "loss.weights=drw",
      "epochs done when drw's weights begin; shorten it with the schedule (160 of 200 in the public LDAM-DRW code)"},

@@ -59,6 +59,18 @@ says stdout '^\| digits-ce \| 1 \| [0-9.]+ \|'
 expect 2 "$compare" digits-ce "${settings[@]}" --set optim.lr=0.01
 says stderr 'optim.lr was'
 
+echo "a second stage brings its first with it, and takes one that is there as it is"
+stages=(digits-dro-multi-stage digits-crt --seeds 5 --out runs/stages --set data.store=data/digits.h5 --set optim.epochs=1)
+expect 0 "$compare" "${stages[@]}"
+for run in ce dro-features dro-multi-stage crt; do
+    [ -s "runs/stages/digits-$run-seed5/evaluation.json" ] || fail "$run has not been trained"
+done
+grep -q '^init = runs/stages/digits-dro-features-seed5/checkpoint.h5' runs/stages/digits-dro-multi-stage-seed5/job.ini || fail "the third stage began elsewhere"
+h5diff -q runs/stages/digits-ce-seed5/checkpoint.h5 runs/stages/digits-crt-seed5/checkpoint.h5 /model/conv1.weight || fail "the backbone is not the first stage's"
+h5diff -q runs/stages/digits-dro-features-seed5/checkpoint.h5 runs/stages/digits-dro-multi-stage-seed5/checkpoint.h5 /model/conv1.weight || fail "the backbone is not the second stage's"
+expect 0 "$compare" digits-lws --seeds 5 --out runs/stages --set data.store=data/digits.h5 --set optim.epochs=2
+says_not stderr 'digits-ce, seed 5'
+
 echo "stopped, then continued, on two ranks"
 # shellcheck disable=SC2054 # the comma is the list of seeds
 long=("$compare" digits-ce --seeds=3,4 --ranks 2 --out runs/long --set data.store=data/digits.h5 --set optim.epochs=150 --set checkpoint.every_epochs=1)
