@@ -24,10 +24,7 @@ static int check_alpha(const char *text, elm_error *err)
 #define AT(member) offsetof(elm_loss_options, member)
 
 const elm_option elm_loss_option_rows[] = {
-    {"loss.logit", ELM_OPTION_TEXT, AT(logit), "ce", 0, 0, NULL, check_logit, NULL,
-     "loss on the logits: ce (softmax cross-entropy), logadj (logit adjustment, the same as balanced softmax), ldam (larger margins for "
-     "rare "
-     "classes, on cosines), cb-focal (class-balanced focal loss), equalization"},
+    {"loss.logit", ELM_OPTION_TEXT, AT(logit), "ce", 0, 0, NULL, check_logit, NULL, "loss on the logits, by name (see below)"},
     {"loss.weights", ELM_OPTION_CHOICE, AT(weights), "auto", 0, 0, "auto|none|class-balanced|drw|frequency", NULL, NULL,
      "class weights of the logit loss: class-balanced ((1 - b) / (1 - b^n) for n training images, rescaled to sum to the number of "
      "classes), "
@@ -38,8 +35,7 @@ const elm_option elm_loss_option_rows[] = {
     {"loss.weights.epoch", ELM_OPTION_REAL, AT(weights_epoch), "160", 0, 1e9, NULL, NULL, "loss.weights=drw",
      "epochs done when drw's weights begin; shorten it with the schedule (160 of 200 in the public LDAM-DRW code)"},
     {"loss.embed", ELM_OPTION_TEXT, AT(embed), "none", 0, 0, NULL, check_embed, NULL,
-     "term on the embeddings beside it: none, pull (ELM: same-class embeddings attract each other), "
-     "dro (DRO-LT, one stage), center, supcon, hybrid-sc, triplet, spreadout, range, contrastive-logit, lda (deep LDA)"},
+     "term on the embeddings beside it, by name (see below), or none"},
     {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed!=none", "weight of the embedding term"},
     {"loss.logadj.tau", ELM_OPTION_REAL, AT(logadj_tau), "1", 0, 100, NULL, NULL, "loss.logit=logadj",
      "strength of the adjustment: f + tau log pi"},
