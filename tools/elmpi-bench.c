@@ -17,12 +17,13 @@
 #include "elmpi/run_folder.h"
 #include "elmpi/threads.h"
 #include "elmpi/trainer.h"
+#include "step_profile.h"
 
 static const char program[] = "elmpi-bench";
-enum { WARM_UP = 3 };
+enum { WARM_UP = 3, TRACED = 3 /* steps */ };
 
 typedef struct settings {
-    const char *model, *precision, *coverage;
+    const char *model, *precision, *coverage, *trace;
     int64_t batch, steps, threads;
     bool json, peak_only;
     elm_text_list overrides;
@@ -50,7 +51,10 @@ typedef struct bench {
     elm_batch batch;
     double *seconds; /* [steps] */
     double phases[ELM_PHASES];
-    double peak; /* GFLOP/s of all ranks */
+    elm_timeline *timeline, *traced; /* of the step at work; of the last few */
+    elm_profile profile;
+    double trace_origin;
+    elm_profile_peaks peaks; /* of all ranks */
 } bench;
 
 static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, elm_error *err)
@@ -65,6 +69,8 @@ static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, 
         {"--coverage", ELM_FLAG_TEXT, &s->coverage, 0, 0, "STORE",
          "only count how often the pull term finds a partner in this data set's batches, for 1 to 256 ranks, and what must travel for it "
          "with --model's embeddings"},
+        {"--timeline", ELM_FLAG_TEXT, &s->trace, 0, 0, "FILE",
+         "write the last 3 steps of all ranks, layer by layer, as a Chrome trace (open it in https://ui.perfetto.dev)"},
         {"--peak", ELM_FLAG_SWITCH, &s->peak_only, 0, 0, NULL, "only measure the FMA peak"},
         {"--json", ELM_FLAG_SWITCH, &s->json, 0, 0, NULL, "end with one line of JSON"},
         {0},
@@ -171,14 +177,38 @@ static int by_size(const void *a, const void *b)
 static void measure_peak_all(bench *b)
 {
     elm_comm_barrier_all(b->comm);
-    b->peak = elm_peak_gflops(omp_get_max_threads(), 0.5);
-    elm_comm_sum_all(b->comm, &b->peak, 1);
+    double peaks[] = {elm_peak_gflops(omp_get_max_threads(), 0.5), 0};
+    elm_comm_barrier_all(b->comm);
+    peaks[1] = elm_peak_gbytes_per_s(omp_get_max_threads(), 0.2);
+    elm_comm_sum_all(b->comm, peaks, 2);
+    b->peaks = (elm_profile_peaks){peaks[0], peaks[1]};
+}
+
+/* Takes over what a timed step has recorded; the last few are kept for the trace too. */
+static void record_step(bench *b, int64_t step)
+{
+    int count, dropped;
+    const elm_event *events = elm_timeline_events(b->timeline, &count, &dropped);
+    elm_profile_add(&b->profile, b->timeline);
+    for (int e = 0; e < count && step >= b->set.steps - TRACED; e++)
+        elm_timeline_add(b->traced, events[e]);
 }
 
 static int time_steps_all(bench *b, elm_error *err)
 {
+    if (elm_comm_agree_all(b->comm,
+                           elm_timeline_create(&b->timeline, ELM_PROFILE_EVENTS, err) ||
+                                   elm_timeline_create(&b->traced, TRACED * ELM_PROFILE_EVENTS, err)
+                               ? -1
+                               : 0,
+                           err))
+        return -1;
+    elm_trainer_set_timeline(b->trainer, b->timeline);
     for (int64_t s = -WARM_UP; s < b->set.steps; s++) {
+        elm_timeline_clear(b->timeline);
         elm_comm_barrier_all(b->comm);
+        if (s == (b->set.steps > TRACED ? b->set.steps - TRACED : 0))
+            b->trace_origin = elm_timeline_now(b->timeline);
         const double begun = elm_comm_seconds();
         /* A rate this small leaves the weights where they are: synthetic images have nothing to teach. */
         const elm_step_report report = elm_trainer_step_all(b->trainer, &b->batch, 1e-6, (elm_step_wishes){0});
@@ -189,6 +219,7 @@ static int time_steps_all(bench *b, elm_error *err)
         if (s < 0)
             continue;
         b->seconds[s] = seconds;
+        record_step(b, s);
         for (int p = 0; p < ELM_PHASES; p++)
             b->phases[p] += report.seconds[p] / (double)b->set.steps;
     }
@@ -207,18 +238,23 @@ static void report(bench *b)
            elm_comm_size(b->comm), omp_get_max_threads(), elm_net_backend(elm_trainer_net(b->trainer)));
     printf(
         "%.1f images/s, %.1f GFLOP/s = %.1f%% of the measured FMA peak of %.1f GFLOP/s; median step %.1f ms of %lld; %ld MiB on rank 0\n",
-        images, gflops, 100 * gflops / b->peak, b->peak, 1e3 * median, (long long)b->set.steps, rss);
+        images, gflops, 100 * gflops / b->peaks.gflops, b->peaks.gflops, 1e3 * median, (long long)b->set.steps, rss);
     for (int p = 0; p < ELM_PHASES; p++)
-        printf("  %-10s %8.3f ms  %5.1f%%\n", elm_phase_names[p], 1e3 * b->phases[p], 100 * b->phases[p] / median);
+        printf("  %-23s %8.3f ms  %5.1f%%\n", elm_phase_names[p], 1e3 * b->phases[p], 100 * b->phases[p] / median);
+    printf("  of these, on rank 0 (memory moves at %.1f GB/s):\n", b->peaks.gbytes_per_s);
+    elm_profile_print(&b->profile, median, elm_comm_size(b->comm), b->peaks);
     if (!b->set.json)
         return;
     printf("{\"model\": \"%s\", \"batch\": %lld, \"precision\": \"%s\", \"ranks\": %d, \"threads\": %d, \"backend\": \"%s\", \"steps\": "
            "%lld, \"images_per_s\": %.2f, "
            "\"gflops\": %.2f, \"fma_peak_gflops\": %.2f, \"peak_share\": %.4f, \"peak_rss_mib\": %ld, \"phases\": {",
            b->options.model.name, (long long)b->options.optim.batch, b->set.precision, elm_comm_size(b->comm), omp_get_max_threads(),
-           elm_net_backend(elm_trainer_net(b->trainer)), (long long)b->set.steps, images, gflops, b->peak, gflops / b->peak, rss);
+           elm_net_backend(elm_trainer_net(b->trainer)), (long long)b->set.steps, images, gflops, b->peaks.gflops, gflops / b->peaks.gflops,
+           rss);
     for (int p = 0; p < ELM_PHASES; p++)
         printf("%s\"%s\": %.6f", p ? ", " : "", elm_phase_names[p], b->phases[p]);
+    printf("}, \"layers\": {");
+    elm_profile_print_json(&b->profile);
     printf("}}\n");
 }
 
@@ -233,14 +269,16 @@ static int run_all(bench *b, elm_error *err)
     const bool first = elm_comm_rank(b->comm) == 0;
     if (b->set.peak_only) {
         if (first)
-            printf(b->set.json ? "{\"fma_peak_gflops\": %.2f}\n" : "FMA peak (fp32): %.1f GFLOP/s\n", b->peak);
+            printf(b->set.json ? "{\"fma_peak_gflops\": %.2f, \"memory_gbytes_per_s\": %.2f}\n"
+                               : "FMA peak (fp32): %.1f GFLOP/s; memory %.1f GB/s\n",
+                   b->peaks.gflops, b->peaks.gbytes_per_s);
         return 0;
     }
     if (create_all(b, err) || time_steps_all(b, err))
         return -1;
     if (first)
         report(b);
-    return 0;
+    return b->set.trace ? elm_profile_write_trace_all(b->comm, b->traced, b->trace_origin, b->set.trace, err) : 0;
 }
 
 int main(int argc, char **argv)
@@ -260,6 +298,8 @@ int main(int argc, char **argv)
     if (code && first)
         elm_log_error(&log, "%s", err.text);
     elm_trainer_destroy(b.trainer);
+    elm_timeline_destroy(b.timeline);
+    elm_timeline_destroy(b.traced);
     void *all[] = {b.class_count, b.labels, b.input, b.seconds};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);

@@ -10,6 +10,7 @@
 #include "elmpi/split.h"
 #include "elmpi/status.h"
 #include "elmpi/tensor.h"
+#include "elmpi/timeline.h"
 
 /** [model] of a job file. */
 typedef struct elm_model_options {
@@ -100,6 +101,9 @@ typedef struct elm_net_watch {
 /** Gradients of the parameters that learn from the two gradient blocks; sets (does not add to) the gradient block.
  *  Ranks:  collective where BatchNorm is synchronised */
 void elm_net_backward_all(elm_net *net, const elm_net_watch *watch);
+
+/** Records every layer's passes from now on; NULL: no more. Borrowed. */
+void elm_net_set_timeline(elm_net *net, elm_timeline *timeline);
 
 int elm_net_width(const elm_net *net);   /* K */
 int elm_net_classes(const elm_net *net); /* L */

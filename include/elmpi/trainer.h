@@ -72,6 +72,9 @@ void elm_trainer_destroy(elm_trainer *trainer);
  *  Ranks:  collective; batch, lr equal everywhere, wishes each rank's own */
 elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr, elm_step_wishes wishes);
 
+/** Records each step's phases, layers and messages from now on; NULL: no more. Borrowed. Local. */
+void elm_trainer_set_timeline(elm_trainer *trainer, elm_timeline *timeline);
+
 elm_net *elm_trainer_net(elm_trainer *trainer);
 elm_loss *elm_trainer_loss(elm_trainer *trainer);
 

@@ -1,7 +1,9 @@
 #include "elmpi/peak.h"
 
 #include <omp.h>
-#include <stdint.h>
+#include <stddef.h>
+
+#include "elmpi/memory.h"
 
 /* Two units, four cycles each, and as many registers as the narrowest set has left: twelve independent chains keep them busy. */
 enum { LANES = 16, CHAINS = 12, ROUNDS = 20000, RUNS = 10 };
@@ -51,4 +53,23 @@ double elm_peak_gflops(int threads, double seconds)
         best = total > best ? total : best;
     }
     return best * 1e-9;
+}
+
+double elm_peak_gbytes_per_s(int threads, double seconds)
+{
+    const ptrdiff_t count = (ptrdiff_t)1 << 24;
+    float *x = elm_alloc((size_t)count, sizeof *x, NULL), *y = elm_alloc((size_t)count, sizeof *y, NULL);
+    double least = 1e30;
+    const double until = omp_get_wtime() + seconds;
+    for (int run = 0; x && y && (run < 2 || omp_get_wtime() < until); run++) { /* the first also brings the pages in */
+        const double begun = omp_get_wtime();
+#pragma omp parallel for simd num_threads(threads) schedule(static)
+        for (ptrdiff_t i = 0; i < count; i++)
+            y[i] = x[i] * 0.5F + 1;
+        const double taken = omp_get_wtime() - begun;
+        least = taken < least ? taken : least;
+    }
+    elm_free(x);
+    elm_free(y);
+    return least < 1e30 ? 2e-9 * (double)count * sizeof(float) / least : 0;
 }

@@ -95,8 +95,8 @@ elm_value *elm_graph_conv(elm_graph *graph, elm_value *x, const char *name, int 
     elm_value *y = layer->output;
     const int64_t shape[] = {channels, x->channels, kernel, kernel};
     give_parameter(layer, elm_graph_parameter(graph, name, "weight", 4, shape, ELM_INIT_HE, (int64_t)channels * kernel * kernel));
-    const double products = (double)channels * y->height * y->width * x->channels * kernel * kernel;
-    graph->layer_flops += 2 * products * (x->wants_gradient ? 3 : 2);
+    layer->flops = 2.0 * channels * y->height * y->width * x->channels * kernel * kernel;
+    graph->layer_flops += layer->flops * (x->wants_gradient ? 3 : 2);
     return y;
 }
 
@@ -151,6 +151,7 @@ elm_value *elm_graph_linear(elm_graph *graph, elm_value *x, const char *name, in
     const int64_t shape[] = {width, x->channels};
     give_parameter(layer, elm_graph_parameter(graph, name, "weight", 2, shape, relu ? ELM_INIT_HE_UNIFORM : ELM_INIT_UNIFORM, x->channels));
     give_parameter(layer, elm_graph_parameter(graph, name, "bias", 1, shape, ELM_INIT_ZERO, x->channels));
-    graph->layer_flops += 2.0 * width * x->channels * (x->wants_gradient ? 3 : 2);
+    layer->flops = 2.0 * width * x->channels;
+    graph->layer_flops += layer->flops * (x->wants_gradient ? 3 : 2);
     return y;
 }

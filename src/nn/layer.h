@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "elmpi/net.h"
+#include "elmpi/timeline.h"
 #include "nn/backends/backend.h"
 
 enum { ELM_CONTRIBUTIONS_MAX = 2 };
@@ -62,6 +63,11 @@ typedef struct elm_layer elm_layer;
 
 enum { ELM_READS_INPUT = 1, ELM_READS_OUTPUT = 2 };
 
+/** How often a layer reads or writes an array of its output's size; a residual adds one to each. 0: not told. */
+typedef struct elm_passes {
+    int forward, rebuild, backward;
+} elm_passes;
+
 /** What a kind of layer can do. */
 typedef struct elm_layer_kind {
     const char *name;
@@ -74,6 +80,8 @@ typedef struct elm_layer_kind {
     unsigned (*backward_reads)(const elm_layer *layer);
     /* Reads output->gradient, sets the parameters' gradients, writes its inputs' contributions. */
     void (*backward)(elm_layer *layer, const elm_pass *pass);
+    /* The input's contribution, where it can wait until the parameters' gradients have set out; NULL: backward writes it. */
+    void (*backward_input)(elm_layer *layer, const elm_pass *pass);
     void (*release)(elm_layer *layer);
     /* Weights changed: repack. May be NULL. */
     void (*weights_changed)(elm_layer *layer);
@@ -81,6 +89,7 @@ typedef struct elm_layer_kind {
     bool in_place_gradient;
     int contributions; /* of its output's gradient that backward can add up: the most consumers an output may have */
     bool collective;   /* every rank must call it, with or without images */
+    elm_passes passes; /* over memory, for benchmarks */
 } elm_layer_kind;
 
 enum { ELM_LAYER_PARAMETERS = 2 };
@@ -92,6 +101,7 @@ struct elm_layer {
     int kernel, stride, padding;                          /* conv, maxpool */
     const elm_backend *backend;                           /* conv */
     void *engine;                                         /* conv: the backend's */
+    double flops;                                         /* conv, linear: of the forward pass an image; either gradient takes as many */
     float *input_gradient;                                /* where backward writes the input's contribution; NULL: not wanted */
     int parameter[ELM_LAYER_PARAMETERS], parameter_count; /* places in the net's lists */
     int state[2], state_count;

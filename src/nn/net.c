@@ -30,6 +30,7 @@ struct elm_net {
     elm_pass pass;
     elm_segment *segments;
     int64_t *shared_groups;
+    elm_timeline *timeline; /* NULL: nobody wants to know */
 };
 
 void elm_net_destroy(elm_net *net)
@@ -216,6 +217,26 @@ static void begin_pass(elm_net *net, elm_share share, bool training)
     pass->segment_count = 1;
 }
 
+void elm_net_set_timeline(elm_net *net, elm_timeline *timeline)
+{
+    net->timeline = timeline;
+}
+
+/* Runs one of the layer's functions and says so. */
+static void run_layer(const elm_net *net, elm_layer *layer, void (*run)(elm_layer *layer, const elm_pass *pass), const char *part,
+                      int passes)
+{
+    const double begin = elm_timeline_now(net->timeline);
+    run(layer, &net->pass);
+    const double images = net->pass.images, floats = images * (double)elm_value_image(layer->output);
+    elm_timeline_add(net->timeline, (elm_event){.name = layer->kind->name,
+                                                .part = part,
+                                                .begin = begin,
+                                                .end = elm_timeline_now(net->timeline),
+                                                .flops = images * layer->flops,
+                                                .bytes = passes ? (passes + (layer->residual != NULL)) * floats * sizeof(float) : 0});
+}
+
 const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training)
 {
     begin_pass(net, share, training && backbone_learns(net));
@@ -223,7 +244,7 @@ const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share
     for (int l = 0; l < net->graph.layer_count; l++) {
         elm_layer *layer = &net->graph.layers[l];
         if (share.local || layer->kind->collective)
-            layer->kind->forward(layer, &net->pass);
+            run_layer(net, layer, layer->kind->forward, "forward", layer->kind->passes.forward);
     }
     return net->embeddings->data;
 }
@@ -299,6 +320,17 @@ static void announce(const elm_net *net, const elm_net_watch *watch, int first_p
     watch->poll(watch->context);
 }
 
+static void backward_layer(const elm_net *net, elm_layer *layer, const elm_net_watch *watch)
+{
+    const elm_layer_kind *kind = layer->kind;
+    const bool called = net->pass.images || kind->collective;
+    if (called)
+        run_layer(net, layer, kind->backward, kind->backward_input ? "weights" : "backward", kind->passes.backward);
+    announce(net, watch, layer->parameter_count ? layer->parameter[0] : -1);
+    if (called && kind->backward_input && layer->input_gradient)
+        run_layer(net, layer, kind->backward_input, "data", 0);
+}
+
 void elm_net_backward_all(elm_net *net, const elm_net_watch *watch)
 {
     const elm_pass *pass = &net->pass;
@@ -317,11 +349,9 @@ void elm_net_backward_all(elm_net *net, const elm_net_watch *watch)
         elm_layer *layer = &net->graph.layers[l];
         for (; r < net->plan->rebuild_count && net->plan->rebuilds[r].before == l; r++) {
             elm_layer *producer = &net->graph.layers[net->plan->rebuilds[r].layer];
-            producer->kind->rebuild(producer, pass);
+            run_layer(net, producer, producer->kind->rebuild, "rebuild", producer->kind->passes.rebuild);
         }
-        if (pass->images || layer->kind->collective)
-            layer->kind->backward(layer, pass);
-        announce(net, watch, layer->parameter_count ? layer->parameter[0] : -1);
+        backward_layer(net, layer, watch);
     }
 }
 

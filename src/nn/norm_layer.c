@@ -275,4 +275,5 @@ const elm_layer_kind elm_norm_layer = {
     .in_place_gradient = true,
     .contributions = 2,
     .collective = true,
+    .passes = {3, 2, 6},
 };

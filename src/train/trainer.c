@@ -128,6 +128,13 @@ fail:
     return -1;
 }
 
+void elm_trainer_set_timeline(elm_trainer *t, elm_timeline *timeline)
+{
+    t->timeline = timeline;
+    elm_net_set_timeline(t->net, timeline);
+    elm_gradient_sum_set_timeline(t->gradient_sum, timeline);
+}
+
 elm_net *elm_trainer_net(elm_trainer *t)
 {
     return t->net;
