@@ -54,7 +54,8 @@ typedef struct bench {
     elm_timeline *timeline, *traced; /* of the step at work; of the last few */
     elm_profile profile;
     double trace_origin;
-    elm_profile_peaks peaks; /* of all ranks */
+    elm_profile_peaks peaks; /* of all ranks, in the precision at work */
+    double peak_fp32, peak_bf16;
 } bench;
 
 static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, elm_error *err)
@@ -62,7 +63,7 @@ static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, 
     const elm_flag flags[] = {
         {"--model", ELM_FLAG_TEXT, &s->model, 0, 0, "NAME", "network (default cifar-resnet32)"},
         {"--batch", ELM_FLAG_INT, &s->batch, 1, 1 << 20, "B", "images of the global batch (default 128)"},
-        {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "P", "run.precision (default fp32)"},
+        {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "P", "format of activations: fp32 (default), bf16 or auto"},
         {"--steps", ELM_FLAG_INT, &s->steps, 1, 1000000, "N", "timed steps, after 3 to warm up (default 20)"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "T", "threads a rank (default: as for training)"},
         {"--set", ELM_FLAG_LIST, &s->overrides, 0, 0, "KEY=VALUE", "any option of a job file, e.g. --set loss.embed=pull"},
@@ -101,7 +102,11 @@ static int parse_job(bench *b, elm_error *err)
     elm_job *job = NULL;
     const int status = elm_job_parse(&job, text, "command line", b->set.overrides.item, b->set.overrides.count, sets, ELM_JOB_SETS, err);
     elm_job_destroy(job);
-    b->set.precision = "fp32"; /* what auto stands for, and the only other choice */
+    elm_precision precision = (elm_precision)o->run.precision;
+    if (!status && elm_net_resolve_precision(precision, o->run.backend, &precision, err))
+        return -1;
+    o->run.precision = (int)precision;
+    b->set.precision = elm_precision_names[precision];
     if (!status && o->optim.batch < elm_comm_size(b->comm))
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "a batch of %lld images is smaller than the %d ranks (--batch): use fewer ranks or a larger batch",
@@ -164,6 +169,7 @@ static int create_all(bench *b, elm_error *err)
         .data = &b->data,
         .counts = counts,
         .backend = b->options.run.backend,
+        .precision = (elm_precision)b->options.run.precision,
     };
     return elm_trainer_create_all(&b->trainer, &spec, b->comm, err);
 }
@@ -177,11 +183,17 @@ static int by_size(const void *a, const void *b)
 static void measure_peak_all(bench *b)
 {
     elm_comm_barrier_all(b->comm);
-    double peaks[] = {elm_peak_gflops(omp_get_max_threads(), 0.5), 0};
+    const int threads = omp_get_max_threads();
+    double peaks[3];
+    peaks[0] = elm_peak_gflops(threads, 0.5);
     elm_comm_barrier_all(b->comm);
-    peaks[1] = elm_peak_gbytes_per_s(omp_get_max_threads(), 0.2);
-    elm_comm_sum_all(b->comm, peaks, 2);
-    b->peaks = (elm_profile_peaks){peaks[0], peaks[1]};
+    peaks[1] = elm_peak_bf16_gflops(threads, 0.5);
+    elm_comm_barrier_all(b->comm);
+    peaks[2] = elm_peak_gbytes_per_s(threads, 0.2);
+    elm_comm_sum_all(b->comm, peaks, 3);
+    b->peaks = (elm_profile_peaks){peaks[b->options.run.precision == ELM_PRECISION_BF16], peaks[2]};
+    b->peak_fp32 = peaks[0];
+    b->peak_bf16 = peaks[1];
 }
 
 /* Takes over what a timed step has recorded; the last few are kept for the trace too. */
@@ -269,9 +281,9 @@ static int run_all(bench *b, elm_error *err)
     const bool first = elm_comm_rank(b->comm) == 0;
     if (b->set.peak_only) {
         if (first)
-            printf(b->set.json ? "{\"fma_peak_gflops\": %.2f, \"memory_gbytes_per_s\": %.2f}\n"
-                               : "FMA peak (fp32): %.1f GFLOP/s; memory %.1f GB/s\n",
-                   b->peaks.gflops, b->peaks.gbytes_per_s);
+            printf(b->set.json ? "{\"fma_peak_gflops\": %.2f, \"bf16_peak_gflops\": %.2f, \"memory_gbytes_per_s\": %.2f}\n"
+                               : "FMA peak: fp32 %.1f GFLOP/s, bf16 %.1f GFLOP/s; memory %.1f GB/s\n",
+                   b->peak_fp32, b->peak_bf16, b->peaks.gbytes_per_s);
         return 0;
     }
     if (create_all(b, err) || time_steps_all(b, err))

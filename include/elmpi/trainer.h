@@ -23,6 +23,7 @@ typedef struct elm_trainer_spec {
     const elm_store_info *data; /* shape of the input, classes */
     elm_class_counts counts;    /* training images of each class */
     const char *backend;        /* auto | onednn | openblas */
+    elm_precision precision;
     uint64_t seed;
     int min_images; /* most images a forward pass outside training will see; 0: none */
 } elm_trainer_spec;

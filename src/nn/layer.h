@@ -13,14 +13,16 @@
 #include "elmpi/net.h"
 #include "elmpi/timeline.h"
 #include "nn/backends/backend.h"
+#include "nn/format.h"
 
 enum { ELM_CONTRIBUTIONS_MAX = 2 };
 
 typedef struct elm_value {
     int channels, height, width, block;
-    float *data;                            /* [max_images] in the forward pass */
-    float *recalled;                        /* the same numbers in the backward pass: data, or where they are rebuilt; NULL: not read */
-    float *gradient[ELM_CONTRIBUTIONS_MAX]; /* [max_images] each, written by the consumers in backward order */
+    elm_format format;                     /* of all that follows */
+    void *data;                            /* [max_images] in the forward pass */
+    void *recalled;                        /* the same numbers in the backward pass: data, or where they are rebuilt; NULL: not read */
+    void *gradient[ELM_CONTRIBUTIONS_MAX]; /* [max_images] each, written by the consumers in backward order */
     int contributions;
     bool wants_gradient; /* false for the pictures themselves */
 } elm_value;
@@ -34,6 +36,12 @@ static inline size_t elm_value_plane(const elm_value *value)
 static inline size_t elm_value_image(const elm_value *value)
 {
     return (size_t)value->height * value->width * value->channels;
+}
+
+/** Where channel block `plane` of image `image` begins, in an array that has the value's shape and format; NULL stays NULL. */
+static inline void *elm_value_at(const elm_value *value, const void *array, int image, int plane)
+{
+    return elm_element(array, (size_t)image * elm_value_image(value) + (size_t)plane * elm_value_plane(value), value->format);
 }
 
 /** Images [first, first + images) of the local batch that one BatchNorm group normalises together. */
@@ -102,13 +110,14 @@ struct elm_layer {
     const elm_backend *backend;                           /* conv */
     void *engine;                                         /* conv: the backend's */
     double flops;                                         /* conv, linear: of the forward pass an image; either gradient takes as many */
-    float *input_gradient;                                /* where backward writes the input's contribution; NULL: not wanted */
+    void *input_gradient;                                 /* where backward writes the input's contribution; NULL: not wanted */
     int parameter[ELM_LAYER_PARAMETERS], parameter_count; /* places in the net's lists */
     int state[2], state_count;
     float *weight[ELM_LAYER_PARAMETERS], *weight_gradient[ELM_LAYER_PARAMETERS], *running[2]; /* views */
     void *own;
 };
 
+extern const elm_layer_kind elm_cast_layer;       /* pictures to the network's format */
 extern const elm_layer_kind elm_conv_layer;       /* convolution without bias */
 extern const elm_layer_kind elm_norm_layer;       /* BatchNorm [+ residual] [ReLU], fused */
 extern const elm_layer_kind elm_shortcut_a_layer; /* He et al.'s option A: every second pixel, zero channels half before, half after */

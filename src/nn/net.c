@@ -72,7 +72,8 @@ static int build_graph(elm_net *net, const elm_net_spec *spec, elm_error *err)
     const char *variant;
     const elm_model *model = elm_model_find(spec->model->name, &variant, err);
     const elm_backend *backend = elm_backend_find(spec->backend, err);
-    if (!model || !backend || backend->open(&graph->engine, &graph->block, err))
+    graph->format = spec->precision == ELM_PRECISION_BF16 ? ELM_BF16 : ELM_FP32;
+    if (!model || !backend || backend->check_format(graph->format, err) || backend->open(&graph->engine, graph->format, &graph->block, err))
         return -1;
     graph->backend = backend;
     graph->zero_init_gamma = spec->model->zero_init_gamma;
@@ -228,13 +229,14 @@ static void run_layer(const elm_net *net, elm_layer *layer, void (*run)(elm_laye
 {
     const double begin = elm_timeline_now(net->timeline);
     run(layer, &net->pass);
-    const double images = net->pass.images, floats = images * (double)elm_value_image(layer->output);
+    const double images = net->pass.images;
+    const double bytes = images * (double)(elm_value_image(layer->output) * elm_format_size(layer->output->format));
     elm_timeline_add(net->timeline, (elm_event){.name = layer->kind->name,
                                                 .part = part,
                                                 .begin = begin,
                                                 .end = elm_timeline_now(net->timeline),
                                                 .flops = images * layer->flops,
-                                                .bytes = passes ? (passes + (layer->residual != NULL)) * floats * sizeof(float) : 0});
+                                                .bytes = passes ? (passes + (layer->residual != NULL)) * bytes : 0});
 }
 
 const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training)
@@ -378,6 +380,21 @@ double elm_net_training_flops(const elm_net *net)
 bool elm_net_state_differs(const elm_net *net)
 {
     return net->ranks > 1 && net->scope.kind != ELM_NORM_GLOBAL && backbone_learns(net);
+}
+
+const char *const elm_precision_names[] = {"auto", "fp32", "bf16"};
+
+int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_precision *resolved, elm_error *err)
+{
+    const elm_backend *b = elm_backend_find(backend, err);
+    const bool automatic = precision == ELM_PRECISION_AUTO;
+    if (!b)
+        return -1;
+    *resolved = precision == ELM_PRECISION_FP32 ? ELM_PRECISION_FP32 : ELM_PRECISION_BF16;
+    if (*resolved == ELM_PRECISION_FP32 || !b->check_format(ELM_BF16, automatic ? NULL : err))
+        return 0;
+    *resolved = ELM_PRECISION_FP32;
+    return automatic ? 0 : -1;
 }
 
 const char *elm_net_resolve_backend(const char *name, elm_error *err)

@@ -92,6 +92,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
         .max_batch = elm_optim_part(spec->optim),
         .ranks = size,
         .backend = spec->backend,
+        .precision = spec->precision,
         .seed = spec->seed,
         .reducer = elm_comm_reducer(t->comm),
     };
