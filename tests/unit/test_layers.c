@@ -234,9 +234,11 @@ static void check_maxpool(who by, const char *name, int block)
     b.layer.stride = 2;
     b.layer.padding = 1;
     b.out.gradient[1] = filled_value(&b, &b.out, 8, 1, 0);
-    b.in.data = filled_value(&b, &b.in, 1, 2, 0);
+    float *plain = filled(floats(&b, &b.in), 1, 2, 0);
     for (size_t i = 0; i < floats(&b, &b.in); i++)
-        elm_write(b.in.data, i, rintf(elm_read(b.in.data, i, b.in.format)), b.in.format);
+        plain[i] = rintf(plain[i]);
+    b.in.data = to_blocked(&b, &b.in, plain);
+    elm_free(plain);
     run_bench(&b, 0, 0);
     check_value(&b, &b.out, b.out.data, name, "y");
     check_value(&b, &b.in, b.layer.input_gradient, name, "dx");
@@ -466,7 +468,6 @@ static void networks_match_pytorch_in_bf16(void **unused)
     const who by = {"auto", ELM_BF16, 5e-2};
     skip_without_bf16();
     check_network(by, "resnet8", "cifar-resnet8", 6, 8, 0.3);
-    check_network(by, "resnet18", "resnet18", 4, 64, 0.3);
 }
 
 static const elm_tensor *tensor_named(const elm_tensor *tensors, int count, const char *name)
