@@ -115,7 +115,7 @@ int elm_profile_write_trace_all(elm_comm *comm, const elm_timeline *timeline, do
     if (!status)
         status = elm_comm_gather_bytes_all(comm, text, size, &gathered, sizes, err);
     size_t total = 0;
-    for (int r = 0; !status && r < elm_comm_size(comm); r++)
+    for (int r = 0; !status && sizes && r < elm_comm_size(comm); r++)
         total += sizes[r];
     if (!status)
         status = elm_comm_agree_all(comm, gathered ? write_trace(path, gathered, total, err) : 0, err);
