@@ -166,6 +166,7 @@ static int create_all(bench *b, elm_error *err)
         .model = &b->options.model,
         .loss = &b->options.loss,
         .optim = &b->options.optim,
+        .comm = &b->options.comm,
         .data = &b->data,
         .counts = counts,
         .backend = b->options.run.backend,

@@ -6,7 +6,21 @@
 #include <stdint.h>
 
 #include "elmpi/comm.h"
+#include "elmpi/option.h"
 #include "elmpi/timeline.h"
+
+/** [comm] of a job file. */
+typedef struct elm_comm_options {
+    int compress;       /* elm_compression */
+    int64_t bucket_kib; /* of gradients, at least */
+} elm_comm_options;
+extern const elm_option elm_comm_option_rows[];
+
+/** How gradients travel: comm.compress. */
+typedef enum elm_compression {
+    ELM_COMPRESS_NONE, /* fp32 */
+    ELM_COMPRESS_BF16, /* rounded to bf16 for the wire, summed in fp32 */
+} elm_compression;
 
 typedef struct elm_gradient_sum elm_gradient_sum;
 
@@ -16,10 +30,11 @@ typedef struct elm_gradient_sum elm_gradient_sum;
  *  Owns:   borrows `gradients` until destroyed
  *  Errors: -1 when memory runs out or a message is beyond what MPI counts, agreed by all ranks */
 int elm_gradient_sum_create_all(elm_gradient_sum **sum, elm_comm *comm, float *gradients, int64_t count, const int64_t *starts,
-                                int parameters, size_t bucket_bytes, elm_error *err);
+                                int parameters, const elm_comm_options *options, elm_error *err);
 void elm_gradient_sum_destroy(elm_gradient_sum *sum);
 
-/** All gradients from `first` to the end of the block are final: posts every bucket that lies wholly there (MPI_Iallreduce, in place).
+/** All gradients from `first` to the end of the block are final: posts every bucket that lies wholly there (MPI_Iallreduce in place,
+ *  or the rounds of messages that comm.compress asks for).
  *  Ranks:  every rank posts the same buckets in the same order; when it does so is its own affair */
 void elm_gradient_sum_ready_all(elm_gradient_sum *sum, int64_t first);
 

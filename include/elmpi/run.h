@@ -8,6 +8,7 @@
 
 #include "elmpi/comm.h"
 #include "elmpi/dataset.h"
+#include "elmpi/gradient_sum.h"
 #include "elmpi/log.h"
 #include "elmpi/loss.h"
 #include "elmpi/net.h"
@@ -37,9 +38,10 @@ typedef struct elm_job_options {
     elm_loss_options loss;
     elm_optim_options optim;
     elm_checkpoint_options checkpoint;
+    elm_comm_options comm;
 } elm_job_options;
 
-enum { ELM_JOB_SETS = 6 };
+enum { ELM_JOB_SETS = 7 };
 
 /** The rooms' rows with the places of their values in `options`, in the order of a job file's sections; options NULL: rows alone, for help.
  */

@@ -8,6 +8,7 @@
 #include "elmpi/checkpoint.h"
 #include "elmpi/comm.h"
 #include "elmpi/dataset.h"
+#include "elmpi/gradient_sum.h"
 #include "elmpi/loader.h"
 #include "elmpi/loss.h"
 #include "elmpi/net.h"
@@ -22,7 +23,8 @@ typedef struct elm_trainer_spec {
     const elm_optim_options *optim;
     const elm_store_info *data; /* shape of the input, classes */
     elm_class_counts counts;    /* training images of each class */
-    const char *backend;        /* auto | onednn | openblas */
+    const elm_comm_options *comm;
+    const char *backend; /* auto | onednn | openblas */
     elm_precision precision;
     uint64_t seed;
     int min_images; /* most images a forward pass outside training will see; 0: none */

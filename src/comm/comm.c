@@ -35,7 +35,7 @@ int elm_mpi_count(int64_t count)
 
 static void duplicate(elm_comm *comm)
 {
-    MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->gather};
+    MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->spread, &comm->gather};
     for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
         ELM_MPI(MPI_Comm_dup(MPI_COMM_WORLD, copies[i]));
         ELM_MPI(MPI_Comm_set_errhandler(*copies[i], MPI_ERRORS_RETURN));
@@ -91,7 +91,7 @@ void elm_comm_finish_all(elm_comm *comm)
     if (!comm)
         return;
     elm_moments_op_free(comm);
-    MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->gather};
+    MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->spread, &comm->gather};
     for (size_t i = 0; i < sizeof copies / sizeof *copies; i++)
         ELM_MPI(MPI_Comm_free(copies[i]));
     elm_free(comm);

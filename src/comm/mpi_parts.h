@@ -9,7 +9,8 @@
 struct elm_comm {
     MPI_Comm world;    /* agreement, sums, broadcasts */
     MPI_Comm norm;     /* BatchNorm's moments and sums */
-    MPI_Comm gradient; /* bucketed allreduce */
+    MPI_Comm gradient; /* bucketed allreduce, or the first round of compressed ones */
+    MPI_Comm spread;   /* their second round */
     MPI_Comm gather;   /* class slices */
     MPI_Datatype moments;
     MPI_Op merge; /* of moments */

@@ -34,6 +34,7 @@ void elm_job_option_sets(elm_job_options *options, elm_option_set sets[ELM_JOB_S
         {elm_run_option_rows, offsetof(elm_job_options, run)},     {elm_data_option_rows, offsetof(elm_job_options, data)},
         {elm_model_option_rows, offsetof(elm_job_options, model)}, {elm_loss_option_rows, offsetof(elm_job_options, loss)},
         {elm_optim_option_rows, offsetof(elm_job_options, optim)}, {elm_checkpoint_option_rows, offsetof(elm_job_options, checkpoint)},
+        {elm_comm_option_rows, offsetof(elm_job_options, comm)},
     };
     for (int i = 0; i < ELM_JOB_SETS; i++)
         sets[i] = (elm_option_set){rooms[i].rows, options ? (char *)options + rooms[i].offset : NULL};

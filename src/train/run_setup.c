@@ -74,6 +74,7 @@ static int create_trainer_all(elm_run *run, elm_error *err)
         .model = &run->options.model,
         .loss = &run->options.loss,
         .optim = &run->options.optim,
+        .comm = &run->options.comm,
         .data = &run->train->info,
         .counts = {run->train->info.classes, run->train->class_count, run->train->count},
         .backend = run->options.run.backend,

@@ -7,8 +7,6 @@
 #include "elmpi/weights.h"
 #include "train/step.h"
 
-/* Large enough to use the network's bandwidth, small enough to start early and leave little for the end. */
-static const size_t bucket_bytes = 4 << 20;
 static const char momentum_prefix[] = "optimizer/momentum/";
 
 void elm_trainer_destroy(elm_trainer *t)
@@ -115,7 +113,7 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
         goto fail;
     const elm_net_parameters view = elm_net_view(t->net);
     if (elm_gradient_sum_create_all(&t->gradient_sum, comm, t->learning.gradients, t->learning.count, t->starts,
-                                    view.learn_end - view.learn_first, bucket_bytes, err) ||
+                                    view.learn_end - view.learn_first, spec->comm, err) ||
         elm_class_gather_create_all(&t->gather, comm, mode_of[elm_loss_wants(t->loss)], elm_net_width(t->net), elm_optim_part(spec->optim),
                                     spec->data->classes, err))
         goto fail;

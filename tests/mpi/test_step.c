@@ -90,6 +90,7 @@ typedef struct setting {
     elm_model_options model;
     elm_loss_options loss;
     elm_optim_options optim;
+    elm_comm_options comm;
 } setting;
 
 static elm_trainer *make_fresh_trainer(setting *s, const struct objective *objective, const char *bn, const engine *by, int images,
@@ -104,6 +105,7 @@ static elm_trainer *make_fresh_trainer(setting *s, const struct objective *objec
                             .ldam_margin = 0.5,
                             .ldam_scale = 30,
                             .cb_focal_gamma = 1},
+                   .comm = {.bucket_kib = 16},
                    .optim = {.epochs = 1, .batch = images, .accumulate = parts, .lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}};
     snprintf(s->model.bn, sizeof s->model.bn, "%s", bn);
     snprintf(s->loss.logit, sizeof s->loss.logit, "%s", objective->logit);
@@ -112,6 +114,7 @@ static elm_trainer *make_fresh_trainer(setting *s, const struct objective *objec
     const elm_trainer_spec spec = {.model = &s->model,
                                    .loss = &s->loss,
                                    .optim = &s->optim,
+                                   .comm = &s->comm,
                                    .data = &data,
                                    .counts = {CLASSES, class_count, 226},
                                    .backend = by->backend,

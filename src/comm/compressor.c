@@ -1,0 +1,119 @@
+#include "comm/compressor.h"
+
+#include "comm/mpi_parts.h"
+#include "elmpi/bf16.h"
+#include "elmpi/memory.h"
+
+/* Where a bucket stands. The second round of messages has a communicator of its own and goes in the buckets' order, whenever their first
+ * rounds end: that order is the same on all ranks, as MPI wants it. */
+typedef struct packet {
+    MPI_Request request;
+    int64_t share;      /* floats of a rank's share, the last may reach beyond the bucket */
+    elm_bf16 *out, *in; /* [size][share] each */
+} packet;
+
+struct elm_compressor {
+    elm_comm *comm;
+    float *floats;
+    const int64_t *first, *count;
+    int buckets, posted, scattered, finished; /* so many have been sent off, are in their second round, are done */
+    packet *packets;
+    elm_bf16 *memory;
+};
+
+void elm_compressor_destroy(elm_compressor *c)
+{
+    if (!c)
+        return;
+    elm_free(c->packets);
+    elm_free(c->memory);
+    elm_free(c);
+}
+
+int elm_compressor_create(elm_compressor **compressor, elm_comm *comm, float *floats, int buckets, const int64_t *first,
+                          const int64_t *count, elm_error *err)
+{
+    elm_compressor *c = *compressor = elm_alloc(1, sizeof *c, err);
+    if (!c)
+        return -1;
+    *c = (elm_compressor){.comm = comm, .floats = floats, .first = first, .count = count, .buckets = buckets};
+    c->packets = elm_alloc((size_t)buckets, sizeof *c->packets, err);
+    int64_t total = 0;
+    for (int b = 0; c->packets && b < buckets; b++)
+        total += c->packets[b].share = (count[b] + comm->size - 1) / comm->size;
+    c->memory = c->packets ? elm_alloc((size_t)(2 * total * comm->size), sizeof *c->memory, err) : NULL;
+    if (!c->memory) {
+        elm_compressor_destroy(c);
+        *compressor = NULL;
+        return -1;
+    }
+    elm_bf16 *at = c->memory;
+    for (int b = 0; b < buckets; b++) {
+        packet *p = &c->packets[b];
+        p->request = MPI_REQUEST_NULL;
+        p->out = at;
+        p->in = at + p->share * comm->size;
+        at = p->in + p->share * comm->size;
+    }
+    return 0;
+}
+
+void elm_compressor_post_all(elm_compressor *c, int b)
+{
+    packet *p = &c->packets[b];
+    const float *from = c->floats + c->first[b];
+    const int64_t count = c->count[b], room = p->share * c->comm->size;
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        p->out[i] = elm_bf16_from_float(from[i]);
+    for (int64_t i = count; i < room; i++)
+        p->out[i] = 0;
+    const int share = elm_mpi_count(p->share);
+    ELM_MPI(MPI_Ialltoall(p->out, share, MPI_UINT16_T, p->in, share, MPI_UINT16_T, c->comm->gradient, &p->request));
+    c->posted = b + 1;
+}
+
+/* The sum of this rank's share takes its place in `out`, and goes to all. */
+static void scatter_sum_all(elm_compressor *c, packet *p)
+{
+    elm_bf16 *mine = p->out + p->share * c->comm->rank;
+    for (int64_t i = 0; i < p->share; i++) {
+        float sum = 0;
+        for (int r = 0; r < c->comm->size; r++)
+            sum += elm_bf16_to_float(p->in[r * p->share + i]);
+        mine[i] = elm_bf16_from_float(sum);
+    }
+    ELM_MPI(
+        MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, p->out, elm_mpi_count(p->share), MPI_UINT16_T, c->comm->spread, &p->request));
+}
+
+static void take_over(const elm_compressor *c, int b)
+{
+    float *to = c->floats + c->first[b];
+    const elm_bf16 *from = c->packets[b].out;
+#pragma omp simd
+    for (int64_t i = 0; i < c->count[b]; i++)
+        to[i] = elm_bf16_to_float(from[i]);
+}
+
+static bool is_done(packet *p, bool wait)
+{
+    int done = 1;
+    if (wait)
+        ELM_MPI(MPI_Wait(&p->request, MPI_STATUS_IGNORE));
+    else
+        ELM_MPI(MPI_Test(&p->request, &done, MPI_STATUS_IGNORE));
+    return done;
+}
+
+void elm_compressor_advance(elm_compressor *c, bool wait, void (*arrived)(void *context, int b), void *context)
+{
+    for (; c->scattered < c->posted && is_done(&c->packets[c->scattered], wait); c->scattered++)
+        scatter_sum_all(c, &c->packets[c->scattered]);
+    for (; c->finished < c->scattered && is_done(&c->packets[c->finished], wait); c->finished++) {
+        take_over(c, c->finished);
+        arrived(context, c->finished);
+    }
+    if (c->finished == c->buckets)
+        c->posted = c->scattered = c->finished = 0;
+}
