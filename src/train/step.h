@@ -46,7 +46,7 @@ struct elm_trainer {
     elm_decay_range *decay; /* runs of learning parameters decayed alike */
     int decay_count;
     elm_timeline *timeline; /* NULL: nobody wants to know */
-    int64_t *starts; /* of each learning parameter among them */
+    int64_t *starts;        /* of each learning parameter among them */
 };
 
 #endif
