@@ -6,7 +6,9 @@ set -euo pipefail
 
 expect 0 "$ELMPI_BIN/elmpi-methods"
 cmp -s "$scratch/stdout" "$ELMPI_SOURCE/docs/methods.md" || fail "docs/methods.md is out of date: run tools/make-methods.sh ($(diff "$scratch/stdout" "$ELMPI_SOURCE/docs/methods.md" | sed -n 2p))"
-for name in $(sed -nE 's/^(logit|embed) = ([a-z-]+).*/\2/p' "$ELMPI_SOURCE"/jobs/*.ini | sort -u); do
+mapfile -t names < <(sed -nE 's/^(logit|embed) = ([a-z-]+).*/\2/p' "$ELMPI_SOURCE"/jobs/*.ini | sort -u)
+[ "${#names[@]}" -gt 10 ] || fail "no methods found in the jobs"
+for name in "${names[@]}"; do
     [ "$name" = none ] || grep -qx "### \`$name\`" "$ELMPI_SOURCE/docs/methods.md" || fail "docs/methods.md lacks $name"
 done
 expect 2 "$ELMPI_BIN/elmpi-methods" page
