@@ -1,5 +1,6 @@
-/* He et al.'s option-A shortcut: every `stride`-th pixel, zero channels added half before and half after. The channel shift is no multiple
- * of the block, so channels are placed one by one; the maps are small. */
+/* He et al.'s option-A shortcut: every `stride`-th pixel, zero channels added half before and half after. Their shift is rarely a multiple
+ * of the block, so channels are placed one by one; the maps are small. Without added channels it is the first half of a 1x1 convolution
+ * with a stride. */
 #include <string.h>
 
 #include "nn/layer.h"
@@ -22,22 +23,33 @@ static size_t channel_start(const elm_value *value, int channel)
 }
 
 /* Copies every `stride`-th pixel of an image's channels between the small picture x and the large y, one way or the other; the rest of the
- * destination is 0. */
-ELM_INLINE void copy_image(const elm_layer *layer, void *x, void *y, bool forward, elm_format format)
+ * destination is 0. `run` channels, which lie together in either, go at a time. */
+ELM_INLINE void copy_image(const elm_layer *layer, void *x, void *y, int run, bool forward, elm_format format)
 {
     const elm_value *in = layer->input, *out = layer->output, *whole = forward ? out : in;
     const int before = (out->channels - in->channels) / 2, stride = layer->stride;
     const size_t size = elm_format_size(format);
-    memset(forward ? y : x, 0, elm_value_image(whole) * size);
-    for (int c = 0; c < in->channels; c++) {
+    if (in->channels < out->channels || !forward)
+        memset(forward ? y : x, 0, elm_value_image(whole) * size);
+    for (int c = 0; c < in->channels; c += run) {
         const size_t near = channel_start(in, c), far = channel_start(out, c + before);
         for (int h = 0; h < out->height; h++)
             for (int w = 0; w < out->width; w++) {
                 void *a = elm_element(x, near + (size_t)(h * stride * in->width + w * stride) * in->block, format);
                 void *b = elm_element(y, far + (size_t)(h * out->width + w) * out->block, format);
-                memcpy(forward ? b : a, forward ? a : b, size);
+                memcpy(forward ? b : a, forward ? a : b, (size_t)run * size);
             }
     }
+}
+
+/* Whole blocks where the channels are not shifted across them. */
+ELM_INLINE void copy_runs(const elm_layer *layer, void *x, void *y, bool forward, elm_format format)
+{
+    const elm_value *in = layer->input, *out = layer->output;
+    if (in->block == 16 && out->block == 16 && (out->channels - in->channels) / 2 % 16 == 0)
+        copy_image(layer, x, y, 16, forward, format);
+    else
+        copy_image(layer, x, y, 1, forward, format);
 }
 
 static void forward(elm_layer *layer, const elm_pass *pass)
@@ -45,7 +57,7 @@ static void forward(elm_layer *layer, const elm_pass *pass)
     const elm_value *in = layer->input, *out = layer->output;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < pass->images; i++)
-        ELM_BY_FORMAT(in->format, copy_image, layer, elm_value_at(in, in->data, i, 0), elm_value_at(out, out->data, i, 0), true);
+        ELM_BY_FORMAT(in->format, copy_runs, layer, elm_value_at(in, in->data, i, 0), elm_value_at(out, out->data, i, 0), true);
 }
 
 static void backward(elm_layer *layer, const elm_pass *pass)
@@ -53,7 +65,7 @@ static void backward(elm_layer *layer, const elm_pass *pass)
     const elm_value *in = layer->input, *out = layer->output;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < pass->images; i++)
-        ELM_BY_FORMAT(in->format, copy_image, layer, elm_value_at(in, layer->input_gradient, i, 0),
+        ELM_BY_FORMAT(in->format, copy_runs, layer, elm_value_at(in, layer->input_gradient, i, 0),
                       elm_value_at(out, out->gradient[0], i, 0), false);
 }
 
