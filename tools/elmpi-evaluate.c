@@ -45,6 +45,7 @@ typedef struct evaluated {
     const char *selected_on;        /* split */
     elm_net *net;
     elm_classifier_settings settings;
+    elm_precision fastest; /* that all ranks have */
 } evaluated;
 
 static void print_classifiers(void)
@@ -219,13 +220,24 @@ static int load_more(evaluated *subject, const command_line *s, elm_error *err)
     return elm_dataset_load_job(&subject->selection, data, split, err);
 }
 
-static int load_net(evaluated *subject, elm_error *err)
+/* Ranks without bf16 predict the same, within rounding, in fp32; then all do, unless bf16 was asked for here and now. */
+static int choose_precision(const evaluated *subject, const command_line *s, elm_precision *precision, elm_error *err)
+{
+    *precision = (elm_precision)subject->options.run.precision;
+    if (s->precision == NULL && *precision == ELM_PRECISION_BF16 && subject->fastest != ELM_PRECISION_BF16)
+        *precision = ELM_PRECISION_FP32;
+    if (elm_net_resolve_precision(*precision, subject->options.run.backend, precision, s->precision ? err : NULL) == 0)
+        return 0;
+    *precision = ELM_PRECISION_FP32;
+    return s->precision ? -1 : 0;
+}
+
+static int load_net(evaluated *subject, const command_line *s, elm_error *err)
 {
     const elm_store_info *info = &subject->dataset->info;
-    /* A machine without bf16 predicts the same, within rounding, in fp32. */
-    elm_precision precision = (elm_precision)subject->options.run.precision;
-    if (elm_net_resolve_precision(precision, subject->options.run.backend, &precision, NULL) != 0)
-        precision = ELM_PRECISION_FP32;
+    elm_precision precision;
+    if (choose_precision(subject, s, &precision, err) != 0)
+        return -1;
     const elm_net_spec spec = {
         .model = &subject->options.model,
         .channels = info->channels,
@@ -252,7 +264,7 @@ static int load_local(evaluated *subject, const command_line *s, const elm_comm 
     omp_set_num_threads(elm_threads_resolve((int)asked, elm_comm_core_sharers(comm)));
     if (load_dataset(subject, s, err) != 0 || load_more(subject, s, err) != 0)
         return -1;
-    return load_net(subject, err);
+    return load_net(subject, s, err);
 }
 
 static void unload(evaluated *subject)
@@ -343,6 +355,7 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
 {
     evaluated subject = {0};
     elm_tally tally = {0};
+    subject.fastest = elm_run_precision_all(comm);
     int status = elm_checkpoint_read_all(comm, s->checkpoint, &subject.checkpoint, err);
     if (status == 0)
         status = elm_comm_agree_all(comm, load_local(&subject, s, comm, err), err);

@@ -43,6 +43,10 @@ typedef struct elm_job_options {
 
 enum { ELM_JOB_SETS = 7 };
 
+/** What run.precision = auto stands for on these ranks: bf16 where all of them have it.
+ *  Ranks:  collective */
+elm_precision elm_run_precision_all(elm_comm *comm);
+
 /** The rooms' rows with the places of their values in `options`, in the order of a job file's sections; options NULL: rows alone, for help.
  */
 void elm_job_option_sets(elm_job_options *options, elm_option_set sets[ELM_JOB_SETS]);

@@ -1,6 +1,6 @@
 /* Max pooling. Of equal values the first of the window counts, and a NaN counts as largest, as in PyTorch. Forward notes in one byte which
- * pixel of its window each output came from; backward adds each gradient there, plane by plane on one thread, so that overlapping windows
- * are summed in the same order every time. */
+ * pixel of its window each output came from; backward sums for each pixel the gradients of the windows that chose it, in their order, so
+ * that the sum is the same every time. */
 #include <math.h>
 #include <string.h>
 
@@ -74,30 +74,49 @@ ELM_INLINE void pool_plane(const elm_layer *layer, const void *x, void *y, uint8
         }
 }
 
-/* dx = 0, then each output's gradient to where its value came from; second may be NULL. */
-ELM_INLINE void spread_plane(const elm_layer *layer, const void *first, const void *second, const uint8_t *from, void *dx, const int block,
-                             elm_format format)
+/* Windows that a row or column of pixels lies in: outputs [first, last). */
+static inline void windows_of(const elm_layer *layer, int pixel, int outputs, int *first, int *last)
 {
-    const elm_value *out = layer->output;
+    const int from = pixel + layer->padding - layer->kernel, to = (pixel + layer->padding) / layer->stride + 1;
+    *first = from < 0 ? 0 : from / layer->stride + 1;
+    *last = to < outputs ? to : outputs;
+}
+
+/* The gradient of the output pixel `at`, where its value came from pixel `here` of its window. */
+ELM_INLINE lanes gradient_from(const void *first, const void *second, const uint8_t *from, size_t at, int here, const int block,
+                               elm_format format)
+{
     const lanes zero = {0};
-    memset(dx, 0, elm_value_plane(layer->input) * elm_format_size(format));
-    for (int oy = 0; oy < out->height; oy++)
-        for (int ox = 0; ox < out->width; ox++) {
-            const window w = window_at(layer, oy, ox);
-            const size_t at = ((size_t)oy * out->width + ox) * block;
-            bytes source = {0};
-            memcpy(&source, from + at, (size_t)block);
-            const mask place = __builtin_convertvector(source, mask);
-            lanes gradient = load_pixel(first, at, block, format);
-            if (second)
-                gradient += load_pixel(second, at, block, format);
-            for (int wy = w.y0; wy < w.y1; wy++)
-                for (int wx = w.x0; wx < w.x1; wx++) {
-                    const size_t to = pixel_of(&w, wy, wx, block);
-                    const mask here = (mask)zero + (wy * layer->kernel + wx);
-                    store_pixel(dx, to, load_pixel(dx, to, block, format) + lanes_where(place == here, gradient), block, format);
+    bytes source = {0};
+    memcpy(&source, from + at, (size_t)block);
+    lanes gradient = load_pixel(first, at, block, format);
+    if (second)
+        gradient += load_pixel(second, at, block, format);
+    return lanes_where(__builtin_convertvector(source, mask) == (mask)zero + here, gradient);
+}
+
+/* Each pixel's sum, in fp32, over the windows that chose it, in their order; second may be NULL. */
+ELM_INLINE void collect_plane(const elm_layer *layer, const void *first, const void *second, const uint8_t *from, void *dx, const int block,
+                              elm_format format)
+{
+    const elm_value *in = layer->input, *out = layer->output;
+    const lanes zero = {0};
+    for (int y = 0; y < in->height; y++) {
+        int oy_first, oy_last;
+        windows_of(layer, y, out->height, &oy_first, &oy_last);
+        for (int x = 0; x < in->width; x++) {
+            int ox_first, ox_last;
+            windows_of(layer, x, out->width, &ox_first, &ox_last);
+            lanes sum = zero;
+            for (int oy = oy_first; oy < oy_last; oy++)
+                for (int ox = ox_first; ox < ox_last; ox++) {
+                    const int top = oy * layer->stride - layer->padding, left = ox * layer->stride - layer->padding;
+                    sum += gradient_from(first, second, from, ((size_t)oy * out->width + ox) * block, (y - top) * layer->kernel + x - left,
+                                         block, format);
                 }
+            store_pixel(dx, ((size_t)y * in->width + x) * block, sum, block, format);
         }
+    }
 }
 
 static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *err)
@@ -145,8 +164,8 @@ static void backward(elm_layer *layer, const elm_pass *pass)
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < pass->images; i++)
         for (int p = 0; p < planes; p++)
-            BY_BLOCK(in->block, in->format, spread_plane, layer, elm_value_at(out, out->gradient[0], i, p), elm_value_at(out, second, i, p),
-                     sources(layer, i, p), elm_value_at(in, layer->input_gradient, i, p));
+            BY_BLOCK(in->block, in->format, collect_plane, layer, elm_value_at(out, out->gradient[0], i, p),
+                     elm_value_at(out, second, i, p), sources(layer, i, p), elm_value_at(in, layer->input_gradient, i, p));
 }
 
 static void release(elm_layer *layer)

@@ -219,19 +219,19 @@ static int take_over_all(elm_run *run, elm_error *err)
 }
 
 /* The slowest rank decides for all: a step waits for everybody. */
-static void decide_precision_all(elm_run *run)
+elm_precision elm_run_precision_all(elm_comm *comm)
 {
     elm_precision mine = ELM_PRECISION_FP32;
     elm_net_resolve_precision(ELM_PRECISION_AUTO, "auto", &mine, NULL);
     double lacks = mine != ELM_PRECISION_BF16;
-    elm_comm_max_all(run->comm, &lacks, 1);
-    run->automatic = lacks > 0 ? ELM_PRECISION_FP32 : ELM_PRECISION_BF16;
+    elm_comm_max_all(comm, &lacks, 1);
+    return lacks > 0 ? ELM_PRECISION_FP32 : ELM_PRECISION_BF16;
 }
 
 int elm_run_setup_all(elm_run *run, elm_error *err)
 {
     run->unsaved = true;
-    decide_precision_all(run);
+    run->automatic = elm_run_precision_all(run->comm);
     if (elm_comm_agree_all(run->comm, elm_run_load_job(run, err), err))
         return -1;
     const char *text = elm_job_text(run->job);
