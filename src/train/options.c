@@ -21,6 +21,8 @@ const elm_option elm_run_option_rows[] = {
      "torchvision's names (--init on the command line goes before)"},
     {"run.new_classifier", ELM_OPTION_BOOL, offsetof(elm_run_options, new_classifier), "false", 0, 0, NULL, NULL, NULL,
      "take all weights of run.init but the last layer's, which begins anew: as cRT does, or for a data set with other classes"},
+    {"run.tensorboard", ELM_OPTION_BOOL, offsetof(elm_run_options, tensorboard), "false", 0, 0, NULL, NULL, NULL,
+     "write figures of every step and epoch for TensorBoard into the run folder (events.out.tfevents.*)"},
     {0},
 };
 

@@ -12,6 +12,7 @@
 #include "elmpi/threads.h"
 #include "elmpi/weights.h"
 #include "train/run.h"
+#include "train/tensorboard.h"
 
 int elm_run_threads(const elm_run *run)
 {
@@ -211,6 +212,8 @@ static int take_over_all(elm_run *run, elm_error *err)
     if (elm_comm_agree_all(run->comm, run->folder ? elm_run_save_job(run, err) : 0, err))
         return -1;
     run->set_up = true;
+    if (elm_comm_agree_all(run->comm, elm_tensorboard_start(run, err), err))
+        return -1;
     /* Rows of epochs that were lost with their run go at once. */
     return run->request->resume ? elm_run_save_metrics_all(run, err) : 0;
 }
@@ -249,6 +252,7 @@ static void leave_folder(elm_run *run)
 
 void elm_run_release(elm_run *run)
 {
+    elm_tensorboard_end(run);
     elm_loader_destroy(run->loader);
     elm_trainer_destroy(run->trainer);
     elm_dataset_destroy(run->train);
