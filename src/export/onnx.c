@@ -126,6 +126,13 @@ static void put_simple(writer *w, const char *operator, const char * input, cons
     end_node(w);
 }
 
+/* A node of two inputs and no attributes. */
+static void put_pair(writer *w, const char *operator, const char * a, const char *b, const char *output)
+{
+    begin_node(w, operator,(const char *const[]){a, b}, 2, output);
+    end_node(w);
+}
+
 static void put_window(writer *w, const elm_net_layer *layer)
 {
     put_ints(w, "kernel_shape", layer->kernel, 2);
@@ -165,8 +172,7 @@ static void put_norm(writer *w, const elm_net_layer *layer, const char *in, cons
     const char *last = normed;
     if (layer->residual >= 0) {
         value_name(residual, layer->residual);
-        begin_node(w, "Add", (const char *const[]){normed, residual}, 2, sum);
-        end_node(w);
+        put_pair(w, "Add", normed, residual, sum);
         last = sum;
     }
     if (layer->relu)
@@ -196,8 +202,7 @@ static void put_shortcut_a(writer *w, const elm_net_layer *layer, const char *in
     snprintf(sliced, sizeof sliced, "%s_sliced", out);
     begin_node(w, "Slice", (const char *const[]){in, names[0], names[1], names[2], names[3]}, 5, sliced);
     end_node(w);
-    begin_node(w, "Pad", (const char *const[]){sliced, names[PADS]}, 2, out);
-    end_node(w);
+    put_pair(w, "Pad", sliced, names[PADS], out);
 }
 
 static void put_pool(writer *w, const elm_net_layer *layer, const char *in, const char *out)
@@ -242,12 +247,35 @@ static void put_layer(writer *w, const elm_net_layer *layer, const char *in)
     writers[layer->type](w, layer, in, out);
 }
 
-/* Class vectors of length 1, so that only the embeddings are left to be divided by their length. */
+/* x / (|x| + 1e-12), the sum and the widening as products with ones: OpenCV's importer (4.6) knows LpNormalization not at all, and ReduceL2
+ * and a division of different shapes not for batches of any size. The 1e-12 is lost beside any length but 0, which stays 0. */
+static int put_direction(writer *w, const char *vector, int64_t width, elm_error *err)
+{
+    const float smallest = 1e-12f;
+    float *ones = elm_alloc((size_t)width, sizeof *ones, err);
+    if (ones == NULL)
+        return -1;
+    for (int64_t k = 0; k < width; k++)
+        ones[k] = 1;
+    put_constant(w, "ones_column", TYPE_FLOAT, (const int64_t[]){width, 1}, 2, ones, (size_t)width * sizeof *ones);
+    put_constant(w, "ones_row", TYPE_FLOAT, (const int64_t[]){1, width}, 2, ones, (size_t)width * sizeof *ones);
+    put_constant(w, "smallest_length", TYPE_FLOAT, NULL, 0, &smallest, sizeof smallest);
+    elm_free(ones);
+    put_pair(w, "Mul", vector, vector, "squares");
+    put_pair(w, "MatMul", "squares", "ones_column", "squared_length");
+    put_simple(w, "Sqrt", "squared_length", "length");
+    put_pair(w, "Add", "length", "smallest_length", "divisor");
+    put_pair(w, "MatMul", "divisor", "ones_row", "divisors");
+    put_pair(w, "Div", vector, "divisors", "direction");
+    return 0;
+}
+
+/* Class vectors are scaled to length 1 here, so that only the embeddings are left to be divided by theirs. */
 static int put_cosines(writer *w, const char *embeddings, const elm_tensor *weight, elm_error *err)
 {
     elm_tensor unit = *weight;
     const int64_t width = weight->shape[1];
-    const float smallest = 1e-12f;
+    const double smallest = 1e-12; /* as src/nn/cosine.h: a shorter vector has no direction */
     unit.data = elm_alloc((size_t)weight->count, sizeof *unit.data, err);
     if (unit.data == NULL)
         return -1;
@@ -256,21 +284,14 @@ static int put_cosines(writer *w, const char *embeddings, const elm_tensor *weig
         for (int64_t k = 0; k < width; k++)
             square += (double)weight->data[c * width + k] * weight->data[c * width + k];
         const double length = sqrt(square);
-        for (int64_t k = 0; k < width && length > (double)smallest; k++)
+        for (int64_t k = 0; k < width && length > smallest; k++)
             unit.data[c * width + k] = (float)(weight->data[c * width + k] / length);
     }
-    put_constant(w, "smallest_length", TYPE_FLOAT, NULL, 0, &smallest, sizeof smallest);
-    begin_node(w, "ReduceL2", &embeddings, 1, "length");
-    put_ints(w, "axes", 1, 1);
-    put_int(w, "keepdims", 1);
-    end_node(w);
-    begin_node(w, "Clip", (const char *const[]){"length", "smallest_length"}, 2, "length_clipped");
-    end_node(w);
-    begin_node(w, "Div", (const char *const[]){embeddings, "length_clipped"}, 2, "direction");
-    end_node(w);
-    put_gemm(w, "direction", &unit, NULL, "logits");
+    const int status = put_direction(w, embeddings, width, err);
+    if (status == 0)
+        put_gemm(w, "direction", &unit, NULL, "logits");
     elm_free(unit.data);
-    return 0;
+    return status;
 }
 
 static const elm_tensor *parameter(const elm_net_parameters *view, const char *name)
