@@ -238,7 +238,8 @@ static int check_names(reader *r)
 static int check_places(reader *r, uint64_t data_bytes)
 {
     elm_stored_header *h = r->header;
-    qsort(h->tensors, (size_t)h->count, sizeof *h->tensors, by_place);
+    if (h->count > 1)
+        qsort(h->tensors, (size_t)h->count, sizeof *h->tensors, by_place);
     uint64_t covered = 0;
     for (int t = 0; t < h->count; t++) {
         r->tensor = h->tensors[t];
