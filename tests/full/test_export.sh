@@ -47,6 +47,14 @@ for row in resnet18:64 resnet50:64 cifar-resnet20:32 cifar-resnet32-menon:32; do
     compare "$model" "$model" linear "3,$side,$side" 0 3 "$scratch/$model.safetensors"
 done
 
+# --- a network of other classes: refused with the remedy, then fine-tuned with a last layer of its own
+expect 0 "$python" "$exported" weights cifar-resnet20 3 7 "$scratch/seven.safetensors"
+tune=("$train" "$scratch/pictures.ini" --set model.name=cifar-resnet20 --set data.crop=32 --init "$scratch/seven.safetensors")
+expect_mpi 1 2 "${tune[@]}" --run-dir "$scratch/tuned"
+says stderr 'model/fc\.weight is \[7 x 64\], the network needs \[3 x 64\].*run\.new_classifier = true'
+expect_mpi 0 2 "${tune[@]}" --set run.new_classifier=true --run-dir "$scratch/tuned"
+compare tuned cifar-resnet20 linear 3,32,32 0 3
+
 # --- what elmpi has trained
 digits=("$ELMPI_SOURCE/jobs/digits-ce.ini" --set "data.store=$scratch/digits.h5" --set optim.epochs=2 --set optim.warmup_epochs=0)
 expect 0 "$train" "${digits[@]}" --set model.name=cifar-resnet8 --run-dir "$scratch/trained"
