@@ -23,7 +23,7 @@ typedef struct subject {
 static int build_safetensors(const subject *s, elm_bytes *file, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(s->net);
-    elm_tensor *tensors = elm_alloc((size_t)(view.count + view.state_count), sizeof *tensors, err);
+    elm_tensor *tensors = elm_alloc((size_t)view.count + (size_t)view.state_count, sizeof *tensors, err);
     if (tensors == NULL)
         return -1;
     memcpy(tensors, view.tensors, (size_t)view.count * sizeof *tensors);

@@ -100,7 +100,7 @@ static void records_hold_events(void **state)
     assert_int_equal(elm_event_file_flush(file), 0);
     elm_event_file_close(file);
 
-    unsigned char event[256];
+    unsigned char event[256] = {0};
     enum { TIME = 9 }; /* bytes of field 1, a double */
     static const char version[] = "\x10\x00\x1a\x0d"
                                   "brain.Event:2",
