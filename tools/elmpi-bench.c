@@ -17,12 +17,13 @@
 #include "elmpi/run_folder.h"
 #include "elmpi/threads.h"
 #include "elmpi/trainer.h"
+#include "step_profile.h"
 
 static const char program[] = "elmpi-bench";
-enum { WARM_UP = 3 };
+enum { WARM_UP = 3, TRACED = 3 /* steps */ };
 
 typedef struct settings {
-    const char *model, *precision, *coverage;
+    const char *model, *precision, *coverage, *trace;
     int64_t batch, steps, threads;
     bool json, peak_only;
     elm_text_list overrides;
@@ -50,7 +51,11 @@ typedef struct bench {
     elm_batch batch;
     double *seconds; /* [steps] */
     double phases[ELM_PHASES];
-    double peak; /* GFLOP/s of all ranks */
+    elm_timeline *timeline, *traced; /* of the step at work; of the last few */
+    elm_profile profile;
+    double trace_origin;
+    elm_profile_peaks peaks; /* of all ranks, in the precision at work */
+    double peak_fp32, peak_bf16;
 } bench;
 
 static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, elm_error *err)
@@ -58,13 +63,15 @@ static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, 
     const elm_flag flags[] = {
         {"--model", ELM_FLAG_TEXT, &s->model, 0, 0, "NAME", "network (default cifar-resnet32)"},
         {"--batch", ELM_FLAG_INT, &s->batch, 1, 1 << 20, "B", "images of the global batch (default 128)"},
-        {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "P", "run.precision (default fp32)"},
+        {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "P", "format of activations: fp32 (default), bf16 or auto"},
         {"--steps", ELM_FLAG_INT, &s->steps, 1, 1000000, "N", "timed steps, after 3 to warm up (default 20)"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "T", "threads a rank (default: as for training)"},
         {"--set", ELM_FLAG_LIST, &s->overrides, 0, 0, "KEY=VALUE", "any option of a job file, e.g. --set loss.embed=pull"},
         {"--coverage", ELM_FLAG_TEXT, &s->coverage, 0, 0, "STORE",
          "only count how often the pull term finds a partner in this data set's batches, for 1 to 256 ranks, and what must travel for it "
          "with --model's embeddings"},
+        {"--timeline", ELM_FLAG_TEXT, &s->trace, 0, 0, "FILE",
+         "write the last 3 steps of all ranks, layer by layer, as a Chrome trace (open it in https://ui.perfetto.dev)"},
         {"--peak", ELM_FLAG_SWITCH, &s->peak_only, 0, 0, NULL, "only measure the FMA peak"},
         {"--json", ELM_FLAG_SWITCH, &s->json, 0, 0, NULL, "end with one line of JSON"},
         {0},
@@ -95,7 +102,11 @@ static int parse_job(bench *b, elm_error *err)
     elm_job *job = NULL;
     const int status = elm_job_parse(&job, text, "command line", b->set.overrides.item, b->set.overrides.count, sets, ELM_JOB_SETS, err);
     elm_job_destroy(job);
-    b->set.precision = "fp32"; /* what auto stands for, and the only other choice */
+    elm_precision precision = (elm_precision)o->run.precision;
+    if (!status && elm_net_resolve_precision(precision, o->run.backend, &precision, err))
+        return -1;
+    o->run.precision = (int)precision;
+    b->set.precision = elm_precision_names[precision];
     if (!status && o->optim.batch < elm_comm_size(b->comm))
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "a batch of %lld images is smaller than the %d ranks (--batch): use fewer ranks or a larger batch",
@@ -158,6 +169,7 @@ static int create_all(bench *b, elm_error *err)
         .data = &b->data,
         .counts = counts,
         .backend = b->options.run.backend,
+        .precision = (elm_precision)b->options.run.precision,
     };
     return elm_trainer_create_all(&b->trainer, &spec, b->comm, err);
 }
@@ -171,14 +183,44 @@ static int by_size(const void *a, const void *b)
 static void measure_peak_all(bench *b)
 {
     elm_comm_barrier_all(b->comm);
-    b->peak = elm_peak_gflops(omp_get_max_threads(), 0.5);
-    elm_comm_sum_all(b->comm, &b->peak, 1);
+    const int threads = omp_get_max_threads();
+    double peaks[3];
+    peaks[0] = elm_peak_gflops(threads, 0.5);
+    elm_comm_barrier_all(b->comm);
+    peaks[1] = elm_peak_bf16_gflops(threads, 0.5);
+    elm_comm_barrier_all(b->comm);
+    peaks[2] = elm_peak_gbytes_per_s(threads, 0.2);
+    elm_comm_sum_all(b->comm, peaks, 3);
+    b->peaks = (elm_profile_peaks){peaks[b->options.run.precision == ELM_PRECISION_BF16], peaks[2]};
+    b->peak_fp32 = peaks[0];
+    b->peak_bf16 = peaks[1];
+}
+
+/* Takes over what a timed step has recorded; the last few are kept for the trace too. */
+static void record_step(bench *b, int64_t step)
+{
+    int count, dropped;
+    const elm_event *events = elm_timeline_events(b->timeline, &count, &dropped);
+    elm_profile_add(&b->profile, b->timeline);
+    for (int e = 0; e < count && step >= b->set.steps - TRACED; e++)
+        elm_timeline_add(b->traced, events[e]);
 }
 
 static int time_steps_all(bench *b, elm_error *err)
 {
+    if (elm_comm_agree_all(b->comm,
+                           elm_timeline_create(&b->timeline, ELM_PROFILE_EVENTS, err) ||
+                                   elm_timeline_create(&b->traced, TRACED * ELM_PROFILE_EVENTS, err)
+                               ? -1
+                               : 0,
+                           err))
+        return -1;
+    elm_trainer_set_timeline(b->trainer, b->timeline);
     for (int64_t s = -WARM_UP; s < b->set.steps; s++) {
+        elm_timeline_clear(b->timeline);
         elm_comm_barrier_all(b->comm);
+        if (s == (b->set.steps > TRACED ? b->set.steps - TRACED : 0))
+            b->trace_origin = elm_timeline_now(b->timeline);
         const double begun = elm_comm_seconds();
         /* A rate this small leaves the weights where they are: synthetic images have nothing to teach. */
         const elm_step_report report = elm_trainer_step_all(b->trainer, &b->batch, 1e-6, (elm_step_wishes){0});
@@ -189,6 +231,7 @@ static int time_steps_all(bench *b, elm_error *err)
         if (s < 0)
             continue;
         b->seconds[s] = seconds;
+        record_step(b, s);
         for (int p = 0; p < ELM_PHASES; p++)
             b->phases[p] += report.seconds[p] / (double)b->set.steps;
     }
@@ -207,18 +250,23 @@ static void report(bench *b)
            elm_comm_size(b->comm), omp_get_max_threads(), elm_net_backend(elm_trainer_net(b->trainer)));
     printf(
         "%.1f images/s, %.1f GFLOP/s = %.1f%% of the measured FMA peak of %.1f GFLOP/s; median step %.1f ms of %lld; %ld MiB on rank 0\n",
-        images, gflops, 100 * gflops / b->peak, b->peak, 1e3 * median, (long long)b->set.steps, rss);
+        images, gflops, 100 * gflops / b->peaks.gflops, b->peaks.gflops, 1e3 * median, (long long)b->set.steps, rss);
     for (int p = 0; p < ELM_PHASES; p++)
-        printf("  %-10s %8.3f ms  %5.1f%%\n", elm_phase_names[p], 1e3 * b->phases[p], 100 * b->phases[p] / median);
+        printf("  %-23s %8.3f ms  %5.1f%%\n", elm_phase_names[p], 1e3 * b->phases[p], 100 * b->phases[p] / median);
+    printf("  of these, on rank 0 (memory moves at %.1f GB/s):\n", b->peaks.gbytes_per_s);
+    elm_profile_print(&b->profile, median, elm_comm_size(b->comm), b->peaks);
     if (!b->set.json)
         return;
     printf("{\"model\": \"%s\", \"batch\": %lld, \"precision\": \"%s\", \"ranks\": %d, \"threads\": %d, \"backend\": \"%s\", \"steps\": "
            "%lld, \"images_per_s\": %.2f, "
            "\"gflops\": %.2f, \"fma_peak_gflops\": %.2f, \"peak_share\": %.4f, \"peak_rss_mib\": %ld, \"phases\": {",
            b->options.model.name, (long long)b->options.optim.batch, b->set.precision, elm_comm_size(b->comm), omp_get_max_threads(),
-           elm_net_backend(elm_trainer_net(b->trainer)), (long long)b->set.steps, images, gflops, b->peak, gflops / b->peak, rss);
+           elm_net_backend(elm_trainer_net(b->trainer)), (long long)b->set.steps, images, gflops, b->peaks.gflops, gflops / b->peaks.gflops,
+           rss);
     for (int p = 0; p < ELM_PHASES; p++)
         printf("%s\"%s\": %.6f", p ? ", " : "", elm_phase_names[p], b->phases[p]);
+    printf("}, \"layers\": {");
+    elm_profile_print_json(&b->profile);
     printf("}}\n");
 }
 
@@ -233,14 +281,16 @@ static int run_all(bench *b, elm_error *err)
     const bool first = elm_comm_rank(b->comm) == 0;
     if (b->set.peak_only) {
         if (first)
-            printf(b->set.json ? "{\"fma_peak_gflops\": %.2f}\n" : "FMA peak (fp32): %.1f GFLOP/s\n", b->peak);
+            printf(b->set.json ? "{\"fma_peak_gflops\": %.2f, \"bf16_peak_gflops\": %.2f, \"memory_gbytes_per_s\": %.2f}\n"
+                               : "FMA peak: fp32 %.1f GFLOP/s, bf16 %.1f GFLOP/s; memory %.1f GB/s\n",
+                   b->peak_fp32, b->peak_bf16, b->peaks.gbytes_per_s);
         return 0;
     }
     if (create_all(b, err) || time_steps_all(b, err))
         return -1;
     if (first)
         report(b);
-    return 0;
+    return b->set.trace ? elm_profile_write_trace_all(b->comm, b->traced, b->trace_origin, b->set.trace, err) : 0;
 }
 
 int main(int argc, char **argv)
@@ -260,6 +310,8 @@ int main(int argc, char **argv)
     if (code && first)
         elm_log_error(&log, "%s", err.text);
     elm_trainer_destroy(b.trainer);
+    elm_timeline_destroy(b.timeline);
+    elm_timeline_destroy(b.traced);
     void *all[] = {b.class_count, b.labels, b.input, b.seconds};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);

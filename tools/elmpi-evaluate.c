@@ -27,7 +27,7 @@ static const char program[] = "elmpi-evaluate";
 
 /* The command line. */
 typedef struct command_line {
-    const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *json;
+    const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *precision, *json;
     bool quiet;
     double tau; /* NaN: not given */
     int64_t k;  /* 0: not given */
@@ -100,6 +100,8 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
         {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE", "elm: head >= 100 training images, tail < 20 (default); kang: head > 100"},
         {"--backend", ELM_FLAG_TEXT, &s->backend, 0, 0, "NAME",
          "convolution backend (default: the job's run.backend, or auto where this build lacks it)"},
+        {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "NAME",
+         "format of activations: fp32 or bf16 (default: the job's, fp32 where this CPU lacks it)"},
         {"--json", ELM_FLAG_TEXT, &s->json, 0, 0, "FILE", "write the figures there"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "N", "threads a rank (default 0: as for training)"},
         {"--quiet", ELM_FLAG_SWITCH, &s->quiet, 0, 0, NULL, "no table, only the file"},
@@ -156,6 +158,7 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
                         : s->store != NULL ? ""
                                            : NULL},
         {"run.backend", s->backend},
+        {"run.precision", s->precision},
     };
     enum { GIVEN = sizeof given / sizeof *given };
     char texts[GIVEN][ELM_TEXT_SIZE + 16];
@@ -219,6 +222,10 @@ static int load_more(evaluated *subject, const command_line *s, elm_error *err)
 static int load_net(evaluated *subject, elm_error *err)
 {
     const elm_store_info *info = &subject->dataset->info;
+    /* A machine without bf16 predicts the same, within rounding, in fp32. */
+    elm_precision precision = (elm_precision)subject->options.run.precision;
+    if (elm_net_resolve_precision(precision, subject->options.run.backend, &precision, NULL) != 0)
+        precision = ELM_PRECISION_FP32;
     const elm_net_spec spec = {
         .model = &subject->options.model,
         .channels = info->channels,
@@ -229,6 +236,7 @@ static int load_net(evaluated *subject, elm_error *err)
         .max_images = elm_evaluation_batch(&subject->dataset->info),
         .ranks = 1,
         .backend = subject->options.run.backend,
+        .precision = precision,
         .seed = (uint64_t)subject->options.run.seed,
     };
     if (elm_net_create(&subject->net, &spec, err) != 0)

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "elmpi/comm.h"
 #include "elmpi/job.h"
+#include "elmpi/loss.h"
 #include "elmpi/run.h"
 #include "elmpi/terminal.h"
 
@@ -27,12 +28,22 @@ static void catch_signals(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
+static void print_losses(const char *title, bool (*about)(int i, elm_loss_about *about))
+{
+    elm_loss_about loss;
+    printf("\n%s:\n", title);
+    for (int i = 0; about(i, &loss); i++)
+        printf("  %-18s %s\n", loss.name, loss.help);
+}
+
 static void print_options(void)
 {
     elm_option_set sets[ELM_JOB_SETS];
     elm_job_option_sets(NULL, sets);
     printf("Options of a job file, and of --set:\n");
     elm_option_print_help(sets, ELM_JOB_SETS);
+    print_losses("Losses on the logits (loss.logit)", elm_loss_about_logit);
+    print_losses("Terms on the embeddings (loss.embed)", elm_loss_about_embed);
     printf("\nUSR1 or TERM: the step ends, a checkpoint is written, exit status 75; --resume continues.\n"
            "Exit status: 0 success, 1 failure, 2 wrong command line or job file, 75 stopped on request.\n");
 }

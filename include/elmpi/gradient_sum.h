@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "elmpi/comm.h"
+#include "elmpi/timeline.h"
 
 typedef struct elm_gradient_sum elm_gradient_sum;
 
@@ -22,13 +23,17 @@ void elm_gradient_sum_destroy(elm_gradient_sum *sum);
  *  Ranks:  every rank posts the same buckets in the same order; when it does so is its own affair */
 void elm_gradient_sum_ready_all(elm_gradient_sum *sum, int64_t first);
 
-/** Gives MPI a chance to move on (MPI_Testall). Local, cheap, callable at any time. */
+/** Records from now on when each bucket was under way; NULL: no more. Borrowed. */
+void elm_gradient_sum_set_timeline(elm_gradient_sum *sum, elm_timeline *timeline);
+
+/** Gives MPI a chance to move on (MPI_Test). Local, cheap, callable at any time. */
 void elm_gradient_sum_poll(elm_gradient_sum *sum);
 
 /** Waits for all buckets; afterwards the block holds the sums over all ranks. Returns the seconds spent waiting. */
 double elm_gradient_sum_wait_all(elm_gradient_sum *sum);
 
-/** Number of buckets. */
+/** Number of buckets; floats in the bucket that leaves as number `b`, from 0 on. */
 int elm_gradient_sum_buckets(const elm_gradient_sum *sum);
+int64_t elm_gradient_sum_bucket_count(const elm_gradient_sum *sum, int b);
 
 #endif

@@ -2,6 +2,8 @@
 #ifndef ELMPI_JOB_H
 #define ELMPI_JOB_H
 
+#include <stdbool.h>
+
 #include "elmpi/option.h"
 #include "elmpi/status.h"
 
@@ -35,6 +37,9 @@ const char *elm_job_differences(const elm_job *job);
 /** Compares two resolved texts. Keys starting with one of `allowed` (NULL-terminated prefixes) may differ.
  *  Errors: ELM_EXIT_USAGE naming the first difference with both values */
 int elm_job_compare(const char *before, const char *now, const char *const *allowed, elm_error *err);
+
+/** Prints those of the rows that `wanted` picks as a Markdown table: option, what it may be, default, help. Nothing without any. */
+void elm_option_print_table(const elm_option *rows, bool (*wanted)(const elm_option *row, const void *context), const void *context);
 
 /** Prints the help of the rows: key, type or choices, default, text. */
 void elm_option_print_help(const elm_option_set *sets, int set_count);

@@ -78,7 +78,7 @@ typedef struct elm_loss_options {
     char embed[ELM_TEXT_SIZE];
     double lambda;
     double logadj_tau;
-    int weights; /* 0 auto, 1 none, 2 class-balanced, 3 drw */
+    int weights; /* 0 auto, 1 none, 2 class-balanced, 3 drw, 4 frequency */
     double weights_beta, weights_epoch;
     double ldam_margin, ldam_scale;
     int cb_focal_variant; /* 0 sigmoid, 1 softmax, 2 softmax-public */

@@ -10,6 +10,7 @@
 #include "elmpi/split.h"
 #include "elmpi/status.h"
 #include "elmpi/tensor.h"
+#include "elmpi/timeline.h"
 
 /** [model] of a job file. */
 typedef struct elm_model_options {
@@ -26,6 +27,15 @@ typedef enum elm_net_head {
     ELM_HEAD_LINEAR, /* fc.weight and fc.bias */
     ELM_HEAD_COSINE, /* fc.weight alone; embeddings and class vectors are scaled to length 1, logits are their cosines */
 } elm_net_head;
+
+/** Format of the activations and their gradients: run.precision. Weights, their gradients, BatchNorm's statistics, embeddings and logits
+ * are fp32, and so are all sums. */
+typedef enum elm_precision {
+    ELM_PRECISION_AUTO, /* the fastest that this machine has; whoever asks elm_net_resolve_precision, and a network takes it for fp32 */
+    ELM_PRECISION_FP32,
+    ELM_PRECISION_BF16, /* where the CPU multiplies bf16 in hardware (AVX512-BF16, AMX) */
+} elm_precision;
+extern const char *const elm_precision_names[]; /* by value */
 
 /** What of a network learns: model.train. The rest keeps its values; a backbone that does not learn normalises by its running statistics.
  */
@@ -47,6 +57,7 @@ typedef struct elm_net_spec {
     int64_t max_batch;   /* most images of a global batch; 0: no training */
     int ranks;           /* that share it */
     const char *backend; /* auto | onednn | openblas */
+    elm_precision precision;
     uint64_t seed;       /* of the initial weights */
     elm_reducer reducer; /* global sums for BatchNorm; callbacks NULL on one rank */
 } elm_net_spec;
@@ -101,6 +112,9 @@ typedef struct elm_net_watch {
  *  Ranks:  collective where BatchNorm is synchronised */
 void elm_net_backward_all(elm_net *net, const elm_net_watch *watch);
 
+/** Records every layer's passes from now on; NULL: no more. Borrowed. */
+void elm_net_set_timeline(elm_net *net, elm_timeline *timeline);
+
 int elm_net_width(const elm_net *net);   /* K */
 int elm_net_classes(const elm_net *net); /* L */
 const char *elm_net_backend(const elm_net *net);
@@ -115,6 +129,9 @@ bool elm_net_state_differs(const elm_net *net);
 int elm_net_check_backend(const char *name, elm_error *err);
 /** The backend that a name stands for, "auto" above all; NULL with the valid ones in err. */
 const char *elm_net_resolve_backend(const char *name, elm_error *err);
+/** What "auto" stands for on this machine with that backend; an explicit format is checked.
+ *  Errors: -1 when this machine computes bf16 only by emulation, with the remedy in err */
+int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_precision *resolved, elm_error *err);
 /** Versions of the libraries that compute the network, and the kind of CPU they compute for. */
 void elm_net_describe(const elm_net *net, char *text, size_t size_bytes);
 /** Checks a model name without building it; err lists the valid ones. */

@@ -6,4 +6,12 @@
  * all. Ranks:  local; ranks that share a machine must measure at the same time */
 double elm_peak_gflops(int threads, double seconds);
 
+/** The same of bf16 pairs multiplied and added into fp32 (AVX512-BF16); 0 where the CPU lacks them. Units for whole tiles (AMX) are not
+ * counted. */
+double elm_peak_bf16_gflops(int threads, double seconds);
+
+/** GB/s that `threads` threads read and write together in a pass of y = a x + b over arrays far larger than the caches, best of several
+ * runs that take about `seconds` in all; 0 without the memory for it (128 MiB). Ranks: as above */
+double elm_peak_gbytes_per_s(int threads, double seconds);
+
 #endif

@@ -20,7 +20,7 @@
 typedef struct elm_run_options {
     char name[ELM_TEXT_SIZE];
     int64_t seed;
-    int precision;                /* auto | fp32 */
+    int precision;                /* elm_precision */
     char backend[ELM_TEXT_SIZE];  /* auto | onednn | openblas */
     int64_t threads;              /* a rank; 0: as many as its affinity mask allows */
     double evaluate_every_epochs; /* 0: only at the end */

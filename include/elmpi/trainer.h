@@ -23,6 +23,7 @@ typedef struct elm_trainer_spec {
     const elm_store_info *data; /* shape of the input, classes */
     elm_class_counts counts;    /* training images of each class */
     const char *backend;        /* auto | onednn | openblas */
+    elm_precision precision;
     uint64_t seed;
     int min_images; /* most images a forward pass outside training will see; 0: none */
 } elm_trainer_spec;
@@ -71,6 +72,9 @@ void elm_trainer_destroy(elm_trainer *trainer);
  * call updates; only its report is complete (DESIGN 3). Allocates nothing.
  *  Ranks:  collective; batch, lr equal everywhere, wishes each rank's own */
 elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr, elm_step_wishes wishes);
+
+/** Records each step's phases, layers and messages from now on; NULL: no more. Borrowed. Local. */
+void elm_trainer_set_timeline(elm_trainer *trainer, elm_timeline *timeline);
 
 elm_net *elm_trainer_net(elm_trainer *trainer);
 elm_loss *elm_trainer_loss(elm_trainer *trainer);

@@ -50,3 +50,29 @@ void elm_option_print_help(const elm_option_set *sets, int set_count)
             before = row;
         }
 }
+
+/* A cell of a Markdown table: what would end the cell or begin a tag is only text. */
+static void print_cell(const char *text)
+{
+    for (; *text; text++)
+        printf(strchr("|<*", *text) ? "\\%c" : "%c", *text);
+}
+
+void elm_option_print_table(const elm_option *rows, bool (*wanted)(const elm_option *row, const void *context), const void *context)
+{
+    bool begun = false;
+    for (const elm_option *row = rows; row->key; row++) {
+        if (!wanted(row, context))
+            continue;
+        if (!begun)
+            printf("\n| option | value | default | |\n|---|---|---|---|\n");
+        begun = true;
+        char value[512];
+        elm_value_describe(row, value, sizeof value);
+        printf("| `%s` | ", row->key);
+        print_cell(value);
+        printf(" | %s%s%s | ", row->fallback ? "`" : "", row->fallback ? row->fallback : "must be given", row->fallback ? "`" : "");
+        print_cell(row->help);
+        printf(" |\n");
+    }
+}

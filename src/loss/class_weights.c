@@ -4,7 +4,7 @@
 
 #include "elmpi/memory.h"
 
-enum { AUTO, NONE, CLASS_BALANCED, DRW }; /* loss.weights */
+enum { AUTO, NONE, CLASS_BALANCED, DRW, FREQUENCY }; /* loss.weights */
 
 struct elm_class_weights {
     double *weight; /* [classes] */
@@ -20,7 +20,16 @@ static double balanced(double beta, int64_t count)
     return beta < 1 ? (1 - beta) / -expm1((double)count * log(beta)) : 1 / (double)count;
 }
 
-static void fill(elm_class_weights *w, double beta, elm_class_counts counts)
+static void fill_frequency(elm_class_weights *w, elm_class_counts counts)
+{
+    double most = 1;
+    for (int c = 0; c < counts.classes; c++)
+        most = fmax(most, (double)counts.count[c]);
+    for (int c = 0; c < counts.classes; c++)
+        w->weight[c] = (double)counts.count[c] / most;
+}
+
+static void fill_balanced(elm_class_weights *w, double beta, elm_class_counts counts)
 {
     double sum = 0;
     for (int c = 0; c < counts.classes; c++)
@@ -44,7 +53,10 @@ int elm_class_weights_create(elm_class_weights **weights, const elm_loss_row *ro
         elm_class_weights_destroy(w);
         return -1;
     }
-    fill(w, o->weights_beta, setup->counts);
+    if (o->weights == FREQUENCY)
+        fill_frequency(w, setup->counts);
+    else
+        fill_balanced(w, o->weights_beta, setup->counts);
     *weights = w;
     return 0;
 }

@@ -31,12 +31,12 @@ static int create_part(part *p, const elm_loss_row *row, double weight, const el
     if (!row)
         return -1;
     *p = (part){row, NULL, weight};
-    return row->create(&p->state, setup, err);
+    return row->create ? row->create(&p->state, setup, err) : 0;
 }
 
 static void destroy_part(part *p)
 {
-    if (p->row)
+    if (p->row && p->row->destroy)
         p->row->destroy(p->state);
 }
 

@@ -24,23 +24,18 @@ static int check_alpha(const char *text, elm_error *err)
 #define AT(member) offsetof(elm_loss_options, member)
 
 const elm_option elm_loss_option_rows[] = {
-    {"loss.logit", ELM_OPTION_TEXT, AT(logit), "ce", 0, 0, NULL, check_logit, NULL,
-     "loss on the logits: ce (softmax cross-entropy), logadj (logit adjustment, the same as balanced softmax), ldam (larger margins for "
-     "rare "
-     "classes, on cosines), cb-focal (class-balanced focal loss), equalization"},
-    {"loss.weights", ELM_OPTION_CHOICE, AT(weights), "auto", 0, 0, "auto|none|class-balanced|drw", NULL, NULL,
+    {"loss.logit", ELM_OPTION_TEXT, AT(logit), "ce", 0, 0, NULL, check_logit, NULL, "loss on the logits, by name (see below)"},
+    {"loss.weights", ELM_OPTION_CHOICE, AT(weights), "auto", 0, 0, "auto|none|class-balanced|drw|frequency", NULL, NULL,
      "class weights of the logit loss: class-balanced ((1 - b) / (1 - b^n) for n training images, rescaled to sum to the number of "
      "classes), "
-     "drw (deferred: none before an epoch, class-balanced from it on), none, auto (class-balanced for cb-focal, else none). The weighted "
-     "sum "
-     "is divided by the weights of the global batch; cb-focal's by its images"},
-    {"loss.weights.beta", ELM_OPTION_REAL, AT(weights_beta), "0.9999", 0, 1, NULL, NULL, "loss.weights!=none",
+     "drw (deferred: none before an epoch, class-balanced from it on), frequency (n / largest n: DRO-LT's second stage), none, auto "
+     "(class-balanced for cb-focal, else none). The weighted sum is divided by the weights of the global batch; cb-focal's by its images"},
+    {"loss.weights.beta", ELM_OPTION_REAL, AT(weights_beta), "0.9999", 0, 1, NULL, NULL, "loss.weights=auto|class-balanced|drw",
      "b of class-balanced weights; 0 weighs all classes alike, 1 by 1 / n"},
     {"loss.weights.epoch", ELM_OPTION_REAL, AT(weights_epoch), "160", 0, 1e9, NULL, NULL, "loss.weights=drw",
      "epochs done when drw's weights begin; shorten it with the schedule (160 of 200 in the public LDAM-DRW code)"},
     {"loss.embed", ELM_OPTION_TEXT, AT(embed), "none", 0, 0, NULL, check_embed, NULL,
-     "term on the embeddings beside it: none, pull (ELM: same-class embeddings attract each other), "
-     "dro (DRO-LT, one stage), center, supcon, hybrid-sc, triplet, spreadout, range, contrastive-logit, lda (deep LDA)"},
+     "term on the embeddings beside it, by name (see below), or none"},
     {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed!=none", "weight of the embedding term"},
     {"loss.logadj.tau", ELM_OPTION_REAL, AT(logadj_tau), "1", 0, 100, NULL, NULL, "loss.logit=logadj",
      "strength of the adjustment: f + tau log pi"},

@@ -3,31 +3,35 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A row a line. */
+/* A loss a line: elm_loss_<name> is the row that its file defines. */
 /* clang-format off */
-const elm_loss_row *const elm_logit_losses[] = {
-    &elm_loss_ce,
-    &elm_loss_logadj,
-    &elm_loss_ldam,
-    &elm_loss_cb_focal,
-    &elm_loss_equalization,
-    NULL,
-};
+#define LOGIT_LOSSES(ROW) \
+    ROW(ce) \
+    ROW(logadj) \
+    ROW(ldam) \
+    ROW(cb_focal) \
+    ROW(equalization)
 
-const elm_loss_row *const elm_embedding_terms[] = {
-    &elm_loss_pull,
-    &elm_loss_dro,
-    &elm_loss_center,
-    &elm_loss_supcon,
-    &elm_loss_hybrid_sc,
-    &elm_loss_triplet,
-    &elm_loss_spreadout,
-    &elm_loss_range,
-    &elm_loss_contrastive_logit,
-    &elm_loss_lda,
-    NULL,
-};
+#define EMBEDDING_TERMS(ROW) \
+    ROW(pull) \
+    ROW(dro) \
+    ROW(center) \
+    ROW(supcon) \
+    ROW(hybrid_sc) \
+    ROW(triplet) \
+    ROW(spreadout) \
+    ROW(range) \
+    ROW(contrastive_logit) \
+    ROW(lda)
 /* clang-format on */
+
+#define DECLARE(name) extern const elm_loss_row elm_loss_##name;
+#define ADDRESS(name) &elm_loss_##name,
+LOGIT_LOSSES(DECLARE)
+EMBEDDING_TERMS(DECLARE)
+
+const elm_loss_row *const elm_logit_losses[] = {LOGIT_LOSSES(ADDRESS) NULL};
+const elm_loss_row *const elm_embedding_terms[] = {EMBEDDING_TERMS(ADDRESS) NULL};
 
 enum { NAMES_MAX = 64 };
 

@@ -36,7 +36,7 @@ typedef struct elm_loss_row {
     bool balanced;  /* a logit loss whose definition has class-balanced weights: what loss.weights = auto stands for */
     bool per_image; /* a logit loss whose weighted sum is divided by the images, not by the sum of their weights */
 
-    /** Allocates everything that evaluating needs. *state is what the other functions get.
+    /** Allocates everything that evaluating needs. *state is what the other functions get. NULL: nothing, and no destroy either.
      *  Errors: -1 with *state NULL */
     int (*create)(void **state, const elm_loss_setup *setup, elm_error *err);
 
@@ -62,12 +62,6 @@ typedef struct elm_loss_row {
      *  returns how many there are and fills `tensors` as far as `capacity` goes. NULL: it learns nothing. */
     int (*tensors)(void *state, elm_tensor *tensors, int capacity);
 } elm_loss_row;
-
-extern const elm_loss_row elm_loss_ce, elm_loss_logadj; /* logit losses */
-extern const elm_loss_row elm_loss_ldam, elm_loss_cb_focal, elm_loss_equalization;
-extern const elm_loss_row elm_loss_pull; /* embedding terms */
-extern const elm_loss_row elm_loss_dro, elm_loss_center, elm_loss_supcon, elm_loss_hybrid_sc, elm_loss_triplet, elm_loss_spreadout;
-extern const elm_loss_row elm_loss_range, elm_loss_contrastive_logit, elm_loss_lda;
 
 /** Weight of an image of that class in the weighted mean over the global batch. */
 static inline double elm_loss_share(const elm_loss_batch *batch, int32_t label)

@@ -16,6 +16,7 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
         .kernel = layer->kernel,
         .stride = layer->stride,
         .padding = layer->padding,
+        .format = in->format,
         .data_gradient = in->wants_gradient,
     };
     return layer->backend->create(&layer->own, layer->engine, &shape, capacity->images, err);
@@ -34,10 +35,13 @@ static unsigned backward_reads(const elm_layer *layer)
 
 static void backward(elm_layer *layer, const elm_pass *pass)
 {
-    const float *dy = layer->output->gradient[0];
-    layer->backend->backward_weights(layer->own, pass->images, layer->input->recalled, dy, layer->weight_gradient[0]);
-    if (layer->input_gradient)
-        layer->backend->backward_data(layer->own, pass->images, dy, layer->input_gradient);
+    layer->backend->backward_weights(layer->own, pass->images, layer->input->recalled, layer->output->gradient[0],
+                                     layer->weight_gradient[0]);
+}
+
+static void backward_input(elm_layer *layer, const elm_pass *pass)
+{
+    layer->backend->backward_data(layer->own, pass->images, layer->output->gradient[0], layer->input_gradient);
 }
 
 static void release(elm_layer *layer)
@@ -56,6 +60,7 @@ const elm_layer_kind elm_conv_layer = {
     .forward = forward,
     .backward_reads = backward_reads,
     .backward = backward,
+    .backward_input = backward_input,
     .release = release,
     .weights_changed = weights_changed,
     .contributions = 1,

@@ -3,15 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static elm_value *add_value(elm_graph *graph, int channels, int height, int width, int block)
+static elm_value *add_value(elm_graph *graph, int channels, int height, int width, int block, elm_format format)
 {
     if (graph->value_count == ELM_GRAPH_VALUES) {
         graph->failed = true;
         return &graph->values[0];
     }
     elm_value *value = &graph->values[graph->value_count++];
-    *value =
-        (elm_value){.channels = channels, .height = height, .width = width, .block = channels % block ? 1 : block, .wants_gradient = true};
+    *value = (elm_value){.channels = channels,
+                         .height = height,
+                         .width = width,
+                         .block = channels % block ? 1 : block,
+                         .format = format,
+                         .wants_gradient = true};
     return value;
 }
 
@@ -73,7 +77,7 @@ static void give_parameter(elm_layer *layer, int place)
 
 elm_value *elm_graph_input(elm_graph *graph, int channels, int height, int width)
 {
-    elm_value *value = add_value(graph, channels, height, width, 1);
+    elm_value *value = add_value(graph, channels, height, width, 1, ELM_FP32);
     value->wants_gradient = false;
     return value;
 }
@@ -82,27 +86,39 @@ elm_value *elm_graph_input(elm_graph *graph, int channels, int height, int width
 static elm_layer *add_window(elm_graph *graph, const elm_layer_kind *kind, elm_value *x, int channels, int kernel, int stride, int padding)
 {
     const int height = (x->height + 2 * padding - kernel) / stride + 1, width = (x->width + 2 * padding - kernel) / stride + 1;
-    elm_layer *layer = add_layer(graph, kind, x, add_value(graph, channels, height, width, graph->block));
+    elm_layer *layer = add_layer(graph, kind, x, add_value(graph, channels, height, width, graph->block, graph->format));
     layer->kernel = kernel;
     layer->stride = stride;
     layer->padding = padding;
     return layer;
 }
 
+/* The value in the network's format. */
+static elm_value *cast(elm_graph *graph, elm_value *x)
+{
+    if (x->format == graph->format)
+        return x;
+    elm_value *y = add_value(graph, x->channels, x->height, x->width, x->block, graph->format);
+    y->wants_gradient = false; /* only pictures come in another format */
+    add_layer(graph, &elm_cast_layer, x, y);
+    return y;
+}
+
 elm_value *elm_graph_conv(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride, int padding)
 {
+    x = cast(graph, x);
     elm_layer *layer = add_window(graph, &elm_conv_layer, x, channels, kernel, stride, padding);
     elm_value *y = layer->output;
     const int64_t shape[] = {channels, x->channels, kernel, kernel};
     give_parameter(layer, elm_graph_parameter(graph, name, "weight", 4, shape, ELM_INIT_HE, (int64_t)channels * kernel * kernel));
-    const double products = (double)channels * y->height * y->width * x->channels * kernel * kernel;
-    graph->layer_flops += 2 * products * (x->wants_gradient ? 3 : 2);
+    layer->flops = 2.0 * channels * y->height * y->width * x->channels * kernel * kernel;
+    graph->layer_flops += layer->flops * (x->wants_gradient ? 3 : 2);
     return y;
 }
 
 elm_value *elm_graph_norm(elm_graph *graph, elm_value *x, const char *name, elm_value *residual, bool relu)
 {
-    elm_value *y = add_value(graph, x->channels, x->height, x->width, x->block);
+    elm_value *y = add_value(graph, x->channels, x->height, x->width, x->block, x->format);
     elm_layer *layer = add_layer(graph, &elm_norm_layer, x, y);
     layer->residual = residual;
     layer->relu = relu;
@@ -126,7 +142,7 @@ elm_value *elm_graph_norm(elm_graph *graph, elm_value *x, const char *name, elm_
 
 elm_value *elm_graph_shortcut_a(elm_graph *graph, elm_value *x, int channels, int stride)
 {
-    elm_value *y = add_value(graph, channels, (x->height + stride - 1) / stride, (x->width + stride - 1) / stride, graph->block);
+    elm_value *y = add_value(graph, channels, (x->height + stride - 1) / stride, (x->width + stride - 1) / stride, graph->block, x->format);
     add_layer(graph, &elm_shortcut_a_layer, x, y)->stride = stride;
     return y;
 }
@@ -138,19 +154,20 @@ elm_value *elm_graph_maxpool(elm_graph *graph, elm_value *x, int kernel, int str
 
 elm_value *elm_graph_pool(elm_graph *graph, elm_value *x)
 {
-    elm_value *y = add_value(graph, x->channels, 1, 1, 1);
+    elm_value *y = add_value(graph, x->channels, 1, 1, 1, ELM_FP32);
     add_layer(graph, &elm_pool_layer, x, y);
     return y;
 }
 
 elm_value *elm_graph_linear(elm_graph *graph, elm_value *x, const char *name, int width, bool relu)
 {
-    elm_value *y = add_value(graph, width, 1, 1, 1);
+    elm_value *y = add_value(graph, width, 1, 1, 1, ELM_FP32);
     elm_layer *layer = add_layer(graph, &elm_linear_layer, x, y);
     layer->relu = relu;
     const int64_t shape[] = {width, x->channels};
     give_parameter(layer, elm_graph_parameter(graph, name, "weight", 2, shape, relu ? ELM_INIT_HE_UNIFORM : ELM_INIT_UNIFORM, x->channels));
     give_parameter(layer, elm_graph_parameter(graph, name, "bias", 1, shape, ELM_INIT_ZERO, x->channels));
-    graph->layer_flops += 2.0 * width * x->channels * (x->wants_gradient ? 3 : 2);
+    layer->flops = 2.0 * width * x->channels;
+    graph->layer_flops += layer->flops * (x->wants_gradient ? 3 : 2);
     return y;
 }

@@ -30,6 +30,7 @@ typedef struct elm_graph {
     bool is_norm[ELM_GRAPH_PARAMETERS];
     int parameter_count, state_count;
     int block;
+    elm_format format; /* of activations between the pictures and the embeddings */
     const elm_backend *backend;
     void *engine;
     elm_init classifier_init; /* of fc.weight, unless its logits are cosines; a bias begins as the model says */

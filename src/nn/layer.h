@@ -11,15 +11,18 @@
 #include <stdint.h>
 
 #include "elmpi/net.h"
+#include "elmpi/timeline.h"
 #include "nn/backends/backend.h"
+#include "nn/format.h"
 
 enum { ELM_CONTRIBUTIONS_MAX = 2 };
 
 typedef struct elm_value {
     int channels, height, width, block;
-    float *data;                            /* [max_images] in the forward pass */
-    float *recalled;                        /* the same numbers in the backward pass: data, or where they are rebuilt; NULL: not read */
-    float *gradient[ELM_CONTRIBUTIONS_MAX]; /* [max_images] each, written by the consumers in backward order */
+    elm_format format;                     /* of all that follows */
+    void *data;                            /* [max_images] in the forward pass */
+    void *recalled;                        /* the same numbers in the backward pass: data, or where they are rebuilt; NULL: not read */
+    void *gradient[ELM_CONTRIBUTIONS_MAX]; /* [max_images] each, written by the consumers in backward order */
     int contributions;
     bool wants_gradient; /* false for the pictures themselves */
 } elm_value;
@@ -33,6 +36,12 @@ static inline size_t elm_value_plane(const elm_value *value)
 static inline size_t elm_value_image(const elm_value *value)
 {
     return (size_t)value->height * value->width * value->channels;
+}
+
+/** Where channel block `plane` of image `image` begins, in an array that has the value's shape and format; NULL stays NULL. */
+static inline void *elm_value_at(const elm_value *value, const void *array, int image, int plane)
+{
+    return elm_element(array, (size_t)image * elm_value_image(value) + (size_t)plane * elm_value_plane(value), value->format);
 }
 
 /** Images [first, first + images) of the local batch that one BatchNorm group normalises together. */
@@ -62,6 +71,11 @@ typedef struct elm_layer elm_layer;
 
 enum { ELM_READS_INPUT = 1, ELM_READS_OUTPUT = 2 };
 
+/** How often a layer reads or writes an array of its output's size; a residual adds one to each. 0: not told. */
+typedef struct elm_passes {
+    int forward, rebuild, backward;
+} elm_passes;
+
 /** What a kind of layer can do. */
 typedef struct elm_layer_kind {
     const char *name;
@@ -74,6 +88,8 @@ typedef struct elm_layer_kind {
     unsigned (*backward_reads)(const elm_layer *layer);
     /* Reads output->gradient, sets the parameters' gradients, writes its inputs' contributions. */
     void (*backward)(elm_layer *layer, const elm_pass *pass);
+    /* The input's contribution, where it can wait until the parameters' gradients have set out; NULL: backward writes it. */
+    void (*backward_input)(elm_layer *layer, const elm_pass *pass);
     void (*release)(elm_layer *layer);
     /* Weights changed: repack. May be NULL. */
     void (*weights_changed)(elm_layer *layer);
@@ -81,6 +97,7 @@ typedef struct elm_layer_kind {
     bool in_place_gradient;
     int contributions; /* of its output's gradient that backward can add up: the most consumers an output may have */
     bool collective;   /* every rank must call it, with or without images */
+    elm_passes passes; /* over memory, for benchmarks */
 } elm_layer_kind;
 
 enum { ELM_LAYER_PARAMETERS = 2 };
@@ -92,7 +109,8 @@ struct elm_layer {
     int kernel, stride, padding;                          /* conv, maxpool */
     const elm_backend *backend;                           /* conv */
     void *engine;                                         /* conv: the backend's */
-    float *input_gradient;                                /* where backward writes the input's contribution; NULL: not wanted */
+    double flops;                                         /* conv, linear: of the forward pass an image; either gradient takes as many */
+    void *input_gradient;                                 /* where backward writes the input's contribution; NULL: not wanted */
     int parameter[ELM_LAYER_PARAMETERS], parameter_count; /* places in the net's lists */
     int state[2], state_count;
     float *weight[ELM_LAYER_PARAMETERS], *weight_gradient[ELM_LAYER_PARAMETERS], *running[2]; /* views */
@@ -101,6 +119,7 @@ struct elm_layer {
 
 extern const double elm_norm_epsilon; /* added to a variance before its root is taken */
 
+extern const elm_layer_kind elm_cast_layer;       /* pictures to the network's format */
 extern const elm_layer_kind elm_conv_layer;       /* convolution without bias */
 extern const elm_layer_kind elm_norm_layer;       /* BatchNorm [+ residual] [ReLU], fused */
 extern const elm_layer_kind elm_shortcut_a_layer; /* He et al.'s option A: every second pixel, zero channels half before, half after */

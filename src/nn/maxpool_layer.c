@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "nn/lanes.h"
 #include "nn/layer.h"
 
-enum { BLOCK_MAX = 16, PIXELS_MAX = 256 };
+enum { PIXELS_MAX = 256 };
 
 /* The part of an output pixel's window that lies inside the picture. */
 typedef struct window {
@@ -32,60 +33,69 @@ static inline size_t pixel_of(const window *w, int y, int x, int block)
     return ((size_t)(w->top + y) * w->in->width + (w->left + x)) * block;
 }
 
-/* Inlined once for each block, so that the loops over a pixel's channels have a fixed length and become vectors. */
-static inline __attribute__((always_inline)) void pool_plane(const elm_layer *layer, const float *x, float *y, uint8_t *from,
-                                                             const int block)
+typedef uint8_t bytes __attribute__((vector_size(LANES)));
+
+/* A pixel's channels; of a smaller block the other lanes are 0 and go nowhere. */
+ELM_INLINE lanes load_pixel(const void *array, size_t at, int block, elm_format format)
+{
+    const lanes zero = {0};
+    return block == LANES ? load(array, at, format) : load_tail(array, at, (size_t)block, zero, format);
+}
+
+ELM_INLINE void store_pixel(void *array, size_t at, lanes v, int block, elm_format format)
+{
+    if (block == LANES)
+        store(array, at, v, format);
+    else
+        store_tail(array, at, (size_t)block, v, format);
+}
+
+/* Inlined once for each block and format. */
+ELM_INLINE void pool_plane(const elm_layer *layer, const void *x, void *y, uint8_t *from, const int block, elm_format format)
 {
     const elm_value *out = layer->output;
+    const lanes zero = {0};
     for (int oy = 0; oy < out->height; oy++)
         for (int ox = 0; ox < out->width; ox++) {
             const window w = window_at(layer, oy, ox);
             const size_t at = ((size_t)oy * out->width + ox) * block;
-            float most[BLOCK_MAX];
-            int32_t place[BLOCK_MAX];
-            for (int k = 0; k < block; k++) {
-                most[k] = -INFINITY;
-                place[k] = w.y0 * layer->kernel + w.x0;
-            }
+            lanes most = zero - INFINITY;
+            mask place = (mask)zero + (w.y0 * layer->kernel + w.x0);
             for (int wy = w.y0; wy < w.y1; wy++)
                 for (int wx = w.x0; wx < w.x1; wx++) {
-                    const float *v = x + pixel_of(&w, wy, wx, block);
-                    const int32_t here = wy * layer->kernel + wx;
-                    for (int k = 0; k < block; k++) {
-                        const bool larger = (v[k] > most[k]) | (v[k] != v[k]);
-                        most[k] = larger ? v[k] : most[k];
-                        place[k] = larger ? here : place[k];
-                    }
+                    const lanes v = load_pixel(x, pixel_of(&w, wy, wx, block), block, format);
+                    const mask larger = (v > most) | (v != v), here = (mask)zero + (wy * layer->kernel + wx);
+                    most = lanes_choose(larger, v, most);
+                    place = (larger & here) | (~larger & place);
                 }
-            for (int k = 0; k < block; k++) {
-                y[at + k] = most[k];
-                from[at + k] = (uint8_t)place[k];
-            }
+            const bytes source = __builtin_convertvector(place, bytes);
+            store_pixel(y, at, most, block, format);
+            memcpy(from + at, &source, (size_t)block);
         }
 }
 
 /* dx = 0, then each output's gradient to where its value came from; second may be NULL. */
-static inline __attribute__((always_inline)) void spread_plane(const elm_layer *layer, const float *first, const float *second,
-                                                               const uint8_t *from, float *dx, const int block)
+ELM_INLINE void spread_plane(const elm_layer *layer, const void *first, const void *second, const uint8_t *from, void *dx, const int block,
+                             elm_format format)
 {
     const elm_value *out = layer->output;
-    memset(dx, 0, elm_value_plane(layer->input) * sizeof *dx);
+    const lanes zero = {0};
+    memset(dx, 0, elm_value_plane(layer->input) * elm_format_size(format));
     for (int oy = 0; oy < out->height; oy++)
         for (int ox = 0; ox < out->width; ox++) {
             const window w = window_at(layer, oy, ox);
             const size_t at = ((size_t)oy * out->width + ox) * block;
-            float gradient[BLOCK_MAX];
-            int32_t place[BLOCK_MAX];
-            for (int k = 0; k < block; k++) {
-                gradient[k] = first[at + k] + (second ? second[at + k] : 0);
-                place[k] = from[at + k];
-            }
+            bytes source = {0};
+            memcpy(&source, from + at, (size_t)block);
+            const mask place = __builtin_convertvector(source, mask);
+            lanes gradient = load_pixel(first, at, block, format);
+            if (second)
+                gradient += load_pixel(second, at, block, format);
             for (int wy = w.y0; wy < w.y1; wy++)
                 for (int wx = w.x0; wx < w.x1; wx++) {
-                    float *to = dx + pixel_of(&w, wy, wx, block);
-                    const int32_t here = wy * layer->kernel + wx;
-                    for (int k = 0; k < block; k++)
-                        to[k] += place[k] == here ? gradient[k] : 0;
+                    const size_t to = pixel_of(&w, wy, wx, block);
+                    const mask here = (mask)zero + (wy * layer->kernel + wx);
+                    store_pixel(dx, to, load_pixel(dx, to, block, format) + lanes_where(place == here, gradient), block, format);
                 }
         }
 }
@@ -99,52 +109,44 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
     return layer->own ? 0 : -1;
 }
 
+/* The block as a constant, then the format. */
+#define BY_BLOCK(block, format, function, ...)                                                                                             \
+    do {                                                                                                                                   \
+        if ((block) == 16)                                                                                                                 \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, 16);                                                                              \
+        else if ((block) == 8)                                                                                                             \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, 8);                                                                               \
+        else                                                                                                                               \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, 1);                                                                               \
+    } while (0)
+
+/* Which pixels an output plane's values came from. */
+static uint8_t *sources(const elm_layer *layer, int image, int plane)
+{
+    return (uint8_t *)layer->own + image * elm_value_image(layer->output) + plane * elm_value_plane(layer->output);
+}
+
 static void forward(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *in = layer->input, *out = layer->output;
     const int planes = in->channels / in->block;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < pass->images; i++)
-        for (int p = 0; p < planes; p++) {
-            const size_t to = i * elm_value_image(out) + p * elm_value_plane(out);
-            const float *x = in->data + i * elm_value_image(in) + p * elm_value_plane(in);
-            float *y = out->data + to;
-            uint8_t *from = (uint8_t *)layer->own + to;
-            switch (in->block) {
-            case 16:
-                pool_plane(layer, x, y, from, 16);
-                break;
-            case 8:
-                pool_plane(layer, x, y, from, 8);
-                break;
-            default:
-                pool_plane(layer, x, y, from, 1);
-            }
-        }
+        for (int p = 0; p < planes; p++)
+            BY_BLOCK(in->block, in->format, pool_plane, layer, elm_value_at(in, in->data, i, p), elm_value_at(out, out->data, i, p),
+                     sources(layer, i, p));
 }
 
 static void backward(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *in = layer->input, *out = layer->output;
     const int planes = in->channels / in->block;
+    const void *second = out->contributions > 1 ? out->gradient[1] : NULL;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < pass->images; i++)
-        for (int p = 0; p < planes; p++) {
-            const size_t at = i * elm_value_image(out) + p * elm_value_plane(out);
-            const float *first = out->gradient[0] + at, *second = out->contributions > 1 ? out->gradient[1] + at : NULL;
-            float *dx = layer->input_gradient + i * elm_value_image(in) + p * elm_value_plane(in);
-            const uint8_t *from = (const uint8_t *)layer->own + at;
-            switch (in->block) {
-            case 16:
-                spread_plane(layer, first, second, from, dx, 16);
-                break;
-            case 8:
-                spread_plane(layer, first, second, from, dx, 8);
-                break;
-            default:
-                spread_plane(layer, first, second, from, dx, 1);
-            }
-        }
+        for (int p = 0; p < planes; p++)
+            BY_BLOCK(in->block, in->format, spread_plane, layer, elm_value_at(out, out->gradient[0], i, p), elm_value_at(out, second, i, p),
+                     sources(layer, i, p), elm_value_at(in, layer->input_gradient, i, p));
 }
 
 static void release(elm_layer *layer)

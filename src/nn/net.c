@@ -30,6 +30,7 @@ struct elm_net {
     elm_pass pass;
     elm_segment *segments;
     int64_t *shared_groups;
+    elm_timeline *timeline; /* NULL: nobody wants to know */
 };
 
 void elm_net_destroy(elm_net *net)
@@ -71,7 +72,8 @@ static int build_graph(elm_net *net, const elm_net_spec *spec, elm_error *err)
     const char *variant;
     const elm_model *model = elm_model_find(spec->model->name, &variant, err);
     const elm_backend *backend = elm_backend_find(spec->backend, err);
-    if (!model || !backend || backend->open(&graph->engine, &graph->block, err))
+    graph->format = spec->precision == ELM_PRECISION_BF16 ? ELM_BF16 : ELM_FP32;
+    if (!model || !backend || backend->check_format(graph->format, err) || backend->open(&graph->engine, graph->format, &graph->block, err))
         return -1;
     graph->backend = backend;
     graph->zero_init_gamma = spec->model->zero_init_gamma;
@@ -221,6 +223,27 @@ static void begin_pass(elm_net *net, elm_share share, bool training)
     pass->segment_count = 1;
 }
 
+void elm_net_set_timeline(elm_net *net, elm_timeline *timeline)
+{
+    net->timeline = timeline;
+}
+
+/* Runs one of the layer's functions and says so. */
+static void run_layer(const elm_net *net, elm_layer *layer, void (*run)(elm_layer *layer, const elm_pass *pass), const char *part,
+                      int passes)
+{
+    const double begin = elm_timeline_now(net->timeline);
+    run(layer, &net->pass);
+    const double images = net->pass.images;
+    const double bytes = images * (double)(elm_value_image(layer->output) * elm_format_size(layer->output->format));
+    elm_timeline_add(net->timeline, (elm_event){.name = layer->kind->name,
+                                                .part = part,
+                                                .begin = begin,
+                                                .end = elm_timeline_now(net->timeline),
+                                                .flops = images * layer->flops,
+                                                .bytes = passes ? (passes + (layer->residual != NULL)) * bytes : 0});
+}
+
 const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training)
 {
     begin_pass(net, share, training && backbone_learns(net));
@@ -228,7 +251,7 @@ const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share
     for (int l = 0; l < net->graph.layer_count; l++) {
         elm_layer *layer = &net->graph.layers[l];
         if (share.local || layer->kind->collective)
-            layer->kind->forward(layer, &net->pass);
+            run_layer(net, layer, layer->kind->forward, "forward", layer->kind->passes.forward);
     }
     return net->embeddings->data;
 }
@@ -304,6 +327,17 @@ static void announce(const elm_net *net, const elm_net_watch *watch, int first_p
     watch->poll(watch->context);
 }
 
+static void backward_layer(const elm_net *net, elm_layer *layer, const elm_net_watch *watch)
+{
+    const elm_layer_kind *kind = layer->kind;
+    const bool called = net->pass.images || kind->collective;
+    if (called)
+        run_layer(net, layer, kind->backward, kind->backward_input ? "weights" : "backward", kind->passes.backward);
+    announce(net, watch, layer->parameter_count ? layer->parameter[0] : -1);
+    if (called && kind->backward_input && layer->input_gradient)
+        run_layer(net, layer, kind->backward_input, "data", 0);
+}
+
 void elm_net_backward_all(elm_net *net, const elm_net_watch *watch)
 {
     const elm_pass *pass = &net->pass;
@@ -322,11 +356,9 @@ void elm_net_backward_all(elm_net *net, const elm_net_watch *watch)
         elm_layer *layer = &net->graph.layers[l];
         for (; r < net->plan->rebuild_count && net->plan->rebuilds[r].before == l; r++) {
             elm_layer *producer = &net->graph.layers[net->plan->rebuilds[r].layer];
-            producer->kind->rebuild(producer, pass);
+            run_layer(net, producer, producer->kind->rebuild, "rebuild", producer->kind->passes.rebuild);
         }
-        if (pass->images || layer->kind->collective)
-            layer->kind->backward(layer, pass);
-        announce(net, watch, layer->parameter_count ? layer->parameter[0] : -1);
+        backward_layer(net, layer, watch);
     }
 }
 
@@ -353,6 +385,21 @@ double elm_net_training_flops(const elm_net *net)
 bool elm_net_state_differs(const elm_net *net)
 {
     return net->ranks > 1 && net->scope.kind != ELM_NORM_GLOBAL && backbone_learns(net);
+}
+
+const char *const elm_precision_names[] = {"auto", "fp32", "bf16"};
+
+int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_precision *resolved, elm_error *err)
+{
+    const elm_backend *b = elm_backend_find(backend, err);
+    const bool automatic = precision == ELM_PRECISION_AUTO;
+    if (!b)
+        return -1;
+    *resolved = precision == ELM_PRECISION_FP32 ? ELM_PRECISION_FP32 : ELM_PRECISION_BF16;
+    if (*resolved == ELM_PRECISION_FP32 || !b->check_format(ELM_BF16, automatic ? NULL : err))
+        return 0;
+    *resolved = ELM_PRECISION_FP32;
+    return automatic ? 0 : -1;
 }
 
 const char *elm_net_resolve_backend(const char *name, elm_error *err)

@@ -1,31 +1,8 @@
 #include "nn/norm_kernels.h"
 
-#include <stdint.h>
-#include <string.h>
+#include "nn/lanes.h"
 
-enum { LANES = 16, CHAINS = 2 };
-
-typedef float lanes __attribute__((vector_size(4 * LANES)));
-typedef int32_t mask __attribute__((vector_size(4 * LANES)));
-
-static inline lanes load(const float *from)
-{
-    lanes v;
-    memcpy(&v, from, sizeof v);
-    return v;
-}
-
-static inline void store(float *to, lanes v)
-{
-    memcpy(to, &v, sizeof v);
-}
-
-/* The last, incomplete vector of a plane: lanes beyond it hold `rest`. */
-static inline lanes load_tail(const float *from, size_t count, lanes rest)
-{
-    memcpy(&rest, from, count * sizeof(float));
-    return rest;
-}
+enum { CHAINS = 2 };
 
 /* Per-channel values, one a lane. */
 static inline lanes spread(const float *channel, int block)
@@ -46,20 +23,23 @@ static inline void fold(lanes v, int block, double *channel)
     }
 }
 
-void elm_plane_moments(const float *x, size_t length, int block, float *mean, float *m2)
+ELM_INLINE void moments(const void *x, size_t length, int block, float *mean, float *m2, elm_format format)
 {
     /* One pass over deviations from the first pixel: no cancellation of large means, and the plane is read once. */
-    const lanes origin = spread(x, block);
+    float pixel[LANES];
+    for (int k = 0; k < block; k++)
+        pixel[k] = elm_read(x, (size_t)k, format);
+    const lanes origin = spread(pixel, block);
     lanes sum[CHAINS] = {{0}}, square[CHAINS] = {{0}};
     size_t i = 0;
     for (; i + CHAINS * LANES <= length; i += CHAINS * LANES)
         for (int k = 0; k < CHAINS; k++) {
-            const lanes d = load(x + i + k * LANES) - origin;
+            const lanes d = load(x, i + k * LANES, format) - origin;
             sum[k] += d;
             square[k] += d * d;
         }
     for (; i < length; i += LANES) {
-        const lanes d = (length - i < LANES ? load_tail(x + i, length - i, origin) : load(x + i)) - origin;
+        const lanes d = (length - i < LANES ? load_tail(x, i, length - i, origin, format) : load(x, i, format)) - origin;
         sum[0] += d;
         square[0] += d * d;
     }
@@ -70,66 +50,65 @@ void elm_plane_moments(const float *x, size_t length, int block, float *mean, fl
     const double count = (double)pixels;
     for (int k = 0; k < block; k++) {
         const double deviation = second[k] - first[k] * first[k] / count;
-        mean[k] = (float)(x[k] + first[k] / count);
+        mean[k] = (float)((double)pixel[k] + first[k] / count);
         m2[k] = deviation > 0 ? (float)deviation : 0;
     }
 }
 
 static inline lanes positive(lanes v, lanes by)
 {
-    return (lanes)((mask)v & (by > 0));
+    return lanes_where(by > 0, v);
 }
 
-void elm_plane_normalise(const float *x, const float *residual, float *y, size_t length, int block, const float *scale, const float *shift,
-                         bool relu)
+ELM_INLINE void normalise(const void *x, const void *residual, void *y, size_t length, int block, const float *scale, const float *shift,
+                          bool relu, elm_format format)
 {
     const lanes a = spread(scale, block), b = spread(shift, block), zero = {0};
     size_t i = 0;
     for (; i + LANES <= length; i += LANES) {
-        lanes v = load(x + i) * a + b;
+        lanes v = load(x, i, format) * a + b;
         if (residual)
-            v += load(residual + i);
-        store(y + i, relu ? positive(v, v) : v);
+            v += load(residual, i, format);
+        store(y, i, relu ? positive(v, v) : v, format);
     }
     if (i < length) {
-        lanes v = load_tail(x + i, length - i, zero) * a + b;
+        lanes v = load_tail(x, i, length - i, zero, format) * a + b;
         if (residual)
-            v += load_tail(residual + i, length - i, zero);
-        v = relu ? positive(v, v) : v;
-        memcpy(y + i, &v, (length - i) * sizeof *y);
+            v += load_tail(residual, i, length - i, zero, format);
+        store_tail(y, i, length - i, relu ? positive(v, v) : v, format);
     }
 }
 
-void elm_plane_mask(float *gradient, const float *second, const float *x, size_t length, int block, const float *mean, const elm_gate *gate,
-                    float *sum, float *product)
+ELM_INLINE void mask_plane(void *gradient, const void *second, const void *x, size_t length, int block, const float *mean,
+                           const elm_gate *gate, float *sum, float *product, elm_format format)
 {
     const lanes centre = spread(mean, block), scale = spread(gate->scale, block), shift = spread(gate->shift, block), zero = {0};
-    const float *y = gate->y;
+    const void *y = gate->y;
     const bool relu = gate->relu;
     lanes total[CHAINS] = {{0}}, weighted[CHAINS] = {{0}};
     size_t i = 0;
     for (; i + CHAINS * LANES <= length; i += CHAINS * LANES)
         for (int k = 0; k < CHAINS; k++) {
             const size_t at = i + k * LANES;
-            lanes g = load(gradient + at);
+            lanes g = load(gradient, at, format);
             if (second)
-                g += load(second + at);
-            const lanes v = load(x + at);
+                g += load(second, at, format);
+            const lanes v = load(x, at, format);
             if (relu)
-                g = positive(g, y ? load(y + at) : v * scale + shift);
-            store(gradient + at, g);
+                g = positive(g, y ? load(y, at, format) : v * scale + shift);
+            store(gradient, at, g, format);
             total[k] += g;
             weighted[k] += g * (v - centre);
         }
     for (; i < length; i += LANES) {
         const size_t rest = length - i < LANES ? length - i : LANES;
-        lanes g = load_tail(gradient + i, rest, zero);
+        lanes g = load_tail(gradient, i, rest, zero, format);
         if (second)
-            g += load_tail(second + i, rest, zero);
-        const lanes v = load_tail(x + i, rest, centre);
+            g += load_tail(second, i, rest, zero, format);
+        const lanes v = load_tail(x, i, rest, centre, format);
         if (relu)
-            g = positive(g, y ? load_tail(y + i, rest, zero) : v * scale + shift);
-        memcpy(gradient + i, &g, rest * sizeof *gradient);
+            g = positive(g, y ? load_tail(y, i, rest, zero, format) : v * scale + shift);
+        store_tail(gradient, i, rest, g, format);
         total[0] += g;
         weighted[0] += g * (v - centre);
     }
@@ -142,16 +121,40 @@ void elm_plane_mask(float *gradient, const float *second, const float *x, size_t
     }
 }
 
-void elm_plane_gradient(const float *gradient, const float *x, float *dx, size_t length, int block, const float *a, const float *b,
-                        const float *c, const float *mean)
+ELM_INLINE void gradient_plane(const void *gradient, const void *x, void *dx, size_t length, int block, const float *a, const float *b,
+                               const float *c, const float *mean, elm_format format)
 {
-    const lanes va = spread(a, block), vb = spread(b, block), vc = spread(c, block), centre = spread(mean, block);
+    const lanes va = spread(a, block), vb = spread(b, block), vc = spread(c, block), centre = spread(mean, block), zero = {0};
     size_t i = 0;
     for (; i + LANES <= length; i += LANES)
-        store(dx + i, va * load(gradient + i) + (vb * (load(x + i) - centre) + vc));
-    if (i < length) {
-        const lanes zero = {0};
-        const lanes v = va * load_tail(gradient + i, length - i, zero) + (vb * (load_tail(x + i, length - i, centre) - centre) + vc);
-        memcpy(dx + i, &v, (length - i) * sizeof *dx);
-    }
+        store(dx, i, va * load(gradient, i, format) + (vb * (load(x, i, format) - centre) + vc), format);
+    if (i < length)
+        store_tail(dx, i, length - i,
+                   va * load_tail(gradient, i, length - i, zero, format) +
+                       (vb * (load_tail(x, i, length - i, centre, format) - centre) + vc),
+                   format);
+}
+
+/* One body for each format. */
+void elm_plane_moments(const void *x, size_t length, int block, float *mean, float *m2, elm_format format)
+{
+    ELM_BY_FORMAT(format, moments, x, length, block, mean, m2);
+}
+
+void elm_plane_normalise(const void *x, const void *residual, void *y, size_t length, int block, const float *scale, const float *shift,
+                         bool relu, elm_format format)
+{
+    ELM_BY_FORMAT(format, normalise, x, residual, y, length, block, scale, shift, relu);
+}
+
+void elm_plane_mask(void *gradient, const void *second, const void *x, size_t length, int block, const float *mean, const elm_gate *gate,
+                    float *sum, float *product, elm_format format)
+{
+    ELM_BY_FORMAT(format, mask_plane, gradient, second, x, length, block, mean, gate, sum, product);
+}
+
+void elm_plane_gradient(const void *gradient, const void *x, void *dx, size_t length, int block, const float *a, const float *b,
+                        const float *c, const float *mean, elm_format format)
+{
+    ELM_BY_FORMAT(format, gradient_plane, gradient, x, dx, length, block, a, b, c, mean);
 }

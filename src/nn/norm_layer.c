@@ -75,12 +75,12 @@ static void place_images(norm *n, const elm_pass *pass)
 /* Moments of every group this rank has a part in. */
 static void gather_moments(norm *n, const elm_value *in, const elm_pass *pass)
 {
-    const size_t plane = elm_value_plane(in), image = elm_value_image(in), c = n->channels;
+    const size_t plane = elm_value_plane(in), c = n->channels;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < pass->images; i++)
         for (int p = 0; p < n->planes; p++) {
             const size_t at = i * c + (size_t)p * n->block;
-            elm_plane_moments(in->data + i * image + p * plane, plane, n->block, n->image[0] + at, n->image[1] + at);
+            elm_plane_moments(elm_value_at(in, in->data, i, p), plane, n->block, n->image[0] + at, n->image[1] + at, in->format);
         }
     const double pixels = (double)in->height * in->width;
     memset(n->shared, 0, pass->shared_count * c * sizeof *n->shared);
@@ -139,16 +139,17 @@ static void set_channel(const elm_layer *layer, norm *n, size_t at, int channel,
     n->shift[at] = (float)((double)layer->weight[1][channel] - mean * scale);
 }
 
-static void normalise(const elm_layer *layer, const elm_pass *pass, const float *x, const float *residual, float *y)
+static void normalise(const elm_layer *layer, const elm_pass *pass, const void *x, const void *residual, void *y)
 {
     const norm *n = layer->own;
-    const size_t plane = elm_value_plane(layer->input), image = elm_value_image(layer->input);
+    const elm_value *in = layer->input;
+    const size_t plane = elm_value_plane(in);
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < pass->images; i++)
         for (int p = 0; p < n->planes; p++) {
-            const size_t at = i * image + p * plane, channel = (size_t)n->segment[i] * n->channels + (size_t)p * n->block;
-            elm_plane_normalise(x + at, residual ? residual + at : NULL, y + at, plane, n->block, n->scale + channel, n->shift + channel,
-                                layer->relu);
+            const size_t channel = (size_t)n->segment[i] * n->channels + (size_t)p * n->block;
+            elm_plane_normalise(elm_value_at(in, x, i, p), elm_value_at(in, residual, i, p), elm_value_at(in, y, i, p), plane, n->block,
+                                n->scale + channel, n->shift + channel, layer->relu, in->format);
         }
 }
 
@@ -189,16 +190,16 @@ static unsigned backward_reads(const elm_layer *layer)
 static void gather_sums(const elm_layer *layer, norm *n, const elm_pass *pass)
 {
     const elm_value *in = layer->input, *out = layer->output;
-    const size_t plane = elm_value_plane(in), image = elm_value_image(in), c = n->channels;
-    const float *second = out->contributions > 1 ? out->gradient[1] : NULL;
-    const bool reads_output = backward_reads(layer) & ELM_READS_OUTPUT;
+    const size_t plane = elm_value_plane(in), c = n->channels;
+    const void *second = out->contributions > 1 ? out->gradient[1] : NULL;
+    const void *y = backward_reads(layer) & ELM_READS_OUTPUT ? out->recalled : NULL;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < pass->images; i++)
         for (int p = 0; p < n->planes; p++) {
-            const size_t at = i * image + p * plane, sum = i * c + (size_t)p * n->block, channel = n->segment[i] * c + (size_t)p * n->block;
-            const elm_gate gate = {layer->relu, reads_output ? out->recalled + at : NULL, n->scale + channel, n->shift + channel};
-            elm_plane_mask(out->gradient[0] + at, second ? second + at : NULL, in->recalled + at, plane, n->block, n->mean + channel, &gate,
-                           n->image[0] + sum, n->image[1] + sum);
+            const size_t sum = i * c + (size_t)p * n->block, channel = n->segment[i] * c + (size_t)p * n->block;
+            const elm_gate gate = {layer->relu, elm_value_at(out, y, i, p), n->scale + channel, n->shift + channel};
+            elm_plane_mask(elm_value_at(out, out->gradient[0], i, p), elm_value_at(out, second, i, p), elm_value_at(in, in->recalled, i, p),
+                           plane, n->block, n->mean + channel, &gate, n->image[0] + sum, n->image[1] + sum, in->format);
         }
     memset(n->shared_sums, 0, pass->shared_count * 2 * c * sizeof *n->shared_sums);
     for (int s = 0; s < pass->segment_count; s++) {
@@ -255,13 +256,15 @@ static void backward(elm_layer *layer, const elm_pass *pass)
         pass->reducer->sum_all(pass->reducer->context, n->shared_sums, pass->shared_count * 2 * n->channels);
     set_gradient_coefficients(layer, n, pass);
     const elm_value *in = layer->input;
-    const size_t plane = elm_value_plane(in), image = elm_value_image(in);
+    const void *dy = layer->output->gradient[0];
+    const size_t plane = elm_value_plane(in);
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < pass->images; i++)
         for (int p = 0; p < n->planes; p++) {
-            const size_t at = i * image + p * plane, channel = (size_t)n->segment[i] * n->channels + (size_t)p * n->block;
-            elm_plane_gradient(layer->output->gradient[0] + at, in->recalled + at, layer->input_gradient + at, plane, n->block,
-                               n->scale + channel, n->shift + channel, n->constant + channel, n->mean + channel);
+            const size_t channel = (size_t)n->segment[i] * n->channels + (size_t)p * n->block;
+            elm_plane_gradient(elm_value_at(in, dy, i, p), elm_value_at(in, in->recalled, i, p),
+                               elm_value_at(in, layer->input_gradient, i, p), plane, n->block, n->scale + channel, n->shift + channel,
+                               n->constant + channel, n->mean + channel, in->format);
         }
 }
 
@@ -276,4 +279,5 @@ const elm_layer_kind elm_norm_layer = {
     .in_place_gradient = true,
     .contributions = 2,
     .collective = true,
+    .passes = {3, 2, 6},
 };

@@ -4,12 +4,12 @@
 
 #include "elmpi/memory.h"
 
-enum { NOWHERE = -1, BUFFERS_PER_VALUE = 2 + ELM_CONTRIBUTIONS_MAX, LINE = ELM_ALIGNMENT / sizeof(float) };
+enum { NOWHERE = -1, BUFFERS_PER_VALUE = 2 + ELM_CONTRIBUTIONS_MAX, LINE = ELM_ALIGNMENT };
 
 typedef struct buffer {
-    size_t size, offset; /* floats */
+    size_t size, offset; /* bytes */
     int first, last;     /* ticks in which it is alive */
-    float *outside;      /* memory that is not the arena's, or NULL */
+    void *outside;       /* memory that is not the arena's, or NULL */
 } buffer;
 
 /* A value's producer and its buffers, by number. */
@@ -47,8 +47,8 @@ static int backward_tick(const draft *d, int layer)
 /* A buffer for the value, alive from this tick on. */
 static int add_buffer(draft *d, const elm_value *value, int tick)
 {
-    const size_t floats = d->images * elm_value_image(value);
-    d->buffers[d->buffer_count] = (buffer){.size = (floats + LINE - 1) / LINE * LINE, .first = tick, .last = tick};
+    const size_t bytes = d->images * elm_value_image(value) * elm_format_size(value->format);
+    d->buffers[d->buffer_count] = (buffer){.size = (bytes + LINE - 1) / LINE * LINE, .first = tick, .last = tick};
     return d->buffer_count++;
 }
 
@@ -253,7 +253,7 @@ fail:
     return -1;
 }
 
-static float *memory_of(const elm_plan *plan, int number)
+static void *memory_of(const elm_plan *plan, int number)
 {
     if (number == NOWHERE)
         return NULL;

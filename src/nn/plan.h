@@ -19,8 +19,8 @@ typedef struct elm_rebuild {
 } elm_rebuild;
 
 typedef struct elm_plan {
-    size_t size; /* floats of the arena */
-    float *arena;
+    size_t size; /* bytes of the arena */
+    char *arena;
     elm_rebuild rebuilds[ELM_GRAPH_LAYERS]; /* in the order in which they are due */
     int rebuild_count;
     struct elm_plan_draft *draft; /* what is alive when; until elm_plan_allocate */

@@ -8,32 +8,41 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
     return 0;
 }
 
+/* Where a channel's pixels start; they are a block apart. */
+static size_t channel_start(const elm_value *value, int image, int channel)
+{
+    return (size_t)image * elm_value_image(value) + (size_t)(channel / value->block) * elm_value_plane(value) +
+           (size_t)(channel % value->block);
+}
+
 static void forward(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *in = layer->input;
-    const int block = in->block, pixels = in->height * in->width;
+    const int pixels = in->height * in->width;
+    float *y = layer->output->data;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < pass->images; i++)
         for (int c = 0; c < in->channels; c++) {
-            const float *x = in->data + i * elm_value_image(in) + (size_t)(c / block) * elm_value_plane(in) + c % block;
+            const size_t start = channel_start(in, i, c);
             double sum = 0;
             for (int p = 0; p < pixels; p++)
-                sum += (double)x[(size_t)p * block];
-            layer->output->data[(size_t)i * in->channels + c] = (float)(sum / pixels);
+                sum += (double)elm_read(in->data, start + (size_t)p * in->block, in->format);
+            y[(size_t)i * in->channels + c] = (float)(sum / pixels);
         }
 }
 
 static void backward(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *in = layer->input;
-    const int block = in->block, pixels = in->height * in->width;
+    const int pixels = in->height * in->width;
+    const float *dy = layer->output->gradient[0];
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < pass->images; i++)
         for (int c = 0; c < in->channels; c++) {
-            float *dx = layer->input_gradient + i * elm_value_image(in) + (size_t)(c / block) * elm_value_plane(in) + c % block;
-            const float share = layer->output->gradient[0][(size_t)i * in->channels + c] / (float)pixels;
+            const size_t start = channel_start(in, i, c);
+            const float share = dy[(size_t)i * in->channels + c] / (float)pixels;
             for (int p = 0; p < pixels; p++)
-                dx[(size_t)p * block] = share;
+                elm_write(layer->input_gradient, start + (size_t)p * in->block, share, in->format);
         }
 }
 

@@ -21,40 +21,40 @@ static size_t channel_start(const elm_value *value, int channel)
     return (size_t)(channel / value->block) * elm_value_plane(value) + channel % value->block;
 }
 
+/* Copies every `stride`-th pixel of an image's channels between the small picture x and the large y, one way or the other; the rest of the
+ * destination is 0. */
+ELM_INLINE void copy_image(const elm_layer *layer, void *x, void *y, bool forward, elm_format format)
+{
+    const elm_value *in = layer->input, *out = layer->output, *whole = forward ? out : in;
+    const int before = (out->channels - in->channels) / 2, stride = layer->stride;
+    const size_t size = elm_format_size(format);
+    memset(forward ? y : x, 0, elm_value_image(whole) * size);
+    for (int c = 0; c < in->channels; c++) {
+        const size_t near = channel_start(in, c), far = channel_start(out, c + before);
+        for (int h = 0; h < out->height; h++)
+            for (int w = 0; w < out->width; w++) {
+                void *a = elm_element(x, near + (size_t)(h * stride * in->width + w * stride) * in->block, format);
+                void *b = elm_element(y, far + (size_t)(h * out->width + w) * out->block, format);
+                memcpy(forward ? b : a, forward ? a : b, size);
+            }
+    }
+}
+
 static void forward(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *in = layer->input, *out = layer->output;
-    const int before = (out->channels - in->channels) / 2, stride = layer->stride;
 #pragma omp parallel for schedule(static)
-    for (int i = 0; i < pass->images; i++) {
-        float *image = out->data + i * elm_value_image(out);
-        memset(image, 0, elm_value_image(out) * sizeof *image);
-        for (int c = 0; c < in->channels; c++) {
-            const float *x = in->data + i * elm_value_image(in) + channel_start(in, c);
-            float *y = image + channel_start(out, c + before);
-            for (int h = 0; h < out->height; h++)
-                for (int w = 0; w < out->width; w++)
-                    y[(size_t)(h * out->width + w) * out->block] = x[(size_t)(h * stride * in->width + w * stride) * in->block];
-        }
-    }
+    for (int i = 0; i < pass->images; i++)
+        ELM_BY_FORMAT(in->format, copy_image, layer, elm_value_at(in, in->data, i, 0), elm_value_at(out, out->data, i, 0), true);
 }
 
 static void backward(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *in = layer->input, *out = layer->output;
-    const int before = (out->channels - in->channels) / 2, stride = layer->stride;
 #pragma omp parallel for schedule(static)
-    for (int i = 0; i < pass->images; i++) {
-        float *image = layer->input_gradient + i * elm_value_image(in);
-        memset(image, 0, elm_value_image(in) * sizeof *image);
-        for (int c = 0; c < in->channels; c++) {
-            const float *dy = out->gradient[0] + i * elm_value_image(out) + channel_start(out, c + before);
-            float *dx = image + channel_start(in, c);
-            for (int h = 0; h < out->height; h++)
-                for (int w = 0; w < out->width; w++)
-                    dx[(size_t)(h * stride * in->width + w * stride) * in->block] = dy[(size_t)(h * out->width + w) * out->block];
-        }
-    }
+    for (int i = 0; i < pass->images; i++)
+        ELM_BY_FORMAT(in->format, copy_image, layer, elm_value_at(in, layer->input_gradient, i, 0),
+                      elm_value_at(out, out->gradient[0], i, 0), false);
 }
 
 const elm_layer_kind elm_shortcut_a_layer = {

@@ -8,8 +8,10 @@ const elm_option elm_run_option_rows[] = {
      "name of the run: its folder is runs/<name>"},
     {"run.seed", ELM_OPTION_INT, offsetof(elm_run_options, seed), "0", 0, 4294967295.0, NULL, NULL, NULL,
      "seed of initial weights, order of images and augmentation"},
-    {"run.precision", ELM_OPTION_CHOICE, offsetof(elm_run_options, precision), "auto", 0, 0, "auto|fp32", NULL, NULL,
-     "number format of activations; auto takes the fastest that this build has kernels for: fp32"},
+    {"run.precision", ELM_OPTION_CHOICE, offsetof(elm_run_options, precision), "auto", 0, 0, "auto|fp32|bf16", NULL, NULL,
+     "number format of activations and their gradients; weights, statistics, embeddings, losses and all sums are fp32 in either; auto: "
+     "bf16 "
+     "where the CPUs of all ranks multiply it in hardware (AVX512-BF16, AMX), else fp32"},
     {"run.backend", ELM_OPTION_TEXT, offsetof(elm_run_options, backend), "auto", 0, 0, NULL, elm_net_check_backend, NULL,
      "who computes the convolutions: onednn, openblas, or auto (oneDNN where it is built in)"},
     {"run.threads", ELM_OPTION_INT, offsetof(elm_run_options, threads), "0", 0, 1024, NULL, NULL, NULL,

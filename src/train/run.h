@@ -17,6 +17,8 @@ typedef struct elm_run {
     /* The job. */
     elm_job_options options;
     elm_job *job;
+    elm_precision automatic; /* what run.precision = auto stands for on these ranks, or stood for when the run began */
+    bool is_automatic;       /* the job leaves it open */
 
     /* What it works with. */
     elm_dataset *train;

@@ -27,7 +27,8 @@ typedef struct source {
     const char *name;
     const char *const *overrides;
     int override_count;
-    const char *init; /* overrides run.init unless NULL */
+    const char *init;        /* overrides run.init unless NULL */
+    elm_precision automatic; /* what run.precision = auto stands for, where the backend can */
 } source;
 
 enum { OWN_MAX = 4 };
@@ -59,10 +60,13 @@ static int parse(const source *from, const override_list *list, elm_job **job, e
 }
 
 /* What "auto" stands for is decided once and written down, so that a resume computes the same. */
-static int decide(override_list *list, const elm_job_options *options, elm_error *err)
+static int decide(override_list *list, const elm_job_options *options, elm_precision automatic, elm_error *err)
 {
     const char *backend = elm_net_resolve_backend(options->run.backend, err);
-    if (!backend || (options->run.precision == 0 && add_override(list, "run.precision", "fp32", err)))
+    elm_precision precision = automatic == ELM_PRECISION_BF16 ? ELM_PRECISION_AUTO : ELM_PRECISION_FP32;
+    if (!backend || elm_net_resolve_precision(precision, backend, &precision, err))
+        return -1;
+    if (options->run.precision == ELM_PRECISION_AUTO && add_override(list, "run.precision", elm_precision_names[precision], err))
         return -1;
     const bool cosine = elm_trainer_head(&options->model, &options->loss) == ELM_HEAD_COSINE;
     if (options->model.head == ELM_HEAD_AUTO && add_override(list, "model.head", cosine ? "cosine" : "linear", err))
@@ -71,7 +75,7 @@ static int decide(override_list *list, const elm_job_options *options, elm_error
 }
 
 /* Owns: *job to be destroyed; NULL after a failure */
-static int resolve(const source *from, elm_job **job, elm_job_options *options, elm_error *err)
+static int resolve(const source *from, elm_job **job, elm_job_options *options, bool *is_automatic, elm_error *err)
 {
     override_list list = {.all = elm_alloc((size_t)from->override_count + OWN_MAX, sizeof *list.all, err)};
     *job = NULL;
@@ -83,8 +87,9 @@ static int resolve(const source *from, elm_job **job, elm_job_options *options, 
     if (!status)
         status = parse(from, &list, job, options, err);
     const int given = list.count;
+    *is_automatic = options->run.precision == ELM_PRECISION_AUTO;
     if (!status)
-        status = decide(&list, options, err);
+        status = decide(&list, options, from->automatic, err);
     if (!status && list.count > given)
         status = parse(from, &list, job, options, err);
     elm_free(list.all);
@@ -96,14 +101,22 @@ static int resolve_present(elm_run *run, const char *init, elm_error *err)
 {
     const elm_run_request *request = run->request;
     const source from = {
-        .file = request->job_file, .overrides = request->overrides, .override_count = request->override_count, .init = init};
+        .file = request->job_file,
+        .overrides = request->overrides,
+        .override_count = request->override_count,
+        .init = init,
+        .automatic = run->automatic,
+    };
     elm_job_destroy(run->job);
-    return resolve(&from, &run->job, &run->options, err);
+    return resolve(&from, &run->job, &run->options, &run->is_automatic, err);
 }
 
 int elm_run_load_job(elm_run *run, elm_error *err)
 {
-    if (resolve_present(run, run->request->init, err) || elm_optim_check(&run->options.optim, err))
+    elm_precision precision;
+    const elm_run_options *o = &run->options.run;
+    if (resolve_present(run, run->request->init, err) || elm_optim_check(&run->options.optim, err) ||
+        elm_net_resolve_precision((elm_precision)o->precision, o->backend, &precision, err))
         return -1;
     const int64_t part = elm_optim_part(&run->options.optim);
     if (part < elm_comm_size(run->comm))
@@ -127,10 +140,15 @@ int elm_run_check_start(const elm_run *run, elm_error *err)
 int elm_run_continue_job(elm_run *run, const elm_checkpoint *checkpoint, elm_error *err)
 {
     /* Resolved by today's rows: an option that came later has its default there. */
-    const source from = {.text = checkpoint->job, .name = "job of the checkpoint"};
+    const source from = {.text = checkpoint->job, .name = "job of the checkpoint", .automatic = ELM_PRECISION_FP32};
     elm_job_options *before = elm_alloc(1, sizeof *before, err);
     elm_job *job = NULL;
-    int status = before ? resolve(&from, &job, before, err) : -1;
+    bool ignored;
+    int status = before ? resolve(&from, &job, before, &ignored, err) : -1;
+    if (!status && run->is_automatic && before->run.precision != run->options.run.precision) {
+        run->automatic = (elm_precision)before->run.precision; /* resolved once: it stays what it was */
+        status = resolve_present(run, run->request->init, err);
+    }
     if (!status)
         status = elm_job_compare(elm_job_text(job), elm_job_text(run->job), may_change, err);
     if (!status && *before->run.init && !*run->options.run.init)

@@ -79,6 +79,7 @@ static int create_trainer_all(elm_run *run, elm_error *err)
         .data = &run->train->info,
         .counts = {run->train->info.classes, run->train->class_count, run->train->count},
         .backend = run->options.run.backend,
+        .precision = (elm_precision)run->options.run.precision,
         .seed = (uint64_t)run->options.run.seed,
         .min_images = elm_evaluation_batch(&run->train->info), /* of evaluation and class means */
     };
@@ -120,8 +121,7 @@ static int open_folder(elm_run *run, elm_checkpoint **newest, char *name, int ca
 
 static int restore(elm_run *run, const elm_checkpoint *checkpoint, elm_error *err)
 {
-    if (elm_run_continue_job(run, checkpoint, err) ||
-        elm_data_identity_check(&run->data, run->train, checkpoint, run->options.data.store, err) ||
+    if (elm_data_identity_check(&run->data, run->train, checkpoint, run->options.data.store, err) ||
         elm_trainer_import(run->trainer, checkpoint, err))
         return -1;
     run->step = checkpoint->step;
@@ -148,7 +148,15 @@ static void say_differences(const elm_run *run, const elm_checkpoint *checkpoint
 /* Goes on from rank 0's checkpoint, which is taken over. */
 static int resume_all(elm_run *run, elm_checkpoint *checkpoint, const char *name, elm_error *err)
 {
+    const int precision = run->options.run.precision;
     int status = elm_checkpoint_share_all(run->comm, &checkpoint, err);
+    if (!status)
+        status = elm_comm_agree_all(run->comm, elm_run_continue_job(run, checkpoint, err), err);
+    if (!status && run->options.run.precision != precision) {
+        elm_trainer_destroy(run->trainer);
+        run->trainer = NULL;
+        status = create_trainer_all(run, err);
+    }
     if (!status)
         status = elm_comm_agree_all(run->comm, restore(run, checkpoint, err), err);
     if (!status) {
@@ -218,9 +226,20 @@ static int take_over_all(elm_run *run, elm_error *err)
     return run->request->resume ? elm_run_save_metrics_all(run, err) : 0;
 }
 
+/* The slowest rank decides for all: a step waits for everybody. */
+static void decide_precision_all(elm_run *run)
+{
+    elm_precision mine = ELM_PRECISION_FP32;
+    elm_net_resolve_precision(ELM_PRECISION_AUTO, "auto", &mine, NULL);
+    double lacks = mine != ELM_PRECISION_BF16;
+    elm_comm_max_all(run->comm, &lacks, 1);
+    run->automatic = lacks > 0 ? ELM_PRECISION_FP32 : ELM_PRECISION_BF16;
+}
+
 int elm_run_setup_all(elm_run *run, elm_error *err)
 {
     run->unsaved = true;
+    decide_precision_all(run);
     if (elm_comm_agree_all(run->comm, elm_run_load_job(run, err), err))
         return -1;
     const char *text = elm_job_text(run->job);

@@ -11,6 +11,8 @@ const char *const elm_phase_names[ELM_PHASES] = {"input", "forward", "classify",
 typedef struct stopwatch {
     double since;
     double *seconds;
+    elm_timeline *timeline;
+    double begin; /* the same moment as `since`, on the timeline's clock */
 } stopwatch;
 
 static void charge(stopwatch *watch, elm_phase phase)
@@ -18,6 +20,11 @@ static void charge(stopwatch *watch, elm_phase phase)
     const double now = elm_comm_seconds();
     watch->seconds[phase] += now - watch->since;
     watch->since = now;
+    if (!watch->timeline)
+        return;
+    const double end = elm_timeline_now(watch->timeline);
+    elm_timeline_add(watch->timeline, (elm_event){.name = elm_phase_names[phase], .part = "", .begin = watch->begin, .end = end});
+    watch->begin = end;
 }
 
 /* Gradients become final from the end of the block towards its start; whole buckets leave as they fill. */
@@ -173,7 +180,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
 {
     if (!batch->continues)
         begin(t, batch);
-    stopwatch watch = {elm_comm_seconds(), t->report.seconds};
+    stopwatch watch = {elm_comm_seconds(), t->report.seconds, t->timeline, elm_timeline_now(t->timeline)};
 
     /* Embeddings; those with same-class partners elsewhere set out at once. */
     const float *embeddings = elm_net_embed_all(t->net, batch->input, batch->share, true);

@@ -45,7 +45,8 @@ struct elm_trainer {
     float *momentum;        /* [parameters] */
     elm_decay_range *decay; /* runs of learning parameters decayed alike */
     int decay_count;
-    int64_t *starts; /* of each learning parameter among them */
+    elm_timeline *timeline; /* NULL: nobody wants to know */
+    int64_t *starts;        /* of each learning parameter among them */
 };
 
 #endif

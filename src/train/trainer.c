@@ -92,6 +92,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
         .max_batch = elm_optim_part(spec->optim),
         .ranks = size,
         .backend = spec->backend,
+        .precision = spec->precision,
         .seed = spec->seed,
         .reducer = elm_comm_reducer(t->comm),
     };
@@ -126,6 +127,13 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
 fail:
     elm_trainer_destroy(t);
     return -1;
+}
+
+void elm_trainer_set_timeline(elm_trainer *t, elm_timeline *timeline)
+{
+    t->timeline = timeline;
+    elm_net_set_timeline(t->net, timeline);
+    elm_gradient_sum_set_timeline(t->gradient_sum, timeline);
 }
 
 elm_net *elm_trainer_net(elm_trainer *t)

@@ -104,3 +104,34 @@ expect_mpi 0 2 "$ELMPI_BIN/elmpi-bench" --model cifar-resnet8 --batch 16 --steps
 tail -n 1 "$scratch/stdout" | grep -Eq '^\{.*"images_per_s": [0-9.]+.*"peak_share": [0-9.]+.*"phases": \{.*\}\}$' || fail "no JSON line"
 expect 2 "$ELMPI_BIN/elmpi-bench" --model vgg16
 says stderr "unknown model"
+
+echo "precision"
+quick=("$train" "$job" "${common[@]}" --max-steps 2)
+export ONEDNN_MAX_CPU_ISA=AVX2 # as on a CPU that has no bf16
+expect 0 "${quick[@]}" --set run.precision=auto --run-dir "$scratch/precision-auto"
+grep -qx 'precision = fp32' "$scratch/precision-auto/job.ini" || fail "auto is not fp32 on a CPU without bf16"
+expect 2 "${quick[@]}" --set run.precision=bf16 --run-dir "$scratch/precision-bf16"
+says stderr '(does not multiply bf16 in hardware|fp32 alone).*run.precision'
+absent "$scratch/precision-bf16"
+unset ONEDNN_MAX_CPU_ISA
+expect 2 "${quick[@]}" --set run.precision=bf16 --set run.backend=openblas --run-dir "$scratch/precision-bf16"
+says stderr 'OpenBLAS computes convolutions in fp32 alone'
+# What was resolved stays resolved: a run that began in fp32 goes on in fp32, wherever auto would now be bf16.
+expect 0 "${quick[@]}" --max-steps 4 --set run.precision=auto --run-dir "$scratch/precision-auto" --resume
+says stdout 'Resuming from'
+grep -qx 'precision = fp32' "$scratch/precision-auto/job.ini" || fail "a resume has changed the precision"
+if "${quick[@]}" --set run.precision=bf16 --run-dir "$scratch/half" >"$scratch/stdout" 2>"$scratch/stderr"; then
+    expect 0 "${quick[@]}" --set run.precision=auto --run-dir "$scratch/precision-fastest"
+    grep -qx 'precision = bf16' "$scratch/precision-fastest/job.ini" || fail "auto is not bf16 on a CPU that has it"
+    h5diff -q "$scratch/half/checkpoint.h5" "$scratch/precision-fastest/checkpoint.h5" /model || fail "auto computes something else than bf16"
+    expect 2 "${quick[@]}" --max-steps 4 --set run.precision=fp32 --run-dir "$scratch/half" --resume
+    says stderr 'run.precision was "bf16"'
+    expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5"
+    # Elsewhere it is evaluated in fp32, but not trained on.
+    ONEDNN_MAX_CPU_ISA=AVX2 expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5"
+    ONEDNN_MAX_CPU_ISA=AVX2 expect 2 "${quick[@]}" --max-steps 4 --set run.precision=auto --run-dir "$scratch/half" --resume
+    says stderr 'run.precision was "bf16"'
+else
+    says stderr 'does not multiply bf16|fp32 alone'
+    echo "no bf16 here"
+fi

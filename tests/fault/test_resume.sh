@@ -65,3 +65,15 @@ expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$scratch/sto
 says stderr "$(basename "$newest")"
 same_result "$scratch/calm" "$scratch/stopped"
 echo "resumed runs equal the undisturbed one bit for bit"
+
+# In bf16 too, where this machine has it.
+settings+=(--set run.precision=bf16)
+if mpirun --oversubscribe --bind-to none -np 1 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --max-steps 0 --run-dir "$scratch/half-there" >"$scratch/stdout" 2>"$scratch/stderr"; then
+    expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$scratch/calm-half"
+    expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$scratch/cut-half" --max-steps 45
+    expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$scratch/cut-half" --resume
+    same_result "$scratch/calm-half" "$scratch/cut-half"
+else
+    says stderr "does not multiply bf16|fp32 alone"
+    echo "no bf16 here: not resumed in it"
+fi

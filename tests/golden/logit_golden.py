@@ -16,7 +16,7 @@ with contextlib.redirect_stdout(io.StringIO()):
 
 N = COUNTS.double()
 PRIOR = N / N.sum()
-AUTO, NONE, BALANCED, DRW = range(4)
+AUTO, NONE, BALANCED, DRW, FREQUENCY = range(5)
 
 DEFAULTS = dict(
     weights=AUTO, beta=0.9999, begin=160, passed=0, factor=1, margin=0.5, scale=30, variant=0, gamma=1, rare=0.005, seed=0, epoch=0, position=0
@@ -28,6 +28,7 @@ CASES = [
     ("ce", dict(weights=BALANCED, beta=0.999999)),
     ("ce", dict(weights=DRW, passed=159.99)),
     ("ce", dict(weights=DRW, passed=160)),
+    ("ce", dict(weights=FREQUENCY)),
     ("logadj", dict(weights=DRW, beta=0.99, begin=18.75, passed=19)),
     ("ldam", dict(factor=1 / 8)),
     ("ldam", dict(factor=1 / 8, weights=DRW, passed=170)),
@@ -36,6 +37,7 @@ CASES = [
     ("cb-focal", dict(beta=0.999, gamma=0.5)),
     ("cb-focal", dict(weights=NONE, gamma=2)),
     ("cb-focal", dict(gamma=0)),
+    ("cb-focal", dict(weights=FREQUENCY)),
     ("cb-focal", dict(weights=DRW, begin=3, passed=2, gamma=1.5)),
     ("cb-focal", dict(variant=1)),
     ("cb-focal", dict(variant=1, gamma=0.5, weights=NONE)),
@@ -83,7 +85,7 @@ def weights_of(name, o):
         return balanced_weights(o["beta"])
     if o["weights"] == DRW:
         return balanced_weights(o["beta"] if o["passed"] >= o["begin"] else 0)
-    return torch.ones(CLASSES)
+    return N / N.max() if o["weights"] == FREQUENCY else torch.ones(CLASSES)
 
 
 def image_loss(name, o, f, y, i):

@@ -5,33 +5,37 @@
 #include <stdbool.h>
 
 #include "elmpi/status.h"
+#include "nn/format.h"
 
 typedef struct elm_conv_shape {
     int in_channels, in_height, in_width, in_block;
     int out_channels, out_height, out_width, out_block;
     int kernel, stride, padding;
+    elm_format format;  /* of activations and their gradients */
     bool data_gradient; /* backward_data will be called */
 } elm_conv_shape;
 
 enum { ELM_VERSION_SIZE = 256 };
 
-/** A backend in functions. Activations are in the blocked layout of layer.h; weights are OIHW outside and whatever the backend likes
- * inside. */
+/** A backend in functions. Activations are in the blocked layout of layer.h; weights and their gradients are OIHW and fp32 outside, and
+ * whatever the backend likes inside. Sums are fp32 whatever the format. */
 typedef struct elm_backend {
     const char *name;
     const char *(*version)(char text[ELM_VERSION_SIZE]); /* of the library behind it */
+    /* Whether this machine's units compute in the format; if not, err says what is missing. */
+    int (*check_format)(elm_format format, elm_error *err);
     /* One per network. `block` receives the channel block its kernels prefer. */
-    int (*open)(void **engine, int *block, elm_error *err);
+    int (*open)(void **engine, elm_format format, int *block, elm_error *err);
     void (*close)(void *engine);
     /* A convolution for up to max_images. */
     int (*create)(void **conv, void *engine, const elm_conv_shape *shape, int max_images, elm_error *err);
     void (*destroy)(void *conv);
     /* Takes over changed weights, which stay readable where they are. */
     void (*pack)(void *conv, const float *weights);
-    void (*forward)(void *conv, int images, const float *x, float *y);
-    void (*backward_data)(void *conv, int images, const float *dy, float *dx);
+    void (*forward)(void *conv, int images, const void *x, void *y);
+    void (*backward_data)(void *conv, int images, const void *dy, void *dx);
     /* Sets (does not add to) dw, OIHW. */
-    void (*backward_weights)(void *conv, int images, const float *x, const float *dy, float *dw);
+    void (*backward_weights)(void *conv, int images, const void *x, const void *dy, float *dw);
 } elm_backend;
 
 /** The backend of that name; "auto" is the fastest there is. */

@@ -16,7 +16,7 @@ enum { PROGRAMS_MAX = 8 };
 typedef struct engine {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    float *scratch; /* as large as the largest convolution's weights: what one convolution needs while it runs backwards */
+    void *scratch; /* as large as the largest convolution's weights: what one convolution needs while it runs backwards */
     size_t scratch_bytes;
 } engine;
 
@@ -35,7 +35,7 @@ typedef struct convolution {
     dnnl_memory_t plain, plain_gradient; /* OIHW, the caller's */
     dnnl_memory_t forward_weights;
     dnnl_memory_t data_weights, weights_gradient; /* in the engine's scratch */
-    float *packed;                                /* behind forward_weights */
+    void *packed;                                 /* behind forward_weights */
     dnnl_primitive_t pack_forward, pack_data, unpack_gradient;
     program programs[PROGRAMS_MAX];
     int program_count;
@@ -84,15 +84,31 @@ static void engine_close(void *opaque)
     elm_free(e);
 }
 
+static dnnl_data_type_t type_of(elm_format format)
+{
+    return format == ELM_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
+/* oneDNN would also emulate bf16, several times slower than fp32: only units that multiply it count. */
+static int check_format(elm_format format, elm_error *err)
+{
+    if (format == ELM_FP32 || (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16)
+        return 0;
+    return elm_error_set(
+        err, ELM_EXIT_USAGE,
+        "this CPU does not multiply bf16 in hardware (run.precision = bf16 wants AVX512-BF16 or AMX): use run.precision = fp32 or "
+        "auto, or another node");
+}
+
 /* Asks oneDNN which channel block its convolutions like best on this CPU. */
-static int preferred_block(const engine *e)
+static int preferred_block(const engine *e, elm_format format)
 {
     const dnnl_dims_t x = {1, 32, 8, 8}, w = {32, 32, 3, 3}, one = {1, 1};
     dnnl_memory_desc_t any_x, any_w;
     dnnl_convolution_desc_t operation;
     dnnl_primitive_desc_t description;
-    must(dnnl_memory_desc_init_by_tag(&any_x, 4, x, dnnl_f32, dnnl_format_tag_any), "memory descriptor");
-    must(dnnl_memory_desc_init_by_tag(&any_w, 4, w, dnnl_f32, dnnl_format_tag_any), "memory descriptor");
+    must(dnnl_memory_desc_init_by_tag(&any_x, 4, x, type_of(format), dnnl_format_tag_any), "memory descriptor");
+    must(dnnl_memory_desc_init_by_tag(&any_w, 4, w, type_of(format), dnnl_format_tag_any), "memory descriptor");
     must(dnnl_convolution_forward_desc_init(&operation, dnnl_forward_training, dnnl_convolution_direct, &any_x, &any_w, NULL, &any_x, one,
                                             one, one),
          "convolution descriptor");
@@ -106,7 +122,7 @@ static int preferred_block(const engine *e)
     return block == 8 || block == 16 ? block : 1;
 }
 
-static int engine_open(void **opaque, int *block, elm_error *err)
+static int engine_open(void **opaque, elm_format format, int *block, elm_error *err)
 {
     engine *e = elm_alloc(1, sizeof *e, err);
     if (!e)
@@ -119,7 +135,7 @@ static int engine_open(void **opaque, int *block, elm_error *err)
         return elm_error_set(err, ELM_EXIT_FAILURE, "oneDNN cannot start: %s (CPU engine): use run.backend = openblas",
                              status_text(status));
     }
-    *block = preferred_block(e);
+    *block = preferred_block(e, format);
     *opaque = e;
     return 0;
 }
@@ -129,19 +145,19 @@ static dnnl_format_tag_t activation_tag(int block)
     return block == 16 ? dnnl_nChw16c : block == 8 ? dnnl_nChw8c : dnnl_nchw;
 }
 
-static dnnl_memory_desc_t activations(int images, int channels, int height, int width, int block)
+static dnnl_memory_desc_t activations(elm_format format, int images, int channels, int height, int width, int block)
 {
     const dnnl_dims_t dims = {images, channels, height, width};
     dnnl_memory_desc_t layout;
-    must(dnnl_memory_desc_init_by_tag(&layout, 4, dims, dnnl_f32, activation_tag(block)), "memory descriptor");
+    must(dnnl_memory_desc_init_by_tag(&layout, 4, dims, type_of(format), activation_tag(block)), "memory descriptor");
     return layout;
 }
 
-static dnnl_memory_desc_t weights_of(const elm_conv_shape *s, dnnl_format_tag_t tag)
+static dnnl_memory_desc_t weights_of(const elm_conv_shape *s, elm_format format, dnnl_format_tag_t tag)
 {
     const dnnl_dims_t dims = {s->out_channels, s->in_channels, s->kernel, s->kernel};
     dnnl_memory_desc_t layout;
-    must(dnnl_memory_desc_init_by_tag(&layout, 4, dims, dnnl_f32, tag), "memory descriptor");
+    must(dnnl_memory_desc_init_by_tag(&layout, 4, dims, type_of(format), tag), "memory descriptor");
     return layout;
 }
 
@@ -166,11 +182,11 @@ static dnnl_status_t describe(const convolution *c, int images, description *d)
     /* What the kernel really reads past the far edge: less than the padding when the stride leaves pixels over. */
     const dnnl_dims_t after = {(s->out_height - 1) * s->stride + s->kernel - s->in_height - s->padding,
                                (s->out_width - 1) * s->stride + s->kernel - s->in_width - s->padding};
-    *d = (description){.x = activations(images, s->in_channels, s->in_height, s->in_width, s->in_block),
-                       .y = activations(images, s->out_channels, s->out_height, s->out_width, s->out_block)};
-    d->forward = c->fixed ? c->forward_layout : weights_of(s, dnnl_format_tag_any);
-    d->data = c->fixed ? c->data_layout : weights_of(s, dnnl_format_tag_any);
-    d->weights = c->fixed ? c->weights_layout : weights_of(s, dnnl_format_tag_any);
+    *d = (description){.x = activations(s->format, images, s->in_channels, s->in_height, s->in_width, s->in_block),
+                       .y = activations(s->format, images, s->out_channels, s->out_height, s->out_width, s->out_block)};
+    d->forward = c->fixed ? c->forward_layout : weights_of(s, s->format, dnnl_format_tag_any);
+    d->data = c->fixed ? c->data_layout : weights_of(s, s->format, dnnl_format_tag_any);
+    d->weights = c->fixed ? c->weights_layout : weights_of(s, ELM_FP32, dnnl_format_tag_any);
 
     dnnl_convolution_desc_t operation;
     dnnl_status_t status = dnnl_convolution_forward_desc_init(&operation, dnnl_forward_training, dnnl_convolution_direct, &d->x,
@@ -275,7 +291,7 @@ static dnnl_status_t make_in_scratch(const convolution *c, const dnnl_memory_des
 
 static dnnl_status_t make_weights(convolution *c)
 {
-    const dnnl_memory_desc_t oihw = weights_of(&c->shape, dnnl_oihw);
+    const dnnl_memory_desc_t oihw = weights_of(&c->shape, ELM_FP32, dnnl_oihw);
     dnnl_engine_t on = c->engine->engine;
     dnnl_status_t status = dnnl_memory_create(&c->plain, &oihw, on, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
@@ -337,7 +353,7 @@ static int conv_create(void **opaque, void *e, const elm_conv_shape *shape, int 
 }
 
 /* Points a memory object at the caller's data. */
-static dnnl_memory_t at(dnnl_memory_t memory, const float *data)
+static dnnl_memory_t at(dnnl_memory_t memory, const void *data)
 {
     must(dnnl_memory_set_data_handle(memory, (void *)data), "data handle");
     return memory;
@@ -356,7 +372,7 @@ static void conv_pack(void *opaque, const float *weights)
     run(c, c->pack_forward, 2, (dnnl_exec_arg_t[]){{DNNL_ARG_FROM, c->plain}, {DNNL_ARG_TO, c->forward_weights}}, "packing weights");
 }
 
-static void conv_forward(void *opaque, int images, const float *x, float *y)
+static void conv_forward(void *opaque, int images, const void *x, void *y)
 {
     convolution *c = opaque;
     const program *p = program_for(c, images);
@@ -366,7 +382,7 @@ static void conv_forward(void *opaque, int images, const float *x, float *y)
 
 /* The data gradient wants the weights in another layout than the forward pass. Packing them here instead of in conv_pack costs the same,
  * since weights change between any two of training's backward passes, and saves a copy of all weights. */
-static void conv_backward_data(void *opaque, int images, const float *dy, float *dx)
+static void conv_backward_data(void *opaque, int images, const void *dy, void *dx)
 {
     convolution *c = opaque;
     const program *p = program_for(c, images);
@@ -377,7 +393,7 @@ static void conv_backward_data(void *opaque, int images, const float *dy, float 
     run(c, p->data, 3, arguments, "convolution data gradient");
 }
 
-static void conv_backward_weights(void *opaque, int images, const float *x, const float *dy, float *dw)
+static void conv_backward_weights(void *opaque, int images, const void *x, const void *dy, float *dw)
 {
     convolution *c = opaque;
     const program *p = program_for(c, images);
@@ -390,5 +406,16 @@ static void conv_backward_weights(void *opaque, int images, const float *x, cons
         "unpacking weight gradients");
 }
 
-const elm_backend elm_backend_onednn = {"onednn",     version,   engine_open,  engine_close,       conv_create,
-                                        conv_destroy, conv_pack, conv_forward, conv_backward_data, conv_backward_weights};
+const elm_backend elm_backend_onednn = {
+    .name = "onednn",
+    .version = version,
+    .check_format = check_format,
+    .open = engine_open,
+    .close = engine_close,
+    .create = conv_create,
+    .destroy = conv_destroy,
+    .pack = conv_pack,
+    .forward = conv_forward,
+    .backward_data = conv_backward_data,
+    .backward_weights = conv_backward_weights,
+};

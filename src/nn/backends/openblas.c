@@ -27,9 +27,18 @@ static const char *version(char text[ELM_VERSION_SIZE])
     return text;
 }
 
-static int engine_open(void **engine, int *block, elm_error *err)
+static int check_format(elm_format format, elm_error *err)
 {
-    (void)err;
+    if (format == ELM_FP32)
+        return 0;
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "OpenBLAS computes convolutions in fp32 alone (run.precision = bf16): use run.backend = onednn or "
+                         "run.precision = fp32");
+}
+
+static int engine_open(void **engine, elm_format format, int *block, elm_error *err)
+{
+    (void)format, (void)err;
     *engine = NULL;
     *block = 1;
     return 0;
@@ -134,8 +143,10 @@ static size_t out_size(const elm_conv_shape *s)
     return (size_t)s->out_channels * s->out_height * s->out_width;
 }
 
-static void conv_forward(void *opaque, int images, const float *x, float *y)
+static void conv_forward(void *opaque, int images, const void *in, void *out)
 {
+    const float *x = in;
+    float *y = out;
     const convolution *c = opaque;
     const elm_conv_shape *s = &c->shape;
 #pragma omp parallel for schedule(static) num_threads(c->threads)
@@ -147,8 +158,10 @@ static void conv_forward(void *opaque, int images, const float *x, float *y)
     }
 }
 
-static void conv_backward_data(void *opaque, int images, const float *dy, float *dx)
+static void conv_backward_data(void *opaque, int images, const void *out_gradient, void *in_gradient)
 {
+    const float *dy = out_gradient;
+    float *dx = in_gradient;
     const convolution *c = opaque;
     const elm_conv_shape *s = &c->shape;
 #pragma omp parallel for schedule(static) num_threads(c->threads)
@@ -161,8 +174,9 @@ static void conv_backward_data(void *opaque, int images, const float *dy, float 
     }
 }
 
-static void conv_backward_weights(void *opaque, int images, const float *x, const float *dy, float *dw)
+static void conv_backward_weights(void *opaque, int images, const void *in, const void *out_gradient, float *dw)
 {
+    const float *x = in, *dy = out_gradient;
     const convolution *c = opaque;
     const elm_conv_shape *s = &c->shape;
     const size_t size = (size_t)s->out_channels * c->depth;
@@ -184,5 +198,16 @@ static void conv_backward_weights(void *opaque, int images, const float *x, cons
     }
 }
 
-const elm_backend elm_backend_openblas = {"openblas",   version,   engine_open,  engine_close,       conv_create,
-                                          conv_destroy, conv_pack, conv_forward, conv_backward_data, conv_backward_weights};
+const elm_backend elm_backend_openblas = {
+    .name = "openblas",
+    .version = version,
+    .check_format = check_format,
+    .open = engine_open,
+    .close = engine_close,
+    .create = conv_create,
+    .destroy = conv_destroy,
+    .pack = conv_pack,
+    .forward = conv_forward,
+    .backward_data = conv_backward_data,
+    .backward_weights = conv_backward_weights,
+};
