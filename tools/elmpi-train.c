@@ -54,7 +54,7 @@ static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_reque
         {"--set", ELM_FLAG_LIST, overrides, 0, 0, "KEY=VALUE", "override an option of the job file, e.g. --set optim.lr=0.1"},
         {"--resume", ELM_FLAG_SWITCH, &request->resume, 0, 0, NULL, "continue from the newest good checkpoint of the run folder"},
         {"--run-dir", ELM_FLAG_TEXT, &request->run_dir, 0, 0, "FOLDER", "run folder (default runs/<run.name>)"},
-        {"--init", ELM_FLAG_TEXT, &request->init, 0, 0, "CHECKPOINT", "begin with the weights of a checkpoint"},
+        {"--init", ELM_FLAG_TEXT, &request->init, 0, 0, "FILE", "begin with the weights of a checkpoint or a .safetensors file"},
         {"--max-steps", ELM_FLAG_INT, &request->max_steps, 0, 1e15, "N", "end after step N of the run; 0 writes the initial weights"},
         {0},
     };

@@ -45,6 +45,9 @@ test  : xz-utils                 : xz                             : XZ
 full  : python3-torch            : py-torch                       : PyTorch
 full  : python3-scipy            : py-scipy                       : SciPy-bundle
 full  : python3-pil              : py-pillow                      : Pillow
+full  : python3-torchvision      : py-torchvision                 : torchvision
+full  : python3-onnx             : py-onnx                        : ONNX
+full  : python3-opencv           : opencv +python3                : OpenCV
 full  : slurm-wlm                : slurm                          : (part of the site)
 full  : munge                    : munge                          : (part of the site)
 full  : iproute2                 : iproute2                       : (part of the system)

@@ -27,6 +27,7 @@ typedef struct elm_run_options {
     double evaluate_every_epochs; /* 0: only at the end */
     char init[ELM_TEXT_SIZE];     /* checkpoint to take the weights from; empty: none */
     bool new_classifier;          /* but not the last layer's */
+    bool tensorboard;             /* event files */
 } elm_run_options;
 extern const elm_option elm_run_option_rows[];
 

@@ -1,12 +1,8 @@
 #include "checkpoint/files.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static const struct {
     int cause;
@@ -34,35 +30,13 @@ int elm_file_failed(const char *doing, const char *path, int cause, elm_error *e
 
 int elm_file_write(const char *path, const void *bytes, size_t size_bytes, elm_error *err)
 {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return elm_file_failed("write", path, errno, err);
-    int cause = elm_io_write(fd, bytes, size_bytes);
-    if (!cause && fsync(fd))
-        cause = errno;
-    if (close(fd) && !cause)
-        cause = errno;
+    const int cause = elm_io_write_file(path, bytes, size_bytes);
     return cause ? elm_file_failed("write", path, cause, err) : 0;
-}
-
-/* A rename is in the folder, and the folder is what must reach the disk. Some file systems cannot sync a folder and need not. */
-static int sync_folder_of(const char *path)
-{
-    char copy[ELM_PATH_SIZE];
-    snprintf(copy, sizeof copy, "%s", path);
-    const int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    const int cause = fsync(fd) && errno != EINVAL && errno != ENOTSUP ? errno : 0;
-    close(fd);
-    return cause;
 }
 
 int elm_file_rename(const char *from, const char *to, elm_error *err)
 {
-    if (rename(from, to))
-        return elm_file_failed("write", to, errno, err);
-    const int cause = sync_folder_of(to);
+    const int cause = elm_io_rename(from, to);
     return cause ? elm_file_failed("write", to, cause, err) : 0;
 }
 

@@ -40,7 +40,13 @@ static void shape_text(const elm_tensor *tensor, char *text, size_t size_bytes)
         snprintf(text + used, size_bytes - (size_t)used, "]");
 }
 
-static int check_shape(const elm_tensor *want, const elm_tensor *have, elm_error *err)
+/* What else helps where the last layer does not fit and the weights are for a run to begin with. */
+static const char *remedy(allowance a, const char *name)
+{
+    return a.scale && strncmp(name, "fc.", 3) == 0 ? ", or begin the last layer anew with run.new_classifier = true" : "";
+}
+
+static int check_shape(const elm_tensor *want, const elm_tensor *have, allowance allowed, elm_error *err)
 {
     bool equal = want->dimensions == have->dimensions && want->count == have->count;
     for (int d = 0; equal && d < want->dimensions; d++)
@@ -52,9 +58,8 @@ static int check_shape(const elm_tensor *want, const elm_tensor *have, elm_error
     shape_text(have, given, sizeof given);
     return elm_error_set(
         err, ELM_EXIT_FAILURE,
-        "the checkpoint's weights do not fit (%s is %s, the network needs %s): use the checkpoint with its own model, data set and "
-        "number of classes",
-        have->name, given, wanted);
+        "the file's weights do not fit (%s is %s, the network needs %s): use them with their own model, data set and number of classes%s",
+        have->name, given, wanted, remedy(allowed, want->name));
 }
 
 /* Every tensor of the network is there in its shape. */
@@ -66,10 +71,9 @@ static int check_complete(const elm_net_parameters *view, const elm_tensor *tens
         if (may_keep(allowed, want->name) && (have == NULL || allowed.classifier))
             continue;
         if (have == NULL)
-            return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "the checkpoint lacks a weight of the network (%s%s): use the checkpoint with its own model", prefix,
-                                 want->name);
-        if (check_shape(want, have, err) != 0)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "the file lacks a weight of the network (%s%s): use it with its own model%s",
+                                 prefix, want->name, remedy(allowed, want->name));
+        if (check_shape(want, have, allowed, err) != 0)
             return -1;
     }
     return 0;
@@ -86,8 +90,7 @@ static int check_known(const elm_net_parameters *view, const elm_tensor *tensors
             known = strcmp(tensors[t].name + sizeof prefix - 1, net_tensor(view, i)->name) == 0;
         if (!known)
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "the checkpoint holds a weight that the network does not have (%s): use the checkpoint with its own model",
-                                 tensors[t].name);
+                                 "the file holds a weight that the network does not have (%s): use it with its own model", tensors[t].name);
     }
     return 0;
 }
@@ -137,7 +140,7 @@ static const elm_tensor *scale_to_fold(const elm_net_parameters *view, const elm
         return NULL;
     }
     const elm_tensor want = {.dimensions = 1, .shape = {weight->shape[0]}, .count = weight->shape[0]};
-    *status = check_shape(&want, scale, err);
+    *status = check_shape(&want, scale, allowed, err);
     return *status == 0 ? scale : NULL;
 }
 

@@ -75,6 +75,9 @@ typedef struct elm_model {
 
 extern const elm_model elm_model_cifar_resnet, elm_model_cifar_resnet_menon, elm_model_resnet, elm_model_mlp;
 
+/** A built network's graph. */
+const elm_graph *elm_net_graph(const elm_net *net);
+
 /** The model of that name; *variant receives the rest of the name. */
 const elm_model *elm_model_find(const char *name, const char **variant, elm_error *err);
 

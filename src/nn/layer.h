@@ -117,6 +117,8 @@ struct elm_layer {
     void *own;
 };
 
+extern const double elm_norm_epsilon; /* added to a variance before its root is taken */
+
 extern const elm_layer_kind elm_cast_layer;       /* pictures to the network's format */
 extern const elm_layer_kind elm_conv_layer;       /* convolution without bias */
 extern const elm_layer_kind elm_norm_layer;       /* BatchNorm [+ residual] [ReLU], fused */

@@ -199,6 +199,11 @@ elm_net_parameters elm_net_view(elm_net *net)
     };
 }
 
+const elm_graph *elm_net_graph(const elm_net *net)
+{
+    return &net->graph;
+}
+
 void elm_net_weights_changed(elm_net *net)
 {
     for (int l = 0; l < net->graph.layer_count; l++)

@@ -10,7 +10,8 @@
 #include "nn/layer.h"
 #include "nn/norm_kernels.h"
 
-static const double epsilon = 1e-5, momentum = 0.1;
+const double elm_norm_epsilon = 1e-5;
+static const double momentum = 0.1;
 
 typedef struct norm {
     int channels, block, planes; /* planes an image */
@@ -131,7 +132,7 @@ static void update_running(const elm_layer *layer, const norm *n, const elm_pass
 /* mean, inverse, scale and shift of a segment's channel. */
 static void set_channel(const elm_layer *layer, norm *n, size_t at, int channel, double mean, double variance)
 {
-    const double inverse = 1 / sqrt(variance + epsilon), scale = (double)layer->weight[0][channel] * inverse;
+    const double inverse = 1 / sqrt(variance + elm_norm_epsilon), scale = (double)layer->weight[0][channel] * inverse;
     n->mean[at] = (float)mean;
     n->inverse[at] = (float)inverse;
     n->scale[at] = (float)scale;

@@ -119,6 +119,14 @@ elm_split_row elm_split_row_of(const elm_metrics *metrics)
     return row;
 }
 
+const char *elm_epoch_row_column(const elm_epoch_row *row, int i, double *value)
+{
+    if (i >= COLUMNS)
+        return NULL;
+    *value = *at(&columns_of[i], row);
+    return columns_of[i].name;
+}
+
 int elm_history_append(elm_history *history, const elm_epoch_row *row, elm_error *err)
 {
     if (history->count == history->capacity) {

@@ -41,6 +41,9 @@ void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, dou
 elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t step, double lr);
 elm_split_row elm_split_row_of(const elm_metrics *metrics);
 
+/** Column i of metrics.csv: its name, NULL behind the last, and the row's value. */
+const char *elm_epoch_row_column(const elm_epoch_row *row, int i, double *value);
+
 int elm_history_append(elm_history *history, const elm_epoch_row *row, elm_error *err);
 void elm_history_free(elm_history *history);
 /** Writes metrics.csv: an elm_file_writer, context: the elm_history. */

@@ -19,9 +19,12 @@ const elm_option elm_run_option_rows[] = {
     {"run.evaluate_every_epochs", ELM_OPTION_REAL, offsetof(elm_run_options, evaluate_every_epochs), "0", 0, 1e9, NULL, NULL, NULL,
      "evaluate on the test set and the held-out images every so many epochs; 0: only at the end"},
     {"run.init", ELM_OPTION_TEXT, offsetof(elm_run_options, init), "", 0, 0, NULL, NULL, NULL,
-     "begin with the weights and running statistics of this checkpoint, such as a first stage's (--init on the command line goes before)"},
+     "begin with the weights and running statistics of this checkpoint, such as a first stage's, or of this .safetensors file with "
+     "torchvision's names (--init on the command line goes before)"},
     {"run.new_classifier", ELM_OPTION_BOOL, offsetof(elm_run_options, new_classifier), "false", 0, 0, NULL, NULL, NULL,
      "take all weights of run.init but the last layer's, which begins anew: as cRT does, or for a data set with other classes"},
+    {"run.tensorboard", ELM_OPTION_BOOL, offsetof(elm_run_options, tensorboard), "false", 0, 0, NULL, NULL, NULL,
+     "write figures of every step and epoch for TensorBoard into the run folder (events.out.tfevents.*)"},
     {0},
 };
 

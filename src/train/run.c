@@ -10,6 +10,7 @@
 #include "elmpi/threads.h"
 #include "train/progress.h"
 #include "train/run.h"
+#include "train/tensorboard.h"
 
 /* mpirun pins each rank to one core unless told otherwise: many threads then share it, or cores stay idle. */
 static void hint_at_binding(const elm_run *run, int threads)
@@ -135,6 +136,7 @@ static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
     if (evaluation_is_due(run) && evaluate_all(run, &row, &metrics, err))
         return -1;
     elm_progress_epoch(run, &row);
+    elm_tensorboard_epoch(run, &row);
     run->sums = (elm_epoch_sums){0};
     run->unsaved = true;
     if (run->step == run->total_steps)
@@ -226,8 +228,10 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
         return refuse_numbers(run, err);
     run->step++;
     run->unsaved = true;
-    elm_epoch_sums_add(&run->sums, &report, elm_comm_seconds() - begun);
+    const double seconds = elm_comm_seconds() - begun;
+    elm_epoch_sums_add(&run->sums, &report, seconds);
     elm_progress_step(run, &report);
+    elm_tensorboard_step(run, &report, seconds);
     *stop = report.wishes.stop;
     const bool due = report.wishes.stop || report.wishes.checkpoint || passed(run, run->options.checkpoint.every_epochs);
     if (epoch_ends(run))

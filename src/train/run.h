@@ -38,6 +38,8 @@ typedef struct elm_run {
     elm_history history;
     double last_save; /* elm_comm_seconds */
     double last_lr;
+    struct elm_event_file *events; /* for TensorBoard; rank 0 only, NULL: none */
+    double events_flushed;         /* elm_io_seconds */
     struct {
         double started, shown; /* elm_comm_seconds */
         int64_t first_step;

@@ -17,6 +17,7 @@ static const char *const may_change[] = {"optim.epochs",
                                          "run.init",
                                          "run.threads",
                                          "run.evaluate_every_epochs",
+                                         "run.tensorboard",
                                          NULL};
 
 /* Where a job comes from. */

@@ -7,6 +7,7 @@
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
 #include "train/run.h"
+#include "train/tensorboard.h"
 
 static int save(elm_run *run, elm_error *err)
 {
@@ -41,6 +42,7 @@ static int save(elm_run *run, elm_error *err)
 
 int elm_run_save_all(elm_run *run, elm_error *err)
 {
+    elm_tensorboard_flush(run);
     const int status = elm_comm_agree_all(run->comm, run->folder ? save(run, err) : 0, err);
     run->last_save = elm_comm_seconds();
     run->unsaved = status != 0;

@@ -7,10 +7,12 @@
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
+#include "elmpi/safetensors.h"
 #include "elmpi/stage.h"
 #include "elmpi/threads.h"
 #include "elmpi/weights.h"
 #include "train/run.h"
+#include "train/tensorboard.h"
 
 int elm_run_threads(const elm_run *run)
 {
@@ -166,16 +168,21 @@ static int resume_all(elm_run *run, elm_checkpoint *checkpoint, const char *name
     return status;
 }
 
-/* Begins with the weights of another run. */
+/* Begins with the weights of another run, or of another program. */
 static int init_all(elm_run *run, const char *path, elm_error *err)
 {
     elm_checkpoint *checkpoint = NULL;
-    if (elm_checkpoint_read_all(run->comm, path, &checkpoint, err))
-        return -1;
-    const int status = elm_comm_agree_all(run->comm,
-                                          elm_weights_start(elm_trainer_net(run->trainer), checkpoint->tensors, checkpoint->tensor_count,
-                                                            run->options.run.new_classifier, err),
-                                          err);
+    int status = 0;
+    if (elm_comm_rank(run->comm) == 0)
+        status = (elm_safetensors_is_named(path) ? elm_safetensors_read : elm_checkpoint_read)(path, &checkpoint, err);
+    status = elm_comm_agree_all(run->comm, status, err);
+    if (!status)
+        status = elm_checkpoint_share_all(run->comm, &checkpoint, err);
+    if (!status)
+        status = elm_comm_agree_all(run->comm,
+                                    elm_weights_start(elm_trainer_net(run->trainer), checkpoint->tensors, checkpoint->tensor_count,
+                                                      run->options.run.new_classifier, err),
+                                    err);
     if (!status)
         elm_log_info(run->log, "Weights from %s.", path);
     elm_checkpoint_free(checkpoint);
@@ -214,6 +221,8 @@ static int take_over_all(elm_run *run, elm_error *err)
     if (elm_comm_agree_all(run->comm, run->folder ? elm_run_save_job(run, err) : 0, err))
         return -1;
     run->set_up = true;
+    if (elm_comm_agree_all(run->comm, elm_tensorboard_start(run, err), err))
+        return -1;
     /* Rows of epochs that were lost with their run go at once. */
     return run->request->resume ? elm_run_save_metrics_all(run, err) : 0;
 }
@@ -263,6 +272,7 @@ static void leave_folder(elm_run *run)
 
 void elm_run_release(elm_run *run)
 {
+    elm_tensorboard_end(run);
     elm_loader_destroy(run->loader);
     elm_trainer_destroy(run->trainer);
     elm_dataset_destroy(run->train);

@@ -8,9 +8,10 @@ set -euo pipefail
 declare -A may_use=(
     [base]="" [job]="" [comm]="" [data]="" [nn]="" [loss]="" [optim]="" [checkpoint]=""
     [eval]="job comm data nn loss optim checkpoint"
-    [train]="job comm data nn loss optim checkpoint eval"
+    [export]="data nn checkpoint eval"
+    [train]="job comm data nn loss optim checkpoint eval export"
     [report]="job comm data nn loss optim checkpoint"
-    [tools]="job comm data nn loss optim checkpoint train eval report"
+    [tools]="job comm data nn loss optim checkpoint train eval export report"
 )
 
 # Library headers (regular expression) and the rooms that know them.
@@ -22,7 +23,7 @@ libraries=(
     '^oneapi/|^dnnl:nn'
     '^cblas\.h$|^lapacke?\.h$:nn loss eval'
     '^ini\.h$:job'
-    '^yajl/:data eval report'
+    '^yajl/:data eval export report'
     '^openssl/:data checkpoint'
 )
 

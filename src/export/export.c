@@ -1,0 +1,170 @@
+#include "elmpi/export.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <yajl/yajl_gen.h>
+
+#include "elmpi/io.h"
+#include "elmpi/memory.h"
+#include "elmpi/weights.h"
+#include "export/onnx.h"
+
+/* A network and what is told about it. */
+typedef struct subject {
+    const elm_export_request *request;
+    elm_net *net;
+    const elm_metadata *metadata;
+} subject;
+
+/* Tensors as the network has them: under their own names, factors on the logits folded in. */
+static int build_safetensors(const subject *s, elm_bytes *file, elm_error *err)
+{
+    const elm_net_parameters view = elm_net_view(s->net);
+    elm_tensor *tensors = elm_alloc((size_t)view.count + (size_t)view.state_count, sizeof *tensors, err);
+    if (tensors == NULL)
+        return -1;
+    memcpy(tensors, view.tensors, (size_t)view.count * sizeof *tensors);
+    if (view.state_count > 0)
+        memcpy(tensors + view.count, view.state_tensors, (size_t)view.state_count * sizeof *tensors);
+    const int status = elm_safetensors_build(tensors, view.count + view.state_count, s->request->checkpoint->step, s->metadata, file, err);
+    elm_free(tensors);
+    return status;
+}
+
+static int build_onnx(const subject *s, elm_bytes *file, elm_error *err)
+{
+    const elm_store_info *data = s->request->data;
+    const elm_onnx_input input = {data->channels, data->height, data->width, data->features};
+    return elm_onnx_build(s->net, &input, s->request->model->name, s->request->version, s->metadata, file, err);
+}
+
+static const struct {
+    const char *suffix;
+    int (*build)(const subject *s, elm_bytes *file, elm_error *err);
+} formats[] = {{".safetensors", build_safetensors}, {".onnx", build_onnx}};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+/* Place in `formats`, or FORMATS. */
+static int format_of(const char *path)
+{
+    int f = 0;
+    for (; f < FORMATS; f++) {
+        const size_t length = strlen(path), end = strlen(formats[f].suffix);
+        if (length > end && strcmp(path + length - end, formats[f].suffix) == 0)
+            break;
+    }
+    return f;
+}
+
+int elm_export_check_name(const char *path, elm_error *err)
+{
+    return format_of(path) < FORMATS
+               ? 0
+               : elm_error_set(err, ELM_EXIT_USAGE, "the file's name says no known format (%s): end it with .safetensors or .onnx", path);
+}
+
+/* "[0.5071,0.4867,0.4408]" */
+static void print_reals(char *text, size_t size_bytes, const float *values, int count)
+{
+    size_t used = (size_t)snprintf(text, size_bytes, "[");
+    for (int i = 0; i < count && used < size_bytes; i++)
+        used += (size_t)snprintf(text + used, size_bytes - used, i > 0 ? ",%.9g" : "%.9g", (double)values[i]);
+    if (used < size_bytes)
+        snprintf(text + used, size_bytes - used, "]");
+}
+
+/* The classes' names as a JSON list, copied out of the generator; NULL with err where they cannot be. */
+static char *class_list(const elm_checkpoint *checkpoint, elm_error *err)
+{
+    yajl_gen gen = yajl_gen_alloc(NULL);
+    const unsigned char *text = NULL;
+    size_t length = 0;
+    bool sound = gen != NULL && yajl_gen_config(gen, yajl_gen_validate_utf8, 1) && yajl_gen_array_open(gen) == yajl_gen_status_ok;
+    for (int c = 0; sound && checkpoint->class_names != NULL && c < checkpoint->classes; c++)
+        sound = yajl_gen_string(gen, (const unsigned char *)checkpoint->class_names[c], strlen(checkpoint->class_names[c])) ==
+                yajl_gen_status_ok;
+    sound = sound && yajl_gen_array_close(gen) == yajl_gen_status_ok && yajl_gen_get_buf(gen, &text, &length) == yajl_gen_status_ok;
+    char *list = NULL;
+    if (!sound)
+        elm_error_set(err, ELM_EXIT_FAILURE, "a class's name is no UTF-8, or memory ran out (metadata): rename the class");
+    else if ((list = elm_alloc(length + 1, 1, err)) != NULL)
+        memcpy(list, text, length);
+    if (gen != NULL)
+        yajl_gen_free(gen);
+    return list;
+}
+
+static int load_net(subject *s, elm_error *err)
+{
+    const elm_export_request *r = s->request;
+    elm_model_options model = *r->model;
+    model.train = ELM_TRAIN_ALL; /* without factors on the logits: they are folded in */
+    const elm_net_spec spec = {
+        .model = &model,
+        .channels = r->data->channels,
+        .height = r->data->height,
+        .width = r->data->width,
+        .features = r->data->features,
+        .classes = r->data->classes,
+        .max_images = 1,
+        .ranks = 1,
+        .backend = "openblas", /* nothing is computed */
+    };
+    return elm_net_create(&s->net, &spec, err) != 0
+               ? -1
+               : elm_weights_start(s->net, r->checkpoint->tensors, r->checkpoint->tensor_count, false, err);
+}
+
+static int write_file(const char *path, const elm_bytes *file, elm_error *err)
+{
+    const int cause = elm_io_replace_file(path, file->data, file->size);
+    return cause == 0 ? 0
+                      : elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check the folder, its permissions and the space left",
+                                      path, strerror(cause));
+}
+
+int elm_export_write(const elm_export_request *request, const char *path, elm_error *err)
+{
+    const elm_store_info *data = request->data;
+    char mean[96], deviation[96], input[256], step[32];
+    if (elm_export_check_name(path, err) != 0)
+        return -1;
+    print_reals(mean, sizeof mean, data->mean, data->channels);
+    print_reals(deviation, sizeof deviation, data->deviation, data->channels);
+    if (data->features > 0)
+        snprintf(input, sizeof input, "float32 [batch, %d], as in the data set", data->features);
+    else
+        snprintf(input, sizeof input, "float32 [batch, %d, %d, %d]: (pixel / 255 - mean) / deviation by channel, pixel 0..255",
+                 data->channels, data->height, data->width);
+    snprintf(step, sizeof step, "%" PRId64, request->checkpoint->step);
+    char *classes = class_list(request->checkpoint, err);
+    if (classes == NULL)
+        return -1;
+    const elm_metadata metadata[] = {
+        {"format", "pt"},
+        {"elmpi", request->version},
+        {"model", request->model->name},
+        {"head", request->model->head == ELM_HEAD_COSINE ? "cosine" : "linear"},
+        {"dataset", data->dataset},
+        {"classes", classes},
+        {"mean", mean},
+        {"deviation", deviation},
+        {"input", input},
+        {"step", step},
+        {NULL, NULL},
+    };
+    subject s = {.request = request, .metadata = metadata};
+    elm_bytes file = {0};
+    int status = load_net(&s, err);
+    if (status == 0)
+        status = formats[format_of(path)].build(&s, &file, err);
+    if (status == 0)
+        status = write_file(path, &file, err);
+    elm_bytes_free(&file);
+    elm_net_destroy(s.net);
+    elm_free(classes);
+    return status;
+}
