@@ -7,7 +7,6 @@
 /* Where a bucket stands. The second round of messages has a communicator of its own and goes in the buckets' order, whenever their first
  * rounds end: that order is the same on all ranks, as MPI wants it. */
 typedef struct packet {
-    MPI_Request request;
     int64_t share;      /* floats of a rank's share, the last may reach beyond the bucket */
     elm_bf16 *out, *in; /* [size][share] each */
 } packet;
@@ -18,6 +17,7 @@ struct elm_compressor {
     const int64_t *first, *count;
     int buckets, posted, scattered, finished; /* so many have been sent off, are in their second round, are done */
     packet *packets;
+    MPI_Request *requests; /* [buckets] */
     elm_bf16 *memory;
 };
 
@@ -26,6 +26,7 @@ void elm_compressor_destroy(elm_compressor *c)
     if (!c)
         return;
     elm_free(c->packets);
+    elm_free(c->requests);
     elm_free(c->memory);
     elm_free(c);
 }
@@ -38,10 +39,11 @@ int elm_compressor_create(elm_compressor **compressor, elm_comm *comm, float *fl
         return -1;
     *c = (elm_compressor){.comm = comm, .floats = floats, .first = first, .count = count, .buckets = buckets};
     c->packets = elm_alloc((size_t)buckets, sizeof *c->packets, err);
+    c->requests = c->packets ? elm_alloc((size_t)buckets, sizeof *c->requests, err) : NULL;
     int64_t total = 0;
-    for (int b = 0; c->packets && b < buckets; b++)
+    for (int b = 0; c->requests && b < buckets; b++)
         total += c->packets[b].share = (count[b] + comm->size - 1) / comm->size;
-    c->memory = c->packets ? elm_alloc((size_t)(2 * total * comm->size), sizeof *c->memory, err) : NULL;
+    c->memory = c->requests ? elm_alloc((size_t)(2 * total * comm->size), sizeof *c->memory, err) : NULL;
     if (!c->memory) {
         elm_compressor_destroy(c);
         *compressor = NULL;
@@ -50,7 +52,7 @@ int elm_compressor_create(elm_compressor **compressor, elm_comm *comm, float *fl
     elm_bf16 *at = c->memory;
     for (int b = 0; b < buckets; b++) {
         packet *p = &c->packets[b];
-        p->request = MPI_REQUEST_NULL;
+        c->requests[b] = MPI_REQUEST_NULL;
         p->out = at;
         p->in = at + p->share * comm->size;
         at = p->in + p->share * comm->size;
@@ -69,13 +71,14 @@ void elm_compressor_post_all(elm_compressor *c, int b)
     for (int64_t i = count; i < room; i++)
         p->out[i] = 0;
     const int share = elm_mpi_count(p->share);
-    ELM_MPI(MPI_Ialltoall(p->out, share, MPI_UINT16_T, p->in, share, MPI_UINT16_T, c->comm->gradient, &p->request));
+    ELM_MPI(MPI_Ialltoall(p->out, share, MPI_UINT16_T, p->in, share, MPI_UINT16_T, c->comm->gradient, &c->requests[b]));
     c->posted = b + 1;
 }
 
 /* The sum of this rank's share takes its place in `out`, and goes to all. */
-static void scatter_sum_all(elm_compressor *c, packet *p)
+static void scatter_sum_all(elm_compressor *c, int b)
 {
+    packet *p = &c->packets[b];
     elm_bf16 *mine = p->out + p->share * c->comm->rank;
     for (int64_t i = 0; i < p->share; i++) {
         float sum = 0;
@@ -83,8 +86,8 @@ static void scatter_sum_all(elm_compressor *c, packet *p)
             sum += elm_bf16_to_float(p->in[r * p->share + i]);
         mine[i] = elm_bf16_from_float(sum);
     }
-    ELM_MPI(
-        MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, p->out, elm_mpi_count(p->share), MPI_UINT16_T, c->comm->spread, &p->request));
+    ELM_MPI(MPI_Iallgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, p->out, elm_mpi_count(p->share), MPI_UINT16_T, c->comm->spread,
+                           &c->requests[b]));
 }
 
 static void take_over(const elm_compressor *c, int b)
@@ -96,21 +99,21 @@ static void take_over(const elm_compressor *c, int b)
         to[i] = elm_bf16_to_float(from[i]);
 }
 
-static bool is_done(packet *p, bool wait)
+static bool is_done(elm_compressor *c, int b, bool wait)
 {
     int done = 1;
     if (wait)
-        ELM_MPI(MPI_Wait(&p->request, MPI_STATUS_IGNORE));
+        ELM_MPI(MPI_Wait(&c->requests[b], MPI_STATUS_IGNORE));
     else
-        ELM_MPI(MPI_Test(&p->request, &done, MPI_STATUS_IGNORE));
+        ELM_MPI(MPI_Test(&c->requests[b], &done, MPI_STATUS_IGNORE));
     return done;
 }
 
 void elm_compressor_advance(elm_compressor *c, bool wait, void (*arrived)(void *context, int b), void *context)
 {
-    for (; c->scattered < c->posted && is_done(&c->packets[c->scattered], wait); c->scattered++)
-        scatter_sum_all(c, &c->packets[c->scattered]);
-    for (; c->finished < c->scattered && is_done(&c->packets[c->finished], wait); c->finished++) {
+    for (; c->scattered < c->posted && is_done(c, c->scattered, wait); c->scattered++)
+        scatter_sum_all(c, c->scattered);
+    for (; c->finished < c->scattered && is_done(c, c->finished, wait); c->finished++) {
         take_over(c, c->finished);
         arrived(context, c->finished);
     }
