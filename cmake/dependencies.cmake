@@ -69,6 +69,21 @@ else()
   message(STATUS "ELMPI_ONEDNN=OFF: convolutions run on OpenBLAS, several times slower")
 endif()
 
+if(ELMPI_SCALAPACK)
+  find_library(SCALAPACK_LIBRARY NAMES scalapack-openmpi scalapack)
+  if(SCALAPACK_LIBRARY)
+    # It brings a BLAS of its own choice, so programs that do not call it must not load it.
+    add_library(elmpi_scalapack INTERFACE)
+    target_link_libraries(elmpi_scalapack INTERFACE "-Wl,--push-state,--as-needed,${SCALAPACK_LIBRARY},--pop-state")
+    set(ELMPI_HAVE_SCALAPACK TRUE)
+  else()
+    message(WARNING "ScaLAPACK not found: elmpi is built without process grids. "
+                    "Debian: apt-get install libscalapack-openmpi-dev; Spack: spack install netlib-scalapack. Silence this with -DELMPI_SCALAPACK=OFF.")
+  endif()
+else()
+  message(STATUS "ELMPI_SCALAPACK=OFF: elmpi is built without process grids")
+endif()
+
 if(ELMPI_TESTS)
   pkg_check_modules(CMOCKA QUIET IMPORTED_TARGET cmocka)
   elmpi_require(CMOCKA_FOUND "cmocka for the tests (or -DELMPI_TESTS=OFF)" "libcmocka-dev" "cmocka")
