@@ -77,11 +77,11 @@ if(ELMPI_SCALAPACK)
     target_link_libraries(elmpi_scalapack INTERFACE "-Wl,--push-state,--as-needed,${SCALAPACK_LIBRARY},--pop-state")
     set(ELMPI_HAVE_SCALAPACK TRUE)
   else()
-    message(WARNING "ScaLAPACK not found: elmpi is built without process grids. "
+    message(WARNING "ScaLAPACK not found: elmpi-evaluate is built without --classifier lda. "
                     "Debian: apt-get install libscalapack-openmpi-dev; Spack: spack install netlib-scalapack. Silence this with -DELMPI_SCALAPACK=OFF.")
   endif()
 else()
-  message(STATUS "ELMPI_SCALAPACK=OFF: elmpi is built without process grids")
+  message(STATUS "ELMPI_SCALAPACK=OFF: elmpi-evaluate is built without --classifier lda")
 endif()
 
 if(ELMPI_TESTS)

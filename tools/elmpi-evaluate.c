@@ -29,8 +29,9 @@ static const char program[] = "elmpi-evaluate";
 typedef struct command_line {
     const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *precision, *json;
     bool quiet;
-    double tau; /* NaN: not given */
-    int64_t k;  /* 0: not given */
+    double tau;     /* NaN: not given */
+    double epsilon; /* likewise */
+    int64_t k;      /* 0: not given */
     int64_t threads;
     const elm_classifier *with; /* found from the names above */
     elm_group_rule rule;
@@ -68,6 +69,7 @@ static int check_uses(const command_line *s, elm_error *err)
         {"--tau", !isnan(s->tau), ELM_CLASSIFIER_TAU},
         {"--select-on", s->select_on != NULL, ELM_CLASSIFIER_SELECTION},
         {"--k", s->k != 0, ELM_CLASSIFIER_NEIGHBOURS},
+        {"--epsilon", !isnan(s->epsilon), ELM_CLASSIFIER_SHRINKAGE},
         {"--distance", s->distance != NULL, ELM_CLASSIFIER_NEIGHBOURS},
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -96,6 +98,8 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
         {"--tau", ELM_FLAG_REAL, &s->tau, 0, 100, "T", "posthoc-la, tau-norm: the strength, instead of 1 or of choosing it"},
         {"--select-on", ELM_FLAG_TEXT, &s->select_on, 0, 0, "SPLIT",
          "tau-norm: split that chooses tau (default holdout where the job has one, else val); never the one that is evaluated"},
+        {"--epsilon", ELM_FLAG_REAL, &s->epsilon, 1e-12, 1e6, "E",
+         "lda: this share of the mean variance is added to the covariance's diagonal (default 1e-4)"},
         {"--k", ELM_FLAG_INT, &s->k, 1, 1000, "K", "knn: neighbours (default 5)"},
         {"--distance", ELM_FLAG_TEXT, &s->distance, 0, 0, "NAME", "knn: euclidean (default) or cosine"},
         {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE", "elm: head >= 100 training images, tail < 20 (default); kang: head > 100"},
@@ -200,8 +204,10 @@ static bool store_has(const char *store_path, const char *split)
 static int load_more(evaluated *subject, const command_line *s, elm_error *err)
 {
     elm_data_options *data = &subject->options.data;
-    subject->settings = (elm_classifier_settings){
-        .tau = s->tau, .k = s->k > 0 ? s->k : 5, .cosine = s->distance != NULL && strcmp(s->distance, "cosine") == 0};
+    subject->settings = (elm_classifier_settings){.tau = s->tau,
+                                                  .k = s->k > 0 ? s->k : 5,
+                                                  .epsilon = isnan(s->epsilon) ? 1e-4 : s->epsilon,
+                                                  .cosine = s->distance != NULL && strcmp(s->distance, "cosine") == 0};
     if ((s->with->uses & ELM_CLASSIFIER_TRAIN) && elm_dataset_load_job(&subject->train, data, "train", err) != 0)
         return -1;
     if (!(s->with->uses & ELM_CLASSIFIER_SELECTION) || !isnan(s->tau))
@@ -315,6 +321,8 @@ static void describe_classifier(const evaluated *subject, const command_line *s,
         details[count++] = (elm_evaluation_detail){"tau_chosen_on", subject->selected_on, NULL, 0};
         details[count++] = (elm_evaluation_detail){"tau_balanced_accuracy", NULL, set->tau_accuracy, ELM_TAUS};
     }
+    if (s->with->uses & ELM_CLASSIFIER_SHRINKAGE)
+        details[count++] = (elm_evaluation_detail){"epsilon", NULL, &set->epsilon, 1};
     if (s->with->uses & ELM_CLASSIFIER_NEIGHBOURS) {
         details[count++] = (elm_evaluation_detail){"k", NULL, k, 1};
         details[count++] = (elm_evaluation_detail){"distance", set->cosine ? "cosine" : "euclidean", NULL, 0};
@@ -386,7 +394,7 @@ int main(int argc, char **argv)
         return ELM_EXIT_FAILURE;
     }
     const bool speaks = elm_comm_rank(comm) == 0;
-    command_line settings = {.split = "test", .classifier = "fc", .groups = "elm", .tau = NAN};
+    command_line settings = {.split = "test", .classifier = "fc", .groups = "elm", .tau = NAN, .epsilon = NAN};
     int status = parse_command(&settings, !speaks, argc, argv, &err);
     log.quiet = !speaks || settings.quiet;
     if (status == ELM_COMMAND_RUN)

@@ -20,6 +20,7 @@ typedef struct elm_classifier_settings {
     double tau;                    /* posthoc-la, tau-norm; NaN: 1, or chosen on the selection split. Afterwards the one that was used */
     int64_t k;                     /* knn */
     bool cosine;                   /* knn: else Euclidean distance */
+    double epsilon;                /* lda: shrinkage, a share of the mean variance */
     bool chosen;                   /* out: tau was chosen, by */
     double tau_accuracy[ELM_TAUS]; /* out: the selection split's balanced accuracy for each */
 } elm_classifier_settings;
@@ -37,15 +38,20 @@ typedef struct elm_classifier_input {
 } elm_classifier_input;
 
 /** What a classifier needs, and which settings it takes. */
-enum { ELM_CLASSIFIER_TRAIN = 1, ELM_CLASSIFIER_SELECTION = 2, ELM_CLASSIFIER_TAU = 4, ELM_CLASSIFIER_NEIGHBOURS = 8 };
+enum {
+    ELM_CLASSIFIER_TRAIN = 1,
+    ELM_CLASSIFIER_SELECTION = 2,
+    ELM_CLASSIFIER_TAU = 4,
+    ELM_CLASSIFIER_NEIGHBOURS = 8,
+    ELM_CLASSIFIER_SHRINKAGE = 16
+};
 
 typedef struct elm_classifier {
     const char *name; /* "fc" */
     const char *help; /* one line: what it does, source */
     int uses;         /* of the above */
-    /** Counts what it predicts of the test split, the same on all ranks and for any number of them.
-     *  Ranks:  collective
-     *  Owns:   the caller calls elm_tally_release */
+    /** Counts what it predicts of the test split, the same on all ranks and for any number of them. NULL: this build lacks a library for
+     * it. Ranks:  collective Owns:   the caller calls elm_tally_release */
     int (*count_all)(const elm_classifier_input *input, elm_tally *tally, elm_error *err);
 } elm_classifier;
 

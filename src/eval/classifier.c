@@ -5,6 +5,12 @@
 
 #include "eval/classifier_rows.h"
 
+#ifdef ELMPI_HAVE_SCALAPACK
+#define elm_lda_row elm_lda_count_all
+#else
+#define elm_lda_row NULL
+#endif
+
 const elm_classifier elm_classifiers[] = {
     {"fc", "the network's own last layer, largest logit", 0, elm_fc_count_all},
     {"posthoc-la", "f - tau log pi, tau 1 unless --tau says otherwise (Menon et al. 2021)", ELM_CLASSIFIER_TAU, elm_posthoc_la_count_all},
@@ -13,6 +19,9 @@ const elm_classifier elm_classifiers[] = {
     {"ncm", "nearest class mean of centred embeddings of length 1 (Kang et al. 2020)", ELM_CLASSIFIER_TRAIN, elm_ncm_count_all},
     {"knn", "most of the --k nearest training embeddings, by --distance", ELM_CLASSIFIER_TRAIN | ELM_CLASSIFIER_NEIGHBOURS,
      elm_knn_count_all},
+    {"lda",
+     "linear discriminant analysis: w = S^-1 mu, uniform prior (ELM, section 4.2); covariance S shrunk by --epsilon; wants ScaLAPACK",
+     ELM_CLASSIFIER_TRAIN | ELM_CLASSIFIER_SHRINKAGE, elm_lda_row},
     {NULL, NULL, 0, NULL},
 };
 enum { CLASSIFIERS = sizeof elm_classifiers / sizeof elm_classifiers[0] - 1 };
@@ -23,8 +32,14 @@ const elm_classifier *elm_classifier_find(const char *name, elm_error *err)
     char valid[256] = "";
     size_t used = 0;
     for (int i = 0; i < CLASSIFIERS; i++) {
-        if (strcmp(elm_classifiers[i].name, name) == 0)
+        if (strcmp(elm_classifiers[i].name, name) == 0 && elm_classifiers[i].count_all != NULL)
             return &elm_classifiers[i];
+        if (strcmp(elm_classifiers[i].name, name) == 0) {
+            elm_error_set(err, ELM_EXIT_USAGE,
+                          "this build has no ScaLAPACK (--classifier %s): install libscalapack-openmpi-dev and build again, or use ncm",
+                          name);
+            return NULL;
+        }
         names[i] = elm_classifiers[i].name;
         if (used < sizeof valid)
             used += (size_t)snprintf(valid + used, sizeof valid - used, "%s%s", i > 0 ? ", " : "", names[i]);

@@ -39,6 +39,12 @@ def unit(x):
 
 
 means = np.stack([unit(train)[labels == c].mean(axis=0) for c in (0, 1)])
+centres = np.stack([train[labels == c].mean(axis=0) for c in (0, 1)])
+within = (train - centres[labels]).T @ (train - centres[labels]) / len(train)
+within += 1e-4 * np.trace(within) / len(within) * np.eye(len(within))
+direction = np.linalg.solve(within, centres.T)
+show("lda", (test @ direction - (centres.T * direction).sum(axis=0) / 2).argmax(1))
+
 show("ncm", ((unit(test)[:, None] - means[None]) ** 2).sum(-1).argmin(1))
 
 
