@@ -62,8 +62,9 @@ static void find_means_all(fit *f)
         for (size_t k = 0; k < width; k++)
             f->means[(size_t)e->labels[i] * width + k] += (double)e->embeddings[(size_t)i * width + k];
     elm_comm_sum_all(f->comm, f->means, (int64_t)f->problem->classes * f->width);
-    for (size_t i = 0; i < (size_t)f->problem->classes * width; i++)
-        f->means[i] = f->problem->class_count[i / width] > 0 ? f->means[i] / (double)f->problem->class_count[i / width] : 0;
+    for (int c = 0; c < f->problem->classes; c++)
+        for (size_t k = 0; k < width; k++)
+            f->means[(size_t)c * width + k] /= f->problem->class_count[c] > 0 ? (double)f->problem->class_count[c] : 1;
 }
 
 static void centre(fit *f)

@@ -34,10 +34,11 @@ int elm_matrix_create(elm_matrix *m, const elm_grid *grid, int rows, int columns
                       .local_rows = (int)local_rows,
                       .local_columns = (int)local_columns,
                       .descriptor = {1, at.context, rows, columns, row_block, column_block, 0, 0, local_rows > 0 ? (int)local_rows : 1}};
-    if (local_rows * local_columns > INT_MAX)
+    const int64_t numbers = local_rows * local_columns;
+    if (numbers > INT_MAX)
         return elm_error_set(err, ELM_EXIT_FAILURE, "%lld numbers of a matrix are more than ScaLAPACK counts on a rank: use more ranks",
-                             (long long)(local_rows * local_columns));
-    m->data = elm_alloc((size_t)(local_rows * local_columns), sizeof *m->data, err);
+                             (long long)numbers);
+    m->data = elm_alloc((size_t)numbers, sizeof *m->data, err);
     return m->data != NULL ? 0 : -1;
 }
 
