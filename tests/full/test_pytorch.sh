@@ -19,7 +19,7 @@ if [ -e "$archive" ]; then
 else
     echo "SKIPPED: CIFAR-100 (no $archive)"
 fi
-printf '[run]\nname = replay\n[data]\nstore = none\naugment = none\norder = sequential\n[model]\nname = cifar-resnet8\n[optim]\nbatch = 127\nlr = 0.1\nweight_decay = 0.01\nepochs = 5\nwarmup_epochs = 0\nschedule = constant\n' >"$scratch/job.ini"
+printf '[run]\nname = replay\nprecision = fp32\n[data]\nstore = none\naugment = none\norder = sequential\n[model]\nname = cifar-resnet8\n[optim]\nbatch = 127\nlr = 0.1\nweight_decay = 0.01\nepochs = 5\nwarmup_epochs = 0\nschedule = constant\n' >"$scratch/job.ini"
 
 objectives=("--set loss.logit=ce" "--set loss.logit=logadj" "--set loss.logit=logadj --set loss.embed=pull --set loss.lambda=0.01"
     "--set loss.logit=logadj --set loss.embed=pull --set loss.lambda=1 --set loss.pull.alpha=sqrt-pi")
