@@ -56,7 +56,7 @@ static void print_row(const elm_coverage *c, int ranks, int width)
 
 static int print_table(const elm_dataset *dataset, const int64_t *order, int64_t batch, int width, elm_error *err)
 {
-    static const int ranks[] = {1, 4, 16, 64, 256};
+    static const int ranks[] = {1, 4, 16, 64, 256, 1024};
     printf("\nBatch %lld, first epoch. Anchors with a positive, in %%, by loss.pull.scope; embeddings of %d floats that a rank receives a "
            "step, in MiB.\n\n"
            "      | global                      | rank                        | class\n"

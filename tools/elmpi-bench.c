@@ -24,7 +24,7 @@ enum { WARM_UP = 3, TRACED = 3 /* steps */ };
 
 typedef struct settings {
     const char *model, *precision, *coverage, *trace;
-    int64_t batch, steps, threads;
+    int64_t batch, steps, threads, classes;
     bool json, peak_only;
     elm_text_list overrides;
 } settings;
@@ -63,6 +63,7 @@ static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, 
     const elm_flag flags[] = {
         {"--model", ELM_FLAG_TEXT, &s->model, 0, 0, "NAME", "network (default cifar-resnet32)"},
         {"--batch", ELM_FLAG_INT, &s->batch, 1, 1 << 20, "B", "images of the global batch (default 128)"},
+        {"--classes", ELM_FLAG_INT, &s->classes, 2, 1 << 20, "C", "classes (default 100 for CIFAR's networks, 1000 for ImageNet's)"},
         {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "P", "format of activations: fp32 (default), bf16 or auto"},
         {"--steps", ELM_FLAG_INT, &s->steps, 1, 1000000, "N", "timed steps, after 3 to warm up (default 20)"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "T", "threads a rank (default: as for training)"},
@@ -157,6 +158,8 @@ static int make_batch(bench *b, elm_error *err)
 static int create_all(bench *b, elm_error *err)
 {
     b->data = *find_data(b->options.model.name);
+    if (b->set.classes)
+        b->data.classes = (int)b->set.classes;
     if (elm_comm_agree_all(b->comm, make_batch(b, err), err))
         return -1;
     elm_class_counts counts = {b->data.classes, b->class_count, 0};

@@ -61,9 +61,17 @@ static void look_around_all(elm_comm *comm)
     ELM_MPI(MPI_Comm_free(&host));
 }
 
+/* Open MPI's default sums a bucket in place up a binomial tree and sends it down again, the whole of it at every level. Halving and
+ * doubling moves each byte twice, whatever the number of ranks. What the user has set is left alone; other libraries ignore it. */
+static void prefer_halving_sums(void)
+{
+    setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm", "rabenseifner", 0);
+}
+
 int elm_comm_start_all(elm_comm **out, int *argc, char ***argv, elm_error *err)
 {
     int level = MPI_THREAD_SINGLE;
+    prefer_halving_sums();
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS)
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "MPI does not start (MPI_Init_thread): check the MPI installation with a small program");

@@ -80,24 +80,6 @@ int elm_gradient_sum_create_all(elm_gradient_sum **out, elm_comm *comm, float *g
     return -1;
 }
 
-void elm_gradient_sum_ready_all(elm_gradient_sum *sum, int64_t first)
-{
-    while (sum->comm->size > 1 && sum->posted < sum->buckets && sum->first[sum->posted] >= first) {
-        const int b = sum->posted++;
-        sum->left[b] = elm_timeline_now(sum->timeline);
-        if (sum->compressor)
-            elm_compressor_post_all(sum->compressor, b);
-        else
-            ELM_MPI(MPI_Iallreduce(MPI_IN_PLACE, sum->gradients + sum->first[b], elm_mpi_count(sum->floats[b]), MPI_FLOAT, MPI_SUM,
-                                   sum->comm->gradient, &sum->requests[b]));
-    }
-}
-
-void elm_gradient_sum_set_timeline(elm_gradient_sum *sum, elm_timeline *timeline)
-{
-    sum->timeline = timeline;
-}
-
 static void arrived(void *context, int b)
 {
     const elm_gradient_sum *sum = context;
@@ -108,6 +90,26 @@ static void arrived(void *context, int b)
                                                 .begin = sum->left[b],
                                                 .end = elm_timeline_now(sum->timeline),
                                                 .bytes = (double)sum->floats[b] * (double)size});
+}
+
+void elm_gradient_sum_ready_all(elm_gradient_sum *sum, int64_t first)
+{
+    while (sum->posted < sum->buckets && sum->first[sum->posted] >= first) {
+        const int b = sum->posted++;
+        sum->left[b] = elm_timeline_now(sum->timeline);
+        if (sum->comm->size == 1)
+            arrived(sum, b); /* there is nobody to wait for, but a timeline tells when the bucket was full */
+        else if (sum->compressor)
+            elm_compressor_post_all(sum->compressor, b);
+        else
+            ELM_MPI(MPI_Iallreduce(MPI_IN_PLACE, sum->gradients + sum->first[b], elm_mpi_count(sum->floats[b]), MPI_FLOAT, MPI_SUM,
+                                   sum->comm->gradient, &sum->requests[b]));
+    }
+}
+
+void elm_gradient_sum_set_timeline(elm_gradient_sum *sum, elm_timeline *timeline)
+{
+    sum->timeline = timeline;
 }
 
 /* Moves messages on; with `wait`, to their end. */

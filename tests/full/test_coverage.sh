@@ -19,5 +19,5 @@ awk '$2 == "|" && $1 ~ /^[0-9]+$/ {
          else if ($3 != all || $8 >= last || $13 <= 0 || $13 >= $14) exit bad = 1
          last = $8
      }
-     END { exit bad || rows != 5 }' "$scratch/stdout" || fail "the table does not add up"
+     END { exit bad || rows != 6 }' "$scratch/stdout" || fail "the table does not add up"
 awk '/index read in/ { exit !($10 < 2 && $(NF - 1) < 64) }' "$scratch/stdout" || fail "a start within 2 s and 64 MiB expected"
