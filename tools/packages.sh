@@ -42,8 +42,12 @@ test  : python3                  : python                         : Python
 test  : python3-h5py             : py-h5py                        : h5py
 test  : hdf5-tools               : hdf5                           : HDF5
 test  : xz-utils                 : xz                             : XZ
+test  : gnuplot-nox              : gnuplot                        : gnuplot
 full  : python3-torch            : py-torch                       : PyTorch
 full  : python3-scipy            : py-scipy                       : SciPy-bundle
+full  : python3-sklearn          : py-scikit-learn                : scikit-learn
+full  : libsimgrid-dev           : simgrid                        : SimGrid
+full  : chromium                 : (part of the site)             : (part of the site)
 full  : python3-pil              : py-pillow                      : Pillow
 full  : python3-torchvision      : py-torchvision                 : torchvision
 full  : python3-onnx             : py-onnx                        : ONNX

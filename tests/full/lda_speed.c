@@ -25,7 +25,7 @@ static int run_all(elm_comm *comm, int64_t count, elm_error *err)
         pseudo_fill(e.embeddings + e.count * WIDTH, WIDTH, (uint32_t)i, 1, 0);
         e.labels[e.count++] = (int32_t)(i % CLASSES);
     }
-    const elm_lda_problem problem = {
+    const elm_scatter_problem problem = {
         .embedded = &e, .count = count, .batch = BATCH, .classes = CLASSES, .class_count = class_count, .epsilon = 1e-4};
     const double begun = elm_comm_seconds();
     if (status == 0)

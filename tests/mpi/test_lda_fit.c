@@ -57,7 +57,7 @@ static int fit(const images *all, double epsilon, int rows, int columns, int blo
 {
     int64_t class_count[16] = {0};
     elm_embedded e = share_of(all, class_count);
-    const elm_lda_problem problem = {.embedded = &e,
+    const elm_scatter_problem problem = {.embedded = &e,
                                      .count = all->count,
                                      .batch = all->batch,
                                      .classes = all->classes,
