@@ -10,6 +10,7 @@ Installs missing packages through apt (as root, or with sudo). Where that is not
 counterparts in Spack and EasyBuild, and exits 1.
 
   build   compiler, CMake, MPI and the libraries elmpi links
+  report  what elmpi-report draws with
   test    what tools/test.sh needs besides
   full    what tools/test.sh --full needs besides
   check   what tools/check.sh needs besides
@@ -37,12 +38,12 @@ build : libpng-dev               : libpng                         : libpng
 build : libinih-dev              : inih                           : inih
 build : libyajl-dev              : yajl                           : yajl
 build : libssl-dev               : openssl                        : OpenSSL
+report : gnuplot-nox             : gnuplot                        : gnuplot
 test  : libcmocka-dev            : cmocka                         : cmocka
 test  : python3                  : python                         : Python
 test  : python3-h5py             : py-h5py                        : h5py
 test  : hdf5-tools               : hdf5                           : HDF5
 test  : xz-utils                 : xz                             : XZ
-test  : gnuplot-nox              : gnuplot                        : gnuplot
 full  : python3-torch            : py-torch                       : PyTorch
 full  : python3-scipy            : py-scipy                       : SciPy-bundle
 full  : python3-sklearn          : py-scikit-learn                : scikit-learn
@@ -86,7 +87,7 @@ name_packages() {
     local wanted=" $* " debian spack easybuild
     {
         echo "  Debian/Ubuntu              Spack                      EasyBuild"
-        rows build test full check | while IFS=: read -r debian spack easybuild; do
+        rows build report test full check | while IFS=: read -r debian spack easybuild; do
             [[ $wanted != *" $debian "* ]] || printf '  %-26s %-26s %s\n' "$debian" "$spack" "$easybuild"
         done
         echo "Install them (as root: apt-get install $*), or load your cluster's modules and set ELMPI_PACKAGES=skip."
@@ -115,9 +116,9 @@ for word in "$@"; do
         usage
         exit 0
         ;;
-    build | test | full | check) groups+=("$word") ;;
+    build | report | test | full | check) groups+=("$word") ;;
     *)
-        echo "packages.sh: error: unknown group ($word): use build, test, full or check" >&2
+        echo "packages.sh: error: unknown group ($word): use build, report, test, full or check" >&2
         exit 2
         ;;
     esac
