@@ -63,7 +63,7 @@ int elm_comm_deal_all(elm_comm *comm, const void *rows, size_t row_size, const i
     *received = NULL;
     *received_count = 0;
     int status = elm_comm_agree_all(comm, pack(&p, comm, rows, row_size, to, count, err), err);
-    if (status == 0) {
+    if (status == 0 && p.in != NULL) {
         ELM_MPI(MPI_Alltoall(p.out, 1, MPI_INT, p.in, 1, MPI_INT, comm->world));
         status = elm_comm_agree_all(comm, make_room(&p, comm, row_size, received, received_count, err), err);
     }

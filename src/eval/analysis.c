@@ -125,7 +125,7 @@ static int study_all(split *s, elm_error *err)
         return -1;
     double *scratch = elm_alloc((size_t)s->rows.count, sizeof *scratch, err);
     status = elm_comm_agree_all(comm, scratch != NULL ? 0 : -1, err);
-    if (status == 0) {
+    if (status == 0 && scratch != NULL) {
         look_at_classes(s, scratch);
         elm_split_figures_share_all(&s->images, comm);
         elm_comm_sum_all(comm, s->classes.memory, (int64_t)classes * (CLASS_COLUMNS + width));

@@ -168,7 +168,7 @@ int elm_spectrum_find_all(elm_spectrum *out, const elm_scatter_problem *problem,
     out->fisher = out->principal + width;
     out->axes = out->fisher + width;
     int status = elm_comm_agree_all(comm, out->memory != NULL ? 0 : -1, err);
-    if (status != 0)
+    if (status != 0 || out->memory == NULL)
         return -1;
     status = elm_scatter_create_all(&s, problem, comm, err);
     if (status == 0)
