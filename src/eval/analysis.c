@@ -1,45 +1,20 @@
 #include "elmpi/analysis.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
-#include "eval/class_rows.h"
+#include "eval/analysis_split.h"
 #include "eval/class_statistics.h"
 #include "eval/collapse.h"
 #include "eval/last_layer.h"
-#include "eval/spectrum.h"
-#include "eval/split_figures.h"
-#include "eval/table_file.h"
-#include "eval/tsne.h"
 
-enum { NAME = 256, TSNE_IMAGES = 100 /* of a class at most */, TSNE_STEPS = 1000, PERPLEXITY = 30 };
+enum { NAME = 256, CLASS_COLUMNS = 5 };
 static const double confidence_left = 0.05; /* delta of Proposition 2 */
 
-/* Of each class; the same on all ranks once shared. */
-typedef struct class_figures {
-    double *memory;
-    double *images, *trace, *distance, *pull, *bound; /* [classes] */
-    double *means;                                    /* [classes][width] */
-    double largest_norm;                              /* max |Phi| over the split, by which figure 4 divides distances */
-} class_figures;
-
-enum { CLASS_COLUMNS = 5 };
-
-/* Everything under way for one split. */
-typedef struct split {
-    const elm_analysis_input *in;
-    const char *name;
-    const elm_dataset *dataset;
-    const double *shift, *alpha; /* [classes] */
-    elm_embedded embedded;
-    elm_split_figures images;
-    elm_class_rows rows;
-    class_figures classes;
-} split;
-
-static void release_split(split *s)
+static void release_split(elm_analysis_split *s)
 {
     elm_embedded_release(&s->embedded);
     elm_split_figures_release(&s->images);
@@ -47,10 +22,10 @@ static void release_split(split *s)
     elm_free(s->classes.memory);
 }
 
-static int create_split(split *s, elm_error *err)
+static int create_split(elm_analysis_split *s, elm_error *err)
 {
     const size_t classes = (size_t)s->dataset->info.classes, width = (size_t)elm_net_width(s->in->net);
-    class_figures *c = &s->classes;
+    elm_class_figures *c = &s->classes;
     if (elm_embedded_create(&s->embedded, s->dataset, s->in->comm, (int)width, err) != 0 ||
         elm_split_figures_create(&s->images, s->dataset, err) != 0)
         return -1;
@@ -75,7 +50,7 @@ static void normalise(float *row, int width)
 
 static int take_batch(void *context, const elm_outputs *out, elm_error *err)
 {
-    split *s = context;
+    elm_analysis_split *s = context;
     const int64_t before = s->embedded.count;
     (void)err;
     elm_embedded_keep(&s->embedded, out);
@@ -86,10 +61,10 @@ static int take_batch(void *context, const elm_outputs *out, elm_error *err)
 }
 
 /* This rank's classes; a class of which others hold the images stays 0. */
-static void look_at_classes(split *s, double *scratch)
+static void look_at_classes(elm_analysis_split *s, double *scratch)
 {
     const elm_class_rows *r = &s->rows;
-    class_figures *f = &s->classes;
+    elm_class_figures *f = &s->classes;
     for (int c = 0; c < r->classes; c++) {
         const int64_t first = r->first[c], n = r->first[c + 1] - first;
         if (n == 0)
@@ -113,7 +88,7 @@ static void look_at_classes(split *s, double *scratch)
 }
 
 /* Passes a split through the network and computes everything about its images and classes. */
-static int study_all(split *s, elm_error *err)
+static int study_all(elm_analysis_split *s, elm_error *err)
 {
     elm_comm *comm = s->in->comm;
     const int classes = s->dataset->info.classes, width = elm_net_width(s->in->net);
@@ -135,14 +110,14 @@ static int study_all(split *s, elm_error *err)
     return status;
 }
 
-static void put(elm_table_file *file, const split *s, const char *what, const double *values, int64_t count)
+static void put(elm_table_file *file, const elm_analysis_split *s, const char *what, const double *values, int64_t count)
 {
     char name[NAME];
     snprintf(name, sizeof name, "/%s/%s", s->name, what);
     elm_table_file_array(file, name, ELM_TABLE_DOUBLE, count, 0, values);
 }
 
-static void write_quality(elm_table_file *file, const split *s, const char *group, const elm_quality *q)
+static void write_quality(elm_table_file *file, const elm_analysis_split *s, const char *group, const elm_quality *q)
 {
     char name[NAME];
     elm_table_file_number(file, group, "macro_f1", q->macro_f1);
@@ -163,10 +138,10 @@ static void write_quality(elm_table_file *file, const split *s, const char *grou
 }
 
 /* Rank 0's: the split's images, classes and figures. */
-static int write_split(elm_table_file *file, const split *s, elm_error *err)
+static int write_split(elm_table_file *file, const elm_analysis_split *s, elm_error *err)
 {
     const int classes = s->dataset->info.classes;
-    const class_figures *f = &s->classes;
+    const elm_class_figures *f = &s->classes;
     elm_quality quality;
     elm_collapse collapse;
     char group[NAME], name[NAME];
@@ -212,10 +187,10 @@ static int write_split(elm_table_file *file, const split *s, elm_error *err)
 }
 
 /* Proposition 2. Two classes: the bound as printed, f = (w_1 - w_0) Phi + b. More: each class's terms. */
-static int write_bound(elm_table_file *file, const split *s, elm_error *err)
+static int write_bound(elm_table_file *file, const elm_analysis_split *s, elm_error *err)
 {
     const int classes = s->dataset->info.classes, width = elm_net_width(s->in->net);
-    const class_figures *f = &s->classes;
+    const elm_class_figures *f = &s->classes;
     const elm_tensor *weight = elm_last_layer(s->in->net, "fc.weight");
     double largest = 0, empirical = 0, single = 0, terms = 0, norm = 0;
     double *pulls = elm_alloc(2 * (size_t)classes, sizeof *pulls, err), *spreads = pulls != NULL ? pulls + classes : NULL;
@@ -257,7 +232,7 @@ static int write_bound(elm_table_file *file, const split *s, elm_error *err)
 }
 
 #ifdef ELMPI_HAVE_SCALAPACK
-static int find_spectrum_all(const split *s, elm_spectrum *spectrum, elm_error *err)
+static int find_spectrum_all(const elm_analysis_split *s, elm_spectrum *spectrum, elm_error *err)
 {
     const elm_scatter_problem problem = {.embedded = &s->embedded,
                                          .count = s->dataset->count,
@@ -268,7 +243,7 @@ static int find_spectrum_all(const split *s, elm_spectrum *spectrum, elm_error *
     return elm_spectrum_find_all(spectrum, &problem, s->in->comm, err);
 }
 #else
-static int find_spectrum_all(const split *s, elm_spectrum *spectrum, elm_error *err)
+static int find_spectrum_all(const elm_analysis_split *s, elm_spectrum *spectrum, elm_error *err)
 {
     (void)s;
     (void)err;
@@ -288,124 +263,6 @@ static void write_spectrum(elm_table_file *file, const elm_spectrum *s)
     elm_table_file_array(file, "/spectrum/principal", ELM_TABLE_DOUBLE, s->width, 0, s->principal);
     elm_table_file_array(file, "/spectrum/fisher", ELM_TABLE_DOUBLE, s->width, 0, s->fisher);
     elm_table_file_number(file, "/spectrum", "collapse_variability", s->collapse);
-}
-
-/* Classes for the picture: of each group so many, evenly spaced among its classes by size. */
-static int choose_classes(const split *s, int *chosen, elm_error *err)
-{
-    const int classes = s->dataset->info.classes, wanted = s->in->tsne_classes;
-    int count = 0, *members = elm_alloc((size_t)classes, sizeof *members, err);
-    for (int g = 0; members != NULL && g < 3; g++) {
-        int size = 0;
-        for (int c = 0; c < classes; c++)
-            if (s->dataset->class_count[c] > 0 && elm_class_group(s->dataset->class_count[c]) == g)
-                members[size++] = c;
-        const int take = size < wanted ? size : wanted;
-        for (int i = 0; i < take; i++)
-            chosen[count++] = members[(2 * i + 1) * size / (2 * take)];
-    }
-    elm_free(members);
-    return members != NULL ? count : -1;
-}
-
-typedef struct picture {
-    int points;
-    float *x;      /* [points][width] */
-    double *place; /* [points][2] */
-    int32_t *label;
-    int64_t *member;
-    double divergence;
-} picture;
-
-static void release_picture(picture *p)
-{
-    void *all[] = {p->x, p->place, p->label, p->member};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        elm_free(all[i]);
-}
-
-/* The first images of the chosen classes, on all ranks. */
-static int collect_all(const split *s, const int *chosen, int count, picture *p, elm_error *err)
-{
-    const int width = elm_net_width(s->in->net);
-    const size_t room = (size_t)count * TSNE_IMAGES;
-    const elm_need needs[] = {{&p->x, room * (size_t)width, sizeof *p->x},
-                              {&p->place, 2 * room, sizeof *p->place},
-                              {&p->label, room, sizeof *p->label},
-                              {&p->member, room, sizeof *p->member}};
-    if (elm_comm_agree_all(s->in->comm, elm_alloc_each(needs, sizeof needs / sizeof *needs, err), err) != 0)
-        return -1;
-    for (int i = 0; i < count; i++) {
-        const int c = chosen[i];
-        const int64_t here = s->rows.first[c + 1] - s->rows.first[c], all = s->dataset->class_count[c];
-        for (int64_t j = 0; j < (all < TSNE_IMAGES ? all : TSNE_IMAGES); j++, p->points++) {
-            p->label[p->points] = c;
-            if (here == 0)
-                continue; /* another rank's */
-            p->member[p->points] = s->rows.members[s->rows.first[c] + j];
-            memcpy(p->x + (size_t)p->points * (size_t)width, s->rows.rows[s->rows.first[c] + j], (size_t)width * sizeof *p->x);
-        }
-    }
-    elm_comm_sum_floats_all(s->in->comm, p->x, (int64_t)p->points * width);
-    elm_comm_sum_counts_all(s->in->comm, p->member, p->points);
-    return 0;
-}
-
-/* Begins with the training set's first two principal components; without them with two coordinates. */
-static void project(const split *s, const elm_spectrum *spectrum, const picture *p)
-{
-    const int width = elm_net_width(s->in->net);
-    for (int i = 0; i < p->points; i++)
-        for (int a = 0; a < ELM_AXES && a < width; a++) {
-            const float *x = p->x + (size_t)i * (size_t)width;
-            double sum = spectrum->width == 0 ? (double)x[a] : 0;
-            for (int k = 0; k < spectrum->width; k++)
-                sum += (double)x[k] * spectrum->axes[(size_t)a * (size_t)width + (size_t)k];
-            p->place[2 * i + a] = sum;
-        }
-    double mean[ELM_AXES] = {0};
-    for (int i = 0; i < ELM_AXES * p->points; i++)
-        mean[i % ELM_AXES] += p->place[i] / p->points;
-    for (int i = 0; i < ELM_AXES * p->points; i++)
-        p->place[i] -= mean[i % ELM_AXES];
-}
-
-static int arrange(const picture *p, int width, double *divergence, elm_error *err)
-{
-    const float **rows = elm_alloc((size_t)p->points, sizeof *rows, err);
-    if (rows == NULL)
-        return -1;
-    for (int i = 0; i < p->points; i++)
-        rows[i] = p->x + (size_t)i * (size_t)width;
-    const elm_tsne_settings settings = {.perplexity = PERPLEXITY, .steps = TSNE_STEPS};
-    const int status = elm_tsne(rows, p->points, width, settings, p->place, divergence, err);
-    elm_free((void *)rows);
-    return status;
-}
-
-/* A picture of some classes' neighbourhoods; the ranks other than 0 only lend their images. */
-static int draw_all(const split *s, const elm_spectrum *spectrum, elm_table_file *file, elm_error *err)
-{
-    elm_comm *comm = s->in->comm;
-    picture p = {0};
-    int *chosen = elm_alloc(3 * (size_t)s->in->tsne_classes + 1, sizeof *chosen, err);
-    const int count = chosen != NULL ? choose_classes(s, chosen, err) : -1;
-    int status = elm_comm_agree_all(comm, count < 0 ? -1 : 0, err);
-    if (status == 0)
-        status = collect_all(s, chosen, count, &p, err);
-    if (status == 0 && file != NULL && p.points >= 4) {
-        project(s, spectrum, &p);
-        status = arrange(&p, elm_net_width(s->in->net), &p.divergence, err);
-        elm_table_file_array(file, "/tsne/place", ELM_TABLE_DOUBLE, p.points, 2, p.place);
-        elm_table_file_array(file, "/tsne/label", ELM_TABLE_INT32, p.points, 0, p.label);
-        elm_table_file_array(file, "/tsne/member", ELM_TABLE_INT64, p.points, 0, p.member);
-        elm_table_file_number(file, "/tsne", "divergence", p.divergence);
-        elm_table_file_number(file, "/tsne", "perplexity", PERPLEXITY);
-    }
-    status = elm_comm_agree_all(comm, status, err);
-    release_picture(&p);
-    elm_free(chosen);
-    return status;
 }
 
 static void write_head(elm_table_file *file, const elm_analysis_input *in, const double *alpha)
@@ -433,8 +290,8 @@ static int find_margins(const elm_analysis_input *in, double *alpha, double *shi
 
 static int analyse_all(const elm_analysis_input *in, const double *alpha, const double *shift, elm_table_file *file, elm_error *err)
 {
-    split train = {.in = in, .name = "train", .dataset = in->train, .shift = shift, .alpha = alpha};
-    split test = {.in = in, .name = in->test_split, .dataset = in->test, .shift = shift, .alpha = alpha};
+    elm_analysis_split train = {.in = in, .name = "train", .dataset = in->train, .shift = shift, .alpha = alpha};
+    elm_analysis_split test = {.in = in, .name = in->test_split, .dataset = in->test, .shift = shift, .alpha = alpha};
     elm_spectrum spectrum = {0};
     int status = study_all(&train, err);
     if (status == 0)
@@ -448,7 +305,7 @@ static int analyse_all(const elm_analysis_input *in, const double *alpha, const 
     }
     status = elm_comm_agree_all(in->comm, status, err);
     if (status == 0 && in->tsne_classes > 0)
-        status = draw_all(&train, &spectrum, file, err);
+        status = elm_class_picture_write_all(&train, &spectrum, file, err);
     elm_spectrum_release(&spectrum);
     release_split(&train);
     release_split(&test);
