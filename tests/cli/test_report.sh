@@ -19,7 +19,11 @@ for run in digits-ce digits-elm; do
     expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/$run/checkpoint.h5" --analysis "$scratch/$run/analysis.h5"
 done
 expect 0 "$ELMPI_BIN/elmpi-report" "$scratch/digits-ce" "$scratch/digits-elm" "$scratch/odd-<name>&" --out "$scratch/r.html"
-for figure in training accuracy groups margins train-margins margin-cdf distances tsne spectra coverage shift calibration lambda speed; do
+figures=(training accuracy groups margins train-margins margin-cdf distances tsne coverage shift calibration lambda speed)
+if h5ls "$scratch/digits-ce/analysis.h5" | grep -q '^spectrum'; then # a build with ScaLAPACK
+    figures+=(spectra)
+fi
+for figure in "${figures[@]}"; do
     for kind in svg pdf csv; do
         [ -s "$scratch/r-figures/$figure.$kind" ] || fail "no $figure.$kind"
     done
