@@ -69,7 +69,7 @@ static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, 
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "T", "threads a rank (default: as for training)"},
         {"--set", ELM_FLAG_LIST, &s->overrides, 0, 0, "KEY=VALUE", "any option of a job file, e.g. --set loss.embed=pull"},
         {"--coverage", ELM_FLAG_TEXT, &s->coverage, 0, 0, "STORE",
-         "only count how often the pull term finds a partner in this data set's batches, for 1 to 256 ranks, and what must travel for it "
+         "only count how often the pull term finds a partner in this data set's batches, for 1 to 1024 ranks, and what must travel for it "
          "with --model's embeddings"},
         {"--timeline", ELM_FLAG_TEXT, &s->trace, 0, 0, "FILE",
          "write the last 3 steps of all ranks, layer by layer, as a Chrome trace (open it in https://ui.perfetto.dev)"},

@@ -34,7 +34,8 @@ typedef struct command_line {
     double tau;     /* NaN: not given */
     double epsilon; /* likewise */
     int64_t k;      /* 0: not given */
-    int64_t threads, tsne_classes;
+    int64_t threads;
+    int64_t tsne_classes;       /* -1: not given */
     const elm_classifier *with; /* found from the names above */
     elm_group_rule rule;
 } command_line;
@@ -84,6 +85,8 @@ static int check_uses(const command_line *s, elm_error *err)
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "tau chosen on the split that it is judged by (--select-on %s) would be no result: choose it on another one",
                              s->select_on);
+    if (s->tsne_classes >= 0 && s->analysis == NULL)
+        return elm_error_set(err, ELM_EXIT_USAGE, "without an analysis there is no picture (--tsne-classes): give --analysis too");
     if ((s->analysis != NULL || s->embeddings != NULL) && strcmp(s->split, "train") == 0)
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "these files hold the training set anyway (--split train): leave --split away, or name another");
@@ -382,7 +385,7 @@ static int write_more_all(const evaluated *subject, const command_line *s, elm_c
                                       .checkpoint = s->checkpoint,
                                       .name = subject->options.run.name,
                                       .epsilon = subject->settings.epsilon,
-                                      .tsne_classes = (int)s->tsne_classes,
+                                      .tsne_classes = s->tsne_classes >= 0 ? (int)s->tsne_classes : 3,
                                       .comm = comm};
     const struct {
         const char *path;
@@ -435,7 +438,8 @@ int main(int argc, char **argv)
         return ELM_EXIT_FAILURE;
     }
     const bool speaks = elm_comm_rank(comm) == 0;
-    command_line settings = {.split = "test", .classifier = "fc", .groups = "elm", .tau = NAN, .epsilon = NAN, .tsne_classes = 3};
+    command_line settings = {
+        .split = "test", .classifier = "fc", .groups = "elm", .tau = NAN, .epsilon = NAN, .tsne_classes = -1 /* not given */};
     int status = parse_command(&settings, !speaks, argc, argv, &err);
     log.quiet = !speaks || settings.quiet;
     if (status == ELM_COMMAND_RUN)

@@ -1,4 +1,4 @@
-#include "data/hdf5_read.h"
+#include "elmpi/hdf5_read.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef ELMPI_DATA_STORE_PARTS_H
 #define ELMPI_DATA_STORE_PARTS_H
 
-#include "data/hdf5_read.h"
+#include "elmpi/hdf5_read.h"
 #include "data/store_format.h"
 #include "elmpi/store.h"
 

@@ -28,6 +28,11 @@ typedef struct elm_analysis_split {
     elm_class_figures classes;
 } elm_analysis_split;
 
+/** Writes all but /tsne. Local: rank 0's.
+ *  Errors: memory; a single class */
+int elm_analysis_put(elm_table_file *file, const elm_analysis_split *train, const elm_analysis_split *test, const elm_spectrum *spectrum,
+                     elm_error *err);
+
 /** Writes /tsne: a picture of some classes' neighbourhoods. The ranks other than 0, which have no file, only lend their images.
  *  Ranks:  collective
  *  Errors: memory: agreed by all ranks */

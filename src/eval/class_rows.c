@@ -5,6 +5,7 @@
 
 #include "elmpi/deal.h"
 #include "elmpi/memory.h"
+#include "eval/class_order.h"
 
 /* How a row travels; the embedding follows. */
 typedef struct head {
@@ -12,35 +13,21 @@ typedef struct head {
     int64_t label;
 } head;
 
-typedef struct order {
-    int64_t count;
-    int class;
-} order;
-
-static int by_size(const void *a, const void *b)
-{
-    const order *x = a, *y = b;
-    return x->count != y->count ? (x->count < y->count ? 1 : -1) : x->class - y->class;
-}
-
 /* The largest classes first, each to the rank that has the fewest pairs so far. */
 static int share_out(int *owner, const int64_t *class_count, int classes, int ranks, elm_error *err)
 {
-    order *sorted = elm_alloc((size_t)classes, sizeof *sorted, err);
-    double *pairs = sorted != NULL ? elm_alloc((size_t)ranks, sizeof *pairs, err) : NULL;
-    for (int c = 0; pairs != NULL && c < classes; c++)
-        sorted[c] = (order){class_count[c], c};
-    if (pairs != NULL)
-        qsort(sorted, (size_t)classes, sizeof *sorted, by_size);
-    for (int c = 0; pairs != NULL && c < classes; c++) {
+    int *order = elm_alloc((size_t)classes, sizeof *order, err);
+    double *pairs = order != NULL ? elm_alloc((size_t)ranks, sizeof *pairs, err) : NULL;
+    const int status = pairs != NULL ? elm_class_order(order, class_count, classes, err) : -1;
+    for (int i = 0; status == 0 && i < classes; i++) {
+        const int c = order[i];
         int least = 0;
         for (int r = 1; r < ranks; r++)
             least = pairs[r] < pairs[least] ? r : least;
-        owner[sorted[c].class] = least;
-        pairs[least] += (double)sorted[c].count * (double)(sorted[c].count + 1);
+        owner[c] = least;
+        pairs[least] += (double)class_count[c] * (double)(class_count[c] + 1);
     }
-    const int status = pairs != NULL ? 0 : -1;
-    elm_free(sorted);
+    elm_free(order);
     elm_free(pairs);
     return status;
 }

@@ -106,8 +106,10 @@ static int write_split_all(const elm_analysis_input *in, elm_table_file *file, c
         elm_error later = {0};
         status = elm_outputs_pass(in->net, dataset, in->comm, NULL, send_batch, &s, err);
         while (s.round < s.rounds && !s.broken)
-            if (send_all(&s, NULL, 0, &later) != 0)
+            if (send_all(&s, NULL, 0, &later) != 0 && status == 0) {
                 status = -1;
+                *err = later;
+            }
         status = elm_comm_agree_all(in->comm, status, err);
     }
     elm_free(s.block);

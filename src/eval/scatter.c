@@ -87,9 +87,10 @@ int elm_scatter_shrink_all(const elm_scatter *s, const elm_matrix *m, elm_error 
 {
     const double share = s->problem->epsilon * trace_all(s, m) / s->width;
     if (!(share > 0) || !isfinite(share))
-        return elm_error_set(
-            err, ELM_EXIT_FAILURE,
-            "embeddings of one class do not differ, so there is no covariance (lda): use ncm, or a checkpoint of a trained network");
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "embeddings of one class do not differ, so there is no covariance within classes: use a checkpoint of a "
+                             "trained network, or for "
+                             "predictions the classifier ncm");
     for (int k = 0; k < s->width; k++) {
         double *cell = elm_matrix_cell(m, k, k);
         if (cell != NULL)

@@ -34,43 +34,53 @@ static void release_work(work *w)
     elm_free(w->values);
 }
 
-/* w->a = sum over the classes of weight (mu_c - m)(mu_c - m)^T, its lower half: class means balanced (1/L), or as often as their images
- * (n_c/N), about the mean with the same weights. */
-static int scatter_means_all(const work *w, bool balanced, elm_error *err)
+static int count_present(const elm_scatter_problem *p)
 {
-    const elm_scatter *s = w->scatter;
-    const elm_scatter_problem *p = s->problem;
-    const size_t width = (size_t)s->width;
     int present = 0;
     for (int c = 0; c < p->classes; c++)
         present += p->class_count[c] > 0;
+    return present;
+}
+
+/* This rank's rows sqrt(weight) (mu_c - m), with m the mean of the same weights: class means balanced (1/L), or as often as their images
+ * (n_c/N); 0 for a class without any. `weights` [classes], `mean` [width] are work space. */
+static void centre_means(const elm_scatter *s, bool balanced, const elm_matrix *rows, double *weights, double *mean)
+{
+    const size_t width = (size_t)s->width;
+    const int64_t *count = s->problem->class_count;
+    const int present = count_present(s->problem);
+    for (int c = 0; c < s->problem->classes; c++) {
+        weights[c] = !balanced ? (double)count[c] / (double)s->problem->count : count[c] > 0 ? 1.0 / present : 0;
+        for (size_t k = 0; k < width; k++)
+            mean[k] += weights[c] * s->means[(size_t)c * width + k];
+    }
+    for (int c = 0; c < s->problem->classes; c++)
+        for (size_t k = 0; k < width; k++) {
+            double *cell = elm_matrix_cell(rows, c, (int)k);
+            if (cell != NULL)
+                *cell = sqrt(weights[c]) * (s->means[(size_t)c * width + k] - mean[k]);
+        }
+}
+
+/* w->a = sum over the classes of weight (mu_c - m)(mu_c - m)^T, its lower half. */
+static int scatter_means_all(const work *w, bool balanced, elm_error *err)
+{
+    const elm_scatter *s = w->scatter;
+    const int classes = s->problem->classes;
     elm_matrix rows = {0}, sums = {0};
-    double *mean = elm_alloc(width, sizeof *mean, err);
-    int status = mean != NULL ? elm_matrix_create(&rows, s->tall, p->classes, s->width, s->block, s->width, err) : -1;
+    double *space = elm_alloc((size_t)classes + (size_t)s->width, sizeof *space, err);
+    int status = space != NULL ? elm_matrix_create(&rows, s->tall, classes, s->width, s->block, s->width, err) : -1;
     if (status == 0)
         status = elm_matrix_create(&sums, s->tall, s->width, s->width, s->block, s->block, err);
     status = elm_comm_agree_all(s->comm, status, err);
-    for (int pass = 0; status == 0 && mean != NULL && pass < 2; pass++) /* the mean; the rows */
-        for (int c = 0; c < p->classes; c++) {
-            if (p->class_count[c] == 0)
-                continue;
-            const double weight = balanced ? 1.0 / present : (double)p->class_count[c] / (double)p->count;
-            for (size_t k = 0; k < width; k++) {
-                const double value = s->means[(size_t)c * width + k];
-                double *cell = pass != 0 ? elm_matrix_cell(&rows, c, (int)k) : NULL;
-                if (pass == 0)
-                    mean[k] += weight * value;
-                else if (cell != NULL)
-                    *cell = sqrt(weight) * (value - mean[k]);
-            }
-        }
-    if (status == 0) {
+    if (status == 0 && space != NULL) {
+        centre_means(s, balanced, &rows, space, space + classes);
         elm_matrix_squares_all(&rows, 1, &sums);
         elm_matrix_copy_all(&sums, &w->a, s->tall);
     }
     elm_matrix_release(&rows);
     elm_matrix_release(&sums);
-    elm_free(mean);
+    elm_free(space);
     return status;
 }
 

@@ -7,7 +7,7 @@
 enum { ELM_AXES = 2 };
 
 typedef struct elm_spectrum {
-    int width;
+    int width; /* 0: a build without ScaLAPACK finds nothing */
     double *memory;
     double *principal; /* [width] eigenvalues of the covariance of all images (1/N), the largest first */
     double *axes;      /* [ELM_AXES][width] their first eigenvectors, the largest entry of each positive */

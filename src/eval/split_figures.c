@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "elmpi/memory.h"
+#include "eval/class_order.h"
 
 enum { COLUMNS = 5 };
 
@@ -94,31 +95,6 @@ static void score_f1(elm_quality *q, const counts *k, int classes)
     q->macro_f1 /= present > 0 ? present : 1;
 }
 
-typedef struct ranked {
-    int64_t count;
-    int class;
-} ranked;
-
-static int by_count(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    return x->count != y->count ? (x->count < y->count ? 1 : -1) : x->class - y->class;
-}
-
-static int rank_classes(int *order, const int64_t *train_count, int classes, elm_error *err)
-{
-    ranked *sorted = elm_alloc((size_t)classes, sizeof *sorted, err);
-    if (sorted == NULL)
-        return -1;
-    for (int c = 0; c < classes; c++)
-        sorted[c] = (ranked){train_count[c], c};
-    qsort(sorted, (size_t)classes, sizeof *sorted, by_count);
-    for (int c = 0; c < classes; c++)
-        order[c] = sorted[c].class;
-    elm_free(sorted);
-    return 0;
-}
-
 static void shift_priors(elm_quality *q, const counts *k, int classes)
 {
     static const double imbalance[] = {50, 25, 10, 5, 2};
@@ -188,7 +164,7 @@ int elm_quality_of(elm_quality *q, const elm_split_figures *f, const int64_t *tr
                               {&k.by_frequency, size, sizeof *k.by_frequency}};
     int status = elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
     if (status == 0)
-        status = rank_classes(k.by_frequency, train_count, classes, err);
+        status = elm_class_order(k.by_frequency, train_count, classes, err);
     if (status == 0)
         status = find_confusions(q, f, err);
     if (status == 0) {

@@ -15,6 +15,7 @@ struct elm_table_file {
     hid_t file;
     char path[PATH_SIZE], part[PATH_SIZE];
     bool failed;
+    int reason; /* errno of the first failure, 0 where HDF5 gave none */
 };
 
 /* The file's own, or 0 for a type that is used in memory. */
@@ -26,7 +27,10 @@ static hid_t type_of(elm_table_type type)
 
 static void note(elm_table_file *f, bool fine)
 {
-    f->failed = f->failed || !fine;
+    if (fine || f->failed)
+        return;
+    f->failed = true;
+    f->reason = errno;
 }
 
 int elm_table_file_create(elm_table_file **out, const char *path, const char *format, elm_error *err)
@@ -58,9 +62,11 @@ int elm_table_file_close(elm_table_file *f, int status, elm_error *err)
         return -1;
     if (f->file >= 0) {
         note(f, H5Fclose(f->file) >= 0);
-        if (status == 0 && (f->failed || rename(f->part, f->path) != 0))
+        if (status == 0 && !f->failed)
+            note(f, rename(f->part, f->path) == 0);
+        if (status == 0 && f->failed)
             status = elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the file (%s): %s; free space or choose another place", f->path,
-                                   errno != 0 ? strerror(errno) : "HDF5 refuses");
+                                   f->reason != 0 ? strerror(f->reason) : "HDF5 refuses");
         if (status != 0)
             unlink(f->part);
     }

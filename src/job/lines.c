@@ -1,4 +1,4 @@
-#include "job/lines.h"
+#include "elmpi/lines.h"
 
 #include <ini.h>
 #include <stdbool.h>

@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-enum { NAMES = 64, NAME = 128, PATH_SIZE = 4352, PANEL_WIDTH = 360, PANEL_HEIGHT = 320, TALL_HEIGHT = 470, LEGEND = 40 };
+enum { NAME = 128, PATH_SIZE = 4352, PANEL_WIDTH = 360, PANEL_HEIGHT = 320, TALL_HEIGHT = 470, LEGEND = 40 };
 
 /* Colours that colour-blind readers tell apart on white and on black (Okabe and Ito), and what stands for the page's own. */
 static const char *const colours[] = {"#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999933", "#882255"};
@@ -28,8 +28,8 @@ typedef struct point {
 } point;
 
 typedef struct name_list {
-    int count;
-    char text[NAMES][NAME];
+    int count, room;
+    char (*text)[NAME];
 } name_list;
 
 struct elm_figure {
@@ -51,52 +51,79 @@ int elm_figure_create(elm_figure **figure, const elm_figure_look *look, elm_erro
 
 void elm_figure_destroy(elm_figure *f)
 {
-    if (f != NULL)
-        elm_free(f->points);
+    if (f == NULL)
+        return;
+    elm_free(f->points);
+    elm_free(f->panels.text);
+    elm_free(f->series.text);
     elm_free(f);
 }
 
-/* The name's place; names beyond the room share the last one. */
-static int place_of(name_list *list, const char *name)
+/* An array with room for one more; NULL, and what was there stays, without memory. */
+static void *grown(void *array, int count, int *room, size_t size)
 {
-    for (int i = 0; i < list->count; i++)
-        if (strncmp(list->text[i], name, NAME - 1) == 0)
-            return i;
-    if (list->count == NAMES)
-        return NAMES - 1;
-    snprintf(list->text[list->count], NAME, "%s", name);
-    return list->count++;
+    if (count < *room)
+        return array;
+    const int wanted = *room > 0 ? 2 * *room : 64;
+    void *more = elm_alloc((size_t)wanted, size, NULL);
+    if (more == NULL)
+        return NULL;
+    if (count > 0)
+        memcpy(more, array, (size_t)count * size);
+    elm_free(array);
+    *room = wanted;
+    return more;
 }
 
-static bool grow(elm_figure *f)
+/* The name's place, or -1 without memory. What a line of a script or a table cannot hold becomes a blank. */
+static int place_of(name_list *list, const char *name)
 {
-    const int room = f->room > 0 ? 2 * f->room : 1024;
-    point *more = elm_alloc((size_t)room, sizeof *more, NULL);
+    char text[NAME];
+    snprintf(text, sizeof text, "%s", name);
+    for (char *at = text; *at != '\0'; at++)
+        *at = (unsigned char)*at < ' ' || *at == 127 ? ' ' : *at;
+    for (int i = 0; i < list->count; i++)
+        if (strcmp(list->text[i], text) == 0)
+            return i;
+    char(*more)[NAME] = grown(list->text, list->count, &list->room, sizeof *more);
     if (more == NULL)
-        return false;
-    if (f->count > 0)
-        memcpy(more, f->points, (size_t)f->count * sizeof *more);
-    elm_free(f->points);
-    f->points = more;
-    f->room = room;
-    return true;
+        return -1;
+    list->text = more;
+    memcpy(list->text[list->count], text, sizeof text);
+    return list->count++;
 }
 
 void elm_figure_add(elm_figure *f, const char *panel, const char *series, double x, double y)
 {
     if (!isfinite(x) || !isfinite(y) || f->full)
         return;
-    if (f->count == f->room && !grow(f)) {
-        f->full = true;
-        return;
-    }
     const int p = place_of(&f->panels, panel), s = place_of(&f->series, series);
-    f->points[f->count++] = (point){p, s, x, y};
+    point *more = grown(f->points, f->count, &f->room, sizeof *more);
+    f->full = p < 0 || s < 0 || more == NULL;
+    if (more != NULL)
+        f->points = more;
+    if (!f->full)
+        f->points[f->count++] = (point){p, s, x, y};
 }
 
 bool elm_figure_is_empty(const elm_figure *f)
 {
-    return f->count == 0;
+    return f->count == 0 && !f->full;
+}
+
+void elm_figure_fail(elm_figure *f)
+{
+    f->full = true;
+}
+
+void elm_figure_remove(const char *folder, const char *id)
+{
+    static const char *const kinds[] = {"csv", "gp", "svg", "pdf"};
+    char path[PATH_SIZE];
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        snprintf(path, sizeof path, "%.4000s/%.100s.%s", folder, id, kinds[k]);
+        unlink(path);
+    }
 }
 
 static bool has(const elm_figure *f, int panel, int series)
@@ -175,8 +202,7 @@ static void put_axes(FILE *to, const elm_figure_look *look)
     put_quoted(to, look->x_label);
     fprintf(to, " textcolor rgb '%s'\nset ylabel ", ink);
     put_quoted(to, look->y_label);
-    fprintf(to, " textcolor rgb '%s'\n%s%s", ink, look->log_x ? "set logscale x\n" : "",
-            look->log_y ? "set logscale y\nset format y '10^{%T}'\n" : "");
+    fprintf(to, " textcolor rgb '%s'\n%s", ink, look->log_x ? "set logscale x\n" : "");
     if (look->no_axes)
         fprintf(to, "unset tics\nunset grid\nset border 0\n");
     if (look->style == ELM_FIGURE_BARS)
@@ -198,6 +224,7 @@ static void put_script(FILE *to, const elm_figure *f, const char *svg, const cha
     const int columns = f->look->columns > 0 && f->look->columns < f->panels.count ? f->look->columns : f->panels.count;
     const int rows = (f->panels.count + columns - 1) / columns;
     const int width = columns == 1 ? 640 : columns * PANEL_WIDTH, height = rows * (f->look->no_axes ? TALL_HEIGHT : PANEL_HEIGHT) + LEGEND;
+    fprintf(to, "set encoding utf8\n");
     put_data(to, f);
     for (int k = 0; k < 2; k++) {
         if (k == 0)
@@ -214,13 +241,24 @@ static void put_script(FILE *to, const elm_figure *f, const char *svg, const cha
     }
 }
 
+/* A field of a table: quotes are doubled. */
+static void put_field(FILE *to, const char *text)
+{
+    fputc('"', to);
+    for (; *text != '\0'; text++)
+        fprintf(to, *text == '"' ? "\"\"" : "%c", *text);
+    fputs("\",", to);
+}
+
 static int write_csv(const elm_figure *f, const char *path, elm_error *err)
 {
     FILE *to = fopen(path, "w");
     bool written = to != NULL && fprintf(to, "panel,series,x,y\n") > 0;
     for (int i = 0; written && i < f->count; i++) {
         const point *p = &f->points[i];
-        written = fprintf(to, "\"%s\",\"%s\",%.9g,%.9g\n", f->panels.text[p->panel], f->series.text[p->series], p->x, p->y) > 0;
+        put_field(to, f->panels.text[p->panel]);
+        put_field(to, f->series.text[p->series]);
+        written = fprintf(to, "%.9g,%.9g\n", p->x, p->y) > 0;
     }
     if (to != NULL && fclose(to) != 0)
         written = false;

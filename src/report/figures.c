@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elmpi/loss.h"
 #include "elmpi/memory.h"
 
 enum { DENSITY_POINTS = 128, CDF_POINTS = 200 };
@@ -56,7 +57,7 @@ static int64_t take_group(const elm_analysis_file *a, const elm_split_file *s, c
 {
     int64_t n = 0;
     for (int64_t i = 0; i < s->count; i++)
-        if (elm_report_group(a->train_count[(int)s->labels[i]]) == group)
+        if (elm_class_group((int64_t)a->train_count[(int)s->labels[i]]) == group)
             out[n++] = values[i] / unit;
     qsort(out, (size_t)n, sizeof *out, by_value);
     return n;
@@ -103,6 +104,8 @@ static void fill_distribution(elm_figure *f, const elm_run_files *runs, int coun
             continue;
         const elm_split_file *s = training ? &a->train : &a->test;
         double *values = elm_alloc((size_t)s->count, sizeof *values, NULL);
+        if (values == NULL)
+            elm_figure_fail(f);
         for (int g = 0; values != NULL && g < ELM_REPORT_GROUPS; g++) {
             const int64_t n = take_group(a, s, what == MARGIN ? s->margin : s->farthest, what == MARGIN ? 1 : s->largest_norm, g, values);
             if (n > 3)
@@ -157,7 +160,7 @@ static void fill_tsne(elm_figure *f, const elm_run_files *runs, int count)
         for (int p = 0; p < a->points; p++) {
             const int c = (int)a->point_label[p];
             char series[256];
-            snprintf(series, sizeof series, "%.60s (%s, %.0f)", a->names[c], elm_report_groups[elm_report_group(a->train_count[c])],
+            snprintf(series, sizeof series, "%.60s (%s, %.0f)", a->names[c], elm_report_groups[elm_class_group((int64_t)a->train_count[c])],
                      a->train_count[c]);
             elm_figure_add(f, runs[i].name, series, a->place[2 * p], a->place[2 * p + 1]);
         }

@@ -8,17 +8,13 @@
 #include <unistd.h>
 #include <yajl/yajl_tree.h>
 
+#include "elmpi/lines.h"
 #include "elmpi/memory.h"
 #include "report/analysis_file.h"
 
-enum { PATH_SIZE = 4352, LINE_SIZE = 8192, FILE_MAX = 1 << 28 };
+enum { PATH_SIZE = 4352, FILE_MAX = 1 << 28 };
 
 const char *const elm_report_groups[ELM_REPORT_GROUPS] = {"head", "torso", "tail"};
-
-int elm_report_group(double train_count)
-{
-    return train_count >= 100 ? 0 : train_count >= 20 ? 1 : 2;
-}
 
 const char *elm_run_setting(const elm_run_files *run, const char *key)
 {
@@ -48,6 +44,7 @@ double elm_epochs_last(const elm_epochs *epochs, const char *name)
 /* A whole file as a text; NULL and `err` where it cannot be read. */
 static char *read_file(const char *path, elm_error *err)
 {
+    errno = 0;
     FILE *file = fopen(path, "rb");
     long size = -1;
     if (file != NULL && fseek(file, 0, SEEK_END) == 0)
@@ -68,24 +65,28 @@ static char *read_file(const char *path, elm_error *err)
     return text;
 }
 
-/* job.ini as elmpi-train resolves it: sections, then key = value lines. */
+/* One entry of job.ini. */
+static int take_setting(void *context, const elm_entry *entry, elm_error *err)
+{
+    elm_run_files *run = context;
+    elm_setting *s = &run->setting[run->settings];
+    if (snprintf(s->key, sizeof s->key, "%s.%s", entry->section, entry->key) >= (int)sizeof s->key ||
+        snprintf(s->value, sizeof s->value, "%s", entry->value) >= (int)sizeof s->value)
+        return elm_error_set(err, ELM_EXIT_USAGE, "an entry is too long (line %d): give folders that elmpi-train wrote", entry->line);
+    run->settings++;
+    return 0;
+}
+
 static int read_settings(elm_run_files *run, const char *path, elm_error *err)
 {
-    char *text = read_file(path, err), section[ELM_REPORT_NAME] = "", *rest = text;
+    char *text = read_file(path, err);
     int lines = 1;
     for (const char *at = text; at != NULL && *at != '\0'; at++)
         lines += *at == '\n';
     run->setting = text != NULL ? elm_alloc((size_t)lines, sizeof *run->setting, err) : NULL;
-    for (char *line; run->setting != NULL && (line = strsep(&rest, "\n")) != NULL;) {
-        elm_setting *s = &run->setting[run->settings];
-        char key[ELM_REPORT_NAME];
-        if (sscanf(line, "[%100[^]]]", section) == 1 || sscanf(line, "%60[^ =;#] = %500[^\n]", key, s->value) != 2)
-            continue;
-        snprintf(s->key, sizeof s->key, "%.60s.%.60s", section, key);
-        run->settings++;
-    }
+    const int status = run->setting != NULL ? elm_lines_read(text, path, take_setting, run, err) : -1;
     elm_free(text);
-    if (run->setting == NULL)
+    if (status != 0)
         return -1;
     const char *name = elm_run_setting(run, "run.name");
     if (name == NULL)

@@ -5,12 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "elmpi/option.h"
 #include "elmpi/status.h"
 
 enum { ELM_REPORT_NAME = 128, ELM_REPORT_COLUMNS = 64, ELM_REPORT_GROUPS = 3 };
 
 typedef struct elm_setting {
-    char key[ELM_REPORT_NAME], value[512];
+    char key[ELM_REPORT_NAME], value[ELM_TEXT_SIZE];
 } elm_setting;
 
 /** metrics.csv: a row an epoch; NaN where nothing was measured. */
@@ -29,9 +30,9 @@ typedef struct elm_evaluation_file {
 /** One split of analysis.h5. */
 typedef struct elm_split_file {
     int64_t count;
-    double *labels, *margin, *farthest, *predicted; /* [count] */
-    double *class_images, *pull, *bound;            /* [classes] */
-    double *shift_imbalance, *shift_accuracy;       /* [shifts] */
+    double *labels, *margin, *farthest;       /* [count] */
+    double *class_images, *pull, *bound;      /* [classes] */
+    double *shift_imbalance, *shift_accuracy; /* [shifts] */
     double *bin_confidence, *bin_accuracy, *bin_count;
     int shifts, bins, confusions;
     double *confusion; /* [confusions][3] label, predicted, count */
@@ -41,8 +42,8 @@ typedef struct elm_split_file {
 /** analysis.h5; classes 0: there is none. */
 typedef struct elm_analysis_file {
     int classes, width;
-    double *train_count; /* [classes] */
-    char **names;        /* [classes] */
+    double *train_count;            /* [classes] */
+    char (*names)[ELM_REPORT_NAME]; /* [classes] */
     double *principal, *fisher;
     double collapse; /* NC1; NaN without spectra */
     elm_split_file train, test;
@@ -71,8 +72,6 @@ const char *elm_run_setting(const elm_run_files *run, const char *key);
 int elm_epochs_column(const elm_epochs *epochs, const char *name);
 /** The last number of a column; NaN where there is none. */
 double elm_epochs_last(const elm_epochs *epochs, const char *name);
-/** Head, torso or tail by training images: 0, 1, 2. */
-int elm_report_group(double train_count);
 extern const char *const elm_report_groups[ELM_REPORT_GROUPS];
 
 #endif

@@ -22,29 +22,35 @@ static const char style[] =
     "th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left;vertical-align:bottom}thead th{background:var(--soft)}"
     "tbody th{white-space:nowrap}.number{text-align:right;font-variant-numeric:tabular-nums}summary{cursor:pointer;margin-top:.6rem}";
 
+static void put_figure(FILE *page, const elm_figure_look *look, const char *svg, const char *folder)
+{
+    fprintf(page, "<h2 id=\"%s\">%s</h2>\n<figure>%s<figcaption>%s Numbers: <code>", look->id, look->title, svg, look->caption);
+    elm_put_text(page, folder);
+    fprintf(page, "/%s.csv</code>.</figcaption></figure>\n", look->id);
+}
+
 static int write_figures(FILE *page, const elm_run_files *runs, int count, const char *folder, const elm_log *log, elm_error *err)
 {
     const char *slash = strrchr(folder, '/');
-    for (const elm_figure_row *row = elm_figure_rows; row->fill != NULL; row++) {
+    int status = 0;
+    for (const elm_figure_row *row = elm_figure_rows; status == 0 && row->fill != NULL; row++) {
         elm_figure *figure = NULL;
         char *svg = NULL;
-        int status = elm_figure_create(&figure, &row->look, err);
-        if (status == 0)
-            row->fill(figure, runs, count);
-        if (status == 0 && !elm_figure_is_empty(figure)) {
+        if (elm_figure_create(&figure, &row->look, err) != 0)
+            return -1;
+        row->fill(figure, runs, count);
+        if (elm_figure_is_empty(figure))
+            elm_figure_remove(folder, row->look.id);
+        else
             status = elm_figure_write(figure, folder, &svg, err);
-            if (status == 0) {
-                fprintf(page, "<h2 id=\"%s\">%s</h2>\n<figure>%s<figcaption>%s Numbers: <code>%s/%s.csv</code>.</figcaption></figure>\n",
-                        row->look.id, row->look.title, svg, row->look.caption, slash != NULL ? slash + 1 : folder, row->look.id);
-                elm_log_info(log, "  %s", row->look.id);
-            }
+        if (svg != NULL) {
+            put_figure(page, &row->look, svg, slash != NULL ? slash + 1 : folder);
+            elm_log_info(log, "  %s", row->look.id);
         }
         elm_free(svg);
         elm_figure_destroy(figure);
-        if (status != 0)
-            return -1;
     }
-    return 0;
+    return status;
 }
 
 static int write_page(FILE *page, const elm_run_files *runs, int count, const char *folder, const elm_log *log, elm_error *err)

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "elmpi/loss.h"
 #include "report/paper.h"
 
 enum { CONFUSIONS = 10 };
@@ -129,7 +130,7 @@ static void find_moments(const elm_analysis_file *a, const elm_split_file *s, co
 {
     double n = 0, sum = 0, squares = 0;
     for (int64_t i = 0; i < s->count; i++) {
-        if (elm_report_group(a->train_count[(int)s->labels[i]]) != group)
+        if (elm_class_group((int64_t)a->train_count[(int)s->labels[i]]) != group)
             continue;
         n++;
         sum += values[i];

@@ -105,7 +105,9 @@ def check_quality(group, name, predicted, confidence, labels, count):
         check(f"{name} shift {rho} {at}", got, (prior * recall).sum() / prior.sum())
     pairs, counts = np.unique(np.stack([labels[~right], predicted[~right]]), axis=1, return_counts=True)
     top = np.lexsort((pairs[1], pairs[0], -counts))[:50]
-    check(f"{name} confusions", group["confusions"][:], np.stack([pairs[0], pairs[1], counts], 1)[top])
+    wanted = np.stack([pairs[0], pairs[1], counts], 1)[top]
+    if len(wanted) or "confusions" in group:
+        check(f"{name} confusions", group["confusions"][:], wanted)
 
 
 def check_spectrum(a, phi, labels, means, full):

@@ -27,6 +27,8 @@ echo "mistakes"
 cp "$scratch/digits/checkpoint.h5" "$scratch/c.h5"
 expect 2 "$evaluate" "$scratch/c.h5" --split train --analysis "$scratch/no.h5"
 says stderr 'the training set anyway'
+expect 2 "$evaluate" "$scratch/c.h5" --tsne-classes 2
+says stderr 'give --analysis too'
 expect 1 "$evaluate" "$scratch/c.h5" --analysis "$scratch/absent/no.h5"
 says stderr 'cannot create the file'
 expect_mpi 1 2 "$evaluate" "$scratch/c.h5" --embeddings "$scratch/absent/no.h5"

@@ -46,7 +46,7 @@ simulate() {
     done >"$work/hosts"
     { cat "$3" && echo "message $(network_field "$2" 4)e-6"; } >"$work/profile"
     smpirun -np $((2 * $1)) -platform "$work/$2.xml" -hostfile "$work/hosts" --cfg=smpi/simulate-computation:no --cfg=smpi/privatization:no \
-        --cfg=smpi/coll-selector:ompi --log=root.thres:critical "$work/step" "$work/profile" "$4" "$5" "$6" 1
+        --cfg=smpi/coll-selector:ompi --log=root.thres:critical "$work/step" "$work/profile" "$4" "$5" "$6"
 }
 
 # reduce_rate: seconds that one thread takes to add a byte of what arrives: it reads two and writes one.

@@ -1,7 +1,7 @@
 /* One elmpi training step on a simulated cluster (SimGrid's SMPI): how long the phases take and which messages leave when was measured on a
  * real node, how long messages take is simulated. Two simulated processes a node: one computes, one stands for the messages' progress.
  *
- *   smpirun -np 2N ... step PROFILE SPEED GATHER_BYTES METHOD STEPS
+ *   smpirun -np 2N ... step PROFILE SPEED GATHER_BYTES METHOD
  *
  * PROFILE: lines "name seconds" and "bucket seconds bytes" (tests/sim/profile.py). SPEED: the simulated node computes so many times faster.
  * GATHER_BYTES: embeddings that every node receives in a step, 0 for none. METHOD: how buckets are summed, see `methods`.
@@ -243,20 +243,12 @@ static times step(const profile *p, double speed, const traffic *t, int neighbou
     return took;
 }
 
-static void compute(const profile *p, double speed, const traffic *t, int neighbour, bool gathers, int steps)
+static void compute(const profile *p, double speed, const traffic *t, int neighbour, bool gathers)
 {
-    times total = {0};
-    for (int s = 0; s < steps; s++) {
-        const times took = step(p, speed, t, neighbour, gathers);
-        total.step += took.step / steps;
-        total.compute += took.compute / steps;
-        total.gather += took.gather / steps;
-        total.allreduce += took.allreduce / steps;
-        total.update += took.update / steps;
-    }
+    const times took = step(p, speed, t, neighbour, gathers);
     tell(neighbour, END);
     if (t->rank == 0)
-        printf("%d,%.6f,%.6f,%.6f,%.6f,%.6f\n", t->size, total.step, total.compute, total.gather, total.allreduce, total.update);
+        printf("%d,%.6f,%.6f,%.6f,%.6f,%.6f\n", t->size, took.step, took.compute, took.gather, took.allreduce, took.update);
 }
 
 static void copy_nothing(smx_activity_t message, void *from, size_t bytes)
@@ -269,8 +261,8 @@ static void copy_nothing(smx_activity_t message, void *from, size_t bytes)
 int main(int argc, char **argv)
 {
     MPI_Init(&argc, &argv);
-    if (argc != 6)
-        fail("usage: step PROFILE SPEED GATHER_BYTES METHOD STEPS", "command line");
+    if (argc != 5)
+        fail("usage: step PROFILE SPEED GATHER_BYTES METHOD", "command line");
     profile p = {0};
     read_profile(&p, argv[1]);
     const double speed = atof(argv[2]), gather_bytes = atof(argv[3]);
@@ -285,7 +277,7 @@ int main(int argc, char **argv)
     if (rank % 2)
         carry(&p, &t, rank - 1, gather_bytes, sum);
     else
-        compute(&p, speed, &t, rank + 1, gather_bytes > 0 && t.size > 1, atoi(argv[5]));
+        compute(&p, speed, &t, rank + 1, gather_bytes > 0 && t.size > 1);
     MPI_Finalize();
     return 0;
 }

@@ -1,7 +1,7 @@
 /* HDF5 read: looks into a file that may be broken or hostile. Nothing is followed out of the file, and no size is believed before it is
  * compared with the file's own. Every function returns 0 or -1 without a text: the caller knows what it was looking for. */
-#ifndef ELMPI_DATA_HDF5_READ_H
-#define ELMPI_DATA_HDF5_READ_H
+#ifndef ELMPI_HDF5_READ_H
+#define ELMPI_HDF5_READ_H
 
 #include <hdf5.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* Lines: the entries of an INI text one by one, with their line numbers. The only user of inih. */
-#ifndef ELMPI_JOB_LINES_H
-#define ELMPI_JOB_LINES_H
+#ifndef ELMPI_LINES_H
+#define ELMPI_LINES_H
 
 #include "elmpi/status.h"
 
