@@ -3,8 +3,8 @@
 #ifndef ELMPI_DATA_STORE_PARTS_H
 #define ELMPI_DATA_STORE_PARTS_H
 
-#include "elmpi/hdf5_read.h"
 #include "data/store_format.h"
+#include "elmpi/hdf5_read.h"
 #include "elmpi/store.h"
 
 enum {

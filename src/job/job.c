@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elmpi/lines.h"
 #include "elmpi/memory.h"
 #include "job/file.h"
-#include "elmpi/lines.h"
 #include "job/value.h"
 
 enum { NOTE_SIZE = 512, NAMES_MAX = 256, NOT_GIVEN = 0, GIVEN_BY_SET = -1, FILES_MAX = 8, SETUP_NAME_SIZE = 64 };
