@@ -4,7 +4,7 @@ target_include_directories(elmpi_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${C
 target_compile_options(elmpi_flags INTERFACE -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes)
 # Reductions may be vectorised where a kernel asks for it (omp simd), nowhere else: results stay what the source says.
 target_compile_options(elmpi_flags INTERFACE -fopenmp -fno-math-errno -fno-trapping-math)
-target_link_options(elmpi_flags INTERFACE -fopenmp)
+target_link_options(elmpi_flags INTERFACE -fopenmp -Wl,--build-id=sha1) # by it ranks tell whether they run the same build
 if(ELMPI_MARCH)
   target_compile_options(elmpi_flags INTERFACE -march=${ELMPI_MARCH})
 endif()

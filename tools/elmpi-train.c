@@ -81,12 +81,14 @@ int main(int argc, char **argv)
 {
     catch_signals();
     elm_comm *comm = NULL;
+    elm_watch *watch = NULL;
     elm_error err = {0};
     elm_log log = {.program = program};
-    if (elm_comm_start_all(&comm, &argc, &argv, &err)) {
+    if (elm_watch_create(&watch, program, &err) || elm_comm_start_all(&comm, &argc, &argv, &err)) {
         elm_log_error(&log, "%s", err.text);
         return err.code;
     }
+    elm_comm_set_watch(comm, watch);
     const bool first = elm_comm_rank(comm) == 0;
     log.quiet = !first;
     elm_text_list overrides = {0};
@@ -109,6 +111,8 @@ int main(int argc, char **argv)
         elm_log_info(&log, "%s", err.text);
     else if (code && first)
         elm_log_error(&log, "%s", err.text);
+    elm_watch_enter(watch, "finish", NULL);
     elm_comm_finish_all(comm);
+    elm_watch_destroy(watch);
     return code;
 }

@@ -7,6 +7,7 @@
 
 #include "elmpi/status.h"
 #include "elmpi/tensor.h"
+#include "elmpi/watch.h"
 
 /** A named column of per-epoch figures under /history. */
 typedef struct elm_history_column {
@@ -39,6 +40,7 @@ typedef struct elm_checkpoint {
     elm_history_column *history;
     int progress_count;
     elm_progress_value *progress;
+    elm_watch *watch; /* told of the stages of writing; NULL: nobody watches */
 } elm_checkpoint;
 
 /** Writes `path` by way of a temporary file beside it: written, closed, digest put into the user block, read back and verified, fsynced,
@@ -54,6 +56,9 @@ int elm_checkpoint_verify(const char *path, elm_error *err);
  *  Owns:   the caller calls elm_checkpoint_free (tensors' data included) */
 int elm_checkpoint_read(const char *path, elm_checkpoint **checkpoint, elm_error *err);
 void elm_checkpoint_free(elm_checkpoint *checkpoint);
+
+/** The library that reads and writes it, for logs: "HDF5 1.10.8". */
+void elm_checkpoint_library(char *text, size_t size_bytes);
 
 /** The tensor of that full name, or NULL. */
 const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name);

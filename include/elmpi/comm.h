@@ -8,6 +8,7 @@
 
 #include "elmpi/reduce.h"
 #include "elmpi/status.h"
+#include "elmpi/watch.h"
 
 typedef struct elm_comm elm_comm;
 
@@ -19,6 +20,10 @@ int elm_comm_start_all(elm_comm **comm, int *argc, char ***argv, elm_error *err)
 
 /** Ends MPI. Every rank must have left its last collective. Accepts NULL. */
 void elm_comm_finish_all(elm_comm *comm);
+
+/** The watch that collective work tells where this rank is; NULL: nobody watches. Borrowed. Local. */
+void elm_comm_set_watch(elm_comm *comm, elm_watch *watch);
+elm_watch *elm_comm_watch(const elm_comm *comm);
 
 /** Ends the whole job at once with `code`, from any rank, in any state. */
 _Noreturn void elm_comm_abort(const elm_comm *comm, int code);
@@ -36,9 +41,10 @@ int elm_comm_core_sharers(const elm_comm *comm);
  *          everywhere, prefixed "rank N: " when size > 1 unless the code is ELM_EXIT_USAGE (a wrong job file is wrong on any rank) */
 int elm_comm_agree_all(elm_comm *comm, int status, elm_error *err);
 
-/** Refuses to go on unless every rank hands in the same bytes (a job, a digest). `what` names the thing in the error.
- *  Ranks:  collective, any `size_bytes` per rank */
-int elm_comm_same_all(elm_comm *comm, const char *what, const void *bytes, size_t size_bytes, elm_error *err);
+/** Refuses to go on unless every rank hands in the same text (a job, a list of libraries). `what` names the thing in the error, which shows
+ *  the first line that differs, of rank 0 and of the lowest rank with another.
+ *  Ranks:  collective, any length per rank */
+int elm_comm_same_all(elm_comm *comm, const char *what, const char *text, elm_error *err);
 
 void elm_comm_barrier_all(elm_comm *comm);
 void elm_comm_broadcast_all(elm_comm *comm, void *bytes, size_t size_bytes); /* from rank 0; any size */

@@ -28,6 +28,7 @@ typedef struct elm_run_options {
     char init[ELM_TEXT_SIZE];     /* checkpoint to take the weights from; empty: none */
     bool new_classifier;          /* but not the last layer's */
     bool tensorboard;             /* event files */
+    double stall_timeout;         /* seconds; 0: for ever */
 } elm_run_options;
 extern const elm_option elm_run_option_rows[];
 

@@ -75,6 +75,11 @@ void elm_trainer_destroy(elm_trainer *trainer);
  *  Ranks:  collective; batch, lr equal everywhere, wishes each rank's own */
 elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr, elm_step_wishes wishes);
 
+/** Tells the rank's watch that a phase begins; elm_trainer_step_all does so for all but the input's. Local. */
+void elm_trainer_enter(elm_trainer *trainer, elm_phase phase);
+/** What went wrong on this rank in the last step, for which it refused to update. Local. */
+int elm_trainer_check(const elm_trainer *trainer, elm_error *err);
+
 /** Records each step's phases, layers and messages from now on; NULL: no more. Borrowed. Local. */
 void elm_trainer_set_timeline(elm_trainer *trainer, elm_timeline *timeline);
 

@@ -290,12 +290,13 @@ static int verify(const char *path, elm_error *err)
 }
 
 /* By way of a temporary file: `path` changes in one instant or not at all. */
-static int store(const char *path, const file_image *image, elm_error *err)
+static int store(const char *path, const file_image *image, elm_watch *watch, elm_error *err)
 {
     char temporary[ELM_PATH_SIZE];
     if (snprintf(temporary, sizeof temporary, "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof temporary)
         return elm_error_set(err, ELM_EXIT_FAILURE, "the path is too long (%.200s...): use a shorter --run-dir", path);
-    if (!elm_file_write(temporary, image->bytes, image->size, err) && !verify(temporary, err) && !elm_file_rename(temporary, path, err))
+    if (!elm_file_write(temporary, image->bytes, image->size, err) && !verify(temporary, err) &&
+        !elm_watch_enter(watch, "checkpoint-rename", err) && !elm_file_rename(temporary, path, err))
         return 0;
     unlink(temporary);
     return -1;
@@ -308,7 +309,16 @@ int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm
     if (!status)
         status = elm_digest_block(image.bytes + ELM_USER_BLOCK, image.size - ELM_USER_BLOCK, image.bytes, err);
     if (!status)
-        status = store(path, &image, err);
+        status = elm_watch_enter(checkpoint->watch, "checkpoint-write", err);
+    if (!status)
+        status = store(path, &image, checkpoint->watch, err);
     free(image.bytes);
     return status;
+}
+
+void elm_checkpoint_library(char *text, size_t size_bytes)
+{
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    snprintf(text, size_bytes, "HDF5 %u.%u.%u", major, minor, release);
 }

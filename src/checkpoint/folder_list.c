@@ -117,14 +117,14 @@ int elm_folder_list_highest(const elm_folder_list *list)
     return highest;
 }
 
-/* <file of a run>.tmp-<number> */
-static bool is_unfinished(const char *name)
+/* <file of a run>.tmp-<number>, or the heartbeat of a rank that did not end well. */
+static bool is_left_over(const char *name)
 {
     static const char *const files[] = {"checkpoint", "job.ini", "metrics.csv", "evaluation.json"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (!strncmp(name, files[i], strlen(files[i])) && strstr(name, ".tmp-"))
             return true;
-    return false;
+    return !strncmp(name, "heartbeat-", 10);
 }
 
 void elm_folder_clean(const char *path)
@@ -133,7 +133,7 @@ void elm_folder_clean(const char *path)
     if (!folder)
         return;
     for (const struct dirent *entry; (entry = readdir(folder));)
-        if (is_unfinished(entry->d_name))
+        if (is_left_over(entry->d_name))
             unlinkat(dirfd(folder), entry->d_name, 0); /* what cannot be removed does no harm */
     closedir(folder);
 }

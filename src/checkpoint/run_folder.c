@@ -106,6 +106,7 @@ void elm_run_folder_abandon(elm_run_folder *folder)
     if (!folder)
         return;
     elm_claim_remove(folder->path, &folder->claim);
+    elm_folder_clean(folder->path);
     if (folder->made)
         rmdir(folder->path); /* unless somebody has put something there */
     elm_free(folder);
@@ -172,7 +173,7 @@ int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint
     if (check_still_ours(folder, err) || elm_checkpoint_write(path, checkpoint, err))
         return -1;
     /* Once more: writing may have taken long. A checkpoint of a run that was taken over does no harm, as its number is lower. */
-    if (check_still_ours(folder, err) || point_to(folder, name, err))
+    if (check_still_ours(folder, err) || elm_watch_enter(checkpoint->watch, "checkpoint-link", err) || point_to(folder, name, err))
         return -1;
     delete_oldest(folder, keep);
     return 0;

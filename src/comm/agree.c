@@ -24,29 +24,54 @@ int elm_comm_agree_all(elm_comm *comm, int status, elm_error *err)
     return -1;
 }
 
-int elm_comm_same_all(elm_comm *comm, const char *what, const void *bytes, size_t size_bytes, elm_error *err)
+/* Length of the line that begins here, without its end. */
+static int line_length(const char *text)
 {
-    /* Rank 0 shows its bytes in pieces, so that comparing needs no second copy. How many there are follows from rank 0's size, which all
-     * know by then. */
-    enum { PIECE = 4096 };
-    char shown[PIECE];
-    const char *mine = bytes;
-    uint64_t size = size_bytes, same = 0; /* bytes equal from the start */
-    elm_comm_broadcast_all(comm, &size, sizeof size);
-    for (uint64_t at = 0; at < size; at += PIECE) {
-        const size_t piece = (size_t)(size - at < PIECE ? size - at : PIECE);
-        if (comm->rank == 0)
-            memcpy(shown, mine + at, piece);
-        elm_comm_broadcast_all(comm, shown, piece);
-        for (size_t i = 0; i < piece && same == at + i && same < size_bytes; i++)
-            same += shown[i] == mine[at + i];
+    return (int)strcspn(text, "\n");
+}
+
+/* Where the first line begins that is not the same in both; NULL: they are equal. */
+static const char *first_difference(const char *mine, const char *first, const char **theirs)
+{
+    for (;;) {
+        const int a = line_length(mine), b = line_length(first);
+        *theirs = first;
+        if (a != b || strncmp(mine, first, (size_t)a) || mine[a] != first[b])
+            return mine;
+        if (!mine[a])
+            return NULL;
+        mine += a + 1;
+        first += b + 1;
     }
-    int status = 0;
-    if (size != size_bytes || same != size)
-        status = elm_error_set(err, ELM_EXIT_USAGE,
-                               "%s differs between rank 0 and rank %d (from byte %llu): start all ranks with the same files and options",
-                               what, comm->rank, (unsigned long long)same);
-    return elm_comm_agree_all(comm, status, err);
+}
+
+static int refuse_difference(const elm_comm *comm, const char *what, const char *mine, const char *theirs, elm_error *err)
+{
+    enum { SHOWN = 160 };
+    const int a = line_length(mine), b = line_length(theirs);
+    return elm_error_set(
+        err, ELM_EXIT_USAGE,
+        "%s of rank %d is not that of rank 0: \"%.*s\" there, \"%.*s\" on rank 0: start all ranks with the same program, files "
+        "and options",
+        what, comm->rank, a < SHOWN ? a : SHOWN, mine, b < SHOWN ? b : SHOWN, theirs);
+}
+
+int elm_comm_same_all(elm_comm *comm, const char *what, const char *text, elm_error *err)
+{
+    uint64_t size = strlen(text) + 1;
+    elm_comm_broadcast_all(comm, &size, sizeof size);
+    char *first = elm_alloc(size, 1, err);
+    if (elm_comm_agree_all(comm, first ? 0 : -1, err) || !first) { /* the latter for readers and analysers */
+        elm_free(first);
+        return -1;
+    }
+    if (comm->rank == 0)
+        memcpy(first, text, size);
+    elm_comm_broadcast_all(comm, first, size);
+    const char *theirs, *mine = first_difference(text, first, &theirs);
+    const int status = elm_comm_agree_all(comm, mine ? refuse_difference(comm, what, mine, theirs, err) : 0, err);
+    elm_free(first);
+    return status;
 }
 
 int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_bytes, void **gathered, size_t *sizes, elm_error *err)

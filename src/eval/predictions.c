@@ -48,9 +48,11 @@ int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *c
     int status =
         elm_loader_create_evaluation(&loader, dataset, elm_evaluation_batch(&dataset->info), elm_comm_rank(comm), elm_comm_size(comm), err);
     const elm_batch *batch = NULL;
-    while (status == 0 && (batch = elm_loader_next(loader)) != NULL)
+    while (status == 0 && (batch = elm_loader_next(loader)) != NULL) {
+        elm_watch_tick(elm_comm_watch(comm));
         status = stop != NULL && *stop ? elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request (evaluation)")
                                        : take_batch(net, batch, take, context, err);
+    }
     if (status == 0)
         status = elm_loader_check(loader, err);
     elm_loader_destroy(loader);

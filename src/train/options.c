@@ -25,6 +25,10 @@ const elm_option elm_run_option_rows[] = {
      "take all weights of run.init but the last layer's, which begins anew: as cRT does, or for a data set with other classes"},
     {"run.tensorboard", ELM_OPTION_BOOL, offsetof(elm_run_options, tensorboard), "false", 0, 0, NULL, NULL, NULL,
      "write figures of every step and epoch for TensorBoard into the run folder (events.out.tfevents.*)"},
+    {"run.stall_timeout", ELM_OPTION_REAL, offsetof(elm_run_options, stall_timeout), "600", 0, 1e9, NULL, NULL, NULL,
+     "seconds without progress of any rank after which the job says where each rank was last seen and ends, rather than wait for ever for "
+     "a "
+     "rank that is stopped or cut off; 0: wait for ever"},
     {0},
 };
 

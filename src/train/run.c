@@ -131,7 +131,7 @@ static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
     const double epoch = (double)run->step / (double)run->steps_per_epoch;
     elm_epoch_row row = elm_epoch_row_of(&run->sums, epoch, run->step, run->last_lr);
     elm_metrics *metrics = NULL;
-    if (share_faults_all(run, err))
+    if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "metrics", err), err) || share_faults_all(run, err))
         return -1;
     if (evaluation_is_due(run) && evaluate_all(run, &row, &metrics, err))
         return -1;
@@ -209,6 +209,7 @@ static int renew_means_all(elm_run *run, elm_error *err)
 static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error *err)
 {
     const double begun = elm_comm_seconds();
+    elm_watch_set_step(elm_comm_watch(run->comm), run->step + 1);
     if (renew_means_all(run, err))
         return -1;
     run->last_lr = elm_schedule_lr(&run->options.optim, run->step, run->steps_per_epoch);
@@ -216,6 +217,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     elm_step_report report;
     bool more;
     do {
+        elm_trainer_enter(run->trainer, ELM_PHASE_INPUT);
         const elm_batch *batch = elm_loader_next(run->loader);
         more = batch->more;
         report = elm_trainer_step_all(run->trainer, batch, run->last_lr, my_wishes(run));
@@ -223,7 +225,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     report.seconds[ELM_PHASE_INPUT] = elm_loader_waited(run->loader) - waited;
     say_complaints(run);
     if (report.wishes.refuse)
-        return elm_comm_agree_all(run->comm, elm_loader_check(run->loader, err), err);
+        return elm_comm_agree_all(run->comm, elm_loader_check(run->loader, err) || elm_trainer_check(run->trainer, err) ? -1 : 0, err);
     if (!report.finite)
         return refuse_numbers(run, err);
     run->step++;

@@ -18,6 +18,7 @@ static const char *const may_change[] = {"optim.epochs",
                                          "run.threads",
                                          "run.evaluate_every_epochs",
                                          "run.tensorboard",
+                                         "run.stall_timeout",
                                          NULL};
 
 /* Where a job comes from. */

@@ -29,6 +29,7 @@ static int save(elm_run *run, elm_error *err)
         .class_count = run->train->class_count,
         .progress_count = sizeof progress / sizeof *progress,
         .progress = progress,
+        .watch = elm_comm_watch(run->comm),
     };
     int status = elm_trainer_export(run->trainer, &checkpoint.tensors, &checkpoint.tensor_count, err);
     if (!status)
@@ -43,7 +44,10 @@ static int save(elm_run *run, elm_error *err)
 int elm_run_save_all(elm_run *run, elm_error *err)
 {
     elm_tensorboard_flush(run);
-    const int status = elm_comm_agree_all(run->comm, run->folder ? save(run, err) : 0, err);
+    int status = elm_watch_enter(elm_comm_watch(run->comm), "checkpoint", err);
+    if (!status && run->folder)
+        status = save(run, err);
+    status = elm_comm_agree_all(run->comm, status, err);
     run->last_save = elm_comm_seconds();
     run->unsaved = status != 0;
     return status;
@@ -76,7 +80,8 @@ int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics *
     if (!dataset)
         return 0;
     elm_tally tally;
-    if (elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm, run->request->stop, &tally, err))
+    if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "evaluation", err), err) ||
+        elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm, run->request->stop, &tally, err))
         return -1;
     const int status = elm_metrics_create(metrics, &tally, run->train->class_count, ELM_GROUPS_ELM, err);
     elm_tally_release(&tally);

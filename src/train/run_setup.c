@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "elmpi/build_id.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
 #include "elmpi/safetensors.h"
@@ -33,6 +34,7 @@ static void say_staged(void *context, int64_t done, int64_t total, double second
 {
     const elm_run *run = context;
     const double rate = seconds > 0 ? (double)done / seconds : 0;
+    elm_watch_tick(elm_comm_watch(run->comm));
     if (run->request->progress && !run->log->quiet) {
         printf("\r\033[Kcopying shards to the node: %.1f of %.1f GB  %.0f MB/s  %.0f s left%s", 1e-9 * (double)done, 1e-9 * (double)total,
                1e-6 * rate, rate > 0 ? (double)(total - done) / rate : 0, done == total ? "\n" : "");
@@ -97,11 +99,10 @@ static void folder_path(const elm_run *run, char *path, size_t size)
         snprintf(path, size, "runs/%.500s", run->options.run.name);
 }
 
-/* Rank 0: takes the folder and finds what to go on from. Nothing but the claim and the log is written yet. */
-static int open_folder(elm_run *run, elm_checkpoint **newest, char *name, int capacity, elm_error *err)
+/* Rank 0: takes the folder. Nothing but the claim and the log is written yet. */
+static int open_folder(elm_run *run, const char *path, elm_error *err)
 {
-    char path[4096], log_path[4200];
-    folder_path(run, path, sizeof path);
+    char log_path[4200];
     if (elm_run_folder_open(&run->folder, path, run->request->resume, err))
         return -1;
     snprintf(log_path, sizeof log_path, "%s/log.txt", path);
@@ -111,12 +112,32 @@ static int open_folder(elm_run *run, elm_checkpoint **newest, char *name, int ca
         return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check permissions", log_path, strerror(errno));
     setvbuf(run->log_file, NULL, _IOLBF, 0);
     run->log->file = run->log_file;
+    return 0;
+}
+
+/* From here on others see each rank's heartbeat. */
+static int open_folder_all(elm_run *run, elm_error *err)
+{
+    char path[4096];
+    folder_path(run, path, sizeof path);
+    const bool first = elm_comm_rank(run->comm) == 0;
+    if (elm_comm_agree_all(run->comm, first ? open_folder(run, path, err) : 0, err))
+        return -1;
+    int number = run->folder ? elm_run_folder_number(run->folder) : 0;
+    elm_comm_broadcast_all(run->comm, &number, sizeof number);
+    elm_watch_set_folder(elm_comm_watch(run->comm), path, number);
+    return 0;
+}
+
+/* Rank 0: what to go on from; NULL: nothing yet. */
+static int find_newest(elm_run *run, elm_checkpoint **newest, char *name, int capacity, elm_error *err)
+{
     if (!run->request->resume)
         return 0;
     if (elm_run_folder_newest(run->folder, run->log, newest, name, capacity, err))
         return -1;
     if (!*newest)
-        elm_log_info(run->log, "No checkpoint in %s yet: starting from the beginning.", path);
+        elm_log_info(run->log, "No checkpoint in %s yet: starting from the beginning.", elm_run_folder_path(run->folder));
     return 0;
 }
 
@@ -194,7 +215,7 @@ static int set_start_all(elm_run *run, elm_error *err)
     char name[256] = "";
     elm_checkpoint *newest = NULL;
     const bool first = elm_comm_rank(run->comm) == 0;
-    if (elm_comm_agree_all(run->comm, first ? open_folder(run, &newest, name, sizeof name, err) : 0, err)) {
+    if (elm_comm_agree_all(run->comm, first ? find_newest(run, &newest, name, sizeof name, err) : 0, err)) {
         elm_checkpoint_free(newest);
         return -1;
     }
@@ -237,21 +258,59 @@ elm_precision elm_run_precision_all(elm_comm *comm)
     return lacks > 0 ? ELM_PRECISION_FP32 : ELM_PRECISION_BF16;
 }
 
+/* A phase of the start begins, on all ranks. */
+static int enter_all(elm_run *run, const char *phase, elm_error *err)
+{
+    return elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), phase, err), err);
+}
+
+/* Ranks of other builds may compute, or communicate, in another way. */
+static int same_program_all(elm_run *run, elm_error *err)
+{
+    char build[64], text[512];
+    const elm_run_request *request = run->request;
+    elm_build_id(build, sizeof build);
+    snprintf(text, sizeof text, "version %s\nbuild %s\n", request->version, build);
+    if (elm_comm_same_all(run->comm, "the program", text, err))
+        return -1;
+    snprintf(text, sizeof text, "resume %d\nmax-steps %lld\ninit %.400s\n", request->resume, (long long)request->max_steps,
+             request->init ? request->init : "");
+    return elm_comm_same_all(run->comm, "the command line", text, err);
+}
+
+static int same_libraries_all(elm_run *run, elm_error *err)
+{
+    char network[512], mpi[256], hdf5[64], text[1024];
+    elm_net_describe(elm_trainer_net(run->trainer), network, sizeof network);
+    elm_comm_describe(run->comm, mpi, sizeof mpi);
+    elm_checkpoint_library(hdf5, sizeof hdf5);
+    snprintf(text, sizeof text, "%s\n%s\n%s\n", network, mpi, hdf5);
+    return elm_comm_same_all(run->comm, "a library", text, err);
+}
+
+/* The same job on all ranks, and from here on their watch has its patience. */
+static int load_job_all(elm_run *run, elm_error *err)
+{
+    run->automatic = elm_run_precision_all(run->comm);
+    if (elm_comm_agree_all(run->comm, elm_run_load_job(run, err), err) ||
+        elm_comm_same_all(run->comm, "the job", elm_job_text(run->job), err))
+        return -1;
+    elm_watch *watch = elm_comm_watch(run->comm);
+    return elm_comm_agree_all(run->comm, watch ? elm_watch_guard(watch, run->options.run.stall_timeout, err) : 0, err);
+}
+
 int elm_run_setup_all(elm_run *run, elm_error *err)
 {
     run->unsaved = true;
-    run->automatic = elm_run_precision_all(run->comm);
-    if (elm_comm_agree_all(run->comm, elm_run_load_job(run, err), err))
-        return -1;
-    const char *text = elm_job_text(run->job);
-    if (elm_comm_same_all(run->comm, "the job file", text, strlen(text), err))
+    if (same_program_all(run, err) || load_job_all(run, err) || enter_all(run, "start", err) || open_folder_all(run, err))
         return -1;
     omp_set_num_threads(elm_run_threads(run));
-    if (stage_all(run, err) || elm_comm_agree_all(run->comm, load_data(run, err), err))
+    if (enter_all(run, "data", err) || stage_all(run, err) || elm_comm_agree_all(run->comm, load_data(run, err), err))
         return -1;
     run->data = elm_data_identity_of(run->train, run->test);
-    if (elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || create_trainer_all(run, err) ||
-        set_start_all(run, err) || elm_comm_agree_all(run->comm, create_loader(run, err), err))
+    if (elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || enter_all(run, "network", err) ||
+        create_trainer_all(run, err) || same_libraries_all(run, err) || enter_all(run, "restore", err) || set_start_all(run, err) ||
+        elm_comm_agree_all(run->comm, create_loader(run, err), err))
         return -1;
     return take_over_all(run, err);
 }

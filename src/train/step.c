@@ -7,24 +7,48 @@
 
 const char *const elm_phase_names[ELM_PHASES] = {"input", "forward", "classify", "loss", "gather", "backward", "allreduce", "update"};
 
-/* Charges the time since the last call to a phase. */
+void elm_trainer_enter(elm_trainer *t, elm_phase phase)
+{
+    elm_watch_enter(elm_comm_watch(t->comm), elm_phase_names[phase], &t->trouble);
+}
+
+int elm_trainer_check(const elm_trainer *t, elm_error *err)
+{
+    return t->trouble.code ? elm_error_set(err, t->trouble.code, "%s", t->trouble.text) : 0;
+}
+
+/* Tells what the rank is at and charges the time since to it. */
 typedef struct stopwatch {
+    elm_trainer *trainer;
+    elm_phase phase;
     double since;
-    double *seconds;
-    elm_timeline *timeline;
-    double begin; /* the same moment as `since`, on the timeline's clock */
+    double begin; /* the same moment on the timeline's clock */
 } stopwatch;
 
-static void charge(stopwatch *watch, elm_phase phase)
+static void charge(stopwatch *watch)
 {
+    elm_trainer *t = watch->trainer;
     const double now = elm_comm_seconds();
-    watch->seconds[phase] += now - watch->since;
+    t->report.seconds[watch->phase] += now - watch->since;
     watch->since = now;
-    if (!watch->timeline)
+    if (!t->timeline)
         return;
-    const double end = elm_timeline_now(watch->timeline);
-    elm_timeline_add(watch->timeline, (elm_event){.name = elm_phase_names[phase], .part = "", .begin = watch->begin, .end = end});
+    const double end = elm_timeline_now(t->timeline);
+    elm_timeline_add(t->timeline, (elm_event){.name = elm_phase_names[watch->phase], .part = "", .begin = watch->begin, .end = end});
     watch->begin = end;
+}
+
+static stopwatch start(elm_trainer *t, elm_phase phase)
+{
+    elm_trainer_enter(t, phase);
+    return (stopwatch){t, phase, elm_comm_seconds(), elm_timeline_now(t->timeline)};
+}
+
+static void enter(stopwatch *watch, elm_phase phase)
+{
+    charge(watch);
+    watch->phase = phase;
+    elm_trainer_enter(watch->trainer, phase);
 }
 
 /* Gradients become final from the end of the block towards its start; whole buckets leave as they fill. */
@@ -129,7 +153,7 @@ static void agree_all(elm_trainer *t, elm_step_wishes wishes)
     sums[ELM_SUM_BROKEN] += !all_finite(t->learning.gradients, t->learning.count);
     sums[ELM_SUM_STOP] = wishes.stop;
     sums[ELM_SUM_CHECKPOINT] = wishes.checkpoint;
-    sums[ELM_SUM_REFUSE] = wishes.refuse;
+    sums[ELM_SUM_REFUSE] = wishes.refuse || t->trouble.code;
     elm_comm_sum_all(t->comm, sums, ELM_STEP_SUMS);
     report->logit_loss = sums[ELM_SUM_LOGIT];
     report->embed_loss = sums[ELM_SUM_EMBED];
@@ -180,28 +204,28 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
 {
     if (!batch->continues)
         begin(t, batch);
-    stopwatch watch = {elm_comm_seconds(), t->report.seconds, t->timeline, elm_timeline_now(t->timeline)};
 
     /* Embeddings; those with same-class partners elsewhere set out at once. */
+    stopwatch watch = start(t, ELM_PHASE_FORWARD);
     const float *embeddings = elm_net_embed_all(t->net, batch->input, batch->share, true);
-    charge(&watch, ELM_PHASE_FORWARD);
+    enter(&watch, ELM_PHASE_GATHER);
     elm_class_gather_post_all(t->gather, batch->part_labels, batch->share, embeddings);
-    charge(&watch, ELM_PHASE_GATHER);
 
     /* Meanwhile logits and their loss. */
+    enter(&watch, ELM_PHASE_CLASSIFY);
     elm_loss_batch seen = show_batch(t, batch, embeddings, elm_net_classify(t->net));
-    charge(&watch, ELM_PHASE_CLASSIFY);
+    enter(&watch, ELM_PHASE_LOSS);
     if (t->logit_gather)
         elm_logit_gather_post_all(t->logit_gather, batch->part_labels, batch->share, seen.logits);
     const elm_loss_value logit = elm_loss_logits(t->loss, &seen);
     const int64_t correct = count_correct(&seen, batch->absent);
-    charge(&watch, ELM_PHASE_LOSS);
 
     /* The embedding term over all the global batch; its gradient needs no message back. */
+    enter(&watch, ELM_PHASE_GATHER);
     const elm_gathered gathered = elm_class_gather_wait_all(t->gather);
     if (t->logit_gather)
         elm_logit_gather_wait_all(t->logit_gather, &seen);
-    charge(&watch, ELM_PHASE_GATHER);
+    enter(&watch, ELM_PHASE_LOSS);
     seen.remote = gathered.rows;
     seen.remote_labels = gathered.labels;
     seen.remote_position = gathered.position;
@@ -209,22 +233,23 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     const elm_loss_value embed = elm_loss_embeddings(t->loss, &seen);
     t->sums[ELM_SUM_ABSENT] += (double)forget_absent(&seen, batch->absent);
     add_up(t, &logit, &embed, correct);
-    charge(&watch, ELM_PHASE_LOSS);
 
     /* Gradients; those of a whole batch, or of its last part, are summed over the ranks while earlier layers are still at work. */
+    enter(&watch, ELM_PHASE_BACKWARD);
     t->added = t->learning.count;
     elm_net_backward_all(t->net, &(elm_net_watch){batch->more ? nothing_leaves : gradients_final, poll, t});
-    charge(&watch, ELM_PHASE_BACKWARD);
     if (batch->more) {
+        enter(&watch, ELM_PHASE_UPDATE);
         keep_gradients(t);
         average_state_all(t, batch->share);
-        charge(&watch, ELM_PHASE_UPDATE);
+        charge(&watch);
         return t->report;
     }
+    enter(&watch, ELM_PHASE_ALLREDUCE);
     elm_gradient_sum_wait_all(t->gradient_sum);
-    charge(&watch, ELM_PHASE_ALLREDUCE);
 
     /* Nobody updates before all know that all is well. */
+    enter(&watch, ELM_PHASE_UPDATE);
     agree_all(t, wishes);
     if (t->report.finite && !t->report.wishes.refuse) {
         elm_sgd_update(&t->optim, lr, t->learning.weights, t->learning.gradients, t->learning.momentum, t->decay, t->decay_count);
@@ -232,6 +257,6 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
         elm_loss_update(t->loss, lr);
         average_state_all(t, batch->share);
     }
-    charge(&watch, ELM_PHASE_UPDATE);
+    charge(&watch);
     return t->report;
 }

@@ -46,6 +46,7 @@ struct elm_trainer {
     elm_decay_range *decay; /* runs of learning parameters decayed alike */
     int decay_count;
     elm_timeline *timeline; /* NULL: nobody wants to know */
+    elm_error trouble;      /* of this rank in the step at hand; code 0: none */
     int64_t *starts;        /* of each learning parameter among them */
 };
 

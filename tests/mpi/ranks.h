@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "elmpi/comm.h"
 #include "elmpi/memory.h"
@@ -18,6 +19,18 @@ static inline void check_at(bool holds, const char *condition, const char *file,
         return;
     fprintf(stderr, "rank %d, %s:%d: %s does not hold\n", elm_comm_rank(comm), file, line, condition);
     elm_comm_abort(comm, 1);
+}
+
+/** Every rank holds what rank 0 holds, to the bit. */
+static inline void check_same(const void *bytes, size_t size_bytes)
+{
+    elm_error err = {0};
+    char *first = elm_alloc(size_bytes, 1, &err);
+    check(first != NULL);
+    memcpy(first, bytes, size_bytes);
+    elm_comm_broadcast_all(comm, first, size_bytes);
+    check(!memcmp(first, bytes, size_bytes));
+    elm_free(first);
 }
 
 /** Runs the tests between start and finish, and looks for what they left behind. */

@@ -1,4 +1,4 @@
-/* Comm: agreement with a failure on each rank in turn, equal bytes, broadcasts, sums, gathered bytes, merged moments. */
+/* Comm: agreement with a failure on each rank in turn, equal texts, broadcasts, sums, gathered bytes, merged moments. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,25 +42,28 @@ static void several_failures(void)
     check(elm_comm_agree_all(comm, rank == size - 1 ? -1 : 0, NULL) == -1);
 }
 
-static void equal_bytes(void)
+static void equal_texts(void)
 {
-    enum { SIZE = 10007 };
     const int rank = elm_comm_rank(comm), size = elm_comm_size(comm);
-    char *bytes = calloc(SIZE, 1);
+    char text[256];
     elm_error err = {0};
-    check(bytes != NULL);
-    check(elm_comm_same_all(comm, "the job", bytes, SIZE, &err) == 0);
-    check(elm_comm_same_all(comm, "the job", bytes, 0, &err) == 0);
+    check(elm_comm_same_all(comm, "the job", "", &err) == 0);
+    check(elm_comm_same_all(comm, "the job", "[run]\nseed = 1\n", &err) == 0);
     for (int other = 1; other < size; other++) {
-        bytes[SIZE - 1] = rank == other;
+        const bool odd = rank == other;
         err = (elm_error){0};
-        check(elm_comm_same_all(comm, "the job", bytes, SIZE, &err) == -1);
-        check(err.code == ELM_EXIT_USAGE && strstr(err.text, "the job") != NULL);
-        bytes[SIZE - 1] = 0;
-        /* One byte more or less. */
-        check(elm_comm_same_all(comm, "the job", bytes, rank == other ? SIZE - 1 : SIZE, &err) == -1);
+        snprintf(text, sizeof text, "[run]\nseed = %d\nname = x\n", odd ? 21 : 2);
+        check(elm_comm_same_all(comm, "the job", text, &err) == -1);
+        snprintf(text, sizeof text, "the job of rank %d is not that of rank 0: \"seed = 21\" there, \"seed = 2\" on rank 0", other);
+        check(err.code == ELM_EXIT_USAGE && strstr(err.text, text) != NULL);
+        /* One line, one line's end and one character more or less. */
+        check(elm_comm_same_all(comm, "the job", odd ? "a\nb" : "a", &err) == -1);
+        check(elm_comm_same_all(comm, "the job", odd ? "a\n" : "a\nb", &err) == -1);
+        check(elm_comm_same_all(comm, "the job", odd ? "a\n" : "a", &err) == -1);
+        check(elm_comm_same_all(comm, "the job", odd ? "ab" : "a", &err) == -1);
+        check(elm_comm_same_all(comm, "the job", odd ? "" : "a", &err) == -1);
+        check(elm_comm_same_all(comm, "the job", "a\nb", &err) == 0);
     }
-    free(bytes);
 }
 
 static void sums_and_broadcasts(void)
@@ -150,11 +153,10 @@ static void merged_moments(void)
 {
     const elm_reducer reducer = elm_comm_reducer(comm);
     elm_moments values[SETS];
-    elm_error err = {0};
     for (int s = 0; s < SETS; s++)
         values[s] = moments_of(elm_comm_rank(comm), s);
     reducer.merge_moments_all(reducer.context, values, SETS);
-    check(elm_comm_same_all(comm, "moments", values, sizeof values, &err) == 0); /* to the bit */
+    check_same(values, sizeof values); /* to the bit */
     for (int s = 0; s < SETS; s++) {
         const elm_moments direct = direct_moments(s);
         check(values[s].count == direct.count);
@@ -186,11 +188,10 @@ static void reducer_sums(void)
 {
     const elm_reducer reducer = elm_comm_reducer(comm);
     static double values[VALUES];
-    elm_error err = {0};
     for (int i = 0; i < VALUES; i++)
         values[i] = (double)pseudo((uint32_t)elm_comm_rank(comm), (uint32_t)i);
     reducer.sum_all(reducer.context, values, VALUES);
-    check(elm_comm_same_all(comm, "sums", values, sizeof values, &err) == 0);
+    check_same(values, sizeof values);
     for (int i = 0; i < VALUES; i++) {
         double sum = 0;
         for (int r = 0; r < elm_comm_size(comm); r++)
@@ -216,7 +217,7 @@ static void tests(void)
     places();
     agreement();
     several_failures();
-    equal_bytes();
+    equal_texts();
     sums_and_broadcasts();
     gathered_bytes();
     merging_is_symmetric();

@@ -18,7 +18,6 @@ static float gradient(int rank, int step, int64_t i)
 static void check_sums(const float *gradients, int step, elm_compression compress)
 {
     const int size = elm_comm_size(comm);
-    elm_error err = {0};
     for (int64_t i = 0; i < COUNT; i++) {
         double sum = 0;
         for (int r = 0; r < size; r++)
@@ -27,7 +26,7 @@ static void check_sums(const float *gradients, int step, elm_compression compres
         check(fabs((double)gradients[i] - sum) <= (compress == ELM_COMPRESS_BF16 && size > 1 ? 3 * ldexp(size, -9) : 1e-6 * size));
     }
     /* Replicas of the network stay equal only if the sums are, to the bit. */
-    check(elm_comm_same_all(comm, "gradients", gradients, COUNT * sizeof *gradients, &err) == 0);
+    check_same(gradients, COUNT * sizeof *gradients);
 }
 
 /* As a backward pass does it: the parameters become final from the last to the first. Each rank skips other announcements and polls at

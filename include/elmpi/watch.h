@@ -1,0 +1,45 @@
+/* Watch: where a rank is, told to a watchdog that ends a job in which nobody moves any more, and to fault injection.
+ *
+ * Heartbeats are small files in the run folder, heartbeat-<run>-<rank>, renewed by a thread of each rank: phase, step, and for how long. A
+ * rank that is stopped, dead or cut off falls silent there, and the others name it. Nothing here communicates: it has to work when
+ * communication does not.
+ *
+ * Fault injection, for tests: ELMPI_FAULT=<kind>@<phase>[:rank=<r>][:step=<n>] makes rank r (0) fail when it enters that phase, of step n
+ * (the first that comes). Kinds: kill (SIGKILL), exit (exit status 3), error (the phase returns an error), memory (all memory is used up),
+ * stop (SIGSTOP). Without the variable entering a phase costs one comparison. */
+#ifndef ELMPI_WATCH_H
+#define ELMPI_WATCH_H
+
+#include <stdint.h>
+
+#include "elmpi/status.h"
+
+typedef struct elm_watch elm_watch;
+
+/** Ranks:  local
+ *  Owns:   the caller; to be destroyed after the rank's last collective call
+ *  Errors: ELM_EXIT_USAGE for an ELMPI_FAULT that is none */
+int elm_watch_create(elm_watch **watch, const char *program, elm_error *err);
+/** Ends the watchdog and removes the rank's heartbeat. Accepts NULL. */
+void elm_watch_destroy(elm_watch *watch);
+
+/** Who watches, among how many. Local, before the functions below. */
+void elm_watch_set_rank(elm_watch *watch, int rank, int size);
+
+/** Starts the watchdog, or gives it another patience. Once this rank has been in one phase for `timeout` seconds and no heartbeat shows
+ * that another has moved on within them, it says where everybody was last seen (stderr, and log.txt of the run folder) and ends the process
+ * with exit status 1, on which mpirun and srun --kill-on-bad-exit end the others. 0 seconds: never. Errors: no thread to be had */
+int elm_watch_guard(elm_watch *watch, double timeout, elm_error *err);
+
+/** Heartbeats go into this folder from now on; where it does not exist on this host, there are none. `run` is the run's number there. */
+void elm_watch_set_folder(elm_watch *watch, const char *folder, int run);
+
+/** The rank begins a phase: a static text. Accepts a NULL watch. Allocates nothing.
+ *  Errors: -1 only by fault injection */
+int elm_watch_enter(elm_watch *watch, const char *phase, elm_error *err);
+/** The step that phases belong to from now on, counted from 1. Accepts NULL. */
+void elm_watch_set_step(elm_watch *watch, int64_t step);
+/** The phase is long, and goes on well. Accepts NULL. */
+void elm_watch_tick(elm_watch *watch);
+
+#endif

@@ -1,0 +1,25 @@
+/* Fault injection: one planned failure (watch.h says how it is asked for). */
+#ifndef ELMPI_BASE_FAULT_H
+#define ELMPI_BASE_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "elmpi/status.h"
+
+typedef struct elm_fault {
+    int kind; /* index of the kind's row; -1: none planned */
+    char phase[32];
+    int rank;
+    int64_t step; /* -1: any */
+} elm_fault;
+
+/** Reads a plan; NULL or empty: none.
+ *  Errors: ELM_EXIT_USAGE */
+int elm_fault_parse(elm_fault *fault, const char *text, elm_error *err);
+/** Whether it is now. */
+bool elm_fault_is_due(const elm_fault *fault, const char *phase, int rank, int64_t step);
+/** Strikes, once. Returns -1 if that is a returned error. */
+int elm_fault_strike(elm_fault *fault, elm_error *err);
+
+#endif
