@@ -25,6 +25,7 @@
 #include "elmpi/weights.h"
 
 static const char program[] = "elmpi-evaluate";
+static const double patience = 600; /* seconds without progress of any rank, after which the job ends */
 
 /* The command line. */
 typedef struct command_line {
@@ -433,10 +434,13 @@ int main(int argc, char **argv)
     elm_log log = {.program = program};
     elm_error err = {0};
     elm_comm *comm = NULL;
-    if (elm_comm_start_all(&comm, &argc, &argv, &err) != 0) {
+    elm_watch *watch = NULL;
+    if (elm_watch_create(&watch, program, &err) != 0 || elm_watch_guard(watch, patience, &err) != 0 ||
+        elm_comm_start_all(&comm, &argc, &argv, &err) != 0) {
         elm_log_error(&log, "%s", err.text);
-        return ELM_EXIT_FAILURE;
+        return err.code;
     }
+    elm_comm_set_watch(comm, watch);
     const bool speaks = elm_comm_rank(comm) == 0;
     command_line settings = {
         .split = "test", .classifier = "fc", .groups = "elm", .tau = NAN, .epsilon = NAN, .tsne_classes = -1 /* not given */};
@@ -447,5 +451,6 @@ int main(int argc, char **argv)
     if (status < 0 && speaks)
         elm_log_error(&log, "%s", err.text);
     elm_comm_finish_all(comm);
+    elm_watch_destroy(watch);
     return status < 0 ? err.code : ELM_EXIT_SUCCESS;
 }

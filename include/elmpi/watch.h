@@ -27,8 +27,9 @@ void elm_watch_destroy(elm_watch *watch);
 void elm_watch_set_rank(elm_watch *watch, int rank, int size);
 
 /** Starts the watchdog, or gives it another patience. Once this rank has been in one phase for `timeout` seconds and no heartbeat shows
- * that another has moved on within them, it says where everybody was last seen (stderr, and log.txt of the run folder) and ends the process
- * with exit status 1, on which mpirun and srun --kill-on-bad-exit end the others. 0 seconds: never. Errors: no thread to be had */
+ * that another has moved on within them, it says where everybody was last seen (stderr, and log.txt of the run folder) and, `timeout` or 30
+ * seconds later, ends the process with exit status 1, on which mpirun and srun --kill-on-bad-exit end the others. 0 seconds: never. Errors:
+ * no thread to be had */
 int elm_watch_guard(elm_watch *watch, double timeout, elm_error *err);
 
 /** Heartbeats go into this folder from now on; where it does not exist on this host, there are none. `run` is the run's number there. */

@@ -19,6 +19,7 @@
 #include "elmpi/memory.h"
 
 enum { BEAT_SIZE = 256, SHOWN_MAX = 16 };
+static const unsigned grace = 30; /* seconds between the last words and the end, at most */
 
 struct elm_watch {
     const char *program;
@@ -108,10 +109,10 @@ static bool somebody_moves(const elm_watch *watch)
     return false;
 }
 
-static void say_rank(const elm_watch *watch, int rank, const sign *seen, bool silent, FILE *to)
+static void say_rank(int rank, const sign *seen, bool silent, FILE *to)
 {
     if (!seen->known)
-        fprintf(to, "  rank %d: never heard of%s\n", rank, *watch->folder ? "" : " (the run folder was not yet taken)");
+        fprintf(to, "  rank %d: never heard of\n", rank);
     else
         fprintf(to, "  rank %d on %s: %s, step %lld, for %.1f s, heard of %.1f s ago%s\n", rank, seen->host, seen->phase, seen->step,
                 seen->stayed, seen->age, silent ? ": silent since (stopped, dead or cut off)" : "");
@@ -128,7 +129,7 @@ static void say_everybody(const elm_watch *watch, FILE *to)
             if ((!seen.known || seen.age > fresh) != silent)
                 continue;
             if (shown++ < SHOWN_MAX)
-                say_rank(watch, r, &seen, silent, to);
+                say_rank(r, &seen, silent, to);
             else
                 rest++;
         }
@@ -139,31 +140,42 @@ static void say_everybody(const elm_watch *watch, FILE *to)
 
 static void say_stall(const elm_watch *watch, double waited, FILE *to)
 {
-    fprintf(to,
-            "%s: error: rank %d has been in %s of step %lld for %.1f s and nobody has moved on since (run.stall_timeout = %g s): the job "
-            "ends here, --resume continues from the last checkpoint. Last seen:\n",
-            watch->program, watch->rank, atomic_load(&watch->phase), (long long)atomic_load(&watch->step), waited, watch->timeout);
-    say_everybody(watch, to);
+    fprintf(to, "%s: error: rank %d has been in %s of step %lld for %.1f s and nobody has moved on since", watch->program, watch->rank,
+            atomic_load(&watch->phase), (long long)atomic_load(&watch->step), waited);
+    if (*watch->folder) {
+        fprintf(to, " (run.stall_timeout = %g s): the job ends here, --resume continues from the last checkpoint. Last seen:\n",
+                watch->timeout);
+        say_everybody(watch, to);
+    } else {
+        fprintf(to, " (patience: %g s): the job ends here, start it again\n", watch->timeout);
+    }
     fflush(to);
 }
 
-/* Ranks lose patience together: the first speaks for all who see the folder. */
-static bool is_first(const elm_watch *watch)
+/* Ranks lose patience together: the first speaks for all who see the folder; rank 0 speaks too unless the first is on its own host, whose
+ * words the same launcher passes on: a rank that was cut off may speak first, and not be heard. */
+static bool speaks(const elm_watch *watch)
 {
-    char path[ELM_PATH_SIZE];
+    char path[ELM_PATH_SIZE], mine[64] = "", first[64] = "";
+    gethostname(mine, sizeof mine - 1);
     snprintf(path, sizeof path, "%.4000s/heartbeat-%d-stalled", watch->folder, watch->run);
-    const int file = *watch->folder ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666) : -1;
-    const bool told = *watch->folder && file < 0 && errno == EEXIST;
-    if (file >= 0)
-        close(file);
-    return !told;
+    const int made = *watch->folder ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666) : -1;
+    if (made >= 0) {
+        elm_io_write(made, mine, strlen(mine));
+        close(made);
+        return true;
+    }
+    const int file = *watch->folder && errno == EEXIST ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (file < 0)
+        return true;
+    const bool known = read(file, first, sizeof first - 1) > 0;
+    close(file);
+    return watch->rank == 0 && known && strcmp(first, mine) != 0;
 }
 
 static void tell(elm_watch *watch, double waited)
 {
     char path[ELM_PATH_SIZE];
-    if (*watch->folder)
-        beat(watch, 0);
     say_stall(watch, waited, stderr);
     snprintf(path, sizeof path, "%.4000s/log.txt", watch->folder);
     FILE *log = *watch->folder ? fopen(path, "a") : NULL;
@@ -173,13 +185,16 @@ static void tell(elm_watch *watch, double waited)
     }
 }
 
+/* Not by MPI_Abort: this thread may not call MPI, and a message might not arrive. Whoever started the ranks notices that one is gone.
+ * Before, it has the time to find out by itself that a link is dead: mpirun that has just sent something there waits for an answer for
+ * long. */
 _Noreturn static void end_all(elm_watch *watch, double waited)
 {
-    if (is_first(watch))
+    if (*watch->folder)
+        beat(watch, 0);
+    if (speaks(watch))
         tell(watch, waited);
-    else
-        sleep(1); /* until it has spoken */
-    /* Not MPI_Abort: this thread may not call MPI, and a message might not arrive. Who started the ranks notices that one is gone. */
+    sleep(watch->timeout < grace ? (unsigned)ceil(watch->timeout) : grace);
     _exit(ELM_EXIT_FAILURE);
 }
 

@@ -12,7 +12,7 @@ store=$scratch/moons.h5
 expect 0 "$ELMPI_BIN/elmpi-prepare" two-moons --out "$store"
 # The pull term sends class slices; every rank has images.
 settings=("$ELMPI_SOURCE/jobs/two-moons-elm.ini" --set "data.store=$store" --set optim.batch=100 --set optim.epochs=3 --set checkpoint.every_epochs=0.4
-    --set checkpoint.keep=2 --set run.evaluate_every_epochs=1 --set run.stall_timeout=2 --set model.name=mlp:16,8,2)
+    --set checkpoint.keep=2 --set run.evaluate_every_epochs=1 --set run.stall_timeout=2 --set "model.name=mlp:16,8,2")
 
 # train RANKS FOLDER [ARGUMENT...]: its exit code in $code; nothing may take longer than $limit.
 train() {
@@ -118,7 +118,7 @@ quick() {
         if [ "$who" = 0 ] || [ $((i % 2)) -eq 1 ]; then rank=0; fi
         calm "$ranks"
         kind=${kinds[i % 5]}
-        fits "$kind" "$phase" || kind=kill
+        fits "$kind" "$phase" || kind="kill"
         strike "$ranks" "$phase" "$step" "$rank" "$kind"
         i=$((i + 1))
     done

@@ -6,44 +6,23 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "${ELMPI_BIN:-$here/../../build/bin}" && pwd)
 # shellcheck source=tests/sim/cluster.sh
 . "$here/cluster.sh"
+# shellcheck source=tests/sim/two-hosts.sh
+. "$here/two-hosts.sh"
 # shellcheck source=tools/environment.sh
 . "$here/../../tools/environment.sh"
-if [ "$(id -u)" -ne 0 ] || ! command -v tc >/dev/null; then
-    echo "real_points.sh: error: network namespaces need root and tc: run it as root, with iproute2" >&2
-    exit 1
-fi
 work=$(mktemp -d)
-spaces=(elmsim0 elmsim1)
 cleanup() {
-    for space in "${spaces[@]}"; do ip netns del "$space" 2>/dev/null || true; done
+    hosts_down
     rm -rf "$work"
 }
+hosts=()
 trap cleanup EXIT
-
-# Two hosts with a cable between them; mpirun reaches the second through a stand-in for ssh.
-for space in "${spaces[@]}"; do ip netns add "$space"; done
-ip link add e0 netns elmsim0 type veth peer name e0 netns elmsim1
-for n in 0 1; do
-    ip -n "elmsim$n" link set lo up
-    ip -n "elmsim$n" addr add "10.99.0.$((n + 1))/24" dev e0
-    ip -n "elmsim$n" link set e0 up
-    tc -n "elmsim$n" qdisc replace dev e0 root tbf rate 1gbit burst 256k latency 50ms
-done
-printf 'elmsim0 slots=1\nelmsim1 slots=1\n' >"$work/hosts.mpi"
-cat >"$work/agent" <<'AGENT'
-#!/usr/bin/env bash
-# agent HOST COMMAND...: as ssh, into a namespace of that name.
-host=$1
-shift
-exec ip netns exec "$host" bash -c "$*"
-AGENT
-chmod +x "$work/agent"
+hosts_up elmsim "$work"
+link_rate 1gbit
 
 images=${1:-4} # a rank
 run=("$bin/elmpi-bench" --model resnet50 --classes 8142 --batch $((2 * images)) --steps 6 --threads 1 --set loss.embed=pull --set model.bn=rank --json)
 over_memory=(mpirun -np 2 --bind-to none)
-over_link=(ip netns exec elmsim0 mpirun --hostfile "$work/hosts.mpi" -np 2 --map-by node --bind-to none --mca plm rsh
-    --mca plm_rsh_agent "$work/agent" --mca oob_tcp_if_include e0 --mca btl_tcp_if_include e0 --mca btl 'self,tcp' --mca pml ob1)
 
 build_step
 reduce=$(reduce_rate)

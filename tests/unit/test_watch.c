@@ -1,0 +1,211 @@
+/* Watch: plans of faults, heartbeats, a stall that ends the process and tells where everybody was, and what is no stall. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "base/fault.h"
+#include "elmpi/build_id.h"
+#include "elmpi/watch.h"
+#include "unit/scratch.h"
+
+static void plans(void **state)
+{
+    (void)state;
+    elm_error err = {0};
+    elm_fault fault;
+    assert_int_equal(elm_fault_parse(&fault, NULL, &err), 0);
+    assert_false(elm_fault_is_due(&fault, "forward", 0, 1));
+    assert_int_equal(elm_fault_parse(&fault, "kill@checkpoint-rename:rank=2:step=7", &err), 0);
+    assert_true(elm_fault_is_due(&fault, "checkpoint-rename", 2, 7));
+    assert_false(elm_fault_is_due(&fault, "checkpoint-rename", 2, 8));
+    assert_false(elm_fault_is_due(&fault, "checkpoint-rename", 1, 7));
+    assert_false(elm_fault_is_due(&fault, "checkpoint", 2, 7));
+    assert_int_equal(elm_fault_parse(&fault, "error@data", &err), 0);
+    assert_true(elm_fault_is_due(&fault, "data", 0, 12));
+    assert_int_equal(elm_fault_strike(&fault, &err), -1);
+    assert_non_null(strstr(err.text, "on purpose"));
+    assert_false(elm_fault_is_due(&fault, "data", 0, 12)); /* once */
+    static const char *const wrong[] = {"kill",
+                                        "kill@",
+                                        "burn@data",
+                                        "kill@data:",
+                                        "kill@data:rank=",
+                                        "kill@data,x=1",
+                                        "kill@data:rank=-1",
+                                        "kill@data:rank=1x",
+                                        "kill@data:step=1:at=2",
+                                        "@data"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        err = (elm_error){0};
+        assert_int_equal(elm_fault_parse(&fault, wrong[i], &err), -1);
+        assert_int_equal(err.code, ELM_EXIT_USAGE);
+        assert_non_null(strstr(err.text, wrong[i]));
+    }
+}
+
+/* A run folder of a test's own. */
+static const char *run_folder(const char *name)
+{
+    const char *path = scratch_path(name);
+    assert_int_equal(mkdir(path, 0777), 0);
+    return path;
+}
+
+/* A watched rank in a process of its own: `life` is what it does. */
+static pid_t begin(const char *folder, double timeout, void (*life)(elm_watch *watch))
+{
+    const pid_t child = fork();
+    if (child != 0)
+        return child;
+    elm_error err = {0};
+    elm_watch *watch;
+    if (elm_watch_create(&watch, "elmpi-test", &err))
+        _exit(70);
+    elm_watch_set_rank(watch, 0, 2);
+    if (elm_watch_guard(watch, timeout, &err))
+        _exit(71);
+    elm_watch_set_folder(watch, folder, 3);
+    elm_watch_set_step(watch, 41);
+    elm_watch_enter(watch, "allreduce", NULL);
+    life(watch);
+    elm_watch_destroy(watch);
+    _exit(0);
+}
+
+static int end_of(pid_t child)
+{
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void wait_for_ever(elm_watch *watch)
+{
+    (void)watch;
+    sleep(60);
+}
+
+static void work(elm_watch *watch)
+{
+    for (int i = 0; i < 30; i++) {
+        usleep(50000);
+        elm_watch_tick(watch);
+    }
+}
+
+static void look_away(elm_watch *watch)
+{
+    (void)watch;
+    usleep(700000);
+}
+
+static void read_file(const char *folder, const char *name, char *text, size_t size)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, size - 1, file)] = 0;
+    fclose(file);
+}
+
+static bool is_there(const char *folder, const char *name)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static void stalls(void **state)
+{
+    (void)state;
+    const char *folder = run_folder("stalls");
+    char text[4096];
+    assert_int_equal(end_of(begin(folder, 0.5, wait_for_ever)), ELM_EXIT_FAILURE);
+    read_file(folder, "log.txt", text, sizeof text);
+    assert_non_null(strstr(text, "elmpi-test: error: rank 0 has been in allreduce of step 41 for"));
+    assert_non_null(strstr(text, "rank 1: never heard of"));
+    assert_true(is_there(folder, "heartbeat-3-0")); /* evidence stays */
+}
+
+static void works(void **state)
+{
+    (void)state;
+    const char *folder = run_folder("works");
+    assert_int_equal(end_of(begin(folder, 0.5, work)), 0);
+    assert_false(is_there(folder, "log.txt"));
+    assert_false(is_there(folder, "heartbeat-3-0"));
+}
+
+/* Rank 1's heartbeat says that it has just moved on, again and again: rank 0 waits for somebody who works. */
+static void waits_for_one_who_works(void **state)
+{
+    (void)state;
+    const char *folder = run_folder("waits_for_one_who_works");
+    const pid_t child = begin(folder, 0.5, wait_for_ever);
+    char path[4096];
+    snprintf(path, sizeof path, "%s/heartbeat-3-1", folder);
+    for (int i = 0; i < 30; i++) {
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        fprintf(file, "step 41 phase checkpoint seconds 0.0 host elsewhere pid 1\n");
+        fclose(file);
+        usleep(50000);
+        assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+    }
+    /* Then it falls silent. */
+    assert_int_equal(end_of(child), ELM_EXIT_FAILURE);
+    char text[4096];
+    read_file(folder, "log.txt", text, sizeof text);
+    assert_non_null(strstr(text, "rank 1 on elsewhere: checkpoint, step 41, for 0.0 s, heard of"));
+}
+
+/* A process that its scheduler suspended has not been waiting. */
+static void suspended(void **state)
+{
+    (void)state;
+    const char *folder = run_folder("suspended");
+    const pid_t child = begin(folder, 0.5, look_away);
+    usleep(200000);
+    kill(child, SIGSTOP);
+    sleep(3);
+    kill(child, SIGCONT);
+    assert_int_equal(end_of(child), 0);
+}
+
+static void unwatched(void **state)
+{
+    (void)state;
+    const char *folder = run_folder("unwatched");
+    assert_int_equal(elm_watch_enter(NULL, "data", NULL), 0);
+    elm_watch_set_step(NULL, 1);
+    elm_watch_tick(NULL);
+    elm_watch_destroy(NULL);
+    assert_int_equal(end_of(begin(folder, 0, look_away)), 0); /* 0 seconds: never */
+}
+
+static void build_has_an_id(void **state)
+{
+    (void)state;
+    char id[64];
+    elm_build_id(id, sizeof id);
+    assert_int_equal(strlen(id), 40);
+    assert_int_equal(strspn(id, "0123456789abcdef"), 40);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plans),           cmocka_unit_test(stalls),
+        cmocka_unit_test(works),           cmocka_unit_test(waits_for_one_who_works),
+        cmocka_unit_test(suspended),       cmocka_unit_test(unwatched),
+        cmocka_unit_test(build_has_an_id),
+    };
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}
