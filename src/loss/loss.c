@@ -77,8 +77,12 @@ int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_
     l->reach = ELM_LOSS_LOCAL;
     if (strcmp(options->embed, "none") != 0) {
         const elm_loss_row *row = elm_loss_find(elm_embedding_terms, "loss.embed", options->embed, err);
+        /* An owner may be sent all rows of a batch. */
+        elm_loss_setup embed = setup;
+        if (row && row->reach && row->reach(options) == ELM_LOSS_OWNED)
+            embed.max_local = (int)max_rows;
         /* With weight 0 the name is checked and the term left out: nothing is gathered, and 0 * infinity cannot become NaN. */
-        if (!row || (options->lambda != 0 && create_part(&l->embed, row, options->lambda, &setup, err)))
+        if (!row || (options->lambda != 0 && create_part(&l->embed, row, options->lambda, &embed, err)))
             goto fail;
         if (l->embed.row && row->reach)
             l->reach = row->reach(options);

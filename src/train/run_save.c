@@ -29,6 +29,7 @@ static int save(elm_run *run, elm_error *err)
         .class_count = run->train->class_count,
         .progress_count = sizeof progress / sizeof *progress,
         .progress = progress,
+        .tail = elm_run_bank_tail(run),
     };
     int status = elm_trainer_export(run->trainer, &checkpoint.tensors, &checkpoint.tensor_count, err);
     if (!status)
@@ -43,7 +44,9 @@ static int save(elm_run *run, elm_error *err)
 int elm_run_save_all(elm_run *run, elm_error *err)
 {
     elm_tensorboard_flush(run);
-    const int status = elm_comm_agree_all(run->comm, run->folder ? save(run, err) : 0, err);
+    const int mine = run->folder ? save(run, err) : 0;
+    elm_run_bank_finish_all(run);
+    const int status = elm_comm_agree_all(run->comm, mine, err);
     run->last_save = elm_comm_seconds();
     run->unsaved = status != 0;
     return status;
