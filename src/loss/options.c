@@ -60,10 +60,11 @@ const elm_option elm_loss_option_rows[] = {
      "margin of a class with n training images, a share pi of them: pi, sqrt-pi, n, sqrt-n, pi^<a>, n^<a>"},
     {"loss.pull.scale", ELM_OPTION_REAL, AT(pull_scale), "1", 0, 1e9, NULL, NULL, "loss.embed=pull",
      "factor on the margin (10 with sqrt-pi is the paper's ImageNet-LT set-up)"},
-    {"loss.pull.scope", ELM_OPTION_CHOICE, AT(pull_scope), "global", 0, 0, "global|rank|bank", NULL, "loss.embed=pull",
-     "an anchor's positives: images of its class in the global batch; in its rank's share of the batch; or in the whole training set, "
-     "those "
-     "that are not in the batch by the embedding they had when last seen (the class bank, loss.bank.*)"},
+    {"loss.pull.scope", ELM_OPTION_CHOICE, AT(pull_scope), "global", 0, 0, "global|rank|bank", NULL, "loss.embed=pull|center",
+     "pull: an anchor's positives are images of its class in the global batch; in its rank's share of the batch; or in the whole training "
+     "set, "
+     "where those that are not in the batch stand by the embedding they had when last seen (the class bank, loss.bank.*). center: centres "
+     "follow the batches (global), or are the means of all images of their class by the same bank"},
     {"loss.pull.normalize", ELM_OPTION_BOOL, AT(pull_normalize), "false", 0, 0, NULL, NULL, "loss.embed=pull",
      "scale embeddings to length 1 first"},
     {"loss.bank.precision", ELM_OPTION_CHOICE, AT(bank_precision), "fp32", 0, 0, "fp32|bf16", NULL, "loss.pull.scope=bank",
@@ -82,7 +83,8 @@ const elm_option elm_loss_option_rows[] = {
     {"loss.bank.momentum", ELM_OPTION_REAL, AT(bank_momentum), "0", 0, 1, NULL, NULL, "loss.pull.scope=bank",
      "share of the old entry in the new one: averages out augmentation, at the price of lagging behind; 0: the latest embedding"},
     {"loss.bank.normalizer", ELM_OPTION_CHOICE, AT(bank_normalizer), "sum", 0, 0, "sum|mean", NULL, "loss.pull.scope=bank",
-     "of the exponentials over an anchor's positives: their sum, the paper's, which grows with the class, or their mean, so that a class "
+     "pull, of the exponentials over an anchor's positives: their sum, the paper's, which grows with the class, or their mean, so that a "
+     "class "
      "of "
      "1000 does not pull harder than one of 10 at the same distances"},
     {"loss.dro.variant", ELM_OPTION_CHOICE, AT(dro_variant), "paper", 0, 0, "paper|public", NULL, "loss.embed=dro",

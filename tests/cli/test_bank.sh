@@ -93,6 +93,12 @@ expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${bank[@]}" --run-dir calm --resume
 says stderr "SHA-256 does not match"
 same_result cut calm
 
+# --- center: exact class means, the same on any ranks
+for ranks in 1 3; do
+    train "$ranks" "center-$ranks" "${bank[@]}" --set loss.embed=center --set loss.lambda=0.003
+done
+close 5e-3 center-1 center-3
+
 # --- another scope is another run
 expect_mpi 2 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir cut --resume
 says stderr "loss.pull.scope"

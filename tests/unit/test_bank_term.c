@@ -290,6 +290,58 @@ static void a_step_allocates_nothing(void **state)
     assert_int_equal(elm_alloc_live(), live);
 }
 
+/* In scope bank a centre is the mean of all that is known of its class. */
+static void centres_are_means(void **state)
+{
+    (void)state;
+    for (int half = 0; half < 2; half++) {
+        elm_loss_options o = options_of(&bank_cases[1]);
+        static float latest[BANK_IMAGES][BANK_WIDTH];
+        bool known[BANK_IMAGES] = {false};
+        fixture f;
+        snprintf(o.embed, sizeof o.embed, "center");
+        o.lambda = 1;
+        o.bank_precision = half;
+        make(&f, &o);
+        assert_int_equal(elm_loss_tensors(f.loss, NULL, 0), 0);
+        for (int s = 0; s < 2; s++) { /* batches without repetitions */
+            show(&f, s, 1);
+            double loss = 0;
+            const elm_loss_value value = elm_loss_embeddings(f.loss, &f.batch);
+            for (int i = 0; i < BANK_BATCH; i++) {
+                known[f.batch.members[i]] = true;
+                memcpy(latest[f.batch.members[i]], f.embeddings + i * BANK_WIDTH, sizeof latest[0]);
+            }
+            for (int i = 0; i < BANK_BATCH * BANK_WIDTH; i++) {
+                const int k = i % BANK_WIDTH;
+                double sum = 0, count = 0;
+                for (int64_t n = 0; n < BANK_IMAGES; n++)
+                    if (known[n] && bank_labels[n] == f.labels[i / BANK_WIDTH]) {
+                        sum += (double)latest[n][k];
+                        count++;
+                    }
+                const double apart = (double)f.embeddings[i] - sum / count;
+                loss += apart * apart / BANK_BATCH;
+                assert_true(fabs((double)f.gradient[i] - 2 * apart / BANK_BATCH) <= 1e-6);
+            }
+            assert_true(fabs(value.loss - loss) <= 1e-6 * loss);
+            assert_true((value.with_bank[0] + value.with_bank[1] + value.with_bank[2] > 0) == (s > 0));
+            for (int i = 0; half && i < BANK_BATCH; i++) /* what the bank makes of them */
+                for (int k = 0; k < BANK_WIDTH; k++)
+                    latest[f.batch.members[i]][k] = elm_bf16_to_float(elm_bf16_from_float(latest[f.batch.members[i]][k]));
+            store(&f);
+        }
+        release(&f);
+    }
+    elm_error err = {0};
+    elm_loss *loss;
+    elm_loss_options o = options_of(&bank_cases[1]);
+    snprintf(o.embed, sizeof o.embed, "center");
+    o.pull_scope = ELM_PULL_RANK;
+    assert_int_equal(elm_loss_create(&loss, &o, golden_classes, BANK_WIDTH, 1, BANK_BATCH, &err), -1);
+    assert_non_null(strstr(err.text, "no scope rank"));
+}
+
 /* Every class has one owner; memory, messages and work are even as far as the largest class lets them be. */
 static void owners_are_even(void **state)
 {
@@ -360,15 +412,11 @@ static void damaged_records_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(term_is_pytorchs),
-        cmocka_unit_test(gradients_are_slopes),
-        cmocka_unit_test(empty_is_global),
-        cmocka_unit_test(threads_do_not_change_a_bit),
-        cmocka_unit_test(drift_is_measured),
-        cmocka_unit_test(the_newest_are_kept),
-        cmocka_unit_test(a_step_allocates_nothing),
-        cmocka_unit_test(owners_are_even),
-        cmocka_unit_test(damaged_records_are_refused),
+        cmocka_unit_test(term_is_pytorchs),         cmocka_unit_test(gradients_are_slopes),
+        cmocka_unit_test(empty_is_global),          cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(drift_is_measured),        cmocka_unit_test(the_newest_are_kept),
+        cmocka_unit_test(a_step_allocates_nothing), cmocka_unit_test(owners_are_even),
+        cmocka_unit_test(centres_are_means),        cmocka_unit_test(damaged_records_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
