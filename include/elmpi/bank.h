@@ -50,6 +50,10 @@ size_t elm_bank_bytes(const elm_bank *bank);
 void elm_bank_begin(elm_bank *bank, const elm_loss_batch *batch);
 /** The entries that count as positives for the present batch's anchors of that class; *slot their places. */
 int64_t elm_bank_usable(const elm_bank *bank, int32_t label, const int32_t **slot);
+/** Adds a class's usable entries (as stored, not scaled) to sum [width]; returns how many. */
+int64_t elm_bank_add_up(const elm_bank *bank, int32_t label, double *sum);
+/** Counts the present batch's images that meet a usable entry: head, torso, tail. */
+void elm_bank_cover(const elm_bank *bank, const elm_loss_batch *batch, int64_t with_bank[3]);
 /** The place of an image's own entry, if it has one that is not too old, else -1. */
 int64_t elm_bank_entry_of(const elm_bank *bank, int64_t member);
 

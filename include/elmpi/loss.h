@@ -58,9 +58,11 @@ typedef struct elm_loss_batch {
     const int32_t *present_classes; /* [present] ascending */
     const float *remote_logits;     /* [remote][present]: columns of present_classes */
     const int64_t *members;         /* [local] places in the training set; only where there is a bank */
-    struct elm_bank *bank;          /* earlier embeddings of the classes that this rank owns (ELM_LOSS_OWNED), or NULL */
-    float *embeddings_gradient;     /* [local][width] */
-    float *logits_gradient;         /* [local][classes] */
+    const double *class_means;  /* [classes that occur among `images`, ascending][width] over all images of a class, as the bank has them;
+                                 * only for terms that asked */
+    struct elm_bank *bank;      /* earlier embeddings of the classes that this rank owns (ELM_LOSS_OWNED), or NULL */
+    float *embeddings_gradient; /* [local][width] */
+    float *logits_gradient;     /* [local][classes] */
     elm_loss_moment moment;
 
     /* Set by elm_loss_logits for the logit loss: a weighted mean over the global batch. */
@@ -149,6 +151,9 @@ elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
 
 /** Whether the embedding term also wants the logits of all images of the classes that occur (remote_logits). */
 bool elm_loss_wants_logits(const elm_loss *loss);
+
+/** Whether the embedding term works with the class bank: as an owner of classes (ELM_LOSS_OWNED), or by the class means that it gives. */
+bool elm_loss_wants_bank(const elm_loss *loss);
 
 /** Whether the embedding term wants the mean embedding of every class over the whole training set before each epoch. */
 bool elm_loss_wants_means(const elm_loss *loss);

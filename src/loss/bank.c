@@ -18,6 +18,7 @@ struct elm_bank {
     int64_t *room;    /* [classes] slots of a class, whoever owns it */
     int64_t *first;   /* [classes] of this rank's slots */
     int64_t *filled;  /* [classes] slots given out; 0 for other ranks' classes */
+    int *group;       /* [classes] head, torso, tail */
     int64_t *usable;  /* [classes] entries listed for the present batch */
     int32_t *list;    /* [slots] a class's usable entries, from first[class] on */
     int32_t *slot_of; /* [images] -1: none */
@@ -97,8 +98,8 @@ void elm_bank_destroy(elm_bank *b)
 {
     if (!b)
         return;
-    void *all[] = {b->owner, b->room,    b->first, b->filled, b->usable, b->list, b->slot_of,
-                   b->image, b->touched, b->when,  b->scale,  b->fp32,   b->bf16, b};
+    void *all[] = {b->group, b->owner,   b->room, b->first, b->filled, b->usable, b->list, b->slot_of,
+                   b->image, b->touched, b->when, b->scale, b->fp32,   b->bf16,   b};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
 }
@@ -108,12 +109,13 @@ static int allocate_classes(elm_bank *b, const elm_bank_spec *spec, elm_error *e
     const size_t classes = (size_t)b->classes;
     const elm_need needs[] = {
         {&b->owner, classes, sizeof *b->owner},   {&b->room, classes, sizeof *b->room},     {&b->first, classes, sizeof *b->first},
-        {&b->filled, classes, sizeof *b->filled}, {&b->usable, classes, sizeof *b->usable},
+        {&b->filled, classes, sizeof *b->filled}, {&b->usable, classes, sizeof *b->usable}, {&b->group, classes, sizeof *b->group},
     };
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) || elm_bank_assign(spec->options, spec->counts, spec->size, b->owner, err))
         return -1;
     for (int c = 0; c < b->classes; c++) {
         b->room[c] = elm_bank_class_slots(spec->options, spec->counts.count[c]);
+        b->group[c] = elm_class_group(spec->counts.count[c]);
         b->first[c] = b->slots;
         b->slots += b->owner[c] == spec->rank ? b->room[c] : 0;
     }
@@ -220,6 +222,29 @@ int64_t elm_bank_usable(const elm_bank *b, int32_t label, const int32_t **slot)
 {
     *slot = b->list + b->first[label];
     return b->usable[label];
+}
+
+int64_t elm_bank_add_up(const elm_bank *b, int32_t label, double *sum)
+{
+    for (int64_t i = 0; i < b->usable[label]; i++) {
+        const elm_bank_row entry = elm_bank_at(b, b->list[b->first[label] + i]);
+        if (entry.fp32) {
+#pragma omp simd
+            for (int k = 0; k < b->width; k++)
+                sum[k] += (double)entry.fp32[k];
+        } else {
+#pragma omp simd
+            for (int k = 0; k < b->width; k++)
+                sum[k] += (double)elm_bf16_to_float(entry.bf16[k]);
+        }
+    }
+    return b->usable[label];
+}
+
+void elm_bank_cover(const elm_bank *b, const elm_loss_batch *batch, int64_t with_bank[3])
+{
+    for (int i = 0; i < batch->local; i++)
+        with_bank[b->group[batch->labels[i]]] += b->usable[batch->labels[i]] > 0;
 }
 
 int64_t elm_bank_entry_of(const elm_bank *b, int64_t member)

@@ -68,8 +68,6 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 static void find_mean(center *c, const elm_bank *bank, int place)
 {
     const elm_rows *r = c->rows;
-    const int32_t *slot;
-    const int64_t stored = elm_bank_usable(bank, r->class[place], &slot);
     double *mean = c->mean + (size_t)place * (size_t)r->width;
     memset(mean, 0, (size_t)r->width * sizeof *mean);
     for (int m = r->start[place]; m < r->start[place + 1]; m++) {
@@ -77,11 +75,7 @@ static void find_mean(center *c, const elm_bank *bank, int place)
         for (int k = 0; k < r->width; k++)
             mean[k] += x[k];
     }
-    for (int64_t s = 0; s < stored; s++) {
-        const elm_bank_row entry = elm_bank_at(bank, slot[s]);
-        for (int k = 0; k < r->width; k++)
-            mean[k] += entry.fp32 ? (double)entry.fp32[k] : (double)elm_bf16_to_float(entry.bf16[k]);
-    }
+    const int64_t stored = elm_bank_add_up(bank, r->class[place], mean);
     const double share = 1 / (double)(stored + elm_rows_members(r, place));
     for (int k = 0; k < r->width; k++)
         mean[k] *= share;
@@ -130,9 +124,8 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
         find_row(c, i);
     elm_rows_add_gradient(c->rows, batch, weight / (double)batch->global);
     elm_loss_value value = elm_rows_mean(c->rows, batch, c->row_loss);
-    const int32_t *slot;
-    for (int i = 0; c->mean && i < batch->local; i++)
-        value.with_bank[c->rows->group[batch->labels[i]]] += elm_bank_usable(batch->bank, batch->labels[i], &slot) > 0;
+    if (c->mean)
+        elm_bank_cover(batch->bank, batch, value.with_bank);
     return value;
 }
 

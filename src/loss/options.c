@@ -60,11 +60,12 @@ const elm_option elm_loss_option_rows[] = {
      "margin of a class with n training images, a share pi of them: pi, sqrt-pi, n, sqrt-n, pi^<a>, n^<a>"},
     {"loss.pull.scale", ELM_OPTION_REAL, AT(pull_scale), "1", 0, 1e9, NULL, NULL, "loss.embed=pull",
      "factor on the margin (10 with sqrt-pi is the paper's ImageNet-LT set-up)"},
-    {"loss.pull.scope", ELM_OPTION_CHOICE, AT(pull_scope), "global", 0, 0, "global|rank|bank", NULL, "loss.embed=pull|center",
+    {"loss.pull.scope", ELM_OPTION_CHOICE, AT(pull_scope), "global", 0, 0, "global|rank|bank", NULL, "loss.embed=pull|center|dro",
      "pull: an anchor's positives are images of its class in the global batch; in its rank's share of the batch; or in the whole training "
      "set, "
-     "where those that are not in the batch stand by the embedding they had when last seen (the class bank, loss.bank.*). center: centres "
-     "follow the batches (global), or are the means of all images of their class by the same bank"},
+     "where those that are not in the batch stand by the embedding they had when last seen (the class bank, loss.bank.*). center, dro: "
+     "centres "
+     "as their own options say (global), or the means of all images of their class by the same bank"},
     {"loss.pull.normalize", ELM_OPTION_BOOL, AT(pull_normalize), "false", 0, 0, NULL, NULL, "loss.embed=pull",
      "scale embeddings to length 1 first"},
     {"loss.bank.precision", ELM_OPTION_CHOICE, AT(bank_precision), "fp32", 0, 0, "fp32|bf16", NULL, "loss.pull.scope=bank",

@@ -260,13 +260,13 @@ static elm_loss_value add_up(const pull *p, const rows *r)
         value.loss += p->log_sum[i].peak + log(p->log_sum[i].sum);
         value.anchors[p->group[y]]++;
         value.with_positive[p->group[y]] += p->start[y + 1] - p->start[y] > 1;
-        if (!r->batch->bank)
-            continue;
-        const int32_t *slot;
-        value.with_bank[p->group[y]] += elm_bank_usable(r->batch->bank, y, &slot) > 0;
-        value.drift += p->drift[i].own;
-        value.spread += p->drift[i].others;
+        if (r->batch->bank) {
+            value.drift += p->drift[i].own;
+            value.spread += p->drift[i].others;
+        }
     }
+    if (r->batch->bank)
+        elm_bank_cover(r->batch->bank, r->batch, value.with_bank);
     value.loss /= (double)r->batch->global;
     return value;
 }

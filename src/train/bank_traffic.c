@@ -16,6 +16,12 @@ struct elm_bank_traffic {
     bool *mark;       /* [max_local] this rank's images that are to be stored */
     int64_t kept;     /* rows of earlier parts */
 
+    /* Class means, for terms that want them. */
+    int classes, width;
+    int *place;      /* [classes] among those that occur, -1: does not */
+    int64_t *images; /* [classes] whose embeddings are in a mean */
+    double *means;   /* [classes that occur][width] */
+
     /* The records, as they go to rank 0 or come from it. */
     elm_bank_layout layout;
     char *piece;
@@ -33,6 +39,9 @@ void elm_bank_traffic_destroy(elm_bank_traffic *t)
     elm_free(t->begin);
     elm_free(t->members);
     elm_free(t->mark);
+    elm_free(t->place);
+    elm_free(t->images);
+    elm_free(t->means);
     elm_free(t->piece);
     elm_free(t);
 }
@@ -52,7 +61,13 @@ static int create_local(elm_bank_traffic *t, const elm_bank_traffic_spec *spec, 
         return -1;
     t->layout = elm_bank_layout_of(t->bank);
     t->piece_records = t->layout.record_bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / t->layout.record_bytes) : 1;
+    t->classes = spec->counts.classes;
+    t->width = spec->width;
+    const size_t classes = (size_t)spec->counts.classes, occur = spec->part < spec->counts.classes ? (size_t)spec->part : classes;
     const elm_need needs[] = {
+        {&t->place, spec->means ? classes : 0, sizeof *t->place},
+        {&t->images, spec->means ? classes : 0, sizeof *t->images},
+        {&t->means, spec->means ? occur * (size_t)spec->width : 0, sizeof *t->means},
         {&t->begin, (size_t)bank.size + 1, sizeof *t->begin},
         {&t->members, (size_t)spec->batch, sizeof *t->members},
         {&t->mark, (size_t)spec->max_local, sizeof *t->mark},
@@ -124,6 +139,57 @@ elm_loss_batch elm_bank_traffic_wait_all(elm_bank_traffic *t, const elm_batch *b
     mine.members = members;
     mine.bank = t->bank;
     return mine;
+}
+
+/* Numbers the classes that occur; returns how many. */
+static int find_places(elm_bank_traffic *t, const elm_batch *batch)
+{
+    int occur = 0;
+    for (int c = 0; c < t->classes; c++)
+        t->place[c] = -1;
+    for (int64_t i = 0; i < batch->share.global; i++)
+        t->place[batch->part_labels[i]] = 0;
+    for (int c = 0; c < t->classes; c++)
+        if (t->place[c] == 0)
+            t->place[c] = occur++;
+    return occur;
+}
+
+/* The sums of owned classes become means: the batch's rows are in them, the bank's follow. */
+static void finish_means(elm_bank_traffic *t)
+{
+    const int32_t *owner = elm_bank_owners(t->bank);
+    const int rank = elm_comm_rank(t->comm);
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int c = 0; c < t->classes; c++) {
+        if (t->place[c] < 0 || owner[c] != rank)
+            continue;
+        double *mean = t->means + (size_t)t->place[c] * (size_t)t->width;
+        const double share = 1 / (double)(t->images[c] + elm_bank_add_up(t->bank, c, mean));
+        for (int k = 0; k < t->width; k++)
+            mean[k] *= share;
+    }
+}
+
+const double *elm_bank_traffic_means_all(elm_bank_traffic *t, const elm_batch *batch, const elm_loss_batch *owned, int64_t with_bank[3])
+{
+    const int occur = find_places(t, batch);
+    const size_t width = (size_t)t->width;
+    elm_bank_begin(t->bank, owned);
+    elm_bank_cover(t->bank, owned, with_bank);
+    memset(t->means, 0, (size_t)occur * width * sizeof *t->means);
+    memset(t->images, 0, (size_t)t->classes * sizeof *t->images);
+    for (int i = 0; i < owned->local; i++) {
+        const int32_t c = owned->labels[i];
+        double *sum = t->means + (size_t)t->place[c] * width;
+        t->images[c]++;
+        for (size_t k = 0; k < width; k++)
+            sum[k] += (double)owned->embeddings[(size_t)i * width + k];
+    }
+    finish_means(t);
+    /* One rank has each mean, the others zeros: the sum rounds nothing. */
+    elm_comm_sum_all(t->comm, t->means, (int64_t)occur * t->width);
+    return t->means;
 }
 
 void elm_bank_traffic_return_all(elm_bank_traffic *t, const elm_loss_batch *seen)

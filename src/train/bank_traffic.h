@@ -15,6 +15,7 @@ typedef struct elm_bank_traffic_spec {
     const int32_t *labels; /* [counts.total] of the training set; borrowed */
     int width;
     int max_local;       /* images of a rank at a time */
+    bool means;          /* elm_bank_traffic_means_all will be asked for */
     int64_t part, batch; /* images at work at a time; of a global batch */
 } elm_bank_traffic_spec;
 
@@ -29,6 +30,12 @@ void elm_bank_traffic_post_all(elm_bank_traffic *traffic, const elm_batch *batch
 void elm_bank_traffic_poll(elm_bank_traffic *traffic);
 /** Waits for the rows of the classes owned here, and shows them as a batch: what `seen` is, for this rank as an owner. */
 elm_loss_batch elm_bank_traffic_wait_all(elm_bank_traffic *traffic, const elm_batch *batch, const elm_loss_batch *seen);
+/** For terms that see all rows themselves: the mean of every class that occurs, over its images in the batch and the bank's entries of all
+ *  others, the same bits on all ranks. And how many of the owned images met an entry.
+ *  Shape:  returns [classes that occur, ascending][width], the traffic's until the next call
+ *  Ranks:  collective, after _wait_all, whose result `owned` is */
+const double *elm_bank_traffic_means_all(elm_bank_traffic *traffic, const elm_batch *batch, const elm_loss_batch *owned,
+                                         int64_t with_bank[3]);
 /** Brings the gradients home, into seen->embeddings_gradient. */
 void elm_bank_traffic_return_all(elm_bank_traffic *traffic, const elm_loss_batch *seen);
 /** Stores the global batch's embeddings (all its parts'): it was a good one. Local. */

@@ -182,15 +182,25 @@ static elm_loss_batch show_batch(const elm_trainer *t, const elm_batch *batch, c
     };
 }
 
-/* The embedding term where its owners are: of all rows of the classes that this rank owns. */
-static elm_loss_value evaluate_owned_all(elm_trainer *t, const elm_batch *batch, elm_loss_batch *seen, stopwatch *watch)
+/* The embedding term with the class bank. Where a term is its owners' affair, of all rows of the classes that this rank owns, and gradients
+ * come back; else of this rank's images, to which the bank tells class means. */
+static elm_loss_value evaluate_with_bank_all(elm_trainer *t, const elm_batch *batch, elm_loss_batch *seen, stopwatch *watch)
 {
+    elm_loss_value value;
     const elm_loss_batch owned = elm_bank_traffic_wait_all(t->bank, batch, seen);
     charge(watch, ELM_PHASE_GATHER);
-    const elm_loss_value value = elm_loss_embeddings(t->loss, &owned);
-    charge(watch, ELM_PHASE_LOSS);
-    elm_bank_traffic_return_all(t->bank, seen);
+    if (elm_loss_wants(t->loss) == ELM_LOSS_OWNED) {
+        value = elm_loss_embeddings(t->loss, &owned);
+        charge(watch, ELM_PHASE_LOSS);
+        elm_bank_traffic_return_all(t->bank, seen);
+        charge(watch, ELM_PHASE_GATHER);
+        return value;
+    }
+    int64_t with_bank[3] = {0};
+    seen->class_means = elm_bank_traffic_means_all(t->bank, batch, &owned, with_bank);
     charge(watch, ELM_PHASE_GATHER);
+    value = elm_loss_embeddings(t->loss, seen);
+    memcpy(value.with_bank, with_bank, sizeof with_bank);
     return value;
 }
 
@@ -228,7 +238,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     seen.remote_labels = gathered.labels;
     seen.remote_position = gathered.position;
     seen.remote_embeddings = gathered.embeddings;
-    const elm_loss_value embed = t->bank ? evaluate_owned_all(t, batch, &seen, &watch) : elm_loss_embeddings(t->loss, &seen);
+    const elm_loss_value embed = t->bank ? evaluate_with_bank_all(t, batch, &seen, &watch) : elm_loss_embeddings(t->loss, &seen);
     t->sums[ELM_SUM_ABSENT] += (double)forget_absent(&seen, batch->absent);
     add_up(t, &logit, &embed, correct);
     charge(&watch, ELM_PHASE_LOSS);

@@ -112,6 +112,7 @@ static int create_bank_all(elm_trainer *t, const elm_trainer_spec *spec, elm_err
         .labels = spec->labels,
         .width = elm_net_width(t->net),
         .max_local = elm_share_of(part, elm_comm_size(t->comm), 0).local,
+        .means = elm_loss_wants(t->loss) != ELM_LOSS_OWNED,
         .part = part,
         .batch = spec->optim->batch,
     };
@@ -138,7 +139,7 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
     if (elm_loss_wants_logits(t->loss) &&
         elm_logit_gather_create_all(&t->logit_gather, comm, elm_optim_part(spec->optim), spec->data->classes, err))
         goto fail;
-    if (elm_loss_wants(t->loss) == ELM_LOSS_OWNED && create_bank_all(t, spec, err))
+    if (elm_loss_wants_bank(t->loss) && create_bank_all(t, spec, err))
         goto fail;
     *out = t;
     return 0;

@@ -93,11 +93,18 @@ expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${bank[@]}" --run-dir calm --resume
 says stderr "SHA-256 does not match"
 same_result cut calm
 
-# --- center: exact class means, the same on any ranks
-for ranks in 1 3; do
-    train "$ranks" "center-$ranks" "${bank[@]}" --set loss.embed=center --set loss.lambda=0.003
+# --- center and dro: exact class means, the same on any ranks and after a resume
+for term in center dro; do
+    means=("${bank[@]}" --set "loss.embed=$term" --set loss.lambda=0.003)
+    for ranks in 1 3; do
+        train "$ranks" "$term-$ranks" "${means[@]}"
+    done
+    close 5e-3 "$term-1" "$term-3"
+    train 3 "$term-cut" "${means[@]}" --max-steps 17
+    train 3 "$term-cut" "${means[@]}" --resume
+    same_result "$term-3" "$term-cut"
+    [ "$(column "$term-3" bank_head | tail -n 1)" = 1 ] || fail "$term: the bank is not full after an epoch"
 done
-close 5e-3 center-1 center-3
 
 # --- another scope is another run
 expect_mpi 2 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir cut --resume

@@ -288,6 +288,7 @@ static elm_bank_traffic *create(const elm_loss_options *o, const int32_t *labels
                                         .labels = labels,
                                         .width = WIDTH,
                                         .max_local = elm_share_of(BATCH, elm_comm_size(comm), 0).local,
+                                        .means = true,
                                         .part = (BATCH + parts - 1) / parts,
                                         .batch = BATCH};
     check(elm_bank_traffic_create_all(&traffic, comm, &spec, &err) == 0);
@@ -391,8 +392,46 @@ static void no_room(void)
     elm_loss_destroy(plain);
 }
 
+/* Class means over the batch and the bank, on all ranks. */
+static void means(void)
+{
+    static model m;
+    static step now;
+    const elm_loss_options o = options_of(&settings[0]);
+    label_images(m.label);
+    for (int i = 0; i < IMAGES; i++)
+        m.when[i] = -1;
+    elm_bank_traffic *traffic = create(&o, m.label, 1);
+    for (int number = 0; number < 6; number++) {
+        int64_t covered[3] = {0};
+        draw_step(&m, number, &now);
+        const elm_batch batch = part_of(&now, 1, 0);
+        const elm_loss_batch seen = {
+            .global = now.images, .images = now.images, .width = WIDTH, .classes = CLASSES, .moment = {.passed = now.passed}};
+        elm_bank_traffic_post_all(traffic, &batch, now.x + batch.share.first * WIDTH);
+        const elm_loss_batch owned = elm_bank_traffic_wait_all(traffic, &batch, &seen);
+        const double *found = elm_bank_traffic_means_all(traffic, &batch, &owned, covered);
+        for (int32_t c = 0; c < CLASSES; c++) {
+            double sum[WIDTH] = {0};
+            int rows = 0, entries = 0;
+            for (int64_t i = 0; i < now.images; i++)
+                for (int k = 0; k < WIDTH && now.labels[i] == c; k++)
+                    sum[k] += (double)now.x[i * WIDTH + k], rows += k == 0;
+            for (int64_t i = 0; i < IMAGES; i++)
+                for (int k = 0; k < WIDTH && m.label[i] == c && usable(&settings[0], &m, i, now.passed, now.members, (int)now.images); k++)
+                    sum[k] += (double)m.entry[i][k], entries += k == 0;
+            for (int k = 0; k < WIDTH && rows > 0; k++)
+                check(fabs(*found++ - sum[k] / (rows + entries)) <= 1e-12);
+        }
+        elm_bank_traffic_store(traffic, &batch);
+        remember(&settings[0], &m, now.members, now.x, (int)now.images, now.passed);
+    }
+    elm_bank_traffic_destroy(traffic);
+}
+
 static void tests(void)
 {
+    means();
     for (int s = 0; s < SETTINGS; s++)
         one_setting(&settings[s]);
     no_room();

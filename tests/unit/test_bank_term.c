@@ -342,6 +342,50 @@ static void centres_are_means(void **state)
     assert_non_null(strstr(err.text, "no scope rank"));
 }
 
+/* dro by the bank's means is dro by the same means from elsewhere. */
+static void dro_takes_the_means(void **state)
+{
+    (void)state;
+    elm_loss_options o = {.logit = "ce", .embed = "dro", .lambda = 1, .dro_epsilon = 1, .dro_momentum = 0.9, .dro_centroids = 1};
+    elm_loss *by_epoch, *by_bank;
+    fixture f;
+    const elm_loss_options pull = options_of(&bank_cases[0]);
+    make(&f, &pull);
+    show(&f, 0, 1);
+    float means[BANK_CLASSES * BANK_WIDTH], first[BANK_BATCH * BANK_WIDTH];
+    double present[BANK_CLASSES * BANK_WIDTH];
+    pseudo_fill(means, BANK_CLASSES * BANK_WIDTH, 8, 1, 0);
+    int places = 0;
+    for (int32_t c = 0; c < BANK_CLASSES; c++) {
+        bool occurs = false;
+        for (int i = 0; i < BANK_BATCH; i++)
+            occurs |= f.labels[i] == c;
+        for (int k = 0; k < BANK_WIDTH && occurs; k++)
+            present[places++] = (double)means[c * BANK_WIDTH + k];
+    }
+    assert_true(places < BANK_CLASSES * BANK_WIDTH); /* a class is missing, so places are not labels */
+    f.batch.bank = NULL;
+    assert_int_equal(elm_loss_create(&by_epoch, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL), 0);
+    o.pull_scope = ELM_PULL_BANK;
+    assert_int_equal(elm_loss_create(&by_bank, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL), 0);
+    assert_true(elm_loss_wants_means(by_epoch) && !elm_loss_wants_means(by_bank));
+    assert_true(!elm_loss_wants_bank(by_epoch) && elm_loss_wants_bank(by_bank) && elm_loss_wants(by_bank) == ELM_LOSS_EVERYTHING);
+    assert_int_equal(elm_loss_tensors(by_bank, NULL, 0), 0);
+    elm_loss_set_means(by_epoch, means);
+    const double expected = elm_loss_embeddings(by_epoch, &f.batch).loss;
+    memcpy(first, f.gradient, sizeof first);
+    memset(f.gradient, 0, sizeof f.gradient);
+    f.batch.class_means = present;
+    assert_true(elm_loss_embeddings(by_bank, &f.batch).loss == expected);
+    assert_memory_equal(f.gradient, first, sizeof first);
+    elm_loss_update(by_bank, 1);
+    memset(f.gradient, 0, sizeof f.gradient);
+    assert_true(elm_loss_embeddings(by_bank, &f.batch).loss == expected); /* nothing followed */
+    elm_loss_destroy(by_epoch);
+    elm_loss_destroy(by_bank);
+    release(&f);
+}
+
 /* Every class has one owner; memory, messages and work are even as far as the largest class lets them be. */
 static void owners_are_even(void **state)
 {
@@ -412,11 +456,17 @@ static void damaged_records_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(term_is_pytorchs),         cmocka_unit_test(gradients_are_slopes),
-        cmocka_unit_test(empty_is_global),          cmocka_unit_test(threads_do_not_change_a_bit),
-        cmocka_unit_test(drift_is_measured),        cmocka_unit_test(the_newest_are_kept),
-        cmocka_unit_test(a_step_allocates_nothing), cmocka_unit_test(owners_are_even),
-        cmocka_unit_test(centres_are_means),        cmocka_unit_test(damaged_records_are_refused),
+        cmocka_unit_test(term_is_pytorchs),
+        cmocka_unit_test(gradients_are_slopes),
+        cmocka_unit_test(empty_is_global),
+        cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(drift_is_measured),
+        cmocka_unit_test(the_newest_are_kept),
+        cmocka_unit_test(a_step_allocates_nothing),
+        cmocka_unit_test(owners_are_even),
+        cmocka_unit_test(centres_are_means),
+        cmocka_unit_test(dro_takes_the_means),
+        cmocka_unit_test(damaged_records_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
