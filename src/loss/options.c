@@ -95,11 +95,11 @@ const elm_option elm_loss_option_rows[] = {
      "factor on the margin 1 / sqrt(pi) of a class (paper), or every class's margin at the start (public)"},
     {"loss.dro.centroids", ELM_OPTION_CHOICE, AT(dro_centroids), "running", 0, 0, "running|epoch", NULL, "loss.embed=dro",
      "running: means that follow the batches; epoch: means over the whole training set, computed before each epoch (a pass without "
-     "augmentation), as the method's second stage wants"},
+     "augmentation), as the method's second stage wants. loss.pull.scope = bank takes the place of both"},
     {"loss.dro.momentum", ELM_OPTION_REAL, AT(dro_momentum), "0.9", 0, 1, NULL, NULL, "loss.embed=dro",
      "share of the old in the running mean of a class's embeddings, a step"},
     {"loss.center.rate", ELM_OPTION_REAL, AT(center_rate), "0.5", 0, 1, NULL, NULL, "loss.embed=center",
-     "how far a centre follows the images of its class in a step"},
+     "how far a centre follows the images of its class in a step; not with loss.pull.scope = bank"},
     {"loss.supcon.temperature", ELM_OPTION_REAL, AT(supcon_temperature), "0.07", 1e-6, 1e6, NULL, NULL, "loss.embed=supcon|hybrid-sc",
      "products of embeddings are divided by it"},
     {"loss.triplet.margin", ELM_OPTION_REAL, AT(triplet_margin), "0.2", 0, 1e6, NULL, NULL, "loss.embed=triplet",
