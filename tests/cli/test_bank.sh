@@ -93,6 +93,22 @@ expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${bank[@]}" --run-dir calm --resume
 says stderr "SHA-256 does not match"
 same_result cut calm
 
+# --- a disk that is full before, at and within the bank: an error on all ranks, nobody waits for rank 0
+for free in 400k 640k 700k; do
+    mkdir -p small-disk
+    if [ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o "size=$free" tmpfs small-disk 2>/dev/null; then
+        break
+    fi
+    code=0
+    (expect_mpi 1 3 "$ELMPI_BIN/elmpi-train" "${bank[@]}" --run-dir small-disk/run --max-steps 3) || code=1
+    left=$(find small-disk -name '*.h5*')
+    umount small-disk
+    if [ "$code" -ne 0 ] || [ -n "$left" ]; then
+        fail "a full disk ($free) ended otherwise: $left"
+    fi
+    says stderr "disk full"
+done
+
 # --- center and dro: exact class means, the same on any ranks and after a resume
 for term in center dro; do
     means=("${bank[@]}" --set "loss.embed=$term" --set loss.lambda=0.003)
