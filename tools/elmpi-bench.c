@@ -47,6 +47,8 @@ typedef struct bench {
     elm_store_info data;
     int64_t *class_count;
     int32_t *labels;
+    int32_t *set_labels; /* [images of the whole data set] class by class */
+    int64_t *members;    /* [batch] */
     float *input;
     elm_batch batch;
     double *seconds; /* [steps] */
@@ -138,11 +140,19 @@ static int make_batch(bench *b, elm_error *err)
     int64_t total = 0;
     for (int c = 0; c < d->classes; c++)
         total += b->class_count[c] = (int64_t)(500 * pow(100, -(double)c / (d->classes - 1)));
+    b->set_labels = elm_alloc((size_t)total, sizeof *b->set_labels, err);
+    b->members = b->set_labels ? elm_alloc((size_t)share.global, sizeof *b->members, err) : NULL;
+    if (!b->members)
+        return -1;
+    for (int64_t i = 0, c = 0, left = b->class_count[0]; i < total; i++, left--) {
+        while (left == 0)
+            left = b->class_count[++c];
+        b->set_labels[i] = (int32_t)c;
+    }
     elm_rng labels = elm_rng_stream(0, ELM_RNG_DATA, 0, 0), pixels = elm_rng_stream(0, ELM_RNG_DATA, 1, (uint64_t)share.first);
     for (int64_t i = 0; i < share.global; i++) {
-        int64_t draw = elm_rng_below(&labels, (uint32_t)total);
-        while (draw >= b->class_count[b->labels[i]])
-            draw -= b->class_count[b->labels[i]++];
+        b->members[i] = elm_rng_below(&labels, (uint32_t)total);
+        b->labels[i] = b->set_labels[b->members[i]];
     }
     for (size_t i = 0; i < (size_t)share.local * size; i++)
         b->input[i] = (float)elm_rng_normal(&pixels);
@@ -150,6 +160,7 @@ static int make_batch(bench *b, elm_error *err)
                            .input = b->input,
                            .labels = b->labels + share.first,
                            .part_labels = b->labels,
+                           .members = b->members,
                            .images = share.global,
                            .global_labels = b->labels};
     return 0;
@@ -172,6 +183,7 @@ static int create_all(bench *b, elm_error *err)
         .comm = &b->options.comm,
         .data = &b->data,
         .counts = counts,
+        .labels = b->set_labels,
         .backend = b->options.run.backend,
         .precision = (elm_precision)b->options.run.precision,
     };
@@ -316,7 +328,7 @@ int main(int argc, char **argv)
     elm_trainer_destroy(b.trainer);
     elm_timeline_destroy(b.timeline);
     elm_timeline_destroy(b.traced);
-    void *all[] = {b.class_count, b.labels, b.input, b.seconds};
+    void *all[] = {b.class_count, b.labels, b.set_labels, b.members, b.input, b.seconds};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
     elm_comm_finish_all(b.comm);

@@ -22,6 +22,18 @@ typedef struct elm_progress_value {
     double value;
 } elm_progress_value;
 
+/** Records behind the HDF5 part of the file, for what is too large for one memory: the class bank. They have no name inside HDF5, which
+ * builds its part in memory; the root attributes bank_records and bank_record_bytes tell their number and size, and they are the file's
+ * last records * record_bytes bytes (elm_bank_layout says what is in them). The user block's length and digest cover them. */
+typedef struct elm_checkpoint_tail {
+    int64_t records; /* 0: none */
+    size_t record_bytes;
+    /* For writing: gives the next piece, in whole, until all records have been given; never fails. */
+    void (*next)(void *context, const void **piece, size_t *size_bytes);
+    void *context;
+    int64_t offset; /* after reading: of the first record in the file */
+} elm_checkpoint_tail;
+
 /** What a checkpoint says and holds. For writing everything is borrowed; after reading everything belongs to the struct. */
 typedef struct elm_checkpoint {
     const char *job; /* resolved job text */
@@ -41,6 +53,7 @@ typedef struct elm_checkpoint {
     int progress_count;
     elm_progress_value *progress;
     elm_watch *watch; /* told of the stages of writing; NULL: nobody watches */
+    elm_checkpoint_tail tail;
 } elm_checkpoint;
 
 /** Writes `path` by way of a temporary file beside it: written, closed, digest put into the user block, read back and verified, fsynced,
@@ -59,6 +72,10 @@ void elm_checkpoint_free(elm_checkpoint *checkpoint);
 
 /** The library that reads and writes it, for logs: "HDF5 1.10.8". */
 void elm_checkpoint_library(char *text, size_t size_bytes);
+
+/** Bytes [offset, offset + size_bytes) of the tail of a checkpoint that has been read from `path`. */
+int elm_checkpoint_read_tail(const char *path, const elm_checkpoint_tail *tail, int64_t offset, void *bytes, size_t size_bytes,
+                             elm_error *err);
 
 /** The tensor of that full name, or NULL. */
 const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name);

@@ -16,6 +16,7 @@ typedef enum elm_loss_reach {
     ELM_LOSS_LOCAL,      /* none */
     ELM_LOSS_SAME_CLASS, /* those of the classes that this rank holds */
     ELM_LOSS_EVERYTHING, /* all */
+    ELM_LOSS_OWNED,      /* all of the classes that this rank owns, and no others: the rows it evaluates are those, not its own images */
 } elm_loss_reach;
 
 /** The data set's statistics that the losses depend on. */
@@ -56,8 +57,12 @@ typedef struct elm_loss_batch {
     int present;                    /* only for terms that asked for logits: classes that occur among `images` */
     const int32_t *present_classes; /* [present] ascending */
     const float *remote_logits;     /* [remote][present]: columns of present_classes */
-    float *embeddings_gradient;     /* [local][width] */
-    float *logits_gradient;         /* [local][classes] */
+    const int64_t *members;         /* [local] places in the training set; only where there is a bank */
+    const double *class_means;  /* [classes that occur among `images`, ascending][width] over all images of a class, as the bank has them;
+                                 * only for terms that asked */
+    struct elm_bank *bank;      /* earlier embeddings of the classes that this rank owns (ELM_LOSS_OWNED), or NULL */
+    float *embeddings_gradient; /* [local][width] */
+    float *logits_gradient;     /* [local][classes] */
     elm_loss_moment moment;
 
     /* Set by elm_loss_logits for the logit loss: a weighted mean over the global batch. */
@@ -70,7 +75,17 @@ typedef struct elm_loss_value {
     double loss;              /* this rank's part of the mean over the global batch */
     int64_t with_positive[3]; /* anchors that met a positive: head, torso, tail */
     int64_t anchors[3];
+    int64_t with_bank[3]; /* anchors that met a positive in the bank */
+    double drift,
+        spread; /* over anchors that have an entry and met others: squared distance to their own, mean squared one to the others */
 } elm_loss_value;
+
+/** Whose images are an anchor's positives. */
+typedef enum elm_pull_scope {
+    ELM_PULL_GLOBAL, /* those of the global batch */
+    ELM_PULL_RANK,   /* of this rank's share of it */
+    ELM_PULL_BANK,   /* of the training set: the batch's, and the bank's for all others */
+} elm_pull_scope;
 
 /** [loss] of a job file. */
 typedef struct elm_loss_options {
@@ -87,10 +102,14 @@ typedef struct elm_loss_options {
     double equalization_gamma, equalization_lambda;
     char pull_alpha[ELM_TEXT_SIZE]; /* pi|sqrt-pi|n|sqrt-n|pi^<a>|n^<a> */
     double pull_scale;
-    int pull_scope; /* 0 global, 1 rank */
+    int pull_scope; /* elm_pull_scope */
     bool pull_normalize;
-    int dro_variant;   /* 0 paper, 1 public */
-    int dro_centroids; /* 0 running, 1 epoch */
+    int bank_precision; /* 0 fp32, 1 bf16 */
+    double bank_max_age, bank_start_epoch, bank_momentum;
+    int64_t bank_per_class; /* -1: all */
+    int bank_normalizer;    /* 0 sum, 1 mean */
+    int dro_variant;        /* 0 paper, 1 public */
+    int dro_centroids;      /* 0 running, 1 epoch */
     double dro_epsilon, dro_momentum;
     double center_rate;
     double supcon_temperature;
@@ -126,12 +145,15 @@ elm_loss_reach elm_loss_wants(const elm_loss *loss);
 /** Logit loss of the local images; adds to logits_gradient. */
 elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch);
 
-/** Embedding term of the local anchors, lambda included; adds to embeddings_gradient. Rows of the same class must all be there, local or
- * remote. */
+/** Embedding term of the local anchors, lambda included (ELM_LOSS_OWNED: of all anchors of the owned classes); adds to embeddings_gradient.
+ * Rows of the same class must all be there, local or remote. */
 elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
 
 /** Whether the embedding term also wants the logits of all images of the classes that occur (remote_logits). */
 bool elm_loss_wants_logits(const elm_loss *loss);
+
+/** Whether the embedding term works with the class bank: as an owner of classes (ELM_LOSS_OWNED), or by the class means that it gives. */
+bool elm_loss_wants_bank(const elm_loss *loss);
 
 /** Whether the embedding term wants the mean embedding of every class over the whole training set before each epoch. */
 bool elm_loss_wants_means(const elm_loss *loss);

@@ -14,6 +14,7 @@ typedef struct elm_checkpoint_options {
     double every_epochs;  /* 0: off */
     double every_minutes; /* 0: off */
     int64_t keep;         /* newest checkpoints to keep; 0: all */
+    bool bank;            /* the class bank goes with them */
 } elm_checkpoint_options;
 extern const elm_option elm_checkpoint_option_rows[];
 

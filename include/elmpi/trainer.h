@@ -23,6 +23,8 @@ typedef struct elm_trainer_spec {
     const elm_optim_options *optim;
     const elm_store_info *data; /* shape of the input, classes */
     elm_class_counts counts;    /* training images of each class */
+    const int32_t
+        *labels; /* [counts.total] of the training set, by the places that elm_batch.members names; only the class bank needs them */
     const elm_comm_options *comm;
     const char *backend; /* auto | onednn | openblas */
     elm_precision precision;
@@ -60,6 +62,9 @@ typedef struct elm_step_report {
     int64_t absent;          /* of the images: there was no picture to read, so they counted for nothing */
     double loss, logit_loss, embed_loss;
     int64_t anchors[3], with_positive[3]; /* head, torso, tail; 0 without an embedding term */
+    bool banked;                          /* there is a class bank */
+    int64_t with_bank[3];                 /* anchors that met a positive in the class bank */
+    double drift, spread;                 /* sums of elm_loss_value; 0 without a bank */
     bool finite;                          /* false: loss or gradient is NaN or Inf on some rank and the update was left out */
     elm_step_wishes wishes;               /* any rank's */
     double seconds[ELM_PHASES];
@@ -85,6 +90,8 @@ void elm_trainer_set_timeline(elm_trainer *trainer, elm_timeline *timeline);
 
 elm_net *elm_trainer_net(elm_trainer *trainer);
 elm_loss *elm_trainer_loss(elm_trainer *trainer);
+/** NULL without a class bank. */
+struct elm_bank_traffic *elm_trainer_bank(elm_trainer *trainer);
 
 /** Names and views of all that a checkpoint must hold: weights, running statistics, momentum, what the losses learn.
  *  Owns:   *tensors to be freed with elm_free; the data is the trainer's */

@@ -419,6 +419,25 @@ static int read_progress(reader *r)
     return status;
 }
 
+/* Where the tail is, if there is one: the file's last bytes. */
+static int read_tail_place(reader *r, int64_t file_bytes)
+{
+    elm_checkpoint_tail *tail = &r->made->tail;
+    int64_t record_bytes, bytes;
+    if (H5Aexists(r->file, "bank_records") <= 0)
+        return 0;
+    if (read_number(r, "bank_records", H5T_NATIVE_INT64, &tail->records) ||
+        read_number(r, "bank_record_bytes", H5T_NATIVE_INT64, &record_bytes))
+        return -1;
+    if (tail->records < 0 || record_bytes < 1 || __builtin_mul_overflow(tail->records, record_bytes, &bytes) ||
+        bytes > (int64_t)r->bytes_left)
+        return refuse(r, "bank_records");
+    r->bytes_left -= (uint64_t)bytes;
+    tail->record_bytes = (size_t)record_bytes;
+    tail->offset = file_bytes - bytes;
+    return 0;
+}
+
 int elm_checkpoint_read(const char *path, elm_checkpoint **checkpoint, elm_error *err)
 {
     *checkpoint = NULL;
@@ -436,7 +455,8 @@ int elm_checkpoint_read(const char *path, elm_checkpoint **checkpoint, elm_error
     }
     r.bytes_left = (uint64_t)about.st_size;
     r.made = elm_alloc(1, sizeof *r.made, err);
-    const bool good = r.made && !read_facts(&r) && !read_classes(&r) && !read_tensors(&r) && !read_history(&r) && !read_progress(&r);
+    const bool good = r.made && !read_facts(&r) && !read_tail_place(&r, (int64_t)about.st_size) && !read_classes(&r) && !read_tensors(&r) &&
+                      !read_history(&r) && !read_progress(&r);
     H5Fclose(r.file);
     if (good)
         *checkpoint = r.made;

@@ -9,6 +9,7 @@
 #include "checkpoint/digest.h"
 #include "checkpoint/files.h"
 #include "checkpoint/format.h"
+#include "checkpoint/parts.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/memory.h"
 
@@ -130,6 +131,11 @@ static int write_facts(hid_t file, const elm_checkpoint *c, const char *path, el
     status |= write_attribute(file, "ranks", H5T_NATIVE_INT, &c->ranks);
     status |= write_text_attribute(file, "git", c->git ? c->git : "");
     status |= write_text_attribute(file, "made_with", c->made_with ? c->made_with : "");
+    if (c->tail.records > 0) {
+        const int64_t bytes = (int64_t)c->tail.record_bytes;
+        status |= write_attribute(file, "bank_records", H5T_NATIVE_INT64, &c->tail.records);
+        status |= write_attribute(file, "bank_record_bytes", H5T_NATIVE_INT64, &bytes);
+    }
     const char *job = c->job ? c->job : "";
     const hid_t type = make_text_type(strlen(job));
     status |= write_array(file, "job", type, 0, NULL, job);
@@ -290,13 +296,13 @@ static int verify(const char *path, elm_error *err)
 }
 
 /* By way of a temporary file: `path` changes in one instant or not at all. */
-static int store(const char *path, const file_image *image, elm_watch *watch, elm_error *err)
+static int store(const char *path, const file_image *image, const elm_checkpoint *checkpoint, elm_error *err)
 {
     char temporary[ELM_PATH_SIZE];
     if (snprintf(temporary, sizeof temporary, "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof temporary)
         return elm_error_set(err, ELM_EXIT_FAILURE, "the path is too long (%.200s...): use a shorter --run-dir", path);
-    if (!elm_file_write(temporary, image->bytes, image->size, err) && !verify(temporary, err) &&
-        !elm_watch_enter(watch, "checkpoint-rename", err) && !elm_file_rename(temporary, path, err))
+    if (!elm_parts_write(temporary, image->bytes, image->size, &checkpoint->tail, err) && !verify(temporary, err) &&
+        !elm_watch_enter(checkpoint->watch, "checkpoint-rename", err) && !elm_file_rename(temporary, path, err))
         return 0;
     unlink(temporary);
     return -1;
@@ -307,11 +313,9 @@ int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm
     file_image image = {0};
     int status = build(checkpoint, path, &image, err);
     if (!status)
-        status = elm_digest_block(image.bytes + ELM_USER_BLOCK, image.size - ELM_USER_BLOCK, image.bytes, err);
-    if (!status)
         status = elm_watch_enter(checkpoint->watch, "checkpoint-write", err);
     if (!status)
-        status = store(path, &image, checkpoint->watch, err);
+        status = store(path, &image, checkpoint, err);
     free(image.bytes);
     return status;
 }

@@ -25,12 +25,47 @@ static void format_block(uint64_t length, const unsigned char *sha256, char *blo
     block[used] = '\n';
 }
 
-int elm_digest_block(const void *bytes, size_t size_bytes, char *block, elm_error *err)
+struct elm_digest {
+    EVP_MD_CTX *context;
+    uint64_t length;
+};
+
+elm_digest *elm_digest_begin(elm_error *err)
+{
+    elm_digest *digest = elm_alloc(1, sizeof *digest, err);
+    if (!digest)
+        return NULL;
+    digest->context = EVP_MD_CTX_new();
+    if (digest->context && EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL))
+        return digest;
+    elm_error_set(err, ELM_EXIT_FAILURE, "SHA-256 is not available (libcrypto): check the OpenSSL installation");
+    EVP_MD_CTX_free(digest->context);
+    elm_free(digest);
+    return NULL;
+}
+
+void elm_digest_add(elm_digest *digest, const void *bytes, size_t size_bytes)
+{
+    EVP_DigestUpdate(digest->context, bytes, size_bytes);
+    digest->length += size_bytes;
+}
+
+void elm_digest_end(elm_digest *digest, char *block)
 {
     unsigned char sha256[SHA256_BYTES];
-    if (!EVP_Digest(bytes, size_bytes, sha256, NULL, EVP_sha256(), NULL))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "SHA-256 is not available (libcrypto): check the OpenSSL installation");
-    format_block(size_bytes, sha256, block);
+    EVP_DigestFinal_ex(digest->context, sha256, NULL);
+    format_block(digest->length, sha256, block);
+    EVP_MD_CTX_free(digest->context);
+    elm_free(digest);
+}
+
+int elm_digest_block(const void *bytes, size_t size_bytes, char *block, elm_error *err)
+{
+    elm_digest *digest = elm_digest_begin(err);
+    if (!digest)
+        return -1;
+    elm_digest_add(digest, bytes, size_bytes);
+    elm_digest_end(digest, block);
     return 0;
 }
 

@@ -9,6 +9,13 @@
 
 enum { ELM_USER_BLOCK = 512 };
 
+/** A digest under way, for what does not lie in memory as a whole. NULL after an error. */
+typedef struct elm_digest elm_digest;
+elm_digest *elm_digest_begin(elm_error *err);
+void elm_digest_add(elm_digest *digest, const void *bytes, size_t size_bytes);
+/** Fills the user block [ELM_USER_BLOCK] of a file whose part after the block was added, and frees. */
+void elm_digest_end(elm_digest *digest, char *block);
+
 /** Fills the user block of a file whose part after the block is `bytes`.
  *  Shape:  block [ELM_USER_BLOCK] */
 int elm_digest_block(const void *bytes, size_t size_bytes, char *block, elm_error *err);

@@ -106,6 +106,7 @@ static void walk(parcel *p, elm_checkpoint *c)
     walk_bytes(p, &c->step, sizeof c->step);
     walk_bytes(p, &c->seed, sizeof c->seed);
     walk_bytes(p, &c->ranks, sizeof c->ranks);
+    walk_bytes(p, &c->tail, sizeof c->tail);
     walk_classes(p, c);
     walk_tensors(p, c);
     walk_history(p, c);

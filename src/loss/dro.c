@@ -13,7 +13,8 @@
  * epsilon_c learned by plain gradient descent at the step's rate, w_i = 1 / (members of its class * classes that occur).
  * Centroids are constants to the gradient. They are running means: after a step, mu_c becomes 0.9 mu_c + 0.1 (mean of the batch's images of
  * c); a class not met before takes the mean of the batch at hand, in that very step. With loss.dro.centroids = epoch they are the means
- * over the whole training set, computed anew before each epoch (the second of the method's three stages).
+ * over the whole training set, computed anew before each epoch (the second of the method's three stages). With loss.pull.scope = bank they
+ * are the means over all of a class's images at every step, those outside the batch as the class bank has them.
  *
  * Cost: every rank computes B * classes present * width products once, and its share of them again for the gradient (B = 1024, 800
  * classes, width 2048: 1.7e9). */
@@ -28,7 +29,7 @@ enum { PAPER, PUBLIC };  /* loss.dro.variant */
 enum { RUNNING, EPOCH }; /* loss.dro.centroids */
 
 typedef struct dro {
-    bool squared, learned, each_epoch;
+    bool squared, learned, each_epoch, exact;
     double momentum;
     elm_rows *rows;
     elm_centres *centres;
@@ -71,6 +72,11 @@ static int allocate(dro *d, const elm_loss_setup *setup, elm_error *err)
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
+static bool wants_bank_means(const elm_loss_options *options)
+{
+    return options->pull_scope == ELM_PULL_BANK;
+}
+
 static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     const elm_loss_options *o = setup->options;
@@ -81,7 +87,13 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     *d = (dro){.squared = o->dro_variant == PAPER,
                .learned = o->dro_variant == PUBLIC,
                .momentum = o->dro_momentum,
-               .each_epoch = o->dro_centroids == EPOCH};
+               .each_epoch = o->dro_centroids == EPOCH && !wants_bank_means(o),
+               .exact = wants_bank_means(o)};
+    if (o->pull_scope == ELM_PULL_RANK) {
+        elm_error_set(err, ELM_EXIT_USAGE, "dro knows no scope rank (loss.pull.scope): use global or bank");
+        destroy(d);
+        return -1;
+    }
     if (allocate(d, setup, err)) {
         destroy(d);
         return -1;
@@ -94,12 +106,16 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     return 0;
 }
 
-/* The centroid of a class that occurs: the running mean, or at first sight the batch's. */
-static void find_centroid(dro *d, int slot)
+/* The centroid of a class that occurs: the bank's mean, or the running one, or at first sight the batch's. */
+static void find_centroid(dro *d, const double *means, int slot)
 {
     const elm_rows *r = d->rows;
     const int32_t c = r->class[slot];
     double *mu = d->mu + (size_t)slot * (size_t)r->width;
+    if (d->exact) {
+        memcpy(mu, means + (size_t)slot * (size_t)r->width, (size_t)r->width * sizeof *mu);
+        return;
+    }
     if (d->centres->seen[c] != 0) {
         const float *centre = d->centres->centre + (size_t)c * (size_t)r->width;
         for (int k = 0; k < r->width; k++)
@@ -196,7 +212,7 @@ static elm_loss_value add_up(const dro *d, double share)
     return value;
 }
 
-static void find_classes(dro *d, double epsilon_scale)
+static void find_classes(dro *d, const double *means, double epsilon_scale)
 {
     const elm_rows *r = d->rows;
 #pragma omp parallel
@@ -206,7 +222,7 @@ static void find_classes(dro *d, double epsilon_scale)
             d->square[j] = square_of(elm_rows_at(r, j), r->width);
 #pragma omp for schedule(dynamic, 1)
         for (int s = 0; s < r->present; s++)
-            find_centroid(d, s);
+            find_centroid(d, means, s);
     }
     elm_products(d->mu, r->present, r->x, r->count, r->width, d->factor, r->max_rows);
 #pragma omp parallel for schedule(dynamic, 1)
@@ -222,7 +238,7 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     if (elm_centres_note(d->centres, d->rows, batch))
         memset(d->epsilon_gradient, 0, (size_t)d->rows->classes * sizeof *d->epsilon_gradient);
     const double share = d->learned ? elm_rows_share(batch) : 1 / (double)batch->global;
-    find_classes(d, weight * share);
+    find_classes(d, batch->class_means, weight * share);
     elm_combine_columns(d->factor + r->first, r->max_rows, r->local, d->mu, r->present, r->width, r->gradient);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < r->local; i++)
@@ -242,7 +258,7 @@ static void running_mean(float *centre, const double *sum, int64_t count, bool s
 static void update(void *state, double lr)
 {
     dro *d = state;
-    if (!d->each_epoch)
+    if (!d->each_epoch && !d->exact)
         elm_centres_follow(d->centres, running_mean, d->momentum);
     for (int c = 0; c < d->rows->classes && d->learned; c++) {
         d->epsilon[c] = (float)((double)d->epsilon[c] - lr * d->epsilon_gradient[c]);
@@ -252,7 +268,7 @@ static void update(void *state, double lr)
 
 static bool wants_means(const elm_loss_options *options)
 {
-    return options->dro_centroids == EPOCH;
+    return options->dro_centroids == EPOCH && !wants_bank_means(options);
 }
 
 static void set_means(void *state, const float *means)
@@ -266,7 +282,7 @@ static void set_means(void *state, const float *means)
 static int tensors(void *state, elm_tensor *out, int capacity)
 {
     dro *d = state;
-    const int count = elm_centres_tensors(d->centres, out, capacity), classes = d->rows->classes;
+    const int count = d->exact ? 0 : elm_centres_tensors(d->centres, out, capacity), classes = d->rows->classes;
     if (!d->learned)
         return count;
     if (count < capacity)
@@ -283,6 +299,7 @@ const elm_loss_row elm_loss_dro = {
     .reach = elm_loss_reach_everything,
     .wants_means = wants_means,
     .set_means = set_means,
+    .wants_bank_means = wants_bank_means,
     .create = create,
     .evaluate = evaluate,
     .update = update,

@@ -8,10 +8,15 @@
  * Two passes over the pairs, each free to be cut among threads by anchor: the first finds L of every member, the second the gradients of
  * ours. Distances are computed in both: keeping them would take rows^2 memory, and anchors sharing a symmetric pair would have to write
  * into each other's sums. Distances come from differences, in double: |a|^2 + |b|^2 - 2ab loses all digits once the term has pulled a class
- * together, which is what it is for, and an error of 1e-4 in a d of 1000 is one of 1e-4 in p. */
+ * together, which is what it is for, and an error of 1e-4 in a d of 1000 is one of 1e-4 in p.
+ *
+ * With a bank (scope bank) this rank holds all rows of the classes that it owns, and anchors have the class's other images as positives
+ * too, by their stored embeddings b_k, which are constants: their part of the gradient, sum_k p_ik (Phi_i - b_k), has no p_ki. So the first
+ * pass can gather it as it goes, rescaled whenever the peak of the exponents rises, and every entry is read once. */
 #include <math.h>
 #include <string.h>
 
+#include "elmpi/bank.h"
 #include "elmpi/memory.h"
 #include "loss/table.h"
 
@@ -20,9 +25,14 @@ typedef struct log_sum {
     double peak, sum;
 } log_sum;
 
+/* What an anchor says about its own entry in the bank. */
+typedef struct drift {
+    double own, others; /* squared distance to it; mean squared distance to its class's other entries */
+} drift;
+
 typedef struct pull {
     int width, classes;
-    bool rank_only, normalize;
+    bool rank_only, normalize, mean;
     double *alpha;    /* [classes] */
     int *group;       /* [classes] head, torso, tail */
     bool *held;       /* [classes] this rank has a member in the batch */
@@ -31,6 +41,7 @@ typedef struct pull {
     log_sum *log_sum; /* [max_rows] */
     double *gradient; /* [max_local][width] */
     double *scale;    /* [max_rows] factor on each row: 1, or 1 / its length when normalised */
+    drift *drift;     /* [max_local] only with a bank */
 } pull;
 
 /* The rows of one evaluation. */
@@ -99,15 +110,83 @@ static double squared_distance(row a, row b, int width)
     return sum;
 }
 
+static double distance_to_entry(row a, elm_bank_row b, int width)
+{
+    double sum = 0;
+    if (b.fp32)
+        return squared_distance(a, (row){b.fp32, b.scale}, width);
+#pragma omp simd reduction(+ : sum)
+    for (int k = 0; k < width; k++) {
+        const double difference = a.x[k] * a.scale - elm_bf16_to_float(b.bf16[k]) * b.scale;
+        sum += difference * difference;
+    }
+    return sum;
+}
+
+/* to += weight (a - b) */
+static void add_entry(double *to, double weight, row a, elm_bank_row b, int width)
+{
+    if (b.fp32) {
+#pragma omp simd
+        for (int k = 0; k < width; k++)
+            to[k] += weight * (a.x[k] * a.scale - b.fp32[k] * b.scale);
+        return;
+    }
+#pragma omp simd
+    for (int k = 0; k < width; k++)
+        to[k] += weight * (a.x[k] * a.scale - elm_bf16_to_float(b.bf16[k]) * b.scale);
+}
+
+/* Goes on with the bank's positives of anchor i. Leaves sum_k exp(t_ik - peak) (Phi_i - b_k) in its gradient. */
+static log_sum add_bank(pull *p, const rows *r, int i, double margin, log_sum l)
+{
+    const int32_t *slot;
+    const elm_bank *bank = r->batch->bank;
+    const int64_t count = elm_bank_usable(bank, label_of(r, i), &slot), own = elm_bank_entry_of(bank, r->batch->members[i]);
+    const row anchor = row_of(p, r, i);
+    double *gradient = p->gradient + (size_t)i * (size_t)p->width, sum = 0;
+    memset(gradient, 0, (size_t)p->width * sizeof *gradient);
+    for (int64_t s = 0; s < count; s++) {
+        const elm_bank_row entry = elm_bank_at(bank, slot[s]);
+        const double d = distance_to_entry(anchor, entry, p->width), t = d - margin;
+        double weight = 1;
+        if (t > l.peak) {
+            const double shrink = exp(l.peak - t);
+            l = (log_sum){t, l.sum * shrink + 1};
+            for (int k = 0; k < p->width; k++)
+                gradient[k] *= shrink;
+        } else {
+            weight = exp(t - l.peak);
+            l.sum += weight;
+        }
+        if (weight != 0)
+            add_entry(gradient, weight, anchor, entry, p->width);
+        sum += d;
+    }
+    p->drift[i] = (drift){0, 0};
+    if (own >= 0 && count > 0)
+        p->drift[i] = (drift){distance_to_entry(anchor, elm_bank_at(bank, own), p->width), sum / (double)count};
+    return l;
+}
+
+/* What is taken from a distance: the margin, and log m where the mean over m positives stands for their sum. */
+static double margin_of(const pull *p, const rows *r, int32_t y)
+{
+    const int32_t *slot;
+    const int64_t fresh = p->start[y + 1] - p->start[y] - 1, stored = r->batch->bank ? elm_bank_usable(r->batch->bank, y, &slot) : 0;
+    return p->alpha[y] + (p->mean && fresh + stored > 0 ? log((double)(fresh + stored)) : 0);
+}
+
 static void find_log_sum(pull *p, const rows *r, int i)
 {
     const int32_t y = label_of(r, i);
     const row anchor = row_of(p, r, i);
+    const double margin = margin_of(p, r, y);
     log_sum l = {0, 1};
     for (int m = p->start[y]; m < p->start[y + 1]; m++) {
         if (p->members[m] == i)
             continue;
-        const double t = squared_distance(anchor, row_of(p, r, p->members[m]), p->width) - p->alpha[y];
+        const double t = squared_distance(anchor, row_of(p, r, p->members[m]), p->width) - margin;
         if (t > l.peak) {
             l.sum = l.sum * exp(l.peak - t) + 1;
             l.peak = t;
@@ -115,6 +194,8 @@ static void find_log_sum(pull *p, const rows *r, int i)
             l.sum += exp(t - l.peak); /* NaN comes here and stays */
         }
     }
+    if (r->batch->bank)
+        l = add_bank(p, r, i, margin, l);
     p->log_sum[i] = l;
 }
 
@@ -130,13 +211,15 @@ static void find_gradient(const pull *p, const rows *r, int i)
     const int32_t y = label_of(r, i);
     const row anchor = row_of(p, r, i);
     double *gradient = p->gradient + (size_t)i * (size_t)p->width;
-    memset(gradient, 0, (size_t)p->width * sizeof *gradient);
+    const double margin = margin_of(p, r, y), of_bank = r->batch->bank ? 1 / p->log_sum[i].sum : 0;
+    for (int k = 0; k < p->width; k++)
+        gradient[k] = of_bank != 0 ? gradient[k] * of_bank : 0;
     for (int m = p->start[y]; m < p->start[y + 1]; m++) {
         const int j = p->members[m];
         if (j == i)
             continue;
         const row positive = row_of(p, r, j);
-        const double t = squared_distance(anchor, positive, p->width) - p->alpha[y];
+        const double t = squared_distance(anchor, positive, p->width) - margin;
         const double weight = share_of(p->log_sum[i], t) + share_of(p->log_sum[j], t);
 #pragma omp simd
         for (int k = 0; k < p->width; k++)
@@ -177,7 +260,13 @@ static elm_loss_value add_up(const pull *p, const rows *r)
         value.loss += p->log_sum[i].peak + log(p->log_sum[i].sum);
         value.anchors[p->group[y]]++;
         value.with_positive[p->group[y]] += p->start[y + 1] - p->start[y] > 1;
+        if (r->batch->bank) {
+            value.drift += p->drift[i].own;
+            value.spread += p->drift[i].others;
+        }
     }
+    if (r->batch->bank)
+        elm_bank_cover(r->batch->bank, r->batch, value.with_bank);
     value.loss /= (double)r->batch->global;
     return value;
 }
@@ -187,13 +276,15 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     pull *p = state;
     const rows r = {batch, batch->local + (p->rank_only ? 0 : batch->remote)};
     sort_by_class(p, &r);
+    if (batch->bank)
+        elm_bank_begin(batch->bank, batch);
     if (p->normalize) {
 #pragma omp parallel for schedule(static)
         for (int i = 0; i < r.count; i++)
             find_scale(p, &r, i);
     }
-    /* Anchors of head classes have more positives: small portions, dealt out as threads become free. */
-#pragma omp parallel for schedule(dynamic, 4)
+    /* Anchors of head classes have more positives (with a bank, thousands): small portions, dealt out as threads become free. */
+#pragma omp parallel for schedule(dynamic, 1)
     for (int i = 0; i < r.count; i++)
         if (p->held[label_of(&r, i)])
             find_log_sum(p, &r, i);
@@ -217,6 +308,7 @@ static void destroy(void *state)
     elm_free(p->log_sum);
     elm_free(p->gradient);
     elm_free(p->scale);
+    elm_free(p->drift);
     elm_free(p);
 }
 
@@ -232,9 +324,11 @@ static int allocate(pull *p, const elm_loss_setup *setup, elm_error *err)
     p->log_sum = p->members ? elm_alloc(max_rows, sizeof *p->log_sum, err) : NULL;
     p->gradient = p->log_sum ? elm_alloc((size_t)setup->max_local * width, sizeof *p->gradient, err) : NULL;
     p->scale = p->gradient ? elm_alloc(max_rows, sizeof *p->scale, err) : NULL;
-    for (size_t i = 0; p->scale && i < max_rows; i++)
+    p->drift =
+        p->scale ? elm_alloc(setup->options->pull_scope == ELM_PULL_BANK ? (size_t)setup->max_local : 0, sizeof *p->drift, err) : NULL;
+    for (size_t i = 0; p->drift && i < max_rows; i++)
         p->scale[i] = 1;
-    return p->scale ? 0 : -1;
+    return p->drift ? 0 : -1;
 }
 
 static int create(void **state, const elm_loss_setup *setup, elm_error *err)
@@ -244,7 +338,11 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     pull *p = elm_alloc(1, sizeof *p, err);
     if (!p)
         return -1;
-    *p = (pull){.width = setup->width, .classes = setup->counts.classes, .rank_only = o->pull_scope == 1, .normalize = o->pull_normalize};
+    *p = (pull){.width = setup->width,
+                .classes = setup->counts.classes,
+                .rank_only = o->pull_scope == ELM_PULL_RANK,
+                .normalize = o->pull_normalize,
+                .mean = o->pull_scope == ELM_PULL_BANK && o->bank_normalizer == 1};
     if (allocate(p, setup, err) || elm_loss_pull_margins(o, setup->counts, p->alpha, err)) {
         destroy(p);
         return -1;
@@ -257,7 +355,9 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 
 static elm_loss_reach reach(const elm_loss_options *options)
 {
-    return options->pull_scope == 1 ? ELM_LOSS_LOCAL : ELM_LOSS_SAME_CLASS;
+    static const elm_loss_reach of_scope[] = {
+        [ELM_PULL_GLOBAL] = ELM_LOSS_SAME_CLASS, [ELM_PULL_RANK] = ELM_LOSS_LOCAL, [ELM_PULL_BANK] = ELM_LOSS_OWNED};
+    return of_scope[options->pull_scope];
 }
 
 const elm_loss_row elm_loss_pull = {

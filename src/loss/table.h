@@ -31,6 +31,9 @@ typedef struct elm_loss_row {
     bool (*wants_means)(const elm_loss_options *options);
     void (*set_means)(void *state, const float *means);
 
+    /** A term that sees the batch's rows itself and wants class_means of the bank beside them. NULL: no. */
+    bool (*wants_bank_means)(const elm_loss_options *options);
+
     /** A logit loss that needs another last layer than a plain one; NULL: plain. */
     elm_loss_head (*head)(const elm_loss_options *options, int classes);
     bool balanced;  /* a logit loss whose definition has class-balanced weights: what loss.weights = auto stands for */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,8 +44,12 @@ static const field columns_of[] = {
     ROW("holdout_head", holdout.group[0]),
     ROW("holdout_torso", holdout.group[1]),
     ROW("holdout_tail", holdout.group[2]),
+    ROW("bank_head", bank[0]),
+    ROW("bank_torso", bank[1]),
+    ROW("bank_tail", bank[2]),
+    ROW("bank_drift", bank_drift),
 };
-enum { COLUMNS = sizeof columns_of / sizeof *columns_of };
+enum { COLUMNS = sizeof columns_of / sizeof *columns_of, BANK_COLUMNS = 4 /* the last, only in metrics.csv of runs with a bank */ };
 
 #define SUM(name, member)                                                                                                                  \
     {                                                                                                                                      \
@@ -65,6 +70,12 @@ static const field sums_of[] = {
     SUM("seconds", seconds),
     SUM("waited", waited),
     SUM("absent", absent),
+    SUM("banked", banked),
+    SUM("with_bank_head", with_bank[0]),
+    SUM("with_bank_torso", with_bank[1]),
+    SUM("with_bank_tail", with_bank[2]),
+    SUM("drift", drift),
+    SUM("spread", spread),
 };
 _Static_assert(sizeof sums_of / sizeof *sums_of == ELM_EPOCH_SUMS, "a row for every sum");
 
@@ -87,7 +98,11 @@ void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, dou
     for (int g = 0; g < 3; g++) {
         sums->anchors[g] += (double)report->anchors[g];
         sums->with_positive[g] += (double)report->with_positive[g];
+        sums->with_bank[g] += (double)report->with_bank[g];
     }
+    sums->banked += report->banked;
+    sums->drift += report->drift;
+    sums->spread += report->spread;
 }
 
 elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t step, double lr)
@@ -103,12 +118,15 @@ elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t
         .images_per_s = sums->images / sums->seconds,
         .seconds = sums->seconds,
         .input_wait = sums->waited / sums->seconds,
+        .bank_drift = sums->spread > 0 ? sums->drift / sums->spread : NAN,
         .absent = sums->absent,
         .test = {NAN, NAN, {NAN, NAN, NAN}},
         .holdout = {NAN, NAN, {NAN, NAN, NAN}},
     };
-    for (int g = 0; g < 3; g++)
+    for (int g = 0; g < 3; g++) {
         row.positives[g] = sums->anchors[g] > 0 ? sums->with_positive[g] / sums->anchors[g] : NAN;
+        row.bank[g] = sums->banked > 0 && sums->anchors[g] > 0 ? sums->with_bank[g] / sums->anchors[g] : NAN;
+    }
     return row;
 }
 
@@ -150,13 +168,23 @@ void elm_history_free(elm_history *history)
     *history = (elm_history){0};
 }
 
+static bool has_bank(const elm_history *history)
+{
+    for (int64_t r = 0; r < history->count; r++)
+        for (int g = 0; g < 3; g++)
+            if (isfinite(history->rows[r].bank[g]))
+                return true;
+    return false;
+}
+
 static void print_csv(const elm_history *history, FILE *file)
 {
-    for (int c = 0; c < COLUMNS; c++)
+    const int columns = has_bank(history) ? COLUMNS : COLUMNS - BANK_COLUMNS;
+    for (int c = 0; c < columns; c++)
         fprintf(file, "%s%s", c ? "," : "", columns_of[c].name);
     fputc('\n', file);
     for (int64_t r = 0; r < history->count; r++) {
-        for (int c = 0; c < COLUMNS; c++) {
+        for (int c = 0; c < columns; c++) {
             const double value = *at(&columns_of[c], &history->rows[r]);
             fprintf(file, isfinite(value) ? "%s%.10g" : "%s", c ? "," : "", value); /* an empty cell: not measured */
         }

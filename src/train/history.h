@@ -19,6 +19,8 @@ typedef struct elm_epoch_row {
     double loss, logit_loss, embed_loss, train_accuracy;
     double positives[3]; /* share of anchors that met a positive: head, torso, tail */
     double images_per_s, seconds;
+    double bank[3];    /* share of anchors that met a positive in the class bank */
+    double bank_drift; /* squared distance from an image's entry there to its embedding now, relative to that between images of a class */
     double absent;     /* images that had no picture to be read */
     double input_wait; /* share of the time that rank 0 waited for the loader */
     elm_split_row test, holdout;
@@ -29,6 +31,8 @@ typedef struct elm_epoch_sums {
     double images, correct, loss, logit_loss, embed_loss; /* losses times images */
     double anchors[3], with_positive[3];
     double seconds, waited, absent;
+    double banked; /* steps that had a class bank */
+    double with_bank[3], drift, spread;
 } elm_epoch_sums;
 
 typedef struct elm_history {

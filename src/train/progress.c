@@ -52,14 +52,13 @@ void elm_progress_step(elm_run *run, const elm_step_report *report)
     fflush(stdout);
 }
 
-/* " positives 99/63/12%": the share of head, torso and tail anchors that met another image of their class. */
-static void positives_text(char *text, size_t size, const elm_epoch_row *row)
+/* " positives 99/63/12%": the share of head, torso and tail anchors that met another image of their class; " bank" in the class bank. */
+static void shares_text(char *text, size_t size, const char *what, const double *p)
 {
     *text = 0;
-    const double *p = row->positives;
     if (isnan(p[0]) && isnan(p[1]) && isnan(p[2]))
         return;
-    size_t used = (size_t)snprintf(text, size, "  positives");
+    size_t used = (size_t)snprintf(text, size, "  %s", what);
     for (int g = 0; g < 3 && used < size; g++)
         used += (size_t)(isnan(p[g]) ? snprintf(text + used, size - used, "%c-", g ? '/' : ' ')
                                      : snprintf(text + used, size - used, "%c%.0f", g ? '/' : ' ', 100 * p[g]));
@@ -70,11 +69,14 @@ static void positives_text(char *text, size_t size, const elm_epoch_row *row)
 void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)
 {
     wipe(run);
-    char left[32], parts[1200] = "", positives[80], test[80] = "", held_out[80] = "", wait[80] = "";
+    char left[32], parts[1200] = "", positives[80], bank[120], test[80] = "", held_out[80] = "", wait[80] = "";
     if (strcmp(run->options.loss.embed, "none"))
         snprintf(parts, sizeof parts, " (%s %.4f, %s %.4f)", run->options.loss.logit, row->logit_loss, run->options.loss.embed,
                  row->embed_loss);
-    positives_text(positives, sizeof positives, row);
+    shares_text(positives, sizeof positives, "positives", row->positives);
+    shares_text(bank, sizeof bank, "bank", row->bank);
+    if (!isnan(row->bank_drift))
+        snprintf(bank + strlen(bank), sizeof bank - strlen(bank), " (drift %.3f)", row->bank_drift);
     if (!isnan(row->test.balanced_accuracy))
         snprintf(test, sizeof test, "  test balanced %.2f%%", 100 * row->test.balanced_accuracy);
     if (!isnan(row->holdout.balanced_accuracy))
@@ -83,8 +85,8 @@ void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)
         snprintf(wait, sizeof wait, "  input waits %.0f%%", 100 * row->input_wait);
     if (row->absent > 0)
         snprintf(wait + strlen(wait), sizeof wait - strlen(wait), "  %.0f images without a picture", row->absent);
-    elm_log_info(run->log, "epoch %6.2f  loss %.4f%s  train %.2f%%%s  rate %.4g  %.0f images/s%s  %s left%s%s", row->epoch, row->loss,
-                 parts, 100 * row->train_accuracy, positives, row->lr, row->images_per_s, wait, clock_text(left, seconds_left(run)),
+    elm_log_info(run->log, "epoch %6.2f  loss %.4f%s  train %.2f%%%s%s  rate %.4g  %.0f images/s%s  %s left%s%s", row->epoch, row->loss,
+                 parts, 100 * row->train_accuracy, positives, bank, row->lr, row->images_per_s, wait, clock_text(left, seconds_left(run)),
                  held_out, test);
 }
 

@@ -63,6 +63,13 @@ void elm_run_describe(const elm_run *run, char *text, size_t size);
 
 /** Writes a checkpoint of this moment. Collective; rank 0 writes, all agree. */
 int elm_run_save_all(elm_run *run, elm_error *err);
+/** The class bank as the checkpoint's tail (records 0: none, or not wanted), for rank 0 to write. Local.
+ *  _finish_all must follow on all ranks, whatever became of the writing. */
+elm_checkpoint_tail elm_run_bank_tail(const elm_run *run);
+void elm_run_bank_finish_all(const elm_run *run);
+/** Fills the bank from the checkpoint of that name in the run's folder, or by a pass over the training set where it has none. Collective.
+ */
+int elm_run_restore_bank_all(elm_run *run, const elm_checkpoint *checkpoint, const char *name, elm_error *err);
 /** Writes job.ini. Rank 0. */
 int elm_run_save_job(elm_run *run, elm_error *err);
 /** Writes metrics.csv. Collective. */

@@ -30,8 +30,11 @@ static int save(elm_run *run, elm_error *err)
         .progress_count = sizeof progress / sizeof *progress,
         .progress = progress,
         .watch = elm_comm_watch(run->comm),
+        .tail = elm_run_bank_tail(run),
     };
-    int status = elm_trainer_export(run->trainer, &checkpoint.tensors, &checkpoint.tensor_count, err);
+    int status = elm_watch_enter(checkpoint.watch, "checkpoint", err);
+    if (!status)
+        status = elm_trainer_export(run->trainer, &checkpoint.tensors, &checkpoint.tensor_count, err);
     if (!status)
         status = elm_history_columns(&run->history, &checkpoint.history, &checkpoint.history_count, err);
     if (!status)
@@ -44,9 +47,8 @@ static int save(elm_run *run, elm_error *err)
 int elm_run_save_all(elm_run *run, elm_error *err)
 {
     elm_tensorboard_flush(run);
-    int status = elm_watch_enter(elm_comm_watch(run->comm), "checkpoint", err);
-    if (!status && run->folder)
-        status = save(run, err);
+    int status = run->folder ? save(run, err) : elm_watch_enter(elm_comm_watch(run->comm), "checkpoint", err);
+    elm_run_bank_finish_all(run);
     status = elm_comm_agree_all(run->comm, status, err);
     run->last_save = elm_comm_seconds();
     run->unsaved = status != 0;

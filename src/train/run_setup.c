@@ -81,6 +81,7 @@ static int create_trainer_all(elm_run *run, elm_error *err)
         .comm = &run->options.comm,
         .data = &run->train->info,
         .counts = {run->train->info.classes, run->train->class_count, run->train->count},
+        .labels = run->train->labels,
         .backend = run->options.run.backend,
         .precision = (elm_precision)run->options.run.precision,
         .seed = (uint64_t)run->options.run.seed,
@@ -181,6 +182,8 @@ static int resume_all(elm_run *run, elm_checkpoint *checkpoint, const char *name
     }
     if (!status)
         status = elm_comm_agree_all(run->comm, restore(run, checkpoint, err), err);
+    if (!status)
+        status = elm_run_restore_bank_all(run, checkpoint, name, err);
     if (!status) {
         say_differences(run, checkpoint);
         elm_log_info(run->log, "Resuming from %s (epoch %.2f, step %lld).", name, checkpoint->epoch, (long long)checkpoint->step);

@@ -127,7 +127,7 @@ static bool all_finite(const float *x, int64_t count)
 /* A new global batch begins. */
 static void begin(elm_trainer *t, const elm_batch *batch)
 {
-    t->report = (elm_step_report){.images = batch->images};
+    t->report = (elm_step_report){.images = batch->images, .banked = t->bank != NULL};
     memset(t->sums, 0, sizeof t->sums);
     if (t->accumulated)
         memset(t->accumulated, 0, (size_t)t->learning.count * sizeof *t->accumulated);
@@ -143,7 +143,10 @@ static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_v
     for (int g = 0; g < 3; g++) {
         t->sums[ELM_SUM_ANCHORS + g] += (double)embed->anchors[g];
         t->sums[ELM_SUM_POSITIVE + g] += (double)embed->with_positive[g];
+        t->sums[ELM_SUM_BANK + g] += (double)embed->with_bank[g];
     }
+    t->sums[ELM_SUM_DRIFT] += embed->drift;
+    t->sums[ELM_SUM_SPREAD] += embed->spread;
 }
 
 static void agree_all(elm_trainer *t, elm_step_wishes wishes)
@@ -165,7 +168,10 @@ static void agree_all(elm_trainer *t, elm_step_wishes wishes)
     for (int g = 0; g < 3; g++) {
         report->anchors[g] = (int64_t)sums[ELM_SUM_ANCHORS + g];
         report->with_positive[g] = (int64_t)sums[ELM_SUM_POSITIVE + g];
+        report->with_bank[g] = (int64_t)sums[ELM_SUM_BANK + g];
     }
+    report->drift = sums[ELM_SUM_DRIFT];
+    report->spread = sums[ELM_SUM_SPREAD];
 }
 
 /* Ranks that normalise by statistics of their own also keep running statistics of their own: average them, weighted by images. */
@@ -200,6 +206,29 @@ static elm_loss_batch show_batch(const elm_trainer *t, const elm_batch *batch, c
     };
 }
 
+/* The embedding term with the class bank. Where a term is its owners' affair, of all rows of the classes that this rank owns, and gradients
+ * come back; else of this rank's images, to which the bank tells class means. */
+static elm_loss_value evaluate_with_bank_all(elm_trainer *t, const elm_batch *batch, elm_loss_batch *seen, stopwatch *watch)
+{
+    elm_loss_value value;
+    enter(watch, ELM_PHASE_GATHER);
+    const elm_loss_batch owned = elm_bank_traffic_wait_all(t->bank, batch, seen);
+    if (elm_loss_wants(t->loss) == ELM_LOSS_OWNED) {
+        enter(watch, ELM_PHASE_LOSS);
+        value = elm_loss_embeddings(t->loss, &owned);
+        enter(watch, ELM_PHASE_GATHER);
+        elm_bank_traffic_return_all(t->bank, seen);
+        enter(watch, ELM_PHASE_LOSS);
+        return value;
+    }
+    int64_t with_bank[3] = {0};
+    seen->class_means = elm_bank_traffic_means_all(t->bank, batch, &owned, with_bank);
+    enter(watch, ELM_PHASE_LOSS);
+    value = elm_loss_embeddings(t->loss, seen);
+    memcpy(value.with_bank, with_bank, sizeof with_bank);
+    return value;
+}
+
 elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, double lr, elm_step_wishes wishes)
 {
     if (!batch->continues)
@@ -210,11 +239,15 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     const float *embeddings = elm_net_embed_all(t->net, batch->input, batch->share, true);
     enter(&watch, ELM_PHASE_GATHER);
     elm_class_gather_post_all(t->gather, batch->part_labels, batch->share, embeddings);
+    if (t->bank)
+        elm_bank_traffic_post_all(t->bank, batch, embeddings);
 
     /* Meanwhile logits and their loss. */
     enter(&watch, ELM_PHASE_CLASSIFY);
     elm_loss_batch seen = show_batch(t, batch, embeddings, elm_net_classify(t->net));
     enter(&watch, ELM_PHASE_LOSS);
+    if (t->bank)
+        elm_bank_traffic_poll(t->bank);
     if (t->logit_gather)
         elm_logit_gather_post_all(t->logit_gather, batch->part_labels, batch->share, seen.logits);
     const elm_loss_value logit = elm_loss_logits(t->loss, &seen);
@@ -230,7 +263,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     seen.remote_labels = gathered.labels;
     seen.remote_position = gathered.position;
     seen.remote_embeddings = gathered.embeddings;
-    const elm_loss_value embed = elm_loss_embeddings(t->loss, &seen);
+    const elm_loss_value embed = t->bank ? evaluate_with_bank_all(t, batch, &seen, &watch) : elm_loss_embeddings(t->loss, &seen);
     t->sums[ELM_SUM_ABSENT] += (double)forget_absent(&seen, batch->absent);
     add_up(t, &logit, &embed, correct);
 
@@ -255,6 +288,8 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
         elm_sgd_update(&t->optim, lr, t->learning.weights, t->learning.gradients, t->learning.momentum, t->decay, t->decay_count);
         elm_net_weights_changed(t->net);
         elm_loss_update(t->loss, lr);
+        if (t->bank)
+            elm_bank_traffic_store(t->bank, batch);
         average_state_all(t, batch->share);
     }
     charge(&watch);

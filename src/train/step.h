@@ -5,6 +5,7 @@
 #include "elmpi/class_gather.h"
 #include "elmpi/gradient_sum.h"
 #include "elmpi/trainer.h"
+#include "train/bank_traffic.h"
 #include "train/logit_gather.h"
 
 /* What all ranks must know before anybody updates: one small reduction. */
@@ -19,7 +20,10 @@ enum {
     ELM_SUM_REFUSE,
     ELM_SUM_ANCHORS,
     ELM_SUM_POSITIVE = ELM_SUM_ANCHORS + 3,
-    ELM_STEP_SUMS = ELM_SUM_POSITIVE + 3
+    ELM_SUM_BANK = ELM_SUM_POSITIVE + 3,
+    ELM_SUM_DRIFT = ELM_SUM_BANK + 3,
+    ELM_SUM_SPREAD,
+    ELM_STEP_SUMS
 };
 
 /* The parameters that learn: a run of the network's block. */
@@ -37,6 +41,7 @@ struct elm_trainer {
     elm_gradient_sum *gradient_sum;
     elm_class_gather *gather;
     elm_logit_gather *logit_gather; /* NULL: no term wants logits */
+    elm_bank_traffic *bank;         /* NULL: no class bank */
     elm_learning learning;
     float *accumulated;     /* [learning.count] gradients of a global batch's earlier parts; NULL: batches are whole */
     int64_t added;          /* from here on they are in the gradient block already */

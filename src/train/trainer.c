@@ -16,6 +16,7 @@ void elm_trainer_destroy(elm_trainer *t)
     elm_gradient_sum_destroy(t->gradient_sum);
     elm_class_gather_destroy(t->gather);
     elm_logit_gather_destroy(t->logit_gather);
+    elm_bank_traffic_destroy(t->bank);
     elm_loss_destroy(t->loss);
     elm_net_destroy(t->net);
     elm_free(t->momentum);
@@ -102,10 +103,28 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
     return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local, elm_optim_part(spec->optim), err);
 }
 
+static int create_bank_all(elm_trainer *t, const elm_trainer_spec *spec, elm_error *err)
+{
+    const int64_t part = elm_optim_part(spec->optim);
+    const elm_bank_traffic_spec bank = {
+        .options = spec->loss,
+        .counts = spec->counts,
+        .labels = spec->labels,
+        .width = elm_net_width(t->net),
+        .max_local = elm_share_of(part, elm_comm_size(t->comm), 0).local,
+        .means = elm_loss_wants(t->loss) != ELM_LOSS_OWNED,
+        .part = part,
+        .batch = spec->optim->batch,
+    };
+    return elm_bank_traffic_create_all(&t->bank, t->comm, &bank, err);
+}
+
 int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_comm *comm, elm_error *err)
 {
-    static const elm_gather_mode mode_of[] = {
-        [ELM_LOSS_LOCAL] = ELM_GATHER_NONE, [ELM_LOSS_SAME_CLASS] = ELM_GATHER_SLICES, [ELM_LOSS_EVERYTHING] = ELM_GATHER_ALL};
+    static const elm_gather_mode mode_of[] = {[ELM_LOSS_LOCAL] = ELM_GATHER_NONE,
+                                              [ELM_LOSS_SAME_CLASS] = ELM_GATHER_SLICES,
+                                              [ELM_LOSS_EVERYTHING] = ELM_GATHER_ALL,
+                                              [ELM_LOSS_OWNED] = ELM_GATHER_NONE};
     elm_trainer *t = elm_alloc(1, sizeof *t, err);
     if (t)
         t->comm = comm;
@@ -119,6 +138,8 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
         goto fail;
     if (elm_loss_wants_logits(t->loss) &&
         elm_logit_gather_create_all(&t->logit_gather, comm, elm_optim_part(spec->optim), spec->data->classes, err))
+        goto fail;
+    if (elm_loss_wants_bank(t->loss) && create_bank_all(t, spec, err))
         goto fail;
     *out = t;
     return 0;
@@ -142,6 +163,11 @@ elm_net *elm_trainer_net(elm_trainer *t)
 elm_loss *elm_trainer_loss(elm_trainer *t)
 {
     return t->loss;
+}
+
+elm_bank_traffic *elm_trainer_bank(elm_trainer *t)
+{
+    return t->bank;
 }
 
 /* The momentum of parameter p as a checkpoint tensor. */

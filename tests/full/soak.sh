@@ -64,7 +64,7 @@ while [ $SECONDS -lt $((minutes * 60)) ]; do
             [ $((SECONDS % 10)) -ne 0 ] || measure "$run"
         done
         if kill -0 "$launcher" 2>/dev/null; then
-            mapfile -t ranks < <(pgrep -x elmpi-train -f -P "$launcher" || pgrep -P "$launcher")
+            mapfile -t ranks < <(pgrep -P "$launcher")
             kill -KILL "${ranks[RANDOM % ${#ranks[@]}]}" 2>/dev/null && kills=$((kills + 1))
         fi
         code=0

@@ -1,0 +1,26 @@
+#include "elmpi/relay.h"
+
+#include "comm/mpi_parts.h"
+
+enum { TAG = 1 };
+
+static void pass(elm_comm *comm, int from, int to, void *bytes, size_t size_bytes)
+{
+    if (from == to)
+        return;
+    const int count = elm_mpi_count((int64_t)size_bytes);
+    if (comm->rank == from)
+        ELM_MPI(MPI_Send(bytes, count, MPI_BYTE, to, TAG, comm->gather));
+    else if (comm->rank == to)
+        ELM_MPI(MPI_Recv(bytes, count, MPI_BYTE, from, TAG, comm->gather, MPI_STATUS_IGNORE));
+}
+
+void elm_relay_to_first(elm_comm *comm, int from, void *bytes, size_t size_bytes)
+{
+    pass(comm, from, 0, bytes, size_bytes);
+}
+
+void elm_relay_from_first(elm_comm *comm, int to, void *bytes, size_t size_bytes)
+{
+    pass(comm, 0, to, bytes, size_bytes);
+}
