@@ -88,11 +88,10 @@ static hid_t choose_type(fuzz_bytes *script)
 
 static hid_t choose_space(fuzz_bytes *script, int *dimensions, hsize_t *shape)
 {
-    *dimensions = (int)fuzz_take(script, NO_VALUES + 1);
-    if (*dimensions == NO_VALUES || *dimensions == 0)
-        return H5Screate(*dimensions == 0 ? H5S_SCALAR : H5S_NULL);
-    if (*dimensions > DIMENSIONS_MAX)
-        *dimensions = 1;
+    const unsigned kind = fuzz_take(script, NO_VALUES + 1);
+    *dimensions = kind <= DIMENSIONS_MAX ? (int)kind : 0;
+    if (*dimensions == 0)
+        return H5Screate(kind == 0 ? H5S_SCALAR : H5S_NULL);
     for (int i = 0; i < *dimensions; i++)
         shape[i] = CHOOSE(script, extents);
     return H5Screate_simple(*dimensions, shape, NULL);
@@ -190,7 +189,11 @@ static void forge_attribute(hid_t file, const char *where, bool remove_only, fuz
     if (remove_only)
         return;
     const hid_t type = choose_type(script), space = choose_space(script, &dimensions, shape);
-    const hid_t attribute = H5Acreate_by_name(file, group, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hssize_t count = H5Sget_simple_extent_npoints(space);
+    const size_t size_bytes = H5Tget_size(type);
+    hid_t attribute = -1;
+    if (count >= 0 && size_bytes > 0 && (size_t)count <= CONTENT_MAX / size_bytes) /* writing larger ones would take their memory */
+        attribute = H5Acreate_by_name(file, group, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     uint8_t *content = attribute >= 0 ? choose_content(script, type, space) : NULL;
     if (content != NULL)
         H5Awrite(attribute, type, content);

@@ -1,29 +1,30 @@
-#define _GNU_SOURCE /* memfd_create */
 #include "input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "elmpi/memory.h"
 
 fuzz_file fuzz_file_make(const void *bytes, size_t size_bytes)
 {
-    fuzz_file file = {.descriptor = memfd_create("input", MFD_CLOEXEC)};
-    fuzz_demand(file.descriptor >= 0, "a file in memory");
+    const char *folder = getenv("TMPDIR");
+    fuzz_file file;
+    snprintf(file.path, sizeof file.path, "%s/elmpi-fuzz.XXXXXX", folder != NULL ? folder : "/tmp");
+    file.descriptor = mkstemp(file.path);
+    fuzz_demand(file.descriptor >= 0, "a file to write");
     for (size_t done = 0; done < size_bytes;) {
         const ssize_t count = write(file.descriptor, (const char *)bytes + done, size_bytes - done);
-        fuzz_demand(count > 0, "room for a file in memory");
+        fuzz_demand(count > 0, "room for the file");
         done += (size_t)count;
     }
-    snprintf(file.path, sizeof file.path, "/proc/self/fd/%d", file.descriptor);
     return file;
 }
 
 void fuzz_file_remove(fuzz_file *file)
 {
     close(file->descriptor);
+    unlink(file->path);
 }
 
 void fuzz_demand(bool good, const char *what)

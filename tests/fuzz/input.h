@@ -13,10 +13,10 @@
 /** libFuzzer's entry, which each target defines. Always returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
 
-/** A file that exists in memory alone; its path can be opened any number of times. */
+/** A file in $TMPDIR. (One that exists in memory alone would be faster, but HDF5 does not open those.) */
 typedef struct fuzz_file {
     int descriptor;
-    char path[64];
+    char path[256];
 } fuzz_file;
 
 fuzz_file fuzz_file_make(const void *bytes, size_t size_bytes);

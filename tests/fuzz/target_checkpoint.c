@@ -1,6 +1,7 @@
 /* Checkpoints. Bytes that begin as one does are one, whose user block (length, SHA-256) and HDF5 checksums are put right, so that what lies
  * behind them is reached; any others are a script that forges a sound one. In the first, a byte behind the digest keeps the block as it is.
  */
+#include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     }
     elm_checkpoint_free(read);
     fuzz_file_remove(&file);
+    fuzz_demand(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) == 0, "every handle closed");
     fuzz_end(begun);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* Stores. Bytes that begin as an HDF5 file does are one, with its checksums put right; any others are a script that forges one of three
  * sound stores: pictures, features, or an index of pictures in shards. */
+#include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     elm_dataset_destroy(dataset);
     elm_store_close(store);
     fuzz_file_remove(&file);
+    fuzz_demand(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) == 0, "every handle closed");
     fuzz_end(begun);
     return 0;
 }
