@@ -5,6 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* LeakSanitizer's question. HDF5 1.10 itself loses some bytes over damaged files; elmpi's own blocks and handles are counted by the
+ * targets. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libhdf5";
+}
+
 enum { DIMENSIONS_MAX = 6, CONTENT_MAX = 1 << 16, STEPS_MAX = 12, NO_VALUES = 7 };
 
 static const hsize_t extents[] = {0, 1, 2, 3, 4, 5, 6, 8, 60, 255, 65536, 1u << 20, UINT32_MAX, (hsize_t)1 << 62, INT64_MAX};

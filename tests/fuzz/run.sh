@@ -76,19 +76,23 @@ trap 'rm -rf "$TMPDIR"' EXIT
 
 # fuzz TARGET: appends a line "seconds executions" to the target's history.
 fuzz() {
-    local target=$1 folder=$out/$1 begun=$SECONDS
+    local target=$1 folder=$out/$1 begun=$SECONDS left executed=0 count
     local seeds=("$here/corpus/$target")
     mkdir -p "$folder/inputs" "$folder/findings"
     if [ -d "$here/regressions/$target" ]; then
         seeds+=("$here/regressions/$target")
     fi
-    # A process of its own for the runs: a crash ends that one, and the next goes on.
-    "build-fuzz/fuzz/fuzz_$target" -fork=1 -ignore_crashes=1 -ignore_ooms=1 -ignore_timeouts=1 \
-        -max_total_time="$seconds" -max_len="$inputs_max_bytes" -timeout="$slow_seconds" -malloc_limit_mb="$memory_mib" \
-        -artifact_prefix="$folder/findings/" "$folder/inputs" "${seeds[@]}" >"$folder/log.txt" 2>&1 || true
-    local executed
-    executed=$(sed -n 's/^#\([0-9]*\):.*/\1/p' "$folder/log.txt" | tail -n 1)
-    echo "$((SECONDS - begun)) ${executed:-0}" >>"$folder/history.txt"
+    : >"$folder/log.txt"
+    # A finding ends the process; another one takes up the rest of the time.
+    while left=$((seconds - SECONDS + begun)) && [ "$left" -gt 0 ]; do
+        "build-fuzz/fuzz/fuzz_$target" -print_final_stats=1 -max_total_time="$left" -max_len="$inputs_max_bytes" -timeout="$slow_seconds" \
+            -malloc_limit_mb="$memory_mib" -artifact_prefix="$folder/findings/" "$folder/inputs" "${seeds[@]}" >"$folder/last.txt" 2>&1 || true
+        count=$(sed -n 's/^stat::number_of_executed_units: *//p' "$folder/last.txt")
+        executed=$((executed + ${count:-0}))
+        cat "$folder/last.txt" >>"$folder/log.txt"
+        [ -n "$count" ] || sleep 1 # it could not even start: not in a tight loop
+    done
+    echo "$((SECONDS - begun)) $executed" >>"$folder/history.txt"
 }
 
 # explain TARGET: for each finding "owner<TAB>kind, place<TAB>file", the owner being elmpi or the library in which it happened.
@@ -96,11 +100,12 @@ explain() {
     local target=$1 file place owner
     for file in "$out/$target/findings"/*; do
         [ -f "$file" ] || continue
-        timeout $((3 * slow_seconds)) "build-fuzz/fuzz/fuzz_$target" -timeout="$slow_seconds" -malloc_limit_mb="$memory_mib" "$file" \
-            >"$out/$target/last.txt" 2>&1 && continue # mended since
+        ASAN_OPTIONS=$ASAN_OPTIONS:fast_unwind_on_malloc=0:fast_unwind_on_fatal=0 timeout $((3 * slow_seconds)) \
+            "build-fuzz/fuzz/fuzz_$target" -timeout="$slow_seconds" -malloc_limit_mb="$memory_mib" "$file" >"$out/$target/last.txt" 2>&1 &&
+            continue # mended since
         # The innermost frame that is no sanitizer's and not the C library's.
         place=$(grep -E '^ +#[0-9]+ ' "$out/$target/last.txt" |
-            grep -vE 'asan|ubsan|libfuzzer|fuzzer::|interceptor|__sanitizer|libc\.so|libc_start|/bits/|__interceptor' | sed -n 1p || true)
+            grep -vE ' in (malloc|calloc|realloc|free|memcpy|memset) |asan|ubsan|libfuzzer|fuzzer::|interceptor|__sanitizer|libc\.so|libc_start|/bits/|__interceptor' | sed -n 1p || true)
         owner=elmpi
         case $place in
         *"/lib"*.so*) owner=$(sed -n 's/.*(\/[^ ]*\/\(lib[^.]*\)\.so.*/\1/p' <<<"$place") ;;
@@ -140,7 +145,7 @@ printf '%-12s %14s %10s %9s %8s %10s %11s %9s\n' target executions seconds cover
 for target in "${targets[@]}"; do
     folder=$out/$target
     read -r spent executed < <(awk '{ s += $1; e += $2 } END { print s, e }' "$folder/history.txt")
-    coverage=$(sed -n 's/^#[0-9]*: cov: \([0-9]*\).*/\1/p' "$folder/log.txt" | tail -n 1)
+    coverage=$(sed -n 's/^#[0-9]*.* cov: \([0-9]*\).*/\1/p' "$folder/log.txt" | tail -n 1)
     ours=$(awk -F '\t' '$1 == "elmpi" { print $2 }' "$folder/findings.txt" | sort -u | wc -l)
     theirs=$(awk -F '\t' '$1 != "elmpi" { print $2 }' "$folder/findings.txt" | sort -u | wc -l)
     printf '%-12s %14s %10s %9s %8s %10s %11s %8sK\n' "$target" "$executed" "$spent" "${coverage:-?}" \
