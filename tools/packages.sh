@@ -13,6 +13,7 @@ counterparts in Spack and EasyBuild, and exits 1.
   test    what tools/test.sh needs besides
   full    what tools/test.sh --full needs besides
   check   what tools/check.sh needs besides
+  fuzz    what tests/fuzz/run.sh needs besides
 
 ELMPI_PACKAGES=skip   takes everything for granted (modules, Spack, another distribution)
 TEXT
@@ -55,6 +56,9 @@ check : clang-format             : llvm +clang                    : Clang
 check : clang-tidy               : llvm +clang                    : Clang
 check : libomp-dev               : llvm +clang                    : Clang
 check : shellcheck               : shellcheck                     : shellcheck
+fuzz  : clang                    : llvm +clang                    : Clang
+fuzz  : libclang-rt-dev          : llvm +clang                    : Clang
+fuzz  : libomp-dev               : llvm +clang                    : Clang
 '
 
 # rows GROUP...: "debian:spack:easybuild" lines of the groups.
@@ -82,7 +86,7 @@ name_packages() {
     local wanted=" $* " debian spack easybuild
     {
         echo "  Debian/Ubuntu              Spack                      EasyBuild"
-        rows build test full check | while IFS=: read -r debian spack easybuild; do
+        rows build test full check fuzz | while IFS=: read -r debian spack easybuild; do
             [[ $wanted != *" $debian "* ]] || printf '  %-26s %-26s %s\n' "$debian" "$spack" "$easybuild"
         done
         echo "Install them (as root: apt-get install $*), or load your cluster's modules and set ELMPI_PACKAGES=skip."
@@ -111,9 +115,9 @@ for word in "$@"; do
         usage
         exit 0
         ;;
-    build | test | full | check) groups+=("$word") ;;
+    build | test | full | check | fuzz) groups+=("$word") ;;
     *)
-        echo "packages.sh: error: unknown group ($word): use build, test, full or check" >&2
+        echo "packages.sh: error: unknown group ($word): use build, test, full, check or fuzz" >&2
         exit 2
         ;;
     esac

@@ -63,6 +63,7 @@ kept_input_bytes=6144
 kept_target_bytes=49152
 
 step "build"
+tools/packages.sh build fuzz
 cmake --preset fuzz --log-level=WARNING
 cmake --build build-fuzz -j "${ELMPI_FUZZ_JOBS:-$elmpi_cores}" --target fuzz | tail -n 1
 
