@@ -6,7 +6,7 @@
 #include "elmpi/memory.h"
 
 /* Deflate shrinks at most 1032 times, so that no honest file holds more. */
-enum { COMPRESSION_MAX = 1100, CHUNK_BYTES_MAX = 1 << 26, TEXT_BYTES_MAX = 4096, NUMBER_BYTES_MAX = 8 };
+enum { COMPRESSION_MAX = 1100, CHUNK_BYTES_MAX = 1 << 26, TEXT_BYTES_MAX = 4096 };
 
 void elm_h5_quiet(void)
 {
@@ -46,10 +46,16 @@ static bool filters_are_known(hid_t properties, bool *compressed)
     return count >= 0;
 }
 
-/* Numbers as computers have them. HDF5 also knows whole numbers of a megabyte each. */
-static bool is_number(H5T_class_t kind, size_t size_bytes)
+/* Numbers as computers have them. HDF5 also knows whole numbers of a megabyte each, and floats whose exponent lies anywhere; converting
+ * such a whole number to a float, 1.10 overruns its stack. */
+static bool is_number(hid_t type)
 {
-    return (kind == H5T_INTEGER || kind == H5T_FLOAT) && size_bytes <= NUMBER_BYTES_MAX;
+    const size_t size_bytes = H5Tget_size(type);
+    if (H5Tget_class(type) == H5T_FLOAT)
+        return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0 || H5Tequal(type, H5T_IEEE_F32BE) > 0 ||
+               H5Tequal(type, H5T_IEEE_F64BE) > 0;
+    return H5Tget_class(type) == H5T_INTEGER && size_bytes <= sizeof(int64_t) && H5Tget_precision(type) == 8 * size_bytes &&
+           H5Tget_offset(type) == 0;
 }
 
 /* Bytes of the whole array, or 0 when that overflows. */
@@ -95,7 +101,7 @@ static int read_shape(elm_h5_array *array)
         status = H5Sget_simple_extent_dims(space, array->shape, NULL) == array->dimensions ? 0 : -1;
     array->kind = H5Tget_class(type);
     array->element_bytes = H5Tget_size(type);
-    if (array->kind != H5T_STRING && !is_number(array->kind, array->element_bytes))
+    if (array->kind != H5T_STRING && !is_number(type))
         status = -1;
     array->is_signed = array->kind == H5T_INTEGER && H5Tget_sign(type) != H5T_SGN_NONE;
     H5Tclose(type);
@@ -135,7 +141,7 @@ int elm_h5_numbers(hid_t file, const char *name, hid_t mem_type, int count, void
         return -1;
     const hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
     int status = -1;
-    if (is_number(H5Tget_class(type), H5Tget_size(type)) && H5Sget_simple_extent_npoints(space) == count)
+    if (is_number(type) && H5Sget_simple_extent_npoints(space) == count)
         status = H5Aread(attribute, mem_type, values) < 0 ? -1 : 0;
     H5Tclose(type);
     H5Sclose(space);

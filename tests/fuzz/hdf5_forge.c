@@ -105,7 +105,7 @@ static hid_t choose_space(fuzz_bytes *script, int *dimensions, hsize_t *shape)
     return H5Screate_simple(*dimensions, shape, NULL);
 }
 
-/* Where those are among them that HDF5 itself overruns its buffers in when it writes odd types, nothing is written. */
+/* Where there are any but deflate, nothing is written: HDF5 itself overruns its buffers when it applies them to odd types. */
 static bool choose_filters(fuzz_bytes *script, hid_t properties)
 {
     const unsigned mask = fuzz_take(script, 32);
@@ -119,7 +119,7 @@ static bool choose_filters(fuzz_bytes *script, hid_t properties)
         H5Pset_scaleoffset(properties, H5Z_SO_INT, (int)fuzz_take(script, 8));
     if (mask & 16)
         H5Pset_nbit(properties);
-    return mask < 8;
+    return mask == 0 || mask == 2;
 }
 
 /* Storage, which may be announced and never written. */
@@ -217,6 +217,21 @@ static void forge_attribute(hid_t file, const char *where, bool remove_only, fuz
     H5Tclose(type);
 }
 
+/* Not those of choose_filters that writing is left out with. */
+static bool is_plain(hid_t array)
+{
+    const hid_t properties = H5Dget_create_plist(array);
+    bool plain = true;
+    for (int i = 0; i < H5Pget_nfilters(properties); i++) {
+        unsigned flags, config;
+        size_t values = 0;
+        const H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        plain = plain && (filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_FLETCHER32);
+    }
+    H5Pclose(properties);
+    return plain;
+}
+
 /* Other values for an array that stays as it is. */
 static void overwrite(hid_t file, const char *path, fuzz_bytes *script)
 {
@@ -224,7 +239,7 @@ static void overwrite(hid_t file, const char *path, fuzz_bytes *script)
     if (array < 0)
         return;
     const hid_t type = H5Dget_type(array), space = H5Dget_space(array);
-    uint8_t *content = choose_content(script, type, space);
+    uint8_t *content = is_plain(array) ? choose_content(script, type, space) : NULL;
     if (content != NULL)
         H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, content);
     free(content);
@@ -241,45 +256,44 @@ static const char *choose_name(fuzz_bytes *script, const char *const *names)
     return names[fuzz_take(script, count)];
 }
 
-static void forge_link(hid_t file, const char *path, const hdf5_names *names, fuzz_bytes *script)
+/* False: the library would follow the link for ever, or to a crash, if it had to write more. */
+static bool forge_link(hid_t file, const char *path, const hdf5_names *names, fuzz_bytes *script)
 {
     const char *other = choose_name(script, names->objects);
     switch (fuzz_take(script, 5)) {
     case 0:
         H5Lcreate_soft(other, file, path, H5P_DEFAULT, H5P_DEFAULT);
-        break;
+        return false;
     case 1:
         H5Lcreate_external("/proc/self/maps", "/", file, path, H5P_DEFAULT, H5P_DEFAULT);
-        break;
+        return false;
     case 2:
         H5Lcreate_hard(file, other, file, path, H5P_DEFAULT, H5P_DEFAULT);
-        break;
+        return false;
     case 3: /* in a circle */
         H5Lcreate_hard(file, "/", file, path, H5P_DEFAULT, H5P_DEFAULT);
-        break;
+        return false;
     default:
         H5Gclose(H5Gcreate2(file, path, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-        break;
+        return true;
     }
 }
 
-static void forge_step(hid_t file, const hdf5_names *names, fuzz_bytes *script)
+static bool forge_step(hid_t file, const hdf5_names *names, fuzz_bytes *script)
 {
     const unsigned kind = fuzz_take(script, 8);
-    if (kind >= 6) {
-        forge_attribute(file, choose_name(script, names->attributes), fuzz_take(script, 4) == 0, script);
-        return;
-    }
-    const char *path = choose_name(script, names->objects);
-    if (kind >= 4) {
+    const char *path = kind < 6 ? choose_name(script, names->objects) : choose_name(script, names->attributes);
+    if (kind >= 6)
+        forge_attribute(file, path, fuzz_take(script, 4) == 0, script);
+    else if (kind >= 4)
         overwrite(file, path, script);
-        return;
-    }
-    H5Ldelete(file, path, H5P_DEFAULT);
+    else
+        H5Ldelete(file, path, H5P_DEFAULT);
     if (kind == 1)
-        forge_link(file, path, names, script);
-    else if (kind > 1)
+        return forge_link(file, path, names, script);
+    if (kind == 2 || kind == 3)
         forge_array(file, path, script);
+    return true;
 }
 
 void hdf5_forge(const char *path, const hdf5_names *names, fuzz_bytes script)
@@ -290,7 +304,8 @@ void hdf5_forge(const char *path, const hdf5_names *names, fuzz_bytes script)
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
     H5Pclose(access);
     fuzz_demand(file >= 0, "a file to forge");
-    for (int step = 0; step < STEPS_MAX && script.left > 0; step++)
-        forge_step(file, names, &script);
+    bool sound = true;
+    for (int step = 0; sound && step < STEPS_MAX && script.left > 0; step++)
+        sound = forge_step(file, names, &script);
     H5Fclose(file);
 }

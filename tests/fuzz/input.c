@@ -23,8 +23,10 @@ fuzz_file fuzz_file_make(const void *bytes, size_t size_bytes)
 
 void fuzz_file_remove(fuzz_file *file)
 {
+    const char *keep = getenv("ELMPI_FUZZ_KEEP");
     close(file->descriptor);
-    unlink(file->path);
+    if (keep == NULL || rename(file->path, keep) != 0)
+        unlink(file->path);
 }
 
 void fuzz_demand(bool good, const char *what)

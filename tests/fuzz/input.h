@@ -20,6 +20,7 @@ typedef struct fuzz_file {
 } fuzz_file;
 
 fuzz_file fuzz_file_make(const void *bytes, size_t size_bytes);
+/** With ELMPI_FUZZ_KEEP in the environment it becomes that file: what a script of hdf5_forge.h made, say, to be kept as a regression. */
 void fuzz_file_remove(fuzz_file *file);
 
 /** Ends the program, so that the input is kept, unless `good`. */

@@ -56,7 +56,7 @@ for target in "${targets[@]}"; do
 done
 
 # Frames of a stack that are not where something happened.
-machinery=' in (malloc|calloc|realloc|free|memcpy|memset) |asan|ubsan|libfuzzer|fuzzer::|interceptor|__sanitizer|libc\.so|libc_start|/bits/|sysdeps/|nptl/|stdlib/'
+machinery=' in (malloc|calloc|realloc|free|p?read|p?write|(mem|str)[a-z]*) |asan|ubsan|libfuzzer|fuzzer::|interceptor|__sanitizer|libc\.so|libc_start|/bits/|sysdeps/|nptl/|stdlib/'
 # An input that wants more memory than this, or more time, is a finding.
 memory_mib=1536
 slow_seconds=20
@@ -123,6 +123,9 @@ explain() {
         case $place in
         *"/lib"*.so*) owner=$(sed -n 's/.*(\/[^ ]*\/\(lib[^.]*\)\.so.*/\1/p' <<<"$place") ;;
         esac
+        if grep -q ' in hdf5_forge ' "$out/$target/last.txt"; then
+            owner="$owner (while forging)" # the file was never read
+        fi
         printf '%s\t%s: %s\t%s\n' "$owner" "$(sed -n 's/^SUMMARY: \([^:]*: [^ ]*\).*/\1/p' "$out/$target/last.txt" | head -n 1)" \
             "$(sed 's/^ *#[0-9]* 0x[0-9a-f]* *//; s/^in //' <<<"$place")" "$(basename "$file")"
     done
