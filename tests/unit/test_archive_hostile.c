@@ -202,11 +202,10 @@ static void small_archives_may_shrink(void **state)
 static void no_program_is_started(void **state)
 {
     (void)state;
-    static const char *const magic[] = {"LRZI\0\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "GRZipII\x00\x02\x04:)",
-                                        "\x89LZO\0\r\n\x1a\n\x10\x30\x20\xa0\x09\x40\1\5\3\0\0\1"};
+    static const char magic[][24] = {"LRZI\0\6", "GRZipII\0\2\4:)", "\x89LZO\0\r\n\x1a\n\x10\x30\x20\xa0\x09\x40\1\5\3\0\0\1"};
     for (size_t i = 0; i < sizeof magic / sizeof *magic; i++) {
         char bytes[512] = "";
-        memcpy(bytes, magic[i], 20);
+        memcpy(bytes, magic[i], sizeof magic[i]);
         const char *path = scratch_path("foreign");
         FILE *file = fopen(path, "wb");
         assert_int_equal(fwrite(bytes, 1, sizeof bytes, file), sizeof bytes);
