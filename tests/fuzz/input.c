@@ -29,11 +29,9 @@ void fuzz_file_remove(fuzz_file *file)
         unlink(file->path);
 }
 
-void fuzz_demand(bool good, const char *what)
+void fuzz_fail(const char *promise)
 {
-    if (good)
-        return;
-    fprintf(stderr, "fuzz: broken promise: %s\n", what);
+    fprintf(stderr, "fuzz: broken promise: %s\n", promise);
     abort();
 }
 

@@ -23,8 +23,14 @@ fuzz_file fuzz_file_make(const void *bytes, size_t size_bytes);
 /** With ELMPI_FUZZ_KEEP in the environment it becomes that file: what a script of hdf5_forge.h made, say, to be kept as a regression. */
 void fuzz_file_remove(fuzz_file *file);
 
-/** Ends the program, so that the input is kept, unless `good`. */
-void fuzz_demand(bool good, const char *what);
+/** Ends the program, so that the input is kept. */
+_Noreturn void fuzz_fail(const char *promise);
+
+static inline void fuzz_demand(bool good, const char *promise)
+{
+    if (!good)
+        fuzz_fail(promise);
+}
 
 /** A call has returned `status`: on failure there must be an exit code and a text for the user. */
 void fuzz_check_status(int status, const elm_error *err);

@@ -1,5 +1,6 @@
 /* Archives: every file of them as elmpi-prepare meets it, archives within archives included, and two files fetched by name. Names go
  * through the check that decides whether they may be used. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ static void check_name(const char *path)
     int depth = 0;
     char copy[1024], *rest = copy, *part;
     fuzz_demand(strlen(plain) < sizeof copy, "a name of bounded length");
-    strcpy(copy, plain);
+    snprintf(copy, sizeof copy, "%s", plain);
     fuzz_demand(copy[0] != '/', "no absolute path");
     while ((part = strsep(&rest, "/")) != NULL) {
         depth += strcmp(part, "..") == 0 ? -1 : *part != '\0' && strcmp(part, ".") != 0;

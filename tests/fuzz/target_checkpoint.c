@@ -31,7 +31,7 @@ typedef struct content {
 
 static content read_whole(const char *path)
 {
-    struct stat about;
+    struct stat about = {0};
     FILE *file = fopen(path, "rb");
     fuzz_demand(file != NULL && stat(path, &about) == 0, "a file to read");
     content read = {.size_bytes = (size_t)about.st_size};
@@ -144,7 +144,7 @@ static void check_rest(const elm_checkpoint *read)
         sum = sum + (double)read->class_count[c];
     }
     fuzz_demand(isfinite(read->epoch) && read->step >= 0 && read->ranks > 0, "facts that are possible");
-    fuzz_demand(strlen(read->job) + strlen(read->git) + strlen(read->made_with) > 0 || true, "texts that end");
+    sum = sum + (double)(strlen(read->job) + strlen(read->git) + strlen(read->made_with));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
