@@ -35,7 +35,7 @@ static content read_whole(const char *path)
     FILE *file = fopen(path, "rb");
     fuzz_demand(file != NULL && stat(path, &about) == 0, "a file to read");
     content read = {.size_bytes = (size_t)about.st_size};
-    read.bytes = malloc(read.size_bytes);
+    read.bytes = malloc(read.size_bytes + 1);
     fuzz_demand(read.bytes != NULL && fread(read.bytes, 1, read.size_bytes, file) == read.size_bytes, "its bytes");
     fclose(file);
     return read;
