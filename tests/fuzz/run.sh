@@ -131,17 +131,18 @@ explain() {
     done
 }
 
-# keep_inputs TARGET: the smallest inputs that between them reach everything, as far as they fit.
+# keep_inputs TARGET: of the inputs that between them reach everything some of every size, as far as they fit.
 keep_inputs() {
-    local target=$1 merged size total=0 file
+    local target=$1 merged every size total=0 file
     merged=$(mktemp -d)
     "build-fuzz/fuzz/fuzz_$target" -merge=1 -max_len="$kept_input_bytes" "$merged" "$here/corpus/$target" "$out/$target/inputs" \
         >"$out/$target/merge.txt" 2>&1 || true
+    every=$(($(find "$merged" -type f | wc -l) / kept_files + 1))
     find "$here/corpus/$target" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -delete
     while read -r size file; do
         total=$((total + size))
         [ "$total" -gt "$kept_target_bytes" ] || cp "$file" "$here/corpus/$target/"
-    done < <(find "$merged" -type f -printf '%s %p\n' | sort -n | head -n "$kept_files")
+    done < <(find "$merged" -type f -printf '%s %p\n' | sort -n | awk -v every="$every" 'NR % every == 0')
     rm -r "$merged"
 }
 
