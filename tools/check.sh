@@ -30,7 +30,7 @@ done
 
 cd "$elmpi_root"
 step "packages"
-tools/packages.sh build test check
+tools/packages.sh build report test check
 echo "ready"
 
 step "format"

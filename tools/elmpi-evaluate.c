@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "elmpi/analysis.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/classifier.h"
 #include "elmpi/comm.h"
@@ -27,12 +28,13 @@ static const char program[] = "elmpi-evaluate";
 
 /* The command line. */
 typedef struct command_line {
-    const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *precision, *json;
+    const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *precision, *json, *embeddings,
+        *analysis;
     bool quiet;
     double tau;     /* NaN: not given */
     double epsilon; /* likewise */
     int64_t k;      /* 0: not given */
-    int64_t threads;
+    int64_t threads, tsne_classes;
     const elm_classifier *with; /* found from the names above */
     elm_group_rule rule;
 } command_line;
@@ -69,7 +71,7 @@ static int check_uses(const command_line *s, elm_error *err)
         {"--tau", !isnan(s->tau), ELM_CLASSIFIER_TAU},
         {"--select-on", s->select_on != NULL, ELM_CLASSIFIER_SELECTION},
         {"--k", s->k != 0, ELM_CLASSIFIER_NEIGHBOURS},
-        {"--epsilon", !isnan(s->epsilon), ELM_CLASSIFIER_SHRINKAGE},
+        {"--epsilon", !isnan(s->epsilon) && s->analysis == NULL, ELM_CLASSIFIER_SHRINKAGE},
         {"--distance", s->distance != NULL, ELM_CLASSIFIER_NEIGHBOURS},
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -82,6 +84,9 @@ static int check_uses(const command_line *s, elm_error *err)
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "tau chosen on the split that it is judged by (--select-on %s) would be no result: choose it on another one",
                              s->select_on);
+    if ((s->analysis != NULL || s->embeddings != NULL) && strcmp(s->split, "train") == 0)
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "these files hold the training set anyway (--split train): leave --split away, or name another");
     if (s->select_on != NULL && !isnan(s->tau))
         return elm_error_set(err, ELM_EXIT_USAGE, "a tau that is set is not chosen (--tau and --select-on): leave one away");
     return 0;
@@ -99,7 +104,7 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
         {"--select-on", ELM_FLAG_TEXT, &s->select_on, 0, 0, "SPLIT",
          "tau-norm: split that chooses tau (default holdout where the job has one, else val); never the one that is evaluated"},
         {"--epsilon", ELM_FLAG_REAL, &s->epsilon, 1e-12, 1e6, "E",
-         "lda: this share of the mean variance is added to the covariance's diagonal (default 1e-4)"},
+         "lda, --analysis: this share of the mean variance is added to the covariance's diagonal (default 1e-4)"},
         {"--k", ELM_FLAG_INT, &s->k, 1, 1000, "K", "knn: neighbours (default 5)"},
         {"--distance", ELM_FLAG_TEXT, &s->distance, 0, 0, "NAME", "knn: euclidean (default) or cosine"},
         {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE", "elm: head >= 100 training images, tail < 20 (default); kang: head > 100"},
@@ -108,6 +113,12 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
         {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "NAME",
          "format of activations: fp32 or bf16 (default: the job's, fp32 where this CPU lacks it)"},
         {"--json", ELM_FLAG_TEXT, &s->json, 0, 0, "FILE", "write the figures there"},
+        {"--analysis", ELM_FLAG_TEXT, &s->analysis, 0, 0, "FILE",
+         "also write margins, distances, variances, spectra and a t-SNE picture of training and evaluated split there (HDF5; elmpi-report "
+         "draws runs/X/analysis.h5)"},
+        {"--tsne-classes", ELM_FLAG_INT, &s->tsne_classes, 0, 20, "N", "classes of head, torso and tail each in that picture (default 3)"},
+        {"--embeddings", ELM_FLAG_TEXT, &s->embeddings, 0, 0, "FILE",
+         "also write embeddings, logits and labels of both splits there (HDF5)"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "N", "threads a rank (default 0: as for training)"},
         {"--quiet", ELM_FLAG_SWITCH, &s->quiet, 0, 0, NULL, "no table, only the file"},
         {0},
@@ -208,7 +219,8 @@ static int load_more(evaluated *subject, const command_line *s, elm_error *err)
                                                   .k = s->k > 0 ? s->k : 5,
                                                   .epsilon = isnan(s->epsilon) ? 1e-4 : s->epsilon,
                                                   .cosine = s->distance != NULL && strcmp(s->distance, "cosine") == 0};
-    if ((s->with->uses & ELM_CLASSIFIER_TRAIN) && elm_dataset_load_job(&subject->train, data, "train", err) != 0)
+    const bool wanted = (s->with->uses & ELM_CLASSIFIER_TRAIN) || s->analysis != NULL || s->embeddings != NULL;
+    if (wanted && elm_dataset_load_job(&subject->train, data, "train", err) != 0)
         return -1;
     if (!(s->with->uses & ELM_CLASSIFIER_SELECTION) || !isnan(s->tau))
         return 0;
@@ -359,6 +371,33 @@ static int report(const evaluated *subject, const command_line *s, const elm_tal
     return status;
 }
 
+/* Files for figures and other programs. */
+static int write_more_all(const evaluated *subject, const command_line *s, elm_comm *comm, const elm_log *log, elm_error *err)
+{
+    const elm_analysis_input input = {.net = subject->net,
+                                      .train = subject->train,
+                                      .test = subject->dataset,
+                                      .test_split = s->split,
+                                      .loss = &subject->options.loss,
+                                      .checkpoint = s->checkpoint,
+                                      .name = subject->options.run.name,
+                                      .epsilon = subject->settings.epsilon,
+                                      .tsne_classes = (int)s->tsne_classes,
+                                      .comm = comm};
+    const struct {
+        const char *path;
+        int (*write_all)(const elm_analysis_input *input, const char *path, elm_error *err);
+    } files[] = {{s->embeddings, elm_embeddings_write_all}, {s->analysis, elm_analysis_write_all}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (files[i].path == NULL)
+            continue;
+        if (files[i].write_all(&input, files[i].path, err) != 0)
+            return -1;
+        elm_log_info(log, "written to %s", files[i].path);
+    }
+    return 0;
+}
+
 static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *log, elm_error *err)
 {
     evaluated subject = {0};
@@ -379,6 +418,8 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
     }
     if (status == 0)
         status = elm_comm_agree_all(comm, elm_comm_rank(comm) == 0 ? report(&subject, s, &tally, log, err) : 0, err);
+    if (status == 0)
+        status = write_more_all(&subject, s, comm, log, err);
     elm_tally_release(&tally);
     unload(&subject);
     return status;
@@ -394,7 +435,7 @@ int main(int argc, char **argv)
         return ELM_EXIT_FAILURE;
     }
     const bool speaks = elm_comm_rank(comm) == 0;
-    command_line settings = {.split = "test", .classifier = "fc", .groups = "elm", .tau = NAN, .epsilon = NAN};
+    command_line settings = {.split = "test", .classifier = "fc", .groups = "elm", .tau = NAN, .epsilon = NAN, .tsne_classes = 3};
     int status = parse_command(&settings, !speaks, argc, argv, &err);
     log.quiet = !speaks || settings.quiet;
     if (status == ELM_COMMAND_RUN)

@@ -10,6 +10,7 @@ Installs missing packages through apt (as root, or with sudo). Where that is not
 counterparts in Spack and EasyBuild, and exits 1.
 
   build   compiler, CMake, MPI and the libraries elmpi links
+  report  what elmpi-report draws with
   test    what tools/test.sh needs besides
   full    what tools/test.sh --full needs besides
   check   what tools/check.sh needs besides
@@ -38,6 +39,7 @@ build : libpng-dev               : libpng                         : libpng
 build : libinih-dev              : inih                           : inih
 build : libyajl-dev              : yajl                           : yajl
 build : libssl-dev               : openssl                        : OpenSSL
+report : gnuplot-nox             : gnuplot                        : gnuplot
 test  : libcmocka-dev            : cmocka                         : cmocka
 test  : python3                  : python                         : Python
 test  : python3-h5py             : py-h5py                        : h5py
@@ -45,6 +47,9 @@ test  : hdf5-tools               : hdf5                           : HDF5
 test  : xz-utils                 : xz                             : XZ
 full  : python3-torch            : py-torch                       : PyTorch
 full  : python3-scipy            : py-scipy                       : SciPy-bundle
+full  : python3-sklearn          : py-scikit-learn                : scikit-learn
+full  : libsimgrid-dev           : simgrid                        : SimGrid
+full  : chromium                 : (part of the site)             : (part of the site)
 full  : python3-pil              : py-pillow                      : Pillow
 full  : python3-torchvision      : py-torchvision                 : torchvision
 full  : python3-onnx             : py-onnx                        : ONNX
@@ -86,7 +91,7 @@ name_packages() {
     local wanted=" $* " debian spack easybuild
     {
         echo "  Debian/Ubuntu              Spack                      EasyBuild"
-        rows build test full check fuzz | while IFS=: read -r debian spack easybuild; do
+        rows build report test full check fuzz | while IFS=: read -r debian spack easybuild; do
             [[ $wanted != *" $debian "* ]] || printf '  %-26s %-26s %s\n' "$debian" "$spack" "$easybuild"
         done
         echo "Install them (as root: apt-get install $*), or load your cluster's modules and set ELMPI_PACKAGES=skip."
@@ -115,9 +120,9 @@ for word in "$@"; do
         usage
         exit 0
         ;;
-    build | test | full | check | fuzz) groups+=("$word") ;;
+    build | report | test | full | check | fuzz) groups+=("$word") ;;
     *)
-        echo "packages.sh: error: unknown group ($word): use build, test, full, check or fuzz" >&2
+        echo "packages.sh: error: unknown group ($word): use build, report, test, full, check or fuzz" >&2
         exit 2
         ;;
     esac

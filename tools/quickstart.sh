@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From nothing to a trained and evaluated long-tail classifier: packages, build, data, training on 4 ranks, evaluation.
+# From nothing to a trained and evaluated long-tail classifier: packages, build, data, training on 4 ranks, evaluation, report.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -8,8 +8,9 @@ usage() {
 usage: tools/quickstart.sh
 
 Installs what is missing, builds elmpi into build/, makes a long-tailed training set of handwritten digits in data/, trains
-ELM (embedding and logit margins) on it with 4 MPI ranks and evaluates. Results are in runs/digits-elm/; those of an
-earlier quickstart are moved aside to runs/digits-elm.<n>, never overwritten.
+cross-entropy, logit adjustment and ELM (embedding and logit margins) on it with 4 MPI ranks and evaluates them. The
+comparison is runs/report.html, the results are in runs/digits-ce/, runs/digits-logadj/ and runs/digits-elm/; those of an
+earlier quickstart are moved aside to runs/digits-elm.<n> and so on, never overwritten.
 TEXT
 }
 
@@ -27,7 +28,7 @@ esac
 
 ranks=4
 store=data/digits.h5
-run=runs/digits-elm
+methods=(ce logadj elm)
 bin=build/bin
 cd "$elmpi_root"
 started=$SECONDS
@@ -53,7 +54,7 @@ move_aside() {
 }
 
 step "packages"
-tools/packages.sh build
+tools/packages.sh build report
 echo "ready"
 
 step "build"
@@ -68,25 +69,30 @@ else
     "$bin/elmpi-prepare" digits --out "$store"
 fi
 
-step "training on $ranks ranks, threads each: $threads"
-if [ -e "$run" ]; then
-    move_aside "$run"
-fi
-mpirun -np "$ranks" --oversubscribe --bind-to none "$bin/elmpi-train" jobs/digits-elm.ini --run-dir "$run"
+for method in "${methods[@]}"; do
+    run=runs/digits-$method
+    step "$method: training on $ranks ranks, threads each: $threads"
+    if [ -e "$run" ]; then
+        move_aside "$run"
+    fi
+    mpirun -np "$ranks" --oversubscribe --bind-to none "$bin/elmpi-train" "jobs/digits-$method.ini" --run-dir "$run"
+    step "$method: evaluation"
+    mpirun -np "$ranks" --oversubscribe --bind-to none "$bin/elmpi-evaluate" "$run/checkpoint.h5" --analysis "$run/analysis.h5"
+done
 
-step "evaluation"
-mpirun -np "$ranks" --oversubscribe --bind-to none "$bin/elmpi-evaluate" "$run/checkpoint.h5"
+step "report"
+"$bin/elmpi-report" "${methods[@]/#/runs/digits-}" --out runs/report.html --quiet
+echo "open runs/report.html in a browser"
 
 step "done in $((SECONDS - started)) s"
 cat <<TEXT
+  runs/report.html       the three methods side by side: accuracies, margins, distances, embeddings
   $run/evaluation.json   the figures above, for programs
   $run/metrics.csv       loss and accuracies, epoch by epoch
   $run/checkpoint.h5     weights and optimiser state (HDF5: h5ls -r reads it)
   $run/job.ini           every option of the run, resolved
 
 Try next:
-  the same without margins
-    $mpirun $bin/elmpi-train jobs/digits-ce.ini
   another weight of the pull term
     $mpirun $bin/elmpi-train jobs/digits-elm.ini --set loss.lambda=0.1 --run-dir runs/digits-lambda
   CIFAR-100 long-tail

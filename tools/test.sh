@@ -64,7 +64,7 @@ run_tests() {
     skipped=$((skipped + $(attribute skipped "$report") + $(attribute disabled "$report")))
 }
 
-groups=(build test)
+groups=(build report test)
 selection=(-LE full)
 if $full; then
     groups+=(full)

@@ -2,6 +2,7 @@
 #ifndef ELMPI_GRID_H
 #define ELMPI_GRID_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "elmpi/comm.h"
@@ -23,6 +24,10 @@ int elm_grid_create_all(elm_grid **grid, elm_comm *comm, int rows, int columns, 
 void elm_grid_destroy_all(elm_grid *grid);
 
 elm_grid_place elm_grid_where(const elm_grid *grid);
+
+/** Whether it is true on all ranks of a grid.
+ *  Ranks:  collective over the grid's; those outside must not call */
+bool elm_grid_agree_all(elm_grid_place place, bool mine);
 
 /** How many of `count` rows (or columns), dealt out in blocks, the `place`-th of `places` holds; 0 for place -1. */
 int64_t elm_grid_share(int64_t count, int64_t block, int place, int places);

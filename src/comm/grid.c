@@ -10,6 +10,8 @@ void Cfree_blacs_system_handle(int handle);
 void Cblacs_gridinit(int *context, const char *order, int rows, int columns);
 void Cblacs_gridinfo(int context, int *rows, int *columns, int *row, int *column);
 void Cblacs_gridexit(int context);
+void Cigamn2d(int context, const char *scope, const char *topology, int rows, int columns, int *a, int lda, int *row_of, int *column_of,
+              int places, int row, int column);
 
 struct elm_grid {
     MPI_Comm comm;
@@ -49,6 +51,13 @@ int elm_grid_create_all(elm_grid **out, elm_comm *comm, int rows, int columns, e
         grid->place.context = -1;
     *out = grid;
     return 0;
+}
+
+bool elm_grid_agree_all(elm_grid_place place, bool mine)
+{
+    int least = mine, nobody = 0;
+    Cigamn2d(place.context, "All", " ", 1, 1, &least, 1, &nobody, &nobody, -1, -1, -1);
+    return least == 1;
 }
 
 void elm_grid_destroy_all(elm_grid *grid)

@@ -40,12 +40,12 @@ int elm_lda_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
         status = elm_comm_agree_all(input->comm, elm_alloc_each(needs, sizeof needs / sizeof *needs, err), err);
     }
     if (status == 0) {
-        const elm_lda_problem problem = {.embedded = &embedded,
-                                         .count = input->train->count,
-                                         .batch = elm_evaluation_batch(&input->train->info),
-                                         .classes = l.classes,
-                                         .class_count = input->train->class_count,
-                                         .epsilon = input->settings->epsilon};
+        const elm_scatter_problem problem = {.embedded = &embedded,
+                                             .count = input->train->count,
+                                             .batch = elm_evaluation_batch(&input->train->info),
+                                             .classes = l.classes,
+                                             .class_count = input->train->class_count,
+                                             .epsilon = input->settings->epsilon};
         status = elm_lda_fit_all(&problem, input->comm, l.weights, l.bias, err);
     }
     elm_embedded_release(&embedded);

@@ -32,4 +32,20 @@ void elm_matrix_copy_all(const elm_matrix *from, const elm_matrix *to, const elm
  *  Errors: -1 on the ranks of the grid when a is not positive definite; the caller agrees */
 int elm_matrix_solve_all(const elm_matrix *a, const elm_matrix *b, elm_error *err);
 
+/** to += what, both laid out alike. Local. */
+void elm_matrix_add(const elm_matrix *what, const elm_matrix *to);
+
+/** to = a b for a symmetric a of which the lower half is read. */
+void elm_matrix_symmetric_product_all(const elm_matrix *a, const elm_matrix *b, const elm_matrix *to);
+
+/** Replaces a, symmetric, by L^-1 a L^-T with b = L L^T: the generalised eigenproblem a v = lambda b v becomes an ordinary one. Lower
+ *  halves; b is destroyed.
+ *  Errors: -1 on the ranks of the grid when b is not positive definite; the caller agrees */
+int elm_matrix_reduce_all(const elm_matrix *a, const elm_matrix *b, elm_error *err);
+
+/** Eigenvalues of a symmetric a, of which the lower half is read and destroyed, in ascending order, and its eigenvectors as columns.
+ *  Shape:  values [a->rows], on the grid's ranks alone
+ *  Errors: -1: memory, no convergence; the caller agrees */
+int elm_matrix_eigen_all(const elm_matrix *a, double *values, const elm_matrix *vectors, elm_error *err);
+
 #endif

@@ -97,16 +97,20 @@ int elm_predictions_count_all(const elm_classifier_input *input, elm_predict pre
     return 0;
 }
 
-static int keep_batch(void *context, const elm_outputs *out, elm_error *err)
+void elm_embedded_keep(elm_embedded *e, const elm_outputs *out)
 {
-    elm_embedded *e = context;
     const elm_share share = out->batch->share;
-    (void)err;
     memcpy(e->embeddings + (size_t)e->count * (size_t)e->width, out->embeddings,
            (size_t)share.local * (size_t)e->width * sizeof *e->embeddings);
     memcpy(e->labels + e->count, out->batch->labels, (size_t)share.local * sizeof *e->labels);
     memcpy(e->members + e->count, out->batch->members + share.first, (size_t)share.local * sizeof *e->members);
     e->count += share.local;
+}
+
+static int keep_batch(void *context, const elm_outputs *out, elm_error *err)
+{
+    (void)err;
+    elm_embedded_keep(context, out);
     return 0;
 }
 
@@ -120,20 +124,22 @@ static int64_t share_of_batches(const elm_dataset *dataset, const elm_comm *comm
     return count;
 }
 
-static int embed_local(elm_net *net, const elm_dataset *dataset, elm_comm *comm, elm_embedded *e, elm_error *err)
+int elm_embedded_create(elm_embedded *e, const elm_dataset *dataset, const elm_comm *comm, int width, elm_error *err)
 {
     const size_t count = (size_t)share_of_batches(dataset, comm);
-    e->width = elm_net_width(net);
-    e->embeddings = elm_alloc(count * (size_t)e->width, sizeof *e->embeddings, err);
-    e->labels = e->embeddings != NULL ? elm_alloc(count, sizeof *e->labels, err) : NULL;
-    e->members = e->labels != NULL ? elm_alloc(count, sizeof *e->members, err) : NULL;
-    return e->members != NULL ? elm_outputs_pass(net, dataset, comm, NULL, keep_batch, e, err) : -1;
+    *e = (elm_embedded){.width = width};
+    const elm_need needs[] = {{&e->embeddings, count * (size_t)width, sizeof *e->embeddings},
+                              {&e->labels, count, sizeof *e->labels},
+                              {&e->members, count, sizeof *e->members}};
+    return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
 int elm_embed_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, elm_embedded *embedded, elm_error *err)
 {
-    *embedded = (elm_embedded){0};
-    return elm_comm_agree_all(comm, embed_local(net, dataset, comm, embedded, err), err);
+    int status = elm_embedded_create(embedded, dataset, comm, elm_net_width(net), err);
+    if (status == 0)
+        status = elm_outputs_pass(net, dataset, comm, NULL, keep_batch, embedded, err);
+    return elm_comm_agree_all(comm, status, err);
 }
 
 void elm_embedded_release(elm_embedded *embedded)

@@ -45,6 +45,11 @@ typedef struct elm_embedded {
     int64_t *members;  /* [count] places in the data set */
 } elm_embedded;
 
+/** Room for this rank's share of a data set; elm_embedded_keep then adds batch after batch, in a pass of the caller's.
+ *  Owns:   the caller calls elm_embedded_release, also after an error */
+int elm_embedded_create(elm_embedded *embedded, const elm_dataset *dataset, const elm_comm *comm, int width, elm_error *err);
+void elm_embedded_keep(elm_embedded *embedded, const elm_outputs *outputs);
+
 /** Ranks:  collective: errors agreed
  *  Owns:   the caller calls elm_embedded_release, also after an error */
 int elm_embed_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, elm_embedded *embedded, elm_error *err);

@@ -4,6 +4,7 @@
 
 #include "elmpi/memory.h"
 #include "eval/classifier_rows.h"
+#include "eval/last_layer.h"
 #include "eval/predictions.h"
 
 typedef struct tau_norm {
@@ -20,19 +21,10 @@ static double tau_at(int i)
     return i * 2.0 / (ELM_TAUS - 1);
 }
 
-static const elm_tensor *parameter(const elm_net_parameters *view, const char *name)
-{
-    for (int p = 0; p < view->count; p++)
-        if (strcmp(view->tensors[p].name, name) == 0)
-            return &view->tensors[p];
-    return NULL;
-}
-
 /* The last layer as it stands: a factor on each logit (LWS) belongs to both w and the bias. */
 static int read_layer(tau_norm *t, elm_net *net, elm_error *err)
 {
-    const elm_net_parameters view = elm_net_view(net);
-    const elm_tensor *w = parameter(&view, "fc.weight"), *b = parameter(&view, "fc.bias"), *scale = parameter(&view, "fc.scale");
+    const elm_tensor *w = elm_last_layer(net, "fc.weight"), *b = elm_last_layer(net, "fc.bias"), *scale = elm_last_layer(net, "fc.scale");
     const size_t classes = (size_t)t->classes, width = (size_t)elm_net_width(net);
     if (w == NULL || b == NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE,

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
-#include "loss/pull_alpha.h"
 #include "loss/table.h"
 
 /* log(1 + sum exp t) as peak + log(sum), where peak >= 0 is the largest of 0 (the "1") and all t: no exponential overflows. */
@@ -241,22 +240,17 @@ static int allocate(pull *p, const elm_loss_setup *setup, elm_error *err)
 static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     const elm_loss_options *o = setup->options;
-    elm_pull_alpha alpha;
     *state = NULL;
-    if (elm_pull_alpha_parse(o->pull_alpha, &alpha, err))
-        return -1;
     pull *p = elm_alloc(1, sizeof *p, err);
     if (!p)
         return -1;
     *p = (pull){.width = setup->width, .classes = setup->counts.classes, .rank_only = o->pull_scope == 1, .normalize = o->pull_normalize};
-    if (allocate(p, setup, err)) {
+    if (allocate(p, setup, err) || elm_loss_pull_margins(o, setup->counts, p->alpha, err)) {
         destroy(p);
         return -1;
     }
-    for (int c = 0; c < p->classes; c++) {
-        p->alpha[c] = o->pull_scale * elm_pull_alpha_of(alpha, setup->counts.count[c], setup->counts.total);
+    for (int c = 0; c < p->classes; c++)
         p->group[c] = elm_class_group(setup->counts.count[c]);
-    }
     *state = p;
     return 0;
 }

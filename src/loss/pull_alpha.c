@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elmpi/loss.h"
+
 /* Largest power of n or pi that anybody could want: further ones only overflow. */
 static const double exponent_max = 16;
 
@@ -39,4 +41,14 @@ double elm_pull_alpha_of(elm_pull_alpha alpha, int64_t count, int64_t total)
     if (count == 0)
         return 0;
     return pow(alpha.share ? (double)count / (double)total : (double)count, alpha.exponent);
+}
+
+int elm_loss_pull_margins(const elm_loss_options *options, elm_class_counts counts, double *alpha, elm_error *err)
+{
+    elm_pull_alpha rule;
+    if (elm_pull_alpha_parse(options->pull_alpha, &rule, err))
+        return -1;
+    for (int c = 0; c < counts.classes; c++)
+        alpha[c] = options->pull_scale * elm_pull_alpha_of(rule, counts.count[c], counts.total);
+    return 0;
 }

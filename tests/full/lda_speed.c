@@ -1,10 +1,11 @@
-/* Times the discriminant analysis of iNaturalist's size: 2048 dimensions, 8,142 classes, as many images as the argument says (default
- * 32,768). mpirun -np N lda_speed [IMAGES] */
+/* Times the discriminant analysis, then the spectra, of iNaturalist's size: 2048 dimensions, 8,142 classes, as many images as the argument
+ * says (default 32,768). mpirun -np N lda_speed [IMAGES] */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "elmpi/memory.h"
 #include "eval/lda_fit.h"
+#include "eval/spectrum.h"
 #include "golden/pseudo.h"
 
 enum { WIDTH = 2048, CLASSES = 8142, BATCH = 64 };
@@ -25,14 +26,21 @@ static int run_all(elm_comm *comm, int64_t count, elm_error *err)
         pseudo_fill(e.embeddings + e.count * WIDTH, WIDTH, (uint32_t)i, 1, 0);
         e.labels[e.count++] = (int32_t)(i % CLASSES);
     }
-    const elm_lda_problem problem = {
+    const elm_scatter_problem problem = {
         .embedded = &e, .count = count, .batch = BATCH, .classes = CLASSES, .class_count = class_count, .epsilon = 1e-4};
     const double begun = elm_comm_seconds();
     if (status == 0)
         status = elm_lda_fit_all(&problem, comm, weights, bias, err);
     if (status == 0 && elm_comm_rank(comm) == 0)
-        printf("%d ranks: %lld images of %d dimensions, %d classes: %.1f s\n", elm_comm_size(comm), (long long)count, WIDTH, CLASSES,
+        printf("%d ranks: %lld images of %d dimensions, %d classes: %.1f s", elm_comm_size(comm), (long long)count, WIDTH, CLASSES,
                elm_comm_seconds() - begun);
+    const double solved = elm_comm_seconds();
+    elm_spectrum spectrum = {0};
+    if (status == 0)
+        status = elm_spectrum_find_all(&spectrum, &problem, comm, err);
+    if (status == 0 && elm_comm_rank(comm) == 0)
+        printf(", three spectra %.1f s\n", elm_comm_seconds() - solved);
+    elm_spectrum_release(&spectrum);
     void *all[] = {class_count, weights, bias, e.embeddings, e.labels};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);

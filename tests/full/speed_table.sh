@@ -59,3 +59,24 @@ for row in "cifar-resnet32 64 8" "resnet50 8 4"; do
         -v e="$(median "$notes/scaling-$model-2" 'j["phases"]["gather"] / sum(j["phases"].values())')" -v what="$model, $images" \
         'BEGIN { printf "| %s | %.1f | %.1f | %.2f | %.2f%% | %.2f%% |\n", what, a, b, b / a, 100 * g, 100 * e }'
 done
+
+echo
+echo "| ranks x threads on $elmpi_cores cores | cifar-resnet32, batch 128, images/s | resnet50, batch 16, images/s |"
+echo "|---|---|---|"
+for shape in "1 1" "1 2" "2 1" "2 2"; do
+    read -r ranks threads <<<"$shape"
+    for model in "cifar-resnet32 128 8" "resnet50 16 3"; do
+        read -r name batch steps <<<"$model"
+        for ((round = 0; round < rounds; round++)); do
+            elmpi "$ranks" "$threads" --steps "$steps" --model "$name" --batch "$batch" >>"$notes/shape-$name-$ranks-$threads"
+        done
+    done
+    printf '| %s x %s | %.1f | %.2f |\n' "$ranks" "$threads" "$(median "$notes/shape-cifar-resnet32-$ranks-$threads" 'j["images_per_s"]')" \
+        "$(median "$notes/shape-resnet50-$ranks-$threads" 'j["images_per_s"]')"
+done
+
+echo
+for threads in 1 2; do
+    printf 'with %s threads: ' "$threads"
+    "$bench" --peak --threads "$threads"
+done

@@ -33,6 +33,16 @@ job=$(cifar100 runs/calm)
 wait_for "$job" COMPLETED
 [ -s runs/calm/evaluation.json ] || fail "no evaluation"
 
+# A job array over values: a run each under a name of its own, and the report's curve over them.
+submit --cpus-per-task=1 --array=0-1%1 slurm/sweep.sh jobs/digits-elm.ini loss.lambda 0.1 0.01 >/dev/null
+for value in 0.1 0.01; do
+    wait_until 240 "the run with lambda $value" test -s "runs/digits-elm-loss.lambda-$value/evaluation.json"
+done
+if command -v gnuplot >/dev/null; then
+    expect 0 "$ELMPI_BIN/elmpi-report" runs/digits-elm-loss.lambda-* --out sweep.html
+    [ "$(grep -c . sweep-figures/lambda.csv)" -eq 3 ] || fail "the sweep's curve has not two points"
+fi
+
 # The time limit's signal.
 job=$(cifar100 runs/stopped)
 wait_for_checkpoint runs/stopped

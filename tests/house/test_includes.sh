@@ -17,7 +17,7 @@ declare -A may_use=(
 # Library headers (regular expression) and the rooms that know them.
 libraries=(
     '^mpi\.h$|[Bb]lacs:comm'
-    '^(hdf5|hdf5_hl|H5[A-Za-z]*)\.h$:data checkpoint'
+    '^(hdf5|hdf5_hl|H5[A-Za-z]*)\.h$:data checkpoint eval report'
     '^archive(_entry)?\.h$:data'
     '^(turbojpeg|jpeglib|png)\.h$:data'
     '^oneapi/|^dnnl:nn'

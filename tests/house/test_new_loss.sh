@@ -8,7 +8,7 @@ set -euo pipefail
 
 tree=$scratch/tree
 mkdir "$tree"
-cp -r "$ELMPI_SOURCE"/{CMakeLists.txt,cmake,include,src,tools,tests,jobs,README.md} "$tree"
+cp -r "$ELMPI_SOURCE"/{CMakeLists.txt,cmake,docs,include,src,tools,tests,jobs,README.md} "$tree"
 cd "$tree"
 
 # The block of C that begins with the comment "square: ...".

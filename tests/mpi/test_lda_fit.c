@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "eval/lda_fit.h"
+#include "eval/spectrum.h"
 #include "golden/lda_golden.h"
 #include "golden/pseudo.h"
 #include "mpi/ranks.h"
@@ -53,19 +54,29 @@ static elm_embedded share_of(const images *all, int64_t *class_count)
     return e;
 }
 
-static int fit(const images *all, double epsilon, int rows, int columns, int block, double *weights, double *bias, elm_error *err)
+/* Which problem on which grid. */
+typedef struct layout {
+    int rows, columns, block;
+} layout;
+
+static elm_scatter_problem problem_of(const images *all, const elm_embedded *e, const int64_t *class_count, double epsilon, layout on)
+{
+    return (elm_scatter_problem){.embedded = e,
+                                 .count = all->count,
+                                 .batch = all->batch,
+                                 .classes = all->classes,
+                                 .class_count = class_count,
+                                 .epsilon = epsilon,
+                                 .rows = on.rows,
+                                 .columns = on.columns,
+                                 .block = on.block};
+}
+
+static int fit(const images *all, double epsilon, layout on, double *weights, double *bias, elm_error *err)
 {
     int64_t class_count[16] = {0};
     elm_embedded e = share_of(all, class_count);
-    const elm_lda_problem problem = {.embedded = &e,
-                                     .count = all->count,
-                                     .batch = all->batch,
-                                     .classes = all->classes,
-                                     .class_count = class_count,
-                                     .epsilon = epsilon,
-                                     .rows = rows,
-                                     .columns = columns,
-                                     .block = block};
+    const elm_scatter_problem problem = problem_of(all, &e, class_count, epsilon, on);
     const int status = elm_lda_fit_all(&problem, comm, weights, bias, err);
     free(e.embeddings);
     free(e.labels);
@@ -77,7 +88,7 @@ static void check_golden(int rows, int columns, int block, int batch)
     const images all = {LDA_IMAGES, LDA_WIDTH, LDA_CLASSES, batch, golden_embedding, golden_label};
     double weights[LDA_CLASSES * LDA_WIDTH], bias[LDA_CLASSES], largest = 0;
     elm_error err = {0};
-    check(fit(&all, lda_epsilon, rows, columns, block, weights, bias, &err) == 0);
+    check(fit(&all, lda_epsilon, (layout){rows, columns, block}, weights, bias, &err) == 0);
     for (int i = 0; i < LDA_CLASSES * LDA_WIDTH; i++)
         largest = fmax(largest, fabs(lda_weights[i]));
     for (int i = 0; i < LDA_CLASSES * LDA_WIDTH; i++)
@@ -109,7 +120,7 @@ static void larger_systems_are_solved(void)
     int count[CLASSES] = {0};
     elm_error err = {0};
     check(weights != NULL && shared != NULL);
-    check(fit(&all, 1e-4, 0, 0, 0, weights, bias, &err) == 0);
+    check(fit(&all, 1e-4, (layout){0}, weights, bias, &err) == 0);
     for (int i = 0; i < COUNT; i++) {
         count[hashed_label(i)]++;
         for (int k = 0; k < WIDTH; k++)
@@ -136,6 +147,59 @@ static void larger_systems_are_solved(void)
     free(shared);
 }
 
+static void find_spectrum(const images *all, layout on, elm_spectrum *spectrum)
+{
+    int64_t class_count[16] = {0};
+    elm_error err = {0};
+    elm_embedded e = share_of(all, class_count);
+    const elm_scatter_problem problem = problem_of(all, &e, class_count, 1e-4, on);
+    check(elm_spectrum_find_all(spectrum, &problem, comm, &err) == 0);
+    free(e.embeddings);
+    free(e.labels);
+}
+
+static void check_close(double a, double b, double scale)
+{
+    check(fabs(a - b) <= 1e-6 * scale);
+}
+
+/* The principal eigenvalues add up to the variance, which is counted here the plain way. Grids and blocks change nothing. */
+static void spectra_are_the_same_on_any_grid(void)
+{
+    enum { COUNT = 301, WIDTH = 40, CLASSES = 4 };
+    const images all = {COUNT, WIDTH, CLASSES, 16, hashed_embedding, hashed_label};
+    const int size = elm_comm_size(comm);
+    const layout layouts[] = {{size, 1, 3}, {1, size, 64}, {0, 0, 7}, {1, size > 1 ? size - 1 : 1, 5}};
+    elm_spectrum first, other;
+    double variance = 0, sum = 0;
+    find_spectrum(&all, (layout){0}, &first);
+    for (int k = 0; k < WIDTH; k++) {
+        double mean = 0, square = 0;
+        for (int i = 0; i < COUNT; i++) {
+            mean += (double)hashed_embedding(i, k) / COUNT;
+            square += (double)hashed_embedding(i, k) * (double)hashed_embedding(i, k) / COUNT;
+        }
+        variance += square - mean * mean;
+        sum += first.principal[k];
+        check(k == 0 || first.principal[k] <= first.principal[k - 1]);
+        check(k < CLASSES - 1 ? first.fisher[k] > 0 : first.fisher[k] == 0); /* so many directions tell classes apart */
+    }
+    check_close(sum, variance, variance);
+    check(first.collapse > 0);
+    for (size_t l = 0; l < sizeof layouts / sizeof *layouts; l++) {
+        find_spectrum(&all, layouts[l], &other);
+        check_close(other.collapse, first.collapse, first.collapse);
+        for (int k = 0; k < WIDTH; k++) {
+            check_close(other.principal[k], first.principal[k], first.principal[0]);
+            check_close(other.fisher[k], first.fisher[k], first.fisher[0]);
+            for (int a = 0; a < ELM_AXES; a++)
+                check_close(other.axes[a * WIDTH + k], first.axes[a * WIDTH + k], 1);
+        }
+        elm_spectrum_release(&other);
+    }
+    elm_spectrum_release(&first);
+}
+
 static float constant_embedding(int i, int k)
 {
     (void)i;
@@ -147,9 +211,9 @@ static void nothing_to_tell_apart_is_refused(void)
     const images all = {12, 3, 4, 4, constant_embedding, hashed_label};
     double weights[12], bias[4];
     elm_error err = {0};
-    check(fit(&all, 1e-4, 0, 0, 0, weights, bias, &err) == -1);
+    check(fit(&all, 1e-4, (layout){0}, weights, bias, &err) == -1);
     check(err.code == ELM_EXIT_FAILURE);
-    check(fit(&all, 1e-4, elm_comm_size(comm) + 1, 1, 0, weights, bias, &err) == -1);
+    check(fit(&all, 1e-4, (layout){elm_comm_size(comm) + 1, 1, 0}, weights, bias, &err) == -1);
 }
 
 static void tests(void)
@@ -157,6 +221,7 @@ static void tests(void)
     const int64_t live = elm_alloc_live();
     values_are_numpys_on_any_grid();
     larger_systems_are_solved();
+    spectra_are_the_same_on_any_grid();
     nothing_to_tell_apart_is_refused();
     check(elm_alloc_live() == live);
 }

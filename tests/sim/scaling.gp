@@ -1,5 +1,5 @@
 # Draws scaling.sh's table: gnuplot -e "csv='...'; svg='...'; speed='32'" scaling.gp
-set terminal svg size 960,420 font 'Helvetica,12' background rgb 'white'
+set terminal svg size 960,520 font 'Helvetica,12' background rgb 'white'
 set output svg
 set datafile separator ','
 set multiplot layout 1,2
@@ -12,7 +12,7 @@ set xtics (1, 4, 16, 64, 256, 1024)
 set yrange [0:105]
 set xlabel 'nodes'
 set ylabel 'images/s a node, % of one node alone'
-set key bottom left samplen 2 font ',10'
+set key below maxrows 3 samplen 2 font ',10'
 colour(n) = n == 1 ? '#0072B2' : n == 2 ? '#E69F00' : '#009E73'
 network(n) = n == 1 ? '100gbit' : n == 2 ? '25gbit' : '10gbit'
 bits(n) = n == 1 ? '100 Gbit/s' : n == 2 ? '25 Gbit/s' : '10 Gbit/s'

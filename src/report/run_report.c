@@ -1,0 +1,136 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "elmpi/memory.h"
+#include "elmpi/run_report.h"
+#include "report/figures.h"
+#include "report/tables.h"
+
+enum { PATH_SIZE = 4352 };
+
+static const char style[] =
+    ":root{color-scheme:light dark;--paper:#fff;--ink:#1a1a1a;--line:#d0d0d0;--soft:#f4f4f4}"
+    "@media(prefers-color-scheme:dark){:root{--paper:#15171a;--ink:#e4e4e4;--line:#3c4046;--soft:#1f2226}}"
+    "body{margin:0 auto;max-width:1180px;padding:1.5rem;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}"
+    "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}figure{margin:0;overflow-x:auto}figcaption,p,footer{opacity:.85;font-size:."
+    "9rem}"
+    "svg{max-width:100%;height:auto}svg g{color:inherit}table{border-collapse:collapse;font-size:.88rem;display:block;overflow-x:auto}"
+    "th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left;vertical-align:bottom}thead th{background:var(--soft)}"
+    "tbody th{white-space:nowrap}.number{text-align:right;font-variant-numeric:tabular-nums}summary{cursor:pointer;margin-top:.6rem}";
+
+static int write_figures(FILE *page, const elm_run_files *runs, int count, const char *folder, const elm_log *log, elm_error *err)
+{
+    const char *slash = strrchr(folder, '/');
+    for (const elm_figure_row *row = elm_figure_rows; row->fill != NULL; row++) {
+        elm_figure *figure = NULL;
+        char *svg = NULL;
+        int status = elm_figure_create(&figure, &row->look, err);
+        if (status == 0)
+            row->fill(figure, runs, count);
+        if (status == 0 && !elm_figure_is_empty(figure)) {
+            status = elm_figure_write(figure, folder, &svg, err);
+            if (status == 0) {
+                fprintf(page, "<h2 id=\"%s\">%s</h2>\n<figure>%s<figcaption>%s Numbers: <code>%s/%s.csv</code>.</figcaption></figure>\n",
+                        row->look.id, row->look.title, svg, row->look.caption, slash != NULL ? slash + 1 : folder, row->look.id);
+                elm_log_info(log, "  %s", row->look.id);
+            }
+        }
+        elm_free(svg);
+        elm_figure_destroy(figure);
+        if (status != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int write_page(FILE *page, const elm_run_files *runs, int count, const char *folder, const elm_log *log, elm_error *err)
+{
+    int bare = 0;
+    fprintf(page,
+            "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><link rel=icon "
+            "href=\"data:,\"><title>elmpi: %d run%s</title><style>%s</style></head><body>\n<h1>Long-tail runs</h1>\n",
+            count, count == 1 ? "" : "s", style);
+    elm_put_results(page, runs, count);
+    for (int i = 0; i < count; i++)
+        bare += runs[i].analysis.classes == 0;
+    if (bare > 0) {
+        fputs("<p>No margins, distances and embeddings are shown of ", page);
+        for (int i = 0, told = 0; i < count; i++)
+            if (runs[i].analysis.classes == 0) {
+                fputs(told++ > 0 ? ", " : "", page);
+                elm_put_text(page, runs[i].name);
+            }
+        fputs(": <code>elmpi-evaluate RUN/checkpoint.h5 --analysis RUN/analysis.h5</code> finds them.</p>\n", page);
+    }
+    fputs("<h2>Settings</h2>\n", page);
+    elm_put_settings(page, runs, count);
+    elm_put_statistics(page, runs, count);
+    if (write_figures(page, runs, count, folder, log, err) != 0)
+        return -1;
+    fputs("<h2>Confusions</h2>\n", page);
+    elm_put_confusions(page, runs, count);
+    fputs("<footer>Made by elmpi-report. The same figures as SVG, PDF and CSV lie beside this page.</footer></body></html>\n", page);
+    return ferror(page) == 0 ? 0 : elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the report: %s; free space", strerror(errno));
+}
+
+static int check_names(const elm_run_files *runs, int count, elm_error *err)
+{
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < i; j++)
+            if (strcmp(runs[i].name, runs[j].name) == 0)
+                return elm_error_set(err, ELM_EXIT_USAGE,
+                                     "two runs are called %s (%s, %s): set run.name in one's job.ini, so that they can be told apart",
+                                     runs[i].name, runs[j].folder, runs[i].folder);
+    return 0;
+}
+
+/* The folder of the figures: the page's name without its ending. */
+static int make_folder(const char *out, char folder[PATH_SIZE], elm_error *err)
+{
+    const char *dot = strrchr(out, '.');
+    const int stem = dot != NULL && strcmp(dot, ".html") == 0 ? (int)(dot - out) : (int)strlen(out);
+    if (stem > PATH_SIZE / 2)
+        return elm_error_set(err, ELM_EXIT_USAGE, "the path is too long (--out): choose a shorter one");
+    snprintf(folder, PATH_SIZE, "%.*s-figures", stem, out);
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot make the figures' folder (%s): %s; choose another --out", folder,
+                             strerror(errno));
+    return 0;
+}
+
+/* Writes a new page and puts it in the old one's place. */
+static int write_all(const elm_run_files *runs, int count, const char *out, const elm_log *log, elm_error *err)
+{
+    char folder[PATH_SIZE], part[PATH_SIZE];
+    if (check_names(runs, count, err) != 0 || make_folder(out, folder, err) != 0)
+        return -1;
+    snprintf(part, sizeof part, "%.4000s.part", out);
+    FILE *page = fopen(part, "w");
+    if (page == NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot create the report (%s): %s; choose another --out", part, strerror(errno));
+    int status = write_page(page, runs, count, folder, log, err);
+    if ((fclose(page) != 0 || rename(part, out) != 0) && status == 0)
+        status = elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the report (%s): %s; free space or choose another --out", out,
+                               strerror(errno));
+    if (status != 0)
+        unlink(part);
+    return status;
+}
+
+int elm_report_write(const char *const *folders, int count, const char *out, const elm_log *log, elm_error *err)
+{
+    elm_run_files *runs = elm_alloc((size_t)count, sizeof *runs, err);
+    int status = runs != NULL ? 0 : -1, read = 0;
+    for (; status == 0 && read < count; read++)
+        status = elm_run_files_read(&runs[read], folders[read], err);
+    if (status == 0)
+        status = write_all(runs, count, out, log, err);
+    for (int i = 0; i < read; i++)
+        elm_run_files_release(&runs[i]);
+    elm_free(runs);
+    return status;
+}

@@ -1,0 +1,236 @@
+#include "report/tables.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "report/paper.h"
+
+enum { CONFUSIONS = 10 };
+
+void elm_put_text(FILE *page, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        const char *const entity = *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '&' ? "&amp;" : *text == '"' ? "&quot;" : NULL;
+        if (entity != NULL)
+            fputs(entity, page);
+        else
+            fputc(*text, page);
+    }
+}
+
+static void put_number(FILE *page, double value, const char *format)
+{
+    fputs("<td class=number>", page);
+    if (isnan(value))
+        fputs("&ndash;", page);
+    else
+        fprintf(page, format, value); /* NOLINT(clang-diagnostic-format-nonliteral): the callers' own texts */
+    fputs("</td>", page);
+}
+
+static void put_name(FILE *page, const char *name)
+{
+    fputs("<tr><th scope=row>", page);
+    elm_put_text(page, name);
+    fputs("</th>", page);
+}
+
+void elm_put_results(FILE *page, const elm_run_files *runs, int count)
+{
+    fputs(
+        "<table><thead><tr><th>run<th>balanced<th>head<th>torso<th>tail<th>accuracy<th>macro F1<th>calibration error<th>epochs<th>images/s"
+        "<th>the paper's method<th>balanced, paper</thead><tbody>\n",
+        page);
+    for (int i = 0; i < count; i++) {
+        const elm_run_files *r = &runs[i];
+        const elm_evaluation_file *e = &r->evaluation;
+        const bool measured = e->images > 0, analysed = r->analysis.classes > 0;
+        char method[64] = "";
+        const double paper = elm_paper_accuracy(r->name, method);
+        put_name(page, r->name);
+        put_number(page, measured ? 100 * e->balanced : NAN, "<b>%.2f</b>");
+        for (int g = 0; g < ELM_REPORT_GROUPS; g++)
+            put_number(page, measured ? 100 * e->group[g] : NAN, "%.1f");
+        put_number(page, measured ? 100 * e->accuracy : NAN, "%.2f");
+        put_number(page, analysed ? 100 * r->analysis.test.macro_f1 : NAN, "%.1f");
+        put_number(page, analysed ? 100 * r->analysis.test.calibration_error : NAN, "%.1f");
+        put_number(page, elm_epochs_last(&r->epochs, "epoch"), "%g");
+        put_number(page, elm_epochs_last(&r->epochs, "images_per_s"), "%.0f");
+        fputs("<td>", page);
+        elm_put_text(page, method);
+        fputs("</td>", page);
+        put_number(page, paper, "%.2f");
+        fputs("</tr>\n", page);
+    }
+    fputs("</tbody></table>\n<p>Test set, last checkpoint, in per cent. The paper's figures are means of three trials with its own "
+          "schedule, so a "
+          "shortened run is no comparison.</p>\n",
+          page);
+}
+
+/* Whether a setting is the same everywhere. */
+static bool is_common(const elm_run_files *runs, int count, const char *key)
+{
+    const char *first = elm_run_setting(&runs[0], key);
+    for (int i = 1; i < count; i++) {
+        const char *other = elm_run_setting(&runs[i], key);
+        if (first == NULL || other == NULL || strcmp(first, other) != 0)
+            return false;
+    }
+    return first != NULL;
+}
+
+static bool is_listed_before(const elm_run_files *runs, int run, const char *key)
+{
+    for (int i = 0; i < run; i++)
+        if (elm_run_setting(&runs[i], key) != NULL)
+            return true;
+    return false;
+}
+
+static void put_setting_rows(FILE *page, const elm_run_files *runs, int count, bool common)
+{
+    for (int r = 0; r < count; r++)
+        for (int s = 0; s < runs[r].settings; s++) {
+            const char *key = runs[r].setting[s].key;
+            if (is_listed_before(runs, r, key) || strcmp(key, "run.name") == 0 || is_common(runs, count, key) != common)
+                continue;
+            put_name(page, key);
+            for (int i = 0; i < (common ? 1 : count); i++) {
+                const char *value = elm_run_setting(&runs[i], key);
+                fputs("<td>", page);
+                elm_put_text(page, value != NULL ? value : "");
+                fputs("</td>", page);
+            }
+            fputs("</tr>\n", page);
+        }
+}
+
+void elm_put_settings(FILE *page, const elm_run_files *runs, int count)
+{
+    if (count > 1) {
+        fputs("<table><thead><tr><th>differs", page);
+        for (int i = 0; i < count; i++) {
+            fputs("<th>", page);
+            elm_put_text(page, runs[i].name);
+        }
+        fputs("</thead><tbody>\n", page);
+        put_setting_rows(page, runs, count, false);
+        fputs("</tbody></table>\n", page);
+    }
+    fputs("<details><summary>Settings that all have in common</summary><table><tbody>\n", page);
+    put_setting_rows(page, runs, count, true);
+    fputs("</tbody></table></details>\n", page);
+}
+
+/* Mean and variance of what a split says of a group's images. */
+static void find_moments(const elm_analysis_file *a, const elm_split_file *s, const double *values, int group, double *mean,
+                         double *variance)
+{
+    double n = 0, sum = 0, squares = 0;
+    for (int64_t i = 0; i < s->count; i++) {
+        if (elm_report_group(a->train_count[(int)s->labels[i]]) != group)
+            continue;
+        n++;
+        sum += values[i];
+        squares += values[i] * values[i];
+    }
+    *mean = n > 0 ? sum / n : NAN;
+    *variance = n > 0 ? squares / n - *mean * *mean : NAN;
+}
+
+static void put_moments(FILE *page, const elm_run_files *r)
+{
+    const elm_analysis_file *a = &r->analysis;
+    put_name(page, r->name);
+    for (int k = 0; k < 2; k++) {
+        const elm_split_file *s = k == 0 ? &a->test : &a->train;
+        for (int g = 0; g < ELM_REPORT_GROUPS; g++) {
+            double mean, variance;
+            find_moments(a, s, s->margin, g, &mean, &variance);
+            put_number(page, mean, "%.2f");
+            put_number(page, variance, "%.2f");
+        }
+    }
+    for (int g = 0; g < ELM_REPORT_GROUPS; g++) {
+        double mean, variance;
+        find_moments(a, &a->train, a->train.farthest, g, &mean, &variance);
+        put_number(page, mean / a->train.largest_norm, "%.3f");
+    }
+    fputs("</tr>\n", page);
+}
+
+static void put_collapse(FILE *page, const elm_run_files *r)
+{
+    const elm_split_file *s = &r->analysis.train;
+    int holds = 0, classes = 0;
+    for (int c = 0; c < r->analysis.classes; c++) {
+        if (s->class_images[c] < 2)
+            continue;
+        classes++;
+        holds += s->bound[c] <= s->pull[c] + 1e-9;
+    }
+    put_name(page, r->name);
+    put_number(page, s->inter_intra, "%.3f");
+    put_number(page, r->analysis.collapse, "%.4g");
+    put_number(page, s->equal_norms, "%.3f");
+    put_number(page, s->equal_angles, "%.3f");
+    put_number(page, s->widest_angles, "%.3f");
+    put_number(page, s->duality, "%.3f");
+    fprintf(page, "<td class=number>%d of %d</td></tr>\n", holds, classes);
+}
+
+void elm_put_statistics(FILE *page, const elm_run_files *runs, int count)
+{
+    bool any = false;
+    for (int i = 0; i < count; i++)
+        any = any || runs[i].analysis.classes > 0;
+    if (!any)
+        return;
+    fputs("<h2>Margins and distances</h2><table><thead><tr><th rowspan=3>run<th colspan=6>logit margin, test<th colspan=6>logit margin, "
+          "training<th colspan=3>d<sub>max</sub> / largest norm, training<tr><th colspan=2>head<th colspan=2>torso<th colspan=2>tail<th "
+          "colspan=2>head<th colspan=2>torso<th colspan=2>tail<th rowspan=2>head<th rowspan=2>torso<th rowspan=2>tail<tr>",
+          page);
+    for (int i = 0; i < 6; i++)
+        fputs("<th>mean<th>variance", page);
+    fputs("</thead><tbody>\n", page);
+    for (int i = 0; i < count; i++)
+        if (runs[i].analysis.classes > 0)
+            put_moments(page, &runs[i]);
+    fputs(
+        "</tbody></table>\n<h2>Compactness of training embeddings</h2><table><thead><tr><th>run<th>inter / intra<th>NC1: tr(S<sub>w</sub> "
+        "S<sub>b</sub><sup>+</sup>)/L<th>NC2: norms differ by<th>NC2: cosines differ by<th>NC2: from widest angles<th>NC3: last layer "
+        "and means<th>Proposition 1 holds, classes</thead><tbody>\n",
+        page);
+    for (int i = 0; i < count; i++)
+        if (runs[i].analysis.classes > 0)
+            put_collapse(page, &runs[i]);
+    fputs("</tbody></table>\n<p>inter / intra: mean distance between class means over the mean distance to one's own. NC: neural collapse "
+          "(Papyan et al. 2020); 0 is complete.</p>\n",
+          page);
+}
+
+void elm_put_confusions(FILE *page, const elm_run_files *runs, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const elm_analysis_file *a = &runs[i].analysis;
+        if (a->test.confusions == 0)
+            continue;
+        fputs("<details><summary>Most frequent confusions: ", page);
+        elm_put_text(page, runs[i].name);
+        fputs("</summary><table><thead><tr><th>class<th>training images<th>taken for<th>training images<th>test images</thead><tbody>\n",
+              page);
+        for (int k = 0; k < a->test.confusions && k < CONFUSIONS; k++) {
+            const double *row = a->test.confusion + 3 * (size_t)k;
+            put_name(page, a->names[(int)row[0]]);
+            put_number(page, a->train_count[(int)row[0]], "%.0f");
+            fputs("<td>", page);
+            elm_put_text(page, a->names[(int)row[1]]);
+            fputs("</td>", page);
+            put_number(page, a->train_count[(int)row[1]], "%.0f");
+            put_number(page, row[2], "%.0f");
+            fputs("</tr>\n", page);
+        }
+        fputs("</tbody></table></details>\n", page);
+    }
+}

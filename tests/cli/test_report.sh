@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# elmpi-report: every figure of runs with and without an analysis, numbers that are the files' own, mistakes told, nothing half-written.
+set -euo pipefail
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+need "$(command -v gnuplot || echo gnuplot)" "gnuplot"
+
+export OMP_NUM_THREADS=1
+expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out "$scratch/digits.h5"
+# train NAME JOB SETTINGS...
+train() {
+    expect 0 "$ELMPI_BIN/elmpi-train" "$ELMPI_SOURCE/jobs/$2.ini" --set "data.store=$scratch/digits.h5" --set optim.epochs=3 \
+        --set run.evaluate_every_epochs=1 --run-dir "$scratch/$1" --set "run.name=$1" "${@:3}"
+}
+train digits-ce digits-ce
+train digits-elm digits-elm
+train 'odd-<name>&' digits-elm --set loss.lambda=0.1
+for run in digits-ce digits-elm; do
+    expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/$run/checkpoint.h5" --analysis "$scratch/$run/analysis.h5"
+done
+expect 0 "$ELMPI_BIN/elmpi-report" "$scratch/digits-ce" "$scratch/digits-elm" "$scratch/odd-<name>&" --out "$scratch/r.html"
+figures=(training accuracy groups margins train-margins margin-cdf distances tsne coverage shift calibration lambda speed)
+if h5ls "$scratch/digits-ce/analysis.h5" | grep -q '^spectrum'; then # a build with ScaLAPACK
+    figures+=(spectra)
+fi
+for figure in "${figures[@]}"; do
+    for kind in svg pdf csv; do
+        [ -s "$scratch/r-figures/$figure.$kind" ] || fail "no $figure.$kind"
+    done
+    grep -q "id=\"$figure\"" "$scratch/r.html" || fail "no figure $figure on the page"
+done
+if grep -nE '(src|href)=["'\'']?(https?:|//)' "$scratch/r.html"; then
+    fail "the page needs a network"
+fi
+grep -q 'odd-&lt;name&gt;&amp;' "$scratch/r.html" || fail "a run's name is not escaped"
+if grep -q '<name>' "$scratch/r.html"; then
+    fail "a run's name is written as it stands"
+fi
+balanced=$(sed -n 's/.*"balanced_accuracy": \([0-9.]*\).*/\1/p' "$scratch/digits-elm/evaluation.json" | awk '{ printf "%.2f", 100 * $1 }')
+grep -q "<b>$balanced</b>" "$scratch/r.html" || fail "the table lacks digits-elm's $balanced"
+awk -F, '$2 == "\"digits-elm\"" && $3 == 0 { found = $4 } END { print found }' "$scratch/r-figures/groups.csv" | grep -q "^${balanced%0*}" || fail "the bars lack it"
+grep -q '10 of 10' "$scratch/r.html" || fail "Proposition 1 does not hold for every class"
+
+echo "mistakes"
+cp "$scratch/r.html" "$scratch/before.html"
+expect 2 "$ELMPI_BIN/elmpi-report" "$scratch" --out "$scratch/r.html"
+says stderr 'there is no job.ini'
+cp -r "$scratch/digits-ce" "$scratch/twin"
+expect 2 "$ELMPI_BIN/elmpi-report" "$scratch/digits-ce" "$scratch/twin" --out "$scratch/r.html"
+says stderr 'two runs are called digits-ce'
+head -c 4000 "$scratch/digits-ce/analysis.h5" >"$scratch/twin/analysis.h5"
+expect 1 "$ELMPI_BIN/elmpi-report" "$scratch/twin" --out "$scratch/r.html"
+says stderr 'make the file anew'
+cp "$scratch/digits.h5" "$scratch/twin/analysis.h5"
+expect 1 "$ELMPI_BIN/elmpi-report" "$scratch/twin" --out "$scratch/r.html"
+rm "$scratch/twin/analysis.h5"
+echo '{"images": 3' >"$scratch/twin/evaluation.json"
+expect 1 "$ELMPI_BIN/elmpi-report" "$scratch/twin" --out "$scratch/r.html"
+says stderr 'this is no evaluation'
+expect 1 "$ELMPI_BIN/elmpi-report" "$scratch/digits-ce" --out "$scratch/absent/r.html"
+same "$scratch/before.html" "$scratch/r.html"
+[ ! -e "$scratch/r.html.part" ] || fail "a partial page was left behind"

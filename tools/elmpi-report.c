@@ -1,0 +1,39 @@
+/* elmpi-report: a page about runs. */
+#include "command.h"
+#include "elmpi/log.h"
+#include "elmpi/run_report.h"
+
+int main(int argc, char **argv)
+{
+    elm_log log = {.program = "elmpi-report"};
+    elm_error err = {0};
+    const char *out = "report.html";
+    const elm_flag flags[] = {
+        {"--out", ELM_FLAG_TEXT, &out, 0, 0, "FILE.html", "the page (default report.html); its figures as SVG, PDF and CSV come beside it"},
+        {"--quiet", ELM_FLAG_SWITCH, &log.quiet, 0, 0, NULL, "say nothing but errors"},
+        {0},
+    };
+    elm_command command = {
+        .program = log.program,
+        .version = ELMPI_VERSION,
+        .usage = "RUN... [--out report.html]",
+        .summary =
+            "Writes one self-contained page about any runs: settings, curves, accuracies beside the paper's, and, where elmpi-evaluate "
+            "--analysis RUN/analysis.h5 has been, margins, distances, spectra, t-SNE.",
+        .flags = flags,
+        .min_words = 1,
+        .max_words = 256,
+        .word_name = "a run's folder",
+    };
+    int status = elm_command_parse(&command, argc, argv, &err);
+    if (status == ELM_COMMAND_DONE)
+        return ELM_EXIT_SUCCESS;
+    if (status == ELM_COMMAND_RUN)
+        status = elm_report_write(command.words, command.word_count, out, &log, &err);
+    if (status != 0) {
+        elm_log_error(&log, "%s", err.text);
+        return err.code;
+    }
+    elm_log_info(&log, "written to %s", out);
+    return ELM_EXIT_SUCCESS;
+}
