@@ -12,7 +12,8 @@ static void run_and_be_killed(const char *out, const preparation *p, const char 
     const pid_t child = fork();
     if (child == 0) {
         elm_error err;
-        freopen("/dev/null", "w", stdout);
+        if (!freopen("/dev/null", "w", stdout))
+            _exit(70);
         run("pictures", out, p, &err);
         _exit(0);
     }
