@@ -50,6 +50,7 @@ full  : python3-scipy            : py-scipy                       : SciPy-bundle
 full  : python3-sklearn          : py-scikit-learn                : scikit-learn
 full  : libsimgrid-dev           : simgrid                        : SimGrid
 full  : chromium                 : (part of the site)             : (part of the site)
+full  : valgrind                 : valgrind                       : Valgrind
 full  : python3-pil              : py-pillow                      : Pillow
 full  : python3-torchvision      : py-torchvision                 : torchvision
 full  : python3-onnx             : py-onnx                        : ONNX

@@ -36,6 +36,11 @@ need() {
     [ -e "$1" ] || skip "$2 is not there ($1)"
 }
 
+# sanitized: the programs under test are a sanitizer's build.
+sanitized() {
+    readelf -Ws "$ELMPI_BIN/elmpi-train" | grep -q __asan_init
+}
+
 # expect CODE COMMAND...: runs it under the time limit and checks its exit code. Its output is in $scratch/stdout and $scratch/stderr.
 expect() {
     local wanted=$1 code=0

@@ -26,7 +26,7 @@ lacks() {
 }
 
 command -v readelf >/dev/null || skip "readelf (binutils) is not there"
-if readelf -Ws "$ELMPI_BIN/elmpi-train" | grep -q __asan_init; then
+if sanitized; then
     skip "this is a sanitizer's build"
 fi
 for program in "$ELMPI_BIN"/elmpi-*; do

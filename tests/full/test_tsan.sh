@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# ThreadSanitizer over everything that has threads of its own: the loader, the preparation of pictures, the watchdog. OpenMP's threads are not
+# looked at (its run-time library is not instrumented, each barrier would be a finding): one thread a team. A planted race has to be found.
+set -euo pipefail
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/../cli/lib.sh"
+cd "$ELMPI_SOURCE"
+export OMP_NUM_THREADS=1
+limit=600
+
+cc -g -O1 -fsanitize=thread -o "$scratch/race" tests/sanitizer/race.c || skip "cc has no ThreadSanitizer"
+expect 66 "$scratch/race"
+says stderr "data race"
+
+tests=(test_loader test_loader_pictures test_prepare_pictures test_picture_resize test_watch)
+limit=1800 expect 0 cmake -S . -B build-tsan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-g -O1 -fsanitize=thread" --log-level=WARNING
+limit=1800 expect 0 cmake --build build-tsan -j "$elmpi_cores" --target "${tests[@]}"
+for test in "${tests[@]}"; do
+    expect 0 "build-tsan/tests/$test"
+    says_not stderr "ThreadSanitizer"
+    echo "no race: $test"
+done
