@@ -15,6 +15,15 @@ if(ELMPI_SANITIZE)
   target_compile_options(elmpi_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(elmpi_flags INTERFACE -fsanitize=address,undefined)
 endif()
+if(ELMPI_FUZZ)
+  if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "ELMPI_FUZZ=ON needs clang, and the compiler is ${CMAKE_C_COMPILER_ID}: configure a new build folder with "
+                        "-DCMAKE_C_COMPILER=clang (tests/fuzz/run.sh does it).\n  Debian/Ubuntu: apt-get install clang libclang-rt-dev libomp-dev")
+  endif()
+  # Recovering from undefined behaviour would let libFuzzer take it for a good run. Alignment, overflow and bounds are what is looked for.
+  target_compile_options(elmpi_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(elmpi_flags INTERFACE -fsanitize=address,undefined)
+endif()
 
 # elmpi_room(<name> SOURCES ... USES rooms... LINKS libraries...): one room of the house, a static library.
 function(elmpi_room name)

@@ -14,6 +14,7 @@ counterparts in Spack and EasyBuild, and exits 1.
   test    what tools/test.sh needs besides
   full    what tools/test.sh --full needs besides
   check   what tools/check.sh needs besides
+  fuzz    what tests/fuzz/run.sh needs besides
 
 ELMPI_PACKAGES=skip   takes everything for granted (modules, Spack, another distribution)
 TEXT
@@ -60,6 +61,9 @@ check : clang-format             : llvm +clang                    : Clang
 check : clang-tidy               : llvm +clang                    : Clang
 check : libomp-dev               : llvm +clang                    : Clang
 check : shellcheck               : shellcheck                     : shellcheck
+fuzz  : clang                    : llvm +clang                    : Clang
+fuzz  : libclang-rt-dev          : llvm +clang                    : Clang
+fuzz  : libomp-dev               : llvm +clang                    : Clang
 '
 
 # rows GROUP...: "debian:spack:easybuild" lines of the groups.
@@ -87,7 +91,7 @@ name_packages() {
     local wanted=" $* " debian spack easybuild
     {
         echo "  Debian/Ubuntu              Spack                      EasyBuild"
-        rows build report test full check | while IFS=: read -r debian spack easybuild; do
+        rows build report test full check fuzz | while IFS=: read -r debian spack easybuild; do
             [[ $wanted != *" $debian "* ]] || printf '  %-26s %-26s %s\n' "$debian" "$spack" "$easybuild"
         done
         echo "Install them (as root: apt-get install $*), or load your cluster's modules and set ELMPI_PACKAGES=skip."
@@ -116,9 +120,9 @@ for word in "$@"; do
         usage
         exit 0
         ;;
-    build | report | test | full | check) groups+=("$word") ;;
+    build | report | test | full | check | fuzz) groups+=("$word") ;;
     *)
-        echo "packages.sh: error: unknown group ($word): use build, report, test, full or check" >&2
+        echo "packages.sh: error: unknown group ($word): use build, report, test, full, check or fuzz" >&2
         exit 2
         ;;
     esac

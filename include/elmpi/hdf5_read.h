@@ -29,7 +29,8 @@ bool elm_h5_exists(hid_t file, const char *path);
 /** Opens a data set whose bytes all lie in this file.
  *  Shape:  at most ELM_H5_DIMENSIONS_MAX dimensions, none of them 0
  *  Owns:   the caller closes with elm_h5_close
- *  Errors: absent, not a data set, external or virtual storage, or more bytes than a file of file_bytes can hold */
+ *  Errors: absent, not a data set, neither numbers nor texts, filters other than deflate, shuffle and fletcher32, external or virtual
+ * storage, or more bytes than a file of file_bytes can hold */
 int elm_h5_open(elm_h5_array *array, hid_t file, const char *path, uint64_t file_bytes);
 void elm_h5_close(elm_h5_array *array);
 

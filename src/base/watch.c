@@ -218,6 +218,7 @@ static void *guard(void *context)
 {
     elm_watch *watch = context;
     pthread_mutex_lock(&watch->lock);
+    watch->awake = elm_io_seconds();
     while (!watch->ends) {
         sleep_a_while(watch);
         if (watch->ends || watch->timeout <= 0)

@@ -11,6 +11,8 @@
 #include "elmpi/checkpoint.h"
 #include "elmpi/memory.h"
 
+enum { CLASSES_MAX = 1 << 20 };
+
 /* The file under way. */
 typedef struct reader {
     const char *path;
@@ -27,6 +29,17 @@ static int refuse(const reader *r, const char *what)
 {
     return elm_error_set(r->err, ELM_EXIT_FAILURE, "%s has an unexpected form (%s): this is no checkpoint of this elmpi; use another file",
                          what, r->path);
+}
+
+/* Numbers as elmpi writes them, in any byte order. Others, such as whole numbers of many bytes, make HDF5 1.10 overrun its stack. */
+static bool is_number(hid_t type)
+{
+    const size_t size_bytes = H5Tget_size(type);
+    if (H5Tget_class(type) == H5T_FLOAT)
+        return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0 || H5Tequal(type, H5T_IEEE_F32BE) > 0 ||
+               H5Tequal(type, H5T_IEEE_F64BE) > 0;
+    return H5Tget_class(type) == H5T_INTEGER && size_bytes <= sizeof(int64_t) && H5Tget_precision(type) == 8 * size_bytes &&
+           H5Tget_offset(type) == 0;
 }
 
 /* Uncompressed, written in full, inside this file, and within what is left of the file. */
@@ -57,7 +70,7 @@ static hid_t open_array(reader *r, const char *path, H5T_class_t kind, int *dime
     const hid_t space = H5Dget_space(array), type = H5Dget_type(array);
     hsize_t extents[ELM_RANK_MAX] = {0};
     uint64_t bytes = *element_bytes = H5Tget_size(type);
-    bool good = H5Tget_class(type) == kind && H5Tis_variable_str(type) <= 0;
+    bool good = H5Tget_class(type) == kind && H5Tis_variable_str(type) <= 0 && (kind == H5T_STRING || is_number(type));
     *dimensions = H5Sget_simple_extent_ndims(space);
     good = good && *dimensions >= 0 && *dimensions <= ELM_RANK_MAX && H5Sget_simple_extent_type(space) != H5S_NULL;
     if (good && *dimensions)
@@ -133,9 +146,8 @@ static int read_number(const reader *r, const char *name, hid_t mem_type, void *
     if (attribute < 0)
         return refuse(r, name);
     const hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
-    const H5T_class_t kind = H5Tget_class(type);
     int status = -1;
-    if ((kind == H5T_INTEGER || kind == H5T_FLOAT) && H5Sget_simple_extent_npoints(space) == 1)
+    if (is_number(type) && H5Sget_simple_extent_npoints(space) == 1)
         status = H5Aread(attribute, mem_type, value) < 0 ? -1 : 0;
     H5Tclose(type);
     H5Sclose(space);
@@ -243,7 +255,7 @@ static int read_classes(reader *r)
         char *texts = read_texts(r, "classes/name", 1, &names, &size);
         if (!texts)
             return -1;
-        const int status = names <= INT_MAX ? split_names(r, texts, size, (int)names) : refuse(r, "classes/name");
+        const int status = names <= CLASSES_MAX ? split_names(r, texts, size, (int)names) : refuse(r, "classes/name");
         elm_free(texts);
         if (status)
             return -1;
@@ -255,7 +267,10 @@ static int read_classes(reader *r)
             return -1;
         }
         r->made->class_count = values;
-        if (counts > INT_MAX || (r->made->class_names && counts != names))
+        for (int64_t c = 0; c < counts; c++)
+            if (r->made->class_count[c] < 0)
+                return refuse(r, "classes/train_count");
+        if (counts > CLASSES_MAX || (r->made->class_names && counts != names))
             return refuse(r, "classes/train_count");
         r->made->classes = (int)counts;
     }
@@ -442,25 +457,30 @@ int elm_checkpoint_read(const char *path, elm_checkpoint **checkpoint, elm_error
 {
     *checkpoint = NULL;
     struct stat about;
+    elm_error own = {0};
     if (elm_checkpoint_verify(path, err))
         return -1;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     const hid_t access = elm_checkpoint_access();
-    reader r = {.path = path, .err = err, .file = H5Fopen(path, H5F_ACC_RDONLY, access)};
+    reader r = {.path = path, .err = &own, .file = H5Fopen(path, H5F_ACC_RDONLY, access)};
     H5Pclose(access);
     if (r.file < 0 || stat(path, &about)) {
         if (r.file >= 0)
             H5Fclose(r.file);
+        r.err = err;
         return refuse(&r, "the file");
     }
     r.bytes_left = (uint64_t)about.st_size;
-    r.made = elm_alloc(1, sizeof *r.made, err);
+    r.made = elm_alloc(1, sizeof *r.made, &own);
     const bool good = r.made && !read_facts(&r) && !read_tail_place(&r, (int64_t)about.st_size) && !read_classes(&r) && !read_tensors(&r) &&
                       !read_history(&r) && !read_progress(&r);
     H5Fclose(r.file);
-    if (good)
+    if (good) {
         *checkpoint = r.made;
-    else
-        elm_checkpoint_free(r.made);
-    return good ? 0 : -1;
+        return 0;
+    }
+    elm_checkpoint_free(r.made);
+    if (!*own.text) /* HDF5 itself gave up, on its way to what was looked for */
+        refuse(&r, "its list of objects");
+    return elm_error_set(err, own.code, "%s", own.text);
 }

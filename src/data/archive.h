@@ -1,4 +1,4 @@
-/* Archive: reads original archives as a stream, whatever libarchive knows: nothing is unpacked to disk. */
+/* Archive: reads original archives as a stream: nothing is unpacked to disk, no link is followed, nothing but regular files is seen. */
 #ifndef ELMPI_DATA_ARCHIVE_H
 #define ELMPI_DATA_ARCHIVE_H
 
@@ -24,9 +24,9 @@ typedef struct elm_archive_entry {
     int64_t offset; /* of its bytes in the archive's file, where they stand there as they are (an uncompressed tar); else -1 */
 } elm_archive_entry;
 
-/** Opens an archive of any container and compression that libarchive knows.
+/** Opens an archive: tar, cpio, zip, 7-Zip, RAR; gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress.
  *  Owns:   the caller closes
- *  Errors: missing or unreadable file; later calls report what is no archive */
+ *  Errors: missing or unreadable file; later calls report what is no archive, and one that unpacks to a thousand times its size */
 int elm_archive_open(elm_archive **archive, const elm_archive_place *place, elm_error *err);
 void elm_archive_close(elm_archive *archive);
 

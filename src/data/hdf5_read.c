@@ -29,18 +29,33 @@ bool elm_h5_exists(hid_t file, const char *path)
     return true;
 }
 
-/* Filters that may make the stored bytes fewer than the values. */
-static bool is_compressed(hid_t properties)
+/* Deflate may make the stored bytes fewer than the values; any filter but these few is refused: for one that it does not know, HDF5 would
+ * load a plug-in. */
+static bool filters_are_known(hid_t properties, bool *compressed)
 {
     const int count = H5Pget_nfilters(properties);
+    *compressed = false;
     for (int i = 0; i < count; i++) {
         unsigned flags, config;
         size_t values = 0;
         const H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
-        if (filter != H5Z_FILTER_FLETCHER32 && filter != H5Z_FILTER_SHUFFLE)
-            return true;
+        if (filter != H5Z_FILTER_FLETCHER32 && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_DEFLATE)
+            return false;
+        *compressed |= filter == H5Z_FILTER_DEFLATE;
     }
-    return false;
+    return count >= 0;
+}
+
+/* Numbers as computers have them. HDF5 also knows whole numbers of a megabyte each, and floats whose exponent lies anywhere; converting
+ * such a whole number to a float, 1.10 overruns its stack. */
+static bool is_number(hid_t type)
+{
+    const size_t size_bytes = H5Tget_size(type);
+    if (H5Tget_class(type) == H5T_FLOAT)
+        return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0 || H5Tequal(type, H5T_IEEE_F32BE) > 0 ||
+               H5Tequal(type, H5T_IEEE_F64BE) > 0;
+    return H5Tget_class(type) == H5T_INTEGER && size_bytes <= sizeof(int64_t) && H5Tget_precision(type) == 8 * size_bytes &&
+           H5Tget_offset(type) == 0;
 }
 
 /* Bytes of the whole array, or 0 when that overflows. */
@@ -56,9 +71,9 @@ static uint64_t array_bytes(const elm_h5_array *array)
 static int check_storage(elm_h5_array *array, hid_t properties, uint64_t file_bytes)
 {
     const uint64_t bytes = array_bytes(array);
-    const bool compressed = is_compressed(properties);
     const H5D_layout_t layout = H5Pget_layout(properties);
-    if (bytes == 0 || layout == H5D_VIRTUAL || H5Pget_external_count(properties) != 0)
+    bool compressed;
+    if (!filters_are_known(properties, &compressed) || bytes == 0 || layout == H5D_VIRTUAL || H5Pget_external_count(properties) != 0)
         return -1;
     if (bytes / (compressed ? COMPRESSION_MAX : 1) > file_bytes)
         return -1;
@@ -86,6 +101,8 @@ static int read_shape(elm_h5_array *array)
         status = H5Sget_simple_extent_dims(space, array->shape, NULL) == array->dimensions ? 0 : -1;
     array->kind = H5Tget_class(type);
     array->element_bytes = H5Tget_size(type);
+    if (array->kind != H5T_STRING && !is_number(type))
+        status = -1;
     array->is_signed = array->kind == H5T_INTEGER && H5Tget_sign(type) != H5T_SGN_NONE;
     H5Tclose(type);
     H5Sclose(space);
@@ -123,9 +140,8 @@ int elm_h5_numbers(hid_t file, const char *name, hid_t mem_type, int count, void
     if (attribute < 0)
         return -1;
     const hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
-    const H5T_class_t kind = H5Tget_class(type);
     int status = -1;
-    if ((kind == H5T_INTEGER || kind == H5T_FLOAT) && H5Sget_simple_extent_npoints(space) == count)
+    if (is_number(type) && H5Sget_simple_extent_npoints(space) == count)
         status = H5Aread(attribute, mem_type, values) < 0 ? -1 : 0;
     H5Tclose(type);
     H5Sclose(space);

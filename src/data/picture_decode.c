@@ -14,10 +14,12 @@
 /* libjpeg's own interface and not TurboJPEG's: only there can the rows and columns outside a crop be left out, and truncated files be told
  * from sound ones. */
 
-enum { MARGIN = 2 }; /* pixels: chroma is interpolated from neighbours, which must be there at the edge of the box, too */
+enum { SCANS_MAX = 200 }; /* of a progressive picture; encoders make 10 or so, and each goes over all its pixels */
+enum { MARGIN = 2 };      /* pixels: chroma is interpolated from neighbours, which must be there at the edge of the box, too */
 
 struct elm_decoder {
     struct jpeg_error_mgr errors; /* libjpeg's; first, so that a pointer to it is one to the decoder */
+    struct jpeg_progress_mgr progress;
     jmp_buf failed;
     struct jpeg_decompress_struct jpeg;
     char reason[JMSG_LENGTH_MAX];
@@ -53,6 +55,16 @@ static void note_damage(j_common_ptr jpeg, int level)
             ((elm_decoder *)jpeg->err)->damaged = true;
 }
 
+/* libjpeg calls this now and then. A file of a megabyte can hold scans for hours. */
+static void limit_scans(j_common_ptr jpeg)
+{
+    elm_decoder *decoder = (elm_decoder *)jpeg->err;
+    if (decoder->jpeg.input_scan_number <= SCANS_MAX)
+        return;
+    snprintf(decoder->reason, sizeof decoder->reason, "more than %d scans", SCANS_MAX);
+    longjmp(decoder->failed, 1);
+}
+
 int elm_decoder_create(elm_decoder **out, elm_error *err)
 {
     *out = NULL;
@@ -69,6 +81,8 @@ int elm_decoder_create(elm_decoder **out, elm_error *err)
         return -1;
     }
     jpeg_create_decompress(&decoder->jpeg);
+    decoder->progress.progress_monitor = limit_scans;
+    decoder->jpeg.progress = &decoder->progress;
     decoder->ready = true;
     *out = decoder;
     return 0;

@@ -10,7 +10,7 @@
 #include "data/picture_lists.h"
 #include "elmpi/memory.h"
 
-enum { BLOCK_BYTES = 1 << 16, TEXT_BYTES = 1024, ENTRY_DEPTH = 3 /* object, list, entry */ };
+enum { BLOCK_BYTES = 1 << 16, TEXT_BYTES = 1024, ENTRY_DEPTH = 3 /* object, list, entry */, DEPTH_MAX = 256 };
 
 typedef enum json_section { SECTION_OTHER, SECTION_IMAGES, SECTION_ANNOTATIONS, SECTION_CATEGORIES } json_section;
 
@@ -119,11 +119,23 @@ static int end_category(json_reader *reader)
     return id < 0 || id > ELM_LABEL_MAX || elm_class_names_set(reader->names, reader->catalogue, (int)id, reader->text, reader->err) == 0;
 }
 
+/* The parser takes memory for every bracket that is open. */
+static int go_deeper(json_reader *reader)
+{
+    reader->field = FIELD_NONE;
+    if (++reader->depth <= DEPTH_MAX)
+        return 1;
+    elm_error_set(reader->err, ELM_EXIT_FAILURE, "more than %d brackets within each other (%s): give the original annotations", DEPTH_MAX,
+                  reader->path);
+    return 0;
+}
+
 static int start_entry(void *context)
 {
     json_reader *reader = context;
-    reader->field = FIELD_NONE;
-    if (++reader->depth == ENTRY_DEPTH) {
+    if (!go_deeper(reader))
+        return 0;
+    if (reader->depth == ENTRY_DEPTH) {
         memset(reader->seen, 0, sizeof reader->seen);
         reader->text[0] = '\0';
     }
@@ -150,10 +162,7 @@ static int end_entry(void *context)
 
 static int start_list(void *context)
 {
-    json_reader *reader = context;
-    reader->field = FIELD_NONE;
-    reader->depth++;
-    return 1;
+    return go_deeper(context);
 }
 
 static int end_list(void *context)

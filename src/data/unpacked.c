@@ -11,6 +11,13 @@
 
 enum { BLOCK_BYTES = 1 << 16, TRAILER_BYTES = 8 };
 
+/* A decompression bomb: some kilobytes can stand for terabytes of zeros. Pictures and numbers shrink at most a few times; the first bytes
+ * are free, so that a small archive of empty blocks passes. */
+static const int64_t free_bytes = INT64_C(1) << 28;
+enum { RATIO_MAX = 1000 };
+
+const char elm_unpacked_bomb[] = "it unpacks to more than 1000 times its size, as no data set does";
+
 struct elm_unpacked {
     struct archive *inner; /* decompressing filters, "raw" format: one nameless entry, the decompressed stream */
     bool ended;
@@ -61,13 +68,30 @@ static void tally(elm_unpacked *unpacked, const uint8_t *bytes, size_t count)
     for (size_t i = 0; i < count; i++)
         crc = crc >> 8 ^ unpacked->table[(crc ^ bytes[i]) & 0xff];
     unpacked->crc = crc;
-    unpacked->total_bytes += count;
+}
+
+bool elm_unpacked_is_bomb(int64_t unpacked_bytes, int64_t packed_bytes)
+{
+    return unpacked_bytes > free_bytes && unpacked_bytes / RATIO_MAX > packed_bytes;
 }
 
 /* A file of several gzip members tells the checksum of its last one only; its size then differs from the total, and nothing can be said. */
 static bool gzip_checksum_wrong(const elm_unpacked *unpacked)
 {
     return unpacked->gzip && (uint32_t)unpacked->total_bytes == unpacked->bytes_told && ~unpacked->crc != unpacked->crc_told;
+}
+
+/* Why the bytes have ended: nothing where they are at their end. */
+static void note_cause(elm_unpacked *unpacked, int result)
+{
+    const char *cause = NULL;
+    if (result == ARCHIVE_OK || result == ARCHIVE_WARN)
+        cause = elm_unpacked_bomb;
+    else if (result != ARCHIVE_EOF && (cause = archive_error_string(unpacked->inner)) == NULL)
+        cause = "cannot be decompressed";
+    else if (result == ARCHIVE_EOF && gzip_checksum_wrong(unpacked))
+        cause = "gzip checksum does not match";
+    snprintf(unpacked->cause, sizeof unpacked->cause, "%s", cause != NULL ? cause : "");
 }
 
 /* libarchive's read callback: the next decompressed block, 0 bytes at the end. */
@@ -82,15 +106,12 @@ static la_ssize_t next_block(struct archive *reader, void *context, const void *
     if (result == ARCHIVE_OK || (result == ARCHIVE_WARN && count > 0)) {
         if (unpacked->gzip)
             tally(unpacked, *block, count);
-        return (la_ssize_t)count;
+        unpacked->total_bytes += count;
+        if (!elm_unpacked_is_bomb((int64_t)unpacked->total_bytes, elm_unpacked_position(unpacked)))
+            return (la_ssize_t)count;
     }
     unpacked->ended = true;
-    if (result != ARCHIVE_EOF) {
-        const char *cause = archive_error_string(unpacked->inner);
-        snprintf(unpacked->cause, sizeof unpacked->cause, "%s", cause != NULL ? cause : "cannot be decompressed");
-    } else if (gzip_checksum_wrong(unpacked)) {
-        snprintf(unpacked->cause, sizeof unpacked->cause, "gzip checksum does not match");
-    }
+    note_cause(unpacked, result);
     if (unpacked->cause[0] == '\0')
         return 0;
     archive_set_error(reader, EIO, "%s", unpacked->cause);
@@ -102,10 +123,22 @@ const char *elm_unpacked_cause(const elm_unpacked *unpacked)
     return unpacked != NULL && unpacked->cause[0] != '\0' ? unpacked->cause : NULL;
 }
 
+void elm_unpacked_support(struct archive *reader)
+{
+    archive_read_support_filter_gzip(reader);
+    archive_read_support_filter_bzip2(reader);
+    archive_read_support_filter_compress(reader);
+    archive_read_support_filter_lzma(reader);
+    archive_read_support_filter_xz(reader);
+    archive_read_support_filter_lzip(reader);
+    archive_read_support_filter_zstd(reader);
+    archive_read_support_filter_lz4(reader);
+}
+
 static int open_inner(struct archive *inner, const elm_archive_place *place)
 {
     struct archive_entry *entry = NULL;
-    archive_read_support_filter_all(inner); /* a warning says that an external program would do it */
+    elm_unpacked_support(inner);
     archive_read_support_format_raw(inner);
     const int opened = place->bytes != NULL ? archive_read_open_memory(inner, place->bytes, place->size_bytes)
                                             : archive_read_open_filename(inner, place->name, BLOCK_BYTES);

@@ -5,10 +5,16 @@
 #define ELMPI_DATA_UNPACKED_H
 
 #include <archive.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "data/archive.h"
 
 typedef struct elm_unpacked elm_unpacked;
+
+/** Makes `reader` decompress what elmpi reads: only what libarchive does itself. For other kinds it would start external programs, on bytes
+ * that nobody has checked. */
+void elm_unpacked_support(struct archive *reader);
 
 /** Makes `reader` read the decompressed bytes of a place. *unpacked is NULL, and `reader` untouched, where the place is not compressed:
  *  such containers (zip, 7-Zip) bring checksums of their own and want to seek.
@@ -21,6 +27,10 @@ const char *elm_unpacked_cause(const elm_unpacked *unpacked);
 /** Compressed bytes read so far. */
 int64_t elm_unpacked_position(const elm_unpacked *unpacked);
 void elm_unpacked_destroy(elm_unpacked *unpacked);
+
+/** Whether so many bytes out of so few are a decompression bomb, and what to say of it. */
+bool elm_unpacked_is_bomb(int64_t unpacked_bytes, int64_t packed_bytes);
+extern const char elm_unpacked_bomb[];
 
 /** Reads whatever `reader` left unread, so that every checksum is compared.
  *  Errors: -1; the text is archive_error_string(reader) */

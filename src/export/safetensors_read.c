@@ -151,7 +151,7 @@ static int read_file(int fd, const char *path, elm_checkpoint *made, elm_error *
 int elm_safetensors_read(const char *path, elm_checkpoint **checkpoint, elm_error *err)
 {
     *checkpoint = NULL;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not stop us */
     if (fd < 0)
         return cannot_read(path, strerror(errno), err);
     elm_checkpoint *made = elm_alloc(1, sizeof *made, err);

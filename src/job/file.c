@@ -35,8 +35,11 @@ int elm_job_file_read(elm_job_file *file, const char *place, char **text, elm_er
     char which[1100];
     describe(file, place, which, sizeof which);
     *text = NULL;
-    FILE *stream = fopen(file->path, "r");
     struct stat about;
+    /* The user's own file may be a pipe; one that a file names could be waited for for ever. */
+    if (place && stat(file->path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))
+        return elm_error_set(err, ELM_EXIT_USAGE, "not a file (%s): include a job file", which);
+    FILE *stream = fopen(file->path, "r");
     if (!stream || fstat(fileno(stream), &about)) {
         elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%s): %s", which, strerror(errno));
         if (stream)

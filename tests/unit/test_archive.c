@@ -196,7 +196,7 @@ static void wrong_content(void **state)
     refused(&(elm_archive_place){"text", text, sizeof text}, "cannot read the archive");
     refused(&(elm_archive_place){"empty", text, 0}, "empty");
     static const char listing[] = "#mtree\n./first.bin type=file size=10 contents=/etc/passwd\n";
-    refused(&(elm_archive_place){"listing", listing, sizeof listing - 1}, "listing");
+    refused(&(elm_archive_place){"listing", listing, sizeof listing - 1}, "cannot read the archive");
 
     elm_error err = {0};
     elm_archive_file file = {.base = "third.bin", .max_bytes = 10};

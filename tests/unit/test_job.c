@@ -404,6 +404,7 @@ static void mistakes_in_includes(void **state)
     } rows[] = {
         {"[job]\ninclude = none.ini", "", "none.ini, included at", "a.ini:2): No such file"},
         {"[job]\ninclude = sub", "", "/sub, included at", "a.ini:2): Is a directory"},
+        {"[job]\ninclude = /dev/null", "", "not a file (/dev/null, included at", "a.ini:2)"},
         {"[job]\ninclude =", "", "job.include is empty", "a.ini:2)"},
         {"[run]\nname = a\n[job]\ninclude = b.ini", "", "job.include stands below other entries", "a.ini:4)"},
         {"[job]\ninclude = b.ini\ninclude = b.ini", "", "job.include stands below other entries", "a.ini:3)"},
