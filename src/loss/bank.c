@@ -224,19 +224,28 @@ int64_t elm_bank_usable(const elm_bank *b, int32_t label, const int32_t **slot)
     return b->usable[label];
 }
 
+static void add_floats(const float *x, int width, double *sum)
+{
+#pragma omp simd
+    for (int k = 0; k < width; k++)
+        sum[k] += (double)x[k];
+}
+
+static void add_halves(const elm_bf16 *x, int width, double *sum)
+{
+#pragma omp simd
+    for (int k = 0; k < width; k++)
+        sum[k] += (double)elm_bf16_to_float(x[k]);
+}
+
 int64_t elm_bank_add_up(const elm_bank *b, int32_t label, double *sum)
 {
     for (int64_t i = 0; i < b->usable[label]; i++) {
-        const elm_bank_row entry = elm_bank_at(b, b->list[b->first[label] + i]);
-        if (entry.fp32) {
-#pragma omp simd
-            for (int k = 0; k < b->width; k++)
-                sum[k] += (double)entry.fp32[k];
-        } else {
-#pragma omp simd
-            for (int k = 0; k < b->width; k++)
-                sum[k] += (double)elm_bf16_to_float(entry.bf16[k]);
-        }
+        const size_t at = (size_t)b->list[b->first[label] + i] * (size_t)b->width;
+        if (b->half)
+            add_halves(b->bf16 + at, b->width, sum);
+        else
+            add_floats(b->fp32 + at, b->width, sum);
     }
     return b->usable[label];
 }

@@ -4,6 +4,7 @@
 
 #include "elmpi/memory.h"
 #include "elmpi/relay.h"
+#include "elmpi/watch.h"
 
 enum { PIECE_BYTES = 1 << 20 };
 
@@ -214,6 +215,7 @@ typedef struct piece {
 static piece take_piece(elm_bank_traffic *t)
 {
     int64_t records;
+    elm_watch_tick(elm_comm_watch(t->comm)); /* gigabytes may pass */
     const int32_t label = elm_bank_next_class(t->bank, t->label, &records);
     if (records == 0)
         return (piece){0};
