@@ -61,6 +61,7 @@ typedef struct elm_step_report {
     double loss, logit_loss, embed_loss;
     int64_t anchors[3], with_positive[3]; /* head, torso, tail; 0 without an embedding term */
     bool finite;                          /* false: loss or gradient is NaN or Inf on some rank and the update was left out */
+    double gradient_norm;                 /* before clipping; 0 where optim.clip_norm is off */
     elm_step_wishes wishes;               /* any rank's */
     double seconds[ELM_PHASES];
 } elm_step_report;

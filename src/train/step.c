@@ -252,6 +252,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     enter(&watch, ELM_PHASE_UPDATE);
     agree_all(t, wishes);
     if (t->report.finite && !t->report.wishes.refuse) {
+        t->report.gradient_norm = elm_gradient_clip(&t->optim, t->learning.gradients, t->learning.count);
         elm_sgd_update(&t->optim, lr, t->learning.weights, t->learning.gradients, t->learning.momentum, t->decay, t->decay_count);
         elm_net_weights_changed(t->net);
         elm_loss_update(t->loss, lr);
