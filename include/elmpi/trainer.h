@@ -69,13 +69,20 @@ typedef struct elm_step_report {
 
 enum { ELM_BROKEN_SHOWN = 8 };
 
+/** Which images are to blame for values that are not finite. */
+typedef enum elm_suspects {
+    ELM_SUSPECT_BROKEN, /* those whose own values are not finite */
+    ELM_SUSPECT_INPUT,  /* those with input values beyond all measure */
+    ELM_SUSPECT_LOGITS, /* on each rank that with the largest logits */
+} elm_suspects;
+
 /** The first values that are not finite, in the order of the forward pass, gradients last. */
 typedef struct elm_broken {
     char what[192];                   /* the same on all ranks: "embeddings", "the gradient of conv1.weight" */
     bool is_input;                    /* the same on all ranks: nothing that training computed */
-    bool by_image;                    /* the same on all ranks: single images have them */
-    int64_t count;                    /* this rank's images that have them, or 1, that with the largest logits, where by_image is false */
-    int64_t member[ELM_BROKEN_SHOWN]; /* the first of these, places in the data set */
+    elm_suspects suspects;            /* the same on all ranks */
+    int64_t count;                    /* of them on this rank */
+    int64_t member[ELM_BROKEN_SHOWN]; /* the first, places in the data set */
     double largest_logit;             /* of that image */
 } elm_broken;
 

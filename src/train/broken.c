@@ -39,42 +39,60 @@ void elm_broken_reset(elm_trainer *t)
     t->found = (elm_finding){.place = places_of(&view).nowhere};
 }
 
-static void add_image(elm_finding *found, int64_t member)
+static void add_image(int64_t *list, int64_t *count, int64_t member)
 {
-    if (found->count < ELM_BROKEN_SHOWN)
-        found->member[found->count] = member;
-    found->count++;
+    if (*count < ELM_BROKEN_SHOWN)
+        list[*count] = member;
+    (*count)++;
+}
+
+/* Place in the data set of this rank's i-th image. */
+static int64_t member_of(const elm_batch *part, int i)
+{
+    const int64_t at = part->share.first + i;
+    return part->members ? part->members[at] : part->position + at;
 }
 
 /* Rows of images, unless an earlier place is found already. Returns whether one of them is broken. */
 static bool look_at_rows(elm_finding *found, int place, const elm_batch *part, const float *rows, int64_t width)
 {
-    elm_finding here = {.place = place};
-    for (int i = 0; i < part->share.local; i++)
-        if (!are_finite(rows + i * width, width))
-            add_image(&here, part->members ? part->members[part->share.first + i] : part->position + part->share.first + i);
-    if (!here.count)
-        return false;
-    if (place < found->place)
-        *found = here;
-    else if (place == found->place) /* in another part of the same batch too */
-        for (int64_t k = 0; k < here.count; k++)
-            add_image(found, k < ELM_BROKEN_SHOWN ? here.member[k] : 0); /* the places are full by then */
-    return true;
+    bool broken = false;
+    for (int i = 0; i < part->share.local; i++) {
+        if (are_finite(rows + i * width, width))
+            continue;
+        broken = true;
+        if (place < found->place)
+            *found = (elm_finding){.place = place};
+        if (place == found->place) /* it may have been found in an earlier part too */
+            add_image(found->member, &found->count, member_of(part, i));
+    }
+    return broken;
 }
 
-/* No image is broken: the one with the largest logits is the likeliest cause. */
+/* Input is normalised: nothing comes near this. Squares of what is made of it overflow, or a ReLU hides what did. */
+static const float extreme = 1e6F;
+
+static void remember_extremes(elm_trainer *t, const elm_batch *part)
+{
+    for (int i = 0; i < part->share.local; i++)
+        for (int64_t k = 0; k < t->input_values; k++)
+            if (fabsf(part->input[i * t->input_values + k]) > extreme) {
+                add_image(t->found.extreme, &t->found.extreme_count, member_of(part, i));
+                break;
+            }
+}
+
 static void remember_largest(elm_trainer *t, const elm_batch *part)
 {
     const int classes = elm_net_classes(t->net);
     for (int i = 0; i < part->share.local; i++)
         for (int c = 0; c < classes; c++) {
             const float size = fabsf(t->logits[(size_t)i * (size_t)classes + (size_t)c]);
-            if (size > t->found.largest || !t->found.has_largest) {
-                t->found.largest = size;
-                t->found.has_largest = true;
-                t->found.largest_member = part->members ? part->members[part->share.first + i] : part->position + part->share.first + i;
-            }
+            if (t->found.has_largest && size <= t->found.largest)
+                continue;
+            t->found.largest = size;
+            t->found.has_largest = true;
+            t->found.largest_member = member_of(part, i);
         }
 }
 
@@ -86,12 +104,13 @@ void elm_broken_note(elm_trainer *t, const elm_batch *part)
         look_at_rows(&t->found, at.embeddings, part, t->embeddings, elm_net_width(t->net)) ||
         look_at_rows(&t->found, at.logits, part, t->logits, elm_net_classes(t->net)))
         return;
+    remember_extremes(t, part);
     remember_largest(t, part);
 }
 
 static void look_at(elm_finding *found, int place, const float *x, int64_t count)
 {
-    if (place < found->place && !are_finite(x, count))
+    if (place < found->place && !are_finite(x, count)) /* whatever the images say, they are not to blame */
         *found = (elm_finding){.place = place};
 }
 
@@ -141,7 +160,6 @@ static void name_place(elm_broken *broken, const elm_net_parameters *view, int p
     snprintf(broken->what, sizeof broken->what, "%s%.100s", rows[r].what,
              rows[r].tensors ? rows[r].tensors[place - rows[r].from].name : "");
     broken->is_input = place == at.input;
-    broken->by_image = place == at.input || place == at.embeddings || place == at.logits;
 }
 
 void elm_trainer_find_broken_all(elm_trainer *t, const elm_batch *part, elm_broken *broken)
@@ -149,16 +167,23 @@ void elm_trainer_find_broken_all(elm_trainer *t, const elm_batch *part, elm_brok
     const elm_net_parameters view = elm_net_view(t->net);
     elm_broken_note(t, part);
     look_at_tensors(t);
-    double first = -t->found.place;
-    elm_comm_max_all(t->comm, &first, 1);
-    const int place = (int)-first;
+    double ends[] = {-t->found.place, t->found.extreme_count > 0};
+    elm_comm_max_all(t->comm, ends, 2);
+    const int place = (int)-ends[0];
     *broken = (elm_broken){0};
     name_place(broken, &view, place);
-    if (broken->by_image && t->found.place == place) {
-        broken->count = t->found.count;
+    const places at = places_of(&view);
+    if (place == at.input || place == at.embeddings || place == at.logits) {
+        broken->suspects = ELM_SUSPECT_BROKEN;
+        broken->count = t->found.place == place ? t->found.count : 0;
         memcpy(broken->member, t->found.member, sizeof broken->member);
-    } else if (!broken->by_image && t->found.has_largest) {
-        broken->count = 1;
+    } else if (ends[1] > 0) {
+        broken->suspects = ELM_SUSPECT_INPUT;
+        broken->count = t->found.extreme_count;
+        memcpy(broken->member, t->found.extreme, sizeof broken->member);
+    } else {
+        broken->suspects = ELM_SUSPECT_LOGITS;
+        broken->count = t->found.has_largest;
         broken->member[0] = t->found.largest_member;
         broken->largest_logit = (double)t->found.largest;
     }

@@ -64,7 +64,7 @@ static void describe_images(const elm_run *run, const elm_batch *batch, const el
     if (run->train->pictures)
         elm_store_open(&store, run->train->pictures->store, NULL);
     add(text, size, &used, "rank %d: ", elm_comm_rank(run->comm));
-    if (broken->by_image && broken->count > 2 && !batch->continues && broken->count == batch->share.local)
+    if (broken->suspects == ELM_SUSPECT_BROKEN && broken->count > 2 && !batch->continues && broken->count == batch->share.local)
         add(text, size, &used, "all of its %d, ", batch->share.local);
     add(text, size, &used, "image%s", broken->count > 1 ? "s" : "");
     for (int i = 0; i < broken->count && i < ELM_BROKEN_SHOWN; i++) {
@@ -74,7 +74,7 @@ static void describe_images(const elm_run *run, const elm_batch *batch, const el
     }
     if (broken->count > ELM_BROKEN_SHOWN)
         add(text, size, &used, " and %lld more", (long long)broken->count - ELM_BROKEN_SHOWN);
-    if (!broken->by_image)
+    if (broken->suspects == ELM_SUSPECT_LOGITS)
         add(text, size, &used, " (%.3g)", broken->largest_logit);
     elm_store_close(store);
 }
@@ -108,9 +108,13 @@ static int explain_all(elm_run *run, const elm_batch *batch, elm_broken *broken,
     describe_images(run, batch, broken, mine, sizeof mine);
     if (join_all(run, mine, joined, sizeof joined, err))
         return -1;
-    const char *title = broken->by_image ? "rows of the store's training set" : "the largest logits of the batch";
+    static const char *const titles[] = {
+        [ELM_SUSPECT_BROKEN] = "rows of the store's training set",
+        [ELM_SUSPECT_INPUT] = "input values beyond 1e6 in rows of the store's training set",
+        [ELM_SUSPECT_LOGITS] = "the largest logits are those of rows of the store's training set",
+    };
     if (*joined)
-        snprintf(text, size, "%s (%s: %s)", broken->what, title, joined);
+        snprintf(text, size, "%s (%s: %s)", broken->what, titles[broken->suspects], joined);
     else
         snprintf(text, size, "%s", broken->what);
     return 0;
@@ -137,5 +141,6 @@ int elm_nonfinite_all(elm_run *run, const elm_batch *batch, elm_error *err)
         snprintf(in_a_row, sizeof in_a_row, ", %lld steps in a row", (long long)run->skipped);
     return elm_error_set(err, ELM_EXIT_FAILURE,
                          "loss or gradient is not finite (step %lld, epoch %.2f, rate %g%s); first: %s: %s; the last checkpoint is intact",
-                         step, epoch, run->last_lr, in_a_row, text, broken.is_input ? data : training);
+                         step, epoch, run->last_lr, in_a_row, text,
+                         broken.is_input || broken.suspects == ELM_SUSPECT_INPUT ? data : training);
 }

@@ -32,8 +32,10 @@ typedef struct elm_learning {
 typedef struct elm_finding {
     int place; /* of the tensor, in the order in which they are looked at */
     int64_t count, member[ELM_BROKEN_SHOWN];
+    /* Where no image's own values are broken. */
+    int64_t extreme_count, extreme[ELM_BROKEN_SHOWN]; /* images with extreme input */
     bool has_largest;
-    float largest; /* logit, where no image is broken */
+    float largest; /* logit */
     int64_t largest_member;
 } elm_finding;
 

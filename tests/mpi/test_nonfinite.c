@@ -126,12 +126,13 @@ static void check_skip(setting s, int broken_images, flaw wrong)
     check(!report.finite);
     check(broken.is_input == !isfinite(wrong.value));
     if (!isfinite(wrong.value)) {
-        check(broken.by_image && !strcmp(broken.what, "input values"));
+        check(broken.suspects == ELM_SUSPECT_BROKEN && !strcmp(broken.what, "input values"));
         double count = (double)broken.count;
         elm_comm_sum_all(comm, &count, 1);
         check(count == 1 && image_found(&broken) == members[wrong.image]);
     } else {
-        check(*broken.what && strcmp(broken.what, "a number that is finite now") != 0);
+        check(strcmp(broken.what, "input values") != 0 && strcmp(broken.what, "a number that is finite now") != 0);
+        check(broken.suspects != ELM_SUSPECT_INPUT || image_found(&broken) == members[wrong.image]);
     }
     for (int i = 2; i < 5; i++)
         check(step(with, &s, i, IMAGES, none, NULL).finite && step(without, &t, i, IMAGES, none, NULL).finite);
@@ -195,7 +196,7 @@ static void the_first_broken_value_is_named(void)
         check(!report.finite || rows[r].state); /* training does not read them */
         if (strcmp(broken.what, rows[r].what) != 0)
             fprintf(stderr, "found %s, not %s\n", broken.what, rows[r].what);
-        check(strcmp(broken.what, rows[r].what) == 0 && !broken.by_image && !broken.is_input);
+        check(strcmp(broken.what, rows[r].what) == 0 && broken.suspects == ELM_SUSPECT_LOGITS && !broken.is_input);
         elm_trainer_destroy(trainer);
     }
 }
