@@ -32,7 +32,6 @@ extern const elm_option elm_data_option_rows[];
 /** Pictures in shards: where they are. They are read and decoded as they are needed. */
 typedef struct elm_dataset_pictures {
     elm_store_place *places; /* [count] */
-    int64_t *rows;           /* [count] rows of the split, by which the store knows their names */
     struct elm_shards *shards;
     char *store;       /* path */
     const char *split; /* "train" */
@@ -44,6 +43,7 @@ typedef struct elm_dataset {
     elm_store_info info;
     int64_t count;
     int32_t *labels;                /* [count] */
+    int64_t *rows;                  /* [count] rows of the store's split that the images are */
     int64_t *class_count;           /* [info.classes] */
     uint8_t *images;                /* [count][H][W][C], or NULL */
     float *features;                /* [count][D], or NULL */

@@ -18,6 +18,7 @@ typedef struct elm_optim_options {
     double warmup_epochs;
     elm_reals milestones; /* epochs */
     double gamma;
+    double clip_norm; /* 0: off */
 } elm_optim_options;
 extern const elm_option elm_optim_option_rows[];
 
@@ -32,6 +33,16 @@ typedef struct elm_decay_range {
  *  Ranks:  local; equal input gives equal bits for any number of threads */
 void elm_sgd_update(const elm_optim_options *options, double lr, float *weights, const float *gradients, float *momentum,
                     const elm_decay_range *ranges, int range_count);
+
+/** Length of the gradient, sums in double.
+ *  Shape:  gradients [count] float32
+ *  Ranks:  local; equal input gives equal bits for any number of threads. Allocates nothing */
+double elm_gradient_norm(const float *gradients, int64_t count);
+/** Makes the gradient no longer than clip_norm, as PyTorch's clip_grad_norm_ does; returns the length it had, 0 where clipping is off.
+ *  Math:   g *= min(1, clip_norm / (|g| + 1e-6)), before weight decay is added
+ *  Shape:  gradients [count] of all that learns
+ *  Ranks:  local, of the summed gradient: equal bits everywhere */
+double elm_gradient_clip(const elm_optim_options *options, float *gradients, int64_t count);
 
 /** Learning rate of step `step` (from 0) of a run with `steps_per_epoch` steps an epoch.
  *  Math:   warm-up lr min(1, (s+1)/warm-up steps) times: constant 1; multistep gamma^(milestones passed: s >= milestone steps);

@@ -21,14 +21,15 @@
 typedef struct elm_run_options {
     char name[ELM_TEXT_SIZE];
     int64_t seed;
-    int precision;                /* elm_precision */
-    char backend[ELM_TEXT_SIZE];  /* auto | onednn | openblas */
-    int64_t threads;              /* a rank; 0: as many as its affinity mask allows */
-    double evaluate_every_epochs; /* 0: only at the end */
-    char init[ELM_TEXT_SIZE];     /* checkpoint to take the weights from; empty: none */
-    bool new_classifier;          /* but not the last layer's */
-    bool tensorboard;             /* event files */
-    double stall_timeout;         /* seconds; 0: for ever */
+    int precision;                 /* elm_precision */
+    char backend[ELM_TEXT_SIZE];   /* auto | onednn | openblas */
+    int64_t threads;               /* a rank; 0: as many as its affinity mask allows */
+    double evaluate_every_epochs;  /* 0: only at the end */
+    char init[ELM_TEXT_SIZE];      /* checkpoint to take the weights from; empty: none */
+    bool new_classifier;           /* but not the last layer's */
+    bool tensorboard;              /* event files */
+    double stall_timeout;          /* seconds; 0: for ever */
+    char nonfinite[ELM_TEXT_SIZE]; /* stop | skip:<n> */
 } elm_run_options;
 extern const elm_option elm_run_option_rows[];
 

@@ -65,10 +65,31 @@ typedef struct elm_step_report {
     bool banked;                          /* there is a class bank */
     int64_t with_bank[3];                 /* anchors that met a positive in the class bank */
     double drift, spread;                 /* sums of elm_loss_value; 0 without a bank */
-    bool finite;                          /* false: loss or gradient is NaN or Inf on some rank and the update was left out */
+    bool finite;                          /* false: loss or gradient is NaN or Inf on some rank and the step came to nothing: weights,
+                                           * momentum, running statistics and what losses learn are as they were before it */
+    double gradient_norm;                 /* before clipping; 0 where optim.clip_norm is off */
     elm_step_wishes wishes;               /* any rank's */
     double seconds[ELM_PHASES];
 } elm_step_report;
+
+enum { ELM_BROKEN_SHOWN = 8 };
+
+/** Which images are to blame for values that are not finite. */
+typedef enum elm_suspects {
+    ELM_SUSPECT_BROKEN, /* those whose own values are not finite */
+    ELM_SUSPECT_INPUT,  /* those with input values beyond all measure */
+    ELM_SUSPECT_LOGITS, /* on each rank that with the largest logits */
+} elm_suspects;
+
+/** The first values that are not finite, in the order of the forward pass, gradients last. */
+typedef struct elm_broken {
+    char what[192];                   /* the same on all ranks: "embeddings", "the gradient of conv1.weight" */
+    bool is_input;                    /* the same on all ranks: nothing that training computed */
+    elm_suspects suspects;            /* the same on all ranks */
+    int64_t count;                    /* of them on this rank */
+    int64_t member[ELM_BROKEN_SHOWN]; /* the first, places in the data set */
+    double largest_logit;             /* of that image */
+} elm_broken;
 
 /** Ranks:  collective; the spec's contents equal everywhere
  *  Errors: local ones (memory, unknown names) are agreed by all ranks */
@@ -79,6 +100,10 @@ void elm_trainer_destroy(elm_trainer *trainer);
  * call updates; only its report is complete (DESIGN 3). Allocates nothing.
  *  Ranks:  collective; batch, lr equal everywhere, wishes each rank's own */
 elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr, elm_step_wishes wishes);
+
+/** What was not finite in the step just reported as such. `part` is the batch, or its last part, still unchanged.
+ *  Ranks:  collective */
+void elm_trainer_find_broken_all(elm_trainer *trainer, const elm_batch *part, elm_broken *broken);
 
 /** Tells the rank's watch that a phase begins; elm_trainer_step_all does so for all but the input's. Local. */
 void elm_trainer_enter(elm_trainer *trainer, elm_phase phase);

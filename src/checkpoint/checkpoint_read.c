@@ -453,6 +453,20 @@ static int read_tail_place(reader *r, int64_t file_bytes)
     return 0;
 }
 
+int elm_checkpoint_inner_version(const char *path)
+{
+    int version = -1;
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    const hid_t access = elm_checkpoint_access();
+    const reader r = {.path = path, .file = H5Fopen(path, H5F_ACC_RDONLY, access)};
+    H5Pclose(access);
+    if (r.file < 0 || read_number(&r, "version", H5T_NATIVE_INT, &version))
+        version = -1;
+    if (r.file >= 0)
+        H5Fclose(r.file);
+    return version;
+}
+
 int elm_checkpoint_read(const char *path, elm_checkpoint **checkpoint, elm_error *err)
 {
     *checkpoint = NULL;

@@ -14,12 +14,13 @@
 
 enum { READ_BYTES = 1 << 20, SHA256_BYTES = 32 };
 
-static const char family[] = "ELMPI checkpoint ", magic[] = "ELMPI checkpoint 1\n";
+static const char family[] = "ELMPI checkpoint ";
+enum { BLOCK_VERSION = 1, NUMBER_MAX = 9 }; /* digits of a version's number */
 
-static void format_block(uint64_t length, const unsigned char *sha256, char *block)
+static void format_block(int version, uint64_t length, const unsigned char *sha256, char *block)
 {
     memset(block, 0, ELM_USER_BLOCK);
-    int used = snprintf(block, ELM_USER_BLOCK, "%slength %llu\nsha256 ", magic, (unsigned long long)length);
+    int used = snprintf(block, ELM_USER_BLOCK, "%s%d\nlength %llu\nsha256 ", family, version, (unsigned long long)length);
     for (int i = 0; i < SHA256_BYTES; i++)
         used += snprintf(block + used, (size_t)(ELM_USER_BLOCK - used), "%02x", sha256[i]);
     block[used] = '\n';
@@ -54,7 +55,7 @@ void elm_digest_end(elm_digest *digest, char *block)
 {
     unsigned char sha256[SHA256_BYTES];
     EVP_DigestFinal_ex(digest->context, sha256, NULL);
-    format_block(digest->length, sha256, block);
+    format_block(BLOCK_VERSION, digest->length, sha256, block);
     EVP_MD_CTX_free(digest->context);
     elm_free(digest);
 }
@@ -114,16 +115,31 @@ static int digest_rest(int fd, const char *path, unsigned char *sha256, uint64_t
     return status;
 }
 
-/* What the block says against what the file is. */
-static int compare(const char *path, const char *block, uint64_t length, const unsigned char *sha256, elm_error *err)
+/* The number after the family's name, -1 where there is none. */
+static int version_of(const char *block)
+{
+    const char *number = block + strlen(family);
+    const size_t digits = strspn(number, "0123456789");
+    return digits > 0 && digits <= NUMBER_MAX && number[digits] == '\n' && number[0] != '0' ? atoi(number) : -1;
+}
+
+/* What the block says against what the file is. Every version has a block of this form, so that a whole file of another one can be told
+ * from a damaged one. */
+static int compare(const char *path, const char *block, uint64_t length, const unsigned char *sha256, bool *damaged, elm_error *err)
 {
     char right[ELM_USER_BLOCK];
-    format_block(length, sha256, right);
-    if (!memcmp(block, right, ELM_USER_BLOCK))
+    const int version = version_of(block);
+    format_block(version, length, sha256, right);
+    *damaged = version < 0 || memcmp(block, right, ELM_USER_BLOCK) != 0;
+    if (version != BLOCK_VERSION)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "not the checkpoint format of this elmpi, %d (%s): read it with the version that wrote it", BLOCK_VERSION,
+                             path);
+    if (!*damaged)
         return 0;
     unsigned long long promised;
     char line_end;
-    if (sscanf(block + strlen(magic), "length %llu%c", &promised, &line_end) == 2 && line_end == '\n' && promised != length)
+    if (sscanf(strchr(block, '\n'), "\nlength %llu%c", &promised, &line_end) == 2 && line_end == '\n' && promised != length)
         return elm_error_set(err, ELM_EXIT_FAILURE, "damaged checkpoint (%s): it holds %llu of %llu bytes; use an older checkpoint", path,
                              (unsigned long long)length, promised);
     return elm_error_set(err, ELM_EXIT_FAILURE, "damaged checkpoint (%s): its SHA-256 does not match; use an older checkpoint", path);
@@ -140,22 +156,18 @@ static int check_open(int fd, const char *path, bool *damaged, elm_error *err)
     const ssize_t got = read_full(fd, block, ELM_USER_BLOCK);
     if (got < 0)
         return unreadable(path, err);
-    *damaged = true; /* unless all goes well */
-    if (strncmp(block, family, strlen(family)))
+    if (strncmp(block, family, strlen(family))) {
+        *damaged = true;
         return elm_error_set(err, ELM_EXIT_FAILURE, "no elmpi checkpoint (%s): give a file that elmpi-train wrote", path);
-    if (got == ELM_USER_BLOCK && strncmp(block, magic, strlen(magic)))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "not the checkpoint format of this elmpi (%s): read it with the version that wrote it",
-                             path);
+    }
+    if (got < ELM_USER_BLOCK) {
+        *damaged = true;
+        return elm_error_set(err, ELM_EXIT_FAILURE, "damaged checkpoint (%s): it ends after %lld bytes; use an older checkpoint", path,
+                             (long long)got);
+    }
     unsigned char sha256[SHA256_BYTES];
     uint64_t length;
-    if (digest_rest(fd, path, sha256, &length, err)) {
-        *damaged = false;
-        return -1;
-    }
-    if (compare(path, block, length, sha256, err))
-        return -1;
-    *damaged = false;
-    return 0;
+    return digest_rest(fd, path, sha256, &length, err) ? -1 : compare(path, block, length, sha256, damaged, err);
 }
 
 int elm_digest_check(const char *path, bool *damaged, elm_error *err)

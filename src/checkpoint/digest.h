@@ -21,7 +21,8 @@ void elm_digest_end(elm_digest *digest, char *block);
 int elm_digest_block(const void *bytes, size_t size_bytes, char *block, elm_error *err);
 
 /** Compares a file with its user block, reading it once.
- *  Errors: *damaged tells a file that is broken or none of ours from one that could not be read at all */
+ *  Errors: *damaged tells a file that is broken or none of ours from one that could not be read at all, or is a whole one of another
+ *          version of the format */
 int elm_digest_check(const char *path, bool *damaged, elm_error *err);
 
 #endif

@@ -11,6 +11,9 @@ enum { ELM_CHECKPOINT_VERSION = 1 };
 enum { ELM_TENSOR_GROUPS = 3 };
 static const char *const elm_tensor_groups[ELM_TENSOR_GROUPS] = {"model", "optimizer", "loss"};
 
+/** The version that a file names within, where no user block's damage reaches; -1 where there is none. */
+int elm_checkpoint_inner_version(const char *path);
+
 /** HDF5's settings for opening a file. Its locks are off: parallel file systems often lack them, and rename keeps readers safe. */
 static inline hid_t elm_checkpoint_access(void)
 {

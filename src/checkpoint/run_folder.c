@@ -9,14 +9,17 @@
 #include "checkpoint/digest.h"
 #include "checkpoint/files.h"
 #include "checkpoint/folder_list.h"
+#include "checkpoint/format.h"
 #include "elmpi/memory.h"
 
-enum { FOLDER_SIZE = ELM_PATH_SIZE - 128, CLAIM_ATTEMPTS = 100 };
+enum { FOLDER_SIZE = ELM_PATH_SIZE - 128, CLAIM_ATTEMPTS = 100, DAMAGED_MAX = 64 };
 
 struct elm_run_folder {
     char path[FOLDER_SIZE];
     elm_claim claim;
-    bool made; /* the folder was not there before */
+    bool made;                                 /* the folder was not there before */
+    char damaged[DAMAGED_MAX][ELM_ENTRY_SIZE]; /* checkpoints that were passed over */
+    int damaged_count;
 };
 
 static int refuse_live(const char *path, const elm_claim *owner, elm_error *err)
@@ -152,12 +155,39 @@ static int point_to(const elm_run_folder *folder, const char *name, elm_error *e
     return 0;
 }
 
-/* What cannot be deleted costs space, not the run. */
+static bool is_damaged(const elm_run_folder *folder, const char *name)
+{
+    for (int i = 0; i < folder->damaged_count; i++)
+        if (!strcmp(folder->damaged[i], name))
+            return true;
+    return false;
+}
+
+/* A whole one has taken its place. */
+static void forget_damaged(elm_run_folder *folder, const char *name)
+{
+    for (int i = 0; i < folder->damaged_count; i++)
+        if (!strcmp(folder->damaged[i], name))
+            *folder->damaged[i] = 0;
+}
+
+static void remember_damaged(elm_run_folder *folder, const char *name)
+{
+    if (folder->damaged_count < DAMAGED_MAX && !is_damaged(folder, name))
+        snprintf(folder->damaged[folder->damaged_count++], ELM_ENTRY_SIZE, "%s", name);
+}
+
+/* What cannot be deleted costs space, not the run. Damaged ones do not count: they are not what `keep` promises. */
 static void delete_oldest(const elm_run_folder *folder, int64_t keep)
 {
     elm_folder_list list;
+    int64_t good = 0;
     if (!elm_folder_list_read(folder->path, &list, NULL))
-        for (int64_t i = keep; keep > 0 && i < list.checkpoint_count; i++) {
+        for (int i = 0; keep > 0 && i < list.checkpoint_count; i++) {
+            if (good < keep) {
+                good += !is_damaged(folder, list.checkpoints[i].name);
+                continue;
+            }
             char path[ELM_PATH_SIZE];
             snprintf(path, sizeof path, "%s/%s", folder->path, list.checkpoints[i].name);
             unlink(path);
@@ -175,6 +205,7 @@ int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint
     /* Once more: writing may have taken long. A checkpoint of a run that was taken over does no harm, as its number is lower. */
     if (check_still_ours(folder, err) || elm_watch_enter(checkpoint->watch, "checkpoint-link", err) || point_to(folder, name, err))
         return -1;
+    forget_damaged(folder, name);
     delete_oldest(folder, keep);
     return 0;
 }
@@ -205,7 +236,8 @@ static int read_candidate(const char *path, const elm_log *log, elm_checkpoint *
     elm_error cause = {0};
     if (!elm_digest_check(path, &damaged, &cause))
         return elm_checkpoint_read(path, checkpoint, err);
-    if (!damaged)
+    /* Of another version by its first line alone: that line is damaged. */
+    if (!damaged && elm_checkpoint_inner_version(path) != ELM_CHECKPOINT_VERSION)
         return elm_error_set(err, cause.code, "%s", cause.text);
     if (log)
         elm_log_warn(log, "passed over: %s", cause.text);
@@ -222,6 +254,8 @@ int elm_run_folder_newest(elm_run_folder *folder, const elm_log *log, elm_checkp
         snprintf(path, sizeof path, "%s/%s", folder->path, list.checkpoints[i].name);
         snprintf(name, (size_t)capacity, "%s", list.checkpoints[i].name);
         status = read_candidate(path, log, checkpoint, err);
+        if (!status && !*checkpoint)
+            remember_damaged(folder, list.checkpoints[i].name);
     }
     elm_folder_list_free(&list);
     return status;

@@ -35,9 +35,8 @@ static int64_t *all_members(int64_t count, elm_error *err)
     return members;
 }
 
-/* Index and open shards instead of rows. Takes over *members: they are the rows by which the store knows the pictures' names. */
-static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, int64_t **members,
-                         elm_error *err)
+/* Index and open shards instead of rows. */
+static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, elm_error *err)
 {
     elm_dataset_pictures *pictures = dataset->pictures = elm_alloc(1, sizeof *pictures, err);
     if (pictures == NULL)
@@ -56,10 +55,8 @@ static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_
     if (pictures->store == NULL)
         return -1;
     memcpy(pictures->store, options->store, path_bytes);
-    if (elm_store_places(store, split, *members, dataset->count, &pictures->places, err) != 0)
+    if (elm_store_places(store, split, dataset->rows, dataset->count, &pictures->places, err) != 0)
         return -1;
-    pictures->rows = *members;
-    *members = NULL;
     return elm_shards_open(&pictures->shards, store, options->store, options->shards, err);
 }
 
@@ -68,7 +65,6 @@ static void destroy_pictures(elm_dataset_pictures *pictures)
     if (pictures == NULL)
         return;
     elm_free(pictures->places);
-    elm_free(pictures->rows);
     elm_shards_close(pictures->shards);
     elm_free(pictures->store);
     elm_free(pictures);
@@ -128,12 +124,12 @@ static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *
         status = elm_holdout_keep(options->holdout, held_out, labels, dataset->info.classes, members, &dataset->count, err);
     if (status == 0)
         status = take_labels(dataset, labels, members, err);
+    dataset->rows = members;
     if (status == 0)
-        status = dataset->info.in_shards ? take_pictures(dataset, store, options, split, &members, err)
-                                         : take_rows(dataset, store, split, members, err);
+        status =
+            dataset->info.in_shards ? take_pictures(dataset, store, options, split, err) : take_rows(dataset, store, split, members, err);
     if (status == 0 && training)
         status = check_classes(dataset, options->store, err);
-    elm_free(members);
     elm_free(labels);
     return status;
 }
@@ -182,6 +178,7 @@ void elm_dataset_destroy(elm_dataset *dataset)
     if (dataset == NULL)
         return;
     elm_free(dataset->labels);
+    elm_free(dataset->rows);
     elm_free(dataset->class_count);
     elm_free(dataset->images);
     elm_free(dataset->features);

@@ -384,7 +384,7 @@ static void describe_fault(const elm_dataset *dataset, const elm_fault *fault, c
     char name[512] = "";
     elm_store *store = NULL;
     if (elm_store_open(&store, pictures->store, NULL) == 0 &&
-        elm_store_picture_name(store, pictures->split, pictures->rows[fault->member], name, sizeof name, NULL) != 0)
+        elm_store_picture_name(store, pictures->split, dataset->rows[fault->member], name, sizeof name, NULL) != 0)
         name[0] = '\0';
     elm_store_close(store);
     snprintf(text, size_bytes, "%s (%s, byte %lld): %s", name[0] != '\0' ? name : "a picture",

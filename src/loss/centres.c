@@ -50,8 +50,9 @@ static void forget(elm_centres *c)
 
 bool elm_centres_note(elm_centres *c, const elm_rows *rows, const elm_loss_batch *batch)
 {
-    if (c->pending + rows->count > batch->global)
+    if (c->passed != batch->moment.passed || c->pending + rows->count > batch->global)
         forget(c);
+    c->passed = batch->moment.passed;
     const bool first = c->pending == 0;
 #pragma omp parallel for schedule(dynamic, 4)
     for (int s = 0; s < rows->present; s++) {

@@ -11,6 +11,7 @@ typedef struct elm_centres {
     double *sum;     /* [classes][width] of the embeddings noted since the last update */
     int64_t *count;  /* [classes] images noted */
     int64_t pending; /* images noted, of all classes */
+    double passed;   /* when: elm_loss_moment */
 } elm_centres;
 
 /** How a centre follows its class, from the sum and number of the images since the last time. */
@@ -22,7 +23,7 @@ int elm_centres_create(elm_centres **centres, const elm_loss_setup *setup, elm_e
 void elm_centres_destroy(elm_centres *centres);
 
 /** Remembers the batch's embeddings for the next update. Parts of one global batch add up; what is left of a step that came to nothing is
- *  dropped, for parts never come to more than the whole. True for the first part of a step. */
+ *  dropped: the moment is another, or the parts would come to more than the whole. True for the first part of a step. */
 bool elm_centres_note(elm_centres *centres, const elm_rows *rows, const elm_loss_batch *batch);
 
 /** Lets the centres of the classes noted follow. */

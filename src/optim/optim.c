@@ -27,6 +27,10 @@ const elm_option elm_optim_option_rows[] = {
     ROW("milestones", ELM_OPTION_REALS, milestones, "96,192,224", 0, 1e6, NULL, "optim.schedule=multistep",
         "epochs from which the rate is multiplied by gamma once more"),
     ROW("gamma", ELM_OPTION_REAL, gamma, "0.1", 0, 1e6, NULL, "optim.schedule=multistep", "factor at each milestone"),
+    ROW("clip_norm", ELM_OPTION_REAL, clip_norm, "0", 0, 1e30, NULL, NULL,
+        "shorten the gradient of all weights that learn, as one vector, to this length where it is longer (PyTorch's clip_grad_norm_), "
+        "before "
+        "weight decay; 0: never"),
     {0},
 };
 

@@ -2,6 +2,7 @@
 
 #include "elmpi/net.h"
 #include "elmpi/run.h"
+#include "train/nonfinite.h"
 
 const elm_option elm_run_option_rows[] = {
     {"run.name", ELM_OPTION_TEXT, offsetof(elm_run_options, name), NULL, 0, 0, NULL, NULL, NULL,
@@ -29,6 +30,11 @@ const elm_option elm_run_option_rows[] = {
      "seconds without progress of any rank after which the job says where each rank was last seen and ends, rather than wait for ever for "
      "a "
      "rank that is stopped or cut off; 0: wait for ever"},
+    {"run.nonfinite", ELM_OPTION_TEXT, offsetof(elm_run_options, nonfinite), "stop", 0, 0, NULL, elm_nonfinite_check, NULL,
+     "what follows when loss or gradient of a step is NaN or infinite: stop the run, or skip:<n>, leave the step out (weights, momentum, "
+     "running "
+     "statistics and what losses learn stay as they were) and go on, but stop after more than n such steps in a row; a resumed run counts "
+     "anew. Either says which values broke first and in which images"},
     {0},
 };
 

@@ -8,6 +8,7 @@
 #include "elmpi/class_means.h"
 #include "elmpi/memory.h"
 #include "elmpi/threads.h"
+#include "train/nonfinite.h"
 #include "train/progress.h"
 #include "train/run.h"
 #include "train/tensorboard.h"
@@ -162,15 +163,6 @@ static int end_epoch_all(elm_run *run, bool save_due, bool stop, elm_metrics **f
     return !evaluation && save_due && !last ? elm_run_save_all(run, err) : 0;
 }
 
-static int refuse_numbers(const elm_run *run, elm_error *err)
-{
-    return elm_error_set(err, ELM_EXIT_FAILURE,
-                         "loss or gradient is not finite (step %lld, epoch %.2f, rate %g): lower optim.lr, lengthen optim.warmup_epochs or "
-                         "lower loss.lambda; the last "
-                         "checkpoint is intact",
-                         (long long)run->step + 1, (double)run->step / (double)run->steps_per_epoch, run->last_lr);
-}
-
 static elm_step_wishes my_wishes(const elm_run *run)
 {
     const double every = run->options.checkpoint.every_minutes * 60;
@@ -205,6 +197,14 @@ static int renew_means_all(elm_run *run, elm_error *err)
     return 0;
 }
 
+static void tell_step(elm_run *run, const elm_step_report *report, double seconds)
+{
+    run->skipped = 0;
+    elm_epoch_sums_add(&run->sums, report, seconds);
+    elm_progress_step(run, report);
+    elm_tensorboard_step(run, report, seconds);
+}
+
 /* One step and what follows from it; *stop tells that somebody wished to end here. */
 static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error *err)
 {
@@ -215,25 +215,22 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     run->last_lr = elm_schedule_lr(&run->options.optim, run->step, run->steps_per_epoch);
     const double waited = elm_loader_waited(run->loader);
     elm_step_report report;
-    bool more;
+    const elm_batch *batch;
     do {
         elm_trainer_enter(run->trainer, ELM_PHASE_INPUT);
-        const elm_batch *batch = elm_loader_next(run->loader);
-        more = batch->more;
+        batch = elm_loader_next(run->loader);
         report = elm_trainer_step_all(run->trainer, batch, run->last_lr, my_wishes(run));
-    } while (more);
+    } while (batch->more);
     report.seconds[ELM_PHASE_INPUT] = elm_loader_waited(run->loader) - waited;
     say_complaints(run);
     if (report.wishes.refuse)
         return elm_comm_agree_all(run->comm, elm_loader_check(run->loader, err) || elm_trainer_check(run->trainer, err) ? -1 : 0, err);
-    if (!report.finite)
-        return refuse_numbers(run, err);
+    if (!report.finite && elm_nonfinite_all(run, batch, err))
+        return -1;
     run->step++;
     run->unsaved = true;
-    const double seconds = elm_comm_seconds() - begun;
-    elm_epoch_sums_add(&run->sums, &report, seconds);
-    elm_progress_step(run, &report);
-    elm_tensorboard_step(run, &report, seconds);
+    if (report.finite)
+        tell_step(run, &report, elm_comm_seconds() - begun);
     *stop = report.wishes.stop;
     const bool due = report.wishes.stop || report.wishes.checkpoint || passed(run, run->options.checkpoint.every_epochs);
     if (epoch_ends(run))

@@ -36,6 +36,7 @@ typedef struct elm_run {
     bool unsaved; /* something has happened since the last checkpoint */
     elm_epoch_sums sums;
     elm_history history;
+    int64_t skipped;  /* steps left out since the last good one: their numbers were not finite */
     double last_save; /* elm_comm_seconds */
     double last_lr;
     struct elm_event_file *events; /* for TensorBoard; rank 0 only, NULL: none */

@@ -19,6 +19,7 @@ static const char *const may_change[] = {"optim.epochs",
                                          "run.evaluate_every_epochs",
                                          "run.tensorboard",
                                          "run.stall_timeout",
+                                         "run.nonfinite",
                                          NULL};
 
 /* Where a job comes from. */

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/broken.h"
+
 const char *const elm_phase_names[ELM_PHASES] = {"input", "forward", "classify", "loss", "gather", "backward", "allreduce", "update"};
 
 void elm_trainer_enter(elm_trainer *t, elm_phase phase)
@@ -77,6 +79,23 @@ static void poll(void *context)
     elm_gradient_sum_poll(t->gradient_sum);
 }
 
+/* x * 0 is 0 for finite x and NaN otherwise, so one vectorised pass finds any. */
+static bool all_finite(const float *x, int64_t count)
+{
+    float sum = 0;
+#pragma omp parallel for simd reduction(+ : sum) schedule(static)
+    for (int64_t i = 0; i < count; i++)
+        sum += x[i] * 0;
+    return sum == 0;
+}
+
+/* What a part that others will follow leaves behind if it is broken: nobody can look at it later. */
+static void note_part(elm_trainer *t, const elm_batch *part, bool finite_loss)
+{
+    if (!finite_loss || !all_finite(t->learning.gradients, t->learning.count))
+        elm_broken_note(t, part);
+}
+
 /* Gradients of a part that others will follow stay here. */
 static void keep_gradients(elm_trainer *t)
 {
@@ -114,21 +133,14 @@ static int64_t forget_absent(const elm_loss_batch *batch, const bool *absent)
     return count;
 }
 
-/* x * 0 is 0 for finite x and NaN otherwise, so one vectorised pass finds any. */
-static bool all_finite(const float *x, int64_t count)
-{
-    float sum = 0;
-#pragma omp parallel for simd reduction(+ : sum) schedule(static)
-    for (int64_t i = 0; i < count; i++)
-        sum += x[i] * 0;
-    return sum == 0;
-}
-
 /* A new global batch begins. */
 static void begin(elm_trainer *t, const elm_batch *batch)
 {
     t->report = (elm_step_report){.images = batch->images, .banked = t->bank != NULL};
     memset(t->sums, 0, sizeof t->sums);
+    const elm_net_parameters view = elm_net_view(t->net);
+    memcpy(t->kept_state, view.state, (size_t)view.state_size * sizeof *view.state);
+    elm_broken_reset(t);
     if (t->accumulated)
         memset(t->accumulated, 0, (size_t)t->learning.count * sizeof *t->accumulated);
 }
@@ -184,6 +196,14 @@ static void average_state_all(elm_trainer *t, elm_share share)
     for (int64_t i = 0; i < view.state_size; i++)
         view.state[i] *= weight;
     elm_comm_sum_floats_all(t->comm, view.state, view.state_size);
+}
+
+/* A step that comes to nothing leaves no trace. */
+static void restore_state(elm_trainer *t)
+{
+    const elm_net_parameters view = elm_net_view(t->net);
+    memcpy(view.state, t->kept_state, (size_t)view.state_size * sizeof *view.state);
+    elm_net_weights_changed(t->net);
 }
 
 /* What the losses may look at before anything has come from other ranks. */
@@ -245,6 +265,8 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     /* Meanwhile logits and their loss. */
     enter(&watch, ELM_PHASE_CLASSIFY);
     elm_loss_batch seen = show_batch(t, batch, embeddings, elm_net_classify(t->net));
+    t->embeddings = seen.embeddings;
+    t->logits = seen.logits;
     enter(&watch, ELM_PHASE_LOSS);
     if (t->bank)
         elm_bank_traffic_poll(t->bank);
@@ -273,6 +295,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     elm_net_backward_all(t->net, &(elm_net_watch){batch->more ? nothing_leaves : gradients_final, poll, t});
     if (batch->more) {
         enter(&watch, ELM_PHASE_UPDATE);
+        note_part(t, batch, isfinite(logit.loss) && isfinite(embed.loss));
         keep_gradients(t);
         average_state_all(t, batch->share);
         charge(&watch);
@@ -285,12 +308,15 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     enter(&watch, ELM_PHASE_UPDATE);
     agree_all(t, wishes);
     if (t->report.finite && !t->report.wishes.refuse) {
+        t->report.gradient_norm = elm_gradient_clip(&t->optim, t->learning.gradients, t->learning.count);
         elm_sgd_update(&t->optim, lr, t->learning.weights, t->learning.gradients, t->learning.momentum, t->decay, t->decay_count);
         elm_net_weights_changed(t->net);
         elm_loss_update(t->loss, lr);
         if (t->bank)
             elm_bank_traffic_store(t->bank, batch);
         average_state_all(t, batch->share);
+    } else {
+        restore_state(t);
     }
     charge(&watch);
     return t->report;

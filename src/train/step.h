@@ -32,6 +32,17 @@ typedef struct elm_learning {
     float *weights, *gradients, *momentum;
 } elm_learning;
 
+/* What this rank has found not to be finite in the global batch at hand (broken.c). */
+typedef struct elm_finding {
+    int place; /* of the tensor, in the order in which they are looked at */
+    int64_t count, member[ELM_BROKEN_SHOWN];
+    /* Where no image's own values are broken. */
+    int64_t extreme_count, extreme[ELM_BROKEN_SHOWN]; /* images with extreme input */
+    bool has_largest;
+    float largest; /* logit */
+    int64_t largest_member;
+} elm_finding;
+
 struct elm_trainer {
     elm_comm *comm;
     elm_net *net;
@@ -47,7 +58,11 @@ struct elm_trainer {
     int64_t added;          /* from here on they are in the gradient block already */
     elm_step_report report; /* of the global batch so far */
     double sums[ELM_STEP_SUMS];
-    float *momentum;        /* [parameters] */
+    float *momentum;                  /* [parameters] */
+    float *kept_state;                /* running statistics before the step: its forward pass may spoil them */
+    int64_t input_values;             /* of an image */
+    const float *embeddings, *logits; /* of the part at hand, on this rank */
+    elm_finding found;
     elm_decay_range *decay; /* runs of learning parameters decayed alike */
     int decay_count;
     elm_timeline *timeline; /* NULL: nobody wants to know */

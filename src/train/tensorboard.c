@@ -49,8 +49,10 @@ void elm_tensorboard_step(elm_run *run, const elm_step_report *report, double se
         {"step/lr", run->last_lr},
         {"step/images_per_s", seconds > 0 ? (double)report->images / seconds : 0},
         {"step/peak_memory_mib", peak_memory_mib()},
+        {"step/gradient_norm", report->gradient_norm}, /* the last: only clipping asks for it */
     };
-    elm_event_file_scalars(run->events, run->step - 1, scalars, sizeof scalars / sizeof *scalars);
+    const int count = sizeof scalars / sizeof *scalars;
+    elm_event_file_scalars(run->events, run->step - 1, scalars, run->options.optim.clip_norm > 0 ? count : count - 1);
     const double now = elm_io_seconds();
     if (now - run->events_flushed >= flush_seconds)
         elm_tensorboard_flush(run);

@@ -20,6 +20,7 @@ void elm_trainer_destroy(elm_trainer *t)
     elm_loss_destroy(t->loss);
     elm_net_destroy(t->net);
     elm_free(t->momentum);
+    elm_free(t->kept_state);
     elm_free(t->accumulated);
     elm_free(t->decay);
     elm_free(t->starts);
@@ -43,7 +44,8 @@ static int create_blocks(elm_trainer *t, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(t->net);
     t->momentum = elm_alloc((size_t)view.size, sizeof *t->momentum, err);
-    t->decay = t->momentum ? elm_alloc((size_t)view.count, sizeof *t->decay, err) : NULL;
+    t->kept_state = t->momentum ? elm_alloc((size_t)view.state_size, sizeof *t->kept_state, err) : NULL;
+    t->decay = t->kept_state ? elm_alloc((size_t)view.count, sizeof *t->decay, err) : NULL;
     t->starts = t->decay ? elm_alloc((size_t)view.count, sizeof *t->starts, err) : NULL;
     if (!t->starts)
         return -1;
@@ -97,6 +99,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
     };
     t->optim = *spec->optim;
     t->seed = spec->seed;
+    t->input_values = spec->data->features ? spec->data->features : (int64_t)spec->data->channels * spec->data->height * spec->data->width;
     if (elm_net_create(&t->net, &net, err) || create_blocks(t, err))
         return -1;
     set_bias(t, elm_loss_head_of(spec->loss, spec->data->classes));

@@ -26,6 +26,13 @@ SGD_CASES = [
     (0.2, 0.5, True, 0),
 ]
 
+# bound on the gradient's length, rate, momentum, weight decay
+CLIP_CASES = [
+    (1.5, 0.1, 0.9, 0.01),
+    (3.2, 0.4, 0, 0.1),
+    (1e3, 0.1, 0.9, 0.01),
+]
+
 # schedule, rate, epochs, warm-up, milestones, gamma; 10 steps an epoch. Milestones are whole steps in PyTorch: the first step at or after.
 STEPS_PER_EPOCH = 10
 SCHEDULE_CASES = [
@@ -55,6 +62,17 @@ def train(lr, momentum, nesterov, decay):
         groups[0].grad, groups[1].grad = GRADIENTS[step, :DECAYED].clone(), GRADIENTS[step, DECAYED:].clone()
         optimizer.step()
     return torch.cat(groups).detach()
+
+
+def train_clipped(bound, lr, momentum, decay):
+    groups = [WEIGHTS[:DECAYED].clone().requires_grad_(True), WEIGHTS[DECAYED:].clone().requires_grad_(True)]
+    optimizer = torch.optim.SGD([{"params": groups[0], "weight_decay": decay}, {"params": groups[1], "weight_decay": 0}], lr=lr, momentum=momentum)
+    norms = []
+    for step in range(STEPS):
+        groups[0].grad, groups[1].grad = GRADIENTS[step, :DECAYED].clone(), GRADIENTS[step, DECAYED:].clone()
+        norms.append(float(torch.nn.utils.clip_grad_norm_(groups, bound)))
+        optimizer.step()
+    return torch.cat(groups).detach(), norms
 
 
 def rates(schedule, lr, epochs, warmup, milestones, gamma):
@@ -92,6 +110,12 @@ print("} golden_sgd_cases[] = {")
 for lr, momentum, nesterov, decay in SGD_CASES:
     values = text(train(lr, momentum, nesterov, decay).tolist(), "%.15g")
     print("    {%.17g, %.17g, %s, %.17g, {\n%s}}," % (lr, momentum, str(nesterov).lower(), decay, values))
+print("};\n")
+print("static const struct clip_golden {\n    double bound, lr, momentum, weight_decay, norms[GOLDEN_STEPS], weights[GOLDEN_COUNT];")
+print("} golden_clip_cases[] = {")
+for bound, lr, momentum, decay in CLIP_CASES:
+    weights, norms = train_clipped(bound, lr, momentum, decay)
+    print("    {%.17g, %.17g, %.17g, %.17g, {\n%s}, {\n%s}}," % (bound, lr, momentum, decay, text(norms, "%.15g"), text(weights.tolist(), "%.15g")))
 print("};\n")
 most = max(math.ceil(case[2] * STEPS_PER_EPOCH) for case in SCHEDULE_CASES)
 print("enum { GOLDEN_STEPS_PER_EPOCH = %d };\n" % STEPS_PER_EPOCH)

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* unshare */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -312,6 +313,44 @@ static void damage_is_found(void **state)
     free(bytes);
 }
 
+static void flip(const char *path, size_t at, unsigned char mask)
+{
+    unsigned char byte;
+    const int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
+    byte ^= mask;
+    assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
+    close(fd);
+}
+
+/* One bit of every byte of a small file, user block, HDF5's header, data and end; then every length that is too short. */
+static void every_byte_is_guarded(void **state)
+{
+    (void)state;
+    elm_tensor tensor = {.name = "model/w", .dimensions = 1, .shape = {4}, .count = 4, .data = (float[]){1, 2, 3, 4}};
+    const elm_checkpoint c = {.ranks = 1, .job = "[run]\n", .git = "g", .tensor_count = 1, .tensors = &tensor};
+    const char *path = scratch_path("guarded.h5");
+    assert_int_equal(elm_checkpoint_write(path, &c, NULL), 0);
+    size_t size;
+    unsigned char *bytes = load(path, &size);
+    elm_rng rng = elm_rng_stream(6, ELM_RNG_DATA, 0, 0);
+    int flips = 0, cuts = 0;
+    for (size_t at = 0; at < size; at++, flips++) {
+        const unsigned char mask = (unsigned char)(1U << elm_rng_below(&rng, 8));
+        flip(path, at, mask);
+        assert_int_equal(elm_checkpoint_verify(path, NULL), -1);
+        flip(path, at, mask);
+    }
+    assert_int_equal(elm_checkpoint_verify(path, NULL), 0);
+    for (size_t length = size; length-- > 0; cuts++) {
+        assert_int_equal(truncate(path, (off_t)length), 0);
+        assert_int_equal(elm_checkpoint_verify(path, NULL), -1);
+    }
+    print_message("%d flipped bits and %d short files found\n", flips, cuts);
+    free(bytes);
+}
+
 /* Damage below a digest made to fit: whatever HDF5 makes of it, reading ends in an error or a checkpoint. */
 static void forged_digest_does_no_harm(void **state)
 {
@@ -475,6 +514,7 @@ int main(void)
         cmocka_unit_test_teardown(bad_tensor_name_is_refused, no_leaks),
         cmocka_unit_test_teardown(other_files_are_refused, no_leaks),
         cmocka_unit_test_teardown(damage_is_found, no_leaks),
+        cmocka_unit_test_teardown(every_byte_is_guarded, no_leaks),
         cmocka_unit_test_teardown(forged_digest_does_no_harm, no_leaks),
         cmocka_unit_test_teardown(write_beyond_a_limit, no_leaks),
         cmocka_unit_test_teardown(write_to_a_full_disk, no_leaks),

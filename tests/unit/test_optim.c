@@ -73,6 +73,42 @@ static void sgd_takes_the_steps_rate(void **state)
     assert_true(momentum == 2);
 }
 
+static void clipping_is_pytorchs(void **state)
+{
+    (void)state;
+    const elm_decay_range ranges[] = {{0, GOLDEN_DECAYED, true}, {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false}};
+    int clipped = 0;
+    for (int c = 0; c < LENGTH(golden_clip_cases); c++) {
+        const struct clip_golden *g = &golden_clip_cases[c];
+        const elm_optim_options options = {.momentum = g->momentum, .weight_decay = g->weight_decay, .clip_norm = g->bound};
+        float weights[GOLDEN_COUNT], momentum[GOLDEN_COUNT] = {0}, gradients[GOLDEN_COUNT];
+        memcpy(weights, golden_weights, sizeof weights);
+        for (int s = 0; s < GOLDEN_STEPS; s++) {
+            memcpy(gradients, golden_gradients + s * GOLDEN_COUNT, sizeof gradients);
+            const double norm = elm_gradient_clip(&options, gradients, GOLDEN_COUNT);
+            assert_float_equal(norm, g->norms[s], 1e-12 * g->norms[s]);
+            clipped += norm > g->bound;
+            assert_true(elm_gradient_norm(gradients, GOLDEN_COUNT) <= g->bound * (1 + 1e-6));
+            elm_sgd_update(&options, g->lr, weights, gradients, momentum, ranges, LENGTH(ranges));
+        }
+        for (int i = 0; i < GOLDEN_COUNT; i++)
+            if (!(fabs(weights[i] - g->weights[i]) <= 2e-6 * fmax(1, fabs(g->weights[i]))))
+                fail_msg("case %d, weight %d: %.9g, PyTorch has %.9g", c, i, weights[i], g->weights[i]);
+    }
+    assert_in_range(clipped, 1, LENGTH(golden_clip_cases) * GOLDEN_STEPS - 1); /* some are, some are not */
+}
+
+/* A gradient that needs no clipping keeps its bits, and 0 means never. */
+static void clipping_leaves_short_gradients(void **state)
+{
+    (void)state;
+    float gradients[] = {3e18F, 4e18F}, zeros[] = {0, 0};
+    assert_true(elm_gradient_clip(&(elm_optim_options){.clip_norm = 0}, gradients, 2) == 0);
+    assert_float_equal(elm_gradient_clip(&(elm_optim_options){.clip_norm = 6e18}, gradients, 2), 5e18, 1e12);
+    assert_true(gradients[0] == 3e18F && gradients[1] == 4e18F);
+    assert_true(elm_gradient_clip(&(elm_optim_options){.clip_norm = 1}, zeros, 2) == 0 && zeros[0] == 0);
+}
+
 enum { MANY = 100003, CUT = 60001 }; /* many chunks, with remainders, in ranges that begin anywhere */
 
 static void train_many(float *weights, bool nesterov, int threads)
@@ -107,6 +143,33 @@ static void threads_do_not_change_a_bit(void **state)
     omp_set_num_threads(before);
     free(one);
     free(several);
+}
+
+static void threads_do_not_change_the_norm(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000017 };
+    const elm_optim_options options = {.clip_norm = 1};
+    const int before = omp_get_max_threads();
+    float *first = malloc(COUNT * sizeof *first), *other = malloc(COUNT * sizeof *other);
+    assert_true(first != NULL && other != NULL);
+    double norm = 0, exact = 0;
+    for (int threads = 1; threads <= 5; threads++) {
+        float *g = threads == 1 ? first : other;
+        pseudo_fill(g, COUNT, 3, 1, 0);
+        for (int i = 0; threads == 1 && i < COUNT; i++)
+            exact += (double)g[i] * (double)g[i];
+        omp_set_num_threads(threads);
+        const double found = elm_gradient_clip(&options, g, COUNT);
+        if (threads == 1)
+            norm = found;
+        assert_true(found == norm);
+        assert_memory_equal(g, first, COUNT * sizeof *first);
+    }
+    omp_set_num_threads(before);
+    assert_float_equal(norm, sqrt(exact), 1e-10 * norm);
+    free(first);
+    free(other);
 }
 
 static void schedules_are_pytorchs(void **state)
@@ -194,6 +257,9 @@ int main(void)
         cmocka_unit_test(sgd_is_pytorchs),
         cmocka_unit_test(sgd_takes_the_steps_rate),
         cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(clipping_is_pytorchs),
+        cmocka_unit_test(clipping_leaves_short_gradients),
+        cmocka_unit_test(threads_do_not_change_the_norm),
         cmocka_unit_test(schedules_are_pytorchs),
         cmocka_unit_test(a_shortened_schedule_keeps_its_shape),
         cmocka_unit_test(rounding_moves_no_step),

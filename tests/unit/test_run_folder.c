@@ -176,6 +176,42 @@ static void newest_good_one_is_found(void **state)
     elm_run_folder_close(folder);
 }
 
+static void flip_first_line(const char *folder, const char *name, char digit)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    fseek(file, (long)strlen("ELMPI checkpoint "), SEEK_SET);
+    fputc(digit, file);
+    fclose(file);
+}
+
+/* Damaged ones do not push a good one out, and a damaged version number is no other version. */
+static void damaged_ones_do_not_count(void **state)
+{
+    (void)state;
+    char name[64], path[600];
+    elm_run_folder *folder = must_open(scratch_path("damaged"), false);
+    snprintf(path, sizeof path, "%s", elm_run_folder_path(folder));
+    for (int step = 1; step <= 4; step++)
+        save(folder, step, 0);
+    elm_run_folder_close(folder);
+    flip_first_line(path, "checkpoint-1-4.h5", '3');
+    put(path, "checkpoint-1-3.h5", "torn");
+    folder = must_open(path, true);
+    assert_int_equal(newest(folder, name, sizeof name), 2);
+    save(folder, 3, 4);
+    assert_true(has(path, "checkpoint-2-3.h5") && has(path, "checkpoint-1-2.h5") && has(path, "checkpoint-1-1.h5"));
+    save(folder, 4, 3);
+    assert_true(has(path, "checkpoint-2-3.h5") && has(path, "checkpoint-1-2.h5"));
+    assert_false(has(path, "checkpoint-1-1.h5"));
+    save(folder, 5, 3);
+    assert_false(has(path, "checkpoint-1-4.h5") || has(path, "checkpoint-1-3.h5") || has(path, "checkpoint-1-2.h5"));
+    assert_int_equal(newest(folder, name, sizeof name), 5);
+    elm_run_folder_close(folder);
+}
+
 static void live_owner_is_respected(void **state)
 {
     (void)state;
@@ -407,6 +443,7 @@ int main(void)
         cmocka_unit_test_teardown(numbers_pass_those_of_checkpoints, no_leaks),
         cmocka_unit_test_teardown(oldest_are_deleted, no_leaks),
         cmocka_unit_test_teardown(newest_good_one_is_found, no_leaks),
+        cmocka_unit_test_teardown(damaged_ones_do_not_count, no_leaks),
         cmocka_unit_test_teardown(live_owner_is_respected, no_leaks),
         cmocka_unit_test_teardown(claims_are_judged, no_leaks),
         cmocka_unit_test_teardown(restarted_job_takes_over, no_leaks),

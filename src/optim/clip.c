@@ -1,0 +1,45 @@
+/* Clipping by the norm of the whole gradient. Sums of squares are taken piece by piece in double and added in the pieces' order, so that
+ * threads do not change a bit of the norm, nor, the summed gradient being the same on all ranks, do ranks. */
+#include <math.h>
+
+#include "elmpi/optim.h"
+
+enum { PIECES = 256, LEAST = 1 << 12 };
+
+static double sum_of_squares(const float *x, int64_t count)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++)
+        sum += (double)x[i] * (double)x[i];
+    return sum;
+}
+
+double elm_gradient_norm(const float *gradients, int64_t count)
+{
+    double squares[PIECES] = {0}, sum = 0;
+    const int64_t share = (count + PIECES - 1) / PIECES, piece = share > LEAST ? share : LEAST;
+#pragma omp parallel for schedule(static) if (count > LEAST)
+    for (int p = 0; p < PIECES; p++) {
+        const int64_t first = p * piece, left = count - first;
+        if (left > 0)
+            squares[p] = sum_of_squares(gradients + first, left < piece ? left : piece);
+    }
+    for (int p = 0; p < PIECES; p++)
+        sum += squares[p];
+    return sqrt(sum);
+}
+
+double elm_gradient_clip(const elm_optim_options *options, float *gradients, int64_t count)
+{
+    if (options->clip_norm <= 0)
+        return 0;
+    const double norm = elm_gradient_norm(gradients, count), room = options->clip_norm / (norm + 1e-6);
+    if (!(room < 1))
+        return norm;
+    const float factor = (float)room;
+#pragma omp parallel for simd schedule(static) if (count > LEAST)
+    for (int64_t i = 0; i < count; i++)
+        gradients[i] *= factor;
+    return norm;
+}
