@@ -44,7 +44,8 @@ last_is_good() {
     local promised found
     promised=$(head -c 512 "$run/checkpoint.h5" | sed -n 's/^sha256 //p' | tr -d '\0')
     found=$(tail -c +513 "$run/checkpoint.h5" | sha256sum)
-    [ -n "$promised" ] && [ "$promised" = "${found%% *}" ] || fail "$what: the last checkpoint is not whole"
+    [ -n "$promised" ] || fail "$what: no checkpoint"
+    [ "$promised" = "${found%% *}" ] || fail "$what: the last checkpoint is not whole"
 }
 
 # ends_like_the_calm_run
