@@ -26,6 +26,7 @@ static void catch_signals(void)
     struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART};
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is to be an error like a full disk's */
 }
 
 static void print_losses(const char *title, bool (*about)(int i, elm_loss_about *about))
