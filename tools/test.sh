@@ -8,7 +8,8 @@ usage() {
 usage: tools/test.sh [--full] [--no-sanitizer]
 
   --full           also the long tests (comparison with PyTorch, whole training runs)
-  --no-sanitizer   leave out the AddressSanitizer/UndefinedBehaviorSanitizer build of the unit tests
+  --no-sanitizer   leave out the AddressSanitizer/UndefinedBehaviorSanitizer build (tests of units and of ranks; --full: of programs and
+                   faults too)
 
 Builds into build-dev/ and build-asan/. ELMPI_PACKAGES=skip installs nothing (see tools/packages.sh --help).
 TEXT
@@ -66,9 +67,11 @@ run_tests() {
 
 groups=(build report test)
 selection=(-LE full)
+sanitized="unit|mpi"
 if $full; then
     groups+=(full)
     selection=()
+    sanitized="unit|mpi|cli|fault"
 fi
 step "packages"
 tools/packages.sh "${groups[@]}"
@@ -79,7 +82,7 @@ run_tests dev "${selection[@]}"
 if $sanitizer; then
     # Warnings are judged in the dev build: gcc's are not reliable under sanitizers.
     build asan -DELMPI_WERROR=OFF
-    run_tests asan -L unit
+    run_tests asan -L "$sanitized"
 fi
 
 verdict=passed
