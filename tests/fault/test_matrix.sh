@@ -37,14 +37,15 @@ same_result() {
 # What the user must read, by kind of failure; mpirun speaks for ranks that die without a word.
 declare -A cause=(
     [kill]="exited on signal 9"
-    [exit]="exit code"
+    [exit]="[Ee]xit code|exited"
     [error]="failed on purpose"
-    [memory]="memory|resource|exited on signal|exit code"
+    [memory]="out of memory|allocate|resource|exited on signal|Exit code|nobody has moved on"
     [stop]="nobody has moved on since"
 )
 
 # check_cause KIND RANK: it is named, and an error of ours once.
 check_cause() {
+    sed -i '/fault injection:/d' "$scratch/stderr"
     says stderr "${cause[$1]}"
     case $1 in
     error) [ "$(grep -c "${cause[error]}" "$scratch/stderr")" -eq 1 ] || fail "$row: the error is not told once" ;;
@@ -73,9 +74,11 @@ strike() {
     folder=$scratch/run
     rm -rf "$folder"
     local began=$SECONDS
-    # On a busy machine ranks may stand still for a while by themselves.
+    # On a busy machine ranks may stand still for a while by themselves. Without memory MPI itself may wait for ever.
     local patience=30
-    [ "$kind" != stop ] || patience=3
+    case $kind in
+    stop | memory) patience=3 ;;
+    esac
     ELMPI_FAULT=$kind@$phase:rank=$rank:step=$step train "$ranks" "$folder" --set "run.stall_timeout=$patience"
     [ "$code" -ne 124 ] && [ "$code" -ne 137 ] || [ "$kind" = kill ] || fail "$row: no end after $limit s"
     [ $((SECONDS - began)) -lt $((limit - 5)) ] || fail "$row: no end after $limit s"
