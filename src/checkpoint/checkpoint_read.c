@@ -438,7 +438,7 @@ static int read_progress(reader *r)
 static int read_tail_place(reader *r, int64_t file_bytes)
 {
     elm_checkpoint_tail *tail = &r->made->tail;
-    int64_t record_bytes, bytes;
+    int64_t record_bytes = 0, bytes = 0;
     if (H5Aexists(r->file, "bank_records") <= 0)
         return 0;
     if (read_number(r, "bank_records", H5T_NATIVE_INT64, &tail->records) ||
