@@ -159,13 +159,13 @@ static bool speaks(const elm_watch *watch)
     char path[ELM_PATH_SIZE], mine[64] = "", first[64] = "";
     gethostname(mine, sizeof mine - 1);
     snprintf(path, sizeof path, "%.4000s/heartbeat-%d-stalled", watch->folder, watch->run);
-    const int made = *watch->folder ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666) : -1;
+    const int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (made >= 0) {
         elm_io_write(made, mine, strlen(mine));
         close(made);
         return true;
     }
-    const int file = *watch->folder && errno == EEXIST ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    const int file = errno == EEXIST ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0)
         return true;
     const bool known = read(file, first, sizeof first - 1) > 0;
@@ -187,14 +187,18 @@ static void tell(elm_watch *watch, double waited)
 
 /* Not by MPI_Abort: this thread may not call MPI, and a message might not arrive. Whoever started the ranks notices that one is gone.
  * Before, it has the time to find out by itself that a link is dead: mpirun that has just sent something there waits for an answer for
- * long. */
+ * long. Without a folder ranks cannot tell who speaks: they take turns, and the first one's end is that of the others. */
 _Noreturn static void end_all(elm_watch *watch, double waited)
 {
-    if (*watch->folder)
+    if (*watch->folder) {
         beat(watch, 0);
-    if (speaks(watch))
+        if (speaks(watch))
+            tell(watch, waited);
+        sleep(watch->timeout < grace ? (unsigned)ceil(watch->timeout) : grace);
+    } else {
+        sleep(watch->rank < 6 ? 5 * (unsigned)watch->rank : grace);
         tell(watch, waited);
-    sleep(watch->timeout < grace ? (unsigned)ceil(watch->timeout) : grace);
+    }
     _exit(ELM_EXIT_FAILURE);
 }
 
