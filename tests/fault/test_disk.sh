@@ -70,6 +70,35 @@ nothing_unfinished
 last_is_good
 ends_like_the_calm_run "Resuming from checkpoint-1-20.h5"
 
+# --- a quota that is used up, as the system would say it
+cat >"$scratch/quota.c" <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+ssize_t write(int file, const void *bytes, size_t size)
+{
+    char link[64], path[4096] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    if (readlink(link, path, sizeof path - 1) > 0 && strstr(path, "/checkpoint-")) {
+        errno = EDQUOT;
+        return -1;
+    }
+    return ((ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write"))(file, bytes, size);
+}
+C
+if ! sanitized; then # whose run-time library must be the first to be loaded
+    cc -shared -fPIC -o "$scratch/quota.so" "$scratch/quota.c"
+    run=$disk/plain/quota
+    expect_mpi 0 3 "$train" "${settings[@]}" --run-dir "$run" --max-steps 20
+    fails "a quota" "quota reached" env LD_PRELOAD="$scratch/quota.so"
+    nothing_unfinished
+    last_is_good
+    ends_like_the_calm_run "Resuming from checkpoint-1-20.h5"
+fi
+
 # --- the folder is removed while the run is at work
 run=$disk/plain/gone
 what="a folder that vanished"

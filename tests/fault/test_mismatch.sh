@@ -57,7 +57,8 @@ int H5get_libversion(unsigned *major, unsigned *minor, unsigned *release)
 }
 C
 cc -shared -fPIC -o "$scratch/version.so" "$scratch/version.c"
-refused 2 'a library of rank 1 is not that of rank 0: "HDF5 9.8.7" there, "HDF5 [0-9.]*" on rank 0' env LD_PRELOAD="$scratch/version.so" "$train" "${common[@]}"
+# A sanitizer's run-time library must be the first to be loaded.
+sanitized || refused 2 'a library of rank 1 is not that of rank 0: "HDF5 9.8.7" there, "HDF5 [0-9.]*" on rank 0' env LD_PRELOAD="$scratch/version.so" "$train" "${common[@]}"
 
 # And alike they start.
 expect 0 mpirun --oversubscribe --bind-to none -np 1 "$train" "${common[@]}" : -np 1 "$train" "${common[@]}"

@@ -93,7 +93,7 @@ static void wait_for_ever(elm_watch *watch)
 
 static void work(elm_watch *watch)
 {
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 60; i++) {
         usleep(50000);
         elm_watch_tick(watch);
     }
@@ -138,7 +138,7 @@ static void works(void **state)
 {
     (void)state;
     const char *folder = run_folder("works");
-    assert_int_equal(end_of(begin(folder, 0.5, work)), 0);
+    assert_int_equal(end_of(begin(folder, 2, work)), 0);
     assert_false(is_there(folder, "log.txt"));
     assert_false(is_there(folder, "heartbeat-3-0"));
 }
@@ -148,10 +148,10 @@ static void waits_for_one_who_works(void **state)
 {
     (void)state;
     const char *folder = run_folder("waits_for_one_who_works");
-    const pid_t child = begin(folder, 0.5, wait_for_ever);
+    const pid_t child = begin(folder, 2, wait_for_ever);
     char path[4096];
     snprintf(path, sizeof path, "%s/heartbeat-3-1", folder);
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 60; i++) {
         FILE *file = fopen(path, "w");
         assert_non_null(file);
         fprintf(file, "step 41 phase checkpoint seconds 0.0 host elsewhere pid 1\n");
@@ -171,10 +171,10 @@ static void suspended(void **state)
 {
     (void)state;
     const char *folder = run_folder("suspended");
-    const pid_t child = begin(folder, 0.5, look_away);
+    const pid_t child = begin(folder, 2, look_away);
     usleep(200000);
     kill(child, SIGSTOP);
-    sleep(3);
+    sleep(6);
     kill(child, SIGCONT);
     assert_int_equal(end_of(child), 0);
 }
