@@ -223,6 +223,7 @@ static void *guard(void *context)
     elm_watch *watch = context;
     pthread_mutex_lock(&watch->lock);
     watch->awake = elm_io_seconds();
+    int looks = 0; /* in a row that saw nobody move: one may have met a file system that was busy */
     while (!watch->ends) {
         sleep_a_while(watch);
         if (watch->ends || watch->timeout <= 0)
@@ -230,7 +231,8 @@ static void *guard(void *context)
         if (watch->beats)
             beat(watch, 0);
         const double waited = elm_io_seconds() - fmax(atomic_load(&watch->moved), watch->awake);
-        if (waited > watch->timeout && !somebody_moves(watch))
+        looks = waited > watch->timeout && !somebody_moves(watch) ? looks + 1 : 0;
+        if (looks > 1)
             end_all(watch, waited);
     }
     pthread_mutex_unlock(&watch->lock);
