@@ -23,7 +23,7 @@ int elm_watch_create(elm_watch **watch, const char *program, elm_error *err);
 /** Ends the watchdog and removes the rank's heartbeat. Accepts NULL. */
 void elm_watch_destroy(elm_watch *watch);
 
-/** Who watches, among how many. Local, before the functions below. */
+/** Who watches, among how many, as soon as it is known. Local. */
 void elm_watch_set_rank(elm_watch *watch, int rank, int size);
 
 /** Starts the watchdog, or gives it another patience. Once this rank has been in one phase for `timeout` seconds and no heartbeat shows

@@ -287,8 +287,10 @@ void elm_watch_destroy(elm_watch *watch)
 
 void elm_watch_set_rank(elm_watch *watch, int rank, int size)
 {
+    pthread_mutex_lock(&watch->lock);
     watch->rank = rank;
     watch->size = size;
+    pthread_mutex_unlock(&watch->lock);
 }
 
 int elm_watch_guard(elm_watch *watch, double timeout, elm_error *err)
