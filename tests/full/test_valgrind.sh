@@ -21,6 +21,7 @@ watched=(valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kind
 
 expect 99 "${watched[@]}" build-valgrind/tests/planted_leak
 says stderr "4,321 bytes in 1 blocks are definitely lost"
+says stderr "(17,530 bytes in 2|8,765 bytes in 1) blocks are definitely lost"
 says stderr "depends on uninitialised value"
 says stderr "by .*: lose \(leak.c"
 

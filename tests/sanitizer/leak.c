@@ -1,5 +1,5 @@
-/* A leak and a read of what nobody wrote, planted beside a library's own: valgrind and LeakSanitizer have to find the leak, valgrind both.
- */
+/* Leaks, one of them in an OpenMP region, and a read of what nobody wrote, planted beside libraries' own: LeakSanitizer has to find the
+ * first leak, valgrind all. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,6 +18,12 @@ int main(int argc, char **argv)
     if (elm_comm_start_all(&comm, &argc, &argv, &err))
         return 2;
     printf("%p\n", lose(4321));
+#pragma omp parallel num_threads(2)
+    {
+        void *mine = lose(8765);
+#pragma omp critical
+        printf("%p\n", mine);
+    }
     elm_comm_finish_all(comm);
     return 0;
 }
