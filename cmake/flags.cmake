@@ -59,4 +59,7 @@ function(elmpi_room name)
     target_link_libraries(elmpi_${name} PUBLIC elmpi_${room})
   endforeach()
   target_link_libraries(elmpi_${name} PRIVATE ${ROOM_LINKS} PUBLIC elmpi_flags)
+  if(TARGET elmpi_keep_libraries) # what every program links is made before it
+    add_dependencies(elmpi_${name} elmpi_keep_libraries)
+  endif()
 endfunction()
