@@ -65,10 +65,12 @@ typedef struct elm_step_report {
     bool banked;                          /* there is a class bank */
     int64_t with_bank[3];                 /* anchors that met a positive in the class bank */
     double drift, spread;                 /* sums of elm_loss_value; 0 without a bank */
-    bool finite;                          /* false: loss or gradient is NaN or Inf on some rank and the step came to nothing: weights,
-                                           * momentum, running statistics and what losses learn are as they were before it */
-    double gradient_norm;                 /* before clipping; 0 where optim.clip_norm is off */
-    elm_step_wishes wishes;               /* any rank's */
+    /* Sums over the images of the length of the gradient at their embedding: the embedding term's alone, and that of all losses. */
+    double embed_gradient[3], gradient[3];
+    bool finite;            /* false: loss or gradient is NaN or Inf on some rank and the step came to nothing: weights,
+                             * momentum, running statistics and what losses learn are as they were before it */
+    double gradient_norm;   /* before clipping; 0 where optim.clip_norm is off */
+    elm_step_wishes wishes; /* any rank's */
     double seconds[ELM_PHASES];
 } elm_step_report;
 

@@ -30,6 +30,9 @@ static const field columns_of[] = {
     ROW("positives_head", positives[0]),
     ROW("positives_torso", positives[1]),
     ROW("positives_tail", positives[2]),
+    ROW("embed_gradient_head", embed_gradient[0]),
+    ROW("embed_gradient_torso", embed_gradient[1]),
+    ROW("embed_gradient_tail", embed_gradient[2]),
     ROW("images_per_s", images_per_s),
     ROW("seconds", seconds),
     ROW("input_wait", input_wait),
@@ -76,6 +79,12 @@ static const field sums_of[] = {
     SUM("with_bank_tail", with_bank[2]),
     SUM("drift", drift),
     SUM("spread", spread),
+    SUM("embed_gradient_head", embed_gradient[0]),
+    SUM("embed_gradient_torso", embed_gradient[1]),
+    SUM("embed_gradient_tail", embed_gradient[2]),
+    SUM("gradient_head", gradient[0]),
+    SUM("gradient_torso", gradient[1]),
+    SUM("gradient_tail", gradient[2]),
 };
 _Static_assert(sizeof sums_of / sizeof *sums_of == ELM_EPOCH_SUMS, "a row for every sum");
 
@@ -99,6 +108,8 @@ void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, dou
         sums->anchors[g] += (double)report->anchors[g];
         sums->with_positive[g] += (double)report->with_positive[g];
         sums->with_bank[g] += (double)report->with_bank[g];
+        sums->embed_gradient[g] += report->embed_gradient[g];
+        sums->gradient[g] += report->gradient[g];
     }
     sums->banked += report->banked;
     sums->drift += report->drift;
@@ -125,6 +136,7 @@ elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t
     };
     for (int g = 0; g < 3; g++) {
         row.positives[g] = sums->anchors[g] > 0 ? sums->with_positive[g] / sums->anchors[g] : NAN;
+        row.embed_gradient[g] = sums->gradient[g] > 0 ? sums->embed_gradient[g] / sums->gradient[g] : NAN;
         row.bank[g] = sums->banked > 0 && sums->anchors[g] > 0 ? sums->with_bank[g] / sums->anchors[g] : NAN;
     }
     return row;

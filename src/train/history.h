@@ -17,7 +17,8 @@ typedef struct elm_split_row {
 typedef struct elm_epoch_row {
     double epoch, step, lr;
     double loss, logit_loss, embed_loss, train_accuracy;
-    double positives[3]; /* share of anchors that met a positive: head, torso, tail */
+    double positives[3];      /* share of anchors that met a positive: head, torso, tail */
+    double embed_gradient[3]; /* length of the embedding term's gradient at the embeddings over that of all losses: head, torso, tail */
     double images_per_s, seconds;
     double bank[3];    /* share of anchors that met a positive in the class bank */
     double bank_drift; /* squared distance from an image's entry there to its embedding now, relative to that between images of a class */
@@ -33,6 +34,7 @@ typedef struct elm_epoch_sums {
     double seconds, waited, absent;
     double banked; /* steps that had a class bank */
     double with_bank[3], drift, spread;
+    double embed_gradient[3], gradient[3];
 } elm_epoch_sums;
 
 typedef struct elm_history {

@@ -133,6 +133,20 @@ static int64_t forget_absent(const elm_loss_batch *batch, const bool *absent)
     return count;
 }
 
+/* Adds up how long the gradients at this rank's embeddings are as they stand: from `first` on head, torso, tail. Times B: an image's own,
+ * whatever the batch. */
+static void measure_gradients(elm_trainer *t, const elm_loss_batch *batch, int first)
+{
+    for (int i = 0; i < batch->local; i++) {
+        const float *gradient = batch->embeddings_gradient + (size_t)i * (size_t)batch->width;
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int k = 0; k < batch->width; k++)
+            sum += (double)gradient[k] * gradient[k];
+        t->sums[first + t->group[batch->labels[i]]] += sqrt(sum) * (double)batch->global;
+    }
+}
+
 /* A new global batch begins. */
 static void begin(elm_trainer *t, const elm_batch *batch)
 {
@@ -181,6 +195,8 @@ static void agree_all(elm_trainer *t, elm_step_wishes wishes)
         report->anchors[g] = (int64_t)sums[ELM_SUM_ANCHORS + g];
         report->with_positive[g] = (int64_t)sums[ELM_SUM_POSITIVE + g];
         report->with_bank[g] = (int64_t)sums[ELM_SUM_BANK + g];
+        report->embed_gradient[g] = sums[ELM_SUM_EMBED_GRADIENT + g];
+        report->gradient[g] = sums[ELM_SUM_GRADIENT + g];
     }
     report->drift = sums[ELM_SUM_DRIFT];
     report->spread = sums[ELM_SUM_SPREAD];
@@ -288,11 +304,13 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     const elm_loss_value embed = t->bank ? evaluate_with_bank_all(t, batch, &seen, &watch) : elm_loss_embeddings(t->loss, &seen);
     t->sums[ELM_SUM_ABSENT] += (double)forget_absent(&seen, batch->absent);
     add_up(t, &logit, &embed, correct);
+    measure_gradients(t, &seen, ELM_SUM_EMBED_GRADIENT);
 
     /* Gradients; those of a whole batch, or of its last part, are summed over the ranks while earlier layers are still at work. */
     enter(&watch, ELM_PHASE_BACKWARD);
     t->added = t->learning.count;
     elm_net_backward_all(t->net, &(elm_net_watch){batch->more ? nothing_leaves : gradients_final, poll, t});
+    measure_gradients(t, &seen, ELM_SUM_GRADIENT);
     if (batch->more) {
         enter(&watch, ELM_PHASE_UPDATE);
         note_part(t, batch, isfinite(logit.loss) && isfinite(embed.loss));

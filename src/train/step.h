@@ -23,7 +23,9 @@ enum {
     ELM_SUM_BANK = ELM_SUM_POSITIVE + 3,
     ELM_SUM_DRIFT = ELM_SUM_BANK + 3,
     ELM_SUM_SPREAD,
-    ELM_STEP_SUMS
+    ELM_SUM_EMBED_GRADIENT,
+    ELM_SUM_GRADIENT = ELM_SUM_EMBED_GRADIENT + 3,
+    ELM_STEP_SUMS = ELM_SUM_GRADIENT + 3
 };
 
 /* The parameters that learn: a run of the network's block. */
@@ -53,6 +55,7 @@ struct elm_trainer {
     elm_class_gather *gather;
     elm_logit_gather *logit_gather; /* NULL: no term wants logits */
     elm_bank_traffic *bank;         /* NULL: no class bank */
+    int *group;                     /* [classes] head, torso, tail */
     elm_learning learning;
     float *accumulated;     /* [learning.count] gradients of a global batch's earlier parts; NULL: batches are whole */
     int64_t added;          /* from here on they are in the gradient block already */

@@ -24,6 +24,7 @@ void elm_trainer_destroy(elm_trainer *t)
     elm_free(t->accumulated);
     elm_free(t->decay);
     elm_free(t->starts);
+    elm_free(t->group);
     elm_free(t);
 }
 
@@ -76,6 +77,14 @@ elm_net_head elm_trainer_head(const elm_model_options *model, const elm_loss_opt
     return elm_loss_head_of(loss, 0).cosine ? ELM_HEAD_COSINE : ELM_HEAD_LINEAR; /* however many classes */
 }
 
+static int *groups_of(elm_class_counts counts, elm_error *err)
+{
+    int *group = elm_alloc((size_t)counts.classes, sizeof *group, err);
+    for (int c = 0; group && c < counts.classes; c++)
+        group[c] = elm_class_group(counts.count[c]);
+    return group;
+}
+
 static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error *err)
 {
     const int size = elm_comm_size(t->comm);
@@ -100,7 +109,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
     t->optim = *spec->optim;
     t->seed = spec->seed;
     t->input_values = spec->data->features ? spec->data->features : (int64_t)spec->data->channels * spec->data->height * spec->data->width;
-    if (elm_net_create(&t->net, &net, err) || create_blocks(t, err))
+    if (elm_net_create(&t->net, &net, err) || create_blocks(t, err) || !(t->group = groups_of(spec->counts, err)))
         return -1;
     set_bias(t, elm_loss_head_of(spec->loss, spec->data->classes));
     return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local, elm_optim_part(spec->optim), err);

@@ -46,6 +46,13 @@ def logit_loss_of(adjust, f, labels):
     return F.cross_entropy(f + adjust * torch.log(COUNTS / COUNTS.sum()), labels)
 
 
+def lengths(loss, phi, labels):
+    """Sums of the length of the loss's gradient at the images' embeddings, each image's own (times B): head, torso, tail."""
+    length = torch.autograd.grad(loss, phi, retain_graph=True)[0].norm(dim=1) * len(labels) if loss.requires_grad else torch.zeros(len(labels))
+    count = COUNTS[labels]
+    return torch.stack([length[group].sum() for group in (count >= 100, (count >= 20) & (count < 100), count < 20)])
+
+
 def step(title, images, adjust, weight, alpha, groups=None):
     net, labels = Net(groups), LABELS[:images]
     x = net.norm(net.conv(pseudo(1, (images, 3, SIDE, SIDE)), "conv1", 16, 3, 1, 1), "bn1")
@@ -54,6 +61,8 @@ def step(title, images, adjust, weight, alpha, groups=None):
     phi, logits = net.head(x, len(COUNTS), adjust == "ldam-drw")
     logit_loss = logit_loss_of(adjust, logits, torch.tensor(labels))
     embed_loss = weight * pull(phi, labels, alpha) / images
+    emit(title + ".embed_gradient", lengths(embed_loss, phi, labels))
+    emit(title + ".gradient", lengths(logit_loss + embed_loss, phi, labels))
     (logit_loss + embed_loss).backward()
     emit(title + ".logit_loss", logit_loss.reshape(1))
     emit(title + ".embed_loss", embed_loss.reshape(1))

@@ -180,6 +180,12 @@ static void check_update(const engine *by, const char *title, const elm_net_para
     elm_free(update);
 }
 
+static void check_gradients(const engine *by, const char *title, const char *what, const double lengths[3])
+{
+    const float found[3] = {(float)lengths[0], (float)lengths[1], (float)lengths[2]};
+    check(title, what, found, 3, by->tensor);
+}
+
 static void check_step(const char *title, const struct objective *objective, const char *bn, const engine *by, int images)
 {
     setting s;
@@ -193,6 +199,8 @@ static void check_step(const char *title, const struct objective *objective, con
     assert_true(report.finite);
     check_loss(title, "logit_loss", report.logit_loss, by->loss);
     check_loss(title, "embed_loss", report.embed_loss, by->loss);
+    check_gradients(by, title, "embed_gradient", report.embed_gradient);
+    check_gradients(by, title, "gradient", report.gradient);
     check_update(by, title, &view, before);
     elm_free(before);
     elm_trainer_destroy(trainer);
