@@ -26,10 +26,9 @@ typedef struct elm_bank_spec {
 int64_t elm_bank_class_slots(const elm_loss_options *options, int64_t count);
 
 /** Who owns each class: the largest first, each to the rank that has least so far of memory (entries), messages (expected rows a step, ~
- *  images) and work (expected pairs, ~ images * entries), each as a share of the whole.
- *  Shape:  owner [counts.classes] is written
- *  Ranks:  local: a pure function of its arguments, so all ranks agree without a message
- *  Errors: memory */
+ *  images) and work (expected pairs, ~ images * entries), each as a share of the whole. Expected with every image once an epoch: samplers
+ * that favour rare classes give the owners of many of them more messages and work than here assumed. Shape:  owner [counts.classes] is
+ * written Ranks:  local: a pure function of its arguments, so all ranks agree without a message Errors: memory */
 int elm_bank_assign(const elm_loss_options *options, elm_class_counts counts, int size, int32_t *owner, elm_error *err);
 
 /** Owns:   all its memory, that of full classes from the start; the caller destroys
@@ -48,7 +47,8 @@ size_t elm_bank_bytes(const elm_bank *bank);
  *  Shape:  batch->labels, members [local]
  *  Ranks:  local; allocates nothing */
 void elm_bank_begin(elm_bank *bank, const elm_loss_batch *batch);
-/** The entries that count as positives for the present batch's anchors of that class; *slot their places. */
+/** The entries that count as positives for anchors of that class, one that occurs in the batch of the last elm_bank_begin; *slot their
+ * places. */
 int64_t elm_bank_usable(const elm_bank *bank, int32_t label, const int32_t **slot);
 /** Adds a class's usable entries (as stored, not scaled) to sum [width]; returns how many. */
 int64_t elm_bank_add_up(const elm_bank *bank, int32_t label, double *sum);
@@ -73,7 +73,8 @@ typedef struct elm_bank_news {
     const bool *keep;        /* [rows] false: not to be stored; NULL: all are */
     double passed;           /* epochs done: the entries' age counts from here */
 } elm_bank_news;
-/** Stores them; of an image that is there twice, the last. A full class gives up its oldest entries. Allocates nothing. */
+/** Stores them; of an image that is there twice, the last. A full class gives up its oldest entries, which may be those of images that come
+ *  later in the same rows: these are then stored as new ones. Allocates nothing. */
 void elm_bank_store(elm_bank *bank, const elm_bank_news *news);
 
 /** The bank as a sequence of records, one a slot, empty ones too, class by class: the same places whoever owns them. For checkpoints.

@@ -35,6 +35,8 @@ typedef struct elm_batch {
     const int64_t *members;       /* [share.global] places in the data set */
     const bool *absent;           /* [share.local] images of a class of which no picture can be read: their input is 0, they are to teach
                                    * nothing; NULL: none */
+    const bool *substituted;      /* [share.local] images that show another's picture, the next of their class, as their own cannot be read;
+                                   * NULL: none */
     int64_t images;               /* of the whole global batch */
     const int32_t *global_labels; /* [images] */
 } elm_batch;
@@ -74,6 +76,8 @@ void elm_loader_take_faults(elm_loader *loader, const uint8_t *bits);
  *  Ranks:  local: the caller agrees on it
  *  Errors: more unreadable pictures than data.unreadable allows, shards that cannot be read; in evaluation any unreadable picture */
 int elm_loader_check(elm_loader *loader, elm_error *err);
+/** The same, but unreadable pictures are let pass: for the caller who looks at `absent`. */
+int elm_loader_check_shards(elm_loader *loader, elm_error *err);
 
 /** Batches of an epoch: ceil(count / batch). */
 int64_t elm_loader_batches(const elm_dataset *dataset, int64_t batch);

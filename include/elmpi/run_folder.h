@@ -30,6 +30,8 @@ void elm_run_folder_close(elm_run_folder *folder);
 /** Takes the claim back and frees: for a start that failed before it wrote anything. A folder that was made for it goes too. Accepts NULL.
  */
 void elm_run_folder_abandon(elm_run_folder *folder);
+/** Who is told that reading a large checkpoint goes on; borrowed. */
+void elm_run_folder_set_watch(elm_run_folder *folder, elm_watch *watch);
 int elm_run_folder_number(const elm_run_folder *folder);
 const char *elm_run_folder_path(const elm_run_folder *folder);
 

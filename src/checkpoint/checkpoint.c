@@ -10,7 +10,7 @@
 int elm_checkpoint_verify(const char *path, elm_error *err)
 {
     bool damaged;
-    return elm_digest_check(path, &damaged, err);
+    return elm_digest_check(path, NULL, &damaged, err);
 }
 
 void elm_checkpoint_free(elm_checkpoint *checkpoint)

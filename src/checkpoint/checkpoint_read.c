@@ -470,10 +470,14 @@ int elm_checkpoint_inner_version(const char *path)
 int elm_checkpoint_read(const char *path, elm_checkpoint **checkpoint, elm_error *err)
 {
     *checkpoint = NULL;
+    return elm_checkpoint_verify(path, err) ? -1 : elm_checkpoint_read_checked(path, checkpoint, err);
+}
+
+int elm_checkpoint_read_checked(const char *path, elm_checkpoint **checkpoint, elm_error *err)
+{
+    *checkpoint = NULL;
     struct stat about;
     elm_error own = {0};
-    if (elm_checkpoint_verify(path, err))
-        return -1;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     const hid_t access = elm_checkpoint_access();
     reader r = {.path = path, .err = &own, .file = H5Fopen(path, H5F_ACC_RDONLY, access)};

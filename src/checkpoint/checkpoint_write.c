@@ -291,9 +291,10 @@ static int build(const elm_checkpoint *c, const char *path, file_image *image, e
 }
 
 /* The bytes on disk are those meant, and HDF5 takes them for a file. */
-static int verify(const char *path, elm_error *err)
+static int verify(const char *path, elm_watch *watch, elm_error *err)
 {
-    if (elm_checkpoint_verify(path, err))
+    bool damaged;
+    if (elm_digest_check(path, watch, &damaged, err))
         return -1;
     const hid_t access = elm_checkpoint_access(), file = H5Fopen(path, H5F_ACC_RDONLY, access);
     H5Pclose(access);
@@ -306,7 +307,7 @@ static int store(const char *path, const file_image *image, const elm_checkpoint
     char temporary[ELM_PATH_SIZE];
     if (snprintf(temporary, sizeof temporary, "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof temporary)
         return elm_error_set(err, ELM_EXIT_FAILURE, "the path is too long (%.200s...): use a shorter --run-dir", path);
-    if (!elm_parts_write(temporary, image->bytes, image->size, &checkpoint->tail, err) && !verify(temporary, err) &&
+    if (!elm_parts_write(temporary, image->bytes, image->size, &checkpoint->tail, err) && !verify(temporary, checkpoint->watch, err) &&
         !elm_watch_enter(checkpoint->watch, "checkpoint-rename", err) && !elm_file_rename(temporary, path, err))
         return 0;
     unlink(temporary);

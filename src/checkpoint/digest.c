@@ -93,7 +93,7 @@ static int unreadable(const char *path, elm_error *err)
 }
 
 /* SHA-256 of the rest of the file; *length receives its bytes. */
-static int digest_rest(int fd, const char *path, unsigned char *sha256, uint64_t *length, elm_error *err)
+static int digest_rest(int fd, const char *path, elm_watch *watch, unsigned char *sha256, uint64_t *length, elm_error *err)
 {
     unsigned char *buffer = elm_alloc(READ_BYTES, 1, err);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -105,6 +105,7 @@ static int digest_rest(int fd, const char *path, unsigned char *sha256, uint64_t
         ssize_t got;
         while ((got = read_full(fd, buffer, READ_BYTES)) > 0) {
             EVP_DigestUpdate(context, buffer, (size_t)got);
+            elm_watch_tick(watch);
             *length += (uint64_t)got;
         }
         status = got < 0 ? unreadable(path, err) : 0;
@@ -145,7 +146,7 @@ static int compare(const char *path, const char *block, uint64_t length, const u
     return elm_error_set(err, ELM_EXIT_FAILURE, "damaged checkpoint (%s): its SHA-256 does not match; use an older checkpoint", path);
 }
 
-static int check_open(int fd, const char *path, bool *damaged, elm_error *err)
+static int check_open(int fd, const char *path, elm_watch *watch, bool *damaged, elm_error *err)
 {
     struct stat about;
     if (fstat(fd, &about))
@@ -167,16 +168,16 @@ static int check_open(int fd, const char *path, bool *damaged, elm_error *err)
     }
     unsigned char sha256[SHA256_BYTES];
     uint64_t length;
-    return digest_rest(fd, path, sha256, &length, err) ? -1 : compare(path, block, length, sha256, damaged, err);
+    return digest_rest(fd, path, watch, sha256, &length, err) ? -1 : compare(path, block, length, sha256, damaged, err);
 }
 
-int elm_digest_check(const char *path, bool *damaged, elm_error *err)
+int elm_digest_check(const char *path, elm_watch *watch, bool *damaged, elm_error *err)
 {
     *damaged = false;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not stop us */
     if (fd < 0)
         return unreadable(path, err);
-    const int status = check_open(fd, path, damaged, err);
+    const int status = check_open(fd, path, watch, damaged, err);
     close(fd);
     return status;
 }

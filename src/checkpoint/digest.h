@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "elmpi/status.h"
+#include "elmpi/watch.h"
 
 enum { ELM_USER_BLOCK = 512 };
 
@@ -20,9 +21,9 @@ void elm_digest_end(elm_digest *digest, char *block);
  *  Shape:  block [ELM_USER_BLOCK] */
 int elm_digest_block(const void *bytes, size_t size_bytes, char *block, elm_error *err);
 
-/** Compares a file with its user block, reading it once.
+/** Compares a file with its user block, reading it once. `watch`, which may be NULL, is told that it goes on: gigabytes may pass.
  *  Errors: *damaged tells a file that is broken or none of ours from one that could not be read at all, or is a whole one of another
  *          version of the format */
-int elm_digest_check(const char *path, bool *damaged, elm_error *err);
+int elm_digest_check(const char *path, elm_watch *watch, bool *damaged, elm_error *err);
 
 #endif

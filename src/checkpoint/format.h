@@ -4,6 +4,8 @@
 
 #include <hdf5.h>
 
+#include "elmpi/checkpoint.h"
+
 #define ELM_CHECKPOINT_FORMAT "elmpi-checkpoint"
 enum { ELM_CHECKPOINT_VERSION = 1 };
 
@@ -13,6 +15,9 @@ static const char *const elm_tensor_groups[ELM_TENSOR_GROUPS] = {"model", "optim
 
 /** The version that a file names within, where no user block's damage reaches; -1 where there is none. */
 int elm_checkpoint_inner_version(const char *path);
+
+/** elm_checkpoint_read of a file whose digest has just been found right. */
+int elm_checkpoint_read_checked(const char *path, elm_checkpoint **checkpoint, elm_error *err);
 
 /** HDF5's settings for opening a file. Its locks are off: parallel file systems often lack them, and rename keeps readers safe. */
 static inline hid_t elm_checkpoint_access(void)

@@ -7,10 +7,13 @@
 #include "checkpoint/digest.h"
 #include "checkpoint/files.h"
 
+/* The disk takes the tail over in portions, so that no wait at the end is long enough to look like a standstill. */
+enum { SYNC_BYTES = 1 << 28 };
+
 /* Appends the tail's pieces. *cause: the errno of what failed. */
 static int write_tail(int fd, const elm_checkpoint_tail *tail, elm_digest *digest, int *cause, elm_error *err)
 {
-    uint64_t left = (uint64_t)tail->records * tail->record_bytes;
+    uint64_t left = (uint64_t)tail->records * tail->record_bytes, unsynced = 0;
     while (left > 0) {
         const void *piece;
         size_t size_bytes;
@@ -19,6 +22,11 @@ static int write_tail(int fd, const elm_checkpoint_tail *tail, elm_digest *diges
             return elm_error_set(err, ELM_EXIT_FAILURE, "the class bank has not the size it announced (checkpoint): report this");
         elm_digest_add(digest, piece, size_bytes);
         *cause = elm_io_write(fd, piece, size_bytes);
+        unsynced += size_bytes;
+        if (!*cause && unsynced >= SYNC_BYTES) {
+            unsynced = 0;
+            *cause = fdatasync(fd) ? errno : 0;
+        }
         if (*cause)
             return -1;
         left -= size_bytes;

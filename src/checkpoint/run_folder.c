@@ -17,6 +17,7 @@ enum { FOLDER_SIZE = ELM_PATH_SIZE - 128, CLAIM_ATTEMPTS = 100, DAMAGED_MAX = 64
 struct elm_run_folder {
     char path[FOLDER_SIZE];
     elm_claim claim;
+    elm_watch *watch;                          /* told that reading goes on; NULL: nobody watches */
     bool made;                                 /* the folder was not there before */
     char damaged[DAMAGED_MAX][ELM_ENTRY_SIZE]; /* checkpoints that were passed over */
     int damaged_count;
@@ -113,6 +114,11 @@ void elm_run_folder_abandon(elm_run_folder *folder)
     if (folder->made)
         rmdir(folder->path); /* unless somebody has put something there */
     elm_free(folder);
+}
+
+void elm_run_folder_set_watch(elm_run_folder *folder, elm_watch *watch)
+{
+    folder->watch = watch;
 }
 
 int elm_run_folder_number(const elm_run_folder *folder)
@@ -230,12 +236,12 @@ int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writ
 
 /* Reads one candidate. *checkpoint stays NULL when it is damaged. A file that is whole but cannot be used is an error: passing over it
  * would throw work away. */
-static int read_candidate(const char *path, const elm_log *log, elm_checkpoint **checkpoint, elm_error *err)
+static int read_candidate(const char *path, elm_watch *watch, const elm_log *log, elm_checkpoint **checkpoint, elm_error *err)
 {
     bool damaged;
     elm_error cause = {0};
-    if (!elm_digest_check(path, &damaged, &cause))
-        return elm_checkpoint_read(path, checkpoint, err);
+    if (!elm_digest_check(path, watch, &damaged, &cause))
+        return elm_checkpoint_read_checked(path, checkpoint, err);
     /* Of another version by its first line alone: that line is damaged. */
     if (!damaged && elm_checkpoint_inner_version(path) != ELM_CHECKPOINT_VERSION)
         return elm_error_set(err, cause.code, "%s", cause.text);
@@ -253,7 +259,7 @@ int elm_run_folder_newest(elm_run_folder *folder, const elm_log *log, elm_checkp
         char path[ELM_PATH_SIZE];
         snprintf(path, sizeof path, "%s/%s", folder->path, list.checkpoints[i].name);
         snprintf(name, (size_t)capacity, "%s", list.checkpoints[i].name);
-        status = read_candidate(path, log, checkpoint, err);
+        status = read_candidate(path, folder->watch, log, checkpoint, err);
         if (!status && !*checkpoint)
             remember_damaged(folder, list.checkpoints[i].name);
     }

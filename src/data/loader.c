@@ -22,7 +22,7 @@ typedef struct loader_slot {
     float *input;
     int32_t *labels;
     int64_t *members;
-    bool *absent;
+    bool *absent, *substituted;
     int handed, done; /* this rank's records given to threads, and filled */
 } loader_slot;
 
@@ -122,6 +122,7 @@ static void lay_out(elm_loader *loader, loader_slot *slot)
         .part_labels = slot->labels + first,
         .members = slot->members + first,
         .absent = slot->absent,
+        .substituted = slot->substituted,
         .images = images,
         .global_labels = slot->labels,
     };
@@ -147,9 +148,13 @@ static bool advance(elm_loader *loader)
 static void fill(elm_loader *loader, elm_record_reader *reader, loader_slot *slot, int first, int count)
 {
     const elm_share share = slot->batch.share;
-    for (int i = first; i < first + count; i++)
-        slot->absent[i] = !elm_record_fill(&loader->records, reader, slot->batch.members[share.first + i], slot->batch.epoch,
-                                           slot->batch.position + share.first + i, slot->input + i * loader->records.values);
+    for (int i = first; i < first + count; i++) {
+        const elm_record_content content =
+            elm_record_fill(&loader->records, reader, slot->batch.members[share.first + i], slot->batch.epoch,
+                            slot->batch.position + share.first + i, slot->input + i * loader->records.values);
+        slot->absent[i] = content == ELM_RECORD_NOTHING;
+        slot->substituted[i] = content == ELM_RECORD_SUBSTITUTE;
+    }
 }
 
 /* The batch laid out last, if some of it is still to be handed out. */
@@ -227,7 +232,8 @@ static int allocate_slots(elm_loader *loader, int64_t images, int64_t local, elm
         slot->labels = elm_alloc((size_t)images, sizeof *slot->labels, err);
         slot->members = elm_alloc((size_t)images, sizeof *slot->members, err);
         slot->absent = elm_alloc((size_t)local, sizeof *slot->absent, err);
-        if (slot->input == NULL || slot->labels == NULL || slot->members == NULL || slot->absent == NULL)
+        slot->substituted = elm_alloc((size_t)local, sizeof *slot->substituted, err);
+        if (slot->input == NULL || slot->labels == NULL || slot->members == NULL || slot->absent == NULL || slot->substituted == NULL)
             return -1;
     }
     return 0;
@@ -347,6 +353,7 @@ void elm_loader_destroy(elm_loader *loader)
         elm_free(loader->slots[i].labels);
         elm_free(loader->slots[i].members);
         elm_free(loader->slots[i].absent);
+        elm_free(loader->slots[i].substituted);
     }
     elm_free(loader->order);
     elm_sampler_destroy(loader->sampler);
@@ -403,17 +410,24 @@ bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes)
     return true;
 }
 
+int elm_loader_check_shards(elm_loader *loader, elm_error *err)
+{
+    const char *broken = loader->records.faults != NULL ? elm_faults_broken(loader->records.faults) : NULL;
+    if (broken == NULL)
+        return 0;
+    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the shards (%s): %s: check disk, network and memory, then --resume",
+                         loader->dataset->pictures->store, broken);
+}
+
 int elm_loader_check(elm_loader *loader, elm_error *err)
 {
     elm_faults *faults = loader->records.faults;
     if (faults == NULL)
         return 0;
+    if (elm_loader_check_shards(loader, err) != 0)
+        return -1;
     const char *advice = "check the disk, or make the store again with elmpi-prepare --decode, which leaves such pictures out";
     const elm_dataset *dataset = loader->dataset;
-    const char *broken = elm_faults_broken(faults);
-    if (broken != NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the shards (%s): %s: check disk, network and memory, then --resume",
-                             dataset->pictures->store, broken);
     elm_fault fault;
     char what[1024];
     if (!loader->training && elm_faults_take(faults, &fault)) {

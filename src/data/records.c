@@ -84,30 +84,31 @@ static int64_t next_of_class(const elm_dataset *dataset, int64_t member)
     return next;
 }
 
-/* The replacement depends on the data set alone, so that every number of ranks trains on the same pictures. False where there is none. */
-static bool fill_picture(const elm_records *records, elm_record_reader *reader, int64_t member, elm_rng rng, float *out)
+/* The replacement depends on the data set alone, so that every number of ranks trains on the same pictures. */
+static elm_record_content fill_picture(const elm_records *records, elm_record_reader *reader, int64_t member, elm_rng rng, float *out)
 {
     int64_t candidate = member;
     if (read_picture(records, reader, member, rng, out))
-        return true;
+        return ELM_RECORD_OWN;
     while (records->replace && (candidate = next_of_class(records->dataset, candidate)) != member)
         if (read_picture(records, reader, candidate, rng, out))
-            return true;
+            return ELM_RECORD_SUBSTITUTE;
     memset(out, 0, (size_t)records->values * sizeof *out);
-    return false;
+    return ELM_RECORD_NOTHING;
 }
 
-bool elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position, float *out)
+elm_record_content elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position,
+                                   float *out)
 {
     const elm_dataset *dataset = records->dataset;
     const size_t values = (size_t)records->values;
     if (dataset->features != NULL) {
         memcpy(out, dataset->features + (size_t)member * values, values * sizeof *out);
-        return true;
+        return ELM_RECORD_OWN;
     }
     elm_rng rng = elm_rng_stream(records->seed, ELM_RNG_AUGMENT, (uint64_t)epoch, (uint64_t)position);
     if (dataset->pictures != NULL)
         return fill_picture(records, reader, member, rng, out);
     elm_augment_picture(&records->augment, &rng, dataset->images + (size_t)member * values, out);
-    return true;
+    return ELM_RECORD_OWN;
 }

@@ -36,8 +36,15 @@ typedef struct elm_record_reader {
 int elm_record_reader_init(elm_record_reader *reader, const elm_records *records, elm_error *err);
 void elm_record_reader_release(elm_record_reader *reader);
 
-/** Fills out [values] with record `member`, augmented for its position in the epoch. What cannot be read is noted in records->faults; out
- *  is a replacement then, or, if there is none, zero: false. */
-bool elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position, float *out);
+/** What a record was filled with. */
+typedef enum elm_record_content {
+    ELM_RECORD_OWN,
+    ELM_RECORD_SUBSTITUTE, /* the next readable picture of its class */
+    ELM_RECORD_NOTHING,    /* zeros */
+} elm_record_content;
+
+/** Fills out [values] with record `member`, augmented for its position in the epoch. What cannot be read is noted in records->faults. */
+elm_record_content elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position,
+                                   float *out);
 
 #endif

@@ -30,7 +30,7 @@ struct elm_bank {
     elm_bf16 *bf16;   /* the same */
     int64_t turn;     /* of elm_bank_begin and elm_bank_store */
     double now;       /* of the present batch */
-    bool active;      /* the start epoch has come */
+    bool active;      /* the start epoch has come, and there is an age at which entries count */
 };
 
 enum { RECORD_HEAD = 16 };
@@ -205,7 +205,7 @@ void elm_bank_begin(elm_bank *b, const elm_loss_batch *batch)
 {
     b->turn++;
     b->now = batch->moment.passed;
-    b->active = b->now >= b->start_epoch - 1e-9;
+    b->active = b->now >= b->start_epoch - 1e-9 && b->max_age > 0; /* entries made anew on resuming have age 0 */
     for (int i = 0; i < batch->local; i++) {
         b->usable[batch->labels[i]] = -1;
         if (b->slot_of[batch->members[i]] >= 0)
@@ -348,9 +348,14 @@ void elm_bank_store(elm_bank *b, const elm_bank_news *news)
             store_row(b, news, row);
 }
 
+static size_t record_bytes_of(const elm_bank *b)
+{
+    return RECORD_HEAD + (size_t)b->width * (b->half ? sizeof *b->bf16 : sizeof *b->fp32);
+}
+
 elm_bank_layout elm_bank_layout_of(const elm_bank *b)
 {
-    elm_bank_layout layout = {0, RECORD_HEAD + (size_t)b->width * (b->half ? sizeof *b->bf16 : sizeof *b->fp32)};
+    elm_bank_layout layout = {0, record_bytes_of(b)};
     for (int c = 0; c < b->classes; c++)
         layout.records += b->room[c];
     return layout;
@@ -372,7 +377,7 @@ static void *values_of(const elm_bank *b, int64_t slot)
 
 void elm_bank_export(const elm_bank *b, int32_t label, int64_t first, int64_t count, void *records)
 {
-    const size_t bytes = elm_bank_layout_of(b).record_bytes;
+    const size_t bytes = record_bytes_of(b);
     for (int64_t i = 0; i < count; i++) {
         const int64_t slot = b->first[label] + first + i;
         const bool there = first + i < b->filled[label];
@@ -387,7 +392,7 @@ void elm_bank_export(const elm_bank *b, int32_t label, int64_t first, int64_t co
 
 int elm_bank_import(elm_bank *b, int32_t label, int64_t first, int64_t count, const void *records, elm_error *err)
 {
-    const size_t bytes = elm_bank_layout_of(b).record_bytes;
+    const size_t bytes = record_bytes_of(b);
     for (int64_t i = 0; i < count; i++) {
         const char *record = (const char *)records + (size_t)i * bytes;
         const int64_t slot = b->first[label] + first + i;

@@ -45,15 +45,20 @@ static void forget(elm_centres *c)
             memset(c->sum + (size_t)y * (size_t)c->width, 0, (size_t)c->width * sizeof *c->sum);
             c->count[y] = 0;
         }
-    c->pending = 0;
+}
+
+bool elm_parts_begin(elm_parts_seen *parts, int rows, const elm_loss_batch *batch)
+{
+    const bool first = parts->images == 0 || parts->passed != batch->moment.passed || parts->images + rows > batch->global;
+    *parts = (elm_parts_seen){rows + (first ? 0 : parts->images), batch->moment.passed};
+    return first;
 }
 
 bool elm_centres_note(elm_centres *c, const elm_rows *rows, const elm_loss_batch *batch)
 {
-    if (c->passed != batch->moment.passed || c->pending + rows->count > batch->global)
+    const bool first = elm_parts_begin(&c->parts, rows->count, batch);
+    if (first)
         forget(c);
-    c->passed = batch->moment.passed;
-    const bool first = c->pending == 0;
 #pragma omp parallel for schedule(dynamic, 4)
     for (int s = 0; s < rows->present; s++) {
         double *sum = c->sum + (size_t)rows->class[s] * (size_t)c->width;
@@ -64,7 +69,6 @@ bool elm_centres_note(elm_centres *c, const elm_rows *rows, const elm_loss_batch
         }
         c->count[rows->class[s]] += elm_rows_members(rows, s);
     }
-    c->pending += rows->count;
     return first;
 }
 
@@ -78,6 +82,7 @@ void elm_centres_follow(elm_centres *c, elm_centres_rule rule, double rate)
         c->seen[y] = 1;
     }
     forget(c);
+    c->parts.images = 0;
 }
 
 int elm_centres_tensors(elm_centres *c, elm_tensor *tensors, int capacity)

@@ -4,14 +4,23 @@
 
 #include "loss/rows.h"
 
+/** The parts of a global batch that a term has seen. */
+typedef struct elm_parts_seen {
+    int64_t images;
+    double passed; /* when: elm_loss_moment */
+} elm_parts_seen;
+
+/** Counts the batch in. True for the first part of a step: parts of one global batch add up; what is left of a step that came to nothing is
+ *  dropped: the moment is another, or the parts would come to more than the whole. */
+bool elm_parts_begin(elm_parts_seen *parts, int rows, const elm_loss_batch *batch);
+
 typedef struct elm_centres {
     int width, classes;
-    float *centre;   /* [classes][width], at first 0 */
-    float *seen;     /* [classes] 1 once an image of the class has been learned from */
-    double *sum;     /* [classes][width] of the embeddings noted since the last update */
-    int64_t *count;  /* [classes] images noted */
-    int64_t pending; /* images noted, of all classes */
-    double passed;   /* when: elm_loss_moment */
+    float *centre;  /* [classes][width], at first 0 */
+    float *seen;    /* [classes] 1 once an image of the class has been learned from */
+    double *sum;    /* [classes][width] of the embeddings noted since the last update */
+    int64_t *count; /* [classes] images noted */
+    elm_parts_seen parts;
 } elm_centres;
 
 /** How a centre follows its class, from the sum and number of the images since the last time. */
@@ -22,8 +31,7 @@ typedef void (*elm_centres_rule)(float *centre, const double *sum, int64_t count
 int elm_centres_create(elm_centres **centres, const elm_loss_setup *setup, elm_error *err);
 void elm_centres_destroy(elm_centres *centres);
 
-/** Remembers the batch's embeddings for the next update. Parts of one global batch add up; what is left of a step that came to nothing is
- *  dropped: the moment is another, or the parts would come to more than the whole. True for the first part of a step. */
+/** Remembers the batch's embeddings for the next update. True for the first part of a step (elm_parts_begin). */
 bool elm_centres_note(elm_centres *centres, const elm_rows *rows, const elm_loss_batch *batch);
 
 /** Lets the centres of the classes noted follow. */

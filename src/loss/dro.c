@@ -32,7 +32,8 @@ typedef struct dro {
     bool squared, learned, each_epoch, exact;
     double momentum;
     elm_rows *rows;
-    elm_centres *centres;
+    elm_centres *centres;     /* NULL: centroids are the bank's */
+    elm_parts_seen parts;     /* of the global batch, without centres */
     float *epsilon;           /* [classes] */
     double *epsilon_gradient; /* [classes], of the evaluations since the last update */
     double *mu;               /* [classes present][width] centroids in use */
@@ -67,7 +68,7 @@ static int allocate(dro *d, const elm_loss_setup *setup, elm_error *err)
         {&d->distance, rows, sizeof *d->distance},
         {&d->square, rows, sizeof *d->square},
     };
-    if (elm_rows_create(&d->rows, setup, false, err) || elm_centres_create(&d->centres, setup, err))
+    if (elm_rows_create(&d->rows, setup, false, err) || (!d->exact && elm_centres_create(&d->centres, setup, err)))
         return -1;
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
@@ -235,7 +236,7 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     dro *d = state;
     const elm_rows *r = d->rows;
     elm_rows_collect(d->rows, batch);
-    if (elm_centres_note(d->centres, d->rows, batch))
+    if (d->exact ? elm_parts_begin(&d->parts, r->count, batch) : elm_centres_note(d->centres, r, batch))
         memset(d->epsilon_gradient, 0, (size_t)d->rows->classes * sizeof *d->epsilon_gradient);
     const double share = d->learned ? elm_rows_share(batch) : 1 / (double)batch->global;
     find_classes(d, batch->class_means, weight * share);

@@ -81,8 +81,10 @@ const elm_option elm_loss_option_rows[] = {
      "entries of a class at most, the newest; -1: one for each of its images; 0: no bank. A cap bounds memory and work where head classes "
      "are "
      "large; they find partners in the batch anyway"},
-    {"loss.bank.momentum", ELM_OPTION_REAL, AT(bank_momentum), "0", 0, 1, NULL, NULL, "loss.pull.scope=bank",
-     "share of the old entry in the new one: averages out augmentation, at the price of lagging behind; 0: the latest embedding"},
+    {"loss.bank.momentum", ELM_OPTION_REAL, AT(bank_momentum), "0", 0, 0.99, NULL, NULL, "loss.pull.scope=bank",
+     "share of the old entry in the new one: averages out augmentation, at the price of lagging behind; 0: the latest embedding. With bf16 "
+     "stay "
+     "below 0.9: what a new embedding adds is rounded to 8 bits, and of small changes nothing is left"},
     {"loss.bank.normalizer", ELM_OPTION_CHOICE, AT(bank_normalizer), "sum", 0, 0, "sum|mean", NULL, "loss.pull.scope=bank",
      "pull, of the exponentials over an anchor's positives: their sum, the paper's, which grows with the class, or their mean, so that a "
      "class "

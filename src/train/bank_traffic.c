@@ -111,9 +111,10 @@ void elm_bank_traffic_post_all(elm_bank_traffic *t, const elm_batch *batch, cons
         t->begin[r] = elm_split_begin(batch->share.global, size, r);
     if (!batch->continues)
         elm_class_exchange_forget(t->exchange);
-    /* The zeros that stand for a picture nobody could read are no image of the class. */
+    /* Neither the zeros nor the other picture that stand for one nobody could read are this image: as its entry, the other picture would be
+     * there twice and meet itself. */
     for (int i = 0; i < batch->share.local; i++)
-        t->mark[i] = !(batch->absent && batch->absent[i]);
+        t->mark[i] = !(batch->absent && batch->absent[i]) && !(batch->substituted && batch->substituted[i]);
     elm_class_exchange_post_all(t->exchange, batch->part_labels, t->begin, embeddings, t->mark);
 }
 

@@ -75,6 +75,7 @@ typedef struct pass {
     int batch;        /* images of a rank in a round, but for the last */
     int64_t *begin;   /* [size + 1] */
     int64_t *members; /* [size * batch] */
+    bool *mark;       /* [batch] images of this rank's batch whose picture could be read */
     float *nothing;   /* [batch][width] */
 } pass;
 
@@ -84,6 +85,7 @@ static void release_pass(pass *p)
     elm_class_exchange_destroy(p->exchange);
     elm_free(p->begin);
     elm_free(p->members);
+    elm_free(p->mark);
     elm_free(p->nothing);
 }
 
@@ -93,6 +95,7 @@ static int prepare_local(pass *p, elm_error *err)
     const elm_need needs[] = {
         {&p->begin, (size_t)size + 1, sizeof *p->begin},
         {&p->members, (size_t)size * (size_t)p->batch, sizeof *p->members},
+        {&p->mark, (size_t)p->batch, sizeof *p->mark},
         {&p->nothing, (size_t)p->batch * (size_t)width, sizeof *p->nothing},
     };
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err))
@@ -127,15 +130,18 @@ static void round_all(pass *p, int64_t first)
     /* Without a batch although there are images, this rank's loader has failed: it says so at the end, the others are not to wait. */
     const elm_batch *batch = elm_loader_next(p->loader);
     const float *embeddings = batch ? elm_net_embed_all(net, batch->input, batch->share, false) : p->nothing;
+    for (int i = 0; batch && i < batch->share.local; i++)
+        p->mark[i] = !(batch->absent && batch->absent[i]);
     elm_class_exchange_forget(p->exchange);
-    elm_class_exchange_post_all(p->exchange, train->labels + first, p->begin, embeddings, NULL);
+    elm_class_exchange_post_all(p->exchange, train->labels + first, p->begin, embeddings, p->mark);
     const elm_owned owned = elm_class_exchange_wait_all(p->exchange);
     for (int i = 0; i < owned.rows; i++)
         p->members[i] = first + owned.position[i];
     const double passed = (double)p->run->step / (double)p->run->steps_per_epoch;
-    elm_bank_store(p->bank, &(elm_bank_news){owned.rows, owned.embeddings, p->members, NULL, passed});
+    elm_bank_store(p->bank, &(elm_bank_news){owned.rows, owned.embeddings, p->members, owned.mark, passed});
 }
 
+/* Pictures that cannot be read get no entry, as in training, which also judges how many there may be. */
 static int rebuild_all(elm_run *run, elm_bank_traffic *traffic, elm_error *err)
 {
     pass p = {.run = run, .bank = elm_bank_traffic_bank(traffic), .batch = elm_evaluation_batch(&run->train->info)};
@@ -143,7 +149,7 @@ static int rebuild_all(elm_run *run, elm_bank_traffic *traffic, elm_error *err)
     for (int64_t first = 0; !status && first < run->train->count; first += (int64_t)elm_comm_size(run->comm) * p.batch)
         round_all(&p, first);
     if (!status)
-        status = elm_comm_agree_all(run->comm, elm_loader_check(p.loader, err), err);
+        status = elm_comm_agree_all(run->comm, elm_loader_check_shards(p.loader, err), err);
     release_pass(&p);
     return status;
 }

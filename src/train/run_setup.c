@@ -124,6 +124,8 @@ static int open_folder_all(elm_run *run, elm_error *err)
     const bool first = elm_comm_rank(run->comm) == 0;
     if (elm_comm_agree_all(run->comm, first ? open_folder(run, path, err) : 0, err))
         return -1;
+    if (run->folder)
+        elm_run_folder_set_watch(run->folder, elm_comm_watch(run->comm));
     int number = run->folder ? elm_run_folder_number(run->folder) : 0;
     elm_comm_broadcast_all(run->comm, &number, sizeof number);
     elm_watch_set_folder(elm_comm_watch(run->comm), path, number);

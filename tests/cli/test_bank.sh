@@ -56,7 +56,7 @@ if diff -q <(column global embed_loss) <(column calm embed_loss) >/dev/null; the
     fail "the bank changes nothing"
 fi
 
-# --- resumed in mid-epoch: bit for bit on the same ranks, within rounding on others, in another precision of the bank too
+# --- resumed in mid-epoch: bit for bit on the same ranks, within rounding on others, with entries in bf16 too
 train 2 cut "${bank[@]}" --max-steps 17
 train 2 cut "${bank[@]}" --resume
 same_result calm cut
@@ -122,7 +122,9 @@ for term in center dro; do
     [ "$(column "$term-3" bank_head | tail -n 1)" = 1 ] || fail "$term: the bank is not full after an epoch"
 done
 
-# --- another scope is another run
+# --- another scope is another run, and so is another precision of the bank
+expect_mpi 2 2 "$ELMPI_BIN/elmpi-train" "${bank[@]}" --set loss.bank.precision=bf16 --run-dir cut --resume
+says stderr "loss.bank.precision"
 expect_mpi 2 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir cut --resume
 says stderr "loss.pull.scope"
 echo "the class bank: as it should be in whole runs"

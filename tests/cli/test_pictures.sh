@@ -182,6 +182,12 @@ expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/o
 says stderr "unreadable picture: airplanes/image_0005.jpg \(.*copy-.*tar, byte [0-9]+\): truncated: the next one"
 expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/two" "${copy[@]}" --set data.unreadable=0
 says stderr "1 of $count pictures cannot be read"
+# A class bank that is made anew on resuming is as patient with them as training is.
+banked=("$scratch/job.ini" --run-dir "$scratch/banked" "${copy[@]}" --set data.unreadable=0.05 --set loss.embed=pull --set loss.lambda=0.01
+    --set loss.pull.scope=bank --set checkpoint.bank=false)
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${banked[@]}" --max-steps 2
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${banked[@]}" --resume
+says stdout "making it anew by a pass over the training set"
 spoil test 2
 expect_mpi 1 2 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --data "$stores/copy.h5" --shards "$scratch/node" --json "$scratch/none.json"
 says stderr 'unreadable picture: airplanes/'

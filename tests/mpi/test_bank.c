@@ -15,7 +15,7 @@ static const double no_limit = 1e9;
 typedef struct setting {
     const char *name;
     const char *alpha;
-    bool normalize, mean, half;
+    bool normalize, mean, half, broken; /* broken: every fifth image shows another's picture */
     double momentum, max_age, start_epoch;
     int parts;
 } setting;
@@ -30,6 +30,7 @@ static const setting settings[] = {
     {"late", "sqrt-pi", .max_age = no_limit, .start_epoch = 0.5, .parts = 1},
     {"bf16", "sqrt-pi", .half = true, .momentum = 0.3, .max_age = no_limit, .parts = 1},
     {"in parts", "sqrt-pi", .max_age = no_limit, .parts = 3},
+    {"substitutes", "sqrt-pi", .broken = true, .max_age = no_limit, .parts = 2},
 };
 enum { SETTINGS = sizeof settings / sizeof settings[0] };
 
@@ -127,7 +128,12 @@ static void brute_force(const setting *s, const model *m, const int64_t *members
     }
 }
 
-/* Of an image that is there twice only the last counts. */
+static bool is_broken(int64_t image)
+{
+    return image % 5 == 3;
+}
+
+/* Of an image that is there twice only the last counts; one that shows another's picture has no entry. */
 static void remember(const setting *s, model *m, const int64_t *members, const float *x, int rows, double passed)
 {
     for (int i = 0; i < rows; i++) {
@@ -135,7 +141,7 @@ static void remember(const setting *s, model *m, const int64_t *members, const f
         bool again = false;
         for (int j = i + 1; j < rows; j++)
             again |= members[j] == image;
-        if (again)
+        if (again || (s->broken && is_broken(image)))
             continue;
         const double old = m->when[image] >= 0 ? s->momentum : 0;
         for (int k = 0; k < WIDTH; k++) {
@@ -177,6 +183,7 @@ static void label_images(int32_t *label)
 typedef struct step {
     int64_t members[BATCH];
     int32_t labels[BATCH];
+    bool substituted[BATCH];
     float x[BATCH * WIDTH];
     int64_t images;
     double passed;
@@ -194,6 +201,8 @@ static void draw_step(const model *m, int s, step *made)
     }
     if (s > 2)
         made->members[7] = made->members[2], made->labels[7] = made->labels[2];
+    for (int64_t i = 0; i < made->images; i++)
+        made->substituted[i] = is_broken(made->members[i]);
     pseudo_fill(made->x, BATCH * WIDTH, 300 + (uint32_t)s, 0.4F, 0);
 }
 
@@ -335,6 +344,8 @@ static void one_setting(const setting *s)
         elm_batch batch;
         for (int part = 0; part < s->parts; part++) {
             batch = part_of(&now, s->parts, part);
+            if (s->broken)
+                batch.substituted = now.substituted + (batch.labels - now.labels);
             const int64_t first = batch.members - now.members;
             brute_force(s, &m, batch.members, now.x + first * WIDTH, (int)batch.share.global, now.passed, now.images, &w);
             const elm_loss_value value = evaluate(traffic, loss, &batch, now.x + first * WIDTH, gradient);

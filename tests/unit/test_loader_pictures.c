@@ -209,6 +209,8 @@ static void unreadable_pictures_are_replaced(void **state)
     memcpy(kept, batch->input + 5 * ROW, sizeof kept[0]);
     memcpy(kept[1], batch->input + 7 * ROW, sizeof kept[1]);
     assert_int_equal(batch->members[5], 5);
+    for (int i = 0; i < batch->share.local; i++)
+        assert_true(batch->substituted[i] == (i == 5 || i == 7) && !batch->absent[i]);
     batch = elm_loader_next(loader); /* members 8 to 15: 9 is the next readable one of the class */
     assert_memory_equal(kept[0], batch->input + ROW, sizeof kept[0]);
     assert_memory_equal(kept[1], batch->input + ROW, sizeof kept[1]);
