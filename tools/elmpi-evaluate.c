@@ -366,6 +366,9 @@ static int report(const evaluated *subject, const command_line *s, const elm_tal
     if (json_path(s, path, sizeof path, err) != 0 || elm_metrics_create(&metrics, tally, about.train_count, s->rule, err) != 0)
         return -1;
     elm_evaluation_print(log, metrics, &about);
+    if (strcmp(s->with->name, "posthoc-la") == 0 && strcmp(subject->options.loss.logit, "logadj") == 0)
+        elm_log_warn(log,
+                     "logadj has taken the priors out while training, and posthoc-la takes them out once more: use fc for this checkpoint");
     if (subject->settings.chosen)
         elm_log_info(log, "\n  tau %.1f, chosen on the %s split by balanced accuracy", subject->settings.tau, subject->selected_on);
     const int status = elm_evaluation_write_json(path, metrics, &about, err);

@@ -149,6 +149,9 @@ elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch);
  * Rows of the same class must all be there, local or remote. */
 elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
 
+/** Whether the weights of logit loss and embedding term depend on how long the run is to be. */
+bool elm_loss_depends_on_length(const elm_loss_options *options);
+
 /** Whether the embedding term also wants the logits of all images of the classes that occur (remote_logits). */
 bool elm_loss_wants_logits(const elm_loss *loss);
 

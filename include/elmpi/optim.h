@@ -49,6 +49,9 @@ double elm_gradient_clip(const elm_optim_options *options, float *gradients, int
  *          cosine (1 + cos(pi t)) / 2 with t = s / total steps. Epochs, warm-up and milestones are real numbers (DESIGN 4) */
 double elm_schedule_lr(const elm_optim_options *options, int64_t step, int64_t steps_per_epoch);
 
+/** Whether that of a step depends on how long the run is to be. */
+bool elm_lr_depends_on_length(const elm_optim_options *options);
+
 /** Images of the largest part of a global batch: ceil(batch / accumulate). The parts differ by one image at most (elm_split_begin). */
 int64_t elm_optim_part(const elm_optim_options *options);
 /** Parts of a whole global batch: accumulate, or fewer where rounding up makes the last ones empty. */

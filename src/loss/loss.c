@@ -131,6 +131,12 @@ void elm_loss_set_means(elm_loss *loss, const float *means)
     loss->embed.row->set_means(loss->embed.state, means);
 }
 
+bool elm_loss_depends_on_length(const elm_loss_options *options)
+{
+    const elm_loss_row *row = elm_loss_find(elm_embedding_terms, "loss.embed", options->embed, NULL);
+    return row && row->mix;
+}
+
 elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes)
 {
     const elm_loss_row *row = elm_loss_find(elm_logit_losses, "loss.logit", options->logit, NULL);

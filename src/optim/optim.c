@@ -11,7 +11,10 @@
     }
 
 const elm_option elm_optim_option_rows[] = {
-    ROW("epochs", ELM_OPTION_REAL, epochs, "256", 1e-6, 1e6, NULL, NULL, "length of the run; fractions count"),
+    ROW("epochs", ELM_OPTION_REAL, epochs, "256", 1e-6, 1e6, NULL, NULL,
+        "length of the run; fractions count. A resumed run may change it, unless something follows the whole length: schedule cosine, "
+        "sampler "
+        "progressive, loss hybrid-sc"),
     ROW("batch", ELM_OPTION_INT, batch, "128", 1, 1 << 30, NULL, NULL, "images of the global batch, shared by all ranks"),
     ROW("accumulate", ELM_OPTION_INT, accumulate, "1", 1, 1 << 20, NULL, NULL,
         "compute each global batch in so many parts, one after another, and update once: large batches on few nodes. The loss is still the "

@@ -23,6 +23,11 @@ static double multistep(const elm_optim_options *options, int64_t step, int64_t 
     return factor;
 }
 
+bool elm_lr_depends_on_length(const elm_optim_options *options)
+{
+    return options->schedule == ELM_SCHEDULE_COSINE;
+}
+
 static double cosine(const elm_optim_options *options, int64_t step, int64_t steps_per_epoch)
 {
     static const double pi = 3.14159265358979323846;

@@ -92,6 +92,7 @@ static int read_settings(elm_run_files *run, const char *path, elm_error *err)
     if (name == NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE, "no run.name in it (%s): give folders of runs", path);
     snprintf(run->name, sizeof run->name, "%.100s", name);
+    snprintf(run->job_name, sizeof run->job_name, "%.100s", name);
     return 0;
 }
 

@@ -53,7 +53,9 @@ typedef struct elm_analysis_file {
 } elm_analysis_file;
 
 typedef struct elm_run_files {
-    char name[ELM_REPORT_NAME], folder[4096];
+    char name[ELM_REPORT_NAME];     /* that it is shown under */
+    char job_name[ELM_REPORT_NAME]; /* run.name */
+    char folder[4096];
     int settings;
     elm_setting *setting;
     elm_epochs epochs;

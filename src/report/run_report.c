@@ -83,14 +83,47 @@ static int write_page(FILE *page, const elm_run_files *runs, int count, const ch
     return ferror(page) == 0 ? 0 : elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the report: %s; free space", strerror(errno));
 }
 
-static int check_names(const elm_run_files *runs, int count, elm_error *err)
+/* The last `depth` parts of a run folder's path; the whole of it where it has no more. */
+static void name_by_folder(elm_run_files *run, int depth)
 {
+    size_t end = strlen(run->folder);
+    while (end > 1 && run->folder[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    for (; begin > 0; begin--)
+        if (run->folder[begin - 1] == '/' && --depth == 0)
+            break;
+    snprintf(run->name, sizeof run->name, "%.*s", (int)(end - begin), run->folder + begin);
+}
+
+/* The first run before i that is shown under the same name, or NULL. */
+static const elm_run_files *namesake(const elm_run_files *runs, int i)
+{
+    for (int j = 0; j < i; j++)
+        if (strcmp(runs[i].name, runs[j].name) == 0)
+            return &runs[j];
+    return NULL;
+}
+
+/* Seeds and settings of one job have the same run.name, so they are told apart by as much of their folders' paths as it takes. */
+static int find_names(elm_run_files *runs, int count, elm_error *err)
+{
+    enum { DEPTH_MAX = 64 };
+    for (int depth = 1; depth <= DEPTH_MAX; depth++) {
+        bool done = true;
+        for (int i = 0; i < count; i++)
+            done = namesake(runs, i) == NULL && done;
+        if (done)
+            return 0;
+        for (int i = 0; i < count; i++)
+            for (int j = 0; j < count; j++)
+                if (j != i && strcmp(runs[i].job_name, runs[j].job_name) == 0)
+                    name_by_folder(&runs[i], depth);
+    }
     for (int i = 0; i < count; i++)
-        for (int j = 0; j < i; j++)
-            if (strcmp(runs[i].name, runs[j].name) == 0)
-                return elm_error_set(err, ELM_EXIT_USAGE,
-                                     "two runs are called %s (%s, %s): set run.name in one's job.ini, so that they can be told apart",
-                                     runs[i].name, runs[j].folder, runs[i].folder);
+        if (namesake(runs, i) != NULL)
+            return elm_error_set(err, ELM_EXIT_USAGE, "two runs that cannot be told apart (%s, %s): give each folder once",
+                                 namesake(runs, i)->folder, runs[i].folder);
     return 0;
 }
 
@@ -109,10 +142,10 @@ static int make_folder(const char *out, char folder[PATH_SIZE], elm_error *err)
 }
 
 /* Writes a new page and puts it in the old one's place. */
-static int write_all(const elm_run_files *runs, int count, const char *out, const elm_log *log, elm_error *err)
+static int write_all(elm_run_files *runs, int count, const char *out, const elm_log *log, elm_error *err)
 {
     char folder[PATH_SIZE], part[PATH_SIZE];
-    if (check_names(runs, count, err) != 0 || make_folder(out, folder, err) != 0)
+    if (find_names(runs, count, err) != 0 || make_folder(out, folder, err) != 0)
         return -1;
     snprintf(part, sizeof part, "%.4000s.part", out);
     FILE *page = fopen(part, "w");

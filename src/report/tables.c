@@ -47,7 +47,7 @@ void elm_put_results(FILE *page, const elm_run_files *runs, int count)
         const elm_evaluation_file *e = &r->evaluation;
         const bool measured = e->images > 0, analysed = r->analysis.classes > 0;
         char method[64] = "";
-        const double paper = elm_paper_accuracy(r->name, method);
+        const double paper = elm_paper_accuracy(r->job_name, method);
         put_name(page, r->name);
         put_number(page, measured ? 100 * e->balanced : NAN, "<b>%.2f</b>");
         for (int g = 0; g < ELM_REPORT_GROUPS; g++)

@@ -273,7 +273,8 @@ static int steps_all(elm_run *run, elm_error *err)
     int status = run->step > 0 ? catch_up_all(run, &final, err) : 0;
     const bool nothing_left = !status && !final && run->step >= end && run->step > 0;
     if (nothing_left)
-        elm_log_info(run->log, "Nothing left to do: step %lld of %lld was reached before.", (long long)run->step, (long long)end);
+        elm_log_info(run->log, "Nothing left to do: the run has reached step %lld of %lld%s.", (long long)run->step,
+                     (long long)run->total_steps, end < run->total_steps ? ", and --max-steps asks for no more" : "");
     while (!status && !stop && run->step < end)
         status = advance_all(run, &final, &stop, err);
     const bool broken_off = status && err->code == ELM_EXIT_STOPPED; /* an evaluation */
@@ -286,6 +287,9 @@ static int steps_all(elm_run *run, elm_error *err)
     if (!status && !nothing_left && !broken_off && run->step == run->total_steps)
         say_result(run);
     elm_metrics_destroy(final);
+    if (!status && !nothing_left && !stop && run->step == limit && limit < run->total_steps)
+        elm_log_info(run->log, "Ended after step %lld of %lld, as --max-steps asks (checkpoint written): --resume continues.",
+                     (long long)run->step, (long long)run->total_steps);
     if (!status && (broken_off || (stop && (run->step < end || epoch_is_open(run)))))
         status = elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request after step %lld of %lld (checkpoint written): --resume continues",
                                (long long)run->step, (long long)run->total_steps);

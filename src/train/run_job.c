@@ -5,7 +5,7 @@
 #include "elmpi/memory.h"
 #include "train/run.h"
 
-/* What a resumed run may change: how long and where, not what it computes. */
+/* What a resumed run may change: how long and where, not what it computes. The length comes first: see may_change_in. */
 static const char *const may_change[] = {"optim.epochs",
                                          "checkpoint.",
                                          "data.store",
@@ -21,6 +21,14 @@ static const char *const may_change[] = {"optim.epochs",
                                          "run.stall_timeout",
                                          "run.nonfinite",
                                          NULL};
+
+/* Without the length, where something looks at the whole of it: steps already done would have been others. */
+static const char *const *may_change_in(const elm_job_options *options)
+{
+    const bool whole = elm_lr_depends_on_length(&options->optim) || elm_loss_depends_on_length(&options->loss) ||
+                       strcmp(options->data.sampler, "progressive") == 0;
+    return whole ? may_change + 1 : may_change;
+}
 
 /* Where a job comes from. */
 typedef struct source {
@@ -152,7 +160,7 @@ int elm_run_continue_job(elm_run *run, const elm_checkpoint *checkpoint, elm_err
         status = resolve_present(run, run->request->init, err);
     }
     if (!status)
-        status = elm_job_compare(elm_job_text(job), elm_job_text(run->job), may_change, err);
+        status = elm_job_compare(elm_job_text(job), elm_job_text(run->job), may_change_in(&run->options), err);
     if (!status && *before->run.init && !*run->options.run.init)
         status = resolve_present(run, before->run.init, err); /* the first stage is part of what the weights are */
     elm_job_destroy(job);

@@ -32,7 +32,7 @@ INI
 
 # figures FOLDER: all but times.
 figures() {
-    cut -d, -f1-10,14-18 "$1/metrics.csv"
+    cut -d, -f1-13,17-21 "$1/metrics.csv"
 }
 
 # --- ranks that read different stores: nobody hangs, nothing is left
@@ -78,6 +78,18 @@ same calm.csv again.csv
 expect 0 env OMP_NUM_THREADS=2 "$train" job.ini --run-dir calm --resume
 says stdout "Resuming on 2 threads a rank, .* what was computed on 1 thread a rank"
 grep -Eq '^backend = (onednn|openblas)$' calm/job.ini || fail "job.ini does not say who computes"
+
+# --- as far as --max-steps says, and no further; another length only where no rate or weight follows the whole of it
+expect 0 "$train" job.ini --run-dir short --max-steps 2
+says stdout "Ended after step 2 of [0-9]+, as --max-steps asks \(checkpoint written\): --resume continues"
+expect 0 "$train" job.ini --run-dir short --resume --max-steps 1
+says stdout "Nothing left to do: the run has reached step 2 of [0-9]+, and --max-steps asks for no more"
+expect 0 "$train" job.ini --run-dir short --resume --max-steps 3 --set optim.epochs=5
+for whole in optim.schedule=cosine data.sampler=progressive loss.embed=hybrid-sc; do
+    expect 0 "$train" job.ini --set "$whole" --set loss.lambda=0.1 --run-dir "$whole" --max-steps 1
+    expect 2 "$train" job.ini --set "$whole" --set loss.lambda=0.1 --run-dir "$whole" --resume --max-steps 2 --set optim.epochs=5
+    says stderr 'optim.epochs'
+done
 
 # --- asked to stop where an evaluation is due: saved at once, evaluated by the resumed run
 (exec "$train" job.ini --set optim.epochs=1000000 --set checkpoint.every_epochs=50 --set checkpoint.keep=1 --run-dir stopped >stdout 2>stderr) &

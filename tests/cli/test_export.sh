@@ -10,7 +10,7 @@ export=$ELMPI_BIN/elmpi-export
 train=$ELMPI_BIN/elmpi-train
 store=$scratch/digits.h5
 job=$ELMPI_SOURCE/jobs/digits-ce.ini
-common=(--set "data.store=$store" --set optim.epochs=2 --set optim.warmup_epochs=0 --set model.name=cifar-resnet8)
+common=(--set "data.store=$store" --set optim.epochs=2 --set optim.warmup_epochs=0 --set optim.schedule=constant --set model.name=cifar-resnet8)
 
 # --- the command line
 expect 0 "$export" --help

@@ -53,13 +53,28 @@ expect 0 "$ELMPI_BIN/elmpi-report" "$scratch/tricky" --out "$scratch/s.html"
 grep -q "it's \&quot;so\&quot; \`date\`" "$scratch/s.html" || fail "a name with quotes is not written as it is"
 grep -q "it's \"\"so\"\" " "$scratch/s-figures/speed.csv" || fail "a table's field is not quoted"
 
+# Runs of one job: by their folders, with as much of the path as tells them apart; others keep their names.
+mkdir -p "$scratch/a/seed0" "$scratch/b"
+cp -r "$scratch/digits-ce" "$scratch/twin"
+cp "$scratch/digits-ce"/{job.ini,metrics.csv,evaluation.json} "$scratch/a/seed0"
+cp -r "$scratch/a/seed0" "$scratch/a/seed1"
+cp -r "$scratch/a/seed0" "$scratch/b/seed0"
+expect 0 "$ELMPI_BIN/elmpi-report" "$scratch/digits-elm" "$scratch/digits-ce" "$scratch/twin/" --out "$scratch/t.html"
+for name in digits-elm digits-ce twin; do
+    grep -q "<th scope=row>$name</th>" "$scratch/t.html" || fail "no run is called $name"
+done
+expect 0 "$ELMPI_BIN/elmpi-report" "$scratch/a/seed0" "$scratch/a/seed1" "$scratch/b/seed0" --out "$scratch/t.html"
+for name in a/seed0 a/seed1 b/seed0; do
+    grep -q "<th scope=row>$name</th>" "$scratch/t.html" || fail "no run is called $name"
+done
+
 echo "mistakes"
 cp "$scratch/r.html" "$scratch/before.html"
 expect 2 "$ELMPI_BIN/elmpi-report" "$scratch" --out "$scratch/r.html"
 says stderr 'there is no job.ini'
 cp -r "$scratch/digits-ce" "$scratch/twin"
-expect 2 "$ELMPI_BIN/elmpi-report" "$scratch/digits-ce" "$scratch/twin" --out "$scratch/r.html"
-says stderr 'two runs are called digits-ce'
+expect 2 "$ELMPI_BIN/elmpi-report" "$scratch/digits-ce" "$scratch/digits-ce/" --out "$scratch/r.html"
+says stderr 'two runs that cannot be told apart'
 head -c 4000 "$scratch/digits-ce/analysis.h5" >"$scratch/twin/analysis.h5"
 expect 1 "$ELMPI_BIN/elmpi-report" "$scratch/twin" --out "$scratch/r.html"
 says stderr 'make the file anew'

@@ -22,8 +22,8 @@ same_result() {
     for part in /model /optimizer /history/loss /history/train_accuracy; do
         h5diff -q "$1/checkpoint.h5" "$2/checkpoint.h5" "$part" || fail "$part differs between $1 and $2"
     done
-    cut -d, -f1-10 "$1/metrics.csv" >"$scratch/a.csv"
-    cut -d, -f1-10 "$2/metrics.csv" >"$scratch/b.csv"
+    cut -d, -f1-13 "$1/metrics.csv" >"$scratch/a.csv"
+    cut -d, -f1-13 "$2/metrics.csv" >"$scratch/b.csv"
     same "$scratch/a.csv" "$scratch/b.csv"
 }
 
