@@ -59,6 +59,44 @@ static const struct {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
+/* Those of elm_watch_enter, in a run's order; elmpi-evaluate has start alone. */
+static const char *const phases[] = {"start",
+                                     "data",
+                                     "network",
+                                     "restore",
+                                     "input",
+                                     "forward",
+                                     "gather",
+                                     "classify",
+                                     "loss",
+                                     "backward",
+                                     "allreduce",
+                                     "update",
+                                     "metrics",
+                                     "checkpoint",
+                                     "checkpoint-write",
+                                     "checkpoint-rename",
+                                     "checkpoint-link",
+                                     "evaluation",
+                                     "finish"};
+enum { PHASES = sizeof phases / sizeof *phases };
+
+static bool is_phase(const char *name)
+{
+    for (int p = 0; p < PHASES; p++)
+        if (strcmp(name, phases[p]) == 0)
+            return true;
+    return false;
+}
+
+static int refuse_phase(const char *name, elm_error *err)
+{
+    char list[400] = "";
+    for (int p = 0; p < PHASES; p++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", p > 0 ? ", " : "", phases[p]);
+    return elm_error_set(err, ELM_EXIT_USAGE, "no phase of a run: %s (ELMPI_FAULT): choose one of %s", name, list);
+}
+
 static int refuse(const char *text, elm_error *err)
 {
     return elm_error_set(
@@ -92,12 +130,24 @@ int elm_fault_parse(elm_fault *fault, const char *text, elm_error *err)
     for (int k = 0; k < KINDS; k++)
         if (!strcmp(kind, kinds[k].name))
             fault->kind = k;
-    return fault->kind < 0 ? refuse(text, err) : 0;
+    if (fault->kind < 0)
+        return refuse(text, err);
+    return is_phase(fault->phase) ? 0 : refuse_phase(fault->phase, err);
 }
 
 bool elm_fault_is_due(const elm_fault *fault, const char *phase, int rank, int64_t step)
 {
     return fault->kind >= 0 && rank == fault->rank && (fault->step < 0 || step == fault->step) && !strcmp(phase, fault->phase);
+}
+
+void elm_fault_tell_unused(const elm_fault *fault, int rank, int size)
+{
+    if (fault->kind < 0 || rank != (fault->rank < size ? fault->rank : 0))
+        return;
+    char step[32] = "";
+    if (fault->step >= 0)
+        snprintf(step, sizeof step, " of step %lld", (long long)fault->step);
+    fprintf(stderr, "elmpi: fault injection: nothing was done: there was no rank %d in %s%s\n", fault->rank, fault->phase, step);
 }
 
 int elm_fault_strike(elm_fault *fault, elm_error *err)

@@ -275,6 +275,7 @@ void elm_watch_destroy(elm_watch *watch)
         pthread_mutex_unlock(&watch->lock);
         pthread_join(watch->thread, NULL);
     }
+    elm_fault_tell_unused(&watch->fault, watch->rank, watch->size);
     if (watch->beats) {
         char path[ELM_PATH_SIZE];
         path_of(watch, watch->rank, path);

@@ -25,10 +25,12 @@ int elm_bank_traffic_create_all(elm_bank_traffic **traffic, elm_comm *comm, cons
 void elm_bank_traffic_destroy(elm_bank_traffic *traffic);
 elm_bank *elm_bank_traffic_bank(elm_bank_traffic *traffic);
 
-/** Sends the batch's embeddings out. Allocates nothing, as all of these. */
+/** Sends the batch's embeddings out. Allocates nothing, as all of these.
+ *  Ranks:  collective, as are _wait_all and _return_all, in this order for each part of a global batch */
 void elm_bank_traffic_post_all(elm_bank_traffic *traffic, const elm_batch *batch, const float *embeddings);
 void elm_bank_traffic_poll(elm_bank_traffic *traffic);
-/** Waits for the rows of the classes owned here, and shows them as a batch: what `seen` is, for this rank as an owner. */
+/** Waits for the rows of the classes owned here, and shows them as a batch: what `seen` is, for this rank as an owner.
+ *  Owns:   the rows are the exchange's, until the next global batch begins */
 elm_loss_batch elm_bank_traffic_wait_all(elm_bank_traffic *traffic, const elm_batch *batch, const elm_loss_batch *seen);
 /** For terms that see all rows themselves: the mean of every class that occurs, over its images in the batch and the bank's entries of all
  *  others, the same bits on all ranks. And how many of the owned images met an entry.
@@ -36,7 +38,7 @@ elm_loss_batch elm_bank_traffic_wait_all(elm_bank_traffic *traffic, const elm_ba
  *  Ranks:  collective, after _wait_all, whose result `owned` is */
 const double *elm_bank_traffic_means_all(elm_bank_traffic *traffic, const elm_batch *batch, const elm_loss_batch *owned,
                                          int64_t with_bank[3]);
-/** Brings the gradients home, into seen->embeddings_gradient. */
+/** Brings the gradients home: adds them to seen->embeddings_gradient. */
 void elm_bank_traffic_return_all(elm_bank_traffic *traffic, const elm_loss_batch *seen);
 /** Stores the global batch's embeddings (all its parts'): it was a good one. Local. */
 void elm_bank_traffic_store(elm_bank_traffic *traffic, const elm_batch *batch);
