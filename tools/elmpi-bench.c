@@ -102,6 +102,8 @@ static int parse_job(bench *b, elm_error *err)
         text, sizeof text,
         "[run]\nname = bench\nprecision = %s\nthreads = %lld\n[data]\nstore = none\n[model]\nname = %s\n[optim]\nbatch = %lld\nlr = 0.01\n",
         b->set.precision, (long long)b->set.threads, b->set.model, (long long)b->set.batch);
+    if (elm_net_check_name(b->set.model, err))
+        return -1;
     elm_job *job = NULL;
     const int status = elm_job_parse(&job, text, "command line", b->set.overrides.item, b->set.overrides.count, sets, ELM_JOB_SETS, err);
     elm_job_destroy(job);

@@ -1,7 +1,17 @@
 /* elmpi-report: a page about runs. */
+#include <string.h>
+
 #include "command.h"
 #include "elmpi/log.h"
 #include "elmpi/run_report.h"
+
+static int check_end(const char *out, elm_error *err)
+{
+    const char *dot = strrchr(out, '.');
+    return dot != NULL && strcmp(dot, ".html") == 0
+               ? 0
+               : elm_error_set(err, ELM_EXIT_USAGE, "the report is a page (--out %s): give it a name that ends in .html", out);
+}
 
 int main(int argc, char **argv)
 {
@@ -9,7 +19,8 @@ int main(int argc, char **argv)
     elm_error err = {0};
     const char *out = "report.html";
     const elm_flag flags[] = {
-        {"--out", ELM_FLAG_TEXT, &out, 0, 0, "FILE.html", "the page (default report.html); its figures as SVG, PDF and CSV come beside it"},
+        {"--out", ELM_FLAG_TEXT, &out, 0, 0, "FILE.html",
+         "the page (default report.html); its figures as SVG, PDF and CSV come into the folder FILE-figures"},
         {"--quiet", ELM_FLAG_SWITCH, &log.quiet, 0, 0, NULL, "say nothing but errors"},
         {0},
     };
@@ -29,6 +40,8 @@ int main(int argc, char **argv)
     if (status == ELM_COMMAND_DONE)
         return ELM_EXIT_SUCCESS;
     if (status == ELM_COMMAND_RUN)
+        status = check_end(out, &err);
+    if (status == 0)
         status = elm_report_write(command.words, command.word_count, out, &log, &err);
     if (status != 0) {
         elm_log_error(&log, "%s", err.text);

@@ -87,7 +87,9 @@ int elm_holdout_keep(const char *value, bool held_out, const int32_t *labels, in
     elm_free(states);
     *count = kept;
     if (held_out && kept == 0)
-        return elm_error_set(err, ELM_EXIT_USAGE, "no image is held out (data.holdout = %s): give more, one of each class is always kept",
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "no image is held out (data.holdout = %s): train with more held out, or choose another split; one image of "
+                             "each class is always kept",
                              value[0] != '\0' ? value : "0");
     return 0;
 }

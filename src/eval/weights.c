@@ -71,8 +71,8 @@ static int check_complete(const elm_net_parameters *view, const elm_tensor *tens
         if (may_keep(allowed, want->name) && (have == NULL || allowed.classifier))
             continue;
         if (have == NULL)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "the file lacks a weight of the network (%s%s): use it with its own model%s",
-                                 prefix, want->name, remedy(allowed, want->name));
+            return elm_error_set(err, ELM_EXIT_FAILURE, "the file lacks a weight of the network (%s): use it with its own model%s",
+                                 want->name, remedy(allowed, want->name));
         if (check_shape(want, have, allowed, err) != 0)
             return -1;
     }

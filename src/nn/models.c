@@ -1,4 +1,5 @@
 /* The table of models. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +24,8 @@ const elm_model *elm_model_find(const char *name, const char **variant, elm_erro
             return models[i];
         }
         const size_t used = strlen(valid);
-        snprintf(valid + used, sizeof valid - used, "%s%s{%s}", i ? ", " : "", models[i]->prefix, models[i]->variants);
+        const bool several = strchr(models[i]->variants, '|') != NULL;
+        snprintf(valid + used, sizeof valid - used, several ? "%s%s{%s}" : "%s%s%s", i ? ", " : "", models[i]->prefix, models[i]->variants);
     }
     elm_error_set(err, ELM_EXIT_USAGE, "unknown model \"%s\" (model.name): use one of %s", name, valid);
     return NULL;

@@ -164,8 +164,8 @@ static void say_differences(const elm_run *run, const elm_checkpoint *checkpoint
     const int size = elm_comm_size(run->comm);
     elm_run_describe(run, made_with, sizeof made_with);
     if (checkpoint->ranks != size)
-        elm_log_info(run->log, "Resuming with %d ranks what %d ranks began: same order of images, results equal within rounding.", size,
-                     checkpoint->ranks);
+        elm_log_info(run->log, "Resuming with %d rank%s what %d rank%s began: same order of images, results equal within rounding.", size,
+                     size == 1 ? "" : "s", checkpoint->ranks, checkpoint->ranks == 1 ? "" : "s");
     if (*checkpoint->made_with && strcmp(checkpoint->made_with, made_with))
         elm_log_info(run->log, "Resuming on %s what was computed on %s: results equal within rounding.", made_with, checkpoint->made_with);
 }

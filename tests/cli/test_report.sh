@@ -69,6 +69,8 @@ for name in a/seed0 a/seed1 b/seed0; do
 done
 
 echo "mistakes"
+expect 2 "$ELMPI_BIN/elmpi-report" "$scratch/digits-ce" --out "$scratch/r.pdf"
+says stderr 'ends in .html'
 cp "$scratch/r.html" "$scratch/before.html"
 expect 2 "$ELMPI_BIN/elmpi-report" "$scratch" --out "$scratch/r.html"
 says stderr 'there is no job.ini'
