@@ -26,9 +26,10 @@ typedef struct elm_bank_spec {
 int64_t elm_bank_class_slots(const elm_loss_options *options, int64_t count);
 
 /** Who owns each class: the largest first, each to the rank that has least so far of memory (entries), messages (expected rows a step, ~
- *  images) and work (expected pairs, ~ images * entries), each as a share of the whole. Expected with every image once an epoch: samplers
- * that favour rare classes give the owners of many of them more messages and work than here assumed. Shape:  owner [counts.classes] is
- * written Ranks:  local: a pure function of its arguments, so all ranks agree without a message Errors: memory */
+ *  images) and work (expected pairs, ~ images * entries), each as a share of the whole, with every image once an epoch.
+ *  Shape:  owner [counts.classes] is written
+ *  Ranks:  local: a pure function of its arguments, so all ranks agree without a message
+ *  Errors: memory */
 int elm_bank_assign(const elm_loss_options *options, elm_class_counts counts, int size, int32_t *owner, elm_error *err);
 
 /** Owns:   all its memory, that of full classes from the start; the caller destroys

@@ -21,6 +21,9 @@
 int elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order,
                       elm_error *err);
 
+/** Whether an epoch's order depends on how long the run is to be. */
+bool elm_sampler_depends_on_length(const elm_data_options *options);
+
 /** One global batch, or a part of it: all of its images, or those that are computed together. Borrowed until the next elm_loader_next. */
 typedef struct elm_batch {
     int64_t epoch, index;         /* which global batch of which epoch */

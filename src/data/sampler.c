@@ -73,6 +73,13 @@ int elm_sampler_check(const char *value, elm_error *err)
                : elm_error_set(err, ELM_EXIT_USAGE, "choose instance, class-balanced, sqrt, progressive or class-aware:<k>, k from 1");
 }
 
+bool elm_sampler_depends_on_length(const elm_data_options *options)
+{
+    int64_t number;
+    const sampler_row *row = find(options->sampler, &number);
+    return row != NULL && row->weight == sampler_weight_progressive;
+}
+
 /* Images of a window, 0 for a full shuffle, -1 for neither. */
 static int64_t window_of(const char *value)
 {
@@ -101,7 +108,7 @@ static int configure(elm_sampler *sampler, const elm_data_options *options, elm_
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "only the sampler instance keeps reads together (data.shuffle = %s, data.sampler = %s): change one",
                              options->shuffle, options->sampler);
-    if (sampler->row->weight == sampler_weight_progressive && !(sampler->epochs > 0))
+    if (elm_sampler_depends_on_length(options) && !(sampler->epochs > 0))
         return elm_error_set(err, ELM_EXIT_USAGE, "the run's length is unknown (data.sampler = progressive): choose another sampler");
     return 0;
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "elmpi/loader.h"
 #include "elmpi/memory.h"
 #include "train/run.h"
 
@@ -26,7 +27,7 @@ static const char *const may_change[] = {"optim.epochs",
 static const char *const *may_change_in(const elm_job_options *options)
 {
     const bool whole = elm_lr_depends_on_length(&options->optim) || elm_loss_depends_on_length(&options->loss) ||
-                       strcmp(options->data.sampler, "progressive") == 0;
+                       elm_sampler_depends_on_length(&options->data);
     return whole ? may_change + 1 : may_change;
 }
 

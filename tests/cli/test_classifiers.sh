@@ -59,6 +59,10 @@ says stderr 'knn'
 echo "against an independent computation"
 expect 0 "$ELMPI_BIN/elmpi-prepare" two-moons --out "$scratch/moons.h5"
 expect 0 "$ELMPI_BIN/elmpi-train" "$ELMPI_SOURCE/jobs/two-moons-elm.ini" --set "data.store=$scratch/moons.h5" --set optim.epochs=8 --set optim.warmup_epochs=1 --run-dir "$scratch/moons"
+expect 0 "$evaluate" "$scratch/moons/checkpoint.h5" --classifier posthoc-la --json "$scratch/moons.json"
+says stderr 'logadj has taken the priors out .*use fc'
+expect 0 "$evaluate" "$scratch/run/checkpoint.h5" --classifier posthoc-la --json "$scratch/moons.json"
+says_not stderr 'logadj'
 expect 0 /usr/bin/python3 "$(dirname "$0")/classifiers.py" "$scratch/moons.h5" "$scratch/moons/checkpoint.h5"
 cp "$scratch/stdout" "$scratch/expected"
 while read -r name correct; do

@@ -74,7 +74,6 @@ says stderr 'ends in .html'
 cp "$scratch/r.html" "$scratch/before.html"
 expect 2 "$ELMPI_BIN/elmpi-report" "$scratch" --out "$scratch/r.html"
 says stderr 'there is no job.ini'
-cp -r "$scratch/digits-ce" "$scratch/twin"
 expect 2 "$ELMPI_BIN/elmpi-report" "$scratch/digits-ce" "$scratch/digits-ce/" --out "$scratch/r.html"
 says stderr 'two runs that cannot be told apart'
 head -c 4000 "$scratch/digits-ce/analysis.h5" >"$scratch/twin/analysis.h5"
