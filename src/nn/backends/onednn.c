@@ -1,15 +1,14 @@
-/* oneDNN's convolutions in its own blocked layouts. The only file that knows oneDNN's API: written for 2.x, where a primitive is made from
- * an operation descriptor (`*_desc_init`); 3.x makes it from its arguments at once, which changes `describe_*` below and nothing else.
+/* oneDNN's convolutions in its own blocked layouts. What differs between oneDNN's versions is in onednn_api.c.
  *
  * A primitive is bound to one number of images. Training meets few of them (a full share, the epoch's last batch, evaluation), so each
  * convolution keeps a short list of programs, made when a number of images is first seen. */
 #include <math.h>
-#include <oneapi/dnnl/dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "elmpi/memory.h"
 #include "nn/backends/backend.h"
+#include "nn/backends/onednn_api.h"
 
 enum { PROGRAMS_MAX = 8 };
 
@@ -31,7 +30,7 @@ typedef struct convolution {
     engine *engine;
     elm_conv_shape shape;
     bool fixed; /* the weight layouts below have been chosen */
-    dnnl_memory_desc_t forward_layout, data_layout, weights_layout;
+    onednn_layout plain_layout, forward_layout, data_layout, weights_layout;
     dnnl_memory_t plain, plain_gradient; /* OIHW, the caller's */
     dnnl_memory_t forward_weights;
     dnnl_memory_t data_weights, weights_gradient; /* in the engine's scratch */
@@ -103,22 +102,19 @@ static int check_format(elm_format format, elm_error *err)
 /* Asks oneDNN which channel block its convolutions like best on this CPU. */
 static int preferred_block(const engine *e, elm_format format)
 {
-    const dnnl_dims_t x = {1, 32, 8, 8}, w = {32, 32, 3, 3}, one = {1, 1};
-    dnnl_memory_desc_t any_x, any_w;
-    dnnl_convolution_desc_t operation;
+    const dnnl_dims_t x = {1, 32, 8, 8}, w = {32, 32, 3, 3};
+    onednn_layout any_x = NULL, any_w = NULL;
     dnnl_primitive_desc_t description;
-    must(dnnl_memory_desc_init_by_tag(&any_x, 4, x, type_of(format), dnnl_format_tag_any), "memory descriptor");
-    must(dnnl_memory_desc_init_by_tag(&any_w, 4, w, type_of(format), dnnl_format_tag_any), "memory descriptor");
-    must(dnnl_convolution_forward_desc_init(&operation, dnnl_forward_training, dnnl_convolution_direct, &any_x, &any_w, NULL, &any_x, one,
-                                            one, one),
-         "convolution descriptor");
-    if (dnnl_primitive_desc_create(&description, &operation, NULL, e->engine, NULL) != dnnl_success)
-        return 1;
-    const dnnl_memory_desc_t *chosen = dnnl_primitive_desc_query_md(description, dnnl_query_dst_md, 0);
-    const dnnl_blocking_desc_t *blocking = &chosen->format_desc.blocking;
-    const bool blocked = chosen->format_kind == dnnl_blocked && blocking->inner_nblks == 1 && blocking->inner_idxs[0] == 1;
-    const int block = blocked ? (int)blocking->inner_blks[0] : 1;
-    dnnl_primitive_desc_destroy(description);
+    must(onednn_layout_create(&any_x, x, type_of(format), dnnl_format_tag_any), "memory descriptor");
+    must(onednn_layout_create(&any_w, w, type_of(format), dnnl_format_tag_any), "memory descriptor");
+    const onednn_conv conv = {.x = any_x, .w = any_w, .y = any_x, .stride = {1, 1}, .before = {1, 1}, .after = {1, 1}};
+    int block = 1;
+    if (onednn_conv_forward(&description, e->engine, &conv) == dnnl_success) {
+        block = onednn_layout_block(dnnl_primitive_desc_query_md(description, dnnl_query_dst_md, 0));
+        dnnl_primitive_desc_destroy(description);
+    }
+    onednn_layout_destroy(any_x);
+    onednn_layout_destroy(any_w);
     return block == 8 || block == 16 ? block : 1;
 }
 
@@ -145,25 +141,21 @@ static dnnl_format_tag_t activation_tag(int block)
     return block == 16 ? dnnl_nChw16c : block == 8 ? dnnl_nChw8c : dnnl_nchw;
 }
 
-static dnnl_memory_desc_t activations(elm_format format, int images, int channels, int height, int width, int block)
+static dnnl_status_t make_activations(onednn_layout *layout, elm_format format, int images, int channels, int height, int width, int block)
 {
     const dnnl_dims_t dims = {images, channels, height, width};
-    dnnl_memory_desc_t layout;
-    must(dnnl_memory_desc_init_by_tag(&layout, 4, dims, type_of(format), activation_tag(block)), "memory descriptor");
-    return layout;
+    return onednn_layout_create(layout, dims, type_of(format), activation_tag(block));
 }
 
-static dnnl_memory_desc_t weights_of(const elm_conv_shape *s, elm_format format, dnnl_format_tag_t tag)
+static dnnl_status_t make_weight_layout(onednn_layout *layout, const elm_conv_shape *s, elm_format format, dnnl_format_tag_t tag)
 {
     const dnnl_dims_t dims = {s->out_channels, s->in_channels, s->kernel, s->kernel};
-    dnnl_memory_desc_t layout;
-    must(dnnl_memory_desc_init_by_tag(&layout, 4, dims, type_of(format), tag), "memory descriptor");
-    return layout;
+    return onednn_layout_create(layout, dims, type_of(format), tag);
 }
 
 /* Everything a convolution's three primitives are described by. */
 typedef struct description {
-    dnnl_memory_desc_t x, y, forward, data, weights;
+    onednn_layout x, y, forward, data, weights;
     dnnl_primitive_desc_t forward_pd, data_pd, weights_pd;
 } description;
 
@@ -173,36 +165,71 @@ static void description_destroy(description *d)
     for (int i = 0; i < 3; i++)
         if (all[i])
             dnnl_primitive_desc_destroy(all[i]);
+    onednn_layout layouts[] = {d->x, d->y, d->forward, d->data, d->weights};
+    for (int i = 0; i < 5; i++)
+        onednn_layout_destroy(layouts[i]);
+}
+
+/* The layout chosen before, or whatever oneDNN likes best. */
+static dnnl_status_t weights_for(const convolution *c, onednn_const_layout chosen, elm_format format, onednn_layout *layout)
+{
+    return c->fixed ? onednn_layout_copy(layout, chosen) : make_weight_layout(layout, &c->shape, format, dnnl_format_tag_any);
+}
+
+static dnnl_status_t describe_layouts(const convolution *c, int images, description *d)
+{
+    const elm_conv_shape *s = &c->shape;
+    dnnl_status_t status = make_activations(&d->x, s->format, images, s->in_channels, s->in_height, s->in_width, s->in_block);
+    if (status == dnnl_success)
+        status = make_activations(&d->y, s->format, images, s->out_channels, s->out_height, s->out_width, s->out_block);
+    if (status == dnnl_success)
+        status = weights_for(c, c->forward_layout, s->format, &d->forward);
+    if (status == dnnl_success)
+        status = weights_for(c, c->weights_layout, ELM_FP32, &d->weights);
+    if (status == dnnl_success && s->data_gradient)
+        status = weights_for(c, c->data_layout, s->format, &d->data);
+    return status;
 }
 
 static dnnl_status_t describe(const convolution *c, int images, description *d)
 {
     const elm_conv_shape *s = &c->shape;
-    const dnnl_dims_t stride = {s->stride, s->stride}, before = {s->padding, s->padding};
-    /* What the kernel really reads past the far edge: less than the padding when the stride leaves pixels over. */
-    const dnnl_dims_t after = {(s->out_height - 1) * s->stride + s->kernel - s->in_height - s->padding,
-                               (s->out_width - 1) * s->stride + s->kernel - s->in_width - s->padding};
-    *d = (description){.x = activations(s->format, images, s->in_channels, s->in_height, s->in_width, s->in_block),
-                       .y = activations(s->format, images, s->out_channels, s->out_height, s->out_width, s->out_block)};
-    d->forward = c->fixed ? c->forward_layout : weights_of(s, s->format, dnnl_format_tag_any);
-    d->data = c->fixed ? c->data_layout : weights_of(s, s->format, dnnl_format_tag_any);
-    d->weights = c->fixed ? c->weights_layout : weights_of(s, ELM_FP32, dnnl_format_tag_any);
-
-    dnnl_convolution_desc_t operation;
-    dnnl_status_t status = dnnl_convolution_forward_desc_init(&operation, dnnl_forward_training, dnnl_convolution_direct, &d->x,
-                                                              &d->forward, NULL, &d->y, stride, before, after);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(&d->forward_pd, &operation, NULL, c->engine->engine, NULL);
-    if (status == dnnl_success)
-        status = dnnl_convolution_backward_weights_desc_init(&operation, dnnl_convolution_direct, &d->x, &d->weights, NULL, &d->y, stride,
-                                                             before, after);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(&d->weights_pd, &operation, NULL, c->engine->engine, d->forward_pd);
-    if (status != dnnl_success || !s->data_gradient)
+    *d = (description){0};
+    dnnl_status_t status = describe_layouts(c, images, d);
+    if (status != dnnl_success)
         return status;
-    status = dnnl_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct, &d->x, &d->data, &d->y, stride, before, after);
+    onednn_conv conv = {
+        .x = d->x,
+        .w = d->forward,
+        .y = d->y,
+        .stride = {s->stride, s->stride},
+        .before = {s->padding, s->padding},
+        /* What the kernel really reads past the far edge: less than the padding when the stride leaves pixels over. */
+        .after = {(s->out_height - 1) * s->stride + s->kernel - s->in_height - s->padding,
+                  (s->out_width - 1) * s->stride + s->kernel - s->in_width - s->padding},
+    };
+    dnnl_engine_t on = c->engine->engine;
+    status = onednn_conv_forward(&d->forward_pd, on, &conv);
+    if (status == dnnl_success) {
+        conv.w = d->weights;
+        status = onednn_conv_weight_gradient(&d->weights_pd, on, &conv, d->forward_pd);
+    }
+    if (status == dnnl_success && s->data_gradient) {
+        conv.w = d->data;
+        status = onednn_conv_data_gradient(&d->data_pd, on, &conv, d->forward_pd);
+    }
+    return status;
+}
+
+/* Keeps the weight layouts that oneDNN chose, for all later numbers of images. */
+static dnnl_status_t fix_layouts(convolution *c, const description *d)
+{
+    dnnl_status_t status = onednn_layout_copy(&c->forward_layout, dnnl_primitive_desc_query_md(d->forward_pd, dnnl_query_weights_md, 0));
     if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(&d->data_pd, &operation, NULL, c->engine->engine, d->forward_pd);
+        status = onednn_layout_copy(&c->weights_layout, dnnl_primitive_desc_query_md(d->weights_pd, dnnl_query_diff_weights_md, 0));
+    if (status == dnnl_success && c->shape.data_gradient)
+        status = onednn_layout_copy(&c->data_layout, dnnl_primitive_desc_query_md(d->data_pd, dnnl_query_weights_md, 0));
+    c->fixed = true;
     return status;
 }
 
@@ -211,13 +238,8 @@ static dnnl_status_t program_add(convolution *c, int images)
 {
     description d;
     dnnl_status_t status = describe(c, images, &d);
-    if (status == dnnl_success && !c->fixed) {
-        c->forward_layout = *dnnl_primitive_desc_query_md(d.forward_pd, dnnl_query_weights_md, 0);
-        c->weights_layout = *dnnl_primitive_desc_query_md(d.weights_pd, dnnl_query_diff_weights_md, 0);
-        if (c->shape.data_gradient)
-            c->data_layout = *dnnl_primitive_desc_query_md(d.data_pd, dnnl_query_weights_md, 0);
-        c->fixed = true;
-    }
+    if (status == dnnl_success && !c->fixed)
+        status = fix_layouts(c, &d);
     program *p = &c->programs[c->program_count];
     *p = (program){.images = images};
     dnnl_engine_t on = c->engine->engine;
@@ -228,9 +250,9 @@ static dnnl_status_t program_add(convolution *c, int images)
     if (status == dnnl_success && d.data_pd)
         status = dnnl_primitive_create(&p->data, d.data_pd);
     if (status == dnnl_success)
-        status = dnnl_memory_create(&p->x, &d.x, on, DNNL_MEMORY_NONE);
+        status = dnnl_memory_create(&p->x, d.x, on, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
-        status = dnnl_memory_create(&p->y, &d.y, on, DNNL_MEMORY_NONE);
+        status = dnnl_memory_create(&p->y, d.y, on, DNNL_MEMORY_NONE);
     c->program_count++; /* counted even when half made, so that destroy sees it */
     description_destroy(&d);
     return status;
@@ -263,7 +285,7 @@ static const program *program_for(convolution *c, int images)
     return &c->programs[c->program_count - 1];
 }
 
-static dnnl_status_t make_reorder(dnnl_primitive_t *reorder, dnnl_engine_t on, const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
+static dnnl_status_t make_reorder(dnnl_primitive_t *reorder, dnnl_engine_t on, onednn_const_layout from, onednn_const_layout to)
 {
     dnnl_primitive_desc_t pd;
     dnnl_status_t status = dnnl_reorder_primitive_desc_create(&pd, from, on, to, on, NULL);
@@ -275,7 +297,7 @@ static dnnl_status_t make_reorder(dnnl_primitive_t *reorder, dnnl_engine_t on, c
 }
 
 /* A memory object in `layout` for the engine's scratch, which grows to hold it. */
-static dnnl_status_t make_in_scratch(const convolution *c, const dnnl_memory_desc_t *layout, dnnl_memory_t *memory)
+static dnnl_status_t make_in_scratch(const convolution *c, onednn_const_layout layout, dnnl_memory_t *memory)
 {
     engine *e = c->engine;
     const size_t bytes = dnnl_memory_desc_get_size(layout);
@@ -291,25 +313,26 @@ static dnnl_status_t make_in_scratch(const convolution *c, const dnnl_memory_des
 
 static dnnl_status_t make_weights(convolution *c)
 {
-    const dnnl_memory_desc_t oihw = weights_of(&c->shape, ELM_FP32, dnnl_oihw);
     dnnl_engine_t on = c->engine->engine;
-    dnnl_status_t status = dnnl_memory_create(&c->plain, &oihw, on, DNNL_MEMORY_NONE);
+    dnnl_status_t status = make_weight_layout(&c->plain_layout, &c->shape, ELM_FP32, dnnl_oihw);
     if (status == dnnl_success)
-        status = dnnl_memory_create(&c->plain_gradient, &oihw, on, DNNL_MEMORY_NONE);
+        status = dnnl_memory_create(&c->plain, c->plain_layout, on, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
-        status = (c->packed = elm_alloc(1, dnnl_memory_desc_get_size(&c->forward_layout), NULL)) ? dnnl_success : dnnl_out_of_memory;
+        status = dnnl_memory_create(&c->plain_gradient, c->plain_layout, on, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
-        status = dnnl_memory_create(&c->forward_weights, &c->forward_layout, on, c->packed);
+        status = (c->packed = elm_alloc(1, dnnl_memory_desc_get_size(c->forward_layout), NULL)) ? dnnl_success : dnnl_out_of_memory;
     if (status == dnnl_success)
-        status = make_in_scratch(c, &c->weights_layout, &c->weights_gradient);
+        status = dnnl_memory_create(&c->forward_weights, c->forward_layout, on, c->packed);
     if (status == dnnl_success)
-        status = make_reorder(&c->pack_forward, on, &oihw, &c->forward_layout);
+        status = make_in_scratch(c, c->weights_layout, &c->weights_gradient);
     if (status == dnnl_success)
-        status = make_reorder(&c->unpack_gradient, on, &c->weights_layout, &oihw);
+        status = make_reorder(&c->pack_forward, on, c->plain_layout, c->forward_layout);
+    if (status == dnnl_success)
+        status = make_reorder(&c->unpack_gradient, on, c->weights_layout, c->plain_layout);
     if (status == dnnl_success && c->shape.data_gradient)
-        status = make_in_scratch(c, &c->data_layout, &c->data_weights);
+        status = make_in_scratch(c, c->data_layout, &c->data_weights);
     if (status == dnnl_success && c->shape.data_gradient)
-        status = make_reorder(&c->pack_data, on, &oihw, &c->data_layout);
+        status = make_reorder(&c->pack_data, on, c->plain_layout, c->data_layout);
     return status;
 }
 
@@ -328,6 +351,9 @@ static void conv_destroy(void *opaque)
     for (int i = 0; i < 5; i++)
         if (memories[i])
             dnnl_memory_destroy(memories[i]);
+    onednn_layout layouts[] = {c->plain_layout, c->forward_layout, c->data_layout, c->weights_layout};
+    for (int i = 0; i < 4; i++)
+        onednn_layout_destroy(layouts[i]);
     elm_free(c->packed);
     elm_free(c);
 }
