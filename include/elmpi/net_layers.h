@@ -21,7 +21,8 @@ typedef struct elm_net_layer {
     elm_net_layer_type type;
     int input, output, residual;       /* values; residual -1: none */
     int channels_in, channels;         /* of input and output */
-    int kernel, stride, padding;       /* square */
+    int kernel, stride;                /* square */
+    int padding, padding_after;        /* pixels above and left of, below and right of the picture */
     bool relu;                         /* ends in max(x, 0) */
     const elm_tensor *weight, *bias;   /* NULL: none. BatchNorm: gamma and beta */
     const elm_tensor *mean, *variance; /* BatchNorm's running statistics */

@@ -87,13 +87,12 @@ static void put_float(writer *w, const char *name, double value)
     elm_protobuf_end(w->out, begun);
 }
 
-/* `count` times the same. */
-static void put_ints(writer *w, const char *name, int64_t value, int count)
+static void put_ints(writer *w, const char *name, const int64_t *values, int count)
 {
     const size_t begun = elm_protobuf_begin(w->out, NODE_ATTRIBUTE);
     elm_protobuf_text(w->out, ATTRIBUTE_NAME, name);
     for (int i = 0; i < count; i++)
-        elm_protobuf_int(w->out, ATTRIBUTE_LIST, value);
+        elm_protobuf_int(w->out, ATTRIBUTE_LIST, values[i]);
     elm_protobuf_int(w->out, ATTRIBUTE_TYPE, ATTRIBUTE_INTS);
     elm_protobuf_end(w->out, begun);
 }
@@ -135,9 +134,11 @@ static void put_pair(writer *w, const char *operator, const char * a, const char
 
 static void put_window(writer *w, const elm_net_layer *layer)
 {
-    put_ints(w, "kernel_shape", layer->kernel, 2);
-    put_ints(w, "strides", layer->stride, 2);
-    put_ints(w, "pads", layer->padding, 4);
+    const int64_t kernel[] = {layer->kernel, layer->kernel}, strides[] = {layer->stride, layer->stride};
+    const int64_t pads[] = {layer->padding, layer->padding, layer->padding_after, layer->padding_after};
+    put_ints(w, "kernel_shape", kernel, 2);
+    put_ints(w, "strides", strides, 2);
+    put_ints(w, "pads", pads, 4);
     end_node(w);
 }
 

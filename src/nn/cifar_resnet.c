@@ -66,9 +66,9 @@ static elm_value *menon_block(elm_graph *graph, elm_value *x, const char *block,
         shortcut = elm_graph_conv(graph, x, elm_graph_join(name, block, "downsample.0"), channels, 1, stride, 0);
         shortcut = elm_graph_norm(graph, shortcut, elm_graph_join(name, block, "downsample.1"), NULL, false);
     }
-    elm_value *y = elm_graph_conv(graph, x, elm_graph_join(name, block, "conv1"), channels, 1, stride, 0);
+    elm_value *y = elm_graph_conv(graph, x, elm_graph_join(name, block, "conv1"), channels, 1, 1, 0);
     y = elm_graph_norm(graph, y, elm_graph_join(name, block, "bn1"), NULL, true);
-    y = elm_graph_conv(graph, y, elm_graph_join(name, block, "conv2"), channels, 3, 1, 1);
+    y = elm_graph_conv_same(graph, y, elm_graph_join(name, block, "conv2"), channels, 3, stride);
     y = elm_graph_norm(graph, y, elm_graph_join(name, block, "bn2"), NULL, true);
     y = elm_graph_conv(graph, y, elm_graph_join(name, block, "conv3"), channels, 1, 1, 0);
     return elm_graph_norm(graph, y, elm_graph_join(name, block, "bn3"), shortcut, true);
@@ -84,6 +84,11 @@ static int menon_build(elm_graph *graph, const char *variant, elm_value *input, 
     (void)variant;
     if (elm_graph_refuse_small(input, SMALLEST, "mlp:... for feature vectors", err))
         return -1;
+    if (input->height != input->width)
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "cifar-resnet32-menon is for square pictures, not %d x %d (model.name): use cifar-resnet32", input->width,
+                             input->height);
+    graph->conv_init = ELM_INIT_HE_TRUNCATED;
     elm_value *x = elm_graph_conv(graph, input, "conv1", 16, 3, 1, 3); /* 32 x 32 -> 36 x 36 */
     x = elm_graph_norm(graph, x, "bn1", NULL, true);
     x = stages(graph, x, 5, menon_block);

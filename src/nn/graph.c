@@ -82,14 +82,23 @@ elm_value *elm_graph_input(elm_graph *graph, int channels, int height, int width
     return value;
 }
 
-/* A layer that moves a square window over the picture. */
-static elm_layer *add_window(elm_graph *graph, const elm_layer_kind *kind, elm_value *x, int channels, int kernel, int stride, int padding)
+/* Places of a window that begins `before` pixels ahead of the picture and may reach as far as `after` pixels behind it. */
+static int window_places(int side, int kernel, int stride, int before, int after)
 {
-    const int height = (x->height + 2 * padding - kernel) / stride + 1, width = (x->width + 2 * padding - kernel) / stride + 1;
+    return (side + before + after - kernel) / stride + 1;
+}
+
+/* A layer that moves a square window over the picture. */
+static elm_layer *add_window(elm_graph *graph, const elm_layer_kind *kind, elm_value *x, int channels, int kernel, int stride, int padding,
+                             int after)
+{
+    const int height = window_places(x->height, kernel, stride, padding, after);
+    const int width = window_places(x->width, kernel, stride, padding, after);
     elm_layer *layer = add_layer(graph, kind, x, add_value(graph, channels, height, width, graph->block, graph->format));
     layer->kernel = kernel;
     layer->stride = stride;
     layer->padding = padding;
+    layer->padding_after = after;
     return layer;
 }
 
@@ -104,20 +113,40 @@ static elm_value *cast(elm_graph *graph, elm_value *x)
     return y;
 }
 
-elm_value *elm_graph_conv(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride, int padding)
+/* How many numbers the initial distribution's variance counts. */
+static int64_t conv_fan(const elm_graph *graph, int in_channels, int channels, int kernel)
+{
+    return (int64_t)(graph->conv_init == ELM_INIT_HE_TRUNCATED ? in_channels : channels) * kernel * kernel;
+}
+
+static elm_value *add_conv(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride, int padding, int after)
 {
     x = cast(graph, x);
     if (kernel == 1 && padding == 0 && stride > 1) { /* the pixels that count first, then no strides: kernels are twice as fast so */
         x = elm_graph_shortcut_a(graph, x, x->channels, stride);
         stride = 1;
     }
-    elm_layer *layer = add_window(graph, &elm_conv_layer, x, channels, kernel, stride, padding);
+    elm_layer *layer = add_window(graph, &elm_conv_layer, x, channels, kernel, stride, padding, after);
     elm_value *y = layer->output;
     const int64_t shape[] = {channels, x->channels, kernel, kernel};
-    give_parameter(layer, elm_graph_parameter(graph, name, "weight", 4, shape, ELM_INIT_HE, (int64_t)channels * kernel * kernel));
+    give_parameter(layer,
+                   elm_graph_parameter(graph, name, "weight", 4, shape, graph->conv_init, conv_fan(graph, x->channels, channels, kernel)));
     layer->flops = 2.0 * channels * y->height * y->width * x->channels * kernel * kernel;
     graph->layer_flops += layer->flops * (x->wants_gradient ? 3 : 2);
     return y;
+}
+
+elm_value *elm_graph_conv(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride, int padding)
+{
+    return add_conv(graph, x, name, channels, kernel, stride, padding, padding);
+}
+
+elm_value *elm_graph_conv_same(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride)
+{
+    const int left = x->height % stride, reached = left ? left : stride; /* pixels of the last window's first stride */
+    const int padding = kernel > reached ? kernel - reached : 0;
+    graph->failed |= x->height != x->width; /* one padding serves both directions */
+    return add_conv(graph, x, name, channels, kernel, stride, padding / 2, padding - padding / 2);
 }
 
 elm_value *elm_graph_norm(elm_graph *graph, elm_value *x, const char *name, elm_value *residual, bool relu)
@@ -153,7 +182,7 @@ elm_value *elm_graph_shortcut_a(elm_graph *graph, elm_value *x, int channels, in
 
 elm_value *elm_graph_maxpool(elm_graph *graph, elm_value *x, int kernel, int stride, int padding)
 {
-    return add_window(graph, &elm_maxpool_layer, x, x->channels, kernel, stride, padding)->output;
+    return add_window(graph, &elm_maxpool_layer, x, x->channels, kernel, stride, padding, padding)->output;
 }
 
 elm_value *elm_graph_pool(elm_graph *graph, elm_value *x)

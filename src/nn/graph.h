@@ -11,6 +11,7 @@ enum { ELM_GRAPH_VALUES = 512, ELM_GRAPH_LAYERS = 512, ELM_GRAPH_PARAMETERS = 10
 /** How a parameter begins. */
 typedef enum elm_init {
     ELM_INIT_HE,           /* normal, variance 2 / (out_channels kernel^2): He et al. 2015, fan-out, as torchvision */
+    ELM_INIT_HE_TRUNCATED, /* normal cut off at two deviations, variance 2 / (in_channels kernel^2) after the cut: Keras's he_normal */
     ELM_INIT_UNIFORM,      /* uniform within 1 / sqrt(fan-in): PyTorch's linear layers */
     ELM_INIT_HE_UNIFORM,   /* uniform within sqrt(6 / fan-in): ReLU layers of perceptrons */
     ELM_INIT_SMALL_NORMAL, /* normal, deviation 0.01 */
@@ -33,6 +34,7 @@ typedef struct elm_graph {
     elm_format format; /* of activations between the pictures and the embeddings */
     const elm_backend *backend;
     void *engine;
+    elm_init conv_init;       /* of convolutions: HE or HE_TRUNCATED */
     elm_init classifier_init; /* of fc.weight, unless its logits are cosines; a bias begins as the model says */
     elm_init classifier_bias_init;
     bool zero_init_gamma; /* the last gamma of each residual block begins at 0 */
@@ -44,6 +46,9 @@ typedef struct elm_graph {
 elm_value *elm_graph_input(elm_graph *graph, int channels, int height, int width);
 /** <name>.weight, square kernel, no bias. */
 elm_value *elm_graph_conv(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride, int padding);
+/** The same with TensorFlow's padding 'same' for square pictures: as many outputs as strides fit into the picture, the odd pixel of
+ * padding behind it (stride 2 on an even side: 0 before, 1 after). */
+elm_value *elm_graph_conv_same(elm_graph *graph, elm_value *x, const char *name, int channels, int kernel, int stride);
 /** BatchNorm <name>.{weight,bias,running_mean,running_var}, plus residual (or NULL), then ReLU if asked. One with a residual is the last of
  * its block. */
 elm_value *elm_graph_norm(elm_graph *graph, elm_value *x, const char *name, elm_value *residual, bool relu);

@@ -16,7 +16,19 @@ static void scale_rows(elm_tensor *parameter, int64_t width)
     }
 }
 
-typedef enum distribution { CONSTANT, UNIFORM, NORMAL } distribution;
+/* Deviation of a standard normal number that is drawn again until it lies within two deviations. */
+static const double truncated_deviation = 0.87962566103423978;
+
+static double truncated_normal(elm_rng *rng)
+{
+    double z;
+    do
+        z = elm_rng_normal(rng);
+    while (fabs(z) > 2);
+    return z / truncated_deviation;
+}
+
+typedef enum distribution { CONSTANT, UNIFORM, NORMAL, TRUNCATED } distribution;
 
 void elm_init_parameter(elm_tensor *parameter, elm_init init, int64_t fan_in, uint64_t seed)
 {
@@ -26,6 +38,7 @@ void elm_init_parameter(elm_tensor *parameter, elm_init init, int64_t fan_in, ui
         double scale; /* value, bound or deviation */
     } table[] = {
         [ELM_INIT_HE] = {NORMAL, sqrt(2 / fan)},
+        [ELM_INIT_HE_TRUNCATED] = {TRUNCATED, sqrt(2 / fan)},
         [ELM_INIT_UNIFORM] = {UNIFORM, 1 / sqrt(fan)},
         [ELM_INIT_HE_UNIFORM] = {UNIFORM, sqrt(6 / fan)},
         [ELM_INIT_SMALL_NORMAL] = {NORMAL, 0.01},
@@ -44,6 +57,9 @@ void elm_init_parameter(elm_tensor *parameter, elm_init init, int64_t fan_in, ui
             break;
         case NORMAL:
             parameter->data[i] = (float)(table[init].scale * elm_rng_normal(&rng));
+            break;
+        case TRUNCATED:
+            parameter->data[i] = (float)(table[init].scale * truncated_normal(&rng));
             break;
         }
     if (init == ELM_INIT_UNIT_ROWS)

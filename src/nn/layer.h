@@ -106,7 +106,7 @@ struct elm_layer {
     const elm_layer_kind *kind;
     elm_value *input, *residual, *output;
     bool relu;                                            /* norm, linear: ends in max(x, 0) */
-    int kernel, stride, padding;                          /* conv, maxpool */
+    int kernel, stride, padding, padding_after;           /* conv, maxpool: pixels before and after, in height and width */
     const elm_backend *backend;                           /* conv */
     void *engine;                                         /* conv: the backend's */
     double flops;                                         /* conv, linear: of the forward pass an image; either gradient takes as many */

@@ -38,6 +38,7 @@ elm_net_layer elm_net_layer_at(const elm_net *net, int place)
         .kernel = layer->kernel,
         .stride = layer->stride,
         .padding = layer->padding,
+        .padding_after = layer->padding_after,
         .relu = layer->relu,
         .weight = parameters[0],
         .bias = parameters[1],

@@ -108,6 +108,19 @@ def cosine(name, n, cin, cout):
     emit(name + ".y", y), emit(name + ".dx", x.grad), emit(name + ".dw", w.grad)
 
 
+def same(x, kernel, stride):
+    """Padded as TensorFlow's 'same': the odd pixel behind."""
+    total = max((-(-x.shape[2] // stride) - 1) * stride + kernel - x.shape[2], 0)
+    return F.pad(x, (total // 2, total - total // 2) * 2)
+
+
+def conv_same(name, n, cin, side, cout, kernel, stride):
+    x, w = leaf(pseudo(1, (n, cin, side, side))), leaf(pseudo(2, (cout, cin, kernel, kernel)))
+    y = F.conv2d(same(x, kernel, stride), w, stride=stride)
+    y.backward(pseudo(3, y.shape))
+    emit(name + ".y", y), emit(name + ".dx", x.grad), emit(name + ".dw", w.grad)
+
+
 class Net:
     """Parameters by name, made on first use from the hash: streams 100, 101, ... in the order of use. `groups`: images that BatchNorm normalises
     together, one run after the other; none: all of them. Running statistics are the groups' mean, weighted by images."""
@@ -149,8 +162,8 @@ class Net:
         r = x
         if name.endswith(".0"):
             r = self.norm(self.conv(x, name + ".downsample.0", cout, 1, stride, 0), name + ".downsample.1", relu=False)
-        y = self.norm(self.conv(x, name + ".conv1", cout, 1, stride, 0), name + ".bn1")
-        y = self.norm(self.conv(y, name + ".conv2", cout, 3, 1, 1), name + ".bn2")
+        y = self.norm(self.conv(x, name + ".conv1", cout, 1, 1, 0), name + ".bn1")
+        y = self.norm(self.conv(same(y, 3, stride), name + ".conv2", cout, 3, stride, 0), name + ".bn2")
         return self.norm(self.conv(y, name + ".conv3", cout, 1, 1, 0), name + ".bn3", r)
 
     def head(self, x, classes, cosine=False):
@@ -222,6 +235,7 @@ def main():
     conv("conv-1x1-stride-2", 3, 16, 9, 32, 1, 2, 0)
     conv("conv-1x1", 2, 32, 5, 16, 1, 1, 0)
     conv("conv-padding-3", 2, 3, 8, 16, 3, 1, 3)
+    conv_same("conv-same-stride-2", 3, 16, 8, 32, 3, 2)
     norm("norm", 4, 16, 6, [4], False, False)
     norm("norm-relu", 4, 32, 7, [4], True, False)
     norm("norm-residual-relu", 4, 16, 6, [4], True, True)

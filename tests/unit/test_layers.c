@@ -157,10 +157,12 @@ static void close_bench(bench *b)
     b->backend->close(b->engine);
 }
 
-static void check_conv(who by, const char *name, int images, int in, int side, int out, int kernel, int stride, int padding)
+/* `after`: padding below and right of the picture; `padding`: above and left. */
+static void check_conv_padded(who by, const char *name, int images, int in, int side, int out, int kernel, int stride, int padding,
+                              int after)
 {
     bench b;
-    const int to = (side + 2 * padding - kernel) / stride + 1;
+    const int to = (side + padding + after - kernel) / stride + 1;
     open_bench(&b, by, images, &elm_conv_layer, (elm_value){.channels = in, .height = side, .width = side},
                (elm_value){.channels = out, .height = to, .width = to});
     b.layer.kernel = kernel;
@@ -174,6 +176,11 @@ static void check_conv(who by, const char *name, int images, int in, int side, i
     check_value(&b, &b.in, b.layer.input_gradient, name, "dx");
     check(name, "dw", b.layer.weight_gradient[0], weights, by.tolerance);
     close_bench(&b);
+}
+
+static void check_conv(who by, const char *name, int images, int in, int side, int out, int kernel, int stride, int padding)
+{
+    check_conv_padded(by, name, images, in, side, out, kernel, stride, padding, padding);
 }
 
 static void check_norm(who by, const char *name, int channels, int side, int first_group, bool relu, bool residual)
@@ -318,6 +325,7 @@ static void check_layers(who by)
     check_conv(by, "conv-1x1-stride-2", 3, 16, 9, 32, 1, 2, 0);
     check_conv(by, "conv-1x1", 2, 32, 5, 16, 1, 1, 0);
     check_conv(by, "conv-padding-3", 2, 3, 8, 16, 3, 1, 3);
+    check_conv_padded(by, "conv-same-stride-2", 3, 16, 8, 32, 3, 2, 0, 1);
     check_norm(by, "norm", 16, 6, 4, false, false);
     check_norm(by, "norm-relu", 32, 7, 4, true, false);
     check_norm(by, "norm-residual-relu", 16, 6, 4, true, true);

@@ -363,6 +363,50 @@ static void last_gammas_may_begin_at_zero(void **unused)
     elm_net_destroy(net);
 }
 
+/* Keras's he_normal: nothing beyond two deviations of the normal that is cut, variance 2 / fan-in after the cut. */
+static void menon_begins_as_keras_does(void **unused)
+{
+    (void)unused;
+    elm_model_options model = {.name = "cifar-resnet32-menon", .bn = "global"};
+    const elm_net_spec spec = {
+        .model = &model, .channels = 3, .height = 32, .width = 32, .classes = CLASSES, .max_images = 1, .ranks = 1, .backend = "auto"};
+    elm_net *net = NULL;
+    elm_error err;
+    assert_int_equal(0, elm_net_create(&net, &spec, &err));
+    const elm_net_parameters view = elm_net_view(net);
+    double square = 0, largest = 0;
+    int64_t count = 0;
+    for (int p = 0; p < view.count; p++) {
+        const elm_tensor *t = &view.tensors[p];
+        if (t->dimensions != 4)
+            continue;
+        const double deviation = sqrt(2.0 / (double)(t->shape[1] * t->shape[2] * t->shape[3]));
+        for (int64_t i = 0; i < t->count; i++) {
+            const double z = (double)t->data[i] / deviation;
+            square += z * z;
+            largest = fmax(largest, fabs(z));
+        }
+        count += t->count;
+    }
+    assert_true(fabs(square / (double)count - 1) < 0.01);
+    assert_true(largest > 2.2 && largest < 2 / 0.8796); /* 2 / 0.8796 = 2.274 */
+    elm_net_destroy(net);
+}
+
+/* The public code's network is for square pictures. */
+static void menon_refuses_oblong_pictures(void **unused)
+{
+    (void)unused;
+    elm_model_options model = {.name = "cifar-resnet32-menon", .bn = "global"};
+    const elm_net_spec spec = {
+        .model = &model, .channels = 3, .height = 32, .width = 40, .classes = CLASSES, .max_images = 1, .ranks = 1, .backend = "auto"};
+    elm_net *net = NULL;
+    elm_error err;
+    assert_int_equal(-1, elm_net_create(&net, &spec, &err));
+    assert_int_equal(ELM_EXIT_USAGE, err.code);
+    assert_non_null(strstr(err.text, "square"));
+}
+
 /* Pictures that the last stage would leave nothing of. */
 static void small_pictures_are_refused(void **unused)
 {
@@ -395,6 +439,7 @@ int main(void)
         cmocka_unit_test(evaluation_leaves_the_state),        cmocka_unit_test(steady_passes_allocate_nothing),
         cmocka_unit_test(unknown_names_are_refused),          cmocka_unit_test(sizes_are_the_papers),
         cmocka_unit_test(last_gammas_may_begin_at_zero),      cmocka_unit_test(small_pictures_are_refused),
+        cmocka_unit_test(menon_begins_as_keras_does),         cmocka_unit_test(menon_refuses_oblong_pictures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
