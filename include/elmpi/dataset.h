@@ -12,7 +12,9 @@
 typedef struct elm_data_options {
     char store[ELM_TEXT_SIZE];
     double imbalance;            /* 0: the store's training set as it is; else rho of the LDAM-DRW subset */
-    int augment;                 /* auto|none|crop-flip|shift|resized-crop */
+    char augment[ELM_TEXT_SIZE]; /* auto|none|resized-crop, or steps such as "crop:4, flip"; empty: auto */
+    int normalize;               /* store|half */
+    bool drop_last;              /* an epoch's last batch, where it would be smaller */
     int order;                   /* shuffle|sequential */
     char sampler[ELM_TEXT_SIZE]; /* instance|class-balanced|sqrt|progressive|class-aware:<k>; empty: instance */
     char shuffle[ELM_TEXT_SIZE]; /* full|window:<n>; empty: full */

@@ -46,10 +46,10 @@ typedef struct elm_batch {
 
 typedef struct elm_loader elm_loader;
 
-/** Training batches in the epoch's order, from the global batch (epoch, index) on without end: after the last batch of an epoch (kept, may
- * be smaller) comes the next epoch's first. Global batches of `batch` images come in equal parts of at most `part`. Threads (one; for
- * pictures in shards as many as data.threads says) prepare two parts ahead. Ranks:  local; rank and size say whose share it is Owns:
- * borrows dataset and options */
+/** Training batches in the epoch's order, from the global batch (epoch, index) on without end: after the last batch of an epoch (kept
+ * unless data.drop_last, may be smaller) comes the next epoch's first. Global batches of `batch` images come in equal parts of at most
+ * `part`. Threads (one; for pictures in shards as many as data.threads says) prepare two parts ahead. Ranks:  local; rank and size say
+ * whose share it is Owns: borrows dataset and options */
 int elm_loader_create_training(elm_loader **loader, const elm_dataset *dataset, const elm_data_options *options, uint64_t seed,
                                int64_t batch, int64_t part, int rank, int size, int64_t epoch, int64_t index, elm_error *err);
 
@@ -82,7 +82,7 @@ int elm_loader_check(elm_loader *loader, elm_error *err);
 /** The same, but unreadable pictures are let pass: for the caller who looks at `absent`. */
 int elm_loader_check_shards(elm_loader *loader, elm_error *err);
 
-/** Batches of an epoch: ceil(count / batch). */
-int64_t elm_loader_batches(const elm_dataset *dataset, int64_t batch);
+/** Batches of an epoch: ceil(count / batch); with drop_last whole ones only, unless there is none. */
+int64_t elm_loader_batches(const elm_dataset *dataset, int64_t batch, bool drop_last);
 
 #endif

@@ -6,4 +6,9 @@
 #define ELM_DATA_THREADS 2
 #define ELM_DATA_UNREADABLE 0.01
 
+#define ELM_NORMALIZE_CHOICES "store|half"
+
+/** Places in ELM_NORMALIZE_CHOICES. */
+enum { ELM_NORMALIZE_STORE, ELM_NORMALIZE_HALF };
+
 #endif

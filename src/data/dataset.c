@@ -106,6 +106,14 @@ static int check_classes(const elm_dataset *dataset, const char *path, elm_error
     return 0;
 }
 
+static void normalize_half(elm_store_info *info)
+{
+    for (int c = 0; c < info->channels; c++) {
+        info->mean[c] = 0.5f;
+        info->deviation[c] = 1;
+    }
+}
+
 static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, elm_error *err)
 {
     int32_t *labels = NULL;
@@ -114,6 +122,8 @@ static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *
     if (held_out)
         split = "train"; /* it is a part of it */
     dataset->info = *elm_store_describe(store);
+    if (options->normalize == ELM_NORMALIZE_HALF)
+        normalize_half(&dataset->info);
     dataset->class_names = copy_class_names(store, dataset->info.classes, err);
     int status = dataset->class_names != NULL ? elm_store_labels(store, split, &labels, &dataset->count, err) : -1;
     if (status == 0 && options->imbalance != 0)

@@ -41,7 +41,7 @@ struct elm_loader {
     int64_t part;           /* images that are computed together; evaluation: batch */
     int grain;              /* records a thread takes at a time */
     int rank, size;
-    bool training;
+    bool training, drop_last;
     elm_sampler *sampler; /* training only */
 
     /* Of whichever thread is laying out a batch. */
@@ -62,9 +62,10 @@ struct elm_loader {
     double waited_seconds; /* the caller's own */
 };
 
-int64_t elm_loader_batches(const elm_dataset *dataset, int64_t batch)
+int64_t elm_loader_batches(const elm_dataset *dataset, int64_t batch, bool drop_last)
 {
-    return (dataset->count + batch - 1) / batch;
+    const int64_t whole = dataset->count / batch;
+    return drop_last && whole > 0 ? whole : whole + (dataset->count % batch != 0);
 }
 
 /* The epoch's place of the record at `position`. */
@@ -266,12 +267,12 @@ static int start_threads(elm_loader *loader, elm_error *err)
 }
 
 /* Takes over `loader`, which is destroyed after a failure. */
-static int finish_creation(elm_loader **out, elm_loader *loader, int augment, elm_error *err)
+static int finish_creation(elm_loader **out, elm_loader *loader, const char *augment, elm_error *err)
 {
     const int64_t count = loader->dataset->count, images = least(loader->batch, count), part = least(loader->part, count);
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->changed, NULL);
-    loader->batches = elm_loader_batches(loader->dataset, loader->batch);
+    loader->batches = elm_loader_batches(loader->dataset, loader->batch, loader->drop_last);
     if (loader->training) { /* an index behind the last batch means the next epoch's first */
         loader->epoch += loader->index / loader->batches;
         loader->index %= loader->batches;
@@ -309,6 +310,7 @@ int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset, con
     loader->rank = rank;
     loader->size = size;
     loader->training = true;
+    loader->drop_last = options->drop_last;
     loader->epoch = epoch;
     loader->index = index;
     if (elm_sampler_create(&loader->sampler, dataset, options, err) != 0) {
@@ -329,7 +331,7 @@ int elm_loader_create_evaluation(elm_loader **out, const elm_dataset *dataset, i
     loader->rank = rank;
     loader->size = size;
     loader->index = rank;
-    return finish_creation(out, loader, ELM_AUGMENT_NONE, err);
+    return finish_creation(out, loader, "none", err);
 }
 
 void elm_loader_destroy(elm_loader *loader)

@@ -14,10 +14,15 @@ const elm_option elm_data_option_rows[] = {
      "the data set: a store made by elmpi-prepare"},
     {"data.imbalance", ELM_OPTION_REAL, offsetof(elm_data_options, imbalance), "0", 0, 1e6, NULL, NULL, NULL,
      "n_max / n_min of the long-tailed subset to train on, drawn as the public LDAM-DRW code does; 0: the training set as it is"},
-    {"data.augment", ELM_OPTION_CHOICE, offsetof(elm_data_options, augment), "auto", 0, 0, ELM_AUGMENT_CHOICES, NULL, NULL,
-     "crop-flip: pad by 4, crop at random, flip half of them; shift: by up to one pixel; resized-crop: a random part of 8 to 100% of the "
-     "picture, resized, flip half of them; auto: resized-crop for pictures in shards, crop-flip for other colour pictures, shift for "
-     "pictures of one channel, none for features"},
+    {"data.augment", ELM_OPTION_TEXT, offsetof(elm_data_options, augment), "auto", 0, 0, NULL, elm_augment_check, NULL,
+     "none, or steps in this order, separated by commas: crop:<n>, pad by n black pixels and crop at random; crop:<n>:mean, pad by the "
+     "mean instead; flip, half of them; crop-flip = crop:4, flip; shift = crop:1. For pictures in shards resized-crop: a random part of 8 "
+     "to 100% of the picture, resized, flip half of them. auto: resized-crop for pictures in shards, crop-flip for other color pictures, "
+     "shift for pictures of one channel, none for features"},
+    {"data.normalize", ELM_OPTION_CHOICE, offsetof(elm_data_options, normalize), "store", 0, 0, ELM_NORMALIZE_CHOICES, NULL, NULL,
+     "store: (x/255 - mean) / deviation, those of the store; half: x/255 - 0.5, as the public logit-adjustment code"},
+    {"data.drop_last", ELM_OPTION_BOOL, offsetof(elm_data_options, drop_last), "false", 0, 0, NULL, NULL, NULL,
+     "leaves out the images of an epoch that do not fill its last batch; the epoch is a step shorter"},
     {"data.order", ELM_OPTION_CHOICE, offsetof(elm_data_options, order), "shuffle", 0, 0, ELM_ORDER_CHOICES, NULL, NULL,
      "shuffle: anew for every epoch; sequential: as the images stand in the store"},
     {"data.sampler", ELM_OPTION_TEXT, offsetof(elm_data_options, sampler), "instance", 0, 0, NULL, elm_sampler_check, NULL,

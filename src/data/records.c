@@ -5,24 +5,28 @@
 #include "data/shards.h"
 #include "elmpi/memory.h"
 
-static int init_pictures(elm_records *records, int choice, bool training, elm_error *err)
+static int init_pictures(elm_records *records, const char *augment, bool training, elm_error *err)
 {
     const elm_dataset_pictures *pictures = records->dataset->pictures;
-    if (choice != ELM_AUGMENT_AUTO && choice != ELM_AUGMENT_NONE && choice != ELM_AUGMENT_RESIZED_CROP)
+    elm_augment_plan plan;
+    if (elm_augment_parse(augment, &plan, err) != 0)
+        return -1;
+    if (plan.pad > 0 || plan.flip)
         return elm_error_set(err, ELM_EXIT_USAGE, "pictures in shards are of any size (data.augment): choose resized-crop, none or auto");
-    records->transform = elm_picture_transform_of(&records->dataset->info, pictures->crop, pictures->resize, choice != ELM_AUGMENT_NONE);
+    records->transform =
+        elm_picture_transform_of(&records->dataset->info, pictures->crop, pictures->resize, plan.automatic || plan.resized_crop);
     records->threads = pictures->threads;
     const int64_t limit = training ? (int64_t)(pictures->unreadable * (double)records->dataset->count) : 0;
     return elm_faults_create(&records->faults, records->dataset->count, limit, err);
 }
 
-int elm_records_init(elm_records *records, const elm_dataset *dataset, int choice, bool training, uint64_t seed, elm_error *err)
+int elm_records_init(elm_records *records, const elm_dataset *dataset, const char *augment, bool training, uint64_t seed, elm_error *err)
 {
     const elm_store_info *info = &dataset->info;
     *records = (elm_records){.dataset = dataset, .replace = training, .seed = seed, .threads = 1};
     records->values = info->channels > 0 ? (int64_t)info->channels * info->height * info->width : info->features;
-    return dataset->pictures != NULL ? init_pictures(records, choice, training, err)
-                                     : elm_augment_init(&records->augment, choice, info, err);
+    return dataset->pictures != NULL ? init_pictures(records, augment, training, err)
+                                     : elm_augment_init(&records->augment, augment, info, err);
 }
 
 void elm_records_release(elm_records *records)

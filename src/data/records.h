@@ -20,10 +20,10 @@ typedef struct elm_records {
     int threads;    /* that are worth while */
 } elm_records;
 
-/** `choice` is a place in ELM_AUGMENT_CHOICES. Training replaces what cannot be read, evaluation does not.
+/** `augment` is data.augment's text. Training replaces what cannot be read, evaluation does not.
  *  Owns:   borrows dataset; elm_records_release
  *  Errors: ELM_EXIT_USAGE for augmentation that does not fit the records */
-int elm_records_init(elm_records *records, const elm_dataset *dataset, int choice, bool training, uint64_t seed, elm_error *err);
+int elm_records_init(elm_records *records, const elm_dataset *dataset, const char *augment, bool training, uint64_t seed, elm_error *err);
 void elm_records_release(elm_records *records);
 
 /** One thread's memory. */

@@ -87,7 +87,7 @@ static int create_trainer_all(elm_run *run, elm_error *err)
         .seed = (uint64_t)run->options.run.seed,
         .min_images = elm_evaluation_batch(&run->train->info), /* of evaluation and class means */
     };
-    run->steps_per_epoch = elm_loader_batches(run->train, run->options.optim.batch);
+    run->steps_per_epoch = elm_loader_batches(run->train, run->options.optim.batch, run->options.data.drop_last);
     run->total_steps = elm_schedule_steps(&run->options.optim, run->steps_per_epoch);
     return elm_trainer_create_all(&run->trainer, &spec, run->comm, err);
 }

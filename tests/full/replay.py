@@ -4,7 +4,7 @@
     replay.py STORE INITIAL.h5 AFTER.h5
 
 The two checkpoints come from elmpi-train with --max-steps 0 and 1, data.augment = none, data.order = sequential, a store used whole or with data.imbalance
-(members then come from NumPy here, not from elmpi), model cifar-resnet8 with bn = global. Everything else is read from the job inside the checkpoint.
+(members then come from NumPy here, not from elmpi), model cifar-resnet8 or cifar-resnet32-menon with bn = global. Everything else is read from the job inside the checkpoint.
 """
 import configparser
 import sys
@@ -40,7 +40,10 @@ batch = job.getint("optim", "batch")
 places = kept[:batch]
 counts = torch.tensor(np.bincount(labels[kept], minlength=len(store["classes/name"])).astype(np.float64))
 y = torch.tensor(labels[places].astype(np.int64))
-mean, std = (torch.tensor(np.asarray(store.attrs[k], dtype=np.float64)).reshape(1, -1, 1, 1) for k in ("mean", "std"))
+channels = store["train/images"].shape[3]
+half = job.get("data", "normalize", fallback="store") == "half"
+statistics = ([0.5] * channels, [1.0] * channels) if half else (store.attrs["mean"], store.attrs["std"])
+mean, std = (torch.tensor(np.asarray(s, dtype=np.float64)).reshape(1, -1, 1, 1) for s in statistics)
 x = (torch.tensor(store["train/images"][:][places].astype(np.float64)).permute(0, 3, 1, 2) / 255 - mean) / std
 
 before = {k: torch.tensor(v[()].astype(np.float64)) for k, v in initial["model"].items()}
@@ -60,10 +63,28 @@ def block(v, name, cout, stride):
     return F.relu(u + v)
 
 
-v = F.relu(norm(F.conv2d(x, w["conv1.weight"], padding=1), "bn1"))
-for stage in range(3):
-    v = block(v, "layer%d.0" % (stage + 1), 16 << stage, 2 if stage else 1)
-phi = v.mean((2, 3))
+def bottleneck(v, name, stride):
+    """The public logit-adjustment code's block: stride in the 3x3, padded as TensorFlow's 'same'."""
+    u = F.relu(norm(F.conv2d(v, w[name + ".conv1.weight"]), name + ".bn1"))
+    u = F.pad(u, (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1))
+    u = F.relu(norm(F.conv2d(u, w[name + ".conv2.weight"], stride=stride), name + ".bn2"))
+    u = norm(F.conv2d(u, w[name + ".conv3.weight"]), name + ".bn3")
+    if name.endswith(".0"):
+        v = norm(F.conv2d(v, w[name + ".downsample.0.weight"], stride=stride), name + ".downsample.1")
+    return F.relu(u + v)
+
+
+if job["model"]["name"] == "cifar-resnet32-menon":
+    v = F.relu(norm(F.conv2d(x, w["conv1.weight"], padding=3), "bn1"))
+    for stage in range(3):
+        for place in range(5):
+            v = bottleneck(v, "layer%d.%d" % (stage + 1, place), 2 if stage and not place else 1)
+    phi = norm(v, "bn_last").mean((2, 3))
+else:
+    v = F.relu(norm(F.conv2d(x, w["conv1.weight"], padding=1), "bn1"))
+    for stage in range(3):
+        v = block(v, "layer%d.0" % (stage + 1), 16 << stage, 2 if stage else 1)
+    phi = v.mean((2, 3))
 logits = F.linear(phi, w["fc.weight"], w["fc.bias"])
 
 prior = counts / counts.sum()
@@ -78,7 +99,8 @@ if job["loss"]["embed"] == "pull":
 loss.backward()
 
 lr = job.getfloat("optim", "lr")
-warmup = job.getfloat("optim", "warmup_epochs") * -(-len(kept) // batch)
+whole = job.get("data", "drop_last", fallback="false") == "true"
+warmup = job.getfloat("optim", "warmup_epochs") * (len(kept) // batch if whole else -(-len(kept) // batch))
 lr *= min(1, 1 / warmup) if warmup > 0 else 1
 failed = 0
 
@@ -94,7 +116,7 @@ progress = after["progress"].attrs
 check("loss", abs(progress["epoch_loss"] / progress["epoch_images"] - loss.item()) / loss.item(), 1e-6)
 total, apart = 0, 0
 for name, p in w.items():
-    decay = 0 if "bn" in name and job["optim"]["decay_bn"] == "false" else job.getfloat("optim", "weight_decay")
+    decay = 0 if ("bn" in name or ".downsample.1." in name) and job["optim"]["decay_bn"] == "false" else job.getfloat("optim", "weight_decay")
     step = p.grad + decay * p.detach()
     if job["optim"]["nesterov"] == "true":
         step = step + job.getfloat("optim", "momentum") * step
@@ -103,7 +125,8 @@ for name, p in w.items():
     gap = (got - expected).norm()
     check("update of " + name, (gap / expected.norm()).item(), 2e-2)
     total, apart = total + expected.norm() ** 2, apart + gap ** 2
-check("whole update", (apart / total).sqrt().item(), 5e-3)
+# 47 layers amplify what a ReLU near zero makes of rounding: elmpi was seen 0.9 % of the length away, PyTorch's own fp32 19 %.
+check("whole update", (apart / total).sqrt().item(), 2e-2 if job["model"]["name"] == "cifar-resnet32-menon" else 5e-3)
 print("%s + %s, %s ranks, %d images: loss %.9f, update off by %.2g of its length" %
       (job["loss"]["logit"], job["loss"]["embed"], after.attrs["ranks"], batch, loss.item(), (apart / total).sqrt()))
 sys.exit(failed)

@@ -38,3 +38,16 @@ for i in "${!stores[@]}"; do
         done
     done
 done
+
+# The preset of the public logit-adjustment code: its network, pixels, Nesterov, weight decay, rate and dropped remainder.
+if [ -e "$archive" ]; then
+    for ranks in 1 3; do
+        rm -rf "$scratch/zero" "$scratch/one"
+        arguments=("$ELMPI_SOURCE/jobs/cifar100-lt-menon-logadj.ini" --set "data.store=$scratch/cifar100.h5" --set data.augment=none --set data.order=sequential
+            --set optim.warmup_epochs=0) # the first rates of a warm-up are too small to show in fp32 weights
+        expect_mpi 0 "$ranks" "$ELMPI_BIN/elmpi-train" "${arguments[@]}" --max-steps 0 --run-dir "$scratch/zero"
+        expect_mpi 0 "$ranks" "$ELMPI_BIN/elmpi-train" "${arguments[@]}" --max-steps 1 --run-dir "$scratch/one"
+        expect 0 "$python" "$ELMPI_SOURCE/tests/full/replay.py" "$scratch/cifar100.h5" "$scratch/zero/checkpoint.h5" "$scratch/one/checkpoint.h5"
+        echo "menon: $(cat "$scratch/stdout")"
+    done
+fi

@@ -54,7 +54,7 @@ static void plain(const elm_store_info *info, int pad, int down, int right, bool
             }
 }
 
-static void check_against_plain(const elm_store_info *info, int choice, int pad, bool flips)
+static void check_against_plain(const elm_store_info *info, const char *choice, int pad, bool flips)
 {
     static uint8_t picture[PIXELS_MAX];
     static float out[PIXELS_MAX], expected[PIXELS_MAX];
@@ -80,25 +80,107 @@ static void check_against_plain(const elm_store_info *info, int choice, int pad,
 static void pad_crop_flip(void **state)
 {
     (void)state;
-    check_against_plain(&colour, ELM_AUGMENT_CROP_FLIP, 4, true);
-    check_against_plain(&colour, ELM_AUGMENT_AUTO, 4, true);
-    check_against_plain(&oblong, ELM_AUGMENT_CROP_FLIP, 4, true);
-    check_against_plain(&grey, ELM_AUGMENT_CROP_FLIP, 4, true);
+    check_against_plain(&colour, "crop-flip", 4, true);
+    check_against_plain(&colour, "auto", 4, true);
+    check_against_plain(&oblong, "crop-flip", 4, true);
+    check_against_plain(&grey, "crop-flip", 4, true);
 }
 
 static void shift(void **state)
 {
     (void)state;
-    check_against_plain(&grey, ELM_AUGMENT_SHIFT, 1, false);
-    check_against_plain(&grey, ELM_AUGMENT_AUTO, 1, false);
-    check_against_plain(&oblong, ELM_AUGMENT_SHIFT, 1, false);
+    check_against_plain(&grey, "shift", 1, false);
+    check_against_plain(&grey, "auto", 1, false);
+    check_against_plain(&oblong, "shift", 1, false);
 }
 
 static void none(void **state)
 {
     (void)state;
-    check_against_plain(&colour, ELM_AUGMENT_NONE, 0, false);
-    check_against_plain(&oblong, ELM_AUGMENT_NONE, 0, false);
+    check_against_plain(&colour, "none", 0, false);
+    check_against_plain(&oblong, "none", 0, false);
+}
+
+/* Steps by name are the old names' plans; the mean is 0 after normalization. */
+static void steps_make_a_plan(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        elm_augment_plan plan;
+    } good[] = {
+        {"", {.automatic = true}},
+        {"auto", {.automatic = true}},
+        {"none", {0}},
+        {"resized-crop", {.resized_crop = true}},
+        {"crop-flip", {.pad = 4, .flip = true}},
+        {"crop:4, flip", {.pad = 4, .flip = true}},
+        {" crop:2:mean ,flip ", {.pad = 2, .pad_mean = true, .flip = true}},
+        {"flip", {.flip = true}},
+        {"shift", {.pad = 1}},
+        {"shift:3", {.pad = 3}},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        elm_augment_plan plan;
+        elm_error err = {0};
+        if (elm_augment_parse(good[i].text, &plan, &err) != 0)
+            fail_msg("\"%s\": %s", good[i].text, err.text);
+        const elm_augment_plan *p = &good[i].plan;
+        if (plan.automatic != p->automatic || plan.resized_crop != p->resized_crop || plan.pad != p->pad || plan.pad_mean != p->pad_mean ||
+            plan.flip != p->flip)
+            fail_msg("\"%s\" is another plan", good[i].text);
+    }
+    static const char *const bad[] = {"crop",
+                                      "crop:",
+                                      "crop:0",
+                                      "crop:65",
+                                      "crop:-1",
+                                      "crop:4:",
+                                      "crop:4:black",
+                                      "flip:2",
+                                      "flop",
+                                      "crop:4,",
+                                      "crop:4,,flip",
+                                      ",",
+                                      "flip, crop:4",
+                                      "crop:4, crop:4",
+                                      "flip,flip",
+                                      "none, flip",
+                                      "auto, flip",
+                                      "crop:4x",
+                                      "resized-crop, flip",
+                                      "crop:99999999999999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        elm_error err = {0};
+        if (elm_augment_check(bad[i], &err) != -1)
+            fail_msg("\"%s\" was accepted", bad[i]);
+        assert_int_equal(err.code, ELM_EXIT_USAGE);
+    }
+}
+
+static void border_of_the_mean(void **state)
+{
+    (void)state;
+    static uint8_t picture[PIXELS_MAX];
+    static float out[PIXELS_MAX];
+    elm_augment augment;
+    elm_error err = {0};
+    assert_int_equal(elm_augment_init(&augment, "crop:2:mean", &colour, &err), 0);
+    memset(picture, 200, sizeof picture);
+    int border = 0;
+    for (uint64_t position = 0; position < 100; position++) {
+        elm_rng rng = elm_rng_stream(4, ELM_RNG_AUGMENT, 0, position), same = rng;
+        elm_augment_picture(&augment, &rng, picture, out);
+        const int down = (int)elm_rng_below(&same, 5) - 2, right = (int)elm_rng_below(&same, 5) - 2;
+        for (int c = 0; c < 3; c++)
+            for (int y = 0; y < 32; y++)
+                for (int x = 0; x < 32; x++) {
+                    const bool inside = y + down >= 0 && y + down < 32 && x + right >= 0 && x + right < 32;
+                    assert_true(out[(c * 32 + y) * 32 + x] == (inside ? normalised(&colour, c, 200) : 0));
+                    border += !inside;
+                }
+    }
+    assert_true(border > 0);
 }
 
 /* Every offset and both directions turn up as often as they should. */
@@ -111,7 +193,7 @@ static void draws_are_uniform(void **state)
     int seen[9][9][2] = {0};
     elm_augment augment;
     elm_error err = {0};
-    assert_int_equal(elm_augment_init(&augment, ELM_AUGMENT_CROP_FLIP, &colour, &err), 0);
+    assert_int_equal(elm_augment_init(&augment, "crop-flip", &colour, &err), 0);
     picture[(16 * 32 + 10) * 3] = 255; /* one pixel tells it all: 10 + 8 < 32 - 1 - 10 */
     for (uint64_t position = 0; position < DRAWS; position++) {
         elm_rng rng = elm_rng_stream(9, ELM_RNG_AUGMENT, 0, position);
@@ -133,9 +215,9 @@ static void features_are_left_alone(void **state)
     (void)state;
     elm_augment augment;
     elm_error err = {0};
-    assert_int_equal(elm_augment_init(&augment, ELM_AUGMENT_AUTO, &points, &err), 0);
-    assert_int_equal(elm_augment_init(&augment, ELM_AUGMENT_NONE, &points, &err), 0);
-    assert_int_equal(elm_augment_init(&augment, ELM_AUGMENT_CROP_FLIP, &points, &err), -1);
+    assert_int_equal(elm_augment_init(&augment, "auto", &points, &err), 0);
+    assert_int_equal(elm_augment_init(&augment, "none", &points, &err), 0);
+    assert_int_equal(elm_augment_init(&augment, "crop-flip", &points, &err), -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
     assert_non_null(strstr(err.text, "data.augment"));
 }
@@ -143,7 +225,12 @@ static void features_are_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pad_crop_flip),           cmocka_unit_test(shift), cmocka_unit_test(none), cmocka_unit_test(draws_are_uniform),
+        cmocka_unit_test(pad_crop_flip),
+        cmocka_unit_test(shift),
+        cmocka_unit_test(none),
+        cmocka_unit_test(steps_make_a_plan),
+        cmocka_unit_test(border_of_the_mean),
+        cmocka_unit_test(draws_are_uniform),
         cmocka_unit_test(features_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

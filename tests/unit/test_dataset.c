@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "data/augment.h"
+#include "data/data_options.h"
 #include "data/holdout.h"
 #include "data/sampler.h"
 #include "elmpi/dataset.h"
@@ -71,6 +72,22 @@ static void whole_splits(void **state)
     elm_dataset_destroy(test);
     elm_dataset_destroy(NULL);
     assert_int_equal(elm_alloc_live(), live);
+}
+
+static void normalized_by_halves(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("half.h5");
+    write_store(path, -1);
+    elm_data_options options = {.normalize = ELM_NORMALIZE_HALF};
+    snprintf(options.store, sizeof options.store, "%s", path);
+    elm_dataset *dataset = NULL;
+    elm_error err = {0};
+    assert_int_equal(elm_dataset_load_job(&dataset, &options, "train", &err), 0);
+    for (int c = 0; c < dataset->info.channels; c++)
+        assert_true(dataset->info.mean[c] == 0.5f && dataset->info.deviation[c] == 1);
+    assert_true(dataset->info.channels > 0);
+    elm_dataset_destroy(dataset);
 }
 
 static void long_tailed(void **state)
@@ -250,18 +267,13 @@ static void option_rows(void **state)
     const struct {
         const char *key, *fallback, *choices;
     } expected[] = {
-        {"data.store", NULL, NULL},
-        {"data.imbalance", "0", NULL},
-        {"data.augment", "auto", "auto|none|crop-flip|shift|resized-crop"},
-        {"data.order", "shuffle", "shuffle|sequential"},
-        {"data.sampler", "instance", NULL},
-        {"data.shuffle", "full", NULL},
-        {"data.holdout", "0", NULL},
-        {"data.crop", "224", NULL},
-        {"data.resize", "0", NULL},
-        {"data.threads", "2", NULL},
-        {"data.unreadable", "0.01", NULL},
-        {"data.shards", "", NULL},
+        {"data.store", NULL, NULL},         {"data.imbalance", "0", NULL},
+        {"data.augment", "auto", NULL},     {"data.normalize", "store", "store|half"},
+        {"data.drop_last", "false", NULL},  {"data.order", "shuffle", "shuffle|sequential"},
+        {"data.sampler", "instance", NULL}, {"data.shuffle", "full", NULL},
+        {"data.holdout", "0", NULL},        {"data.crop", "224", NULL},
+        {"data.resize", "0", NULL},         {"data.threads", "2", NULL},
+        {"data.unreadable", "0.01", NULL},  {"data.shards", "", NULL},
         {"data.stage", "", NULL},
     };
     const elm_option *row = elm_data_option_rows;
@@ -280,8 +292,9 @@ static void option_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_splits),    cmocka_unit_test(long_tailed),    cmocka_unit_test(impossible_loads), cmocka_unit_test(orders),
-        cmocka_unit_test(held_out_images), cmocka_unit_test(holdout_values), cmocka_unit_test(option_rows),
+        cmocka_unit_test(whole_splits),     cmocka_unit_test(long_tailed), cmocka_unit_test(normalized_by_halves),
+        cmocka_unit_test(impossible_loads), cmocka_unit_test(orders),      cmocka_unit_test(held_out_images),
+        cmocka_unit_test(holdout_values),   cmocka_unit_test(option_rows),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -67,7 +67,7 @@ static void expect_batch(const elm_batch *batch, int64_t epoch, int64_t index, i
 /* Three epochs on one rank and the same on `size` ranks: the shares laid side by side are the one rank's batch, to the bit. */
 static void check_ranks(int size)
 {
-    const elm_data_options options = {.augment = ELM_AUGMENT_AUTO};
+    const elm_data_options options = {.augment = "auto"};
     elm_loader *whole = start(&pictures, &options, BATCH, 0, 1, 0, 0), *part[8];
     for (int r = 0; r < size; r++)
         part[r] = start(&pictures, &options, BATCH, r, size, 0, 0);
@@ -108,10 +108,25 @@ static bool equal(const float *a, const float *b)
     return true;
 }
 
+/* Whole batches alone, on any number of ranks; what an epoch leaves out, another may have. */
+static void last_batch_dropped(void **state)
+{
+    (void)state;
+    const elm_data_options options = {.augment = "auto", .drop_last = true};
+    assert_int_equal(elm_loader_batches(&pictures, BATCH, true), BATCHES - 1);
+    assert_int_equal(elm_loader_batches(&pictures, COUNT + 1, true), 1); /* there must be one */
+    for (int size = 1; size <= 3; size++) {
+        elm_loader *loader = start(&pictures, &options, BATCH, size - 1, size, 0, 0);
+        for (int step = 0; step < 3 * (BATCHES - 1); step++)
+            expect_batch(elm_loader_next(loader), step / (BATCHES - 1), step % (BATCHES - 1), BATCH);
+        elm_loader_destroy(loader);
+    }
+}
+
 static void every_image_once_an_epoch(void **state)
 {
     (void)state;
-    const elm_data_options options = {.augment = ELM_AUGMENT_AUTO};
+    const elm_data_options options = {.augment = "auto"};
     elm_loader *loader = start(&pictures, &options, BATCH, 0, 1, 0, 0);
     static float epoch_input[2][COUNT][ROW];
     int moved = 0;
@@ -138,11 +153,11 @@ static void every_image_once_an_epoch(void **state)
 static void augmented_by_position(void **state)
 {
     (void)state;
-    const elm_data_options options = {.augment = ELM_AUGMENT_CROP_FLIP};
+    const elm_data_options options = {.augment = "crop-flip"};
     elm_augment augment;
     elm_error err = {0};
     float expected[ROW];
-    assert_int_equal(elm_augment_init(&augment, ELM_AUGMENT_CROP_FLIP, &pictures.info, &err), 0);
+    assert_int_equal(elm_augment_init(&augment, "crop-flip", &pictures.info, &err), 0);
     elm_loader *loader = start(&pictures, &options, BATCH, 1, 3, 2, 0);
     for (int step = 0; step < 2 * BATCHES; step++) {
         const elm_batch *batch = elm_loader_next(loader);
@@ -159,7 +174,7 @@ static void augmented_by_position(void **state)
 static void starts_anywhere(void **state)
 {
     (void)state;
-    const elm_data_options options = {.augment = ELM_AUGMENT_SHIFT};
+    const elm_data_options options = {.augment = "shift"};
     for (int64_t skipped = 1; skipped < 2 * BATCHES + 2; skipped += 3) {
         elm_loader *whole = start(&pictures, &options, BATCH, 1, 3, 0, 0);
         elm_loader *later = start(&pictures, &options, BATCH, 1, 3, skipped / BATCHES, skipped % BATCHES);
@@ -183,7 +198,7 @@ static void starts_anywhere(void **state)
 static void sequential_without_augmentation(void **state)
 {
     (void)state;
-    const elm_data_options options = {.augment = ELM_AUGMENT_NONE, .order = ELM_ORDER_SEQUENTIAL};
+    const elm_data_options options = {.augment = "none", .order = ELM_ORDER_SEQUENTIAL};
     elm_loader *loader = start(&pictures, &options, BATCH, 0, 1, 0, 0);
     for (int step = 0; step < 2 * BATCHES; step++) {
         const elm_batch *batch = elm_loader_next(loader);
@@ -200,7 +215,7 @@ static void sequential_without_augmentation(void **state)
 static void features_pass_through(void **state)
 {
     (void)state;
-    const elm_data_options options = {.augment = ELM_AUGMENT_AUTO};
+    const elm_data_options options = {.augment = "auto"};
     elm_loader *loader = start(&points, &options, COUNT + 50, 0, 1, 0, 0); /* a batch larger than the data set holds all of it */
     const elm_batch *batch = elm_loader_next(loader);
     expect_batch(batch, 0, 0, COUNT);
@@ -212,7 +227,7 @@ static void features_pass_through(void **state)
     elm_loader_destroy(loader);
 
     elm_error err = {0};
-    const elm_data_options wrong = {.augment = ELM_AUGMENT_SHIFT};
+    const elm_data_options wrong = {.augment = "shift"};
     const int64_t live = elm_alloc_live();
     assert_int_equal(elm_loader_create_training(&loader, &points, &wrong, 42, BATCH, BATCH, 0, 1, 0, 0, &err), -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
@@ -250,7 +265,7 @@ static void evaluation_sees_each_image_once(void **state)
 static void no_allocation_and_prompt_end(void **state)
 {
     (void)state;
-    const elm_data_options options = {.augment = ELM_AUGMENT_AUTO};
+    const elm_data_options options = {.augment = "auto"};
     const int64_t live = elm_alloc_live();
     elm_loader *loader = start(&pictures, &options, BATCH, 0, 2, 0, 0);
     const int64_t calls = elm_alloc_calls();
@@ -276,7 +291,7 @@ static void parts_make_up_the_batch(void **state)
 {
     (void)state;
     enum { PART = 7 };
-    const elm_data_options options = {.augment = ELM_AUGMENT_AUTO};
+    const elm_data_options options = {.augment = "auto"};
     elm_loader *whole = start(&pictures, &options, BATCH, 0, 1, 0, 1), *loader = NULL;
     elm_error err = {0};
     assert_int_equal(elm_loader_create_training(&loader, &pictures, &options, 42, BATCH, PART, 0, 1, 0, 1, &err), 0);
@@ -311,7 +326,7 @@ static void parts_make_up_the_batch(void **state)
 static void a_held_batch_stays(void **state)
 {
     (void)state;
-    const elm_data_options options = {.augment = ELM_AUGMENT_AUTO};
+    const elm_data_options options = {.augment = "auto"};
     elm_loader *loader = start(&pictures, &options, BATCH, 0, 1, 0, 0);
     float copy[BATCH * ROW];
     for (int i = 0; i < 10; i++) {
@@ -328,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_ranks),
         cmocka_unit_test(every_image_once_an_epoch),
+        cmocka_unit_test(last_batch_dropped),
         cmocka_unit_test(augmented_by_position),
         cmocka_unit_test(starts_anywhere),
         cmocka_unit_test(sequential_without_augmentation),

@@ -199,7 +199,7 @@ static void unreadable_pictures_are_replaced(void **state)
     elm_data_options options = options_for(path);
     options.threads = 2;
     options.order = 1; /* sequential: member i is picture i */
-    options.augment = ELM_AUGMENT_NONE;
+    snprintf(options.augment, sizeof options.augment, "none");
     options.unreadable = 2.0 / TRAIN + 1e-9;
     elm_dataset *dataset = load(&options, "train");
     elm_loader *loader = train(dataset, &options, 0, 1);
@@ -248,7 +248,7 @@ static void class_without_a_picture(void **state)
     elm_loader *loader = train(dataset, &options, 0, 1);
     elm_error err = {0};
     int absent = 0;
-    for (int64_t b = 0; b < elm_loader_batches(dataset, BATCH); b++) {
+    for (int64_t b = 0; b < elm_loader_batches(dataset, BATCH, false); b++) {
         const elm_batch *batch = elm_loader_next(loader);
         for (int i = 0; i < batch->share.local; i++) {
             assert_int_equal(batch->absent[i], batch->labels[i] == 2);
@@ -344,7 +344,7 @@ static void shards_elsewhere(void **state)
     elm_dataset *dataset = load(&options, "train");
     elm_loader *loader = NULL;
     elm_error err = {0};
-    options.augment = ELM_AUGMENT_CROP_FLIP;
+    snprintf(options.augment, sizeof options.augment, "crop-flip");
     assert_int_equal(elm_loader_create_training(&loader, dataset, &options, 11, BATCH, BATCH, 0, 1, 0, 0, &err), -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
     elm_dataset_destroy(dataset);

@@ -41,7 +41,7 @@ static int fill(void **state)
 
 static elm_data_options options_of(const char *sampler)
 {
-    elm_data_options options = {.augment = ELM_AUGMENT_NONE, .run_epochs = EPOCHS};
+    elm_data_options options = {.augment = "none", .run_epochs = EPOCHS};
     snprintf(options.sampler, sizeof options.sampler, "%s", sampler);
     return options;
 }
