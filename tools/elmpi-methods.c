@@ -1,4 +1,5 @@
 /* elmpi-methods: the tables of losses, samplers and classifiers as a page of Markdown, docs/methods.md. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "elmpi/job.h"
 #include "elmpi/log.h"
 #include "elmpi/loss.h"
+#include "image/pipeline.h"
 
 /* Which option rows a method has: those used only with `key` = `name`; without a name, those of the section that no method claims. */
 typedef struct claim {
@@ -48,6 +50,43 @@ static bool is_sampling(const elm_option *row, const void *context)
     return !strcmp(row->key, "data.sampler") || !strcmp(row->key, "data.holdout");
 }
 
+static bool is_input(const elm_option *row, const void *context)
+{
+    (void)context;
+    return !strcmp(row->key, "data.augment") || !strcmp(row->key, "data.normalize");
+}
+
+/* "name=default" or "name=a/b/c"; what has no default is in angle brackets. */
+static void print_parameter(const elm_step_parameter *parameter)
+{
+    if (parameter->choices) {
+        printf(":%s=", parameter->name);
+        for (const char *c = parameter->choices; *c; c++)
+            putchar(*c == '|' ? '/' : *c);
+    } else if (isnan(parameter->fallback)) {
+        printf(":<%s>", parameter->name);
+    } else {
+        printf(":%s=%g", parameter->name, parameter->fallback);
+    }
+}
+
+static void print_augmentation(void)
+{
+    printf("\n## Augmentation (`data.augment`)\n");
+    elm_option_print_table(elm_data_option_rows, is_input, NULL);
+    printf(
+        "\nParameters follow colons, in this order or as `name=value`; of several words the first is the default. Pixel operations equal "
+        "Pillow 9.4's bit for bit (`tests/unit/test_image_ops.c`, `test_pipeline.c`); what is drawn depends on the seed, the epoch and the "
+        "image's position in it, not on ranks or threads. Pictures in shards are resized without Pillow's rounding to 8 bits between the "
+        "two directions, and rounded before the next step.\n\n| step | what it does | source |\n|---|---|---|\n");
+    for (const elm_step_kind *kind = elm_step_kinds; kind->name; kind++) {
+        printf("| `%s", kind->name);
+        for (int i = 0; i < ELM_STEP_PARAMETERS && kind->parameters[i].name; i++)
+            print_parameter(&kind->parameters[i]);
+        printf("` | %s%s | %s |\n", kind->help, kind->needs_color ? "; three channels only" : "", kind->source);
+    }
+}
+
 static void print_losses(bool (*about)(int i, elm_loss_about *about), const char *key)
 {
     elm_loss_about loss;
@@ -74,6 +113,7 @@ static void print_page(void)
     print_losses(elm_loss_about_embed, "loss.embed");
     printf("\n## Sampling\n");
     elm_option_print_table(elm_data_option_rows, is_sampling, NULL);
+    print_augmentation();
     printf("\n## After training (`elmpi-evaluate --classifier`)\n\n");
     for (const elm_classifier *c = elm_classifiers; c->name; c++)
         printf("* `%s`: %s\n", c->name, c->help);

@@ -1,133 +1,147 @@
 #include "data/augment.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { PAD_MAX = 64, PAD_CROP = 4, PAD_SHIFT = 1, STEP_SIZE = 32 };
+#include "elmpi/memory.h"
 
-static int bad_step(const char *step, elm_error *err)
+static bool is_auto(const char *text)
 {
-    return elm_error_set(
-        err, ELM_EXIT_USAGE,
-        "no augmentation \"%s\": use auto, none, resized-crop or steps of crop:<1 to %d>[:mean], flip, crop-flip and shift, "
-        "such as \"crop:4, flip\"",
-        step, PAD_MAX);
+    return text[0] == '\0' || strcmp(text, "auto") == 0;
 }
 
-/* The value after a step's colon; `plain` without one. -1: not such a value. */
-static int pad_of(const char *argument, int plain, bool *mean)
+/* Names from when there were no steps. */
+static const char *as_steps(const char *text, const elm_store_info *info)
 {
-    char *end;
-    if (argument == NULL)
-        return plain;
-    const long pad = strtol(argument, &end, 10);
-    *mean = strcmp(end, ":mean") == 0;
-    return argument[0] >= '0' && argument[0] <= '9' && (*mean || *end == '\0') && pad >= 1 && pad <= PAD_MAX ? (int)pad : -1;
-}
-
-/** A step: what it is called and what it adds to a plan. */
-typedef struct augment_step {
-    const char *name;
-    bool argument; /* may have one */
-    int pad;       /* without an argument; 0: moves nothing; -1: the argument must be given */
-    bool flip;
-} augment_step;
-
-static const augment_step steps[] = {
-    {"crop", true, -1, false},
-    {"flip", false, 0, true},
-    {"crop-flip", false, PAD_CROP, true}, /* He et al. 2016, section 4.2 */
-    {"shift", true, PAD_SHIFT, false},    /* a flipped digit is none */
-};
-
-static int add_step(elm_augment_plan *plan, char *text, elm_error *err)
-{
-    char *argument = strchr(text, ':');
-    const size_t length = argument != NULL ? (size_t)(argument - text) : strlen(text);
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        const augment_step *step = &steps[i];
-        if (strlen(step->name) != length || strncmp(text, step->name, length) != 0)
-            continue;
-        const int pad = pad_of(argument != NULL ? argument + 1 : NULL, step->pad, &plan->pad_mean);
-        if (pad < 0 || (argument != NULL && !step->argument))
-            return bad_step(text, err);
-        if ((pad > 0 && (plan->pad > 0 || plan->flip)) || (step->flip && plan->flip))
-            return elm_error_set(err, ELM_EXIT_USAGE, "augmentation \"%s\" comes twice or after flip: give crop once, then flip", text);
-        plan->pad += pad;
-        plan->flip |= step->flip;
-        return 0;
-    }
-    return bad_step(text, err);
-}
-
-int elm_augment_parse(const char *text, elm_augment_plan *plan, elm_error *err)
-{
-    *plan =
-        (elm_augment_plan){.automatic = text[0] == '\0' || strcmp(text, "auto") == 0, .resized_crop = strcmp(text, "resized-crop") == 0};
-    if (plan->automatic || plan->resized_crop || strcmp(text, "none") == 0)
-        return 0;
-    for (const char *at = text;; at++) {
-        char step[STEP_SIZE];
-        at += strspn(at, " \t");
-        size_t length = strcspn(at, ",");
-        const char *end = at + length;
-        while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t'))
-            length--;
-        if (length >= sizeof step)
-            return bad_step(text, err);
-        memcpy(step, at, length);
-        step[length] = '\0';
-        if (add_step(plan, step, err) != 0)
-            return -1;
-        if (*end == '\0')
-            return 0;
-        at = end;
-    }
+    if (strcmp(text, "resized-crop") == 0 || (is_auto(text) && info->in_shards))
+        return "resized-crop, flip";
+    if (!is_auto(text))
+        return text;
+    return info->channels == 0 ? "none" : info->channels == 1 ? "shift" : "crop, flip"; /* a flipped digit is none */
 }
 
 int elm_augment_check(const char *text, elm_error *err)
 {
-    elm_augment_plan plan;
-    return elm_augment_parse(text, &plan, err);
+    elm_pipeline pipeline;
+    return is_auto(text) ? 0 : elm_pipeline_parse(&pipeline, text, err);
 }
 
-/* auto: what suits the records. */
-static elm_augment_plan suitable(const elm_store_info *info)
+static bool moves(const elm_pipeline *pipeline, int place)
 {
-    elm_augment_plan plan = {.pad = info->channels == 0 ? 0 : info->channels == 1 ? PAD_SHIFT : PAD_CROP};
-    plan.flip = info->channels > 1;
-    return plan;
+    return elm_pipeline_step_is(pipeline, place, "crop") || elm_pipeline_step_is(pipeline, place, "shift");
+}
+
+static bool flips_half(const elm_pipeline *pipeline, int place)
+{
+    return elm_pipeline_step_is(pipeline, place, "flip") && pipeline->steps[place].value[0] == 0.5;
+}
+
+/* Crop, flip or both, and nothing else, are done while pixels are normalised: the same draws, the same numbers. */
+static bool take_plain(elm_augment *augment, bool *mean)
+{
+    const elm_pipeline *pipeline = &augment->pipeline;
+    const int move = moves(pipeline, 0), flip = flips_half(pipeline, move);
+    *mean = false;
+    for (int i = 0; i < pipeline->count; i++)
+        *mean |= elm_pipeline_step_is(pipeline, i, "crop") && pipeline->steps[i].value[1] > 0;
+    if (move + flip != pipeline->count)
+        return false;
+    augment->pad = move ? (int)pipeline->steps[0].value[0] : 0;
+    augment->flip = flip;
+    augment->pipeline.count = 0;
+    return true;
+}
+
+static void make_values(elm_augment *augment, const elm_store_info *info, bool mean)
+{
+    for (int c = 0; c < info->channels; c++) {
+        for (int x = 0; x < 256; x++)
+            augment->value[c][x] = (float)(((double)x / 255.0 - info->mean[c]) / info->deviation[c]);
+        augment->border[c] = mean ? 0 : augment->value[c][0];
+    }
 }
 
 int elm_augment_init(elm_augment *augment, const char *text, const elm_store_info *info, elm_error *err)
 {
-    elm_augment_plan plan;
-    if (elm_augment_parse(text, &plan, err) != 0)
+    *augment = (elm_augment){.channels = info->channels, .height = info->height, .width = info->width};
+    if (elm_pipeline_parse(&augment->pipeline, as_steps(text, info), err) != 0)
         return -1;
-    if (plan.automatic)
-        plan = suitable(info);
-    if (info->channels == 0 && (plan.pad > 0 || plan.flip || plan.resized_crop))
-        return elm_error_set(err, ELM_EXIT_USAGE, "features cannot be cropped or shifted (data.augment): choose none or auto for %s",
-                             info->dataset);
-    if (plan.resized_crop)
-        return elm_error_set(err, ELM_EXIT_USAGE, "resized-crop is for pictures in shards (data.augment): choose crop-flip or auto for %s",
-                             info->dataset);
-    *augment = (elm_augment){
-        .channels = info->channels,
-        .height = info->height,
-        .width = info->width,
-        .pad = plan.pad,
-        .flip = plan.flip,
-    };
-    for (int c = 0; c < info->channels; c++) {
-        for (int x = 0; x < 256; x++)
-            augment->value[c][x] = (float)(((double)x / 255.0 - info->mean[c]) / info->deviation[c]);
-        augment->border[c] = plan.pad_mean ? 0 : augment->value[c][0];
-    }
+    if (info->channels == 0)
+        return augment->pipeline.count == 0
+                   ? 0
+                   : elm_error_set(err, ELM_EXIT_USAGE, "features cannot be cropped or shifted (data.augment): choose none or auto for %s",
+                                   info->dataset);
+    bool mean;
+    const elm_image_size size = {info->height, info->width, info->channels};
+    const int smaller = size.height < size.width ? size.height : size.width;
+    if (!take_plain(augment, &mean) && mean)
+        return elm_error_set(err, ELM_EXIT_USAGE, "a border of the mean goes with crop and flip alone (data.augment): use black");
+    if (augment->pad >= smaller)
+        return elm_error_set(err, ELM_EXIT_USAGE, "pictures of %d x %d cannot be padded by %d (data.augment): give less than %d",
+                             size.width, size.height, augment->pad, smaller);
+    if (elm_pipeline_check(&augment->pipeline, size, err) != 0)
+        return -1;
+    make_values(augment, info, mean);
     return 0;
 }
 
-void elm_augment_picture(const elm_augment *augment, elm_rng *rng, const uint8_t *picture, float *out)
+int elm_augment_init_shards(elm_augment *augment, const char *text, const elm_store_info *info, double area[2], bool *flip, elm_error *err)
+{
+    const elm_image_size size = {info->height, info->width, info->channels};
+    elm_pipeline *pipeline = &augment->pipeline;
+    *augment = (elm_augment){.channels = info->channels, .height = info->height, .width = info->width};
+    area[0] = area[1] = 0;
+    *flip = false;
+    if (elm_pipeline_parse(pipeline, as_steps(text, info), err) != 0)
+        return -1;
+    if (pipeline->count == 0)
+        return 0;
+    if (!elm_pipeline_step_is(pipeline, 0, "resized-crop"))
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "pictures in shards are of any size (data.augment): begin with resized-crop, or use none or auto");
+    area[0] = pipeline->steps[0].value[0];
+    area[1] = pipeline->steps[0].value[1];
+    *flip = flips_half(pipeline, 1);
+    pipeline->count -= 1 + *flip;
+    memmove(pipeline->steps, pipeline->steps + 1 + *flip, (size_t)pipeline->count * sizeof *pipeline->steps);
+    for (int i = 0; i < pipeline->count; i++)
+        if (elm_pipeline_step_is(pipeline, i, "crop") && pipeline->steps[i].value[1] > 0)
+            return elm_error_set(err, ELM_EXIT_USAGE, "a border of the mean is not for pictures in shards (data.augment): use black");
+    make_values(augment, info, false);
+    return elm_pipeline_check(pipeline, size, err);
+}
+
+int elm_augment_work_init(elm_augment_work *work, const elm_augment *augment, elm_error *err)
+{
+    const elm_image_size size = {augment->height, augment->width, augment->channels};
+    *work = (elm_augment_work){.canvas.size = size};
+    if (augment->pipeline.count == 0)
+        return 0;
+    const size_t image = (elm_image_bytes(size) + 63) / 64 * 64, resize = elm_canvas_work_bytes(size);
+    work->block = elm_alloc(2 * image + resize, 1, err);
+    if (work->block == NULL)
+        return -1;
+    work->canvas.image = work->block;
+    work->canvas.other = work->canvas.image + image;
+    work->canvas.work = work->canvas.other + image;
+    return 0;
+}
+
+void elm_augment_work_release(elm_augment_work *work)
+{
+    elm_free(work->block);
+    work->block = NULL;
+}
+
+/* What a step gave up becomes the mean. */
+static void erase(const elm_augment *augment, const int erased[4], float *out)
+{
+    for (int c = 0; c < augment->channels; c++)
+        for (int y = erased[0]; y < erased[0] + erased[1]; y++)
+            memset(out + ((size_t)c * augment->height + y) * augment->width + erased[2], 0, (size_t)erased[3] * sizeof *out);
+}
+
+/* Moved, flipped, normalised in one pass. */
+static void normalise(const elm_augment *augment, elm_rng *rng, const uint8_t *picture, float *out)
 {
     const int height = augment->height, width = augment->width, channels = augment->channels, pad = augment->pad;
     int down = 0, right = 0;
@@ -156,4 +170,32 @@ void elm_augment_picture(const elm_augment *augment, elm_rng *rng, const uint8_t
                 line[x] = value[pixel[from * channels]];
         }
     }
+}
+
+static void run_pipeline(const elm_augment *augment, elm_augment_work *work, elm_rng *rng, float *out)
+{
+    elm_pipeline_apply(&augment->pipeline, &work->canvas, rng);
+    normalise(augment, rng, work->canvas.image, out);
+    erase(augment, work->canvas.erased, out);
+}
+
+void elm_augment_picture(const elm_augment *augment, elm_augment_work *work, elm_rng *rng, const uint8_t *picture, float *out)
+{
+    if (augment->pipeline.count == 0) {
+        normalise(augment, rng, picture, out);
+        return;
+    }
+    memcpy(work->canvas.image, picture, elm_image_bytes(work->canvas.size));
+    run_pipeline(augment, work, rng, out);
+}
+
+void elm_augment_pixels(const elm_augment *augment, elm_augment_work *work, elm_rng *rng, float *out)
+{
+    const size_t pixels = (size_t)augment->height * augment->width, channels = (size_t)augment->channels;
+    for (size_t c = 0; c < channels; c++)
+        for (size_t i = 0; i < pixels; i++) {
+            const float v = out[c * pixels + i] + 0.5f;
+            work->canvas.image[i * channels + c] = (uint8_t)(v <= 0 ? 0 : v >= 255 ? 255 : v);
+        }
+    run_pipeline(augment, work, rng, out);
 }

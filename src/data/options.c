@@ -15,10 +15,10 @@ const elm_option elm_data_option_rows[] = {
     {"data.imbalance", ELM_OPTION_REAL, offsetof(elm_data_options, imbalance), "0", 0, 1e6, NULL, NULL, NULL,
      "n_max / n_min of the long-tailed subset to train on, drawn as the public LDAM-DRW code does; 0: the training set as it is"},
     {"data.augment", ELM_OPTION_TEXT, offsetof(elm_data_options, augment), "auto", 0, 0, NULL, elm_augment_check, NULL,
-     "none, or steps in this order, separated by commas: crop:<n>, pad by n black pixels and crop at random; crop:<n>:mean, pad by the "
-     "mean instead; flip, half of them; crop-flip = crop:4, flip; shift = crop:1. For pictures in shards resized-crop: a random part of 8 "
-     "to 100% of the picture, resized, flip half of them. auto: resized-crop for pictures in shards, crop-flip for other color pictures, "
-     "shift for pictures of one channel, none for features"},
+     "none, or steps in their order, separated by commas, their parameters behind colons: \"crop:4, flip, autoaugment:cifar10, "
+     "cutout:16\"; "
+     "docs/methods.md lists them. Pictures in shards begin with resized-crop. auto: \"resized-crop, flip\" for pictures in shards, "
+     "\"crop:4, flip\" for other color pictures, \"shift:1\" for pictures of one channel, none for features"},
     {"data.normalize", ELM_OPTION_CHOICE, offsetof(elm_data_options, normalize), "store", 0, 0, ELM_NORMALIZE_CHOICES, NULL, NULL,
      "store: (x/255 - mean) / deviation, those of the store; half: x/255 - 0.5, as the public logit-adjustment code"},
     {"data.drop_last", ELM_OPTION_BOOL, offsetof(elm_data_options, drop_last), "false", 0, 0, NULL, NULL, NULL,

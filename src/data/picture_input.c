@@ -25,7 +25,7 @@ typedef struct side_view {
 
 elm_picture_transform elm_picture_transform_of(const elm_store_info *info, int crop, int resize, bool random)
 {
-    elm_picture_transform transform = {.crop = crop, .resize = resize, .random = random};
+    elm_picture_transform transform = {.crop = crop, .resize = resize, .random = random, .flip = true, .area = {0.08, 1}};
     for (int c = 0; c < 3; c++) {
         transform.gain[c] = 1 / (255 * info->deviation[c]);
         transform.offset[c] = -info->mean[c] / info->deviation[c];
@@ -33,12 +33,12 @@ elm_picture_transform elm_picture_transform_of(const elm_store_info *info, int c
     return transform;
 }
 
-elm_picture_box elm_picture_draw_box(int width, int height, elm_rng *rng)
+elm_picture_box elm_picture_draw_box(int width, int height, const double share[2], elm_rng *rng)
 {
     enum { TRIES = 10 };
     const double area = (double)width * height, low = log(3.0 / 4), high = log(4.0 / 3);
     for (int i = 0; i < TRIES; i++) {
-        const double part = area * (0.08 + 0.92 * elm_rng_uniform(rng));
+        const double part = area * (share[0] + (share[1] - share[0]) * elm_rng_uniform(rng));
         const double ratio = exp(low + (high - low) * elm_rng_uniform(rng));
         const double w = rint(sqrt(part * ratio)), h = rint(sqrt(part / ratio));
         if (w < 1 || w > width || h < 1 || h > height)
@@ -164,10 +164,10 @@ static void choose_views(const elm_picture_transform *transform, elm_rng *rng, i
 {
     *flip = false;
     if (transform->random) {
-        const elm_picture_box box = elm_picture_draw_box(width, height, rng);
+        const elm_picture_box box = elm_picture_draw_box(width, height, transform->area, rng);
         *across = (side_view){width, box.x, box.width, transform->crop, 0};
         *down = (side_view){height, box.y, box.height, transform->crop, 0};
-        *flip = elm_rng_u32(rng) & 1;
+        *flip = transform->flip && (elm_rng_u32(rng) & 1);
     } else {
         const int shorter = width < height ? width : height;
         *across = centre_view(width, shorter, transform);

@@ -14,17 +14,18 @@
 typedef struct elm_picture_transform {
     int crop;                 /* side of the input */
     int resize;               /* evaluation: length of the short side before the centre is cut out */
-    bool random;              /* training: random resized crop and flip; else resize and centre */
+    bool random, flip;        /* training: random resized crop, half of them flipped; else resize and centre */
+    double area[2];           /* the least and the most of a picture that is cut out at random */
     float gain[3], offset[3]; /* of a byte, by channel: x / 255 less the mean, by the deviation */
 } elm_picture_transform;
 
 elm_picture_transform elm_picture_transform_of(const elm_store_info *info, int crop, int resize, bool random);
 
 /** A random part of a picture.
- *  Math:   torchvision's RandomResizedCrop.get_params: ten draws of an area in 0.08..1 of the picture's and of a ratio in 3/4..4/3
+ *  Math:   torchvision's RandomResizedCrop.get_params: ten draws of an area in area[0]..area[1] of the picture's and of a ratio in 3/4..4/3
  *          (uniform in its logarithm), sides rounded; the first that fits goes to a random place; else the largest centre within 3/4..4/3
  */
-elm_picture_box elm_picture_draw_box(int width, int height, elm_rng *rng);
+elm_picture_box elm_picture_draw_box(int width, int height, const double area[2], elm_rng *rng);
 
 /** One thread's means of reading pictures. */
 typedef struct elm_picture_reader elm_picture_reader;

@@ -8,13 +8,18 @@
 static int init_pictures(elm_records *records, const char *augment, bool training, elm_error *err)
 {
     const elm_dataset_pictures *pictures = records->dataset->pictures;
-    elm_augment_plan plan;
-    if (elm_augment_parse(augment, &plan, err) != 0)
+    double area[2];
+    bool flip;
+    if (elm_augment_init_shards(&records->augment, augment, &records->dataset->info, area, &flip, err) != 0)
         return -1;
-    if (plan.pad > 0 || plan.flip)
-        return elm_error_set(err, ELM_EXIT_USAGE, "pictures in shards are of any size (data.augment): choose resized-crop, none or auto");
-    records->transform =
-        elm_picture_transform_of(&records->dataset->info, pictures->crop, pictures->resize, plan.automatic || plan.resized_crop);
+    elm_picture_transform *transform = &records->transform;
+    *transform = elm_picture_transform_of(&records->dataset->info, pictures->crop, pictures->resize, area[1] > 0);
+    transform->flip = flip;
+    memcpy(transform->area, area, sizeof area);
+    for (int c = 0; c < 3 && records->augment.pipeline.count > 0; c++) { /* the pipeline takes pixels */
+        transform->gain[c] = 1;
+        transform->offset[c] = 0;
+    }
     records->threads = pictures->threads;
     const int64_t limit = training ? (int64_t)(pictures->unreadable * (double)records->dataset->count) : 0;
     return elm_faults_create(&records->faults, records->dataset->count, limit, err);
@@ -38,11 +43,17 @@ void elm_records_release(elm_records *records)
 int elm_record_reader_init(elm_record_reader *reader, const elm_records *records, elm_error *err)
 {
     *reader = (elm_record_reader){0};
-    return records->dataset->pictures != NULL ? elm_picture_reader_create(&reader->pictures, err) : 0;
+    if (elm_augment_work_init(&reader->work, &records->augment, err) != 0)
+        return -1;
+    if (records->dataset->pictures == NULL || elm_picture_reader_create(&reader->pictures, err) == 0)
+        return 0;
+    elm_augment_work_release(&reader->work);
+    return -1;
 }
 
 void elm_record_reader_release(elm_record_reader *reader)
 {
+    elm_augment_work_release(&reader->work);
     elm_picture_reader_destroy(reader->pictures);
     elm_free(reader->bytes);
     *reader = (elm_record_reader){0};
@@ -71,6 +82,8 @@ static bool read_picture(const elm_records *records, elm_record_reader *reader, 
     int status = load_bytes(records->dataset->pictures, reader, place, &why);
     if (status == 0)
         status = elm_picture_read(reader->pictures, &records->transform, &rng, reader->bytes, place->length, out, &why);
+    if (status == ELM_PICTURE_DONE && records->augment.pipeline.count > 0)
+        elm_augment_pixels(&records->augment, &reader->work, &rng, out);
     if (status == ELM_PICTURE_BROKEN)
         elm_faults_add(records->faults, member, why.text);
     else if (status != ELM_PICTURE_DONE)
@@ -113,6 +126,6 @@ elm_record_content elm_record_fill(const elm_records *records, elm_record_reader
     elm_rng rng = elm_rng_stream(records->seed, ELM_RNG_AUGMENT, (uint64_t)epoch, (uint64_t)position);
     if (dataset->pictures != NULL)
         return fill_picture(records, reader, member, rng, out);
-    elm_augment_picture(&records->augment, &rng, dataset->images + (size_t)member * values, out);
+    elm_augment_picture(&records->augment, &reader->work, &rng, dataset->images + (size_t)member * values, out);
     return ELM_RECORD_OWN;
 }

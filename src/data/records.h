@@ -28,6 +28,7 @@ void elm_records_release(elm_records *records);
 
 /** One thread's memory. */
 typedef struct elm_record_reader {
+    elm_augment_work work;
     elm_picture_reader *pictures;
     uint8_t *bytes; /* of one picture's file */
     size_t capacity;

@@ -86,28 +86,33 @@ def resize(image, box, size):
 
 
 def emit(name, value, resampling, kind, size, image):
-    print('    {"%s", %.17g, %s, %s, {%d, %d, %d}, 0x%016xu},' % (name, value, "ELM_" + resampling.upper(), "KIND_" + kind.upper(), *size, fnv(image)))
+    print('    {"%s", %.17g, %s, %s, {%d, %d, %d}, 0x%016xu},' % (name, value, "ELM_" + resampling.upper(), "HASHED_" + kind.upper(), *size, fnv(image)))
 
 
-print("/* Written by image_ops_golden.py with Pillow %s. */" % PIL.__version__)
-print("static const golden_row golden_rows[] = {")
-for size in SIZES:
-    for kind in KINDS:
-        image = picture(kind, *size)
-        for name, (operation, values) in COLOR.items():
-            for value in values:
-                if size[2] == 3 or name not in ("hue", "gray"):
-                    emit(name, value, "nearest", kind, size, operation(image, value))
-        for name, (operation, values) in GEOMETRY.items():
-            for value in values:
-                for resampling in RESAMPLING:
-                    emit(name, value, resampling, kind, size, operation(image, value, resampling))
-print("};")
-print("static const golden_resize golden_resizes[] = {")
-for size in SIZES:
-    image = picture("noise", *size)
-    h, w, c = size
-    for box in [(0, 0, w, h), (3, 5, 11, 9), (1, 0, w - 1, 3), (2, 2, 1, 1)]:
-        for out in [(32, 32), (7, 13), (64, 5)]:
-            print("    {{%d, %d, %d}, {%d, %d, %d, %d}, {%d, %d, %d}, 0x%016xu}," % (*size, *box, out[1], out[0], c, fnv(resize(image, box, out))))
-print("};")
+def main():
+    print("/* Written by image_ops_golden.py with Pillow %s. */" % PIL.__version__)
+    print("static const golden_row golden_rows[] = {")
+    for size in SIZES:
+        for kind in KINDS:
+            image = picture(kind, *size)
+            for name, (operation, values) in COLOR.items():
+                for value in values:
+                    if size[2] == 3 or name not in ("hue", "gray"):
+                        emit(name, value, "nearest", kind, size, operation(image, value))
+            for name, (operation, values) in GEOMETRY.items():
+                for value in values:
+                    for resampling in RESAMPLING:
+                        emit(name, value, resampling, kind, size, operation(image, value, resampling))
+    print("};")
+    print("static const golden_resize golden_resizes[] = {")
+    for size in SIZES:
+        image = picture("noise", *size)
+        h, w, c = size
+        for box in [(0, 0, w, h), (3, 5, 11, 9), (1, 0, w - 1, 3), (2, 2, 1, 1)]:
+            for out in [(32, 32), (7, 13), (64, 5)]:
+                print("    {{%d, %d, %d}, {%d, %d, %d, %d}, {%d, %d, %d}, 0x%016xu}," % (*size, *box, out[1], out[0], c, fnv(resize(image, box, out))))
+    print("};")
+
+
+if __name__ == "__main__":
+    main()

@@ -67,7 +67,7 @@ static void check_against_plain(const elm_store_info *info, const char *choice, 
     fill_picture(info, picture);
     for (uint64_t position = 0; position < 500; position++) {
         elm_rng rng = elm_rng_stream(1, ELM_RNG_AUGMENT, 2, position), same = rng;
-        elm_augment_picture(&augment, &rng, picture, out);
+        elm_augment_picture(&augment, NULL, &rng, picture, out);
         const int down = pad > 0 ? (int)elm_rng_below(&same, 2 * (uint32_t)pad + 1) : 0;
         const int right = pad > 0 ? (int)elm_rng_below(&same, 2 * (uint32_t)pad + 1) : 0;
         const bool flip = flips && (elm_rng_u32(&same) & 1);
@@ -101,59 +101,68 @@ static void none(void **state)
     check_against_plain(&oblong, "none", 0, false);
 }
 
-/* Steps by name are the old names' plans; the mean is 0 after normalization. */
-static void steps_make_a_plan(void **state)
+/* What crop and flip alone do in one pass is what the pipeline does step by step: the same draws, the same pixels. */
+static void one_pass_or_steps(void **state)
 {
     (void)state;
-    const struct {
-        const char *text;
-        elm_augment_plan plan;
-    } good[] = {
-        {"", {.automatic = true}},
-        {"auto", {.automatic = true}},
-        {"none", {0}},
-        {"resized-crop", {.resized_crop = true}},
-        {"crop-flip", {.pad = 4, .flip = true}},
-        {"crop:4, flip", {.pad = 4, .flip = true}},
-        {" crop:2:mean ,flip ", {.pad = 2, .pad_mean = true, .flip = true}},
-        {"flip", {.flip = true}},
-        {"shift", {.pad = 1}},
-        {"shift:3", {.pad = 3}},
-    };
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        elm_augment_plan plan;
-        elm_error err = {0};
-        if (elm_augment_parse(good[i].text, &plan, &err) != 0)
-            fail_msg("\"%s\": %s", good[i].text, err.text);
-        const elm_augment_plan *p = &good[i].plan;
-        if (plan.automatic != p->automatic || plan.resized_crop != p->resized_crop || plan.pad != p->pad || plan.pad_mean != p->pad_mean ||
-            plan.flip != p->flip)
-            fail_msg("\"%s\" is another plan", good[i].text);
+    static uint8_t picture[PIXELS_MAX];
+    static float one[PIXELS_MAX], other[PIXELS_MAX];
+    elm_augment plain, steps;
+    elm_augment_work work;
+    elm_error err = {0};
+    assert_int_equal(elm_augment_init(&plain, "crop:4, flip", &colour, &err), 0);
+    assert_int_equal(elm_augment_init(&steps, "crop:4, flip, brightness:1", &colour, &err), 0);
+    assert_int_equal(plain.pipeline.count, 0);
+    assert_int_equal(steps.pipeline.count, 3);
+    assert_int_equal(elm_augment_work_init(&work, &steps, &err), 0);
+    fill_picture(&colour, picture);
+    for (uint64_t position = 0; position < 200; position++) {
+        elm_rng rng = elm_rng_stream(1, ELM_RNG_AUGMENT, 2, position), same = rng;
+        elm_augment_picture(&plain, NULL, &rng, picture, one);
+        elm_augment_picture(&steps, &work, &same, picture, other);
+        assert_memory_equal(one, other, sizeof one);
+        assert_memory_equal(&rng, &same, sizeof rng);
     }
-    static const char *const bad[] = {"crop",
-                                      "crop:",
-                                      "crop:0",
-                                      "crop:65",
-                                      "crop:-1",
-                                      "crop:4:",
-                                      "crop:4:black",
-                                      "flip:2",
-                                      "flop",
-                                      "crop:4,",
-                                      "crop:4,,flip",
-                                      ",",
-                                      "flip, crop:4",
-                                      "crop:4, crop:4",
-                                      "flip,flip",
-                                      "none, flip",
-                                      "auto, flip",
-                                      "crop:4x",
-                                      "resized-crop, flip",
-                                      "crop:99999999999999999999999999999"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    elm_augment_work_release(&work);
+}
+
+/* A rectangle of zeros, which are the mean, in all channels. */
+static void erased_is_the_mean(void **state)
+{
+    (void)state;
+    static uint8_t picture[PIXELS_MAX];
+    static float out[PIXELS_MAX];
+    elm_augment augment;
+    elm_augment_work work;
+    elm_error err = {0};
+    assert_int_equal(elm_augment_init(&augment, "erasing:1", &colour, &err), 0);
+    assert_int_equal(elm_augment_work_init(&work, &augment, &err), 0);
+    memset(picture, 7, sizeof picture);
+    elm_rng rng = elm_rng_stream(1, ELM_RNG_AUGMENT, 0, 0);
+    elm_augment_picture(&augment, &work, &rng, picture, out);
+    int zeros = 0;
+    for (int i = 0; i < PIXELS_MAX; i++) {
+        zeros += out[i] == 0;
+        assert_true(out[i] == 0 || out[i] == normalised(&colour, i / (32 * 32), 7));
+    }
+    assert_int_equal(zeros, 3 * work.canvas.erased[1] * work.canvas.erased[3]);
+    assert_true(zeros > 0);
+    elm_augment_work_release(&work);
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const elm_store_info *info;
+    } rows[] = {
+        {"crop:32, flip", &colour}, {"crop:4:mean, flip, invert", &colour}, {"gray", &grey}, {"flop", &colour}, {"invert", &points}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        elm_augment augment;
         elm_error err = {0};
-        if (elm_augment_check(bad[i], &err) != -1)
-            fail_msg("\"%s\" was accepted", bad[i]);
+        if (elm_augment_init(&augment, rows[i].text, rows[i].info, &err) != -1)
+            fail_msg("\"%s\" was accepted", rows[i].text);
         assert_int_equal(err.code, ELM_EXIT_USAGE);
     }
 }
@@ -170,7 +179,7 @@ static void border_of_the_mean(void **state)
     int border = 0;
     for (uint64_t position = 0; position < 100; position++) {
         elm_rng rng = elm_rng_stream(4, ELM_RNG_AUGMENT, 0, position), same = rng;
-        elm_augment_picture(&augment, &rng, picture, out);
+        elm_augment_picture(&augment, NULL, &rng, picture, out);
         const int down = (int)elm_rng_below(&same, 5) - 2, right = (int)elm_rng_below(&same, 5) - 2;
         for (int c = 0; c < 3; c++)
             for (int y = 0; y < 32; y++)
@@ -197,7 +206,7 @@ static void draws_are_uniform(void **state)
     picture[(16 * 32 + 10) * 3] = 255; /* one pixel tells it all: 10 + 8 < 32 - 1 - 10 */
     for (uint64_t position = 0; position < DRAWS; position++) {
         elm_rng rng = elm_rng_stream(9, ELM_RNG_AUGMENT, 0, position);
-        elm_augment_picture(&augment, &rng, picture, out);
+        elm_augment_picture(&augment, NULL, &rng, picture, out);
         int at = 0;
         while (out[at] < 1)
             at++;
@@ -228,7 +237,9 @@ int main(void)
         cmocka_unit_test(pad_crop_flip),
         cmocka_unit_test(shift),
         cmocka_unit_test(none),
-        cmocka_unit_test(steps_make_a_plan),
+        cmocka_unit_test(one_pass_or_steps),
+        cmocka_unit_test(erased_is_the_mean),
+        cmocka_unit_test(refused),
         cmocka_unit_test(border_of_the_mean),
         cmocka_unit_test(draws_are_uniform),
         cmocka_unit_test(features_are_left_alone),

@@ -12,14 +12,13 @@
 #include "image/blur.h"
 #include "image/color.h"
 #include "image/geometry.h"
-
-typedef enum golden_kind { KIND_NOISE, KIND_NARROW, KIND_RAMP, KIND_FLAT } golden_kind;
+#include "unit/hashed_images.h"
 
 typedef struct golden_row {
     const char *name;
     double value;
     elm_resampling resampling;
-    golden_kind kind;
+    hashed_kind kind;
     elm_image_size size;
     uint64_t sum; /* FNV-1a of the result */
 } golden_row;
@@ -36,31 +35,6 @@ typedef struct golden_resize {
 enum { BYTES_MAX = 64 * 64 * 3 };
 
 static const uint8_t fill[3] = {124, 116, 104};
-
-/* The generator's picture(). */
-static void make_picture(golden_kind kind, elm_image_size size, uint8_t *pixels)
-{
-    uint32_t state = (uint32_t)(size.height * 1000 + size.width * 10 + size.channels) * 2654435761u + 1;
-    size_t i = 0;
-    for (int y = 0; y < size.height; y++)
-        for (int x = 0; x < size.width; x++)
-            for (int c = 0; c < size.channels; c++, i++) {
-                state ^= state << 13;
-                state ^= state >> 17;
-                state ^= state << 5;
-                const int raw = (int)(state >> 24);
-                const int values[] = {raw, 60 + raw % 80, (8 * x + 3 * y) % 224 + raw % 32, 77};
-                pixels[i] = (uint8_t)values[kind];
-            }
-}
-
-static uint64_t sum_of(const uint8_t *bytes, size_t count)
-{
-    uint64_t value = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < count; i++)
-        value = (value ^ bytes[i]) * 0x100000001b3u;
-    return value;
-}
 
 static const struct {
     const char *name;
@@ -112,9 +86,9 @@ static void operations_equal_pillow(void **state)
     int wrong = 0;
     for (size_t i = 0; i < sizeof golden_rows / sizeof *golden_rows; i++) {
         const golden_row *row = &golden_rows[i];
-        make_picture(row->kind, row->size, in);
+        hashed_image(row->kind, row->size, in);
         apply(row, in, out);
-        if (sum_of(out, elm_image_bytes(row->size)) != row->sum) {
+        if (hashed_sum(out, elm_image_bytes(row->size)) != row->sum) {
             wrong++;
             print_message("%s %.3g, resampling %d, picture %d of %d x %d x %d: not Pillow's\n", row->name, row->value, (int)row->resampling,
                           (int)row->kind, row->size.height, row->size.width, row->size.channels);
@@ -130,11 +104,11 @@ static void resizes_equal_pillow(void **state)
     int wrong = 0;
     for (size_t i = 0; i < sizeof golden_resizes / sizeof *golden_resizes; i++) {
         const golden_resize *row = &golden_resizes[i];
-        make_picture(KIND_NOISE, row->size, in);
+        hashed_image(HASHED_NOISE, row->size, in);
         void *work = malloc(elm_image_resize_bytes(row->size, row->out));
         elm_image_resize(row->size, in, row->box, row->out, out, work);
         free(work);
-        if (sum_of(out, elm_image_bytes(row->out)) != row->sum) {
+        if (hashed_sum(out, elm_image_bytes(row->out)) != row->sum) {
             wrong++;
             print_message("%d x %d, box %d %d %d %d to %d x %d: not Pillow's\n", row->size.height, row->size.width, row->box.x, row->box.y,
                           row->box.width, row->box.height, row->out.height, row->out.width);

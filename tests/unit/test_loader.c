@@ -164,7 +164,7 @@ static void augmented_by_position(void **state)
         for (int i = 0; i < batch->share.local; i++) {
             const int64_t at = batch->share.first + i;
             elm_rng rng = elm_rng_stream(42, ELM_RNG_AUGMENT, (uint64_t)batch->epoch, (uint64_t)(batch->index * BATCH + at));
-            elm_augment_picture(&augment, &rng, images + batch->members[at] * ROW, expected);
+            elm_augment_picture(&augment, NULL, &rng, images + batch->members[at] * ROW, expected);
             assert_memory_equal(batch->input + i * ROW, expected, sizeof expected);
         }
     }

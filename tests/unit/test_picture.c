@@ -129,6 +129,8 @@ static void crops_equal_torchvision(void **state)
 }
 
 /* The reader takes the box that is drawn, then flips half of them. */
+static const double shares[2] = {0.08, 1};
+
 static void training_takes_the_drawn_box(void **state)
 {
     (void)state;
@@ -138,7 +140,7 @@ static void training_takes_the_drawn_box(void **state)
     int flips = 0;
     for (uint64_t position = 0; position < 40; position++) {
         elm_rng rng = stream(position);
-        const elm_picture_box box = elm_picture_draw_box(width, height, &rng);
+        const elm_picture_box box = elm_picture_draw_box(width, height, shares, &rng);
         const bool flip = elm_rng_u32(&rng) & 1;
         flips += flip;
         read_good(&file, true, position, out);
@@ -160,7 +162,7 @@ static void boxes_as_torchvision_draws_them(void **state)
     int left = 0, right = 0, top = 0, bottom = 0;
     for (uint64_t i = 0; i < DRAWS; i++) {
         elm_rng rng = stream(i);
-        const elm_picture_box box = elm_picture_draw_box(width, height, &rng);
+        const elm_picture_box box = elm_picture_draw_box(width, height, shares, &rng);
         assert_true(box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0);
         assert_true(box.x + box.width <= width && box.y + box.height <= height);
         const double part = (double)box.width * box.height / (width * height), ratio = (double)box.width / box.height;
@@ -178,8 +180,8 @@ static void boxes_as_torchvision_draws_them(void **state)
     assert_true(left > 50 && right > 50 && top > 50 && bottom > 50);
     /* No box fits: the largest centre within the ratios. */
     elm_rng rng = stream(0);
-    const elm_picture_box wide = elm_picture_draw_box(1000, 10, &rng), high = elm_picture_draw_box(9, 900, &rng),
-                          point = elm_picture_draw_box(1, 1, &rng);
+    const elm_picture_box wide = elm_picture_draw_box(1000, 10, shares, &rng), high = elm_picture_draw_box(9, 900, shares, &rng),
+                          point = elm_picture_draw_box(1, 1, shares, &rng);
     assert_true(wide.x == 493 && wide.y == 0 && wide.width == 13 && wide.height == 10);
     assert_true(high.x == 0 && high.y == 444 && high.width == 9 && high.height == 12);
     assert_true(point.x == 0 && point.y == 0 && point.width == 1 && point.height == 1);
@@ -411,7 +413,7 @@ static void part_equals_whole(void **state)
             memcpy(kept, whole.pixels, whole.stride * (size_t)whole.height);
             for (uint64_t i = 0; i < 50; i++) {
                 elm_rng rng = stream(i);
-                const elm_picture_box box = elm_picture_draw_box(width, height, &rng);
+                const elm_picture_box box = elm_picture_draw_box(width, height, shares, &rng);
                 assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes, &header, box, reduction, &part, &err), 0);
                 const int x = box.x / reduction, y = box.y / reduction;
                 const int w = (box.x + box.width + reduction - 1) / reduction - x, h = (box.y + box.height + reduction - 1) / reduction - y;
