@@ -27,6 +27,13 @@
 /** The name in the set that is being compiled. */
 #define ELM_KERNEL(name) ELM_KERNEL_OF(name, ELM_KERNEL_SET)
 
+/** How many sets there are: the first so many of elm_isa. */
+#ifdef ELMPI_KERNEL_SETS
+enum { ELM_KERNEL_SET_COUNT = ELM_ISAS };
+#else
+enum { ELM_KERNEL_SET_COUNT = 1 };
+#endif
+
 /** Declares a table of kernels in every set, and the function that returns the chosen set's. */
 #ifdef ELMPI_KERNEL_SETS
 #define ELM_KERNELS(type, name)                                                                                                            \

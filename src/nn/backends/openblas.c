@@ -27,6 +27,11 @@ static const char *version(char text[ELM_VERSION_SIZE])
     return text;
 }
 
+static const char *cpu(void)
+{
+    return openblas_get_corename();
+}
+
 static int check_format(elm_format format, elm_error *err)
 {
     if (format == ELM_FP32)
@@ -201,6 +206,7 @@ static void conv_backward_weights(void *opaque, int images, const void *in, cons
 const elm_backend elm_backend_openblas = {
     .name = "openblas",
     .version = version,
+    .cpu = cpu,
     .check_format = check_format,
     .open = engine_open,
     .close = engine_close,
