@@ -5,9 +5,27 @@ target_compile_options(elmpi_flags INTERFACE -Wall -Wextra -Wshadow -Wvla -Wstri
 # Reductions may be vectorised where a kernel asks for it (omp simd), nowhere else: results stay what the source says.
 target_compile_options(elmpi_flags INTERFACE -fopenmp -fno-math-errno -fno-trapping-math)
 target_link_options(elmpi_flags INTERFACE -fopenmp -Wl,--build-id=sha1) # by it ranks tell whether they run the same build
+# Instruction sets. All is compiled for ELMPI_MARCH; on x86 kernels (elmpi_room, include/elmpi/kernels.h) are compiled for each of these sets too.
+set(ELMPI_KERNEL_SETS baseline)
+set(ELMPI_FLAGS_baseline)
 if(ELMPI_MARCH)
-  target_compile_options(elmpi_flags INTERFACE -march=${ELMPI_MARCH})
+  set(ELMPI_FLAGS_baseline -march=${ELMPI_MARCH})
 endif()
+if(ELMPI_X86)
+  list(APPEND ELMPI_KERNEL_SETS avx2 avx512 avx512_bf16)
+  set(ELMPI_FLAGS_avx2 -march=x86-64-v3)
+  set(ELMPI_FLAGS_avx512 -march=x86-64-v4)
+  set(ELMPI_FLAGS_avx512_bf16 -march=x86-64-v4 -mavx512bf16)
+  include(CheckCCompilerFlag)
+  check_c_compiler_flag("-march=x86-64-v4 -mavx512bf16" ELMPI_COMPILER_KNOWS_SETS)
+  if(NOT ELMPI_COMPILER_KNOWS_SETS)
+    message(FATAL_ERROR "${CMAKE_C_COMPILER} ${CMAKE_C_COMPILER_VERSION} does not know -march=x86-64-v4 -mavx512bf16, for which elmpi compiles "
+                        "kernels: use gcc 11, clang 12 or newer (-DCMAKE_C_COMPILER=...)")
+  endif()
+  target_compile_definitions(elmpi_flags INTERFACE ELMPI_KERNEL_SETS)
+endif()
+set(kernel_flags $<TARGET_PROPERTY:ELMPI_KERNEL_FLAGS>) # of the target that is being compiled
+target_compile_options(elmpi_flags INTERFACE "$<IF:$<BOOL:${kernel_flags}>,${kernel_flags},${ELMPI_FLAGS_baseline}>")
 if(ELMPI_WERROR)
   target_compile_options(elmpi_flags INTERFACE -Werror)
 endif()
@@ -50,9 +68,9 @@ if(NOT ELMPI_SANITIZE AND NOT ELMPI_FUZZ)
   target_compile_options(elmpi_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>)
 endif()
 
-# elmpi_room(<name> SOURCES ... USES rooms... LINKS libraries...): one room of the house, a static library.
+# elmpi_room(<name> SOURCES ... KERNELS ... USES rooms... LINKS libraries...): one room of the house, a static library.
 function(elmpi_room name)
-  cmake_parse_arguments(ROOM "" "" "SOURCES;USES;LINKS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "" "SOURCES;KERNELS;USES;LINKS" ${ARGN})
   add_library(elmpi_${name} STATIC ${ROOM_SOURCES})
   set_target_properties(elmpi_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   foreach(room IN LISTS ROOM_USES)
@@ -62,4 +80,21 @@ function(elmpi_room name)
   if(TARGET elmpi_keep_libraries) # what every program links is made before it
     add_dependencies(elmpi_${name} elmpi_keep_libraries)
   endif()
+  if(ROOM_KERNELS)
+    elmpi_kernels(${name} ${ROOM_KERNELS})
+  endif()
+endfunction()
+
+# Compiles kernel files once for each instruction set and puts them all into the room's library.
+function(elmpi_kernels room)
+  foreach(set IN LISTS ELMPI_KERNEL_SETS)
+    set(objects elmpi_${room}_${set})
+    add_library(${objects} OBJECT ${ARGN})
+    set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON ELMPI_KERNEL_FLAGS "${ELMPI_FLAGS_${set}}")
+    target_compile_definitions(${objects} PRIVATE ELM_KERNEL_SET=${set})
+    # -Wno-psabi: gcc remarks on how vectors wider than the set's registers would be passed.
+    target_compile_options(${objects} PRIVATE -O3 -Wno-psabi)
+    target_link_libraries(${objects} PRIVATE elmpi_flags)
+    target_sources(elmpi_${room} PRIVATE $<TARGET_OBJECTS:${objects}>)
+  endforeach()
 endfunction()

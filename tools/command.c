@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elmpi/kernels.h"
+
 static const elm_flag builtin_flags[] = {
     {"--help", ELM_FLAG_SWITCH, NULL, 0, 0, NULL, "print this help and exit"},
     {"--version", ELM_FLAG_SWITCH, NULL, 0, 0, NULL, "print the version and exit"},
@@ -30,6 +32,15 @@ static void print_help(const elm_command *command)
         printf("\n");
         command->more_help();
     }
+}
+
+static void print_version(const elm_command *command)
+{
+    char name[ELM_CPU_NAME_SIZE];
+    printf("%s %s\nkernels for", command->program, command->version);
+    for (int i = 0; i < ELM_KERNEL_SET_COUNT; i++)
+        printf("%s %s", i ? "," : "", elm_isa_names[i]);
+    printf("; this CPU (%s) has %s\n", elm_cpu_name(name), elm_isa_names[elm_cpu_best()]);
 }
 
 static const elm_flag *find_flag(const elm_flag *flags, const char *name, size_t length)
@@ -118,7 +129,7 @@ static elm_command_result parse_flag(elm_command *command, int argc, char **argv
         if (!command->quiet && text[2] == 'h')
             print_help(command);
         else if (!command->quiet)
-            printf("%s %s\n", command->program, command->version);
+            print_version(command);
         return ELM_COMMAND_DONE;
     }
     const elm_flag *flag = find_flag(command->flags, text, length);

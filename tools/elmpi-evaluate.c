@@ -21,6 +21,7 @@
 #include "elmpi/optim.h"
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
+#include "elmpi/same_cpu.h"
 #include "elmpi/threads.h"
 #include "elmpi/weights.h"
 
@@ -409,6 +410,8 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
 {
     evaluated subject = {0};
     elm_tally tally = {0};
+    if (elm_cpu_same_all(comm, err) != 0)
+        return -1;
     subject.fastest = elm_run_precision_all(comm);
     int status = elm_checkpoint_read_all(comm, s->checkpoint, &subject.checkpoint, err);
     if (status == 0)

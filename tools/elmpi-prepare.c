@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "elmpi/cpu.h"
 #include "elmpi/prepare.h"
 
 static void print_sources(void)
@@ -88,6 +89,8 @@ int main(int argc, char **argv)
         return ELM_EXIT_SUCCESS;
     if (status == ELM_COMMAND_RUN && request.out == NULL)
         status = elm_error_set(&err, ELM_EXIT_USAGE, "no name for the store (--out): give one, such as data/%s.h5", command.words[0]);
+    if (status == ELM_COMMAND_RUN)
+        status = elm_cpu_choose(&err);
     if (status == ELM_COMMAND_RUN) {
         request.seed = (uint64_t)seed;
         request.archives = archives.item;

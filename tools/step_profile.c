@@ -36,6 +36,17 @@ void elm_profile_add(elm_profile *profile, const elm_timeline *timeline)
     profile->steps++;
 }
 
+double elm_profile_gflops(const elm_profile *profile, int ranks)
+{
+    double best = 0;
+    for (int r = 0; r < profile->count; r++) {
+        const elm_profile_row *row = &profile->rows[r];
+        const double rate = row->seconds > 0 ? ranks * row->flops / row->seconds * 1e-9 : 0;
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
 void elm_profile_print(const elm_profile *profile, double step_seconds, int ranks, elm_profile_peaks peaks)
 {
     for (int r = 0; r < profile->count; r++) {
@@ -49,6 +60,8 @@ void elm_profile_print(const elm_profile *profile, double step_seconds, int rank
         printf("%5.1f%%", 100 * seconds / step_seconds);
         if (row->flops > 0)
             printf("  %7.1f GFLOP/s = %3.0f%% of the FMA peak", row->flops * all, 100 * row->flops * all / peaks.gflops);
+        else if (row->bytes * all > peaks.gbytes_per_s)
+            printf("  %7.1f GB/s, from the caches", row->bytes * all);
         else if (row->bytes > 0)
             printf("  %7.1f GB/s    = %3.0f%% of the memory's rate", row->bytes * all, 100 * row->bytes * all / peaks.gbytes_per_s);
         printf("\n");

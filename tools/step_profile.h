@@ -28,6 +28,9 @@ typedef struct elm_profile_peaks {
 /** Adds a step's events. A step's phases, which hold layers, are left out: they are told apart. */
 void elm_profile_add(elm_profile *profile, const elm_timeline *timeline);
 
+/** The highest rate of a row, times `ranks`: no peak is lower. */
+double elm_profile_gflops(const elm_profile *profile, int ranks);
+
 /** The rows as a table: time a step, its share of `step_seconds`, what was reached of the peak that limits it (a rank's own figures times
  *  `ranks`). */
 void elm_profile_print(const elm_profile *profile, double step_seconds, int ranks, elm_profile_peaks peaks);

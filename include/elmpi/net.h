@@ -134,6 +134,8 @@ const char *elm_net_resolve_backend(const char *name, elm_error *err);
 int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_precision *resolved, elm_error *err);
 /** Versions of the libraries that compute the network, and the kind of CPU they compute for. */
 void elm_net_describe(const elm_net *net, char *text, size_t size_bytes);
+/** Kinds of CPU that these libraries compute for here; ranks must agree. */
+void elm_net_cpu(char *text, size_t size_bytes);
 /** Checks a model name without building it; err lists the valid ones. */
 int elm_net_check_name(const char *name, elm_error *err);
 

@@ -2,12 +2,12 @@
 #ifndef ELMPI_PEAK_H
 #define ELMPI_PEAK_H
 
-/** fp32 GFLOP/s of independent fused multiply-adds in registers on `threads` threads, best of several runs that take about `seconds` in
- * all. Ranks:  local; ranks that share a machine must measure at the same time */
+/** fp32 GFLOP/s of independent multiply-adds in registers on `threads` threads, best of several runs that take about `seconds` in all: of
+ * the widest unit that pays (AVX-512, AVX2, SSE; NEON), whatever ELMPI_ISA says. Ranks:  local; ranks that share a machine must measure at
+ * the same time */
 double elm_peak_gflops(int threads, double seconds);
 
-/** The same of bf16 pairs multiplied and added into fp32 (AVX512-BF16); 0 where the CPU lacks them. Units for whole tiles (AMX) are not
- * counted. */
+/** The same of bf16 multiplied and added into fp32 (AVX512-BF16, AMX); 0 where the CPU lacks it. */
 double elm_peak_bf16_gflops(int threads, double seconds);
 
 /** GB/s that `threads` threads read and write together in a pass of y = a x + b over arrays far larger than the caches, best of several

@@ -1,102 +1,59 @@
 #include "elmpi/peak.h"
 
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
 #include <omp.h>
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "base/peak_loops.h"
 #include "elmpi/memory.h"
 
-/* Two units, four cycles each, and as many registers as the narrowest set has left: twelve independent chains keep them busy. */
-enum { LANES = 16, CHAINS = 12, ROUNDS = 20000, RUNS = 10 };
+enum { ROUNDS = 20000, RUNS = 10 };
 
-typedef float lanes __attribute__((vector_size(4 * LANES)));
-
-/* Returns the seconds of ROUNDS x CHAINS vector multiply-adds. The result is stored where the compiler cannot see that nobody reads it. */
-static double run_once(volatile float *sink)
+/* GFLOP/s of the best run, in which all threads began together. Each thread is timed by itself: one that was interrupted spoils its own
+ * part of a run, not all of it. */
+static double best_of_runs(const elm_peak_loop *loop, int threads)
 {
-    lanes chain[CHAINS], factor, term;
-    for (int j = 0; j < LANES; j++) {
-        factor[j] = 0.999999f;
-        term[j] = 1e-6f;
+    double rates[RUNS] = {0}, best = 0;
+#pragma omp parallel num_threads(threads) reduction(+ : rates[:RUNS])
+    for (int r = 0; r < RUNS; r++) {
+#pragma omp barrier
+        const double begun = omp_get_wtime();
+        loop->run(ROUNDS);
+        rates[r] += 1e-9 * ROUNDS * loop->flops / (omp_get_wtime() - begun);
     }
-    for (int c = 0; c < CHAINS; c++)
-        chain[c] = term * (float)c;
-    const double begun = omp_get_wtime();
-    for (int r = 0; r < ROUNDS; r++) {
-#pragma GCC unroll 12
-        for (int c = 0; c < CHAINS; c++)
-            chain[c] = chain[c] * factor + term;
-    }
-    const double seconds = omp_get_wtime() - begun;
-    lanes sum = term;
-    for (int c = 0; c < CHAINS; c++)
-        sum += chain[c];
-    *sink = sum[0];
-    return seconds;
+    for (int r = 0; r < RUNS; r++)
+        best = rates[r] > best ? rates[r] : best;
+    return best;
 }
 
-/* The best that all threads reach together, of runs that do `flops` each. */
-static double best_of(double (*run)(volatile float *sink), double flops, int threads, double seconds)
+/* The best of the loops that this CPU can run: wider units are not quicker everywhere. */
+static double best_of_loops(bool bf16, int threads, double seconds)
 {
-    const double until = omp_get_wtime() + seconds;
+    int count = 0;
     double best = 0;
-    while (omp_get_wtime() < until) {
-        double total = 0;
-#pragma omp parallel num_threads(threads) reduction(+ : total)
-        {
-            volatile float sink;
-            double least = 1e30;
-            for (int r = 0; r < RUNS; r++) {
-                const double s = run(&sink);
-                least = s < least ? s : least;
-            }
-            total += flops / least;
-        }
-        best = total > best ? total : best;
+    for (const elm_peak_loop *loop = elm_peak_loops; loop->name; loop++)
+        count += loop->bf16 == bf16 && loop->available();
+    for (const elm_peak_loop *loop = elm_peak_loops; loop->name; loop++) {
+        if (loop->bf16 != bf16 || !loop->available())
+            continue;
+        const double until = omp_get_wtime() + seconds / count;
+        do {
+            const double rate = best_of_runs(loop, threads);
+            best = rate > best ? rate : best;
+        } while (omp_get_wtime() < until);
     }
-    return best * 1e-9;
+    return best;
 }
 
 double elm_peak_gflops(int threads, double seconds)
 {
-    return best_of(run_once, 2.0 * LANES * CHAINS * ROUNDS, threads, seconds);
-}
-
-#ifdef __x86_64__
-__attribute__((target("avx512f,avx512bf16"))) static double run_bf16(volatile float *sink)
-{
-    __m512 chain[CHAINS];
-    const __m512i one = _mm512_set1_epi16(0x3f80), small = _mm512_set1_epi16(0x3400); /* 1 and 2^-23 */
-    for (int c = 0; c < CHAINS; c++)
-        chain[c] = _mm512_set1_ps((float)c);
-    const double begun = omp_get_wtime();
-    for (int r = 0; r < ROUNDS; r++) {
-#pragma GCC unroll 12
-        for (int c = 0; c < CHAINS; c++)
-            chain[c] = _mm512_dpbf16_ps(chain[c], (__m512bh)one, (__m512bh)small);
-    }
-    const double seconds = omp_get_wtime() - begun;
-    __m512 sum = chain[0];
-    for (int c = 1; c < CHAINS; c++)
-        sum = _mm512_add_ps(sum, chain[c]);
-    *sink = _mm512_reduce_add_ps(sum);
-    return seconds;
+    return best_of_loops(false, threads, seconds);
 }
 
 double elm_peak_bf16_gflops(int threads, double seconds)
 {
-    const double pair = 2; /* products a lane */
-    return __builtin_cpu_supports("avx512bf16") ? best_of(run_bf16, pair * 2 * LANES * CHAINS * ROUNDS, threads, seconds) : 0;
+    return best_of_loops(true, threads, seconds);
 }
-#else
-double elm_peak_bf16_gflops(int threads, double seconds)
-{
-    (void)threads, (void)seconds;
-    return 0;
-}
-#endif
 
 double elm_peak_gbytes_per_s(int threads, double seconds)
 {

@@ -3,6 +3,7 @@
 #include "comm/mpi_parts.h"
 #include "elmpi/bf16.h"
 #include "elmpi/memory.h"
+#include "elmpi/vectors.h"
 
 /* Where a bucket stands. The second round of messages has a communicator of its own and goes in the buckets' order, whenever their first
  * rounds end: that order is the same on all ranks, as MPI wants it. */
@@ -65,9 +66,9 @@ void elm_compressor_post_all(elm_compressor *c, int b)
     packet *p = &c->packets[b];
     const float *from = c->floats + c->first[b];
     const int64_t count = c->count[b], room = p->share * c->comm->size;
-#pragma omp parallel for simd schedule(static)
-    for (int64_t i = 0; i < count; i++)
-        p->out[i] = elm_bf16_from_float(from[i]);
+#pragma omp parallel for schedule(static)
+    for (int64_t at = 0; at < count; at += ELM_VECTOR_CHUNK)
+        elm_vectors()->to_bf16(p->out + at, from + at, count - at < ELM_VECTOR_CHUNK ? count - at : ELM_VECTOR_CHUNK);
     for (int64_t i = count; i < room; i++)
         p->out[i] = 0;
     const int share = elm_mpi_count(p->share);
@@ -82,12 +83,8 @@ static void add_rows(elm_bf16 *out, const elm_bf16 *rows, int64_t stride, int co
 {
     float sum[BLOCK] = {0};
     for (int r = 0; r < ranks; r++)
-#pragma omp simd
-        for (int i = 0; i < count; i++)
-            sum[i] += elm_bf16_to_float(rows[r * stride + i]);
-#pragma omp simd
-    for (int i = 0; i < count; i++)
-        out[i] = elm_bf16_from_float(sum[i]);
+        elm_vectors()->add_bf16(sum, rows + r * stride, count);
+    elm_vectors()->to_bf16(out, sum, count);
 }
 
 /* The sum of this rank's share takes its place in `out`, and goes to all. */
@@ -106,9 +103,10 @@ static void take_over(const elm_compressor *c, int b)
 {
     float *to = c->floats + c->first[b];
     const elm_bf16 *from = c->packets[b].out;
-#pragma omp parallel for simd schedule(static)
-    for (int64_t i = 0; i < c->count[b]; i++)
-        to[i] = elm_bf16_to_float(from[i]);
+    const int64_t count = c->count[b];
+#pragma omp parallel for schedule(static)
+    for (int64_t at = 0; at < count; at += ELM_VECTOR_CHUNK)
+        elm_vectors()->from_bf16(to + at, from + at, count - at < ELM_VECTOR_CHUNK ? count - at : ELM_VECTOR_CHUNK);
 }
 
 static bool is_done(elm_compressor *c, int b, bool wait)

@@ -208,6 +208,6 @@ int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *tr
     if (line == NULL || elm_axis_make(&reader->across, &x, err) != 0 || elm_axis_make(&reader->down, &y, err) != 0)
         return -1;
     const elm_output_layout layout = layout_of(transform, row, flip);
-    elm_resample(&pixels, &reader->across, &reader->down, line, &layout, out);
+    elm_resampler()->resample(&pixels, &reader->across, &reader->down, line, &layout, out);
     return 0;
 }

@@ -121,7 +121,7 @@ static int decode(elm_picture_resizer *r, const uint8_t *bytes, size_t size_byte
         elm_axis_make(&r->across, &x, why) != 0 || elm_axis_make(&r->down, &y, why) != 0)
         return -1;
     const elm_output_layout layout = elm_layout_turned(turn, resized->width, resized->height);
-    elm_resample(&pixels, &r->across, &r->down, r->line, &layout, r->values);
+    elm_resampler()->resample(&pixels, &r->across, &r->down, r->line, &layout, r->values);
     return 0;
 }
 

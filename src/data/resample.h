@@ -6,6 +6,7 @@
 
 #include "data/orientation.h"
 #include "data/picture_decode.h"
+#include "elmpi/kernels.h"
 
 /** One direction of a resize: `length` input pixels from `begin` on become `full` output pixels, of which start .. start + count - 1 are
  *  wanted. Nothing outside [low, high) is read. */
@@ -40,9 +41,13 @@ elm_output_layout elm_layout_turned(elm_orientation turn, int width, int height)
 int elm_axis_make(elm_axis *axis, const elm_axis_view *view, elm_error *err);
 void elm_axis_free(elm_axis *axis);
 
-/** Resizes pixels, both directions in one go.
- *  Shape:  the pixels cover what the axes read; line: room for pixels->width * ELM_PIXEL_BYTES floats, aligned to 16 bytes */
-void elm_resample(const elm_pixels *pixels, const elm_axis *across, const elm_axis *down, float *line, const elm_output_layout *layout,
-                  float *out);
+typedef struct elm_resample_kernels {
+    /** Resizes pixels, both directions in one go.
+     *  Shape:  the pixels cover what the axes read; line: room for pixels->width * ELM_PIXEL_BYTES floats, aligned to 16 bytes */
+    void (*resample)(const elm_pixels *pixels, const elm_axis *across, const elm_axis *down, float *line, const elm_output_layout *layout,
+                     float *out);
+} elm_resample_kernels;
+
+ELM_KERNELS(elm_resample_kernels, elm_resampler);
 
 #endif

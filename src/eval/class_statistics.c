@@ -2,16 +2,7 @@
 
 #include <math.h>
 
-static double square_distance(const float *a, const float *b, int width)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < width; k++) {
-        const double d = (double)a[k] - (double)b[k];
-        sum += d * d;
-    }
-    return sum;
-}
+#include "elmpi/vectors.h"
 
 static void find_mean(const float *const *rows, int64_t n, int width, double *mean)
 {
@@ -31,7 +22,7 @@ static double pull_of(const float *const *rows, int64_t n, int width, double alp
     for (int64_t j = 0; j < n; j++) {
         if (j == i)
             continue;
-        const double d = square_distance(rows[i], rows[j], width), exponent = d - alpha;
+        const double d = elm_vectors()->square_distance(rows[i], rows[j], width), exponent = d - alpha;
         most = d > most ? d : most;
         if (exponent > largest) {
             sum = sum * exp(largest - exponent) + 1;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/vectors.h"
 
 typedef struct centred {
     int count, width;
@@ -11,15 +12,6 @@ typedef struct centred {
     double *norms; /* [count] */
     int *class;    /* [count] */
 } centred;
-
-static double dot(const double *a, const double *b, int width)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < width; k++)
-        sum += a[k] * b[k];
-    return sum;
-}
 
 static void centre(centred *c, const double *means, const double *present, int classes)
 {
@@ -35,7 +27,7 @@ static void centre(centred *c, const double *means, const double *present, int c
             c->rows[(size_t)i * width + k] = means[(size_t)c->class[i] * width + k] - mean;
     }
     for (int i = 0; i < c->count; i++)
-        c->norms[i] = sqrt(dot(c->rows + (size_t)i * width, c->rows + (size_t)i * width, c->width));
+        c->norms[i] = sqrt(elm_vectors()->dot_double(c->rows + (size_t)i * width, c->rows + (size_t)i * width, c->width));
 }
 
 static double deviation(double sum, double squares, double count)
@@ -65,7 +57,7 @@ static int compare_pairs(elm_collapse *out, const centred *c, elm_error *err)
 #pragma omp parallel for schedule(dynamic, 8)
     for (int i = 0; i < c->count; i++)
         for (int j = 0; j < i; j++) {
-            const double product = dot(c->rows + (size_t)i * width, c->rows + (size_t)j * width, c->width);
+            const double product = elm_vectors()->dot_double(c->rows + (size_t)i * width, c->rows + (size_t)j * width, c->width);
             const double square = c->norms[i] * c->norms[i] + c->norms[j] * c->norms[j] - 2 * product, norms = c->norms[i] * c->norms[j];
             const double cosine = norms > 0 ? product / norms : 0;
             rows[i][DISTANCE] += sqrt(square > 0 ? square : 0);

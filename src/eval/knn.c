@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/vectors.h"
 #include "eval/classifier_rows.h"
 #include "eval/predictions.h"
 
@@ -31,27 +32,15 @@ typedef struct knn {
 
 static double length_of(const float *x, int width)
 {
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < width; k++)
-        sum += (double)x[k] * (double)x[k];
-    return sqrt(sum);
+    return sqrt(elm_vectors()->dot(x, x, width));
 }
 
 static double distance_of(const knn *n, const float *query, double length, int64_t i)
 {
     const float *x = n->train.embeddings + (size_t)i * (size_t)n->width;
-    double sum = 0;
-    if (n->cosine) {
-#pragma omp simd reduction(+ : sum)
-        for (int k = 0; k < n->width; k++)
-            sum += (double)query[k] * (double)x[k];
-        return length > 0 && n->norm[i] > 0 ? 1 - sum / (length * n->norm[i]) : 1;
-    }
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < n->width; k++)
-        sum += ((double)query[k] - (double)x[k]) * ((double)query[k] - (double)x[k]);
-    return sum;
+    if (!n->cosine)
+        return elm_vectors()->square_distance(query, x, n->width);
+    return length > 0 && n->norm[i] > 0 ? 1 - elm_vectors()->dot(query, x, n->width) / (length * n->norm[i]) : 1;
 }
 
 static bool nearer(const neighbour *a, const neighbour *b)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/vectors.h"
 
 static const double exaggeration = 12, least_share = 1e-12;
 enum { SEARCH_STEPS = 100 };
@@ -49,22 +50,13 @@ static void fit_bandwidth(const double *row, int n, int i, double perplexity, do
     }
 }
 
-static double square_distance(const float *a, const float *b, int width)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < width; k++)
-        sum += ((double)a[k] - (double)b[k]) * ((double)a[k] - (double)b[k]);
-    return sum;
-}
-
 static void find_affinities(space *s, const float *const *x, int width, double perplexity, double *distances)
 {
     const size_t n = (size_t)s->n;
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < n; j++)
-            distances[i * n + j] = square_distance(x[i], x[j], width);
+            distances[i * n + j] = elm_vectors()->square_distance(x[i], x[j], width);
         fit_bandwidth(distances + i * n, s->n, (int)i, perplexity, s->p + i * n);
     }
 #pragma omp parallel for schedule(static)

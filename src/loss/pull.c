@@ -18,6 +18,8 @@
 
 #include "elmpi/bank.h"
 #include "elmpi/memory.h"
+#include "elmpi/vectors.h"
+#include "loss/pull_kernels.h"
 #include "loss/table.h"
 
 /* log(1 + sum exp t) as peak + log(sum), where peak >= 0 is the largest of 0 (the "1") and all t: no exponential overflows. */
@@ -55,17 +57,12 @@ static int32_t label_of(const rows *r, int i)
     return i < r->batch->local ? r->batch->labels[i] : r->batch->remote_labels[i - r->batch->local];
 }
 
-/* An embedding: value k is x[k] * scale, in double, so that normalising costs no digit. */
-typedef struct row {
-    const float *x;
-    double scale;
-} row;
-
-static row row_of(const pull *p, const rows *r, int i)
+static elm_bank_row row_of(const pull *p, const rows *r, int i)
 {
     const elm_loss_batch *b = r->batch;
     const size_t width = (size_t)b->width;
-    return (row){i < b->local ? b->embeddings + (size_t)i * width : b->remote_embeddings + (size_t)(i - b->local) * width, p->scale[i]};
+    const float *x = i < b->local ? b->embeddings + (size_t)i * width : b->remote_embeddings + (size_t)(i - b->local) * width;
+    return (elm_bank_row){.fp32 = x, .scale = p->scale[i]};
 }
 
 /* Shorter vectors have no direction: normalised they are 0 and get no gradient. */
@@ -73,11 +70,8 @@ static const double length_min = 1e-12;
 
 static void find_scale(pull *p, const rows *r, int i)
 {
-    const float *x = row_of(p, r, i).x;
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < p->width; k++)
-        sum += (double)x[k] * x[k];
+    const float *x = row_of(p, r, i).fp32;
+    const double sum = elm_vectors()->dot(x, x, p->width);
     p->scale[i] = sqrt(sum) <= length_min ? 0 : 1 / sqrt(sum);
 }
 
@@ -99,73 +93,35 @@ static void sort_by_class(pull *p, const rows *r)
     p->start[0] = 0;
 }
 
-static double squared_distance(row a, row b, int width)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < width; k++) {
-        const double difference = a.x[k] * a.scale - b.x[k] * b.scale;
-        sum += difference * difference;
-    }
-    return sum;
-}
-
-static double distance_to_entry(row a, elm_bank_row b, int width)
-{
-    double sum = 0;
-    if (b.fp32)
-        return squared_distance(a, (row){b.fp32, b.scale}, width);
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < width; k++) {
-        const double difference = a.x[k] * a.scale - elm_bf16_to_float(b.bf16[k]) * b.scale;
-        sum += difference * difference;
-    }
-    return sum;
-}
-
-/* to += weight (a - b) */
-static void add_entry(double *to, double weight, row a, elm_bank_row b, int width)
-{
-    if (b.fp32) {
-#pragma omp simd
-        for (int k = 0; k < width; k++)
-            to[k] += weight * (a.x[k] * a.scale - b.fp32[k] * b.scale);
-        return;
-    }
-#pragma omp simd
-    for (int k = 0; k < width; k++)
-        to[k] += weight * (a.x[k] * a.scale - elm_bf16_to_float(b.bf16[k]) * b.scale);
-}
-
 /* Goes on with the bank's positives of anchor i. Leaves sum_k exp(t_ik - peak) (Phi_i - b_k) in its gradient. */
 static log_sum add_bank(pull *p, const rows *r, int i, double margin, log_sum l)
 {
     const int32_t *slot;
     const elm_bank *bank = r->batch->bank;
     const int64_t count = elm_bank_usable(bank, label_of(r, i), &slot), own = elm_bank_entry_of(bank, r->batch->members[i]);
-    const row anchor = row_of(p, r, i);
+    const elm_pull_kernels *kernels = elm_pull_kernels_of();
+    const elm_bank_row anchor = row_of(p, r, i);
     double *gradient = p->gradient + (size_t)i * (size_t)p->width, sum = 0;
     memset(gradient, 0, (size_t)p->width * sizeof *gradient);
     for (int64_t s = 0; s < count; s++) {
         const elm_bank_row entry = elm_bank_at(bank, slot[s]);
-        const double d = distance_to_entry(anchor, entry, p->width), t = d - margin;
+        const double d = kernels->squared_distance(anchor, entry, p->width), t = d - margin;
         double weight = 1;
         if (t > l.peak) {
             const double shrink = exp(l.peak - t);
             l = (log_sum){t, l.sum * shrink + 1};
-            for (int k = 0; k < p->width; k++)
-                gradient[k] *= shrink;
+            kernels->multiply(gradient, shrink, p->width);
         } else {
             weight = exp(t - l.peak);
             l.sum += weight;
         }
         if (weight != 0)
-            add_entry(gradient, weight, anchor, entry, p->width);
+            kernels->add_difference(gradient, weight, anchor, entry, p->width);
         sum += d;
     }
     p->drift[i] = (drift){0, 0};
     if (own >= 0 && count > 0)
-        p->drift[i] = (drift){distance_to_entry(anchor, elm_bank_at(bank, own), p->width), sum / (double)count};
+        p->drift[i] = (drift){kernels->squared_distance(anchor, elm_bank_at(bank, own), p->width), sum / (double)count};
     return l;
 }
 
@@ -180,13 +136,14 @@ static double margin_of(const pull *p, const rows *r, int32_t y)
 static void find_log_sum(pull *p, const rows *r, int i)
 {
     const int32_t y = label_of(r, i);
-    const row anchor = row_of(p, r, i);
+    const elm_pull_kernels *kernels = elm_pull_kernels_of();
+    const elm_bank_row anchor = row_of(p, r, i);
     const double margin = margin_of(p, r, y);
     log_sum l = {0, 1};
     for (int m = p->start[y]; m < p->start[y + 1]; m++) {
         if (p->members[m] == i)
             continue;
-        const double t = squared_distance(anchor, row_of(p, r, p->members[m]), p->width) - margin;
+        const double t = kernels->squared_distance(anchor, row_of(p, r, p->members[m]), p->width) - margin;
         if (t > l.peak) {
             l.sum = l.sum * exp(l.peak - t) + 1;
             l.peak = t;
@@ -209,7 +166,8 @@ static double share_of(log_sum l, double t)
 static void find_gradient(const pull *p, const rows *r, int i)
 {
     const int32_t y = label_of(r, i);
-    const row anchor = row_of(p, r, i);
+    const elm_pull_kernels *kernels = elm_pull_kernels_of();
+    const elm_bank_row anchor = row_of(p, r, i);
     double *gradient = p->gradient + (size_t)i * (size_t)p->width;
     const double margin = margin_of(p, r, y), of_bank = r->batch->bank ? 1 / p->log_sum[i].sum : 0;
     for (int k = 0; k < p->width; k++)
@@ -218,12 +176,10 @@ static void find_gradient(const pull *p, const rows *r, int i)
         const int j = p->members[m];
         if (j == i)
             continue;
-        const row positive = row_of(p, r, j);
-        const double t = squared_distance(anchor, positive, p->width) - margin;
+        const elm_bank_row positive = row_of(p, r, j);
+        const double t = kernels->squared_distance(anchor, positive, p->width) - margin;
         const double weight = share_of(p->log_sum[i], t) + share_of(p->log_sum[j], t);
-#pragma omp simd
-        for (int k = 0; k < p->width; k++)
-            gradient[k] += weight * (anchor.x[k] * anchor.scale - positive.x[k] * positive.scale);
+        kernels->add_difference(gradient, weight, anchor, positive, p->width);
     }
 }
 
@@ -231,13 +187,9 @@ static void find_gradient(const pull *p, const rows *r, int i)
 static void through_normalization(const pull *p, const rows *r, int i)
 {
     double *gradient = p->gradient + (size_t)i * (size_t)p->width;
-    const row u = row_of(p, r, i);
-    double along = 0;
-#pragma omp simd reduction(+ : along)
-    for (int k = 0; k < p->width; k++)
-        along += gradient[k] * (u.x[k] * u.scale);
-    for (int k = 0; k < p->width; k++)
-        gradient[k] = (gradient[k] - along * (u.x[k] * u.scale)) * u.scale;
+    const elm_pull_kernels *kernels = elm_pull_kernels_of();
+    const elm_bank_row u = row_of(p, r, i);
+    kernels->project(gradient, kernels->along(gradient, u, p->width), u, p->width);
 }
 
 static void add_gradient(const pull *p, const rows *r, int i, double scale)
@@ -247,8 +199,7 @@ static void add_gradient(const pull *p, const rows *r, int i, double scale)
         through_normalization(p, r, i);
     const double *gradient = p->gradient + (size_t)i * (size_t)p->width;
     float *to = r->batch->embeddings_gradient + (size_t)i * (size_t)p->width;
-    for (int k = 0; k < p->width; k++)
-        to[k] += (float)(scale * gradient[k]);
+    elm_pull_kernels_of()->add_to(to, scale, gradient, p->width);
 }
 
 /* In the order of the images, so that the sum does not depend on the threads. */

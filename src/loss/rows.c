@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/vectors.h"
 
 /* Shorter vectors have no direction: normalised they are 0 and get no gradient. */
 static const double length_min = 1e-12;
@@ -64,14 +65,12 @@ static const float *source_of(const elm_rows *r, const elm_loss_batch *b, int p,
 static void take_row(elm_rows *r, const elm_loss_batch *b, int p)
 {
     const float *from = source_of(r, b, p, &r->label[p]);
-    double *to = r->x + (size_t)p * (size_t)r->width, sum = 0;
+    double *to = r->x + (size_t)p * (size_t)r->width;
     for (int k = 0; k < r->width; k++)
         to[k] = from[k];
     if (!r->normalize)
         return;
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < r->width; k++)
-        sum += to[k] * to[k];
+    const double sum = elm_vectors()->dot_double(to, to, r->width);
     r->inverse[p] = sqrt(sum) <= length_min ? 0 : 1 / sqrt(sum);
     for (int k = 0; k < r->width; k++)
         to[k] *= r->inverse[p];
@@ -165,18 +164,10 @@ elm_loss_value elm_rows_tell(const elm_rows *r, const elm_loss_batch *batch, dou
 
 double elm_rows_distance(const double *a, const double *b, int width)
 {
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < width; k++)
-        sum += (a[k] - b[k]) * (a[k] - b[k]);
-    return sum;
+    return elm_vectors()->square_distance_double(a, b, width);
 }
 
 double elm_rows_product(const double *a, const double *b, int width)
 {
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < width; k++)
-        sum += a[k] * b[k];
-    return sum;
+    return elm_vectors()->dot_double(a, b, width);
 }

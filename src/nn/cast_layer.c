@@ -28,7 +28,7 @@ static void release(elm_layer *layer)
     (void)layer;
 }
 
-const elm_layer_kind elm_cast_layer = {
+const elm_layer_kind ELM_KERNEL(elm_cast_layer) = {
     .name = "cast",
     .prepare = prepare,
     .forward = forward,

@@ -109,7 +109,7 @@ static elm_value *cast(elm_graph *graph, elm_value *x)
         return x;
     elm_value *y = add_value(graph, x->channels, x->height, x->width, x->block, graph->format);
     y->wants_gradient = false; /* only pictures come in another format */
-    add_layer(graph, &elm_cast_layer, x, y);
+    add_layer(graph, elm_cast_layer(), x, y);
     return y;
 }
 
@@ -152,7 +152,7 @@ elm_value *elm_graph_conv_same(elm_graph *graph, elm_value *x, const char *name,
 elm_value *elm_graph_norm(elm_graph *graph, elm_value *x, const char *name, elm_value *residual, bool relu)
 {
     elm_value *y = add_value(graph, x->channels, x->height, x->width, x->block, x->format);
-    elm_layer *layer = add_layer(graph, &elm_norm_layer, x, y);
+    elm_layer *layer = add_layer(graph, elm_norm_layer(), x, y);
     layer->residual = residual;
     layer->relu = relu;
     const int64_t shape[] = {x->channels};
@@ -176,26 +176,26 @@ elm_value *elm_graph_norm(elm_graph *graph, elm_value *x, const char *name, elm_
 elm_value *elm_graph_shortcut_a(elm_graph *graph, elm_value *x, int channels, int stride)
 {
     elm_value *y = add_value(graph, channels, (x->height + stride - 1) / stride, (x->width + stride - 1) / stride, graph->block, x->format);
-    add_layer(graph, &elm_shortcut_a_layer, x, y)->stride = stride;
+    add_layer(graph, elm_shortcut_a_layer(), x, y)->stride = stride;
     return y;
 }
 
 elm_value *elm_graph_maxpool(elm_graph *graph, elm_value *x, int kernel, int stride, int padding)
 {
-    return add_window(graph, &elm_maxpool_layer, x, x->channels, kernel, stride, padding, padding)->output;
+    return add_window(graph, elm_maxpool_layer(), x, x->channels, kernel, stride, padding, padding)->output;
 }
 
 elm_value *elm_graph_pool(elm_graph *graph, elm_value *x)
 {
     elm_value *y = add_value(graph, x->channels, 1, 1, 1, ELM_FP32);
-    add_layer(graph, &elm_pool_layer, x, y);
+    add_layer(graph, elm_pool_layer(), x, y);
     return y;
 }
 
 elm_value *elm_graph_linear(elm_graph *graph, elm_value *x, const char *name, int width, bool relu)
 {
     elm_value *y = add_value(graph, width, 1, 1, 1, ELM_FP32);
-    elm_layer *layer = add_layer(graph, &elm_linear_layer, x, y);
+    elm_layer *layer = add_layer(graph, elm_linear_layer(), x, y);
     layer->relu = relu;
     const int64_t shape[] = {width, x->channels};
     give_parameter(layer, elm_graph_parameter(graph, name, "weight", 2, shape, relu ? ELM_INIT_HE_UNIFORM : ELM_INIT_UNIFORM, x->channels));

@@ -1,5 +1,5 @@
-/* Lanes: vectors of 16 numbers, fp32 in registers whatever they are in memory. Every file that includes this is compiled with -Wno-psabi
- * (CMakeLists.txt): without AVX-512 gcc remarks on how such vectors would be passed. */
+/* Lanes: vectors of 16 numbers, fp32 in registers whatever they are in memory: one register or several, as the instruction set has them.
+ * For kernels alone (elmpi/kernels.h): their compilation knows how such vectors are passed. */
 #ifndef ELMPI_NN_LANES_H
 #define ELMPI_NN_LANES_H
 

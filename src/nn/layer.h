@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "elmpi/kernels.h"
 #include "elmpi/net.h"
 #include "elmpi/timeline.h"
 #include "nn/backends/backend.h"
@@ -117,14 +118,15 @@ struct elm_layer {
     void *own;
 };
 
-extern const double elm_norm_epsilon; /* added to a variance before its root is taken */
+static const double elm_norm_epsilon = 1e-5; /* added to a variance before its root is taken */
 
-extern const elm_layer_kind elm_cast_layer;       /* pictures to the network's format */
-extern const elm_layer_kind elm_conv_layer;       /* convolution without bias */
-extern const elm_layer_kind elm_norm_layer;       /* BatchNorm [+ residual] [ReLU], fused */
-extern const elm_layer_kind elm_shortcut_a_layer; /* He et al.'s option A: every second pixel, zero channels half before, half after */
-extern const elm_layer_kind elm_maxpool_layer;    /* largest of each window */
-extern const elm_layer_kind elm_pool_layer;       /* mean over the plane -> [image][channels] */
-extern const elm_layer_kind elm_linear_layer;     /* fully connected [+ ReLU] on vectors */
+/* Layers with loops of their own are compiled for each instruction set, whole: elm_norm_layer() is the chosen set's. */
+ELM_KERNELS(elm_layer_kind, elm_cast_layer);       /* pictures to the network's format */
+ELM_KERNELS(elm_layer_kind, elm_norm_layer);       /* BatchNorm [+ residual] [ReLU], fused */
+ELM_KERNELS(elm_layer_kind, elm_shortcut_a_layer); /* He et al.'s option A: every second pixel, zero channels half before, half after */
+ELM_KERNELS(elm_layer_kind, elm_maxpool_layer);    /* largest of each window */
+ELM_KERNELS(elm_layer_kind, elm_pool_layer);       /* mean over the plane -> [image][channels] */
+ELM_KERNELS(elm_layer_kind, elm_linear_layer);     /* fully connected [+ ReLU] on vectors */
+extern const elm_layer_kind elm_conv_layer;        /* convolution without bias: the backend's */
 
 #endif

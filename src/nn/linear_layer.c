@@ -39,7 +39,7 @@ static void backward(elm_layer *layer, const elm_pass *pass)
         elm_linear_data_gradient(dy, layer->weight[0], layer->input_gradient, pass->images, in, out, 0);
 }
 
-const elm_layer_kind elm_linear_layer = {
+const elm_layer_kind ELM_KERNEL(elm_linear_layer) = {
     .name = "linear",
     .prepare = prepare,
     .forward = forward,

@@ -173,7 +173,7 @@ static void release(elm_layer *layer)
     elm_free(layer->own);
 }
 
-const elm_layer_kind elm_maxpool_layer = {
+const elm_layer_kind ELM_KERNEL(elm_maxpool_layer) = {
     .name = "maxpool",
     .prepare = prepare,
     .forward = forward,

@@ -417,6 +417,14 @@ void elm_net_describe(const elm_net *net, char *text, size_t size_bytes)
              elm_backend_openblas.version(openblas));
 }
 
+void elm_net_cpu(char *text, size_t size_bytes)
+{
+    const elm_backend *fastest = elm_backend_find("auto", NULL);
+    const bool both = fastest != &elm_backend_openblas;
+    snprintf(text, size_bytes, "%s%s%sOpenBLAS for %s", both ? "oneDNN for " : "", both ? fastest->cpu() : "", both ? ", " : "",
+             elm_backend_openblas.cpu());
+}
+
 int elm_net_check_backend(const char *name, elm_error *err)
 {
     return elm_backend_find(name, err) ? 0 : -1;

@@ -8,7 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "elmpi/kernels.h"
 #include "nn/format.h"
+
+/* Called by layers that are compiled for the same instruction set. */
+#define elm_plane_moments ELM_KERNEL(elm_plane_moments)
+#define elm_plane_normalise ELM_KERNEL(elm_plane_normalise)
+#define elm_plane_mask ELM_KERNEL(elm_plane_mask)
+#define elm_plane_gradient ELM_KERNEL(elm_plane_gradient)
 
 /** Mean and sum of squared deviations of each channel. */
 void elm_plane_moments(const void *x, size_t length, int block, float *mean, float *m2, elm_format format);

@@ -10,7 +10,6 @@
 #include "nn/layer.h"
 #include "nn/norm_kernels.h"
 
-const double elm_norm_epsilon = 1e-5;
 static const double momentum = 0.1;
 
 typedef struct norm {
@@ -268,7 +267,7 @@ static void backward(elm_layer *layer, const elm_pass *pass)
         }
 }
 
-const elm_layer_kind elm_norm_layer = {
+const elm_layer_kind ELM_KERNEL(elm_norm_layer) = {
     .name = "norm",
     .prepare = prepare,
     .forward = forward,

@@ -51,7 +51,7 @@ static void release(elm_layer *layer)
     (void)layer;
 }
 
-const elm_layer_kind elm_pool_layer = {
+const elm_layer_kind ELM_KERNEL(elm_pool_layer) = {
     .name = "pool",
     .prepare = prepare,
     .forward = forward,

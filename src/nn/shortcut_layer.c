@@ -69,7 +69,7 @@ static void backward(elm_layer *layer, const elm_pass *pass)
                       elm_value_at(out, out->gradient[0], i, 0), false);
 }
 
-const elm_layer_kind elm_shortcut_a_layer = {
+const elm_layer_kind ELM_KERNEL(elm_shortcut_a_layer) = {
     .name = "shortcut-a",
     .prepare = prepare,
     .forward = forward,

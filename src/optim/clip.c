@@ -3,17 +3,9 @@
 #include <math.h>
 
 #include "elmpi/optim.h"
+#include "elmpi/vectors.h"
 
 enum { PIECES = 256, LEAST = 1 << 12 };
-
-static double sum_of_squares(const float *x, int64_t count)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; i++)
-        sum += (double)x[i] * (double)x[i];
-    return sum;
-}
 
 double elm_gradient_norm(const float *gradients, int64_t count)
 {
@@ -23,7 +15,7 @@ double elm_gradient_norm(const float *gradients, int64_t count)
     for (int p = 0; p < PIECES; p++) {
         const int64_t first = p * piece, left = count - first;
         if (left > 0)
-            squares[p] = sum_of_squares(gradients + first, left < piece ? left : piece);
+            squares[p] = elm_vectors()->dot(gradients + first, gradients + first, left < piece ? left : piece);
     }
     for (int p = 0; p < PIECES; p++)
         sum += squares[p];
@@ -38,8 +30,8 @@ double elm_gradient_clip(const elm_optim_options *options, float *gradients, int
     if (!(room < 1))
         return norm;
     const float factor = (float)room;
-#pragma omp parallel for simd schedule(static) if (count > LEAST)
-    for (int64_t i = 0; i < count; i++)
-        gradients[i] *= factor;
+#pragma omp parallel for schedule(static) if (count > LEAST)
+    for (int64_t at = 0; at < count; at += ELM_VECTOR_CHUNK)
+        elm_vectors()->scale(gradients + at, factor, count - at < ELM_VECTOR_CHUNK ? count - at : ELM_VECTOR_CHUNK);
     return norm;
 }

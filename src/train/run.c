@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "elmpi/class_means.h"
+#include "elmpi/cpu.h"
 #include "elmpi/memory.h"
 #include "elmpi/threads.h"
 #include "train/nonfinite.h"
@@ -45,8 +46,9 @@ static void introduce(const elm_run *run)
         elm_log_info(log, "note: %s", elm_job_note(run->job, i));
     if (elm_job_differences(run->job))
         elm_log_info(log, "%s", elm_job_differences(run->job));
-    char mpi[256];
+    char mpi[256], libraries[128], cpu[ELM_CPU_NAME_SIZE];
     elm_comm_describe(run->comm, mpi, sizeof mpi);
+    elm_net_cpu(libraries, sizeof libraries);
     elm_net *net = elm_trainer_net(run->trainer);
     const int threads = elm_run_threads(run);
     elm_log_info(log, "%s: %lld training images of %d classes (%s), %s", run->options.run.name, (long long)run->train->count,
@@ -54,6 +56,7 @@ static void introduce(const elm_run *run)
     elm_log_info(log, "%s, %lld parameters, %s; %d rank%s x %d thread%s; %s", run->options.model.name, (long long)elm_net_view(net).size,
                  elm_net_backend(net), elm_comm_size(run->comm), elm_comm_size(run->comm) > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
                  mpi);
+    elm_log_info(log, "%s: kernels for %s, %s", elm_cpu_name(cpu), elm_isa_names[elm_cpu_isa()], libraries);
     elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s", run->options.optim.epochs, (long long)run->steps_per_epoch,
                  (long long)run->options.optim.batch, run->options.loss.logit, strcmp(run->options.loss.embed, "none") ? " + " : "",
                  strcmp(run->options.loss.embed, "none") ? run->options.loss.embed : "");

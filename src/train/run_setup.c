@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "elmpi/build_id.h"
+#include "elmpi/cpu.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
 #include "elmpi/safetensors.h"
+#include "elmpi/same_cpu.h"
 #include "elmpi/stage.h"
 #include "elmpi/threads.h"
 #include "elmpi/weights.h"
@@ -26,7 +28,8 @@ void elm_run_describe(const elm_run *run, char *text, size_t size)
     const int threads = elm_run_threads(run);
     elm_net_describe(elm_trainer_net(run->trainer), network, sizeof network);
     elm_comm_describe(run->comm, mpi, sizeof mpi);
-    snprintf(text, size, "%d thread%s a rank, %s, %s", threads, threads > 1 ? "s" : "", network, mpi);
+    snprintf(text, size, "%d thread%s a rank, kernels for %s, %s, %s", threads, threads > 1 ? "s" : "", elm_isa_names[elm_cpu_isa()],
+             network, mpi);
 }
 
 /* Bytes copied by this node's first rank; the run's first speaks for all. */
@@ -307,7 +310,8 @@ static int load_job_all(elm_run *run, elm_error *err)
 int elm_run_setup_all(elm_run *run, elm_error *err)
 {
     run->unsaved = true;
-    if (same_program_all(run, err) || load_job_all(run, err) || enter_all(run, "start", err) || open_folder_all(run, err))
+    if (elm_cpu_same_all(run->comm, err) || same_program_all(run, err) || load_job_all(run, err) || enter_all(run, "start", err) ||
+        open_folder_all(run, err))
         return -1;
     omp_set_num_threads(elm_run_threads(run));
     if (enter_all(run, "data", err) || stage_all(run, err) || elm_comm_agree_all(run->comm, load_data(run, err), err))

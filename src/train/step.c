@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "elmpi/vectors.h"
 #include "train/broken.h"
 
 const char *const elm_phase_names[ELM_PHASES] = {"input", "forward", "classify", "loss", "gather", "backward", "allreduce", "update"};
@@ -59,9 +60,8 @@ static void gradients_final(void *context, int64_t first)
     elm_trainer *t = context;
     const int64_t from = first > t->learning.first ? first - t->learning.first : 0;
     if (t->accumulated) { /* the earlier parts' travel with them */
-#pragma omp simd
-        for (int64_t i = from; i < t->added; i++)
-            t->learning.gradients[i] += t->accumulated[i];
+        if (from < t->added)
+            elm_vectors()->add(t->learning.gradients + from, t->accumulated + from, t->added - from);
         t->added = from < t->added ? from : t->added;
     }
     elm_gradient_sum_ready_all(t->gradient_sum, from);
@@ -79,14 +79,13 @@ static void poll(void *context)
     elm_gradient_sum_poll(t->gradient_sum);
 }
 
-/* x * 0 is 0 for finite x and NaN otherwise, so one vectorised pass finds any. */
 static bool all_finite(const float *x, int64_t count)
 {
-    float sum = 0;
-#pragma omp parallel for simd reduction(+ : sum) schedule(static)
-    for (int64_t i = 0; i < count; i++)
-        sum += x[i] * 0;
-    return sum == 0;
+    bool finite = true;
+#pragma omp parallel for reduction(&& : finite) schedule(static)
+    for (int64_t at = 0; at < count; at += ELM_VECTOR_CHUNK)
+        finite = finite && elm_vectors()->all_finite(x + at, count - at < ELM_VECTOR_CHUNK ? count - at : ELM_VECTOR_CHUNK);
+    return finite;
 }
 
 /* What a part that others will follow leaves behind if it is broken: nobody can look at it later. */
@@ -99,9 +98,10 @@ static void note_part(elm_trainer *t, const elm_batch *part, bool finite_loss)
 /* Gradients of a part that others will follow stay here. */
 static void keep_gradients(elm_trainer *t)
 {
-#pragma omp parallel for simd schedule(static)
-    for (int64_t i = 0; i < t->learning.count; i++)
-        t->accumulated[i] += t->learning.gradients[i];
+    const int64_t count = t->learning.count;
+#pragma omp parallel for schedule(static)
+    for (int64_t at = 0; at < count; at += ELM_VECTOR_CHUNK)
+        elm_vectors()->add(t->accumulated + at, t->learning.gradients + at, count - at < ELM_VECTOR_CHUNK ? count - at : ELM_VECTOR_CHUNK);
 }
 
 static int64_t count_correct(const elm_loss_batch *batch, const bool *absent)
@@ -139,10 +139,7 @@ static void measure_gradients(elm_trainer *t, const elm_loss_batch *batch, int f
 {
     for (int i = 0; i < batch->local; i++) {
         const float *gradient = batch->embeddings_gradient + (size_t)i * (size_t)batch->width;
-        double sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int k = 0; k < batch->width; k++)
-            sum += (double)gradient[k] * gradient[k];
+        const double sum = elm_vectors()->dot(gradient, gradient, batch->width);
         t->sums[first + t->group[batch->labels[i]]] += sqrt(sum) * (double)batch->global;
     }
 }

@@ -28,7 +28,7 @@ libraries=(
 )
 
 # Public headers without a source: inline, or mere declarations.
-header_only=" bf16 option tensor split reduce "
+header_only=" bf16 kernels option tensor split reduce "
 
 # includes FILE: the names in its #include lines, with their quote or bracket.
 includes() {

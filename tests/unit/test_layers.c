@@ -88,10 +88,10 @@ static void open_bench(bench *b, who by, int images, const elm_layer_kind *kind,
     assert_int_equal(0, b->backend->open(&b->engine, by.format, &b->block, &err));
     b->in = in;
     b->out = out;
-    b->in.block = in.channels % b->block || kind == &elm_linear_layer ? 1 : b->block;
+    b->in.block = in.channels % b->block || kind == elm_linear_layer() ? 1 : b->block;
     b->out.block = out.channels % b->block || out.height * out.width == 1 ? 1 : b->block;
-    b->in.format = kind == &elm_linear_layer ? ELM_FP32 : by.format;
-    b->out.format = kind == &elm_linear_layer || kind == &elm_pool_layer ? ELM_FP32 : by.format;
+    b->in.format = kind == elm_linear_layer() ? ELM_FP32 : by.format;
+    b->out.format = kind == elm_linear_layer() || kind == elm_pool_layer() ? ELM_FP32 : by.format;
     b->in.wants_gradient = true;
     b->plain = elm_alloc(images * (elm_value_image(&in) + elm_value_image(&out)), sizeof(float), NULL);
     b->layer = (elm_layer){.kind = kind, .input = &b->in, .output = &b->out, .backend = b->backend, .engine = b->engine};
@@ -187,7 +187,7 @@ static void check_norm(who by, const char *name, int channels, int side, int fir
 {
     bench b;
     const elm_value value = {.channels = channels, .height = side, .width = side};
-    open_bench(&b, by, 4, &elm_norm_layer, value, value);
+    open_bench(&b, by, 4, elm_norm_layer(), value, value);
     if (first_group < 4) {
         b.segments[0].images = first_group;
         b.segments[1] = (elm_segment){first_group, 4 - first_group, -1};
@@ -234,7 +234,7 @@ static void check_plain(who by, const char *name, const elm_layer_kind *kind, in
 static void check_maxpool(who by, const char *name, int block)
 {
     bench b;
-    open_bench(&b, by, 3, &elm_maxpool_layer, (elm_value){.channels = 32, .height = 9, .width = 9},
+    open_bench(&b, by, 3, elm_maxpool_layer(), (elm_value){.channels = 32, .height = 9, .width = 9},
                (elm_value){.channels = 32, .height = 5, .width = 5});
     b.in.block = b.out.block = block;
     b.layer.kernel = 3;
@@ -255,7 +255,7 @@ static void check_maxpool(who by, const char *name, int block)
 static void check_linear(who by)
 {
     bench b;
-    open_bench(&b, by, 4, &elm_linear_layer, (elm_value){.channels = 7, .height = 1, .width = 1},
+    open_bench(&b, by, 4, elm_linear_layer(), (elm_value){.channels = 7, .height = 1, .width = 1},
                (elm_value){.channels = 5, .height = 1, .width = 1});
     b.layer.relu = true;
     b.layer.weight[0] = filled(35, 2, 1, 0);
@@ -330,9 +330,9 @@ static void check_layers(who by)
     check_norm(by, "norm-relu", 32, 7, 4, true, false);
     check_norm(by, "norm-residual-relu", 16, 6, 4, true, true);
     check_norm(by, "norm-groups", 16, 3, 3, true, true);
-    check_plain(by, "shortcut", &elm_shortcut_a_layer, 3, (elm_value){.channels = 16, .height = 8, .width = 8},
+    check_plain(by, "shortcut", elm_shortcut_a_layer(), 3, (elm_value){.channels = 16, .height = 8, .width = 8},
                 (elm_value){.channels = 32, .height = 4, .width = 4}, 2);
-    check_plain(by, "pool", &elm_pool_layer, 3, (elm_value){.channels = 32, .height = 5, .width = 5},
+    check_plain(by, "pool", elm_pool_layer(), 3, (elm_value){.channels = 32, .height = 5, .width = 5},
                 (elm_value){.channels = 32, .height = 1, .width = 1}, 1);
     check_linear(by);
 }
@@ -374,7 +374,7 @@ static void maxpool_chooses_as_pytorch(void **unused)
 {
     (void)unused;
     bench b;
-    open_bench(&b, openblas, 1, &elm_maxpool_layer, (elm_value){.channels = 1, .height = 4, .width = 4},
+    open_bench(&b, openblas, 1, elm_maxpool_layer(), (elm_value){.channels = 1, .height = 4, .width = 4},
                (elm_value){.channels = 1, .height = 2, .width = 2});
     b.layer.kernel = 3;
     b.layer.stride = 2;

@@ -99,7 +99,7 @@ static void resample_box(const uint8_t *rgbx, int width, int height, elm_picture
     assert_int_equal(elm_axis_make(&down, &y, &err), 0);
     const elm_output_layout layout = {
         .plane = CROP * CROP, .start = flip ? CROP - 1 : 0, .step_x = flip ? -1 : 1, .step_y = CROP, .gain = {1, 1, 1}};
-    elm_resample(&pixels, &across, &down, line, &layout, to);
+    elm_resampler()->resample(&pixels, &across, &down, line, &layout, to);
     elm_axis_free(&across);
     elm_axis_free(&down);
     elm_free(line);

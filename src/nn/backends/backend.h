@@ -22,6 +22,7 @@ enum { ELM_VERSION_SIZE = 256 };
 typedef struct elm_backend {
     const char *name;
     const char *(*version)(char text[ELM_VERSION_SIZE]); /* of the library behind it */
+    const char *(*cpu)(void);                            /* what the library computes for: an instruction set or a CPU */
     /* Whether this machine's units compute in the format; if not, err says what is missing. */
     int (*check_format)(elm_format format, elm_error *err);
     /* One per network. `block` receives the channel block its kernels prefer. */

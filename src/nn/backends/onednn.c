@@ -63,10 +63,15 @@ static void must_at(dnnl_status_t status, const char *what, const char *file, in
     abort();
 }
 
+static const char *cpu(void)
+{
+    return onednn_cpu_name(dnnl_get_effective_cpu_isa());
+}
+
 static const char *version(char text[ELM_VERSION_SIZE])
 {
     const dnnl_version_t *v = dnnl_version();
-    snprintf(text, ELM_VERSION_SIZE, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
+    snprintf(text, ELM_VERSION_SIZE, "oneDNN %d.%d.%d for %s", v->major, v->minor, v->patch, cpu());
     return text;
 }
 
@@ -435,6 +440,7 @@ static void conv_backward_weights(void *opaque, int images, const void *x, const
 const elm_backend elm_backend_onednn = {
     .name = "onednn",
     .version = version,
+    .cpu = cpu,
     .check_format = check_format,
     .open = engine_open,
     .close = engine_close,

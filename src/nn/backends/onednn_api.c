@@ -113,3 +113,30 @@ dnnl_status_t onednn_conv_weight_gradient(dnnl_primitive_desc_t *made, dnnl_engi
 #else
 #error "elmpi is written for oneDNN 2.6 to 3.x: CMake refuses others"
 #endif
+
+/* The versions number them differently, and each knows some that the other does not. */
+const char *onednn_cpu_name(dnnl_cpu_isa_t isa)
+{
+    static const struct {
+        dnnl_cpu_isa_t isa;
+        const char *name;
+    } names[] = {
+        {dnnl_cpu_isa_sse41, "SSE41"},
+        {dnnl_cpu_isa_avx, "AVX"},
+        {dnnl_cpu_isa_avx2, "AVX2"},
+        {dnnl_cpu_isa_avx2_vnni, "AVX2_VNNI"},
+        {dnnl_cpu_isa_avx512_core, "AVX512_CORE"},
+        {dnnl_cpu_isa_avx512_core_vnni, "AVX512_CORE_VNNI"},
+        {dnnl_cpu_isa_avx512_core_bf16, "AVX512_CORE_BF16"},
+        {dnnl_cpu_isa_avx512_core_amx, "AVX512_CORE_AMX"},
+#if DNNL_VERSION_MAJOR > 2
+        {dnnl_cpu_isa_avx2_vnni_2, "AVX2_VNNI_2"},
+        {dnnl_cpu_isa_avx512_core_fp16, "AVX512_CORE_FP16"},
+        {dnnl_cpu_isa_avx512_core_amx_fp16, "AVX512_CORE_AMX_FP16"},
+#endif
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].isa == isa)
+            return names[i].name;
+    return isa == 0 ? "any CPU" : "an instruction set without a name";
+}

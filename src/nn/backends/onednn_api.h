@@ -38,4 +38,7 @@ dnnl_status_t onednn_conv_data_gradient(dnnl_primitive_desc_t *made, dnnl_engine
 dnnl_status_t onednn_conv_weight_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const onednn_conv *conv,
                                           const_dnnl_primitive_desc_t forward);
 
+/** An instruction set as ONEDNN_MAX_CPU_ISA names it. */
+const char *onednn_cpu_name(dnnl_cpu_isa_t isa);
+
 #endif

@@ -9,6 +9,7 @@
 #include "elmpi/memory.h"
 #include "elmpi/split.h"
 #include "nn/backends/backend.h"
+#include "nn/backends/im2col.h"
 
 typedef struct convolution {
     elm_conv_shape shape;
@@ -25,6 +26,11 @@ static const char *version(char text[ELM_VERSION_SIZE])
 {
     snprintf(text, ELM_VERSION_SIZE, "%s", openblas_get_config()); /* with the kind of CPU that it has chosen its kernels for */
     return text;
+}
+
+static const char *cpu(void)
+{
+    return openblas_get_corename();
 }
 
 static int check_format(elm_format format, elm_error *err)
@@ -89,50 +95,6 @@ static void conv_pack(void *opaque, const float *weights)
     memcpy(c->weights, weights, (size_t)c->shape.out_channels * c->depth * sizeof *weights);
 }
 
-/* First and one-past-last output column whose input column o * stride + offset lies inside the picture. */
-static void inside(int offset, int stride, int extent, int outputs, int *first, int *last)
-{
-    *first = offset < 0 ? (-offset + stride - 1) / stride : 0;
-    *last = extent > offset ? (extent - offset + stride - 1) / stride : 0;
-    if (*last > outputs)
-        *last = outputs;
-    if (*first > *last)
-        *first = *last;
-}
-
-/* Row (channel, ky, kx) of the unfolded picture, laid out in `row` [out_height][out_width]; `fold` adds it back instead. */
-static void unfold_row(const elm_conv_shape *s, float *image, int channel, int ky, int kx, float *row, bool fold)
-{
-    int x_first, x_last;
-    inside(kx - s->padding, s->stride, s->in_width, s->out_width, &x_first, &x_last);
-    float *plane = image + (size_t)channel * s->in_height * s->in_width;
-    for (int oy = 0; oy < s->out_height; oy++) {
-        const int iy = oy * s->stride + ky - s->padding;
-        float *out = row + (size_t)oy * s->out_width;
-        const bool valid = iy >= 0 && iy < s->in_height;
-        if (!fold)
-            memset(out, 0, (size_t)s->out_width * sizeof *out);
-        if (!valid)
-            continue;
-        float *in = plane + (size_t)iy * s->in_width;
-        for (int ox = x_first; ox < x_last; ox++) {
-            const int ix = ox * s->stride + kx - s->padding;
-            if (fold)
-                in[ix] += out[ox];
-            else
-                out[ox] = in[ix];
-        }
-    }
-}
-
-static void unfold(const convolution *c, const float *image, float *columns, bool fold)
-{
-    const int kernel = c->shape.kernel;
-    for (int row = 0; row < c->depth; row++)
-        unfold_row(&c->shape, (float *)image, row / (kernel * kernel), row / kernel % kernel, row % kernel,
-                   columns + (size_t)row * c->pixels, fold);
-}
-
 static size_t in_size(const elm_conv_shape *s)
 {
     return (size_t)s->in_channels * s->in_height * s->in_width;
@@ -152,7 +114,7 @@ static void conv_forward(void *opaque, int images, const void *in, void *out)
 #pragma omp parallel for schedule(static) num_threads(c->threads)
     for (int i = 0; i < images; i++) {
         float *columns = c->columns + (size_t)omp_get_thread_num() * c->unfolded;
-        unfold(c, x + (size_t)i * in_size(s), columns, false);
+        elm_im2col()->unfold(s, x + (size_t)i * in_size(s), columns);
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, s->out_channels, c->pixels, c->depth, 1, c->weights, c->depth, columns,
                     c->pixels, 0, y + (size_t)i * out_size(s), c->pixels);
     }
@@ -170,7 +132,7 @@ static void conv_backward_data(void *opaque, int images, const void *out_gradien
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, c->depth, c->pixels, s->out_channels, 1, c->weights, c->depth,
                     dy + (size_t)i * out_size(s), c->pixels, 0, columns, c->pixels);
         memset(image, 0, in_size(s) * sizeof *image);
-        unfold(c, image, columns, true);
+        elm_im2col()->fold(s, columns, image);
     }
 }
 
@@ -185,7 +147,7 @@ static void conv_backward_weights(void *opaque, int images, const void *in, cons
         float *columns = c->columns + (size_t)t * c->unfolded, *partial = c->partial + (size_t)t * size;
         memset(partial, 0, size * sizeof *partial);
         for (int64_t i = elm_split_begin(images, c->threads, t); i < elm_split_begin(images, c->threads, t + 1); i++) {
-            unfold(c, x + (size_t)i * in_size(s), columns, false);
+            elm_im2col()->unfold(s, x + (size_t)i * in_size(s), columns);
             cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, s->out_channels, c->depth, c->pixels, 1, dy + (size_t)i * out_size(s),
                         c->pixels, columns, c->pixels, 1, partial, c->depth);
         }
@@ -201,6 +163,7 @@ static void conv_backward_weights(void *opaque, int images, const void *in, cons
 const elm_backend elm_backend_openblas = {
     .name = "openblas",
     .version = version,
+    .cpu = cpu,
     .check_format = check_format,
     .open = engine_open,
     .close = engine_close,
