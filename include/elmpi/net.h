@@ -37,6 +37,15 @@ typedef enum elm_precision {
 } elm_precision;
 extern const char *const elm_precision_names[]; /* by value */
 
+/** Where the numbers of an activation lie: run.layout. Which is quickest depends on CPU, shapes and library. */
+typedef enum elm_layout {
+    ELM_LAYOUT_AUTO,    /* the quickest as measured (choice.h); a network takes it for what the backend's library asks for, or NCHW */
+    ELM_LAYOUT_BLOCKED, /* [image][channel / block][h][w][block], block 8 or 16 as the backend likes */
+    ELM_LAYOUT_NHWC,    /* [image][h][w][channel]: channels last */
+    ELM_LAYOUT_NCHW,    /* [image][channel][h][w] */
+} elm_layout;
+extern const char *const elm_layout_names[]; /* by value */
+
 /** What of a network learns: model.train. The rest keeps its values; a backbone that does not learn normalises by its running statistics.
  */
 typedef enum elm_net_train {
@@ -58,6 +67,7 @@ typedef struct elm_net_spec {
     int ranks;           /* that share it */
     const char *backend; /* auto | onednn | openblas */
     elm_precision precision;
+    elm_layout layout;
     uint64_t seed;       /* of the initial weights */
     elm_reducer reducer; /* global sums for BatchNorm; callbacks NULL on one rank */
 } elm_net_spec;
@@ -118,6 +128,8 @@ void elm_net_set_timeline(elm_net *net, elm_timeline *timeline);
 int elm_net_width(const elm_net *net);   /* K */
 int elm_net_classes(const elm_net *net); /* L */
 const char *elm_net_backend(const elm_net *net);
+/** Of the activations; never ELM_LAYOUT_AUTO. */
+elm_layout elm_net_layout(const elm_net *net);
 /** Floating-point operations of one training step a image: 2 x multiply-adds of convolutions and FC, forward + data gradient (not the first
  * layer's)
  *  + weight gradient. */

@@ -28,6 +28,7 @@ typedef struct elm_trainer_spec {
     const elm_comm_options *comm;
     const char *backend; /* auto | onednn | openblas */
     elm_precision precision;
+    elm_layout layout;
     uint64_t seed;
     int min_images; /* most images a forward pass outside training will see; 0: none */
 } elm_trainer_spec;

@@ -16,6 +16,7 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
         .kernel = layer->kernel,
         .stride = layer->stride,
         .padding = layer->padding,
+        .channels_last = out->channels_last,
         .format = in->format,
         .data_gradient = in->wants_gradient,
     };

@@ -13,7 +13,10 @@ static elm_value *add_value(elm_graph *graph, int channels, int height, int widt
     *value = (elm_value){.channels = channels,
                          .height = height,
                          .width = width,
-                         .block = channels % block ? 1 : block,
+                         .block = block == ELM_BLOCK_ALL ? channels
+                                  : channels % block     ? 1
+                                                         : block,
+                         .channels_last = block == ELM_BLOCK_ALL,
                          .format = format,
                          .wants_gradient = true};
     return value;
@@ -102,12 +105,13 @@ static elm_layer *add_window(elm_graph *graph, const elm_layer_kind *kind, elm_v
     return layer;
 }
 
-/* The value in the network's format. */
+/* The value in the network's format, and channels last where its layout is so; other layouts take a picture's few channels as they are. */
 static elm_value *cast(elm_graph *graph, elm_value *x)
 {
-    if (x->format == graph->format)
+    const bool last = graph->block == ELM_BLOCK_ALL;
+    if (x->format == graph->format && x->channels_last == last)
         return x;
-    elm_value *y = add_value(graph, x->channels, x->height, x->width, x->block, graph->format);
+    elm_value *y = add_value(graph, x->channels, x->height, x->width, last ? ELM_BLOCK_ALL : x->block, graph->format);
     y->wants_gradient = false; /* only pictures come in another format */
     add_layer(graph, elm_cast_layer(), x, y);
     return y;
@@ -151,7 +155,7 @@ elm_value *elm_graph_conv_same(elm_graph *graph, elm_value *x, const char *name,
 
 elm_value *elm_graph_norm(elm_graph *graph, elm_value *x, const char *name, elm_value *residual, bool relu)
 {
-    elm_value *y = add_value(graph, x->channels, x->height, x->width, x->block, x->format);
+    elm_value *y = add_value(graph, x->channels, x->height, x->width, graph->block, x->format);
     elm_layer *layer = add_layer(graph, elm_norm_layer(), x, y);
     layer->residual = residual;
     layer->relu = relu;

@@ -30,7 +30,7 @@ typedef struct elm_graph {
     int64_t fan_in[ELM_GRAPH_PARAMETERS];
     bool is_norm[ELM_GRAPH_PARAMETERS];
     int parameter_count, state_count;
-    int block;
+    int block;         /* of activations between the pictures and the embeddings; ELM_BLOCK_ALL: channels last */
     elm_format format; /* of activations between the pictures and the embeddings */
     const elm_backend *backend;
     void *engine;

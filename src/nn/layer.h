@@ -1,8 +1,9 @@
 /* Layers and values: what a network is made of inside the nn room.
  *
  * A value is an activation in blocked layout [image][channel / block][h][w][block]: block 1 is NCHW, block 16 is what oneDNN's AVX-512
- * kernels read. A layer has one input, perhaps a residual, and one output. In the backward pass every consumer of a value writes one
- * gradient contribution, and the producer reads their sum, so that no pass over memory is spent on adding. */
+ * kernels read, and a block of all channels is channels last, [image][h][w][channel], which AMX reads. A layer has one input, perhaps a
+ * residual, and one output. In the backward pass every consumer of a value writes one gradient contribution, and the producer reads their
+ * sum, so that no pass over memory is spent on adding. */
 #ifndef ELMPI_NN_LAYER_H
 #define ELMPI_NN_LAYER_H
 
@@ -20,6 +21,7 @@ enum { ELM_CONTRIBUTIONS_MAX = 2 };
 
 typedef struct elm_value {
     int channels, height, width, block;
+    bool channels_last;                    /* the block is all channels because the network's layout is so */
     elm_format format;                     /* of all that follows */
     void *data;                            /* [max_images] in the forward pass */
     void *recalled;                        /* the same numbers in the backward pass: data, or where they are rebuilt; NULL: not read */

@@ -28,9 +28,9 @@ static inline window window_at(const elm_layer *layer, int oy, int ox)
     return w;
 }
 
-static inline size_t pixel_of(const window *w, int y, int x, int block)
+static inline size_t pixel_of(const window *w, int y, int x, size_t pitch)
 {
-    return ((size_t)(w->top + y) * w->in->width + (w->left + x)) * block;
+    return ((size_t)(w->top + y) * w->in->width + (w->left + x)) * pitch;
 }
 
 typedef uint8_t bytes __attribute__((vector_size(LANES)));
@@ -50,20 +50,20 @@ ELM_INLINE void store_pixel(void *array, size_t at, lanes v, int block, elm_form
         store_tail(array, at, (size_t)block, v, format);
 }
 
-/* Inlined once for each block and format. */
-ELM_INLINE void pool_plane(const elm_layer *layer, const void *x, void *y, uint8_t *from, const int block, elm_format format)
+/* `block` channels of all pixels, which are `pitch` numbers apart. Inlined once for each block and format. */
+ELM_INLINE void pool_plane(const elm_layer *layer, const void *x, void *y, uint8_t *from, size_t pitch, const int block, elm_format format)
 {
     const elm_value *out = layer->output;
     const lanes zero = {0};
     for (int oy = 0; oy < out->height; oy++)
         for (int ox = 0; ox < out->width; ox++) {
             const window w = window_at(layer, oy, ox);
-            const size_t at = ((size_t)oy * out->width + ox) * block;
+            const size_t at = ((size_t)oy * out->width + ox) * pitch;
             lanes most = zero - INFINITY;
             mask place = (mask)zero + (w.y0 * layer->kernel + w.x0);
             for (int wy = w.y0; wy < w.y1; wy++)
                 for (int wx = w.x0; wx < w.x1; wx++) {
-                    const lanes v = load_pixel(x, pixel_of(&w, wy, wx, block), block, format);
+                    const lanes v = load_pixel(x, pixel_of(&w, wy, wx, pitch), block, format);
                     const mask larger = (v > most) | (v != v), here = (mask)zero + (wy * layer->kernel + wx);
                     most = lanes_choose(larger, v, most);
                     place = (larger & here) | (~larger & place);
@@ -96,8 +96,8 @@ ELM_INLINE lanes gradient_from(const void *first, const void *second, const uint
 }
 
 /* Each pixel's sum, in fp32, over the windows that chose it, in their order; second may be NULL. */
-ELM_INLINE void collect_plane(const elm_layer *layer, const void *first, const void *second, const uint8_t *from, void *dx, const int block,
-                              elm_format format)
+ELM_INLINE void collect_plane(const elm_layer *layer, const void *first, const void *second, const uint8_t *from, void *dx, size_t pitch,
+                              const int block, elm_format format)
 {
     const elm_value *in = layer->input, *out = layer->output;
     const lanes zero = {0};
@@ -111,10 +111,10 @@ ELM_INLINE void collect_plane(const elm_layer *layer, const void *first, const v
             for (int oy = oy_first; oy < oy_last; oy++)
                 for (int ox = ox_first; ox < ox_last; ox++) {
                     const int top = oy * layer->stride - layer->padding, left = ox * layer->stride - layer->padding;
-                    sum += gradient_from(first, second, from, ((size_t)oy * out->width + ox) * block, (y - top) * layer->kernel + x - left,
+                    sum += gradient_from(first, second, from, ((size_t)oy * out->width + ox) * pitch, (y - top) * layer->kernel + x - left,
                                          block, format);
                 }
-            store_pixel(dx, ((size_t)y * in->width + x) * block, sum, block, format);
+            store_pixel(dx, ((size_t)y * in->width + x) * pitch, sum, block, format);
         }
     }
 }
@@ -128,44 +128,71 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
     return layer->own ? 0 : -1;
 }
 
-/* The block as a constant, then the format. */
-#define BY_BLOCK(block, format, function, ...)                                                                                             \
-    do {                                                                                                                                   \
-        if ((block) == 16)                                                                                                                 \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, 16);                                                                              \
-        else if ((block) == 8)                                                                                                             \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, 8);                                                                               \
-        else                                                                                                                               \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, 1);                                                                               \
-    } while (0)
+/* Channels that are pooled together: a block, or 16 neighbours of a pixel that holds all channels, and single ones where 16 do not fit. */
+typedef struct strip {
+    int channel, block;
+    size_t pitch; /* numbers from pixel to pixel */
+} strip;
 
-/* Which pixels an output plane's values came from. */
-static uint8_t *sources(const elm_layer *layer, int image, int plane)
+static int strip_count(const elm_value *v)
 {
-    return (uint8_t *)layer->own + image * elm_value_image(layer->output) + plane * elm_value_plane(layer->output);
+    return v->channels_last ? v->channels / LANES + v->channels % LANES : v->channels / v->block;
 }
+
+static strip strip_at(const elm_value *v, int s)
+{
+    const int whole = v->channels / LANES;
+    if (!v->channels_last)
+        return (strip){s * v->block, v->block, (size_t)v->block};
+    return s < whole ? (strip){s * LANES, LANES, (size_t)v->channels} : (strip){whole * LANES + s - whole, 1, (size_t)v->channels};
+}
+
+static size_t start_of(const elm_value *v, int image, strip s)
+{
+    return (size_t)image * elm_value_image(v) + (v->channels_last ? (size_t)s.channel : s.channel / v->block * elm_value_plane(v));
+}
+
+/* Pitch and block as constants where they are one, then the format. */
+#define BY_STRIP(s, format, function, ...)                                                                                                 \
+    do {                                                                                                                                   \
+        if ((s).block == 16 && (s).pitch == 16)                                                                                            \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, 16, 16);                                                                          \
+        else if ((s).block == 16)                                                                                                          \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, 16);                                                                   \
+        else if ((s).block == 8)                                                                                                           \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, 8, 8);                                                                            \
+        else                                                                                                                               \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, 1);                                                                    \
+    } while (0)
 
 static void forward(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *in = layer->input, *out = layer->output;
-    const int planes = in->channels / in->block;
+    const int strips = strip_count(in);
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < pass->images; i++)
-        for (int p = 0; p < planes; p++)
-            BY_BLOCK(in->block, in->format, pool_plane, layer, elm_value_at(in, in->data, i, p), elm_value_at(out, out->data, i, p),
-                     sources(layer, i, p));
+        for (int p = 0; p < strips; p++) {
+            const strip s = strip_at(in, p);
+            const size_t to = start_of(out, i, s);
+            BY_STRIP(s, in->format, pool_plane, layer, elm_element(in->data, start_of(in, i, s), in->format),
+                     elm_element(out->data, to, out->format), (uint8_t *)layer->own + to);
+        }
 }
 
 static void backward(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *in = layer->input, *out = layer->output;
-    const int planes = in->channels / in->block;
+    const int strips = strip_count(in);
     const void *second = out->contributions > 1 ? out->gradient[1] : NULL;
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < pass->images; i++)
-        for (int p = 0; p < planes; p++)
-            BY_BLOCK(in->block, in->format, collect_plane, layer, elm_value_at(out, out->gradient[0], i, p),
-                     elm_value_at(out, second, i, p), sources(layer, i, p), elm_value_at(in, layer->input_gradient, i, p));
+        for (int p = 0; p < strips; p++) {
+            const strip s = strip_at(in, p);
+            const size_t from = start_of(out, i, s);
+            BY_STRIP(s, in->format, collect_plane, layer, elm_element(out->gradient[0], from, out->format),
+                     elm_element(second, from, out->format), (const uint8_t *)layer->own + from,
+                     elm_element(layer->input_gradient, start_of(in, i, s), in->format));
+        }
 }
 
 static void release(elm_layer *layer)

@@ -73,7 +73,8 @@ static int build_graph(elm_net *net, const elm_net_spec *spec, elm_error *err)
     const elm_model *model = elm_model_find(spec->model->name, &variant, err);
     const elm_backend *backend = elm_backend_find(spec->backend, err);
     graph->format = spec->precision == ELM_PRECISION_BF16 ? ELM_BF16 : ELM_FP32;
-    if (!model || !backend || backend->check_format(graph->format, err) || backend->open(&graph->engine, graph->format, &graph->block, err))
+    if (!model || !backend || backend->check_format(graph->format, err) ||
+        backend->open(&graph->engine, graph->format, spec->layout, &graph->block, err))
         return -1;
     graph->backend = backend;
     graph->zero_init_gamma = spec->model->zero_init_gamma;
@@ -377,6 +378,12 @@ const char *elm_net_backend(const elm_net *net)
     return net->graph.backend->name;
 }
 
+elm_layout elm_net_layout(const elm_net *net)
+{
+    const int block = net->graph.block;
+    return block == ELM_BLOCK_ALL ? ELM_LAYOUT_NHWC : block == 1 ? ELM_LAYOUT_NCHW : ELM_LAYOUT_BLOCKED;
+}
+
 double elm_net_training_flops(const elm_net *net)
 {
     return net->graph.layer_flops + 3 * 2.0 * net->embeddings->channels * net->classes;
@@ -388,6 +395,7 @@ bool elm_net_state_differs(const elm_net *net)
 }
 
 const char *const elm_precision_names[] = {"auto", "fp32", "bf16"};
+const char *const elm_layout_names[] = {"auto", "blocked", "nhwc", "nchw"};
 
 int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_precision *resolved, elm_error *err)
 {

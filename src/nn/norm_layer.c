@@ -2,28 +2,39 @@
  *
  * A batch is normalised in groups of images: the global batch (bn = global), a rank's share (rank), or runs of n images whichever ranks
  * hold them (group:<n>). A rank sees its part of a group as a segment. Each image's moments are taken once, merged by Chan's formula in
- * image order into its segment's, and, for groups that span ranks, merged across ranks by the pass's reducer. */
+ * image order into its segment's, and, for groups that span ranks, merged across ranks by the pass's reducer.
+ *
+ * A pass works on pieces of images: a channel block, or, channels last, some of the pixels (a slab: their number follows from the shape
+ * alone, so that sums do not depend on threads) and, where there are more threads than slabs, some of the channels. */
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/split.h"
 #include "nn/layer.h"
-#include "nn/norm_kernels.h"
+#include "nn/pixels_kernels.h"
 
 static const double momentum = 0.1;
 
 typedef struct norm {
-    int channels, block, planes; /* planes an image */
-    float *image[2];             /* [images][channels] mean and m2 forward; sum and product backward */
-    elm_moments *moments;        /* [segments][channels] of the whole group */
-    elm_moments *shared;         /* [shared][channels] */
-    double *sums;                /* [segments][2][channels] */
-    double *shared_sums;         /* [shared][2][channels] */
-    float *mean, *inverse;       /* [segments][channels] */
-    float *scale, *shift;        /* [segments][channels] forward; a and b of the gradient backward */
-    float *constant;             /* [segments][channels] c of the gradient */
-    int *segment;                /* [images] which segment an image is in */
+    int channels;
+    int slabs, strips;     /* of an image: pieces of its pixels, of its channels */
+    int strip;             /* channels of a strip; the last may have fewer */
+    bool rows;             /* channels last, and not a divisor of 16 */
+    float *image[2];       /* [images][slabs][channels] mean and m2 forward; sum and product backward */
+    elm_moments *moments;  /* [segments][channels] of the whole group */
+    elm_moments *shared;   /* [shared][channels] */
+    double *sums;          /* [segments][2][channels] */
+    double *shared_sums;   /* [shared][2][channels] */
+    float *mean, *inverse; /* [segments][channels] */
+    float *scale, *shift;  /* [segments][channels] forward; a and b of the gradient backward */
+    float *constant;       /* [segments][channels] c of the gradient */
+    int *segment;          /* [images] which segment an image is in */
 } norm;
+
+/* Pixels of a slab at most; numbers of a vector; channels of a strip at least; pieces that even threads out. */
+enum { SLAB = 1024, WIDE = 16, NARROWEST = 64, PIECES_A_THREAD = 8 };
 
 static void release(elm_layer *layer)
 {
@@ -42,13 +53,16 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
     if (!n)
         return -1;
     const elm_value *in = layer->input;
-    *n = (norm){.channels = in->channels, .block = in->block, .planes = in->channels / in->block};
+    const int pixels = in->height * in->width;
+    *n = (norm){.channels = in->channels, .slabs = in->channels_last ? (pixels + SLAB - 1) / SLAB : 1};
+    n->rows = in->channels_last && WIDE % in->channels != 0;
     const size_t c = in->channels, segments = capacity->segments, shared = capacity->shared, images = capacity->images;
+    const size_t pieces = images * n->slabs;
     const struct {
         void *pointer;
         size_t count, size_bytes;
     } needs[] = {
-        {&n->image[0], images * c, sizeof(float)},        {&n->image[1], images * c, sizeof(float)},
+        {&n->image[0], pieces * c, sizeof(float)},        {&n->image[1], pieces * c, sizeof(float)},
         {&n->moments, segments * c, sizeof(elm_moments)}, {&n->shared, shared * c, sizeof(elm_moments)},
         {&n->sums, segments * 2 * c, sizeof(double)},     {&n->shared_sums, shared * 2 * c, sizeof(double)},
         {&n->mean, segments * c, sizeof(float)},          {&n->inverse, segments * c, sizeof(float)},
@@ -64,24 +78,67 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
     return 0;
 }
 
-static void place_images(norm *n, const elm_pass *pass)
+static int64_t slab_begin(const norm *n, const elm_value *in, int slab)
 {
+    return elm_split_begin((int64_t)in->height * in->width, n->slabs, slab);
+}
+
+/* Which segment each image is in; and strips of channels, of 64 or more, until threads have pieces enough. */
+static void place_images(norm *n, const elm_value *in, const elm_pass *pass)
+{
+    n->strip = in->block;
+    if (n->rows) {
+        const int pieces = pass->images ? pass->images * n->slabs : 1;
+        const int wanted = (PIECES_A_THREAD * omp_get_max_threads() + pieces - 1) / pieces;
+        const int width = (n->channels / wanted + WIDE - 1) / WIDE * WIDE;
+        n->strip = width < NARROWEST ? NARROWEST : width;
+    }
+    n->strips = (n->channels + n->strip - 1) / n->strip;
     for (int s = 0; s < pass->segment_count; s++)
         for (int i = 0; i < pass->segments[s].images; i++)
             n->segment[pass->segments[s].first + i] = s;
 }
 
+/* A piece of an image that one thread passes over. */
+typedef struct piece {
+    size_t start;   /* its first number in an array of the value's shape */
+    size_t sums;    /* its first channel in n->image */
+    size_t channel; /* its first channel in arrays of [segments][channels] */
+    size_t length;  /* numbers, where they are contiguous */
+    elm_pixels rows;
+} piece;
+
+static piece piece_at(const norm *n, const elm_value *v, int image, int slab, int strip)
+{
+    const int64_t first = slab_begin(n, v, slab), pixels = slab_begin(n, v, slab + 1) - first;
+    const int channel = strip * n->strip, left = n->channels - channel;
+    const size_t within = v->channels_last ? (size_t)first * n->channels + channel : strip * elm_value_plane(v);
+    return (piece){.start = (size_t)image * elm_value_image(v) + within,
+                   .sums = ((size_t)image * n->slabs + slab) * n->channels + channel,
+                   .channel = (size_t)n->segment[image] * n->channels + channel,
+                   .length = (size_t)pixels * v->block,
+                   .rows = {(size_t)pixels, (size_t)n->channels, left < n->strip ? left : n->strip}};
+}
+
+/* Runs the statement that follows for every piece of the pass's images, as `i`, `slab` and `strip`. */
+#define FOR_PIECES(n, images)                                                                                                              \
+    _Pragma("omp parallel for collapse(3) schedule(static)") for (int i = 0; i < (images);                                                 \
+                                                                  i++) for (int slab = 0; slab < (n)->slabs;                               \
+                                                                            slab++) for (int strip = 0; strip < (n)->strips; strip++)
+
 /* Moments of every group this rank has a part in. */
 static void gather_moments(norm *n, const elm_value *in, const elm_pass *pass)
 {
-    const size_t plane = elm_value_plane(in), c = n->channels;
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int i = 0; i < pass->images; i++)
-        for (int p = 0; p < n->planes; p++) {
-            const size_t at = i * c + (size_t)p * n->block;
-            elm_plane_moments(elm_value_at(in, in->data, i, p), plane, n->block, n->image[0] + at, n->image[1] + at, in->format);
-        }
-    const double pixels = (double)in->height * in->width;
+    const size_t c = n->channels;
+    FOR_PIECES(n, pass->images)
+    {
+        const piece p = piece_at(n, in, i, slab, strip);
+        const void *x = elm_element(in->data, p.start, in->format);
+        if (n->rows)
+            elm_pixels_moments(x, p.rows, n->image[0] + p.sums, n->image[1] + p.sums, in->format);
+        else
+            elm_plane_moments(x, p.length, in->block, n->image[0] + p.sums, n->image[1] + p.sums, in->format);
+    }
     memset(n->shared, 0, pass->shared_count * c * sizeof *n->shared);
     for (int s = 0; s < pass->segment_count; s++) {
         const elm_segment *segment = &pass->segments[s];
@@ -89,8 +146,11 @@ static void gather_moments(norm *n, const elm_value *in, const elm_pass *pass)
 #pragma omp parallel for schedule(static)
         for (size_t k = 0; k < c; k++) {
             elm_moments sum = {0, 0, 0};
-            for (int i = segment->first; i < segment->first + segment->images; i++)
+            for (int i = segment->first * n->slabs; i < (segment->first + segment->images) * n->slabs; i++) {
+                const int slab = i % n->slabs;
+                const double pixels = (double)(slab_begin(n, in, slab + 1) - slab_begin(n, in, slab));
                 sum = elm_moments_merge(sum, (elm_moments){pixels, (double)n->image[0][i * c + k], (double)n->image[1][i * c + k]});
+            }
             into[k] = sum;
         }
         if (segment->shared >= 0)
@@ -142,14 +202,16 @@ static void normalise(const elm_layer *layer, const elm_pass *pass, const void *
 {
     const norm *n = layer->own;
     const elm_value *in = layer->input;
-    const size_t plane = elm_value_plane(in);
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int i = 0; i < pass->images; i++)
-        for (int p = 0; p < n->planes; p++) {
-            const size_t channel = (size_t)n->segment[i] * n->channels + (size_t)p * n->block;
-            elm_plane_normalise(elm_value_at(in, x, i, p), elm_value_at(in, residual, i, p), elm_value_at(in, y, i, p), plane, n->block,
-                                n->scale + channel, n->shift + channel, layer->relu, in->format);
-        }
+    FOR_PIECES(n, pass->images)
+    {
+        const piece p = piece_at(n, in, i, slab, strip);
+        const void *from = elm_element(x, p.start, in->format), *added = elm_element(residual, p.start, in->format);
+        void *to = elm_element(y, p.start, in->format);
+        if (n->rows)
+            elm_pixels_normalise(from, added, to, p.rows, n->scale + p.channel, n->shift + p.channel, layer->relu, in->format);
+        else
+            elm_plane_normalise(from, added, to, p.length, in->block, n->scale + p.channel, n->shift + p.channel, layer->relu, in->format);
+    }
 }
 
 static void forward(elm_layer *layer, const elm_pass *pass)
@@ -157,7 +219,7 @@ static void forward(elm_layer *layer, const elm_pass *pass)
     norm *n = layer->own;
     const elm_value *residual = layer->residual;
     const int c = n->channels;
-    place_images(n, pass);
+    place_images(n, layer->input, pass);
     if (pass->training) {
         gather_moments(n, layer->input, pass);
         update_running(layer, n, pass);
@@ -189,24 +251,28 @@ static unsigned backward_reads(const elm_layer *layer)
 static void gather_sums(const elm_layer *layer, norm *n, const elm_pass *pass)
 {
     const elm_value *in = layer->input, *out = layer->output;
-    const size_t plane = elm_value_plane(in), c = n->channels;
+    const size_t c = n->channels;
     const void *second = out->contributions > 1 ? out->gradient[1] : NULL;
     const void *y = backward_reads(layer) & ELM_READS_OUTPUT ? out->recalled : NULL;
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int i = 0; i < pass->images; i++)
-        for (int p = 0; p < n->planes; p++) {
-            const size_t sum = i * c + (size_t)p * n->block, channel = n->segment[i] * c + (size_t)p * n->block;
-            const elm_gate gate = {layer->relu, elm_value_at(out, y, i, p), n->scale + channel, n->shift + channel};
-            elm_plane_mask(elm_value_at(out, out->gradient[0], i, p), elm_value_at(out, second, i, p), elm_value_at(in, in->recalled, i, p),
-                           plane, n->block, n->mean + channel, &gate, n->image[0] + sum, n->image[1] + sum, in->format);
-        }
+    FOR_PIECES(n, pass->images)
+    {
+        const piece p = piece_at(n, in, i, slab, strip);
+        const elm_gate gate = {layer->relu, elm_element(y, p.start, in->format), n->scale + p.channel, n->shift + p.channel};
+        void *gradient = elm_element(out->gradient[0], p.start, in->format);
+        const void *added = elm_element(second, p.start, in->format), *x = elm_element(in->recalled, p.start, in->format);
+        float *sum = n->image[0] + p.sums, *product = n->image[1] + p.sums;
+        if (n->rows)
+            elm_pixels_mask(gradient, added, x, p.rows, n->mean + p.channel, &gate, sum, product, in->format);
+        else
+            elm_plane_mask(gradient, added, x, p.length, in->block, n->mean + p.channel, &gate, sum, product, in->format);
+    }
     memset(n->shared_sums, 0, pass->shared_count * 2 * c * sizeof *n->shared_sums);
     for (int s = 0; s < pass->segment_count; s++) {
         const elm_segment *segment = &pass->segments[s];
         double *into = n->sums + (size_t)s * 2 * c;
         for (size_t k = 0; k < 2 * c; k++) {
             double sum = 0;
-            for (int i = segment->first; i < segment->first + segment->images; i++)
+            for (int i = segment->first * n->slabs; i < (segment->first + segment->images) * n->slabs; i++)
                 sum += (double)n->image[k / c][i * c + k % c];
             into[k] = sum;
         }
@@ -256,15 +322,17 @@ static void backward(elm_layer *layer, const elm_pass *pass)
     set_gradient_coefficients(layer, n, pass);
     const elm_value *in = layer->input;
     const void *dy = layer->output->gradient[0];
-    const size_t plane = elm_value_plane(in);
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int i = 0; i < pass->images; i++)
-        for (int p = 0; p < n->planes; p++) {
-            const size_t channel = (size_t)n->segment[i] * n->channels + (size_t)p * n->block;
-            elm_plane_gradient(elm_value_at(in, dy, i, p), elm_value_at(in, in->recalled, i, p),
-                               elm_value_at(in, layer->input_gradient, i, p), plane, n->block, n->scale + channel, n->shift + channel,
-                               n->constant + channel, n->mean + channel, in->format);
-        }
+    FOR_PIECES(n, pass->images)
+    {
+        const piece p = piece_at(n, in, i, slab, strip);
+        const void *gradient = elm_element(dy, p.start, in->format), *x = elm_element(in->recalled, p.start, in->format);
+        void *dx = elm_element(layer->input_gradient, p.start, in->format);
+        const float *a = n->scale + p.channel, *b = n->shift + p.channel, *c = n->constant + p.channel, *mean = n->mean + p.channel;
+        if (n->rows)
+            elm_pixels_gradient(gradient, x, dx, p.rows, a, b, c, mean, in->format);
+        else
+            elm_plane_gradient(gradient, x, dx, p.length, in->block, a, b, c, mean, in->format);
+    }
 }
 
 const elm_layer_kind ELM_KERNEL(elm_norm_layer) = {

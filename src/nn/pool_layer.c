@@ -1,6 +1,7 @@
 /* Global average pooling: blocked planes in, plain rows [image][channels] out. */
 #include "elmpi/memory.h"
 #include "nn/layer.h"
+#include "nn/pixels_kernels.h"
 
 static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *err)
 {
@@ -15,11 +16,47 @@ static size_t channel_start(const elm_value *value, int image, int channel)
            (size_t)(channel % value->block);
 }
 
+/* Channels last: a strip of channels at a time, since single channels are far apart. */
+enum { STRIP = 16 };
+
+static elm_pixels strip_rows(const elm_value *in, int channel)
+{
+    const int left = in->channels - channel;
+    return (elm_pixels){(size_t)in->height * in->width, (size_t)in->channels, left < STRIP ? left : STRIP};
+}
+
+static void forward_last(const elm_value *in, float *y, int images)
+{
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < images; i++)
+        for (int c = 0; c < in->channels; c += STRIP)
+            elm_pixels_mean(elm_element(in->data, channel_start(in, i, c), in->format), strip_rows(in, c), y + (size_t)i * in->channels + c,
+                            in->format);
+}
+
+static void backward_last(const elm_value *in, const float *dy, void *dx, int images)
+{
+    const float share = 1 / (float)(in->height * in->width);
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < images; i++)
+        for (int c = 0; c < in->channels; c += STRIP) {
+            const elm_pixels rows = strip_rows(in, c);
+            float values[STRIP];
+            for (int j = 0; j < rows.channels; j++)
+                values[j] = dy[(size_t)i * in->channels + c + j] * share;
+            elm_pixels_fill(elm_element(dx, channel_start(in, i, c), in->format), rows, values, in->format);
+        }
+}
+
 static void forward(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *in = layer->input;
     const int pixels = in->height * in->width;
     float *y = layer->output->data;
+    if (in->channels_last) {
+        forward_last(in, y, pass->images);
+        return;
+    }
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < pass->images; i++)
         for (int c = 0; c < in->channels; c++) {
@@ -36,6 +73,10 @@ static void backward(elm_layer *layer, const elm_pass *pass)
     const elm_value *in = layer->input;
     const int pixels = in->height * in->width;
     const float *dy = layer->output->gradient[0];
+    if (in->channels_last) {
+        backward_last(in, dy, layer->input_gradient, pass->images);
+        return;
+    }
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < pass->images; i++)
         for (int c = 0; c < in->channels; c++) {

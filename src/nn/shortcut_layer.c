@@ -42,11 +42,13 @@ ELM_INLINE void copy_image(const elm_layer *layer, void *x, void *y, int run, bo
     }
 }
 
-/* Whole blocks where the channels are not shifted across them. */
+/* A pixel's channels where they lie together, whole blocks where the channels are not shifted across them. */
 ELM_INLINE void copy_runs(const elm_layer *layer, void *x, void *y, bool forward, elm_format format)
 {
     const elm_value *in = layer->input, *out = layer->output;
-    if (in->block == 16 && out->block == 16 && (out->channels - in->channels) / 2 % 16 == 0)
+    if (out->channels_last)
+        copy_image(layer, x, y, in->channels, forward, format);
+    else if (in->block == 16 && out->block == 16 && (out->channels - in->channels) / 2 % 16 == 0)
         copy_image(layer, x, y, 16, forward, format);
     else
         copy_image(layer, x, y, 1, forward, format);

@@ -103,6 +103,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
         .ranks = size,
         .backend = spec->backend,
         .precision = spec->precision,
+        .layout = spec->layout,
         .seed = spec->seed,
         .reducer = elm_comm_reducer(t->comm),
     };

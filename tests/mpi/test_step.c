@@ -21,11 +21,14 @@ enum { AUTO = 0, DRW = 3 }; /* loss.weights */
 typedef struct engine {
     const char *backend;
     elm_precision precision;
+    elm_layout layout;
     double loss, update, tensor, state; /* share of the value, of the length */
 } engine;
-static const engine automatic = {"auto", ELM_PRECISION_FP32, 1e-6, 5e-3, 2e-2, 1e-5};
-static const engine openblas = {"openblas", ELM_PRECISION_FP32, 1e-6, 5e-3, 2e-2, 1e-5};
-static const engine bf16 = {"auto", ELM_PRECISION_BF16, 2e-2, 0.15, 0.5, 1e-2};
+static const engine automatic = {"auto", ELM_PRECISION_FP32, ELM_LAYOUT_AUTO, 1e-6, 5e-3, 2e-2, 1e-5};
+static const engine openblas = {"openblas", ELM_PRECISION_FP32, ELM_LAYOUT_AUTO, 1e-6, 5e-3, 2e-2, 1e-5};
+static const engine nhwc = {"onednn", ELM_PRECISION_FP32, ELM_LAYOUT_NHWC, 1e-6, 5e-3, 2e-2, 1e-5};
+static const engine bf16 = {"auto", ELM_PRECISION_BF16, ELM_LAYOUT_AUTO, 2e-2, 0.15, 0.5, 1e-2};
+static const engine bf16_nhwc = {"onednn", ELM_PRECISION_BF16, ELM_LAYOUT_NHWC, 2e-2, 0.15, 0.5, 1e-2};
 
 static elm_comm *comm;
 static const int64_t class_count[CLASSES] = {120, 60, 30, 12, 4};
@@ -118,7 +121,8 @@ static elm_trainer *make_fresh_trainer(setting *s, const struct objective *objec
                                    .data = &data,
                                    .counts = {CLASSES, class_count, 226},
                                    .backend = by->backend,
-                                   .precision = by->precision};
+                                   .precision = by->precision,
+                                   .layout = by->layout};
     elm_trainer *trainer = NULL;
     elm_error err;
     if (elm_trainer_create_all(&trainer, &spec, comm, &err))
@@ -206,13 +210,21 @@ static void check_step(const char *title, const struct objective *objective, con
     elm_trainer_destroy(trainer);
 }
 
+/* Channels last is oneDNN's alone. */
+static bool has_onednn(void)
+{
+    elm_error err;
+    return elm_net_check_backend("onednn", &err) == 0;
+}
+
 static void steps_match_pytorch(void **unused)
 {
     (void)unused;
-    static const engine *const engines[] = {&automatic, &openblas};
+    static const engine *const engines[] = {&automatic, &openblas, &nhwc};
+    const int count = has_onednn() ? 3 : 2;
     static const int images[] = {13, 5, 2};
     char title[64];
-    for (int b = 0; b < 2; b++)
+    for (int b = 0; b < count; b++)
         for (int o = 0; o < OBJECTIVES; o++)
             for (int n = 0; n < 3; n++) {
                 snprintf(title, sizeof title, "%s-%d", objectives[o].name, images[n]);
@@ -236,6 +248,7 @@ static void steps_in_bf16_are_near(void **unused)
     for (int o = 0; o < OBJECTIVES; o++) {
         snprintf(title, sizeof title, "%s-%d", objectives[o].name, IMAGES_MAX);
         check_step(title, &objectives[o], "global", &bf16, IMAGES_MAX);
+        check_step(title, &objectives[o], "global", &bf16_nhwc, IMAGES_MAX);
     }
 }
 
@@ -248,6 +261,10 @@ static void norm_scopes_match_pytorch(void **unused)
     snprintf(title, sizeof title, "rank-%d-13", elm_comm_size(comm));
     check_step("group-13", &objectives[3], "group:5", &automatic, IMAGES_MAX);
     check_step(title, &objectives[3], "rank", &automatic, IMAGES_MAX);
+    if (has_onednn()) {
+        check_step("group-13", &objectives[3], "group:5", &nhwc, IMAGES_MAX);
+        check_step(title, &objectives[3], "rank", &nhwc, IMAGES_MAX);
+    }
 }
 
 /* The last batch of an epoch may be smaller than the number of ranks: those without images take part with zeros. */

@@ -1,4 +1,5 @@
 /* Every layer alone, and whole networks, against PyTorch and torchvision in fp64 (tests/golden/nn_golden.py), on both backends. */
+#include <omp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,9 +36,10 @@ static void check(const char *layer, const char *what, const float *x, size_t co
 typedef struct who {
     const char *backend;
     elm_format format;
+    elm_layout layout;
     double tolerance; /* of the length */
 } who;
-static const who openblas = {"openblas", ELM_FP32, 1e-5};
+static const who openblas = {"openblas", ELM_FP32, ELM_LAYOUT_AUTO, 1e-5};
 
 /* One layer on its own: values with their gradients, parameters, a backend. */
 
@@ -70,26 +72,38 @@ static void *to_blocked(const bench *b, const elm_value *v, const float *plain)
     return x;
 }
 
-static void check_value(const bench *b, const elm_value *v, const void *blocked, const char *layer, const char *what)
+static void to_plain(const bench *b, const elm_value *v, const void *blocked, float *plain)
 {
     const size_t pixels = (size_t)v->height * v->width;
     for (int i = 0; i < b->images; i++)
         for (int c = 0; c < v->channels; c++)
             for (size_t p = 0; p < pixels; p++)
-                b->plain[((size_t)i * v->channels + c) * pixels + p] = elm_read(
+                plain[((size_t)i * v->channels + c) * pixels + p] = elm_read(
                     blocked, i * elm_value_image(v) + (size_t)(c / v->block) * elm_value_plane(v) + p * v->block + c % v->block, v->format);
+}
+
+static void check_value(const bench *b, const elm_value *v, const void *blocked, const char *layer, const char *what)
+{
+    to_plain(b, v, blocked, b->plain);
     check(layer, what, b->plain, floats(b, v), b->who.tolerance);
+}
+
+/* As graph.c does. */
+static void place(elm_value *v, int block)
+{
+    v->channels_last = block == ELM_BLOCK_ALL;
+    v->block = v->channels_last ? v->channels : v->channels % block ? 1 : block;
 }
 
 static void open_bench(bench *b, who by, int images, const elm_layer_kind *kind, elm_value in, elm_value out)
 {
     elm_error err;
     *b = (bench){.who = by, .backend = elm_backend_find(by.backend, &err), .images = images};
-    assert_int_equal(0, b->backend->open(&b->engine, by.format, &b->block, &err));
+    assert_int_equal(0, b->backend->open(&b->engine, by.format, by.layout, &b->block, &err));
     b->in = in;
     b->out = out;
-    b->in.block = in.channels % b->block || kind == elm_linear_layer() ? 1 : b->block;
-    b->out.block = out.channels % b->block || out.height * out.width == 1 ? 1 : b->block;
+    place(&b->in, kind == elm_linear_layer() ? 1 : b->block);
+    place(&b->out, out.height * out.width == 1 ? 1 : b->block);
     b->in.format = kind == elm_linear_layer() ? ELM_FP32 : by.format;
     b->out.format = kind == elm_linear_layer() || kind == elm_pool_layer() ? ELM_FP32 : by.format;
     b->in.wants_gradient = true;
@@ -231,12 +245,13 @@ static void check_plain(who by, const char *name, const elm_layer_kind *kind, in
 }
 
 /* In every layout, with ties in most windows and two gradient contributions. */
-static void check_maxpool(who by, const char *name, int block)
+static void check_maxpool(who by, const char *name, int channels, int block)
 {
     bench b;
-    open_bench(&b, by, 3, elm_maxpool_layer(), (elm_value){.channels = 32, .height = 9, .width = 9},
-               (elm_value){.channels = 32, .height = 5, .width = 5});
-    b.in.block = b.out.block = block;
+    open_bench(&b, by, 3, elm_maxpool_layer(), (elm_value){.channels = channels, .height = 9, .width = 9},
+               (elm_value){.channels = channels, .height = 5, .width = 5});
+    place(&b.in, block);
+    place(&b.out, block);
     b.layer.kernel = 3;
     b.layer.stride = 2;
     b.layer.padding = 1;
@@ -337,15 +352,41 @@ static void check_layers(who by)
     check_linear(by);
 }
 
+static void check_maxpools(who by)
+{
+    static const int blocks[] = {1, 8, 16, ELM_BLOCK_ALL};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        check_maxpool(by, "maxpool", 32, blocks[i]);
+}
+
+static void skip_without_onednn(void)
+{
+    elm_error err;
+    if (elm_backend_find("onednn", &err))
+        return;
+    print_message("no layouts but NCHW here: %s\n", err.text);
+    skip();
+}
+
+/* Every layout that only oneDNN has. */
+static const elm_layout layouts[] = {ELM_LAYOUT_BLOCKED, ELM_LAYOUT_NHWC, ELM_LAYOUT_NCHW};
+enum { LAYOUTS = sizeof layouts / sizeof *layouts };
+
+static void layers_match_pytorch_in_every_layout(void **unused)
+{
+    (void)unused;
+    skip_without_onednn();
+    for (int l = 0; l < LAYOUTS; l++)
+        check_layers((who){"onednn", ELM_FP32, layouts[l], 1e-5});
+}
+
 static void layers_match_pytorch(void **unused)
 {
     (void)unused;
-    check_layers((who){"auto", ELM_FP32, 1e-5});
+    check_layers((who){"auto", ELM_FP32, ELM_LAYOUT_AUTO, 1e-5});
     check_layers(openblas);
     check_cosine();
-    static const int blocks[] = {1, 8, 16};
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
-        check_maxpool(openblas, "maxpool", blocks[i]);
+    check_maxpools(openblas);
 }
 
 static void skip_without_bf16(void)
@@ -361,12 +402,81 @@ static void skip_without_bf16(void)
 static void layers_match_pytorch_in_bf16(void **unused)
 {
     (void)unused;
-    const who by = {"auto", ELM_BF16, 6e-3};
     skip_without_bf16();
-    check_layers(by);
-    static const int blocks[] = {1, 8, 16};
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
-        check_maxpool(by, "maxpool", blocks[i]);
+    for (int l = 0; l < LAYOUTS; l++) {
+        const who by = {"onednn", ELM_BF16, layouts[l], 6e-3};
+        check_layers(by);
+        check_maxpools(by);
+    }
+}
+
+/* BatchNorm's results in the order [y][dx][dr][dgamma][dbeta][mean][var], activations as NCHW. */
+static float *norm_results(elm_format format, int block, int channels, int side, int threads, size_t *count)
+{
+    bench b;
+    const elm_value value = {.channels = channels, .height = side, .width = side};
+    const who by = {openblas.backend, ELM_FP32, ELM_LAYOUT_AUTO, 0};
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(threads);
+    open_bench(&b, by, 3, elm_norm_layer(), value, value);
+    place(&b.in, block);
+    place(&b.out, block);
+    b.in.format = b.out.format = format;
+    b.segments[0].images = 2;
+    b.segments[1] = (elm_segment){2, 1, -1};
+    b.pass.segment_count = 2;
+    b.layer.relu = true;
+    b.residual = b.in;
+    b.residual.data = filled_value(&b, &b.in, 4, 1, 0);
+    b.layer.residual = &b.residual;
+    b.out.gradient[1] = filled_value(&b, &b.out, 8, 1, 0);
+    for (int p = 0; p < 2; p++) {
+        b.layer.weight[p] = filled(channels, 5 + (uint32_t)p, 0.5f, p ? 0 : 1);
+        b.layer.weight_gradient[p] = filled(channels, 9, 1, 0);
+        b.layer.running[p] = filled(channels, 9, 0, (float)p);
+    }
+    run_bench(&b, 2, 3);
+    const size_t size = floats(&b, &b.in);
+    *count = 3 * size + 4 * (size_t)channels;
+    float *all = elm_alloc(*count, sizeof *all, NULL), *to = all;
+    const void *arrays[] = {b.out.data, b.layer.input_gradient, b.out.gradient[0]};
+    for (int a = 0; a < 3; a++, to += size)
+        to_plain(&b, &b.in, arrays[a], to);
+    const float *rows[] = {b.layer.weight_gradient[0], b.layer.weight_gradient[1], b.layer.running[0], b.layer.running[1]};
+    for (int r = 0; r < 4; r++, to += channels)
+        memcpy(to, rows[r], channels * sizeof *to);
+    close_bench(&b);
+    omp_set_num_threads(before);
+    return all;
+}
+
+/* Channels last with any number of channels, one that fills no vector and several slabs of pixels among them, against NCHW; and the same
+ * bits with any number of threads. */
+static void norms_agree_in_every_layout(void **unused)
+{
+    (void)unused;
+    static const struct {
+        int channels, side;
+    } shapes[] = {{1, 9}, {3, 33}, {5, 4}, {10, 7}, {16, 40}, {17, 5}, {64, 33}, {200, 3}, {2048, 2}};
+    for (size_t s = 0; s < 2 * sizeof shapes / sizeof *shapes; s++) {
+        const int channels = shapes[s / 2].channels, side = shapes[s / 2].side;
+        const elm_format format = s % 2 ? ELM_BF16 : ELM_FP32;
+        size_t count;
+        float *planes = norm_results(format, 1, channels, side, 1, &count), *last = norm_results(format, 0, channels, side, 1, &count),
+              *threads = norm_results(format, 0, channels, side, 5, &count);
+        double difference = 0, length = 0;
+        for (size_t i = 0; i < count; i++) {
+            difference += pow((double)last[i] - (double)planes[i], 2);
+            length += pow((double)planes[i], 2);
+        }
+        const double error = sqrt(difference / length);
+        if (!(error <= (format == ELM_BF16 ? 2e-2 : 1e-5)))
+            fail_msg("%d channels, side %d: channels last is off by %g", channels, side, error);
+        assert_memory_equal(last, threads, count * sizeof *last);
+        elm_free(planes);
+        elm_free(last);
+        elm_free(threads);
+    }
 }
 
 /* PyTorch's rules: a NaN wins, the first of equals gets the gradient, and padding is never chosen. */
@@ -420,7 +530,8 @@ static void check_network_with(who by, elm_net_head head, const char *title, con
                                .max_batch = images,
                                .ranks = 1,
                                .backend = by.backend,
-                               .precision = by.format == ELM_BF16 ? ELM_PRECISION_BF16 : ELM_PRECISION_FP32};
+                               .precision = by.format == ELM_BF16 ? ELM_PRECISION_BF16 : ELM_PRECISION_FP32,
+                               .layout = by.layout};
     elm_net *net;
     elm_error err;
     if (elm_net_create(&net, &spec, &err))
@@ -455,27 +566,40 @@ static void check_network(who by, const char *title, const char *model_name, int
     check_network_with(by, ELM_HEAD_AUTO, title, model_name, images, side, tolerance);
 }
 
+static void check_networks(who by)
+{
+    check_network(by, "resnet8", "cifar-resnet8", 6, 8, 2e-2);
+    check_network_with(by, ELM_HEAD_COSINE, "resnet8-cosine", "cifar-resnet8", 6, 8, 2e-2);
+    check_network(by, "menon", "cifar-resnet32-menon", 6, 12, 2e-2);
+    check_network(by, "resnet18", "resnet18", 4, 64, 2e-2);
+}
+
 static void networks_match_pytorch(void **unused)
 {
     (void)unused;
-    static const who both[] = {{"auto", ELM_FP32, 1e-4}, {"openblas", ELM_FP32, 1e-4}};
-    for (int i = 0; i < 2; i++) {
-        check_network(both[i], "resnet8", "cifar-resnet8", 6, 8, 2e-2);
-        check_network_with(both[i], ELM_HEAD_COSINE, "resnet8-cosine", "cifar-resnet8", 6, 8, 2e-2);
-        check_network(both[i], "menon", "cifar-resnet32-menon", 6, 12, 2e-2);
-        check_network(both[i], "resnet18", "resnet18", 4, 64, 2e-2);
-    }
+    const who automatic = {"auto", ELM_FP32, ELM_LAYOUT_AUTO, 1e-4};
+    check_networks(automatic);
+    check_networks((who){"openblas", ELM_FP32, ELM_LAYOUT_AUTO, 1e-4});
     /* 50 layers of ReLUs near zero: PyTorch's own fp32 gradients are 1.6e-2 away from its fp64 ones here. */
-    check_network(both[0], "resnet50", "resnet50", 4, 96, 3e-2);
+    check_network(automatic, "resnet50", "resnet50", 4, 96, 3e-2);
+}
+
+static void networks_match_pytorch_channels_last(void **unused)
+{
+    (void)unused;
+    const who by = {"onednn", ELM_FP32, ELM_LAYOUT_NHWC, 1e-4};
+    skip_without_onednn();
+    check_networks(by);
+    check_network(by, "resnet50", "resnet50", 4, 96, 3e-2);
 }
 
 /* ReLUs near zero open or close with the last bits, so gradients are off by more than outputs are. */
 static void networks_match_pytorch_in_bf16(void **unused)
 {
     (void)unused;
-    const who by = {"auto", ELM_BF16, 5e-2};
     skip_without_bf16();
-    check_network(by, "resnet8", "cifar-resnet8", 6, 8, 0.3);
+    for (int l = 0; l < LAYOUTS; l++)
+        check_network((who){"onednn", ELM_BF16, layouts[l], 5e-2}, "resnet8", "cifar-resnet8", 6, 8, 0.3);
 }
 
 static const elm_tensor *tensor_named(const elm_tensor *tensors, int count, const char *name)
@@ -529,10 +653,17 @@ static void nothing_is_left_allocated(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layers_match_pytorch),           cmocka_unit_test(layers_match_pytorch_in_bf16),
-        cmocka_unit_test(maxpool_chooses_as_pytorch),     cmocka_unit_test(networks_match_pytorch),
-        cmocka_unit_test(networks_match_pytorch_in_bf16), cmocka_unit_test(cosines_of_extremes),
-        cmocka_unit_test(names_are_torchvisions),         cmocka_unit_test(nothing_is_left_allocated),
+        cmocka_unit_test(layers_match_pytorch),
+        cmocka_unit_test(layers_match_pytorch_in_bf16),
+        cmocka_unit_test(maxpool_chooses_as_pytorch),
+        cmocka_unit_test(networks_match_pytorch),
+        cmocka_unit_test(networks_match_pytorch_in_bf16),
+        cmocka_unit_test(cosines_of_extremes),
+        cmocka_unit_test(layers_match_pytorch_in_every_layout),
+        cmocka_unit_test(networks_match_pytorch_channels_last),
+        cmocka_unit_test(norms_agree_in_every_layout),
+        cmocka_unit_test(names_are_torchvisions),
+        cmocka_unit_test(nothing_is_left_allocated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,8 +15,10 @@
 
 enum { IMAGES = 6, CLASSES = 5, SIDE = 8 };
 
+/* backend: its name, or "nhwc" for oneDNN with channels last. */
 static elm_net *make_net_training(elm_net_train train, const char *name, const char *bn, const char *backend, int features)
 {
+    const bool last = strcmp(backend, "nhwc") == 0;
     static elm_model_options model;
     model.train = train;
     snprintf(model.name, sizeof model.name, "%s", name);
@@ -31,14 +33,23 @@ static elm_net *make_net_training(elm_net_train train, const char *name, const c
         .max_images = IMAGES,
         .max_batch = IMAGES,
         .ranks = 1,
-        .backend = backend,
+        .backend = last ? "onednn" : backend,
+        .layout = last ? ELM_LAYOUT_NHWC : ELM_LAYOUT_AUTO,
         .seed = 7,
     };
     elm_net *net = NULL;
     elm_error err;
     if (elm_net_create(&net, &spec, &err))
         fail_msg("%s", err.text);
+    assert_true(!last || elm_net_layout(net) == ELM_LAYOUT_NHWC);
     return net;
+}
+
+/* Channels last is oneDNN's alone. */
+static bool has_channels_last(void)
+{
+    elm_error err;
+    return elm_net_check_backend("onednn", &err) == 0;
 }
 
 static elm_net *make_net(const char *name, const char *bn, const char *backend, int features)
@@ -152,6 +163,10 @@ static void gradients_match_finite_differences(void **unused)
     check_gradients(ELM_TRAIN_ALL, "cifar-resnet8", "global", "auto", 0);
     check_gradients(ELM_TRAIN_ALL, "cifar-resnet8", "group:4", "auto", 0);
     check_gradients(ELM_TRAIN_ALL, "cifar-resnet8", "global", "openblas", 0);
+    if (has_channels_last()) {
+        check_gradients(ELM_TRAIN_ALL, "cifar-resnet8", "global", "nhwc", 0);
+        check_gradients(ELM_TRAIN_ALL, "cifar-resnet8", "group:4", "nhwc", 0);
+    }
     check_gradients(ELM_TRAIN_ALL, "mlp:16,8,4", "global", "auto", 2);
     check_gradients(ELM_TRAIN_BACKBONE, "cifar-resnet8", "global", "auto", 0);
     check_gradients(ELM_TRAIN_CLASSIFIER, "cifar-resnet8", "global", "auto", 0);
@@ -273,11 +288,10 @@ static double distance(const float *a, const float *b, size_t count)
     return most / (scale + 1e-30);
 }
 
-static void backends_agree(void **unused)
+static void check_agreement(const char *backend)
 {
-    (void)unused;
     float *input = noise(IMAGES * 3 * SIDE * SIDE, 1), *weights = noise(IMAGES * 64 + 64, 2);
-    elm_net *a = make_net("cifar-resnet8", "global", "auto", 0), *b = make_net("cifar-resnet8", "global", "openblas", 0);
+    elm_net *a = make_net("cifar-resnet8", "global", "auto", 0), *b = make_net("cifar-resnet8", "global", backend, 0);
     const double loss_a = probe(a, input, weights, true), loss_b = probe(b, input, weights, true);
     assert_true(fabs(loss_a - loss_b) < 1e-5 * fabs(loss_a));
     const elm_net_parameters va = elm_net_view(a), vb = elm_net_view(b);
@@ -287,6 +301,37 @@ static void backends_agree(void **unused)
     elm_net_destroy(b);
     elm_free(weights);
     elm_free(input);
+}
+
+static void backends_agree(void **unused)
+{
+    (void)unused;
+    check_agreement("openblas");
+    if (has_channels_last())
+        check_agreement("nhwc");
+}
+
+/* A layout that the backend does not have is refused with those that it has. */
+static void layouts_are_checked(void **unused)
+{
+    (void)unused;
+    elm_model_options model = {.name = "cifar-resnet8", .bn = "global"};
+    static const elm_layout missing[] = {ELM_LAYOUT_BLOCKED, ELM_LAYOUT_NHWC};
+    for (int i = 0; i < 2; i++) {
+        const elm_net_spec spec = {.model = &model,
+                                   .channels = 3,
+                                   .height = SIDE,
+                                   .width = SIDE,
+                                   .classes = CLASSES,
+                                   .max_images = 1,
+                                   .backend = "openblas",
+                                   .layout = missing[i]};
+        elm_net *net = NULL;
+        elm_error err;
+        assert_int_equal(-1, elm_net_create(&net, &spec, &err));
+        assert_int_equal(ELM_EXIT_USAGE, err.code);
+        assert_non_null(strstr(err.text, "run.layout"));
+    }
 }
 
 /* Passing the same images through an evaluation pass uses running statistics and leaves them alone. */
@@ -312,11 +357,10 @@ static void evaluation_leaves_the_state(void **unused)
     elm_free(input);
 }
 
-static void steady_passes_allocate_nothing(void **unused)
+static void check_steady(const char *backend)
 {
-    (void)unused;
     float *input = noise(IMAGES * 3 * SIDE * SIDE, 1), *weights = noise(IMAGES * 64 + 64, 2);
-    elm_net *net = make_net("cifar-resnet8", "global", "auto", 0);
+    elm_net *net = make_net("cifar-resnet8", "global", backend, 0);
     probe(net, input, weights, true);
     const int64_t before = elm_alloc_calls();
     for (int i = 0; i < 3; i++)
@@ -325,6 +369,14 @@ static void steady_passes_allocate_nothing(void **unused)
     elm_net_destroy(net);
     elm_free(weights);
     elm_free(input);
+}
+
+static void steady_passes_allocate_nothing(void **unused)
+{
+    (void)unused;
+    check_steady("auto");
+    if (has_channels_last())
+        check_steady("nhwc");
 }
 
 static void unknown_names_are_refused(void **unused)
@@ -434,12 +486,19 @@ static void sizes_are_the_papers(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients_match_finite_differences), cmocka_unit_test(parts_may_rest),
-        cmocka_unit_test(cosine_heads_see_directions),        cmocka_unit_test(backends_agree),
-        cmocka_unit_test(evaluation_leaves_the_state),        cmocka_unit_test(steady_passes_allocate_nothing),
-        cmocka_unit_test(unknown_names_are_refused),          cmocka_unit_test(sizes_are_the_papers),
-        cmocka_unit_test(last_gammas_may_begin_at_zero),      cmocka_unit_test(small_pictures_are_refused),
-        cmocka_unit_test(menon_begins_as_keras_does),         cmocka_unit_test(menon_refuses_oblong_pictures),
+        cmocka_unit_test(gradients_match_finite_differences),
+        cmocka_unit_test(parts_may_rest),
+        cmocka_unit_test(cosine_heads_see_directions),
+        cmocka_unit_test(backends_agree),
+        cmocka_unit_test(evaluation_leaves_the_state),
+        cmocka_unit_test(steady_passes_allocate_nothing),
+        cmocka_unit_test(layouts_are_checked),
+        cmocka_unit_test(unknown_names_are_refused),
+        cmocka_unit_test(sizes_are_the_papers),
+        cmocka_unit_test(last_gammas_may_begin_at_zero),
+        cmocka_unit_test(small_pictures_are_refused),
+        cmocka_unit_test(menon_begins_as_keras_does),
+        cmocka_unit_test(menon_refuses_oblong_pictures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

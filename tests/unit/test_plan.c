@@ -33,7 +33,7 @@ static void open_ledger(ledger *l, const char *model_name, elm_format format, in
     const elm_model *model = elm_model_find(model_name, &variant, &err);
     *l = (ledger){.model = model_name, .graph = elm_alloc(1, sizeof *l->graph, NULL)};
     l->graph->backend = elm_backend_find("auto", &err);
-    assert_int_equal(0, l->graph->backend->open(&l->graph->engine, ELM_FP32, &l->graph->block, &err));
+    assert_int_equal(0, l->graph->backend->open(&l->graph->engine, ELM_FP32, ELM_LAYOUT_AUTO, &l->graph->block, &err));
     l->graph->format = format; /* only memory is looked at, whatever this machine computes */
     assert_int_equal(0, model->build(l->graph, variant, elm_graph_input(l->graph, 3, side, side), &l->embeddings, &err));
     assert_false(l->graph->failed);

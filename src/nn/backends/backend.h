@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "elmpi/net.h"
 #include "elmpi/status.h"
 #include "nn/format.h"
 
@@ -11,11 +12,12 @@ typedef struct elm_conv_shape {
     int in_channels, in_height, in_width, in_block;
     int out_channels, out_height, out_width, out_block;
     int kernel, stride, padding;
+    bool channels_last; /* the blocks are all channels, on either side */
     elm_format format;  /* of activations and their gradients */
     bool data_gradient; /* backward_data will be called */
 } elm_conv_shape;
 
-enum { ELM_VERSION_SIZE = 256 };
+enum { ELM_VERSION_SIZE = 256, ELM_BLOCK_ALL = 0 };
 
 /** A backend in functions. Activations are in the blocked layout of layer.h; weights and their gradients are OIHW and fp32 outside, and
  * whatever the backend likes inside. Sums are fp32 whatever the format. */
@@ -25,8 +27,8 @@ typedef struct elm_backend {
     const char *(*cpu)(void);                            /* what the library computes for: an instruction set or a CPU */
     /* Whether this machine's units compute in the format; if not, err says what is missing. */
     int (*check_format)(elm_format format, elm_error *err);
-    /* One per network. `block` receives the channel block its kernels prefer. */
-    int (*open)(void **engine, elm_format format, int *block, elm_error *err);
+    /* One per network, for activations in this layout. `block` receives its channel block: 8 or 16, 1 (NCHW) or 0, all channels (NHWC). */
+    int (*open)(void **engine, elm_format format, elm_layout layout, int *block, elm_error *err);
     void (*close)(void *engine);
     /* A convolution for up to max_images. */
     int (*create)(void **conv, void *engine, const elm_conv_shape *shape, int max_images, elm_error *err);

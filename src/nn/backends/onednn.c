@@ -1,4 +1,4 @@
-/* oneDNN's convolutions in its own blocked layouts. What differs between oneDNN's versions is in onednn_api.c.
+/* oneDNN's convolutions in its own blocked layouts and in channels last. What differs between oneDNN's versions is in onednn_api.c.
  *
  * A primitive is bound to one number of images. Training meets few of them (a full share, the epoch's last batch, evaluation), so each
  * convolution keeps a short list of programs, made when a number of images is first seen. */
@@ -104,7 +104,7 @@ static int check_format(elm_format format, elm_error *err)
         "auto, or another node");
 }
 
-/* Asks oneDNN which channel block its convolutions like best on this CPU. */
+/* Asks oneDNN which channel block its convolutions like best on this CPU; 1: it wishes for no block, which on AMX means channels last. */
 static int preferred_block(const engine *e, elm_format format)
 {
     const dnnl_dims_t x = {1, 32, 8, 8}, w = {32, 32, 3, 3};
@@ -123,7 +123,20 @@ static int preferred_block(const engine *e, elm_format format)
     return block == 8 || block == 16 ? block : 1;
 }
 
-static int engine_open(void **opaque, elm_format format, int *block, elm_error *err)
+/* The block of a layout. A network whose layout is left open gets the block that the library wishes for, or NCHW, as it did before layouts
+ * could be chosen: checkpoints of then go on so. */
+static int block_of(const engine *e, elm_format format, elm_layout layout)
+{
+    if (layout == ELM_LAYOUT_NHWC || layout == ELM_LAYOUT_NCHW)
+        return layout == ELM_LAYOUT_NHWC ? ELM_BLOCK_ALL : 1;
+    const int preferred = preferred_block(e, format);
+    if (layout == ELM_LAYOUT_AUTO || preferred > 1)
+        return preferred;
+    const bool wide = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+    return wide ? 16 : 8;
+}
+
+static int engine_open(void **opaque, elm_format format, elm_layout layout, int *block, elm_error *err)
 {
     engine *e = elm_alloc(1, sizeof *e, err);
     if (!e)
@@ -136,20 +149,21 @@ static int engine_open(void **opaque, elm_format format, int *block, elm_error *
         return elm_error_set(err, ELM_EXIT_FAILURE, "oneDNN cannot start: %s (CPU engine): use run.backend = openblas",
                              status_text(status));
     }
-    *block = preferred_block(e, format);
+    *block = block_of(e, format, layout);
     *opaque = e;
     return 0;
 }
 
-static dnnl_format_tag_t activation_tag(int block)
+static dnnl_format_tag_t activation_tag(int block, bool channels_last)
 {
-    return block == 16 ? dnnl_nChw16c : block == 8 ? dnnl_nChw8c : dnnl_nchw;
+    return channels_last ? dnnl_nhwc : block == 16 ? dnnl_nChw16c : block == 8 ? dnnl_nChw8c : dnnl_nchw;
 }
 
-static dnnl_status_t make_activations(onednn_layout *layout, elm_format format, int images, int channels, int height, int width, int block)
+static dnnl_status_t make_activations(onednn_layout *layout, const elm_conv_shape *s, int images, int channels, int height, int width,
+                                      int block)
 {
     const dnnl_dims_t dims = {images, channels, height, width};
-    return onednn_layout_create(layout, dims, type_of(format), activation_tag(block));
+    return onednn_layout_create(layout, dims, type_of(s->format), activation_tag(block, s->channels_last));
 }
 
 static dnnl_status_t make_weight_layout(onednn_layout *layout, const elm_conv_shape *s, elm_format format, dnnl_format_tag_t tag)
@@ -184,9 +198,9 @@ static dnnl_status_t weights_for(const convolution *c, onednn_const_layout chose
 static dnnl_status_t describe_layouts(const convolution *c, int images, description *d)
 {
     const elm_conv_shape *s = &c->shape;
-    dnnl_status_t status = make_activations(&d->x, s->format, images, s->in_channels, s->in_height, s->in_width, s->in_block);
+    dnnl_status_t status = make_activations(&d->x, s, images, s->in_channels, s->in_height, s->in_width, s->in_block);
     if (status == dnnl_success)
-        status = make_activations(&d->y, s->format, images, s->out_channels, s->out_height, s->out_width, s->out_block);
+        status = make_activations(&d->y, s, images, s->out_channels, s->out_height, s->out_width, s->out_block);
     if (status == dnnl_success)
         status = weights_for(c, c->forward_layout, s->format, &d->forward);
     if (status == dnnl_success)

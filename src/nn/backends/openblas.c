@@ -42,9 +42,14 @@ static int check_format(elm_format format, elm_error *err)
                          "run.precision = fp32");
 }
 
-static int engine_open(void **engine, elm_format format, int *block, elm_error *err)
+static int engine_open(void **engine, elm_format format, elm_layout layout, int *block, elm_error *err)
 {
-    (void)format, (void)err;
+    (void)format;
+    if (layout != ELM_LAYOUT_AUTO && layout != ELM_LAYOUT_NCHW)
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "convolutions over OpenBLAS read NCHW alone (run.layout = %s): use run.layout = auto or nchw, or "
+                             "run.backend = onednn",
+                             elm_layout_names[layout]);
     *engine = NULL;
     *block = 1;
     return 0;

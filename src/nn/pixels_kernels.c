@@ -1,4 +1,4 @@
-#include "nn/rows_kernels.h"
+#include "nn/pixels_kernels.h"
 
 #include "nn/lanes.h"
 
@@ -59,7 +59,7 @@ ELM_INLINE void moments_tile(const void *x, float *sum, float *square, elm_forma
     add_part(square + k, width, q[0] + q[1]);
 }
 
-ELM_INLINE void moments(const void *x, elm_rows rows, float *mean, float *m2, elm_format format)
+ELM_INLINE void moments(const void *x, elm_pixels rows, float *mean, float *m2, elm_format format)
 {
     for (int k = 0; k < rows.channels; k++)
         mean[k] = m2[k] = 0;
@@ -85,7 +85,7 @@ ELM_INLINE void normalise_tile(const void *x, const void *residual, void *y, con
     }
 }
 
-ELM_INLINE void normalise(const void *x, const void *residual, void *y, elm_rows rows, const float *scale, const float *shift, bool relu,
+ELM_INLINE void normalise(const void *x, const void *residual, void *y, elm_pixels rows, const float *scale, const float *shift, bool relu,
                           elm_format format){FOR_TILES(rows, normalise_tile, x, residual, y, scale, shift, relu, format)}
 
 ELM_INLINE void mask_tile(void *gradient, const void *second, const void *x, const float *mean, const elm_gate *gate, float *sum,
@@ -111,7 +111,7 @@ ELM_INLINE void mask_tile(void *gradient, const void *second, const void *x, con
     add_part(product + k, width, weighted[0] + weighted[1]);
 }
 
-ELM_INLINE void mask_rows(void *gradient, const void *second, const void *x, elm_rows rows, const float *mean, const elm_gate *gate,
+ELM_INLINE void mask_rows(void *gradient, const void *second, const void *x, elm_pixels rows, const float *mean, const elm_gate *gate,
                           float *sum, float *product, elm_format format)
 {
     const elm_gate held = *gate; /* stores cannot change it */
@@ -133,8 +133,9 @@ ELM_INLINE void gradient_tile(const void *gradient, const void *x, void *dx, con
     }
 }
 
-ELM_INLINE void gradient_rows(const void *gradient, const void *x, void *dx, elm_rows rows, const float *a, const float *b, const float *c,
-                              const float *mean, elm_format format){FOR_TILES(rows, gradient_tile, gradient, x, dx, a, b, c, mean, format)}
+ELM_INLINE void gradient_rows(const void *gradient, const void *x, void *dx, elm_pixels rows, const float *a, const float *b,
+                              const float *c, const float *mean,
+                              elm_format format){FOR_TILES(rows, gradient_tile, gradient, x, dx, a, b, c, mean, format)}
 
 ELM_INLINE void from_planes(const float *x, void *y, size_t pixels, int channels, elm_format format)
 {
@@ -143,7 +144,7 @@ ELM_INLINE void from_planes(const float *x, void *y, size_t pixels, int channels
             elm_write(y, p * channels + c, x[c * pixels + p], format);
 }
 
-ELM_INLINE void mean_of(const void *x, elm_rows rows, float *mean, elm_format format)
+ELM_INLINE void mean_of(const void *x, elm_pixels rows, float *mean, elm_format format)
 {
     for (int k = 0; k < rows.channels; k += LANES) {
         const int width = rows.channels - k < LANES ? rows.channels - k : LANES;
@@ -158,7 +159,7 @@ ELM_INLINE void mean_of(const void *x, elm_rows rows, float *mean, elm_format fo
     }
 }
 
-ELM_INLINE void fill(void *x, elm_rows rows, const float *values, elm_format format)
+ELM_INLINE void fill(void *x, elm_pixels rows, const float *values, elm_format format)
 {
     for (size_t p = 0; p < rows.pixels; p++)
         for (int k = 0; k < rows.channels; k += LANES) {
@@ -168,40 +169,40 @@ ELM_INLINE void fill(void *x, elm_rows rows, const float *values, elm_format for
 }
 
 /* One body for each format. */
-void elm_rows_moments(const void *x, elm_rows rows, float *mean, float *m2, elm_format format)
+void elm_pixels_moments(const void *x, elm_pixels rows, float *mean, float *m2, elm_format format)
 {
     ELM_BY_FORMAT(format, moments, x, rows, mean, m2);
 }
 
-void elm_rows_normalise(const void *x, const void *residual, void *y, elm_rows rows, const float *scale, const float *shift, bool relu,
-                        elm_format format)
+void elm_pixels_normalise(const void *x, const void *residual, void *y, elm_pixels rows, const float *scale, const float *shift, bool relu,
+                          elm_format format)
 {
     ELM_BY_FORMAT(format, normalise, x, residual, y, rows, scale, shift, relu);
 }
 
-void elm_rows_mask(void *gradient, const void *second, const void *x, elm_rows rows, const float *mean, const elm_gate *gate, float *sum,
-                   float *product, elm_format format)
+void elm_pixels_mask(void *gradient, const void *second, const void *x, elm_pixels rows, const float *mean, const elm_gate *gate,
+                     float *sum, float *product, elm_format format)
 {
     ELM_BY_FORMAT(format, mask_rows, gradient, second, x, rows, mean, gate, sum, product);
 }
 
-void elm_rows_gradient(const void *gradient, const void *x, void *dx, elm_rows rows, const float *a, const float *b, const float *c,
-                       const float *mean, elm_format format)
+void elm_pixels_gradient(const void *gradient, const void *x, void *dx, elm_pixels rows, const float *a, const float *b, const float *c,
+                         const float *mean, elm_format format)
 {
     ELM_BY_FORMAT(format, gradient_rows, gradient, x, dx, rows, a, b, c, mean);
 }
 
-void elm_rows_from_planes(const float *x, void *y, size_t pixels, int channels, elm_format format)
+void elm_pixels_from_planes(const float *x, void *y, size_t pixels, int channels, elm_format format)
 {
     ELM_BY_FORMAT(format, from_planes, x, y, pixels, channels);
 }
 
-void elm_rows_mean(const void *x, elm_rows rows, float *mean, elm_format format)
+void elm_pixels_mean(const void *x, elm_pixels rows, float *mean, elm_format format)
 {
     ELM_BY_FORMAT(format, mean_of, x, rows, mean);
 }
 
-void elm_rows_fill(void *x, elm_rows rows, const float *values, elm_format format)
+void elm_pixels_fill(void *x, elm_pixels rows, const float *values, elm_format format)
 {
     ELM_BY_FORMAT(format, fill, x, rows, values);
 }
