@@ -25,7 +25,7 @@ static const char program[] = "elmpi-bench";
 enum { WARM_UP = 3, TRACED = 3 /* steps */ };
 
 typedef struct settings {
-    const char *model, *precision, *coverage, *trace;
+    const char *model, *precision, *layout, *coverage, *trace;
     int64_t batch, steps, threads, classes;
     bool json, peak_only;
     elm_text_list overrides;
@@ -46,6 +46,8 @@ typedef struct bench {
     elm_job_options options;
     elm_comm *comm;
     elm_trainer *trainer;
+    elm_candidate chosen;
+    double choice_seconds;
     elm_store_info data;
     int64_t *class_count;
     int32_t *labels;
@@ -69,6 +71,7 @@ static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, 
         {"--batch", ELM_FLAG_INT, &s->batch, 1, 1 << 20, "B", "images of the global batch (default 128)"},
         {"--classes", ELM_FLAG_INT, &s->classes, 2, 1 << 20, "C", "classes (default 100 for CIFAR's networks, 1000 for ImageNet's)"},
         {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "P", "format of activations: fp32 (default), bf16 or auto"},
+        {"--layout", ELM_FLAG_TEXT, &s->layout, 0, 0, "L", "order of activations in memory: blocked, nhwc, nchw or auto (default)"},
         {"--steps", ELM_FLAG_INT, &s->steps, 1, 1000000, "N", "timed steps, after 3 to warm up (default 20)"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "T", "threads a rank (default: as for training)"},
         {"--set", ELM_FLAG_LIST, &s->overrides, 0, 0, "KEY=VALUE", "any option of a job file, e.g. --set loss.embed=pull"},
@@ -100,10 +103,10 @@ static int parse_job(bench *b, elm_error *err)
     elm_option_set sets[ELM_JOB_SETS];
     elm_job_option_sets(o, sets);
     char text[2048];
-    snprintf(
-        text, sizeof text,
-        "[run]\nname = bench\nprecision = %s\nthreads = %lld\n[data]\nstore = none\n[model]\nname = %s\n[optim]\nbatch = %lld\nlr = 0.01\n",
-        b->set.precision, (long long)b->set.threads, b->set.model, (long long)b->set.batch);
+    snprintf(text, sizeof text,
+             "[run]\nname = bench\nprecision = %s\nlayout = %s\nthreads = %lld\n[data]\nstore = none\n[model]\nname = %s\n[optim]\nbatch = "
+             "%lld\nlr = 0.01\n",
+             b->set.precision, b->set.layout, (long long)b->set.threads, b->set.model, (long long)b->set.batch);
     if (elm_net_check_name(b->set.model, err))
         return -1;
     elm_job *job = NULL;
@@ -112,8 +115,6 @@ static int parse_job(bench *b, elm_error *err)
     elm_precision precision = (elm_precision)o->run.precision;
     if (!status && elm_net_resolve_precision(precision, o->run.backend, &precision, err))
         return -1;
-    o->run.precision = (int)precision;
-    b->set.precision = elm_precision_names[precision];
     if (!status && o->optim.batch < elm_comm_size(b->comm))
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "a batch of %lld images is smaller than the %d ranks (--batch): use fewer ranks or a larger batch",
@@ -170,6 +171,32 @@ static int make_batch(bench *b, elm_error *err)
     return 0;
 }
 
+/* As training does. */
+static int choose_all(bench *b, elm_error *err)
+{
+    const elm_run_options *o = &b->options.run;
+    const elm_share share = elm_share_of(elm_optim_part(&b->options.optim), elm_comm_size(b->comm), 0); /* the largest */
+    const elm_choice_request request = {o->backend, (elm_layout)o->layout, (elm_precision)o->precision};
+    const elm_net_spec spec = {.model = &b->options.model,
+                               .channels = b->data.channels,
+                               .height = b->data.height,
+                               .width = b->data.width,
+                               .features = b->data.features,
+                               .classes = b->data.classes,
+                               .max_images = share.local,
+                               .max_batch = share.global,
+                               .ranks = share.size};
+    const elm_log log = {.program = program, .quiet = elm_comm_rank(b->comm) != 0};
+    const double begin = elm_comm_seconds();
+    if (elm_run_choose_all(b->comm, &request, &spec, &log, &b->chosen, err))
+        return -1;
+    b->choice_seconds = elm_comm_seconds() - begin;
+    b->set.precision = elm_precision_names[b->chosen.precision];
+    /* Some CPUs multiply bf16 more slowly than fp32, and a library is free to use either. */
+    b->peaks.gflops = b->chosen.precision == ELM_PRECISION_BF16 ? fmax(b->peak_fp32, b->peak_bf16) : b->peak_fp32;
+    return 0;
+}
+
 static int create_all(bench *b, elm_error *err)
 {
     b->data = *find_data(b->options.model.name);
@@ -180,6 +207,8 @@ static int create_all(bench *b, elm_error *err)
     elm_class_counts counts = {b->data.classes, b->class_count, 0};
     for (int c = 0; c < counts.classes; c++)
         counts.total += b->class_count[c];
+    if (choose_all(b, err))
+        return -1;
     const elm_trainer_spec spec = {
         .model = &b->options.model,
         .loss = &b->options.loss,
@@ -188,8 +217,9 @@ static int create_all(bench *b, elm_error *err)
         .data = &b->data,
         .counts = counts,
         .labels = b->set_labels,
-        .backend = b->options.run.backend,
-        .precision = (elm_precision)b->options.run.precision,
+        .backend = b->chosen.backend,
+        .precision = b->chosen.precision,
+        .layout = b->chosen.layout,
     };
     return elm_trainer_create_all(&b->trainer, &spec, b->comm, err);
 }
@@ -211,8 +241,7 @@ static void measure_peak_all(bench *b)
     elm_comm_barrier_all(b->comm);
     peaks[2] = elm_peak_gbytes_per_s(threads, 0.2);
     elm_comm_sum_all(b->comm, peaks, 3);
-    /* Some CPUs multiply bf16 more slowly than fp32, and a library is free to use either. */
-    b->peaks = (elm_profile_peaks){b->options.run.precision == ELM_PRECISION_BF16 ? fmax(peaks[0], peaks[1]) : peaks[0], peaks[2]};
+    b->peaks = (elm_profile_peaks){peaks[0], peaks[2]};
     b->peak_fp32 = peaks[0];
     b->peak_bf16 = peaks[1];
 }
@@ -270,11 +299,13 @@ static void report(bench *b)
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     const long rss = usage.ru_maxrss / 1024;
-    char cpu[ELM_CPU_NAME_SIZE], libraries[512];
+    char cpu[ELM_CPU_NAME_SIZE], libraries[512], implementation[256];
     elm_net_describe(elm_trainer_net(b->trainer), libraries, sizeof libraries);
+    elm_net_implementation(elm_trainer_net(b->trainer), implementation, sizeof implementation);
     printf("%s: kernels for %s, %s\n", elm_cpu_name(cpu), elm_isa_names[elm_cpu_isa()], libraries);
-    printf("%s, batch %lld, %s, %d ranks x %d threads, %s\n", b->options.model.name, (long long)b->options.optim.batch, b->set.precision,
-           elm_comm_size(b->comm), omp_get_max_threads(), elm_net_backend(elm_trainer_net(b->trainer)));
+    printf("%s, batch %lld, %s, %d ranks x %d threads, %s, %s (%s)\n", b->options.model.name, (long long)b->options.optim.batch,
+           b->set.precision, elm_comm_size(b->comm), omp_get_max_threads(), elm_net_backend(elm_trainer_net(b->trainer)),
+           elm_layout_names[b->chosen.layout], implementation);
     printf(
         "%.1f images/s, %.1f GFLOP/s = %.1f%% of the measured FMA peak of %.1f GFLOP/s; median step %.1f ms of %lld; %ld MiB on rank 0\n",
         images, gflops, 100 * gflops / b->peaks.gflops, b->peaks.gflops, 1e3 * median, (long long)b->set.steps, rss);
@@ -287,10 +318,10 @@ static void report(bench *b)
     printf("{\"model\": \"%s\", \"batch\": %lld, \"precision\": \"%s\", \"ranks\": %d, \"threads\": %d, \"backend\": \"%s\", \"steps\": "
            "%lld, \"images_per_s\": %.2f, "
            "\"gflops\": %.2f, \"fma_peak_gflops\": %.2f, \"peak_share\": %.4f, \"peak_rss_mib\": %ld, \"cpu\": \"%s\", \"isa\": \"%s\", "
-           "\"libraries\": \"%s\", \"phases\": {",
+           "\"libraries\": \"%s\", \"layout\": \"%s\", \"implementation\": \"%s\", \"choice_seconds\": %.3f, \"phases\": {",
            b->options.model.name, (long long)b->options.optim.batch, b->set.precision, elm_comm_size(b->comm), omp_get_max_threads(),
            elm_net_backend(elm_trainer_net(b->trainer)), (long long)b->set.steps, images, gflops, b->peaks.gflops, gflops / b->peaks.gflops,
-           rss, cpu, elm_isa_names[elm_cpu_isa()], libraries);
+           rss, cpu, elm_isa_names[elm_cpu_isa()], libraries, elm_layout_names[b->chosen.layout], implementation, b->choice_seconds);
     for (int p = 0; p < ELM_PHASES; p++)
         printf("%s\"%s\": %.6f", p ? ", " : "", elm_phase_names[p], b->phases[p]);
     printf("}, \"layers\": {");
@@ -323,7 +354,7 @@ static int run_all(bench *b, elm_error *err)
 
 int main(int argc, char **argv)
 {
-    bench b = {.set = {.model = "cifar-resnet32", .precision = "fp32", .batch = 128, .steps = 20}};
+    bench b = {.set = {.model = "cifar-resnet32", .precision = "fp32", .layout = "auto", .batch = 128, .steps = 20}};
     elm_error err = {0};
     elm_log log = {.program = program};
     if (elm_comm_start_all(&b.comm, &argc, &argv, &err)) {

@@ -30,8 +30,8 @@ static const double patience = 600; /* seconds without progress of any rank, aft
 
 /* The command line. */
 typedef struct command_line {
-    const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *precision, *json, *embeddings,
-        *analysis;
+    const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *precision, *layout, *json,
+        *embeddings, *analysis;
     bool quiet;
     double tau;     /* NaN: not given */
     double epsilon; /* likewise */
@@ -51,7 +51,8 @@ typedef struct evaluated {
     const char *selected_on;        /* split */
     elm_net *net;
     elm_classifier_settings settings;
-    elm_precision fastest; /* that all ranks have */
+    bool has_bf16;          /* on all ranks */
+    elm_candidate computed; /* with what */
 } evaluated;
 
 static void print_classifiers(void)
@@ -115,6 +116,8 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
         {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE", "elm: head >= 100 training images, tail < 20 (default); kang: head > 100"},
         {"--backend", ELM_FLAG_TEXT, &s->backend, 0, 0, "NAME",
          "convolution backend (default: the job's run.backend, or auto where this build lacks it)"},
+        {"--layout", ELM_FLAG_TEXT, &s->layout, 0, 0, "NAME",
+         "order of activations in memory: blocked, nhwc, nchw, or auto, the quickest as measured (default: the checkpoint's)"},
         {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "NAME",
          "format of activations: fp32 or bf16 (default: the job's, fp32 where this CPU lacks it)"},
         {"--json", ELM_FLAG_TEXT, &s->json, 0, 0, "FILE", "write the figures there"},
@@ -174,12 +177,9 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
     const struct {
         const char *key, *value;
     } given[] = {
-        {"data.store", s->store},
-        {"data.shards", s->shards != NULL  ? s->shards
-                        : s->store != NULL ? ""
-                                           : NULL},
-        {"run.backend", s->backend},
-        {"run.precision", s->precision},
+        {"data.store", s->store},    {"data.shards", s->shards != NULL ? s->shards : s->store != NULL ? "" : NULL},
+        {"run.backend", s->backend}, {"run.precision", s->precision},
+        {"run.layout", s->layout},
     };
     enum { GIVEN = sizeof given / sizeof *given };
     char texts[GIVEN][ELM_TEXT_SIZE + 16];
@@ -247,7 +247,7 @@ static int load_more(evaluated *subject, const command_line *s, elm_error *err)
 static int choose_precision(const evaluated *subject, const command_line *s, elm_precision *precision, elm_error *err)
 {
     *precision = (elm_precision)subject->options.run.precision;
-    if (s->precision == NULL && *precision == ELM_PRECISION_BF16 && subject->fastest != ELM_PRECISION_BF16)
+    if (s->precision == NULL && *precision == ELM_PRECISION_BF16 && !subject->has_bf16)
         *precision = ELM_PRECISION_FP32;
     if (elm_net_resolve_precision(*precision, subject->options.run.backend, precision, s->precision ? err : NULL) == 0)
         return 0;
@@ -255,25 +255,61 @@ static int choose_precision(const evaluated *subject, const command_line *s, elm
     return s->precision ? -1 : 0;
 }
 
-static int load_net(evaluated *subject, const command_line *s, elm_error *err)
+static elm_net_spec describe_net(const evaluated *subject)
 {
     const elm_store_info *info = &subject->dataset->info;
-    elm_precision precision;
-    if (choose_precision(subject, s, &precision, err) != 0)
-        return -1;
-    const elm_net_spec spec = {
+    return (elm_net_spec){
         .model = &subject->options.model,
         .channels = info->channels,
         .height = info->height,
         .width = info->width,
         .features = info->features,
         .classes = info->classes,
-        .max_images = elm_evaluation_batch(&subject->dataset->info),
+        .max_images = elm_evaluation_batch(info),
         .ranks = 1,
-        .backend = subject->options.run.backend,
-        .precision = precision,
         .seed = (uint64_t)subject->options.run.seed,
     };
+}
+
+/* What the checkpoint was computed with, as far as this machine can and the command line says nothing else: then nothing is measured, and
+ * predictions do not depend on timings. */
+static int keep_choice(evaluated *subject, const command_line *s, elm_error *err)
+{
+    elm_candidate *with = &subject->computed, list[ELM_CANDIDATES_MAX];
+    int count;
+    with->layout = (elm_layout)subject->options.run.layout;
+    with->backend = elm_net_resolve_backend(subject->options.run.backend, err);
+    if (with->backend == NULL || choose_precision(subject, s, &with->precision, err) != 0)
+        return -1;
+    const elm_choice_request request = {with->backend, with->layout, with->precision};
+    const int status = elm_choice_list(&request, list, &count, err);
+    if (s->layout == NULL && (status != 0 || with->layout == ELM_LAYOUT_AUTO)) { /* another backend's, or of before layouts were chosen */
+        with->layout = elm_choice_layout_before(with->backend, with->precision);
+        return 0;
+    }
+    return status;
+}
+
+static int choose_all(evaluated *subject, const command_line *s, elm_comm *comm, const elm_log *log, elm_error *err)
+{
+    const char *const said[] = {s->backend, s->layout, s->precision};
+    bool open = false;
+    for (int i = 0; i < 3; i++)
+        open |= said[i] != NULL && strcmp(said[i], "auto") == 0;
+    if (!open)
+        return elm_comm_agree_all(comm, keep_choice(subject, s, err), err);
+    const elm_run_options *o = &subject->options.run;
+    const elm_choice_request request = {o->backend, (elm_layout)o->layout, (elm_precision)o->precision};
+    const elm_net_spec spec = describe_net(subject);
+    return elm_run_choose_all(comm, &request, &spec, log, &subject->computed, err);
+}
+
+static int load_net(evaluated *subject, elm_error *err)
+{
+    elm_net_spec spec = describe_net(subject);
+    spec.backend = subject->computed.backend;
+    spec.layout = subject->computed.layout;
+    spec.precision = subject->computed.precision;
     if (elm_net_create(&subject->net, &spec, err) != 0)
         return -1;
     return elm_weights_load(subject->net, subject->checkpoint->tensors, subject->checkpoint->tensor_count, err);
@@ -285,9 +321,7 @@ static int load_local(evaluated *subject, const command_line *s, const elm_comm 
         return -1;
     const int64_t asked = s->threads > 0 ? s->threads : subject->options.run.threads;
     omp_set_num_threads(elm_threads_resolve((int)asked, elm_comm_core_sharers(comm)));
-    if (load_dataset(subject, s, err) != 0 || load_more(subject, s, err) != 0)
-        return -1;
-    return load_net(subject, s, err);
+    return load_dataset(subject, s, err) != 0 ? -1 : load_more(subject, s, err);
 }
 
 static void unload(evaluated *subject)
@@ -412,10 +446,14 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
     elm_tally tally = {0};
     if (elm_cpu_same_all(comm, err) != 0)
         return -1;
-    subject.fastest = elm_run_precision_all(comm);
+    subject.has_bf16 = elm_run_has_bf16_all(comm);
     int status = elm_checkpoint_read_all(comm, s->checkpoint, &subject.checkpoint, err);
     if (status == 0)
         status = elm_comm_agree_all(comm, load_local(&subject, s, comm, err), err);
+    if (status == 0)
+        status = choose_all(&subject, s, comm, log, err);
+    if (status == 0)
+        status = elm_comm_agree_all(comm, load_net(&subject, err), err);
     if (status == 0) {
         const elm_classifier_input input = {.net = subject.net,
                                             .test = subject.dataset,

@@ -128,6 +128,9 @@ void elm_net_set_timeline(elm_net *net, elm_timeline *timeline);
 int elm_net_width(const elm_net *net);   /* K */
 int elm_net_classes(const elm_net *net); /* L */
 const char *elm_net_backend(const elm_net *net);
+/** What computes most of the convolutions (by operations), as the library names it: "forward, data gradient, weight gradient"; "" without
+ *  convolutions. */
+void elm_net_implementation(const elm_net *net, char *text, size_t size_bytes);
 /** Of the activations; never ELM_LAYOUT_AUTO. */
 elm_layout elm_net_layout(const elm_net *net);
 /** Floating-point operations of one training step a image: 2 x multiply-adds of convolutions and FC, forward + data gradient (not the first

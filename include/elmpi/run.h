@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "elmpi/choice.h"
 #include "elmpi/comm.h"
 #include "elmpi/dataset.h"
 #include "elmpi/gradient_sum.h"
@@ -23,6 +24,7 @@ typedef struct elm_run_options {
     int64_t seed;
     int precision;                 /* elm_precision */
     char backend[ELM_TEXT_SIZE];   /* auto | onednn | openblas */
+    int layout;                    /* elm_layout */
     int64_t threads;               /* a rank; 0: as many as its affinity mask allows */
     double evaluate_every_epochs;  /* 0: only at the end */
     char init[ELM_TEXT_SIZE];      /* checkpoint to take the weights from; empty: none */
@@ -46,9 +48,16 @@ typedef struct elm_job_options {
 
 enum { ELM_JOB_SETS = 7 };
 
-/** What run.precision = auto stands for on these ranks: bf16 where all of them have it.
+/** Whether all ranks compute bf16 in hardware.
  *  Ranks:  collective */
-elm_precision elm_run_precision_all(elm_comm *comm);
+bool elm_run_has_bf16_all(elm_comm *comm);
+
+/** Backend, layout and precision for a network, the same on all ranks: what the request fixes, and else what rank 0's cache or a
+ * measurement on all ranks, of which the slowest counts, shows to be quickest (choice.h). Says so in one line unless there was nothing to
+ * choose. Ranks:  collective; request and spec (but for its reducer) must agree Errors: nothing fits the request, or not on all ranks;
+ * memory */
+int elm_run_choose_all(elm_comm *comm, const elm_choice_request *request, const elm_net_spec *spec, const elm_log *log,
+                       elm_candidate *chosen, elm_error *err);
 
 /** The rooms' rows with the places of their values in `options`, in the order of a job file's sections; options NULL: rows alone, for help.
  */

@@ -80,6 +80,10 @@ typedef struct elm_model {
 
 extern const elm_model elm_model_cifar_resnet, elm_model_cifar_resnet_menon, elm_model_resnet, elm_model_mlp;
 
+/** The layers of a spec's network up to the embeddings, into a zeroed graph. The backend's engine is open whenever graph->backend is set:
+ *  the caller closes it, after a failure too. */
+int elm_graph_build(elm_graph *graph, const elm_net_spec *spec, elm_value **input, elm_value **embeddings, elm_error *err);
+
 /** A built network's graph. */
 const elm_graph *elm_net_graph(const elm_net *net);
 

@@ -31,6 +31,22 @@ const elm_model *elm_model_find(const char *name, const char **variant, elm_erro
     return NULL;
 }
 
+int elm_graph_build(elm_graph *graph, const elm_net_spec *spec, elm_value **input, elm_value **embeddings, elm_error *err)
+{
+    const char *variant;
+    const elm_model *model = elm_model_find(spec->model->name, &variant, err);
+    const elm_backend *backend = elm_backend_find(spec->backend, err);
+    graph->format = spec->precision == ELM_PRECISION_BF16 ? ELM_BF16 : ELM_FP32;
+    if (!model || !backend || backend->check_format(graph->format, err) ||
+        backend->open(&graph->engine, graph->format, spec->layout, &graph->block, err))
+        return -1;
+    graph->backend = backend;
+    graph->zero_init_gamma = spec->model->zero_init_gamma;
+    *input =
+        spec->features ? elm_graph_input(graph, spec->features, 1, 1) : elm_graph_input(graph, spec->channels, spec->height, spec->width);
+    return model->build(graph, variant, *input, embeddings, err);
+}
+
 int elm_net_check_name(const char *name, elm_error *err)
 {
     const char *variant;

@@ -68,19 +68,8 @@ static void add_classifier(elm_net *net, const elm_net_spec *spec)
 /* Layers up to the embeddings, then the classifier's parameters. */
 static int build_graph(elm_net *net, const elm_net_spec *spec, elm_error *err)
 {
-    elm_graph *graph = &net->graph;
-    const char *variant;
-    const elm_model *model = elm_model_find(spec->model->name, &variant, err);
-    const elm_backend *backend = elm_backend_find(spec->backend, err);
-    graph->format = spec->precision == ELM_PRECISION_BF16 ? ELM_BF16 : ELM_FP32;
-    if (!model || !backend || backend->check_format(graph->format, err) ||
-        backend->open(&graph->engine, graph->format, spec->layout, &graph->block, err))
-        return -1;
-    graph->backend = backend;
-    graph->zero_init_gamma = spec->model->zero_init_gamma;
-    net->input =
-        spec->features ? elm_graph_input(graph, spec->features, 1, 1) : elm_graph_input(graph, spec->channels, spec->height, spec->width);
-    if (model->build(graph, variant, net->input, &net->embeddings, err))
+    const elm_graph *graph = &net->graph;
+    if (elm_graph_build(&net->graph, spec, &net->input, &net->embeddings, err))
         return -1;
     add_classifier(net, spec);
     if (graph->failed)
@@ -431,6 +420,28 @@ void elm_net_cpu(char *text, size_t size_bytes)
     const bool both = fastest != &elm_backend_openblas;
     snprintf(text, size_bytes, "%s%s%sOpenBLAS for %s", both ? "oneDNN for " : "", both ? fastest->cpu() : "", both ? ", " : "",
              elm_backend_openblas.cpu());
+}
+
+void elm_net_implementation(const elm_net *net, char *text, size_t size_bytes)
+{
+    char name[ELM_VERSION_SIZE], other[ELM_VERSION_SIZE];
+    double most = 0;
+    snprintf(text, size_bytes, "%s", "");
+    for (int l = 0; l < net->graph.layer_count; l++) {
+        const elm_layer *layer = &net->graph.layers[l];
+        if (layer->kind != &elm_conv_layer)
+            continue;
+        layer->backend->implementation(layer->own, name);
+        double flops = 0;
+        for (int o = 0; o < net->graph.layer_count; o++) {
+            const elm_layer *like = &net->graph.layers[o];
+            if (like->kind == &elm_conv_layer && !strcmp(like->backend->implementation(like->own, other), name))
+                flops += like->flops;
+        }
+        if (flops > most)
+            snprintf(text, size_bytes, "%s", name);
+        most = flops > most ? flops : most;
+    }
 }
 
 int elm_net_check_backend(const char *name, elm_error *err)

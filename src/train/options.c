@@ -11,10 +11,12 @@ const elm_option elm_run_option_rows[] = {
      "seed of initial weights, order of images and augmentation"},
     {"run.precision", ELM_OPTION_CHOICE, offsetof(elm_run_options, precision), "auto", 0, 0, "auto|fp32|bf16", NULL, NULL,
      "number format of activations and their gradients; weights, statistics, embeddings, losses and all sums are fp32 in either; auto: "
-     "bf16 "
-     "where the CPUs of all ranks multiply it in hardware (AVX512-BF16, AMX), else fp32"},
+     "bf16 where the CPUs of all ranks multiply it in hardware (AVX512-BF16, AMX) and were measured to be quicker with it, else fp32"},
+    {"run.layout", ELM_OPTION_CHOICE, offsetof(elm_run_options, layout), "auto", 0, 0, "auto|blocked|nhwc|nchw", NULL, NULL,
+     "order of activations in memory: blocked (8 or 16 channels together), nhwc (channels last), nchw (all that OpenBLAS has); auto: the "
+     "quickest as measured when the run begins. A resolved job names what was chosen"},
     {"run.backend", ELM_OPTION_TEXT, offsetof(elm_run_options, backend), "auto", 0, 0, NULL, elm_net_check_backend, NULL,
-     "who computes the convolutions: onednn, openblas, or auto (oneDNN where it is built in)"},
+     "who computes the convolutions: onednn, openblas, or auto (the quicker as measured)"},
     {"run.threads", ELM_OPTION_INT, offsetof(elm_run_options, threads), "0", 0, 1024, NULL, NULL, NULL,
      "threads of each rank; 0: OMP_NUM_THREADS, else the cores of the rank's affinity mask, divided among ranks that share it"},
     {"run.evaluate_every_epochs", ELM_OPTION_REAL, offsetof(elm_run_options, evaluate_every_epochs), "0", 0, 1e9, NULL, NULL, NULL,

@@ -17,14 +17,16 @@ typedef struct elm_run {
     /* The job. */
     elm_job_options options;
     elm_job *job;
-    elm_precision automatic; /* what run.precision = auto stands for on these ranks, or stood for when the run began */
-    bool is_automatic;       /* the job leaves it open */
+    elm_choice_request asked; /* what the job says of backend, layout and precision, and what it leaves open */
+    elm_candidate chosen;     /* what the open ones stand for; backend NULL: not known yet */
 
     /* What it works with. */
     elm_dataset *train;
     elm_dataset *test, *holdout; /* NULL where the store has none, where the job holds none out */
     elm_data_identity data;
     elm_trainer *trainer;
+    elm_checkpoint *start; /* to go on from, until it is taken over; NULL: from the beginning */
+    char start_name[256];
     elm_loader *loader;
     elm_run_folder *folder; /* rank 0 only */
     FILE *log_file;         /* rank 0 only */
@@ -49,6 +51,8 @@ typedef struct elm_run {
 
 /** The job, with nothing left open. Local. */
 int elm_run_load_job(elm_run *run, elm_error *err);
+/** Writes into the job what stands for the things that it leaves open. Local. */
+int elm_run_settle_job(elm_run *run, const elm_candidate *chosen, elm_error *err);
 /** Whether the job can begin without a checkpoint of its own. Local. */
 int elm_run_check_start(const elm_run *run, elm_error *err);
 /** Whether a checkpoint's job can go on as this one; takes over where its weights came from. Local. */

@@ -38,11 +38,11 @@ typedef struct source {
     const char *name;
     const char *const *overrides;
     int override_count;
-    const char *init;        /* overrides run.init unless NULL */
-    elm_precision automatic; /* what run.precision = auto stands for, where the backend can */
+    const char *init;            /* overrides run.init unless NULL */
+    const elm_candidate *chosen; /* what backend, layout and precision stand for where the job leaves them open; NULL: not known yet */
 } source;
 
-enum { OWN_MAX = 4 };
+enum { OWN_MAX = 5 };
 
 /* Overrides of our own, after the user's. */
 typedef struct override_list {
@@ -70,25 +70,45 @@ static int parse(const source *from, const override_list *list, elm_job **job, e
                       : elm_job_load(job, from->file, list->all, list->count, sets, ELM_JOB_SETS, err);
 }
 
-/* What "auto" stands for is decided once and written down, so that a resume computes the same. */
-static int decide(override_list *list, const elm_job_options *options, elm_precision automatic, elm_error *err)
+static elm_choice_request request_of(const elm_job_options *options)
 {
-    const char *backend = elm_net_resolve_backend(options->run.backend, err);
-    elm_precision precision = automatic == ELM_PRECISION_BF16 ? ELM_PRECISION_AUTO : ELM_PRECISION_FP32;
-    if (!backend || elm_net_resolve_precision(precision, backend, &precision, err))
+    return (elm_choice_request){options->run.backend, (elm_layout)options->run.layout, (elm_precision)options->run.precision};
+}
+
+/* What a job of a checkpoint leaves open came later than the checkpoint: it stands for what was computed then. */
+static int choice_before(const elm_job_options *options, elm_candidate *chosen, elm_error *err)
+{
+    const elm_choice_request asked = request_of(options);
+    *chosen = (elm_candidate){.backend = elm_net_resolve_backend(asked.backend, err), .layout = asked.layout, .precision = asked.precision};
+    if (!chosen->backend)
         return -1;
-    if (options->run.precision == ELM_PRECISION_AUTO && add_override(list, "run.precision", elm_precision_names[precision], err))
-        return -1;
+    if (chosen->precision == ELM_PRECISION_AUTO)
+        chosen->precision = ELM_PRECISION_FP32;
+    if (chosen->layout == ELM_LAYOUT_AUTO)
+        chosen->layout = elm_choice_layout_before(chosen->backend, chosen->precision);
+    return 0;
+}
+
+/* What "auto" stands for is decided once and written down, so that a resume computes the same. */
+static int decide(override_list *list, const elm_job_options *options, const elm_candidate *chosen, elm_error *err)
+{
+    const elm_run_options *o = &options->run;
     const bool cosine = elm_trainer_head(&options->model, &options->loss) == ELM_HEAD_COSINE;
     if (options->model.head == ELM_HEAD_AUTO && add_override(list, "model.head", cosine ? "cosine" : "linear", err))
         return -1;
-    return strcmp(backend, options->run.backend) ? add_override(list, "run.backend", backend, err) : 0;
+    if (!chosen)
+        return 0;
+    if ((o->precision == ELM_PRECISION_AUTO && add_override(list, "run.precision", elm_precision_names[chosen->precision], err)) ||
+        (o->layout == ELM_LAYOUT_AUTO && add_override(list, "run.layout", elm_layout_names[chosen->layout], err)))
+        return -1;
+    return strcmp(o->backend, "auto") ? 0 : add_override(list, "run.backend", chosen->backend, err);
 }
 
 /* Owns: *job to be destroyed; NULL after a failure */
-static int resolve(const source *from, elm_job **job, elm_job_options *options, bool *is_automatic, elm_error *err)
+static int resolve(const source *from, elm_job **job, elm_job_options *options, elm_error *err)
 {
     override_list list = {.all = elm_alloc((size_t)from->override_count + OWN_MAX, sizeof *list.all, err)};
+    elm_candidate before;
     *job = NULL;
     if (!list.all)
         return -1;
@@ -98,9 +118,10 @@ static int resolve(const source *from, elm_job **job, elm_job_options *options, 
     if (!status)
         status = parse(from, &list, job, options, err);
     const int given = list.count;
-    *is_automatic = options->run.precision == ELM_PRECISION_AUTO;
+    if (!status && from->text)
+        status = choice_before(options, &before, err);
     if (!status)
-        status = decide(&list, options, from->automatic, err);
+        status = decide(&list, options, from->text ? &before : from->chosen, err);
     if (!status && list.count > given)
         status = parse(from, &list, job, options, err);
     elm_free(list.all);
@@ -116,18 +137,37 @@ static int resolve_present(elm_run *run, const char *init, elm_error *err)
         .overrides = request->overrides,
         .override_count = request->override_count,
         .init = init,
-        .automatic = run->automatic,
+        .chosen = run->chosen.backend ? &run->chosen : NULL,
     };
     elm_job_destroy(run->job);
-    return resolve(&from, &run->job, &run->options, &run->is_automatic, err);
+    return resolve(&from, &run->job, &run->options, err);
+}
+
+int elm_run_settle_job(elm_run *run, const elm_candidate *chosen, elm_error *err)
+{
+    run->chosen = *chosen;
+    return resolve_present(run, run->request->init, err);
+}
+
+/* Backend, layout and precision, as far as the job names them, must fit each other and this CPU. */
+static int check_choice(elm_run *run, elm_error *err)
+{
+    elm_candidate list[ELM_CANDIDATES_MAX];
+    elm_precision precision;
+    int count;
+    static const char *const backends[] = {"auto", "onednn", "openblas"};
+    run->asked = request_of(&run->options);
+    for (size_t b = 0; b < sizeof backends / sizeof *backends; b++) /* the options' own text changes when the job is settled */
+        if (!strcmp(backends[b], run->asked.backend))
+            run->asked.backend = backends[b];
+    if (elm_net_resolve_precision(run->asked.precision, run->asked.backend, &precision, err))
+        return -1;
+    return elm_choice_list(&run->asked, list, &count, err);
 }
 
 int elm_run_load_job(elm_run *run, elm_error *err)
 {
-    elm_precision precision;
-    const elm_run_options *o = &run->options.run;
-    if (resolve_present(run, run->request->init, err) || elm_optim_check(&run->options.optim, err) ||
-        elm_net_resolve_precision((elm_precision)o->precision, o->backend, &precision, err))
+    if (resolve_present(run, run->request->init, err) || elm_optim_check(&run->options.optim, err) || check_choice(run, err))
         return -1;
     const int64_t part = elm_optim_part(&run->options.optim);
     if (part < elm_comm_size(run->comm))
@@ -151,14 +191,16 @@ int elm_run_check_start(const elm_run *run, elm_error *err)
 int elm_run_continue_job(elm_run *run, const elm_checkpoint *checkpoint, elm_error *err)
 {
     /* Resolved by today's rows: an option that came later has its default there. */
-    const source from = {.text = checkpoint->job, .name = "job of the checkpoint", .automatic = ELM_PRECISION_FP32};
+    const source from = {.text = checkpoint->job, .name = "job of the checkpoint"};
     elm_job_options *before = elm_alloc(1, sizeof *before, err);
     elm_job *job = NULL;
-    bool ignored;
-    int status = before ? resolve(&from, &job, before, &ignored, err) : -1;
-    if (!status && run->is_automatic && before->run.precision != run->options.run.precision) {
-        run->automatic = (elm_precision)before->run.precision; /* resolved once: it stays what it was */
-        status = resolve_present(run, run->request->init, err);
+    int status = before ? resolve(&from, &job, before, err) : -1;
+    if (!status) { /* resolved once: it stays what it was, where this CPU can */
+        elm_candidate chosen;
+        status = choice_before(before, &chosen, err);
+        if (!status && !elm_choice_can(&chosen))
+            chosen.precision = ELM_PRECISION_FP32;
+        status = status ? status : elm_run_settle_job(run, &chosen, err);
     }
     if (!status)
         status = elm_job_compare(elm_job_text(job), elm_job_text(run->job), may_change_in(&run->options), err);

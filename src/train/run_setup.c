@@ -87,6 +87,7 @@ static int create_trainer_all(elm_run *run, elm_error *err)
         .labels = run->train->labels,
         .backend = run->options.run.backend,
         .precision = (elm_precision)run->options.run.precision,
+        .layout = (elm_layout)run->options.run.layout,
         .seed = (uint64_t)run->options.run.seed,
         .min_images = elm_evaluation_batch(&run->train->info), /* of evaluation and class means */
     };
@@ -173,28 +174,20 @@ static void say_differences(const elm_run *run, const elm_checkpoint *checkpoint
         elm_log_info(run->log, "Resuming on %s what was computed on %s: results equal within rounding.", made_with, checkpoint->made_with);
 }
 
-/* Goes on from rank 0's checkpoint, which is taken over. */
-static int resume_all(elm_run *run, elm_checkpoint *checkpoint, const char *name, elm_error *err)
+/* Goes on from the checkpoint that find_start_all found. */
+static int resume_all(elm_run *run, elm_error *err)
 {
-    const int precision = run->options.run.precision;
-    int status = elm_checkpoint_share_all(run->comm, &checkpoint, err);
+    const elm_checkpoint *checkpoint = run->start;
+    int status = elm_comm_agree_all(run->comm, restore(run, checkpoint, err), err);
     if (!status)
-        status = elm_comm_agree_all(run->comm, elm_run_continue_job(run, checkpoint, err), err);
-    if (!status && run->options.run.precision != precision) {
-        elm_trainer_destroy(run->trainer);
-        run->trainer = NULL;
-        status = create_trainer_all(run, err);
-    }
-    if (!status)
-        status = elm_comm_agree_all(run->comm, restore(run, checkpoint, err), err);
-    if (!status)
-        status = elm_run_restore_bank_all(run, checkpoint, name, err);
-    if (!status) {
-        say_differences(run, checkpoint);
-        elm_log_info(run->log, "Resuming from %s (epoch %.2f, step %lld).", name, checkpoint->epoch, (long long)checkpoint->step);
-    }
-    elm_checkpoint_free(checkpoint);
-    return status;
+        status = elm_run_restore_bank_all(run, checkpoint, run->start_name, err);
+    if (status)
+        return -1;
+    say_differences(run, checkpoint);
+    elm_log_info(run->log, "Resuming from %s (epoch %.2f, step %lld).", run->start_name, checkpoint->epoch, (long long)checkpoint->step);
+    elm_checkpoint_free(run->start);
+    run->start = NULL;
+    return 0;
 }
 
 /* Begins with the weights of another run, or of another program. */
@@ -218,19 +211,47 @@ static int init_all(elm_run *run, const char *path, elm_error *err)
     return status;
 }
 
+/* What to go on from, rank 0's on all ranks, and its job: the network is made as it was. */
+static int find_start_all(elm_run *run, elm_error *err)
+{
+    const bool first = elm_comm_rank(run->comm) == 0;
+    if (elm_comm_agree_all(run->comm, first ? find_newest(run, &run->start, run->start_name, sizeof run->start_name, err) : 0, err))
+        return -1;
+    bool found = run->start != NULL;
+    elm_comm_broadcast_all(run->comm, &found, sizeof found);
+    if (!found)
+        return 0;
+    if (elm_checkpoint_share_all(run->comm, &run->start, err))
+        return -1;
+    return elm_comm_agree_all(run->comm, elm_run_continue_job(run, run->start, err), err);
+}
+
+/* What the job leaves open of backend, layout and precision, unless a checkpoint has said it. */
+static int choose_all(elm_run *run, elm_error *err)
+{
+    const elm_store_info *info = &run->train->info;
+    const elm_share share = elm_share_of(elm_optim_part(&run->options.optim), elm_comm_size(run->comm), 0); /* the largest */
+    const elm_net_spec spec = {.model = &run->options.model,
+                               .channels = info->channels,
+                               .height = info->height,
+                               .width = info->width,
+                               .features = info->features,
+                               .classes = info->classes,
+                               .max_images = share.local,
+                               .max_batch = share.global,
+                               .ranks = share.size};
+    elm_candidate chosen;
+    if (run->start)
+        return 0;
+    if (elm_run_choose_all(run->comm, &run->asked, &spec, run->log, &chosen, err))
+        return -1;
+    return elm_comm_agree_all(run->comm, elm_run_settle_job(run, &chosen, err), err);
+}
+
 static int set_start_all(elm_run *run, elm_error *err)
 {
-    char name[256] = "";
-    elm_checkpoint *newest = NULL;
-    const bool first = elm_comm_rank(run->comm) == 0;
-    if (elm_comm_agree_all(run->comm, first ? find_newest(run, &newest, name, sizeof name, err) : 0, err)) {
-        elm_checkpoint_free(newest);
-        return -1;
-    }
-    bool found = newest != NULL;
-    elm_comm_broadcast_all(run->comm, &found, sizeof found);
-    if (found)
-        return resume_all(run, newest, name, err);
+    if (run->start)
+        return resume_all(run, err);
     if (elm_comm_agree_all(run->comm, elm_run_check_start(run, err), err))
         return -1;
     return *run->options.run.init ? init_all(run, run->options.run.init, err) : 0;
@@ -254,16 +275,6 @@ static int take_over_all(elm_run *run, elm_error *err)
         return -1;
     /* Rows of epochs that were lost with their run go at once. */
     return run->request->resume ? elm_run_save_metrics_all(run, err) : 0;
-}
-
-/* The slowest rank decides for all: a step waits for everybody. */
-elm_precision elm_run_precision_all(elm_comm *comm)
-{
-    elm_precision mine = ELM_PRECISION_FP32;
-    elm_net_resolve_precision(ELM_PRECISION_AUTO, "auto", &mine, NULL);
-    double lacks = mine != ELM_PRECISION_BF16;
-    elm_comm_max_all(comm, &lacks, 1);
-    return lacks > 0 ? ELM_PRECISION_FP32 : ELM_PRECISION_BF16;
 }
 
 /* A phase of the start begins, on all ranks. */
@@ -299,7 +310,6 @@ static int same_libraries_all(elm_run *run, elm_error *err)
 /* The same job on all ranks, and from here on their watch has its patience. */
 static int load_job_all(elm_run *run, elm_error *err)
 {
-    run->automatic = elm_run_precision_all(run->comm);
     if (elm_comm_agree_all(run->comm, elm_run_load_job(run, err), err) ||
         elm_comm_same_all(run->comm, "the job", elm_job_text(run->job), err))
         return -1;
@@ -318,8 +328,8 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
         return -1;
     run->data = elm_data_identity_of(run->train, run->test);
     if (elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || enter_all(run, "network", err) ||
-        create_trainer_all(run, err) || same_libraries_all(run, err) || enter_all(run, "restore", err) || set_start_all(run, err) ||
-        elm_comm_agree_all(run->comm, create_loader(run, err), err))
+        find_start_all(run, err) || choose_all(run, err) || create_trainer_all(run, err) || same_libraries_all(run, err) ||
+        enter_all(run, "restore", err) || set_start_all(run, err) || elm_comm_agree_all(run->comm, create_loader(run, err), err))
         return -1;
     return take_over_all(run, err);
 }
@@ -342,6 +352,7 @@ void elm_run_release(elm_run *run)
 {
     elm_tensorboard_end(run);
     elm_loader_destroy(run->loader);
+    elm_checkpoint_free(run->start);
     elm_trainer_destroy(run->trainer);
     elm_dataset_destroy(run->train);
     elm_dataset_destroy(run->test);

@@ -39,6 +39,8 @@ typedef struct elm_backend {
     void (*backward_data)(void *conv, int images, const void *dy, void *dx);
     /* Sets (does not add to) dw, OIHW. */
     void (*backward_weights)(void *conv, int images, const void *x, const void *dy, float *dw);
+    /* The library's names for what computes the convolution: "forward, data gradient, weight gradient". */
+    const char *(*implementation)(void *conv, char text[ELM_VERSION_SIZE]);
 } elm_backend;
 
 /** The backend of that name; "auto" is the fastest there is. */

@@ -451,6 +451,31 @@ static void conv_backward_weights(void *opaque, int images, const void *x, const
         "unpacking weight gradients");
 }
 
+static const char *implementation_of(dnnl_primitive_t primitive)
+{
+    const_dnnl_primitive_desc_t made;
+    const char *text = NULL;
+    if (!primitive || dnnl_primitive_get_primitive_desc(primitive, &made) != dnnl_success ||
+        dnnl_primitive_desc_query(made, dnnl_query_impl_info_str, 0, &text) != dnnl_success)
+        return NULL;
+    return text;
+}
+
+static const char *implementation(void *opaque, char text[ELM_VERSION_SIZE])
+{
+    const convolution *c = opaque;
+    const program *p = &c->programs[0];
+    const dnnl_primitive_t primitives[] = {p->forward, p->data, p->weights};
+    size_t used = 0;
+    *text = '\0';
+    for (int i = 0; i < 3; i++) {
+        const char *name = implementation_of(primitives[i]);
+        if (name && used < ELM_VERSION_SIZE)
+            used += (size_t)snprintf(text + used, ELM_VERSION_SIZE - used, "%s%s", used ? ", " : "", name);
+    }
+    return text;
+}
+
 const elm_backend elm_backend_onednn = {
     .name = "onednn",
     .version = version,
@@ -464,4 +489,5 @@ const elm_backend elm_backend_onednn = {
     .forward = conv_forward,
     .backward_data = conv_backward_data,
     .backward_weights = conv_backward_weights,
+    .implementation = implementation,
 };

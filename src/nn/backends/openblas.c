@@ -33,6 +33,13 @@ static const char *cpu(void)
     return openblas_get_corename();
 }
 
+static const char *implementation(void *opaque, char text[ELM_VERSION_SIZE])
+{
+    (void)opaque;
+    snprintf(text, ELM_VERSION_SIZE, "im2col and sgemm");
+    return text;
+}
+
 static int check_format(elm_format format, elm_error *err)
 {
     if (format == ELM_FP32)
@@ -178,4 +185,5 @@ const elm_backend elm_backend_openblas = {
     .forward = conv_forward,
     .backward_data = conv_backward_data,
     .backward_weights = conv_backward_weights,
+    .implementation = implementation,
 };
