@@ -52,10 +52,11 @@ enum { ELM_JOB_SETS = 7 };
  *  Ranks:  collective */
 bool elm_run_has_bf16_all(elm_comm *comm);
 
-/** Backend, layout and precision for a network, the same on all ranks: what the request fixes, and else what rank 0's cache or a
- * measurement on all ranks, of which the slowest counts, shows to be quickest (choice.h). Says so in one line unless there was nothing to
- * choose. Ranks:  collective; request and spec (but for its reducer) must agree Errors: nothing fits the request, or not on all ranks;
- * memory */
+/** Backend, layout and precision for a network, the same on all ranks: what the request fixes, and else what is quickest (choice.h) by rank
+ *  0's cache or by a measurement on all ranks, of which the slowest counts. Says so in one line unless there is nothing to choose.
+ *  ELMPI_MEASURE=off in the environment: the first in the order of preference, unmeasured.
+ *  Ranks:  collective; request and spec (but for its reducer) must agree
+ *  Errors: nothing fits the request, or not on all ranks; memory */
 int elm_run_choose_all(elm_comm *comm, const elm_choice_request *request, const elm_net_spec *spec, const elm_log *log,
                        elm_candidate *chosen, elm_error *err);
 

@@ -1,6 +1,7 @@
 /* What the ranks agree on before there is a network: backend, layout and precision. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "elmpi/run.h"
@@ -68,6 +69,15 @@ static int find_figures_all(elm_comm *comm, const elm_net_spec *spec, const elm_
     return 0;
 }
 
+/* ELMPI_MEASURE=off on rank 0: the first in the order of preference, whatever the speed. */
+static bool measures_all(elm_comm *comm)
+{
+    const char *said = getenv("ELMPI_MEASURE");
+    bool measures = !said || strcmp(said, "off") != 0;
+    elm_comm_broadcast_all(comm, &measures, sizeof measures);
+    return measures;
+}
+
 /* One line: what computes, and images/s of all ranks together for everything that was measured. */
 static void say(const elm_log *log, const elm_candidate *list, int count, int chosen, int ranks, bool cached)
 {
@@ -111,11 +121,12 @@ int elm_run_choose_all(elm_comm *comm, const elm_choice_request *request, const 
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "the CPUs of some ranks do not multiply bf16 in hardware (run.precision = bf16 wants AVX512-BF16 or AMX): use "
                              "run.precision = fp32 or auto, or other nodes");
-    if (can > 1 && find_figures_all(comm, spec, log, list, count, &cached, err))
+    const bool measures = can > 1 && measures_all(comm);
+    if (measures && find_figures_all(comm, spec, log, list, count, &cached, err))
         return -1;
     const int place = elm_choice_pick(list, count);
     *chosen = list[place];
-    if (can > 1)
+    if (measures)
         say(log, list, count, place, elm_comm_size(comm), cached);
     return 0;
 }
