@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "coverage.h"
+#include "elmpi/binding.h"
 #include "elmpi/comm.h"
 #include "elmpi/cpu.h"
 #include "elmpi/job.h"
@@ -17,7 +18,6 @@
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
 #include "elmpi/same_cpu.h"
-#include "elmpi/threads.h"
 #include "elmpi/trainer.h"
 #include "step_profile.h"
 
@@ -45,6 +45,7 @@ typedef struct bench {
     settings set;
     elm_job_options options;
     elm_comm *comm;
+    char binding[ELM_BINDING_TEXT]; /* which cores the ranks have */
     elm_trainer *trainer;
     elm_candidate chosen;
     double choice_seconds;
@@ -306,6 +307,7 @@ static void report(bench *b)
     printf("%s, batch %lld, %s, %d ranks x %d threads, %s, %s (%s)\n", b->options.model.name, (long long)b->options.optim.batch,
            b->set.precision, elm_comm_size(b->comm), omp_get_max_threads(), elm_net_backend(elm_trainer_net(b->trainer)),
            elm_layout_names[b->chosen.layout], implementation);
+    printf("%s\n", b->binding);
     printf(
         "%.1f images/s, %.1f GFLOP/s = %.1f%% of the measured FMA peak of %.1f GFLOP/s; median step %.1f ms of %lld; %ld MiB on rank 0\n",
         images, gflops, 100 * gflops / b->peaks.gflops, b->peaks.gflops, 1e3 * median, (long long)b->set.steps, rss);
@@ -335,7 +337,7 @@ static int run_all(bench *b, elm_error *err)
         return -1;
     if (b->set.coverage)
         return elm_comm_agree_all(b->comm, elm_comm_rank(b->comm) == 0 ? elm_print_coverage(&b->options, b->set.coverage, err) : 0, err);
-    omp_set_num_threads(elm_threads_resolve((int)b->set.threads, elm_comm_core_sharers(b->comm)));
+    elm_binding_apply_all(b->comm, b->options.run.binding, (int)b->set.threads, b->binding);
     measure_peak_all(b);
     const bool first = elm_comm_rank(b->comm) == 0;
     if (b->set.peak_only) {

@@ -1,12 +1,12 @@
 /* elmpi-evaluate: what a checkpoint's network predicts on a test set. */
 #include <math.h>
-#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "command.h"
 #include "elmpi/analysis.h"
+#include "elmpi/binding.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/classifier.h"
 #include "elmpi/comm.h"
@@ -22,7 +22,6 @@
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
 #include "elmpi/same_cpu.h"
-#include "elmpi/threads.h"
 #include "elmpi/weights.h"
 
 static const char program[] = "elmpi-evaluate";
@@ -31,7 +30,7 @@ static const double patience = 600; /* seconds without progress of any rank, aft
 /* The command line. */
 typedef struct command_line {
     const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *precision, *layout, *json,
-        *embeddings, *analysis;
+        *embeddings, *analysis, *binding;
     bool quiet;
     double tau;     /* NaN: not given */
     double epsilon; /* likewise */
@@ -128,6 +127,8 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
         {"--embeddings", ELM_FLAG_TEXT, &s->embeddings, 0, 0, "FILE",
          "also write embeddings, logits and labels of both splits there (HDF5)"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "N", "threads a rank (default 0: as for training)"},
+        {"--binding", ELM_FLAG_TEXT, &s->binding, 0, 0, "HOW",
+         "which cores a rank runs on: auto or launcher (default: the job's run.binding)"},
         {"--quiet", ELM_FLAG_SWITCH, &s->quiet, 0, 0, NULL, "no table, only the file"},
         {0},
     };
@@ -179,7 +180,7 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
     } given[] = {
         {"data.store", s->store},    {"data.shards", s->shards != NULL ? s->shards : s->store != NULL ? "" : NULL},
         {"run.backend", s->backend}, {"run.precision", s->precision},
-        {"run.layout", s->layout},
+        {"run.layout", s->layout},   {"run.binding", s->binding},
     };
     enum { GIVEN = sizeof given / sizeof *given };
     char texts[GIVEN][ELM_TEXT_SIZE + 16];
@@ -315,13 +316,20 @@ static int load_net(evaluated *subject, elm_error *err)
     return elm_weights_load(subject->net, subject->checkpoint->tensors, subject->checkpoint->tensor_count, err);
 }
 
-static int load_local(evaluated *subject, const command_line *s, const elm_comm *comm, elm_error *err)
+static int load_local(evaluated *subject, const command_line *s, elm_error *err)
 {
-    if (parse_job(subject, s, err) != 0)
+    return load_dataset(subject, s, err) != 0 ? -1 : load_more(subject, s, err);
+}
+
+static int load_all(evaluated *subject, const command_line *s, elm_comm *comm, const elm_log *log, elm_error *err)
+{
+    char binding[ELM_BINDING_TEXT];
+    if (elm_comm_agree_all(comm, parse_job(subject, s, err), err) != 0)
         return -1;
     const int64_t asked = s->threads > 0 ? s->threads : subject->options.run.threads;
-    omp_set_num_threads(elm_threads_resolve((int)asked, elm_comm_core_sharers(comm)));
-    return load_dataset(subject, s, err) != 0 ? -1 : load_more(subject, s, err);
+    elm_binding_apply_all(comm, subject->options.run.binding, (int)asked, binding);
+    elm_log_info(log, "%s", binding);
+    return elm_comm_agree_all(comm, load_local(subject, s, err), err);
 }
 
 static void unload(evaluated *subject)
@@ -449,7 +457,7 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
     subject.has_bf16 = elm_run_has_bf16_all(comm);
     int status = elm_checkpoint_read_all(comm, s->checkpoint, &subject.checkpoint, err);
     if (status == 0)
-        status = elm_comm_agree_all(comm, load_local(&subject, s, comm, err), err);
+        status = load_all(&subject, s, comm, log, err);
     if (status == 0)
         status = choose_all(&subject, s, comm, log, err);
     if (status == 0)

@@ -26,6 +26,7 @@ typedef struct elm_run_options {
     char backend[ELM_TEXT_SIZE];   /* auto | onednn | openblas */
     int layout;                    /* elm_layout */
     int64_t threads;               /* a rank; 0: as many as its affinity mask allows */
+    int binding;                   /* ELM_BINDING_AUTO, ELM_BINDING_LAUNCHER */
     double evaluate_every_epochs;  /* 0: only at the end */
     char init[ELM_TEXT_SIZE];      /* checkpoint to take the weights from; empty: none */
     bool new_classifier;           /* but not the last layer's */

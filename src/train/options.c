@@ -1,5 +1,6 @@
 #include <stddef.h>
 
+#include "elmpi/binding.h"
 #include "elmpi/net.h"
 #include "elmpi/run.h"
 #include "train/nonfinite.h"
@@ -19,6 +20,10 @@ const elm_option elm_run_option_rows[] = {
      "who computes the convolutions: onednn, openblas, or auto (the quicker as measured)"},
     {"run.threads", ELM_OPTION_INT, offsetof(elm_run_options, threads), "0", 0, 1024, NULL, NULL, NULL,
      "threads of each rank; 0: OMP_NUM_THREADS, else the cores of the rank's affinity mask, divided among ranks that share it"},
+    {"run.binding", ELM_OPTION_CHOICE, offsetof(elm_run_options, binding), "auto", 0, 0, ELM_BINDING_CHOICES, NULL, NULL,
+     "which cores a rank runs on; auto: ranks that the launcher pinned to fewer cores than a fair share of the node (Open MPI: to one), or "
+     "that overlap, divide the cores which the launcher itself may use, never beyond what taskset, a cgroup or Slurm allows; launcher: as "
+     "the launcher bound them"},
     {"run.evaluate_every_epochs", ELM_OPTION_REAL, offsetof(elm_run_options, evaluate_every_epochs), "0", 0, 1e9, NULL, NULL, NULL,
      "evaluate on the test set and the held-out images every so many epochs; 0: only at the end"},
     {"run.init", ELM_OPTION_TEXT, offsetof(elm_run_options, init), "", 0, 0, NULL, NULL, NULL,

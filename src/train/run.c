@@ -14,17 +14,18 @@
 #include "train/run.h"
 #include "train/tensorboard.h"
 
-/* mpirun pins each rank to one core unless told otherwise: many threads then share it, or cores stay idle. */
-static void hint_at_binding(const elm_run *run, int threads)
+/* Which cores the ranks have, and what is unwise about it. */
+static void say_binding(const elm_run *run, int threads)
 {
     const int allowed = elm_threads_allowed(), online = elm_threads_online(), ranks = elm_comm_local_size(run->comm);
+    elm_log_info(run->log, "%s", run->binding);
     if (threads > allowed)
-        elm_log_warn(run->log, "%d threads of a rank share %d core%s: start mpirun with --bind-to none or --map-by slot:PE=%d", threads,
-                     allowed, allowed > 1 ? "s" : "", threads);
-    else if (allowed < online && allowed * ranks < online * elm_comm_core_sharers(run->comm))
-        elm_log_info(run->log,
-                     "hint: %d rank%s pinned to %d core%s leave%s cores of %d idle: start mpirun with --bind-to none for more threads",
-                     ranks, ranks > 1 ? "s" : "", allowed, allowed > 1 ? "s each" : "", ranks > 1 ? "" : "s", online);
+        elm_log_warn(run->log, "%d threads of a rank share %d core%s: use fewer threads (run.threads, OMP_NUM_THREADS) or fewer ranks",
+                     threads, allowed, allowed > 1 ? "s" : "");
+    else if (run->options.run.binding == ELM_BINDING_LAUNCHER && allowed < online &&
+             allowed * ranks < online * elm_comm_core_sharers(run->comm))
+        elm_log_info(run->log, "hint: %d of this node's %d cores are idle: run.binding = auto would use them",
+                     online - allowed * ranks / elm_comm_core_sharers(run->comm), online);
 }
 
 static void say_sampling(const elm_run *run)
@@ -67,7 +68,7 @@ static void introduce(const elm_run *run)
                      "BatchNorm and the "
                      "pairs of embedding terms see one part at a time",
                      (long long)elm_optim_parts(&run->options.optim), (long long)elm_optim_part(&run->options.optim));
-    hint_at_binding(run, threads);
+    say_binding(run, threads);
 }
 
 /* True when a multiple of `every` epochs has been passed by the step that ended at run->step. */

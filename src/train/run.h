@@ -3,6 +3,7 @@
 #ifndef ELMPI_TRAIN_RUN_H
 #define ELMPI_TRAIN_RUN_H
 
+#include "elmpi/binding.h"
 #include "elmpi/job.h"
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
@@ -17,8 +18,9 @@ typedef struct elm_run {
     /* The job. */
     elm_job_options options;
     elm_job *job;
-    elm_choice_request asked; /* what the job says of backend, layout and precision, and what it leaves open */
-    elm_candidate chosen;     /* what the open ones stand for; backend NULL: not known yet */
+    elm_choice_request asked;       /* what the job says of backend, layout and precision, and what it leaves open */
+    elm_candidate chosen;           /* what the open ones stand for; backend NULL: not known yet */
+    char binding[ELM_BINDING_TEXT]; /* which cores the ranks have */
 
     /* What it works with. */
     elm_dataset *train;

@@ -1,10 +1,10 @@
 /* What comes before the first step: the job, the data, the network, the folder, and the state to begin with. */
 #include <errno.h>
-#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "elmpi/binding.h"
 #include "elmpi/build_id.h"
 #include "elmpi/cpu.h"
 #include "elmpi/evaluation.h"
@@ -323,7 +323,7 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
     if (elm_cpu_same_all(run->comm, err) || same_program_all(run, err) || load_job_all(run, err) || enter_all(run, "start", err) ||
         open_folder_all(run, err))
         return -1;
-    omp_set_num_threads(elm_run_threads(run));
+    elm_binding_apply_all(run->comm, run->options.run.binding, (int)run->options.run.threads, run->binding);
     if (enter_all(run, "data", err) || stage_all(run, err) || elm_comm_agree_all(run->comm, load_data(run, err), err))
         return -1;
     run->data = elm_data_identity_of(run->train, run->test);

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Which cores ranks run on: all threads of a rank have its share of the node, whatever the launcher did to it, and no more than a user allows.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+train=$ELMPI_BIN/elmpi-train
+unset OMP_NUM_THREADS
+[ "$elmpi_cores" -ge 2 ] || skip "one core cannot be divided"
+launcher=$(mpirun --version 2>/dev/null | head -n 1)
+cd "$scratch"
+"$ELMPI_BIN/elmpi-prepare" two-moons --out moons.h5 >/dev/null
+cat >job.ini <<JOB
+[run]
+name = moons
+[data]
+store = moons.h5
+[model]
+name = mlp:16,8,2
+[loss]
+logit = ce
+[optim]
+epochs = 1000000
+batch = 512
+lr = 0.01
+JOB
+
+# masks_of FOLDER: a line a rank, in the order of their numbers: the different masks of its threads.
+masks_of() {
+    local pid
+    for pid in $(pgrep -x elmpi-train); do
+        tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- " $1 " || continue
+        sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$pid"/task/*/status | sort -u | paste -sd' '
+    done | sort
+}
+
+# observe NAME COMMAND...: the masks of a run under this launcher once it has made steps, in NAME.masks; the run is then stopped.
+observe() {
+    local name=$1 tries=0 launched
+    shift
+    timeout --kill-after=10 "$limit" "$@" "$train" job.ini --run-dir "$name" --set run.threads=0 >"$name.log" 2>&1 </dev/null &
+    launched=$!
+    until grep -q . "$name/metrics.csv" 2>/dev/null; do
+        tries=$((tries + 1))
+        if [ "$tries" -ge 1200 ] || ! kill -0 "$launched" 2>/dev/null; then
+            fail "no step of $name: $(tail -n 20 "$name.log")"
+        fi
+        sleep 0.1
+    done
+    masks_of "$name" >"$name.masks"
+    stop_ranks "$name"
+    wait "$launched" || true
+    [ -s "$name.masks" ] || fail "no rank of $name was seen"
+}
+
+stop_ranks() {
+    local pid
+    for pid in $(pgrep -x elmpi-train); do
+        if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- " $1 "; then
+            kill -USR1 "$pid"
+        fi
+    done
+}
+
+case $launcher in
+*"Open MPI"* | *prterun* | *PRTE*) bare=(mpirun) free=(mpirun --bind-to none) ;;
+*) bare=(mpirun) free=(mpirun -bind-to none) ;; # MPICH's
+esac
+
+for ranks in 1 2; do
+    observe "plain-$ranks" "${bare[@]}" -np "$ranks"
+    observe "free-$ranks" "${free[@]}" -np "$ranks"
+    same "plain-$ranks.masks" "free-$ranks.masks"
+    [ "$(wc -l <"plain-$ranks.masks")" -eq "$ranks" ] || fail "not $ranks ranks: $(cat "plain-$ranks.masks")"
+    grep -q '^cores ' "plain-$ranks/log.txt" || fail "the log does not say which cores"
+done
+allowed=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
+[ "$(cat plain-1.masks)" = "$allowed" ] || fail "one rank has $(cat plain-1.masks), not all of $allowed"
+[ "$(sort -u plain-2.masks | wc -l)" -eq 2 ] || fail "two ranks have the same cores: $(cat plain-2.masks)"
+
+# A user's own choice holds: before the launcher, and before a program that nobody launched.
+last=${allowed##*[-,]}
+observe inside taskset -c "$last" "${bare[@]}" -np 1
+[ "$(cat inside.masks)" = "$last" ] || fail "taskset -c $last mpirun: $(cat inside.masks)"
+observe alone taskset -c "$last"
+[ "$(cat alone.masks)" = "$last" ] || fail "taskset -c $last elmpi-train: $(cat alone.masks)"
+
+# OpenMP that has chosen its places when it was loaded.
+observe places env OMP_PROC_BIND=true "${bare[@]}" -np 1
+[ "$(cat places.masks)" = "$allowed" ] || fail "OMP_PROC_BIND=true: $(cat places.masks)"
+
+# More ranks than cores: nobody is pinned to less than he had.
+many=$((elmpi_cores + 1))
+expect_mpi 0 "$many" "$train" job.ini --run-dir many --set optim.epochs=1
+says stdout '^cores .*more ranks than cores'
+
+# Off, here and in the other programs.
+expect 0 "${bare[@]}" -np 1 "$train" job.ini --run-dir off --set optim.epochs=1 --set run.binding=launcher
+says stdout '^cores .*as the launcher bound'
+expect 0 "${bare[@]}" -np 1 "$ELMPI_BIN/elmpi-evaluate" off/checkpoint.h5
+says stdout '^cores .*as the launcher bound'
+expect 0 "${bare[@]}" -np 1 "$ELMPI_BIN/elmpi-evaluate" off/checkpoint.h5 --binding auto
+says stdout '^cores '
+says_not stdout 'as the launcher bound'
+expect 2 "$ELMPI_BIN/elmpi-evaluate" off/checkpoint.h5 --binding never
+says stderr 'run.binding'
+expect 0 "${bare[@]}" -np 1 "$ELMPI_BIN/elmpi-bench" --model mlp:16,8,2 --batch 64 --steps 1 --set run.binding=launcher
+says stdout '^cores .*as the launcher bound'
+expect 0 "$train" job.ini --run-dir off --resume --set optim.epochs=2 --set run.binding=auto
+echo "the ranks' cores are their share of the node"
