@@ -7,10 +7,11 @@
 #include <string.h>
 
 #include "elmpi/kernels.h"
+#include "versions.h"
 
 static const elm_flag builtin_flags[] = {
     {"--help", ELM_FLAG_SWITCH, NULL, 0, 0, NULL, "print this help and exit"},
-    {"--version", ELM_FLAG_SWITCH, NULL, 0, 0, NULL, "print the version and exit"},
+    {"--version", ELM_FLAG_SWITCH, NULL, 0, 0, NULL, "print version, commit, kinds of CPU and libraries, and exit"},
     {0},
 };
 
@@ -37,10 +38,12 @@ static void print_help(const elm_command *command)
 static void print_version(const elm_command *command)
 {
     char name[ELM_CPU_NAME_SIZE];
-    printf("%s %s\nkernels for", command->program, command->version);
+    printf("%s %s\n", command->program, command->version);
+    printf("kernels:   for");
     for (int i = 0; i < ELM_KERNEL_SET_COUNT; i++)
         printf("%s %s", i ? "," : "", elm_isa_names[i]);
     printf("; this CPU (%s) has %s\n", elm_cpu_name(name), elm_isa_names[elm_cpu_best()]);
+    elm_versions_print();
 }
 
 static const elm_flag *find_flag(const elm_flag *flags, const char *name, size_t length)

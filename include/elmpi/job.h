@@ -9,8 +9,10 @@
 
 typedef struct elm_job elm_job;
 
-/** Reads `path`, applies the overrides "section.key=value" in order, fills the structs behind `sets` and resolves every default.
- *  A file may begin with "[job] include = other.ini" (relative to its own folder): it then says only what it changes of the other file.
+/** Reads the job that `path` leads to, applies the overrides "section.key=value" in order, fills the structs behind `sets` and resolves
+ * every default. A mere name that is no file here is looked for, with or without .ini, in the folders of ELMPI_JOBS and among the installed
+ * jobs. A file may begin with "[job] include = other.ini" (relative to its own folder): it then says only what it changes of the other
+ * file.
  *  "[job] setup = paper" declares what the file says from there on as a set-up that elm_job_differences compares with.
  *  Owns:   the caller frees with elm_job_destroy; the sets' rows must outlive it
  *  Errors: ELM_EXIT_USAGE with file, line, cause and the nearest valid name for unknown keys or sections, bad values, values out of range,

@@ -425,9 +425,7 @@ int elm_job_load(elm_job **job, const char *path, const char *const *overrides, 
     elm_job_file file = {0};
     char *text;
     *job = NULL;
-    if (snprintf(file.path, sizeof file.path, "%s", path) >= (int)sizeof file.path)
-        return elm_error_set(err, ELM_EXIT_USAGE, "the path is too long (%.300s...): use a shorter one for the job file", path);
-    if (elm_job_file_read(&file, NULL, &text, err))
+    if (elm_job_find(path, file.path, err) || elm_job_file_read(&file, NULL, &text, err))
         return -1;
     const int status = resolve(job, &file, text, overrides, override_count, sets, set_count, err);
     elm_free(text);
