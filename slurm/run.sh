@@ -36,6 +36,17 @@ shape() {
     [ "$threads" -ge 1 ] || threads=1
 }
 
+# find_program: elmpi-train of the folder that the job was submitted from, of the elmpi that the scripts belong to (a clone, an installation), or of
+# the PATH.
+find_program() {
+    local path
+    for path in "${elmpi:?set by the batch script}/build/bin" "${scripts:?set by the batch script}/../build/bin" "$scripts/../../../bin"; do
+        train=$path/elmpi-train
+        [ ! -x "$train" ] || return 0
+    done
+    train=$(command -v elmpi-train)
+}
+
 # choose_launcher: srun where Slurm has PMIx, else mpirun, which finds the allocation itself.
 choose_launcher() {
     local kind=${launcher:-auto}
@@ -92,13 +103,13 @@ launch_and_wait() {
 # elmpi_run JOB [ELMPI-TRAIN ARGUMENT...]: trains with --resume on the whole allocation. Asked to stop, the run writes a checkpoint, ends with 75 and
 # the job goes back into the queue; so it does when a node is lost. Any other failure is final.
 elmpi_run() {
-    local job=$1 train=${elmpi:?set by the batch script}/build/bin/elmpi-train code=0
+    local job=$1 train='' code=0
     local nodes per_node ranks threads launch=()
     shift
     # shellcheck disable=SC2086 # several modules
     [ -z "${modules:-}" ] || module load $modules
-    [ -x "$train" ] || train=$(command -v elmpi-train) || die "there is no $train and no elmpi-train on the PATH: build first (cmake --preset release && cmake --build build), or set ELMPI_HOME to the elmpi folder"
-    [ -e "$job" ] || die "there is no job file $job: set ELMPI_JOB to yours"
+    find_program || die "there is no elmpi-train in $elmpi/build/bin, near $scripts or on the PATH: build first (cmake --preset release && cmake --build build), or name the module that brings it in the settings of the batch script"
+    export ELMPI_JOBS=${ELMPI_JOBS:-$elmpi/jobs} # jobs of one's own go before the installed ones
     shape
     choose_launcher
     if [ "${stage:-no}" = yes ]; then

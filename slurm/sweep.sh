@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One option of a job over several values, a task of a job array each:
-#   sbatch --array=0-5 slurm/sweep.sh jobs/cifar100-lt-elm.ini loss.lambda 1 0.3 0.1 0.03 0.01 0.003
-# from the elmpi folder; then elmpi-report runs/cifar100-lt-elm-loss.lambda-* draws accuracy against the value.
+#   sbatch --array=0-5 slurm/sweep.sh cifar100-lt-elm loss.lambda 1 0.3 0.1 0.03 0.01 0.003
+# from the folder that has data/ and gets runs/; then elmpi-report runs/cifar100-lt-elm-loss.lambda-* draws accuracy against the value.
 #SBATCH --job-name=elmpi-sweep
 #SBATCH --nodes=1
 #SBATCH --ntasks-per-node=2
@@ -23,7 +23,7 @@ elmpi=${ELMPI_HOME:-$SLURM_SUBMIT_DIR} # data/ and runs/ are here, on a file sys
 
 set -euo pipefail
 if [ $# -lt 3 ]; then
-    echo "sweep.sh: error: no values: sbatch --array=0-N slurm/sweep.sh JOB.ini KEY VALUE..." >&2
+    echo "sweep.sh: error: no values: sbatch --array=0-N slurm/sweep.sh JOB KEY VALUE..." >&2
     exit 2
 fi
 job=$1 key=$2
@@ -35,5 +35,16 @@ if [ "$number" -ge ${#values[@]} ]; then
     exit 2
 fi
 cd "$elmpi"
-. slurm/run.sh
+# Slurm runs a copy of this script: run.sh lies beside the original, or where elmpi is installed.
+original=$(scontrol show job "${SLURM_JOB_ID:-}" 2>/dev/null | sed -n 's/^ *Command=//p' | head -n 1) || true
+while [ ! -f "$original" ] && [[ $original == *' '* ]]; do original=${original% *}; done # without the arguments
+for scripts in "$(dirname "$0")" "$(dirname "/$original")" "$elmpi/slurm" "$(dirname "/$(command -v elmpi-train || true)")/../share/elmpi/slurm" ''; do
+    [ ! -f "$scripts/run.sh" ] || break
+done
+if [ -z "$scripts" ]; then
+    echo "elmpi: error: run.sh is not there (beside ${original:-the script}, in $elmpi/slurm, beside elmpi-train): submit the script where elmpi has it, or put elmpi-train on the PATH" >&2
+    exit 2
+fi
+# shellcheck source=slurm/run.sh
+. "$scripts/run.sh"
 elmpi_run "$job" --set "$key=${values[number]}" --set "run.name=$(basename "$job" .ini)-$key-${values[number]}"
