@@ -11,6 +11,9 @@ if(share_is_in_build)
   endforeach()
 endif()
 
+# Libraries outside the system's folders (Spack, modules) are found by installed programs too.
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ${ELMPI_RPATH})
+
 install(DIRECTORY jobs DESTINATION ${CMAKE_INSTALL_DATADIR}/elmpi)
 install(DIRECTORY slurm DESTINATION ${CMAKE_INSTALL_DATADIR}/elmpi USE_SOURCE_PERMISSIONS)
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

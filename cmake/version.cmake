@@ -1,5 +1,10 @@
-# ELMPI_GIT: the commit that is built, for checkpoints; the version where there is no git (a release archive).
+# ELMPI_GIT: the commit that is built, for checkpoints. Where there is no git cmake/commit.txt names it: git itself writes it into an archive
+# (.gitattributes), tools/packaging/build-deb.sh into a package's source. Else it is the version alone.
 set(ELMPI_GIT ${PROJECT_VERSION})
+file(STRINGS ${CMAKE_SOURCE_DIR}/cmake/commit.txt commit LIMIT_COUNT 1)
+if(commit MATCHES "^[0-9A-Za-z.-]+$")
+  set(ELMPI_GIT "${PROJECT_VERSION}-${commit}")
+endif()
 find_package(Git QUIET)
 if(GIT_FOUND AND EXISTS ${CMAKE_SOURCE_DIR}/.git)
   execute_process(COMMAND ${GIT_EXECUTABLE} -C ${CMAKE_SOURCE_DIR} describe --always --dirty --abbrev=12
