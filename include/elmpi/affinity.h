@@ -16,8 +16,10 @@ typedef struct elm_affinity {
 /** What the environment of a process says, apart from reading it: so that the rule can be tested. */
 typedef struct elm_affinity_facts {
     elm_cpus own;
-    elm_cpus cpuset;       /* of its cgroup */
-    elm_cpus launcher;     /* mask of the launcher's process */
+    elm_cpus cpuset;   /* of its cgroup */
+    elm_cpus launcher; /* mask of the launcher's process */
+    elm_cpus chosen;   /* that the user named to the launcher (mpirun --cpu-set) */
+    bool has_chosen;
     elm_cpus online;       /* of the node */
     int online_cores;      /* whole cores among these */
     bool has_launcher;     /* a process that starts ranks is among its ancestors */
@@ -26,9 +28,9 @@ typedef struct elm_affinity_facts {
     int slurm_cpus;        /* SLURM_CPUS_ON_NODE; 0: no job of Slurm's */
 } elm_affinity_facts;
 
-/** The ceiling: the mask that the launcher itself has, since a user's own choice (taskset or numactl before mpirun, a batch system's set)
- *  holds for the launcher too, while what the launcher chose for a rank does not. Never beyond the cgroup's set. The process's own mask
- *  where there is no launcher; where srun bound the task (task/affinity); and where Slurm gave the job a part of the node without
+/** The ceiling: the mask that the launcher itself has, since a user's own choice (taskset or numactl before mpirun, a batch system's set,
+ * --cpu-set) holds for the launcher too, while what the launcher chose for a rank does not. Never beyond the cgroup's set. The process's
+ * own mask where there is no launcher; where srun bound the task (task/affinity); and where Slurm gave the job a part of the node without
  *  confining it, as then nobody can tell which part. */
 elm_cpus elm_affinity_ceiling(const elm_affinity_facts *facts);
 

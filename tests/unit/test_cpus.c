@@ -230,6 +230,19 @@ static void ceilings_follow_the_launcher(void **state)
     assert_set(&c, "2-3");
 }
 
+static void named_cpus_are_respected(void **state)
+{
+    (void)state;
+    const elm_cpus all = set_of("0-7"), one = set_of("2");
+    elm_affinity_facts facts = {.own = one, .cpuset = all, .launcher = all, .has_launcher = true, .has_chosen = true};
+    facts.chosen = set_of("2-3"); /* mpirun --cpu-set 2-3 */
+    elm_cpus c = ceiling_of(facts);
+    assert_set(&c, "2-3");
+    facts.chosen = set_of("1"); /* counted in another way */
+    c = ceiling_of(facts);
+    assert_set(&c, "2");
+}
+
 static void ceilings_respect_slurm(void **state)
 {
     (void)state;
@@ -289,6 +302,7 @@ int main(void)
         cmocka_unit_test(nodes_are_divided),
         cmocka_unit_test(dividing_again_changes_nothing),
         cmocka_unit_test(ceilings_follow_the_launcher),
+        cmocka_unit_test(named_cpus_are_respected),
         cmocka_unit_test(ceilings_respect_slurm),
         cmocka_unit_test(this_process_moves),
     };

@@ -39,7 +39,7 @@ command -v debootstrap >/dev/null || die "debootstrap is not there: apt-get inst
 [ ! -e "$work" ] || [ -z "$(ls -A "$work")" ] || die "$work is not empty: name another folder"
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
-mirror=$(sed -nE 's/^URIs: *([^ ]+).*/\1/p; s/^deb (\[[^]]*\] )?([^ ]+) .*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1)
+mirror=$(sed -nE 's/^URIs: *([^ ]+).*/\1/p; s/^deb (\[[^]]*\] )?([^ ]+) .*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -n 1 || true)
 
 root='' folder=/ variables=() roots=()
 declare -A stages=()
