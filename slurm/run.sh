@@ -22,6 +22,17 @@ asked_to_stop() {
 }
 trap asked_to_stop USR1 TERM
 
+# find_program: elmpi-train of the folder that the job was submitted from, of the elmpi that the scripts belong to (a clone, an installation), or of
+# the PATH.
+find_program() {
+    local path
+    for path in "${elmpi:?set by the batch script}/build/bin" "${scripts:?set by the batch script}/../build/bin" "$scripts/../../../bin"; do
+        train=$path/elmpi-train
+        [ ! -x "$train" ] || return 0
+    done
+    train=$(command -v elmpi-train)
+}
+
 # shape: ranks a node and threads a rank, as the allocation has them. Without --ntasks-per-node one rank a socket; without --cpus-per-task the
 # node's CPUs in equal parts.
 shape() {
@@ -34,17 +45,6 @@ shape() {
     ranks=${SLURM_NTASKS:-$((nodes * per_node))}
     threads=${SLURM_CPUS_PER_TASK:-$((SLURM_CPUS_ON_NODE / per_node))}
     [ "$threads" -ge 1 ] || threads=1
-}
-
-# find_program: elmpi-train of the folder that the job was submitted from, of the elmpi that the scripts belong to (a clone, an installation), or of
-# the PATH.
-find_program() {
-    local path
-    for path in "${elmpi:?set by the batch script}/build/bin" "${scripts:?set by the batch script}/../build/bin" "$scripts/../../../bin"; do
-        train=$path/elmpi-train
-        [ ! -x "$train" ] || return 0
-    done
-    train=$(command -v elmpi-train)
 }
 
 # choose_launcher: srun where Slurm has PMIx, else mpirun, which finds the allocation itself.
