@@ -62,9 +62,10 @@ static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_reque
     elm_command command = {
         .program = program,
         .version = ELMPI_VERSION,
-        .usage = "JOB.ini [--set KEY=VALUE]... [--resume]",
-        .summary = "Trains a network on a long-tailed data set. Under mpirun the ranks share every batch; the result does not depend on "
-                   "their number.",
+        .usage = "JOB [--set KEY=VALUE]... [--resume]",
+        .summary = "Trains a network on a long-tailed data set. JOB is a job file, or the name of one, such as cifar100-lt-elm, in the "
+                   "working folder, in a folder of ELMPI_JOBS or among the installed jobs. Under mpirun the ranks share every batch; the "
+                   "result does not depend on their number.",
         .flags = flags,
         .min_words = 1,
         .max_words = 1,
