@@ -5,7 +5,6 @@ set -euo pipefail
 train=$ELMPI_BIN/elmpi-train
 unset OMP_NUM_THREADS
 [ "$elmpi_cores" -ge 2 ] || skip "one core cannot be divided"
-launcher=$(mpirun --version 2>/dev/null | head -n 1)
 cd "$scratch"
 "$ELMPI_BIN/elmpi-prepare" two-moons --out moons.h5 >/dev/null
 cat >job.ini <<JOB
@@ -27,9 +26,15 @@ JOB
 masks_of() {
     local pid
     for pid in $(pgrep -x elmpi-train); do
-        tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- " $1 " || continue
-        sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$pid"/task/*/status | sort -u | paste -sd' '
+        if is_of "$pid" "$1"; then
+            cat "/proc/$pid"/task/*/status 2>/dev/null | sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' | sort -u | paste -sd' ' || true
+        fi
     done | sort
+}
+
+# is_of PID FOLDER: a rank of the run in this folder. Others on this machine may end while they are looked at.
+is_of() {
+    { tr '\0' ' ' <"/proc/$1/cmdline" | grep -q -- " $2 "; } 2>/dev/null
 }
 
 # observe NAME COMMAND...: the masks of a run under this launcher once it has made steps, in NAME.masks; the run is then stopped.
@@ -54,21 +59,25 @@ observe() {
 stop_ranks() {
     local pid
     for pid in $(pgrep -x elmpi-train); do
-        if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- " $1 "; then
-            kill -USR1 "$pid"
+        if is_of "$pid" "$1"; then
+            kill -USR1 "$pid" 2>/dev/null || true
         fi
     done
 }
 
-case $launcher in
-*"Open MPI"* | *prterun* | *PRTE*) bare=(mpirun) free=(mpirun --bind-to none) ;;
-*) bare=(mpirun) free=(mpirun -bind-to none) ;; # MPICH's
+bare=("${mpirun[0]:-mpirun}")
+free=("${bare[@]}" --bind-to none)
+case $("${bare[@]}" --version 2>&1) in
+*HYDRA*) bound=("${bare[@]}" -bind-to core) free=("${bare[@]}" -bind-to none) ;;
+*) bound=("${bare[@]}" --bind-to core) ;;
 esac
 
 for ranks in 1 2; do
     observe "plain-$ranks" "${bare[@]}" -np "$ranks"
     observe "free-$ranks" "${free[@]}" -np "$ranks"
+    observe "bound-$ranks" "${bound[@]}" -np "$ranks"
     same "plain-$ranks.masks" "free-$ranks.masks"
+    same "plain-$ranks.masks" "bound-$ranks.masks"
     [ "$(wc -l <"plain-$ranks.masks")" -eq "$ranks" ] || fail "not $ranks ranks: $(cat "plain-$ranks.masks")"
     grep -q '^cores ' "plain-$ranks/log.txt" || fail "the log does not say which cores"
 done
