@@ -24,6 +24,7 @@ expect 0 "$prefix/bin/elmpi-prepare" digits --out data/digits.h5
 job=$(submit "$prefix/share/elmpi/slurm/cifar100.sh" "${settings[@]}")
 wait_for "$job" COMPLETED
 [ -s runs/cifar100-lt-elm/evaluation.json ] || fail "no evaluation in the folder that the job was submitted from: $(output "$job")"
+grep -q '^cores ' runs/cifar100-lt-elm/log.txt || fail "the log does not say which cores the ranks have"
 printf '[job]\ninclude = %s\n[optim]\nepochs = 1\n' "$prefix/share/elmpi/jobs/digits-elm.ini" >short.ini
 job=$(submit --array=0-0 "$prefix/share/elmpi/slurm/sweep.sh" short.ini loss.lambda 0.1)
 wait_until 600 "the sweep's run" test -s "runs/short-loss.lambda-0.1/evaluation.json"

@@ -64,6 +64,10 @@ if [ "$install" = yes ]; then
 fi
 step "dpkg-buildpackage ($package_version)"
 dpkg-buildpackage -b -us -uc
+if readelf -d debian/elmpi/usr/bin/* | grep -E 'R(UN)?PATH'; then
+    echo "build-deb.sh: error: a program names a folder of libraries (above): ELMPI_RPATH=OFF has not kept it out" >&2
+    exit 1
+fi
 cp "$stage"/elmpi*.deb "$out/"
 if command -v lintian >/dev/null; then
     step lintian
