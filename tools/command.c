@@ -38,8 +38,7 @@ static void print_help(const elm_command *command)
 static void print_version(const elm_command *command)
 {
     char name[ELM_CPU_NAME_SIZE];
-    printf("%s %s\n", command->program, command->version);
-    printf("kernels:   for");
+    printf("%s %s\nkernels for", command->program, command->version);
     for (int i = 0; i < ELM_KERNEL_SET_COUNT; i++)
         printf("%s %s", i ? "," : "", elm_isa_names[i]);
     printf("; this CPU (%s) has %s\n", elm_cpu_name(name), elm_isa_names[elm_cpu_best()]);

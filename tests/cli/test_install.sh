@@ -37,7 +37,7 @@ expect 0 env ELMPI_JOBS=/nowhere:own "$prefix/bin/elmpi-train" first --max-steps
 
 echo "versions"
 expect 0 "$prefix/bin/elmpi-train" --version
-for line in '^elmpi-train [0-9]' '^commit: +[^ ]' '^kernels: +[^ ]' '^MPI: +[A-Z]' '^oneDNN: +([0-9]|none)' '^HDF5: +[0-9]' '^OpenBLAS: +[0-9]' '^ScaLAPACK: +[0-9nu]'; do
+for line in '^elmpi-train [0-9]' '^commit: +[^ ]' '^kernels for [^ ]+' '^MPI: +[A-Z]' '^oneDNN: +([0-9]|none)' '^HDF5: +[0-9]' '^OpenBLAS: +[0-9]' '^ScaLAPACK: +[0-9nu]'; do
     says stdout "$line"
 done
 
