@@ -12,6 +12,7 @@
 /* The masks of a node's ranks, in rank order. */
 typedef struct node {
     int ranks, place;
+    bool is_hidden;                          /* ranks were started together, but by no launcher that can be seen: in a container, say */
     elm_cpus *own, *ceilings, *shares, *now; /* one block */
     elm_topology topology;
 } node;
@@ -79,6 +80,9 @@ static void describe(const node *n, elm_cpus_plan plan, bool automatic, char tex
         snprintf(text, ELM_BINDING_TEXT, "cores %s, as the launcher bound the ranks (run.binding = launcher)", now);
     else if (changed)
         snprintf(text, ELM_BINDING_TEXT, "cores %s, the ranks' shares of this node (the launcher gave %s)", now, before);
+    else if (n->is_hidden)
+        snprintf(text, ELM_BINDING_TEXT, "cores %s, left as they were: what started the ranks is not among the processes seen from here",
+                 now);
     else if (plan == ELM_CPUS_CROWDED)
         snprintf(text, ELM_BINDING_TEXT, "cores %s, left as they were: there are more ranks than cores", now);
     else
@@ -94,6 +98,7 @@ void elm_binding_apply_all(elm_comm *comm, int binding, int threads, char text[E
     const bool automatic = binding == ELM_BINDING_AUTO;
     elm_affinity_read(&mine);
     elm_affinity_topology(&n.topology);
+    n.is_hidden = comm->size > 1 && !mine.has_launcher;
     gather_all(&mine.own, n.own, host);
     gather_all(&mine.ceiling, n.ceilings, host);
     if (automatic)
