@@ -1,6 +1,8 @@
 /* COCO-style annotations, read as a stream: {"images": [{"id", "file_name"}...], "annotations": [{"image_id", "category_id"}...],
  * "categories": [{"id", "name"}...]}, in any order, whatever else stands between. */
+#include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +11,9 @@
 
 #include "data/picture_lists.h"
 #include "elmpi/memory.h"
+#include "elmpi/utf8.h"
 
-enum { BLOCK_BYTES = 1 << 16, TEXT_BYTES = 1024, ENTRY_DEPTH = 3 /* object, list, entry */, DEPTH_MAX = 256 };
+enum { BLOCK_BYTES = 1 << 16, TEXT_BYTES = 4096, ENTRY_DEPTH = 3 /* object, list, entry */, DEPTH_MAX = 256 };
 
 typedef enum json_section { SECTION_OTHER, SECTION_IMAGES, SECTION_ANNOTATIONS, SECTION_CATEGORIES } json_section;
 
@@ -60,7 +63,8 @@ typedef struct json_reader {
     int depth;
     json_section section;
     json_field field;
-    bool seen[FIELDS]; /* in the current entry */
+    bool seen[FIELDS];         /* in the current entry */
+    const char *wrong[FIELDS]; /* what stands there instead of a number or text, or NULL */
     int64_t number[FIELDS];
     char text[TEXT_BYTES]; /* of FIELD_FILE or FIELD_NAME */
 } json_reader;
@@ -81,17 +85,34 @@ static void *append(json_list *list, elm_error *err)
     return (char *)list->items + (size_t)list->count++ * list->item_bytes;
 }
 
-static int lacks(json_reader *reader, const char *field)
+static const char *key_of(json_section section, json_field field)
 {
-    elm_error_set(reader->err, ELM_EXIT_FAILURE, "an entry of %s without %s (%s): give the original annotations", sections[reader->section],
-                  field, reader->path);
-    return 0;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (fields[i].section == section && fields[i].field == field)
+            return fields[i].key;
+    return "?";
+}
+
+/* An entry needs both: says which is absent, or what is wrong with it. */
+static bool has_both(json_reader *reader, json_field first, json_field second)
+{
+    if (reader->seen[first] && reader->seen[second])
+        return true;
+    const json_field field = reader->seen[first] ? second : first;
+    if (reader->wrong[field] != NULL)
+        elm_error_set(reader->err, ELM_EXIT_FAILURE, "an entry of %s whose %s is %s (%s): give a %s", sections[reader->section],
+                      key_of(reader->section, field), reader->wrong[field], reader->path,
+                      field == FIELD_FILE || field == FIELD_NAME ? "text" : "whole number");
+    else
+        elm_error_set(reader->err, ELM_EXIT_FAILURE, "an entry of %s without %s (%s): give the original annotations",
+                      sections[reader->section], key_of(reader->section, field), reader->path);
+    return false;
 }
 
 static int end_image(json_reader *reader)
 {
-    if (!reader->seen[FIELD_ID] || !reader->seen[FIELD_FILE])
-        return lacks(reader, "id and file_name");
+    if (!has_both(reader, FIELD_ID, FIELD_FILE))
+        return 0;
     json_image *image = append(&reader->images, reader->err);
     if (image == NULL)
         return 0;
@@ -102,8 +123,8 @@ static int end_image(json_reader *reader)
 
 static int end_annotation(json_reader *reader)
 {
-    if (!reader->seen[FIELD_IMAGE] || !reader->seen[FIELD_CATEGORY])
-        return lacks(reader, "image_id and category_id");
+    if (!has_both(reader, FIELD_IMAGE, FIELD_CATEGORY))
+        return 0;
     json_label *label = append(&reader->labels, reader->err);
     if (label == NULL)
         return 0;
@@ -114,14 +135,24 @@ static int end_annotation(json_reader *reader)
 static int end_category(json_reader *reader)
 {
     const int64_t id = reader->number[FIELD_ID];
-    if (!reader->seen[FIELD_ID] || !reader->seen[FIELD_NAME])
+    if (reader->wrong[FIELD_ID] != NULL || reader->wrong[FIELD_NAME] != NULL)
+        return has_both(reader, FIELD_ID, FIELD_NAME);
+    if (!reader->seen[FIELD_ID] || !reader->seen[FIELD_NAME] || id < 0 || id > ELM_LABEL_MAX)
         return 1; /* categories are a comfort */
-    return id < 0 || id > ELM_LABEL_MAX || elm_class_names_set(reader->names, reader->catalogue, (int)id, reader->text, reader->err) == 0;
+    const char *other = id < reader->names->count ? reader->names->name[id] : NULL;
+    if (other != NULL && strcmp(other, reader->text) != 0) {
+        elm_error_set(reader->err, ELM_EXIT_FAILURE, "category %lld has two names, %.100s and %.100s (%s): keep one", (long long)id, other,
+                      reader->text, reader->path);
+        return 0;
+    }
+    return other != NULL || elm_class_names_set(reader->names, reader->catalogue, (int)id, reader->text, reader->err) == 0;
 }
 
 /* The parser takes memory for every bracket that is open. */
-static int go_deeper(json_reader *reader)
+static int go_deeper(json_reader *reader, const char *what)
 {
+    if (reader->depth == ENTRY_DEPTH && reader->field != FIELD_NONE)
+        reader->wrong[reader->field] = what;
     reader->field = FIELD_NONE;
     if (++reader->depth <= DEPTH_MAX)
         return 1;
@@ -133,10 +164,11 @@ static int go_deeper(json_reader *reader)
 static int start_entry(void *context)
 {
     json_reader *reader = context;
-    if (!go_deeper(reader))
+    if (!go_deeper(reader, "an object"))
         return 0;
     if (reader->depth == ENTRY_DEPTH) {
         memset(reader->seen, 0, sizeof reader->seen);
+        memset(reader->wrong, 0, sizeof reader->wrong);
         reader->text[0] = '\0';
     }
     return 1;
@@ -162,7 +194,7 @@ static int end_entry(void *context)
 
 static int start_list(void *context)
 {
-    return go_deeper(context);
+    return go_deeper(context, "a list");
 }
 
 static int end_list(void *context)
@@ -194,20 +226,59 @@ static int take_key(void *context, const unsigned char *key, size_t length)
     return 1;
 }
 
+static bool is_number_field(json_field field)
+{
+    return field != FIELD_NONE && field != FIELD_FILE && field != FIELD_NAME;
+}
+
+static int take_wrong(json_reader *reader, const char *what)
+{
+    if (reader->field != FIELD_NONE && reader->depth == ENTRY_DEPTH)
+        reader->wrong[reader->field] = what;
+    reader->field = FIELD_NONE;
+    return 1;
+}
+
 static int take_number(void *context, long long value)
 {
     json_reader *reader = context;
-    if (reader->field != FIELD_NONE && reader->field != FIELD_FILE && reader->field != FIELD_NAME) {
-        reader->seen[reader->field] = true;
-        reader->number[reader->field] = value;
-    }
+    const json_field field = reader->field;
+    if (field == FIELD_FILE)
+        return take_wrong(reader, "a number");
+    if (field == FIELD_NAME)
+        snprintf(reader->text, sizeof reader->text, "%lld", value);
+    reader->seen[field] = field != FIELD_NONE;
+    reader->number[field] = value;
     reader->field = FIELD_NONE;
     return 1;
+}
+
+/* pandas and spreadsheets write 7.0. */
+static int take_double(void *context, double value)
+{
+    const double exact = 9007199254740992.0; /* 2^53 */
+    if (value == floor(value) && fabs(value) < exact)
+        return take_number(context, (long long)value);
+    return take_wrong(context, "not a whole number");
+}
+
+/* Others write "7". */
+static int take_number_text(json_reader *reader, const unsigned char *text, size_t length)
+{
+    char digits[32], *end = NULL;
+    snprintf(digits, sizeof digits, "%.*s", (int)(length < sizeof digits ? length : sizeof digits), (const char *)text);
+    errno = 0;
+    const long long value = strtoll(digits, &end, 10);
+    if (length == 0 || length >= sizeof digits || *end != '\0' || errno != 0 || isspace((unsigned char)digits[0]))
+        return take_wrong(reader, "a text that is no whole number");
+    return take_number(reader, value);
 }
 
 static int take_text(void *context, const unsigned char *text, size_t length)
 {
     json_reader *reader = context;
+    if (is_number_field(reader->field))
+        return take_number_text(reader, text, length);
     if (reader->field == FIELD_FILE || reader->field == FIELD_NAME) {
         if (length >= sizeof reader->text || memchr(text, '\0', length) != NULL) {
             elm_error_set(reader->err, ELM_EXIT_FAILURE, "a name that is too long or broken (%s): give the original annotations",
@@ -222,25 +293,18 @@ static int take_text(void *context, const unsigned char *text, size_t length)
     return 1;
 }
 
-static int take_other(void *context)
+static int take_null(void *context)
 {
-    ((json_reader *)context)->field = FIELD_NONE;
-    return 1;
+    json_reader *reader = context;
+    return reader->field == FIELD_NAME ? take_wrong(reader, NULL) : take_wrong(reader, "null"); /* names are a comfort */
 }
 
 static int take_bool(void *context, int value)
 {
-    (void)value;
-    return take_other(context);
+    return take_wrong(context, value ? "true" : "false");
 }
 
-static int take_double(void *context, double value)
-{
-    (void)value;
-    return take_other(context);
-}
-
-static const yajl_callbacks callbacks = {take_other,  take_bool, take_number, take_double, NULL,    take_text,
+static const yajl_callbacks callbacks = {take_null,   take_bool, take_number, take_double, NULL,    take_text,
                                          start_entry, take_key,  end_entry,   start_list,  end_list};
 
 static int parse_failed(json_reader *reader, yajl_handle parser, const unsigned char *block, size_t length)
@@ -260,9 +324,12 @@ static int parse(json_reader *reader, FILE *file, unsigned char *block)
     int status =
         parser != NULL ? 0 : elm_error_set(reader->err, ELM_EXIT_FAILURE, "out of memory (%s): close other programs", reader->path);
     size_t length = 1;
+    bool first = true;
     while (status == 0 && length > 0) {
         length = fread(block, 1, BLOCK_BYTES, file);
-        const yajl_status parsed = length > 0 ? yajl_parse(parser, block, length) : yajl_complete_parse(parser);
+        const size_t mark = first ? elm_utf8_mark((const char *)block, length) : 0;
+        first = false;
+        const yajl_status parsed = length > 0 ? yajl_parse(parser, block + mark, length - mark) : yajl_complete_parse(parser);
         if (parsed != yajl_status_ok)
             status = parse_failed(reader, parser, block, length);
     }

@@ -8,6 +8,7 @@
 
 #include "data/store_format.h"
 #include "elmpi/memory.h"
+#include "elmpi/utf8.h"
 
 enum { WHERE_BYTES = 600 };
 
@@ -64,24 +65,43 @@ static void trim(char *line)
         line[--length] = '\0';
 }
 
+/* Whether a line is a comment: a number sign and a blank. A picture's path may begin with a number sign, too. */
+static bool is_comment(const char *line)
+{
+    return line[0] == '#' && (line[1] == '\0' || line[1] == '#' || isspace((unsigned char)line[1]));
+}
+
+/* Windows' paths: no other has a backslash and no slash. */
+static void turn_backslashes(char *path)
+{
+    if (strchr(path, '/') == NULL)
+        for (char *at = path; (at = strchr(at, '\\')) != NULL;)
+            *at = '/';
+}
+
 /* "some path/with blanks.jpg 17": the label is what stands behind the last blank. */
 static int read_line(elm_catalogue *catalogue, char *line, int split, const char *where, elm_report *report, elm_error *err)
 {
     trim(line);
     while (isspace((unsigned char)*line))
         line++;
-    if (*line == '\0' || *line == '#')
+    if (*line == '\0' || is_comment(line))
         return 0;
     char *blank = line + strlen(line), *end = NULL;
     while (blank > line && !isspace((unsigned char)*blank))
         blank--;
     errno = 0;
     const long long label = strtoll(blank, &end, 10);
-    if (blank == line || *end != '\0' || errno != 0 || !isdigit((unsigned char)end[-1]))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "not \"path label\" (%s): \"%.100s\": give a path and a class number a line", where,
-                             line);
+    if (blank == line || *end != '\0' || errno != 0 || !isdigit((unsigned char)end[-1])) {
+        char shown[120];
+        if (line[0] == '#') /* of no other meaning */
+            return 0;
+        return elm_error_set(err, ELM_EXIT_FAILURE, "not \"path label\" (%s): \"%s\": give a path and a class number a line%s", where,
+                             elm_utf8_escape(shown, sizeof shown, line), line[0] == '[' ? ", or a JSON object" : "");
+    }
     *blank = '\0';
     trim(line);
+    turn_backslashes(line);
     return elm_picture_list_add(catalogue, line, split, label, where, report, err);
 }
 
@@ -90,17 +110,24 @@ static int cannot_open(const char *path, elm_error *err)
     return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the list (%s): %s: check its path", path, strerror(errno));
 }
 
-static int read_lines(elm_catalogue *catalogue, const char *path, int split, elm_report *report, elm_error *err)
+/* Hands each line of a text file to `take`, without the byte-order mark that Windows' editors put in front. */
+static int read_lines(const char *path, int (*take)(void *context, char *line, long long number, elm_error *err), void *context,
+                      elm_error *err)
 {
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return cannot_open(path, err);
-    char *line = NULL, where[WHERE_BYTES];
+    char *line = NULL;
     size_t capacity = 0;
+    ssize_t length;
     int status = 0;
-    for (long long number = 1; status == 0 && getline(&line, &capacity, file) >= 0; number++) {
-        snprintf(where, sizeof where, "%.500s, line %lld", path, number);
-        status = read_line(catalogue, line, split, where, report, err);
+    for (long long number = 1; status == 0 && (length = getline(&line, &capacity, file)) >= 0; number++) {
+        if (number == 1 && elm_utf8_is_utf16(line, (size_t)length))
+            status = elm_error_set(err, ELM_EXIT_FAILURE, "a text in UTF-16 (%s): save it as UTF-8", path);
+        else if (memchr(line, '\0', (size_t)length) != NULL)
+            status = elm_error_set(err, ELM_EXIT_FAILURE, "zero bytes in it (%s, line %lld): give a text", path, number);
+        else
+            status = take(context, line + (number == 1 ? elm_utf8_mark(line, (size_t)length) : 0), number, err);
     }
     if (status == 0 && ferror(file))
         status = cannot_open(path, err);
@@ -109,13 +136,29 @@ static int read_lines(elm_catalogue *catalogue, const char *path, int split, elm
     return status;
 }
 
+typedef struct list_reader {
+    elm_catalogue *catalogue;
+    elm_report *report;
+    const char *path;
+    int split;
+} list_reader;
+
+static int take_list_line(void *context, char *line, long long number, elm_error *err)
+{
+    const list_reader *reader = context;
+    char where[WHERE_BYTES];
+    snprintf(where, sizeof where, "%.500s, line %lld", reader->path, number);
+    return read_line(reader->catalogue, line, reader->split, where, reader->report, err);
+}
+
 /* JSON begins with a brace, whatever the file's name. */
 static int first_character(const char *path)
 {
+    static const char mark[] = "\xef\xbb\xbf";
     FILE *file = fopen(path, "r");
-    int c = EOF;
-    while (file != NULL && (c = fgetc(file)) != EOF && isspace(c))
-        ;
+    int c = EOF, at = 0;
+    while (file != NULL && (c = fgetc(file)) != EOF && (isspace(c) || (at < 3 && c == (unsigned char)mark[at])))
+        at++;
     if (file != NULL)
         fclose(file);
     return c;
@@ -124,26 +167,42 @@ static int first_character(const char *path)
 int elm_picture_list_read(elm_catalogue *catalogue, elm_class_names *names, const char *path, int split, elm_report *report, elm_error *err)
 {
     return first_character(path) == '{' ? elm_picture_json_read(catalogue, names, path, split, report, err)
-                                        : read_lines(catalogue, path, split, report, err);
+                                        : read_lines(path, take_list_line, &(list_reader){catalogue, report, path, split}, err);
 }
 
-int elm_class_names_read(elm_class_names *names, elm_catalogue *catalogue, const char *path, elm_error *err)
+typedef struct names_reader {
+    elm_class_names *names;
+    elm_catalogue *catalogue;
+    const char *path;
+    int blank; /* the first of the blank lines just read, from 1; 0: none */
+    int count;
+} names_reader;
+
+static int take_name(void *context, char *line, long long number, elm_error *err)
 {
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return cannot_open(path, err);
-    char *line = NULL;
-    size_t capacity = 0;
-    int status = 0;
-    for (int c = 0; status == 0 && getline(&line, &capacity, file) >= 0; c++) {
-        trim(line);
-        if (c > ELM_LABEL_MAX)
-            status =
-                elm_error_set(err, ELM_EXIT_FAILURE, "too many names of classes (%s): one a line, at most %d", path, ELM_LABEL_MAX + 1);
-        else if (line[0] != '\0')
-            status = elm_class_names_set(names, catalogue, c, line, err);
+    names_reader *reader = context;
+    trim(line);
+    if (number > ELM_LABEL_MAX + 1)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "too many names of classes (%s): one a line, at most %d", reader->path,
+                             ELM_LABEL_MAX + 1);
+    if (line[0] == '\0') {
+        reader->blank = reader->blank == 0 ? (int)number : reader->blank;
+        return 0;
     }
-    free(line);
-    fclose(file);
-    return status;
+    if (reader->blank != 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "a class without a name (%s, line %d): one name a line, class 0 first; number the nameless ones", reader->path,
+                             reader->blank);
+    reader->count = (int)number;
+    return elm_class_names_set(reader->names, reader->catalogue, (int)number - 1, line, err);
+}
+
+int elm_class_names_read(elm_class_names *names, elm_catalogue *catalogue, const char *path, int *count, elm_error *err)
+{
+    names_reader reader = {.names = names, .catalogue = catalogue, .path = path};
+    const int status = read_lines(path, take_name, &reader, err);
+    if (count != NULL)
+        *count = reader.count;
+    return status == 0 && reader.count == 0 ? elm_error_set(err, ELM_EXIT_FAILURE, "no names in it (%s): one a line, class 0 first", path)
+                                            : status;
 }

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     elm_error err = {0}, second = {0};
     if (elm_catalogue_create(&catalogue, &err) == 0 && elm_report_create(&report, &err) == 0) {
         fuzz_check_status(elm_picture_list_read(catalogue, &names, file.path, 0, report, &err), &err);
-        fuzz_check_status(elm_class_names_read(&names, catalogue, file.path, &second), &second);
+        fuzz_check_status(elm_class_names_read(&names, catalogue, file.path, NULL, &second), &second);
         check_catalogue(catalogue);
         for (int i = 0; i < names.count; i++)
             fuzz_demand(names.name[i] == NULL || strlen(names.name[i]) < size_bytes + 1, "names of the file");

@@ -403,7 +403,7 @@ static void bad_lists(void **state)
         {"elsewhere/9.jpg 0\n", NULL, "no picture found"},
         {"{\"images\": [", NULL, "broken JSON"},
         {"{\"images\": [], \"annotations\": []}", NULL, "no images"},
-        {"{\"images\": [{\"id\": 1}]}", NULL, "without id and file_name"},
+        {"{\"images\": [{\"id\": 1}]}", NULL, "without file_name"},
         {"{\"images\": [{\"id\": 1, \"file_name\": \"a/1.jpg\"}], \"annotations\": [{\"image_id\": 2, \"category_id\": 0}]}", NULL,
          "not listed"},
         {"{\"images\": [{\"id\": 1, \"file_name\": \"a/1.jpg\"}], \"annotations\": [{\"image_id\": 1, \"category_id\": -4}]}", NULL,
