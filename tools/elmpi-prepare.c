@@ -60,6 +60,8 @@ int main(int argc, char **argv)
         {"--val-list", ELM_FLAG_TEXT, &pictures->lists[1], 0, 0, "FILE", "validation pictures"},
         {"--test-list", ELM_FLAG_TEXT, &pictures->lists[2], 0, 0, "FILE", "test pictures"},
         {"--class-names", ELM_FLAG_TEXT, &pictures->class_names, 0, 0, "FILE", "names of the lists' classes, one a line"},
+        {"--name-encoding", ELM_FLAG_TEXT, &pictures->encoding, 0, 0, "ENC",
+         "of class names that are not UTF-8: latin1, cp437, shift_jis ..., or escape (\\xE4); else they are refused"},
         {"--strict", ELM_FLAG_SWITCH, &pictures->strict, 0, 0, NULL, "a picture that is unreadable, missing or there twice is an error"},
         {"--decode", ELM_FLAG_SWITCH, &pictures->decode, 0, 0, NULL, "decode every picture, not just read its header"},
         {"--copy", ELM_FLAG_SWITCH, &pictures->copy, 0, 0, NULL,

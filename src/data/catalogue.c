@@ -4,7 +4,7 @@
 
 #include "elmpi/memory.h"
 
-enum { BLOCK_ITEMS = 4096, TEXT_BYTES = 1 << 20, NAME_BYTES_MAX = 512, AMBIGUOUS = -1 };
+enum { BLOCK_ITEMS = 4096, TEXT_BYTES = 1 << 20, NAME_BYTES_MAX = ELM_NAME_BYTES_MAX, AMBIGUOUS = -1 };
 
 /** Texts, one after the other. */
 typedef struct text_block {

@@ -9,7 +9,7 @@
 #include "elmpi/status.h"
 #include "elmpi/store.h"
 
-enum { ELM_LABEL_MAX = (1 << 20) - 1 };
+enum { ELM_LABEL_MAX = (1 << 20) - 1, ELM_NAME_BYTES_MAX = 3000 /* of a picture's path */ };
 
 typedef struct elm_picture_item {
     const char *name; /* as listed, or as found */

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "data/class_names.h"
 #include "elmpi/memory.h"
 #include "elmpi/rng.h"
 
@@ -67,7 +68,7 @@ static bool split_and_class(const char *path, int *split, char *folder, size_t s
 /* Without lists, whatever is found in a class's folder belongs to it. */
 static elm_picture_item *found_item(elm_picture_job *job, const char *path, int *status, elm_error *err)
 {
-    char folder[256];
+    char folder[ELM_NAME_BYTES_MAX + 1];
     int split;
     elm_picture_item *item = elm_catalogue_exact(job->catalogue, path);
     if (item != NULL || (!ends_in(path, decodable) && !ends_in(path, foreign)))
@@ -112,7 +113,7 @@ static int read_lists(elm_picture_job *job, elm_error *err)
         elm_log_info(job->request->log, "%s: %lld pictures listed (%s)", store_split_names[split], (long long)count, job->lists[split]);
     }
     const char *names = job->request->pictures.class_names;
-    if (names != NULL && elm_class_names_read(&job->class_names, job->catalogue, names, err) != 0)
+    if (names != NULL && elm_class_names_read(&job->class_names, job->catalogue, names, NULL, err) != 0)
         return -1;
     return elm_catalogue_index(job->catalogue, err);
 }
@@ -254,6 +255,8 @@ static int begin(elm_picture_job *job, elm_error *err)
         job->lists[2] = job->lists[1];
         job->lists[1] = NULL;
     }
+    if (elm_class_names_check_encoding(request->pictures.encoding, err) != 0)
+        return -1;
     if (job->set->listed && (!job->listed || job->lists[0] == NULL))
         return elm_error_set(err, ELM_EXIT_USAGE, "no list of training pictures (--train-list): %s", job->set->advice);
     if (!job->listed && request->pictures.class_names != NULL)

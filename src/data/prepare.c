@@ -74,6 +74,7 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
         {pictures->lists[1] != NULL, ELM_PREPARE_PICTURES, "--val-list"},
         {pictures->lists[2] != NULL, ELM_PREPARE_PICTURES, "--test-list"},
         {pictures->class_names != NULL, ELM_PREPARE_PICTURES, "--class-names"},
+        {pictures->encoding != NULL, ELM_PREPARE_PICTURES, "--name-encoding"},
         {pictures->strict, ELM_PREPARE_PICTURES, "--strict"},
         {pictures->decode, ELM_PREPARE_PICTURES, "--decode"},
         {pictures->resize != 0, ELM_PREPARE_PICTURES, "--resize"},

@@ -73,6 +73,16 @@ static int read_format(elm_store *store, elm_error *err)
     return 0;
 }
 
+/* Room for any of the names: texts of variable length do not say how long they are. */
+static size_t class_bytes_of(const elm_h5_array *names)
+{
+    enum { MANY = 1 << 16 };
+    const hid_t type = H5Dget_type(names->id);
+    const bool variable = H5Tis_variable_str(type) > 0;
+    H5Tclose(type);
+    return !variable ? names->element_bytes + 1 : names->shape[0] > MANY ? STORE_CLASS_BYTES : STORE_CLASS_BYTES_MAX + 1;
+}
+
 static int read_class_names(elm_store *store, elm_error *err)
 {
     elm_h5_array names;
@@ -81,11 +91,14 @@ static int read_class_names(elm_store *store, elm_error *err)
     int status = -1;
     if (names.dimensions != 1 || names.shape[0] > CLASSES_MAX) {
         store_broken(store, "/classes/name", "impossible number of classes", err);
+    } else if (names.kind != H5T_STRING || names.element_bytes > STORE_CLASS_BYTES_MAX) {
+        store_broken(store, "/classes/name", "cannot be read as texts", err);
     } else {
         store->info.classes = (int)names.shape[0];
-        store->class_names = elm_alloc(names.shape[0], sizeof *store->class_names, err);
+        store->class_bytes = class_bytes_of(&names);
+        store->class_names = elm_alloc(names.shape[0], store->class_bytes, err);
         if (store->class_names != NULL) {
-            status = elm_h5_texts(&names, store->class_names[0], sizeof *store->class_names);
+            status = elm_h5_texts(&names, store->class_names, store->class_bytes);
             if (status != 0)
                 store_broken(store, "/classes/name", "cannot be read as texts", err);
         }
@@ -265,7 +278,7 @@ const elm_store_info *elm_store_describe(const elm_store *store)
 
 const char *elm_store_class_name(const elm_store *store, int class_index)
 {
-    return store->class_names[class_index];
+    return store->class_names + (size_t)class_index * store->class_bytes;
 }
 
 int64_t elm_store_count(const elm_store *store, const char *split)

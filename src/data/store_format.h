@@ -13,7 +13,8 @@ enum {
     STORE_VERSION_INDEX = 2 /* pictures in shards */,
     STORE_SPLITS = 3,
     STORE_NAME_BYTES = 64,
-    STORE_CLASS_BYTES = 256, /* of a class name, its end included */
+    STORE_CLASS_BYTES = 256,      /* of a class name, its end included, where none is longer */
+    STORE_CLASS_BYTES_MAX = 4095, /* of the longest */
     STORE_PATH_BYTES = 4096
 };
 

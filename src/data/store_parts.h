@@ -37,7 +37,8 @@ struct elm_store {
     uint64_t file_bytes;
     hid_t file;
     elm_store_info info;
-    char (*class_names)[STORE_CLASS_BYTES];
+    char *class_names; /* [classes][class_bytes] */
+    size_t class_bytes;
     store_split splits[STORE_SPLITS];
     int shard_count;
     char (*shard_paths)[STORE_SHARD_PATH_BYTES];

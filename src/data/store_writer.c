@@ -106,16 +106,21 @@ int store_write_list(hid_t file, const char *path, hid_t type, int count, const 
 static int write_class_names(elm_store_writer *writer, const char *const *names, elm_error *err)
 {
     const int classes = writer->info.classes;
-    for (int c = 0; c < classes; c++) /* cut, two names could become one */
-        if (strlen(names[c]) >= STORE_CLASS_BYTES)
+    size_t bytes = STORE_CLASS_BYTES;
+    for (int c = 0; c < classes; c++) { /* cut, two names could become one */
+        if (strlen(names[c]) >= STORE_CLASS_BYTES_MAX)
             return elm_error_set(err, ELM_EXIT_FAILURE, "name of class %d longer than %d bytes (%.60s...): shorten it", c,
-                                 STORE_CLASS_BYTES - 1, names[c]);
-    char(*texts)[STORE_CLASS_BYTES] = elm_alloc((size_t)classes, sizeof *texts, err);
-    if (texts == NULL)
+                                 STORE_CLASS_BYTES_MAX - 1, names[c]);
+        bytes = strlen(names[c]) >= bytes ? strlen(names[c]) + 1 : bytes;
+    }
+    char *texts = elm_alloc((size_t)classes, bytes, err);
+    if (texts == NULL || store_reserve(writer, (size_t)classes * bytes, err) != 0) {
+        elm_free(texts);
         return -1;
+    }
     for (int c = 0; c < classes; c++)
-        snprintf(texts[c], sizeof texts[c], "%s", names[c]);
-    const hid_t type = store_text_type(STORE_CLASS_BYTES);
+        memcpy(texts + (size_t)c * bytes, names[c], strlen(names[c]));
+    const hid_t type = store_text_type(bytes);
     const int status = store_write_list(writer->file, "classes/name", type, classes, texts);
     H5Tclose(type);
     elm_free(texts);

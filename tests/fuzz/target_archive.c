@@ -19,7 +19,7 @@ static void check_name(const char *path)
     if (elm_name_problem(plain) != NULL)
         return;
     int depth = 0;
-    char copy[1024], *rest = copy, *part;
+    char copy[ELM_NAME_BYTES_MAX + 1], *rest = copy, *part;
     fuzz_demand(strlen(plain) < sizeof copy, "a name of bounded length");
     snprintf(copy, sizeof copy, "%s", plain);
     fuzz_demand(copy[0] != '/', "no absolute path");
