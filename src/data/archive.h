@@ -1,7 +1,9 @@
-/* Archive: reads original archives as a stream: nothing is unpacked to disk, no link is followed, nothing but regular files is seen. */
+/* Archive: reads original archives as a stream: nothing is unpacked to disk (but a zip or 7-Zip within another archive, to a file without a
+ * name), no link is followed, nothing but regular files and, where asked for, links is seen. */
 #ifndef ELMPI_DATA_ARCHIVE_H
 #define ELMPI_DATA_ARCHIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +23,9 @@ typedef struct elm_archive_entry {
     const char *path; /* "cifar-100-binary/train.bin" */
     const char *base; /* "train.bin" */
     int64_t size_bytes;
-    int64_t offset; /* of its bytes in the archive's file, where they stand there as they are (an uncompressed tar); else -1 */
+    int64_t offset;   /* of its bytes in the archive's file, where they stand there as they are (an uncompressed tar); else -1 */
+    const char *link; /* where a link leads, as the archive says; NULL: a file */
+    bool hard;        /* a hard link: `link` counts from the archive's root */
 } elm_archive_entry;
 
 /** Opens an archive: tar, cpio, zip, 7-Zip, RAR; gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress.
@@ -35,6 +39,9 @@ void elm_archive_close(elm_archive *archive);
  *  Owns:   the caller closes; borrows `outer`
  *  Errors: as elm_archive_open */
 int elm_archive_open_inner(elm_archive **inner, elm_archive *outer, const elm_archive_entry *entry, elm_error *err);
+
+/** From now on elm_archive_next hands out links, too. */
+void elm_archive_show_links(elm_archive *archive);
 
 /** Bytes of the archive's file that have been read or passed over so far. */
 int64_t elm_archive_position(const elm_archive *archive);

@@ -6,28 +6,37 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "data/archive.h"
+#include "data/archive_names.h"
+#include "data/picture_names.h"
 #include "elmpi/memory.h"
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, ARCHIVES_MAX = 10 };
+
+/** An archive that is being read, and what stands in front of the paths of its files. */
+typedef struct open_archive {
+    elm_archive *archive;
+    char prefix[PATH_BYTES]; /* "", or "n01440764/" */
+} open_archive;
 
 struct elm_picture_source {
     char name[PATH_BYTES]; /* of the archive or folder */
     char path[PATH_BYTES]; /* of the current file */
     int64_t size_bytes;    /* of the current file */
 
-    elm_archive *archive, *inner;
-    elm_archive_entry inner_entry; /* of the outer archive; its texts stay until the outer one moves on */
+    open_archive archives[ARCHIVES_MAX]; /* each within the one before */
+    int depth;                           /* how many are open */
     int64_t archive_bytes;
+    char link[PATH_BYTES]; /* where the current link leads */
 
     FTS *walk;
     char file[PATH_BYTES]; /* the current file, for opening */
     size_t prefix;         /* length of the folder's own path in it */
     int64_t files, passed;
+    bool pictures; /* there are some that lie in no archive */
 };
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -40,14 +49,16 @@ static FTS *start_walk(const char *folder)
     char path[PATH_BYTES];
     snprintf(path, sizeof path, "%s", folder);
     char *const roots[] = {path, NULL};
-    return fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
+    return fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, by_name);
 }
 
 static int open_folder(elm_picture_source *source, elm_error *err)
 {
     FTS *count = start_walk(source->name);
-    for (FTSENT *entry; count != NULL && (entry = fts_read(count)) != NULL;)
+    for (FTSENT *entry; count != NULL && (entry = fts_read(count)) != NULL;) {
         source->files += entry->fts_info == FTS_F;
+        source->pictures |= entry->fts_info == FTS_F && elm_picture_name_kind(entry->fts_name) != ELM_NAME_OTHER;
+    }
     if (count != NULL)
         fts_close(count);
     source->walk = start_walk(source->name);
@@ -57,6 +68,17 @@ static int open_folder(elm_picture_source *source, elm_error *err)
     source->prefix = strlen(source->name);
     while (source->prefix > 1 && source->name[source->prefix - 1] == '/') /* fts leaves them out */
         source->prefix--;
+    return 0;
+}
+
+static int open_outer(elm_picture_source *source, const char *path, const char *prefix, elm_error *err)
+{
+    open_archive *first = &source->archives[0];
+    snprintf(first->prefix, sizeof first->prefix, "%s", prefix);
+    if (elm_archive_open(&first->archive, &(elm_archive_place){.name = path}, err) != 0)
+        return -1;
+    elm_archive_show_links(first->archive);
+    source->depth = 1;
     return 0;
 }
 
@@ -73,7 +95,7 @@ int elm_picture_source_open(elm_picture_source **out, const char *path, elm_erro
     else if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
         status = open_folder(source, err);
     else
-        status = elm_archive_open(&source->archive, &(elm_archive_place){.name = source->name}, err);
+        status = open_outer(source, source->name, "", err);
     source->archive_bytes = about.st_size;
     if (status != 0) {
         elm_picture_source_close(source);
@@ -87,79 +109,133 @@ void elm_picture_source_close(elm_picture_source *source)
 {
     if (source == NULL)
         return;
-    elm_archive_close(source->inner);
-    elm_archive_close(source->archive);
+    while (source->depth > 0)
+        elm_archive_close(source->archives[--source->depth].archive);
     if (source->walk != NULL)
         fts_close(source->walk);
     elm_free(source);
 }
 
-static int next_in_folder(elm_picture_source *source, elm_source_file *file, elm_error *err)
+/* "n01440764.tar": the path of its files begins with "n01440764/". */
+static int path_too_long(const elm_picture_source *source, const char *path, elm_error *err)
+{
+    return elm_error_set(err, ELM_EXIT_FAILURE, "a path of more than %d bytes (%s, %.80s...): shorten it", PATH_BYTES - 1, source->name,
+                         path);
+}
+
+static int open_inner(elm_picture_source *source, const elm_archive_entry *entry, size_t stem, elm_error *err)
+{
+    open_archive *outer = &source->archives[source->depth - 1], *inner = outer + 1;
+    if (source->depth == ARCHIVES_MAX)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "too many archives within each other (%s, %s): unpack the outer ones", source->name,
+                             entry->path);
+    if (snprintf(inner->prefix, sizeof inner->prefix, "%s%.*s/", outer->prefix, (int)stem, entry->path) >= (int)sizeof inner->prefix)
+        return path_too_long(source, entry->path, err);
+    if (elm_archive_open_inner(&inner->archive, outer->archive, entry, err) != 0)
+        return -1;
+    elm_archive_show_links(inner->archive);
+    source->depth++;
+    return 0;
+}
+
+static int take_link(elm_picture_source *source, const open_archive *from, const elm_archive_entry *entry, elm_source_file *file,
+                     elm_error *err)
+{
+    char target[PATH_BYTES];
+    source->size_bytes = 0;
+    *file = (elm_source_file){.path = source->path, .offset = -1, .link = source->link};
+    if (!elm_archive_link_target(entry->path, entry->link, entry->hard, target, sizeof target))
+        *file = (elm_source_file){.path = source->path, .offset = -1, .problem = "a link that leads out of the archive"};
+    else if (snprintf(source->link, sizeof source->link, "%s%s", from->prefix, target) >= (int)sizeof source->link)
+        return path_too_long(source, entry->path, err);
+    return 1;
+}
+
+/* Inner archives are opened as they come up; their files bear the archive's name, less its ending, in front. */
+static int next_in_archive(elm_picture_source *source, elm_source_file *file, elm_error *err)
+{
+    elm_archive_entry entry;
+    while (source->depth > 0) {
+        const open_archive *from = &source->archives[source->depth - 1];
+        size_t stem;
+        const int status = elm_archive_next(from->archive, &entry, err);
+        if (status < 0)
+            return -1;
+        if (status == 0) {
+            elm_archive_close(from->archive);
+            source->depth--;
+            continue;
+        }
+        if (entry.link == NULL && elm_archive_is_name(entry.path, &stem)) {
+            if (open_inner(source, &entry, stem, err) != 0)
+                return -1;
+            continue;
+        }
+        if (snprintf(source->path, sizeof source->path, "%s%s", from->prefix, entry.path) >= (int)sizeof source->path)
+            return path_too_long(source, entry.path, err);
+        if (entry.link != NULL)
+            return take_link(source, from, &entry, file, err);
+        source->size_bytes = entry.size_bytes;
+        *file = (elm_source_file){.path = source->path, .size_bytes = entry.size_bytes, .offset = source->walk == NULL ? entry.offset : -1};
+        return 1;
+    }
+    return 0;
+}
+
+static const char *folder_problem(const FTSENT *entry)
+{
+    return entry->fts_info == FTS_SLNONE ? "a symbolic link that leads nowhere"
+           : entry->fts_info == FTS_DC   ? "a symbolic link to a folder that it lies in"
+                                         : NULL;
+}
+
+/* 1: a file, 0: the folder has no more, 2: an archive has been opened. */
+static int next_in_walk(elm_picture_source *source, elm_source_file *file, elm_error *err)
 {
     FTSENT *entry;
     while (errno = 0, (entry = fts_read(source->walk)) != NULL) {
+        size_t stem;
         if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
             return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the folder (%s): %s: check its permissions", entry->fts_path,
                                  strerror(entry->fts_errno));
-        const bool link = entry->fts_info == FTS_SL || entry->fts_info == FTS_SLNONE;
-        if (entry->fts_info != FTS_F && !link)
+        const char *problem = folder_problem(entry), *path = entry->fts_path + source->prefix + 1;
+        if (entry->fts_info != FTS_F && problem == NULL)
             continue;
+        if (strlen(entry->fts_path) >= sizeof source->file)
+            return path_too_long(source, path, err);
         snprintf(source->file, sizeof source->file, "%s", entry->fts_path);
-        snprintf(source->path, sizeof source->path, "%s", entry->fts_path + source->prefix + 1);
-        source->size_bytes = link ? 0 : entry->fts_statp->st_size;
-        source->passed += !link;
-        *file = (elm_source_file){source->path, source->size_bytes, -1, link ? "a symbolic link" : NULL};
+        snprintf(source->path, sizeof source->path, "%s", path);
+        source->passed += problem == NULL;
+        const bool archive = problem == NULL && elm_archive_is_name(path, &stem);
+        if (archive && source->pictures) /* often what they have been unpacked from */
+            problem = "an archive beside pictures: give it with --archive, too, if it is wanted";
+        else if (archive) {
+            char prefix[PATH_BYTES];
+            snprintf(prefix, sizeof prefix, "%.*s/", (int)stem, path);
+            return open_outer(source, source->file, prefix, err) == 0 ? 2 : -1;
+        }
+        source->size_bytes = problem != NULL ? 0 : entry->fts_statp->st_size;
+        *file = (elm_source_file){.path = source->path, .size_bytes = source->size_bytes, .offset = -1, .problem = problem};
         return 1;
     }
     return errno == 0 ? 0 : elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the folder (%s): %s", source->name, strerror(errno));
 }
 
-static bool ends_in_tar(const char *path)
-{
-    const size_t length = strlen(path);
-    return length > 4 && strcasecmp(path + length - 4, ".tar") == 0;
-}
-
-/* Inner archives are opened as they come up; their files bear the archive's name, less ".tar", in front. */
-static int next_in_archive(elm_picture_source *source, elm_source_file *file, elm_error *err)
-{
-    elm_archive_entry entry;
-    for (;;) {
-        elm_archive *from = source->inner != NULL ? source->inner : source->archive;
-        const int status = elm_archive_next(from, &entry, err);
-        if (status < 0)
-            return -1;
-        if (status == 0 && source->inner == NULL)
-            return 0;
-        if (status == 0) {
-            elm_archive_close(source->inner);
-            source->inner = NULL;
-            continue;
-        }
-        if (source->inner != NULL || !ends_in_tar(entry.path))
-            break;
-        source->inner_entry = entry;
-        if (elm_archive_open_inner(&source->inner, source->archive, &entry, err) != 0)
-            return -1;
-    }
-    if (source->inner != NULL)
-        snprintf(source->path, sizeof source->path, "%.*s/%s", (int)strlen(source->inner_entry.path) - 4, source->inner_entry.path,
-                 entry.path);
-    else
-        snprintf(source->path, sizeof source->path, "%s", entry.path);
-    source->size_bytes = entry.size_bytes;
-    *file = (elm_source_file){source->path, entry.size_bytes, entry.offset, NULL};
-    return 1;
-}
-
 int elm_picture_source_next(elm_picture_source *source, elm_source_file *file, elm_error *err)
 {
-    return source->walk != NULL ? next_in_folder(source, file, err) : next_in_archive(source, file, err);
+    for (int status = 2; status == 2;) {
+        if (source->depth > 0 && (status = next_in_archive(source, file, err)) != 0)
+            return status;
+        status = source->walk != NULL ? next_in_walk(source, file, err) : 0;
+        if (status != 2)
+            return status;
+    }
+    return 0;
 }
 
 static int read_in_folder(const elm_picture_source *source, uint8_t *bytes, elm_error *err)
 {
-    const int descriptor = open(source->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    const int descriptor = open(source->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int64_t done = 0;
     ssize_t count = descriptor >= 0 ? 1 : -1;
     while (descriptor >= 0 && done < source->size_bytes && count > 0) {
@@ -180,15 +256,15 @@ static int read_in_folder(const elm_picture_source *source, uint8_t *bytes, elm_
 
 int elm_picture_source_read(elm_picture_source *source, uint8_t *bytes, elm_error *err)
 {
-    if (source->walk != NULL)
+    if (source->depth == 0)
         return read_in_folder(source, bytes, err);
-    return elm_archive_read(source->inner != NULL ? source->inner : source->archive, bytes, (size_t)source->size_bytes, err);
+    return elm_archive_read(source->archives[source->depth - 1].archive, bytes, (size_t)source->size_bytes, err);
 }
 
 double elm_picture_source_share(const elm_picture_source *source)
 {
     if (source->walk != NULL)
         return source->files > 0 ? (double)source->passed / (double)source->files : 1;
-    const int64_t position = elm_archive_position(source->inner != NULL ? source->inner : source->archive);
-    return source->archive_bytes > 0 ? (double)position / (double)source->archive_bytes : 1;
+    const int64_t position = source->depth > 0 ? elm_archive_position(source->archives[source->depth - 1].archive) : source->archive_bytes;
+    return position < source->archive_bytes ? (double)position / (double)source->archive_bytes : 1;
 }

@@ -1,15 +1,13 @@
 #include "data/unpacked.h"
 
+#include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "elmpi/memory.h"
+#include <zlib.h>
 
-enum { BLOCK_BYTES = 1 << 16, TRAILER_BYTES = 8 };
+#include "elmpi/memory.h"
 
 /* A decompression bomb: some kilobytes can stand for terabytes of zeros. Pictures and numbers shrink at most a few times; the first bytes
  * are free, so that a small archive of empty blocks passes. */
@@ -17,196 +15,255 @@ static const int64_t free_bytes = INT64_C(1) << 28;
 enum { RATIO_MAX = 1000 };
 
 const char elm_unpacked_bomb[] = "it unpacks to more than 1000 times its size, as no data set does";
+static const char something_follows[] = "something else follows the end of its compressed data";
 
-struct elm_unpacked {
-    struct archive *inner; /* decompressing filters, "raw" format: one nameless entry, the decompressed stream */
+typedef struct unpacker {
+    elm_stream *below;
+    int64_t total_bytes; /* made so far */
     bool ended;
-    char cause[256]; /* of a failure */
-    bool gzip;       /* the rest is gzip's checksum */
-    uint32_t table[256];
-    uint32_t crc;
-    uint64_t total_bytes;
-    uint32_t crc_told, bytes_told; /* the file's last eight bytes: CRC-32 and size modulo 2^32 */
+    z_stream gzip;
+    bool in_member;
+    struct archive *reader; /* of other compressors: one filter, "raw" format: one nameless entry */
+    const void *last;       /* the block that it got last */
+    size_t last_bytes;
+    const uint8_t *made; /* what it has made and nobody has taken */
+    size_t made_bytes;
+} unpacker;
+
+/** Compressors, by what their files begin with. */
+static const struct {
+    const char *magic;
+    size_t length;
+    int (*support)(struct archive *reader); /* NULL: gzip, done with zlib */
+} kinds[] = {
+    {"\x1f\x8b", 2, NULL},
+    {"BZh", 10, archive_read_support_filter_bzip2},
+    {"\xfd"
+     "7zXZ",
+     6, archive_read_support_filter_xz}, /* with the zero byte at its end */
+    {"LZIP\x01", 5, archive_read_support_filter_lzip},
+    {"\x28\xb5\x2f\xfd", 4, archive_read_support_filter_zstd},
+    {"\x04\x22\x4d\x18", 4, archive_read_support_filter_lz4},
+    {"\x02\x21\x4c\x18", 4, archive_read_support_filter_lz4},
+    {"\x1f\x9d", 2, archive_read_support_filter_compress},
 };
-
-/* The last bytes of a place, without disturbing a reader of it. */
-static bool peek_end(const elm_archive_place *place, uint8_t *bytes, size_t count)
-{
-    if (place->bytes != NULL) {
-        if (place->size_bytes < count)
-            return false;
-        memcpy(bytes, (const uint8_t *)place->bytes + place->size_bytes - count, count);
-        return true;
-    }
-    FILE *file = fopen(place->name, "rb");
-    if (file == NULL)
-        return false;
-    const bool ok = fseek(file, -(long)count, SEEK_END) == 0 && fread(bytes, 1, count, file) == count;
-    fclose(file);
-    return ok;
-}
-
-static uint32_t little_endian(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
-/* CRC-32 of ISO 3309, reflected polynomial 0xedb88320 (RFC 1952, section 8). */
-static void make_table(uint32_t table[256])
-{
-    for (uint32_t byte = 0; byte < 256; byte++) {
-        uint32_t value = byte;
-        for (int bit = 0; bit < 8; bit++)
-            value = value & 1 ? value >> 1 ^ 0xedb88320u : value >> 1;
-        table[byte] = value;
-    }
-}
-
-static void tally(elm_unpacked *unpacked, const uint8_t *bytes, size_t count)
-{
-    uint32_t crc = unpacked->crc;
-    for (size_t i = 0; i < count; i++)
-        crc = crc >> 8 ^ unpacked->table[(crc ^ bytes[i]) & 0xff];
-    unpacked->crc = crc;
-}
 
 bool elm_unpacked_is_bomb(int64_t unpacked_bytes, int64_t packed_bytes)
 {
     return unpacked_bytes > free_bytes && unpacked_bytes / RATIO_MAX > packed_bytes;
 }
 
-/* A file of several gzip members tells the checksum of its last one only; its size then differs from the total, and nothing can be said. */
-static bool gzip_checksum_wrong(const elm_unpacked *unpacked)
+static ssize_t fail(char cause[ELM_STREAM_CAUSE], const char *why)
 {
-    return unpacked->gzip && (uint32_t)unpacked->total_bytes == unpacked->bytes_told && ~unpacked->crc != unpacked->crc_told;
-}
-
-/* Why the bytes have ended: nothing where they are at their end. */
-static void note_cause(elm_unpacked *unpacked, int result)
-{
-    const char *cause = NULL;
-    if (result == ARCHIVE_OK || result == ARCHIVE_WARN)
-        cause = elm_unpacked_bomb;
-    else if (result != ARCHIVE_EOF && (cause = archive_error_string(unpacked->inner)) == NULL)
-        cause = "cannot be decompressed";
-    else if (result == ARCHIVE_EOF && gzip_checksum_wrong(unpacked))
-        cause = "gzip checksum does not match";
-    snprintf(unpacked->cause, sizeof unpacked->cause, "%s", cause != NULL ? cause : "");
-}
-
-/* libarchive's read callback: the next decompressed block, 0 bytes at the end. */
-static la_ssize_t next_block(struct archive *reader, void *context, const void **block)
-{
-    elm_unpacked *unpacked = context;
-    if (unpacked->ended)
-        return 0;
-    size_t count = 0;
-    la_int64_t offset = 0;
-    const int result = archive_read_data_block(unpacked->inner, block, &count, &offset);
-    if (result == ARCHIVE_OK || (result == ARCHIVE_WARN && count > 0)) {
-        if (unpacked->gzip)
-            tally(unpacked, *block, count);
-        unpacked->total_bytes += count;
-        if (!elm_unpacked_is_bomb((int64_t)unpacked->total_bytes, elm_unpacked_position(unpacked)))
-            return (la_ssize_t)count;
-    }
-    unpacked->ended = true;
-    note_cause(unpacked, result);
-    if (unpacked->cause[0] == '\0')
-        return 0;
-    archive_set_error(reader, EIO, "%s", unpacked->cause);
+    snprintf(cause, ELM_STREAM_CAUSE, "%s", why);
     return -1;
 }
 
-const char *elm_unpacked_cause(const elm_unpacked *unpacked)
+/* More input for zlib: 1; 0 at the end. */
+static int feed(unpacker *u, char cause[ELM_STREAM_CAUSE])
 {
-    return unpacked != NULL && unpacked->cause[0] != '\0' ? unpacked->cause : NULL;
+    const void *block = NULL;
+    const ssize_t count = elm_stream_read(u->below, &block);
+    if (count < 0)
+        return (int)fail(cause, elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below) : "cannot be read");
+    u->gzip.next_in = (Bytef *)block; /* zlib does not write there */
+    u->gzip.avail_in = (uInt)count;
+    return count > 0;
 }
 
-void elm_unpacked_support(struct archive *reader)
+/* Behind a member: another one, or zeros to the end, as tapes have them. */
+static int begin_member(unpacker *u, char cause[ELM_STREAM_CAUSE])
 {
-    archive_read_support_filter_gzip(reader);
-    archive_read_support_filter_bzip2(reader);
-    archive_read_support_filter_compress(reader);
-    archive_read_support_filter_lzma(reader);
-    archive_read_support_filter_xz(reader);
-    archive_read_support_filter_lzip(reader);
-    archive_read_support_filter_zstd(reader);
-    archive_read_support_filter_lz4(reader);
+    if (*u->gzip.next_in != 0) {
+        inflateReset(&u->gzip);
+        u->in_member = true;
+        return 0;
+    }
+    for (int more = 1; more > 0; more = feed(u, cause))
+        for (; u->gzip.avail_in > 0; u->gzip.avail_in--)
+            if (*u->gzip.next_in++ != 0)
+                return (int)fail(cause, something_follows);
+    u->ended = true;
+    return cause[0] != '\0' ? -1 : 0;
 }
 
-static int open_inner(struct archive *inner, const elm_archive_place *place)
+static ssize_t read_gzip(void *context, uint8_t *block, char cause[ELM_STREAM_CAUSE])
+{
+    unpacker *u = context;
+    u->gzip.next_out = block;
+    u->gzip.avail_out = ELM_STREAM_BLOCK;
+    while (!u->ended && u->gzip.avail_out > 0) {
+        if (u->gzip.avail_in == 0) {
+            const int more = feed(u, cause);
+            if (more < 0 || (more == 0 && u->in_member))
+                return more < 0 ? -1 : fail(cause, "truncated gzip file");
+            u->ended = more == 0;
+            continue;
+        }
+        if (!u->in_member) {
+            if (begin_member(u, cause) != 0)
+                return -1;
+            continue;
+        }
+        const int result = inflate(&u->gzip, Z_NO_FLUSH);
+        if (result == Z_STREAM_END) /* zlib has compared check sum and length */
+            u->in_member = false;
+        else if (result != Z_OK && result != Z_BUF_ERROR)
+            return fail(cause, u->gzip.msg == NULL                                  ? "gzip data cannot be decompressed"
+                               : strcmp(u->gzip.msg, "incorrect data check") == 0   ? "gzip checksum does not match"
+                               : strcmp(u->gzip.msg, "incorrect header check") == 0 ? something_follows
+                                                                                    : u->gzip.msg);
+    }
+    const size_t count = ELM_STREAM_BLOCK - u->gzip.avail_out;
+    u->total_bytes += (int64_t)count;
+    return elm_unpacked_is_bomb(u->total_bytes, elm_stream_position(u->below)) ? fail(cause, elm_unpacked_bomb) : (ssize_t)count;
+}
+
+/* libarchive's callback. */
+static la_ssize_t give_block(struct archive *reader, void *context, const void **block)
+{
+    unpacker *u = context;
+    const ssize_t count = elm_stream_read(u->below, block);
+    if (count < 0)
+        archive_set_error(reader, -1, "%s", elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below) : "cannot be read");
+    u->last = *block;
+    u->last_bytes = count > 0 ? (size_t)count : 0;
+    return count;
+}
+
+/* libarchive takes whatever is no further member for the end. */
+static bool something_is_left(unpacker *u)
+{
+    const int64_t unread = elm_stream_position(u->below) - archive_filter_bytes(u->reader, -1);
+    const size_t tail = unread <= 0 ? 0 : unread < (int64_t)u->last_bytes ? (size_t)unread : u->last_bytes;
+    for (size_t i = u->last_bytes - tail; i < u->last_bytes; i++)
+        if (((const uint8_t *)u->last)[i] != 0)
+            return true;
+    return elm_stream_rest(u->below) != 0;
+}
+
+static int open_filter(unpacker *u)
 {
     struct archive_entry *entry = NULL;
-    elm_unpacked_support(inner);
-    archive_read_support_format_raw(inner);
-    const int opened = place->bytes != NULL ? archive_read_open_memory(inner, place->bytes, place->size_bytes)
-                                            : archive_read_open_filename(inner, place->name, BLOCK_BYTES);
-    return opened == ARCHIVE_OK && archive_read_next_header(inner, &entry) == ARCHIVE_OK ? 0 : -1;
+    archive_read_support_format_raw(u->reader);
+    archive_read_support_format_empty(u->reader);
+    if (archive_read_open(u->reader, u, NULL, give_block, NULL) != ARCHIVE_OK || archive_filter_count(u->reader) < 2)
+        return -1;
+    const int result = archive_read_next_header(u->reader, &entry);
+    u->ended = result == ARCHIVE_EOF;
+    return result == ARCHIVE_OK || u->ended ? 0 : -1;
 }
 
-static bool prepare_checksum(elm_unpacked *unpacked, const elm_archive_place *place)
+static ssize_t filter_failed(const unpacker *u, char cause[ELM_STREAM_CAUSE])
 {
-    uint8_t trailer[TRAILER_BYTES];
-    unpacked->gzip = archive_filter_code(unpacked->inner, 0) == ARCHIVE_FILTER_GZIP;
-    if (!unpacked->gzip)
-        return true;
-    if (!peek_end(place, trailer, sizeof trailer))
+    const char *why = elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below) : archive_error_string(u->reader);
+    return fail(cause, why != NULL ? why : "cannot be decompressed");
+}
+
+static ssize_t read_filter(void *context, uint8_t *block, char cause[ELM_STREAM_CAUSE])
+{
+    unpacker *u = context;
+    if (u->total_bytes == 0 && !u->ended && u->last == NULL && open_filter(u) != 0)
+        return filter_failed(u, cause);
+    size_t used = 0;
+    while (!u->ended && used < ELM_STREAM_BLOCK) {
+        if (u->made_bytes == 0) {
+            const void *made = NULL;
+            la_int64_t offset = 0;
+            const int result = archive_read_data_block(u->reader, &made, &u->made_bytes, &offset);
+            u->made = made;
+            if (result == ARCHIVE_EOF) {
+                u->made_bytes = 0;
+                u->ended = true;
+                if (something_is_left(u))
+                    return fail(cause, elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below) : something_follows);
+                break;
+            }
+            if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
+                return filter_failed(u, cause);
+        }
+        const size_t room = ELM_STREAM_BLOCK - used, count = u->made_bytes < room ? u->made_bytes : room;
+        memcpy(block + used, u->made, count);
+        u->made += count;
+        u->made_bytes -= count;
+        used += count;
+    }
+    u->total_bytes += (int64_t)used;
+    return elm_unpacked_is_bomb(u->total_bytes, elm_stream_position(u->below)) ? fail(cause, elm_unpacked_bomb) : (ssize_t)used;
+}
+
+static void close_unpacker(void *context)
+{
+    unpacker *u = context;
+    if (u->reader != NULL)
+        archive_read_free(u->reader);
+    else
+        inflateEnd(&u->gzip);
+    elm_stream_close(u->below);
+    elm_free(u);
+}
+
+/* An lzma file has no magic: properties byte, dictionary size, size or -1. */
+static bool is_lzma(const uint8_t *bytes, size_t count)
+{
+    if (count < 13 || bytes[0] != 0x5d || bytes[1] != 0 || (bytes[2] != 0 && bytes[3] != 0))
         return false;
-    unpacked->crc = 0xffffffffu;
-    unpacked->crc_told = little_endian(trailer);
-    unpacked->bytes_told = little_endian(trailer + 4);
-    make_table(unpacked->table);
+    for (int i = 5; i < 13; i++)
+        if (bytes[i] != 0xff)
+            return bytes[11] == 0 && bytes[12] == 0;
     return true;
 }
 
-int elm_unpacked_open(elm_unpacked **out, const elm_archive_place *place, struct archive *reader)
+/* The level of compression, then the mark of a block or of the end. A tar, too, may begin with these letters: a folder's name. */
+static bool is_bzip2(const uint8_t *bytes, size_t count)
 {
-    *out = NULL;
-    elm_unpacked *unpacked = elm_alloc(1, sizeof *unpacked, NULL);
-    if (unpacked == NULL || (unpacked->inner = archive_read_new()) == NULL) {
-        archive_set_error(reader, ENOMEM, "out of memory");
-        goto fail;
-    }
-    if (open_inner(unpacked->inner, place) != 0) {
-        const char *cause = archive_error_string(unpacked->inner);
-        archive_set_error(reader, EIO, "%s", cause != NULL ? cause : "empty file");
-        goto fail;
-    }
-    if (archive_filter_count(unpacked->inner) < 2) { /* the file itself is the last filter */
-        elm_unpacked_destroy(unpacked);
+    return count >= 10 && memcmp(bytes, "BZh", 3) == 0 && bytes[3] >= '1' && bytes[3] <= '9' &&
+           (memcmp(bytes + 4, "1AY&SY", 6) == 0 || memcmp(bytes + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
+}
+
+enum { KIND_NONE = -1, KIND_LZMA = -2, KIND_BZIP2 = 1, KIND_ZSTD = 4 };
+
+/* Which of `kinds` the bytes begin, or KIND_... */
+static int kind_of(const uint8_t *bytes, size_t count)
+{
+    for (int i = 0; i < (int)(sizeof kinds / sizeof *kinds); i++)
+        if (i != KIND_BZIP2 && count >= kinds[i].length && memcmp(bytes, kinds[i].magic, kinds[i].length) == 0)
+            return i;
+    if (is_bzip2(bytes, count))
+        return KIND_BZIP2;
+    const bool skippable = count >= 4 && (bytes[0] & 0xf0) == 0x50 && memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0;
+    if (skippable) /* a frame that zstd and lz4 pass over: the former's tools write them first */
+        return KIND_ZSTD;
+    return is_lzma(bytes, count) ? KIND_LZMA : KIND_NONE;
+}
+
+int elm_unpacked_wrap(elm_stream **stream)
+{
+    const uint8_t *bytes = NULL;
+    const size_t count = elm_stream_peek(*stream, &bytes);
+    const int kind = kind_of(bytes, count);
+    if (kind == KIND_NONE)
         return 0;
+    unpacker *u = elm_alloc(1, sizeof *u, NULL);
+    if (u == NULL)
+        return -1;
+    int (*support)(struct archive *) = kind == KIND_LZMA ? archive_read_support_filter_lzma : kinds[kind].support;
+    bool made;
+    if (support != NULL) {
+        u->reader = archive_read_new();
+        made = u->reader != NULL && support(u->reader) >= ARCHIVE_WARN;
+    } else {
+        enum { GZIP_ALONE = 16 + MAX_WBITS };
+        made = inflateInit2(&u->gzip, GZIP_ALONE) == Z_OK;
+        u->in_member = true;
     }
-    if (!prepare_checksum(unpacked, place)) {
-        archive_set_error(reader, EIO, "truncated gzip file");
-        goto fail;
+    elm_stream *above = made ? elm_stream_sequence(support != NULL ? read_filter : read_gzip, close_unpacker, u) : NULL;
+    if (above == NULL) {
+        close_unpacker(u); /* below is still NULL */
+        return -1;
     }
-    *out = unpacked; /* before the reader takes its first bytes */
-    return archive_read_open(reader, unpacked, NULL, next_block, NULL) == ARCHIVE_OK ? 0 : -1;
-fail:
-    elm_unpacked_destroy(unpacked);
-    return -1;
-}
-
-int elm_unpacked_finish(elm_unpacked *unpacked, struct archive *reader)
-{
-    la_ssize_t count = 0;
-    const void *block = NULL;
-    do {
-        count = next_block(reader, unpacked, &block);
-    } while (count > 0);
-    return count < 0 ? -1 : 0;
-}
-
-int64_t elm_unpacked_position(const elm_unpacked *unpacked)
-{
-    return archive_filter_bytes(unpacked->inner, -1);
-}
-
-void elm_unpacked_destroy(elm_unpacked *unpacked)
-{
-    if (unpacked == NULL)
-        return;
-    archive_read_free(unpacked->inner);
-    elm_free(unpacked);
+    u->below = *stream;
+    elm_stream_set_below(above, *stream);
+    *stream = above;
+    return 1;
 }

@@ -19,7 +19,7 @@ libraries=(
     '^mpi\.h$|[Bb]lacs:comm'
     '^(hdf5|hdf5_hl|H5[A-Za-z]*)\.h$:data checkpoint eval report'
     '^archive(_entry)?\.h$:data'
-    '^(turbojpeg|jpeglib|png)\.h$:data'
+    '^(turbojpeg|jpeglib|png|zlib|iconv)\.h$:data'
     '^oneapi/|^dnnl:nn'
     '^cblas\.h$|^lapacke?\.h$:nn loss eval'
     '^ini\.h$:job'

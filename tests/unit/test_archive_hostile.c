@@ -96,7 +96,7 @@ static int walk(const char *path, elm_error *err)
     elm_source_file file;
     int count = 0, status = elm_picture_source_open(&source, path, err);
     while (status == 0 && (status = elm_picture_source_next(source, &file, err)) == 1) {
-        count += file.problem == NULL && elm_name_problem(elm_name_plain(file.path)) == NULL;
+        count += file.problem == NULL && file.link == NULL && elm_name_problem(elm_name_plain(file.path)) == NULL;
         status = 0;
         if (count > 1000)
             break;
@@ -150,7 +150,7 @@ static void paths_stay_inside(void **state)
     assert_int_equal(walk(path, &err), 1);
 }
 
-/* Archives in archives in archives end at the second: their files are not looked into. */
+/* Archives in archives in archives end somewhere. */
 static void nesting_ends(void **state)
 {
     (void)state;
@@ -162,8 +162,7 @@ static void nesting_ends(void **state)
     finish(writer);
     for (int depth = 1; depth <= 20; depth++)
         wrap(path[depth % 2], path[(depth + 1) % 2], "n.tar");
-    elm_error err = {0};
-    assert_int_equal(walk(path[0], &err), 1); /* n/n.tar, a file like any other */
+    refused(path[0], "archives within each other");
 }
 
 /* Some kilobytes that stand for hundreds of megabytes. */
@@ -210,7 +209,7 @@ static void no_program_is_started(void **state)
         FILE *file = fopen(path, "wb");
         assert_int_equal(fwrite(bytes, 1, sizeof bytes, file), sizeof bytes);
         fclose(file);
-        refused(path, "Unrecognized archive format");
+        refused(path, "cannot read the archive");
     }
 }
 

@@ -261,7 +261,7 @@ static void folders(void **state)
             end_archive(&file);
         } else {
             snprintf(command, sizeof command,
-                     "mkdir -p %s && tar -C %s -xf %s/fruit.tar && ln -s /etc/passwd '%s/data/train/cherry/link.jpg'", path, path,
+                     "mkdir -p %s && tar -C %s -xf %s/fruit.tar && ln -s /nowhere '%s/data/train/cherry/link.jpg'", path, path,
                      scratch_folder, path);
             assert_int_equal(system(command), 0);
         }
