@@ -360,15 +360,21 @@ static int next_header(elm_archive *archive, struct archive_entry **entry, elm_e
     return take_name(archive, *entry, err) == 0 ? 1 : -1;
 }
 
-/* What begins as a picture does is none's target: a bit of its kind has been flipped. */
-static bool is_plausible_target(const char *target)
+/* A picture's bytes are none's target: a bit of its kind has been flipped. */
+static bool is_plausible_target(const elm_archive *archive, const char *target)
 {
-    return target[0] != '\0' && strncmp(target, "\xff\xd8", 2) != 0 && strncmp(target, "\x89PNG", 4) != 0;
+    if (target[0] == '\0' || strncmp(target, "\xff\xd8", 2) == 0 || strncmp(target, "\x89PNG", 4) == 0)
+        return false;
+    for (const unsigned char *at = (const unsigned char *)target; *at != '\0'; at++)
+        if (*at < ' ' || *at == 0x7f)
+            return false;
+    return archive->container != ELM_CONTAINER_ZIP || !is_ascii(target) ||
+           (int64_t)strlen(target) == archive->index.items[archive->entries - 1].size_bytes;
 }
 
 static int take_link(elm_archive *archive, const char *target, bool hard, elm_archive_entry *out, elm_error *err)
 {
-    if (target == NULL || !is_plausible_target(target))
+    if (target == NULL || !is_plausible_target(archive, target))
         return damaged(archive, "a link that leads nowhere", err);
     snprintf(archive->target, sizeof archive->target, "%s", target);
     *out = (elm_archive_entry){.path = archive->entry, .offset = -1, .link = archive->target, .hard = hard};

@@ -192,6 +192,7 @@ static int take_item(elm_zip_item *item, const elm_stream *stream, const directo
         return fail(cause, damaged);
     item->offset = (int64_t)values[2] + d->shift;
     item->packed_bytes = (int64_t)values[1];
+    item->size_bytes = (int64_t)values[0];
     char *name = *text;
     *text = take_name(item, central, name);
     if (strlen(name) != (size_t)(*text - name) - 1)

@@ -8,7 +8,7 @@
 /** A file, folder or link. */
 typedef struct elm_zip_item {
     int64_t offset; /* of its header; items are sorted by it */
-    int64_t packed_bytes;
+    int64_t packed_bytes, size_bytes;
     const char *name;    /* the bytes that stand there, or the Unicode name that stands beside them */
     const char *problem; /* why its bytes cannot be read, or NULL */
 } elm_zip_item;
