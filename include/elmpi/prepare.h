@@ -14,6 +14,7 @@ typedef struct elm_prepare_pictures {
     const char *class_names; /* a file of names, one a line, or NULL */
     const char *encoding;    /* of class names that are not UTF-8, as iconv calls it, or "escape"; NULL: such are refused */
     bool drop_empty;         /* classes without a training picture are left out and the others numbered anew */
+    const char *layout;      /* what folders mean, without lists: "splits", "classes", "class-split", "last"; NULL, "auto": as found */
     bool strict;             /* whatever would be left out is an error */
     bool decode;             /* every picture is decoded, not just its header read */
     bool copy;               /* into shards, also where the original tar could be indexed in place */

@@ -73,6 +73,21 @@ const char *elm_name_plain(const char *path)
     return path;
 }
 
+void elm_name_clean(char *path)
+{
+    char *to = path;
+    for (const char *from = path; *from != '\0';) {
+        const bool part = from == path || from[-1] == '/';
+        if (part && from[0] == '.' && from[1] == '/')
+            from += 2;
+        else if (part && from[0] == '/' && from != path)
+            from++;
+        else
+            *to++ = *from++;
+    }
+    *to = '\0';
+}
+
 const char *elm_name_problem(const char *path)
 {
     if (path[0] == '/')

@@ -34,6 +34,8 @@ const char *elm_catalogue_text(elm_catalogue *catalogue, const char *text, elm_e
 const char *elm_name_problem(const char *path);
 /** The path without "./" in front. */
 const char *elm_name_plain(const char *path);
+/** Shortens a path to one without "./", "/./" and "//", which mean nothing. */
+void elm_name_clean(char *path);
 
 /** Appends a picture. The name is copied. */
 elm_picture_item *elm_catalogue_add(elm_catalogue *catalogue, const char *name, int split, int32_t label, elm_error *err);

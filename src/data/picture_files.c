@@ -9,6 +9,8 @@
 
 #include "data/picture_header.h"
 #include "data/picture_job.h"
+#include "data/picture_links.h"
+#include "data/picture_names.h"
 #include "data/picture_resize.h"
 #include "data/picture_source.h"
 #include "elmpi/io.h"
@@ -27,6 +29,7 @@ typedef struct archive_walk {
     int descriptor;   /* of an archive that may be indexed in place, or -1 */
     int shard;        /* its number, or -1: not used yet */
     int64_t size_bytes;
+    int64_t links; /* met so far */
 } archive_walk;
 
 /* How much of the work is done: with lists, of the pictures; without, nobody knows how many there are, so of the archives' bytes. */
@@ -254,10 +257,16 @@ static int take_picture(elm_picture_job *job, archive_walk *walk, const elm_sour
 
 static int take_file(elm_picture_job *job, archive_walk *walk, const elm_source_file *file, elm_error *err)
 {
-    const char *path = elm_name_plain(file->path), *problem = elm_name_problem(path);
+    const char *path = file->path, *problem = elm_name_problem(path);
     int status = 0;
+    if (file->link != NULL) {
+        walk->links++;
+        return 0;
+    }
     if (problem != NULL)
         return elm_report_add(job->report, ELM_REPORT_UNSAFE, file->path, problem, err);
+    if (file->problem != NULL && !job->listed)
+        return elm_picture_path_hidden(path, NULL) ? 0 : elm_report_add(job->report, ELM_REPORT_LINK, path, file->problem, err);
     elm_picture_item *item = elm_picture_job_item(job, path, &status, err);
     if (item == NULL)
         return status;
@@ -285,6 +294,91 @@ static int walk_files(elm_picture_job *job, archive_walk *walk, elm_error *err)
     return status;
 }
 
+/* Reads the file that links lead to, once for the first of them; the others get its place. */
+static int take_linked_file(elm_picture_job *job, archive_walk *walk, const elm_source_file *file, const elm_linked_pictures *linked,
+                            int64_t first, elm_error *err)
+{
+    elm_picture_item *item = linked->items[first].item;
+    job->progress.pictures++;
+    return item->placed ? 0 : take_picture(job, walk, file, item, err);
+}
+
+static int64_t find_linked(const elm_linked_pictures *linked, const char *real)
+{
+    int64_t low = 0, high = linked->count;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (strcmp(linked->items[middle].real, real) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < linked->count && strcmp(linked->items[low].real, real) == 0 ? low : -1;
+}
+
+/* A place is shared by all names of a file: the picture itself, if it is one of the set, and links. */
+static int share_places(elm_picture_job *job, const elm_linked_pictures *linked, elm_error *err)
+{
+    for (int64_t i = 0, first = 0; i < linked->count; i++) {
+        if (strcmp(linked->items[i].real, linked->items[first].real) != 0)
+            first = i;
+        const elm_picture_item *real = elm_catalogue_exact(job->catalogue, linked->items[i].real);
+        const elm_picture_item *from = real != NULL && real->placed ? real : linked->items[first].item;
+        elm_picture_item *item = linked->items[i].item;
+        if (item->placed || !from->placed)
+            continue;
+        item->place = from->place;
+        if (note_place(job, item, false, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool is_placed(elm_picture_job *job, const elm_linked_picture *linked)
+{
+    const elm_picture_item *real = elm_catalogue_exact(job->catalogue, linked->real);
+    return linked->item->placed || (real != NULL && real->placed);
+}
+
+/* Files that nobody wants but under the name of a link are read in a second pass. */
+static int read_linked(elm_picture_job *job, archive_walk *walk, const elm_linked_pictures *linked, elm_error *err)
+{
+    elm_source_file file;
+    int status;
+    int64_t wanted = 0;
+    for (int64_t i = 0; i < linked->count; i++)
+        wanted += !is_placed(job, &linked->items[i]);
+    if (wanted == 0)
+        return 0;
+    elm_picture_source_close(walk->source);
+    walk->source = NULL;
+    if (elm_picture_source_open(&walk->source, walk->name, err) != 0)
+        return -1;
+    while ((status = elm_picture_source_next(walk->source, &file, err)) == 1) {
+        const int64_t first = file.link == NULL && file.problem == NULL ? find_linked(linked, file.path) : -1;
+        if (first >= 0 && !is_placed(job, &linked->items[first]) && take_linked_file(job, walk, &file, linked, first, err) != 0)
+            return -1;
+        show_progress(job, walk);
+    }
+    return status;
+}
+
+static int walk_links(elm_picture_job *job, archive_walk *walk, elm_error *err)
+{
+    elm_linked_pictures linked = {0};
+    int status = elm_picture_links_find(job, walk->name, &linked, err);
+    if (status == 0 && job->queue != NULL)
+        status = elm_resize_queue_flush(job->queue, take_resized, job, err);
+    if (status == 0)
+        status = read_linked(job, walk, &linked, err);
+    if (status == 0 && job->queue != NULL)
+        status = elm_resize_queue_flush(job->queue, take_resized, job, err);
+    if (status == 0)
+        status = share_places(job, &linked, err);
+    elm_free(linked.items);
+    return status;
+}
+
 static int walk_archive(elm_picture_job *job, const char *name, elm_error *err)
 {
     struct stat about = {0};
@@ -298,7 +392,9 @@ static int walk_archive(elm_picture_job *job, const char *name, elm_error *err)
     if (!walk.folder)
         walk.descriptor = open(name, O_RDONLY | O_CLOEXEC);
     job->progress.current_bytes = walk.folder ? 1 : (double)about.st_size;
-    const int status = walk_files(job, &walk, err);
+    int status = walk_files(job, &walk, err);
+    if (status == 0 && walk.links > 0)
+        status = walk_links(job, &walk, err);
     job->progress.done_bytes += job->progress.current_bytes;
     elm_picture_source_close(walk.source);
     if (walk.descriptor >= 0)

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "data/class_names.h"
@@ -11,18 +10,6 @@
 #include "elmpi/rng.h"
 
 enum { REQUEST_BYTES = 1 << 20 };
-
-static const char *const decodable[] = {".jpg", ".jpeg", ".png", NULL};
-static const char *const foreign[] = {".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".heic", NULL};
-
-static bool ends_in(const char *path, const char *const *endings)
-{
-    const char *dot = strrchr(path, '.');
-    for (; dot != NULL && *endings != NULL; endings++)
-        if (strcasecmp(dot, *endings) == 0)
-            return true;
-    return false;
-}
 
 int elm_picture_job_shard(elm_picture_job *job, const char *path, elm_error *err)
 {
@@ -47,55 +34,10 @@ int elm_picture_job_shard(elm_picture_job *job, const char *path, elm_error *err
     return job->shard_count++;
 }
 
-/* "x/val/dog/1.jpg": split val, class dog. The last folder is the class; a folder above it may name the split. */
-static bool split_and_class(const char *path, int *split, char *folder, size_t size_bytes)
-{
-    static const struct {
-        const char *folder;
-        int split;
-    } words[] = {{"train", 0}, {"val", 1}, {"valid", 1}, {"validation", 1}, {"test", 2}};
-    *split = 0;
-    folder[0] = '\0';
-    for (const char *part = path, *slash; (slash = strchr(part, '/')) != NULL; part = slash + 1) {
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            if (strcasecmp(folder, words[i].folder) == 0)
-                *split = words[i].split;
-        snprintf(folder, size_bytes, "%.*s", (int)(slash - part), part);
-    }
-    return folder[0] != '\0';
-}
-
-/* Without lists, whatever is found in a class's folder belongs to it. */
-static elm_picture_item *found_item(elm_picture_job *job, const char *path, int *status, elm_error *err)
-{
-    char folder[ELM_NAME_BYTES_MAX + 1];
-    int split;
-    elm_picture_item *item = elm_catalogue_exact(job->catalogue, path);
-    if (item != NULL || (!ends_in(path, decodable) && !ends_in(path, foreign)))
-        return item;
-    const char *problem = ends_in(path, foreign)                                  ? "neither JPEG nor PNG"
-                          : !split_and_class(path, &split, folder, sizeof folder) ? "in no class's folder"
-                                                                                  : NULL;
-    if (problem != NULL) {
-        *status = elm_report_add(job->report, ELM_REPORT_FOREIGN, path, problem, err);
-        return NULL;
-    }
-    const elm_picture_item *own = elm_catalogue_exact(job->folders, folder);
-    if (own == NULL) {
-        const int32_t label = (int32_t)elm_catalogue_count(job->folders);
-        own = label <= ELM_LABEL_MAX ? elm_catalogue_add(job->folders, folder, 0, label, err) : NULL;
-        if (own != NULL && elm_class_names_set(&job->class_names, job->catalogue, label, folder, err) != 0)
-            own = NULL;
-    }
-    item = own != NULL ? elm_catalogue_add(job->catalogue, path, split, own->label, err) : NULL;
-    *status = item != NULL ? 0 : -1;
-    return item;
-}
-
 elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, int *status, elm_error *err)
 {
     *status = 0;
-    return job->listed ? elm_catalogue_find(job->catalogue, path) : found_item(job, path, status, err);
+    return job->listed ? elm_catalogue_find(job->catalogue, path) : elm_picture_folders_item(job, path, status, err);
 }
 
 static int read_lists(elm_picture_job *job, elm_error *err)
@@ -113,7 +55,7 @@ static int read_lists(elm_picture_job *job, elm_error *err)
         elm_log_info(job->request->log, "%s: %lld pictures listed (%s)", store_split_names[split], (long long)count, job->lists[split]);
     }
     const char *names = job->request->pictures.class_names;
-    if (names != NULL && elm_class_names_read(&job->class_names, job->catalogue, names, NULL, err) != 0)
+    if (names != NULL && elm_class_names_read(&job->class_names, job->catalogue, names, &job->named, err) != 0)
         return -1;
     return elm_catalogue_index(job->catalogue, err);
 }
@@ -146,6 +88,8 @@ static int describe_request(const elm_picture_job *job, char *text, elm_error *e
     size_t length = (size_t)snprintf(text, REQUEST_BYTES, "source %s\noptions decode %d copy %d resize %lld quality %lld shard %lld\n",
                                      job->set->info.dataset, pictures->decode, pictures->copy, (long long)pictures->resize,
                                      (long long)elm_picture_job_quality(job), (long long)pictures->shard_bytes);
+    if (job->layout.kind != ELM_LAYOUT_AUTO && pictures->layout != NULL) /* not where it is as always: journals of old stay valid */
+        length += (size_t)snprintf(text + length, REQUEST_BYTES - length, "layout %s\n", pictures->layout);
     for (int i = 0; i < request->archive_count; i++)
         length = append_file(text, length, "archive", request->archives[i]);
     for (int split = 0; split < STORE_SPLITS; split++)
@@ -178,7 +122,8 @@ static int take_entry(elm_picture_job *job, const elm_journal_entry *entry, elm_
         job->shards[shard].known = true;
         return shard == entry->shard && shard_is_there(job, entry) ? 0 : 1;
     }
-    elm_picture_item *item = job->listed ? elm_catalogue_exact(job->catalogue, entry->name) : found_item(job, entry->name, &status, err);
+    elm_picture_item *item =
+        job->listed ? elm_catalogue_exact(job->catalogue, entry->name) : elm_picture_folders_item(job, entry->name, &status, err);
     if (item == NULL)
         return status < 0 ? -1 : 1;
     item->place = entry->place;
@@ -264,7 +209,7 @@ static int begin(elm_picture_job *job, elm_error *err)
     if (elm_catalogue_create(&job->catalogue, err) != 0 || elm_catalogue_create(&job->folders, err) != 0 ||
         elm_report_create(&job->report, err) != 0)
         return -1;
-    return job->listed ? read_lists(job, err) : 0;
+    return job->listed ? read_lists(job, err) : elm_picture_folders_decide(job, err);
 }
 
 static int report_missing(elm_picture_job *job, int64_t *placed, elm_error *err)
@@ -283,7 +228,9 @@ static int report_missing(elm_picture_job *job, int64_t *placed, elm_error *err)
 static int finish(elm_picture_job *job, elm_error *err)
 {
     int64_t placed;
-    if (report_missing(job, &placed, err) != 0 || elm_report_write(job->report, job->report_path, err) != 0)
+    int classes = 0;
+    if (report_missing(job, &placed, err) != 0 || (placed > 0 && elm_picture_classes_settle(job, &classes, err) != 0) ||
+        elm_report_write(job->report, job->report_path, err) != 0)
         return -1;
     if (placed == 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "no picture found (%s%s): %s", job->request->archives[0],
@@ -293,7 +240,7 @@ static int finish(elm_picture_job *job, elm_error *err)
     if (job->request->pictures.strict && elm_report_count(job->report) > 0)
         return elm_report_refuse(job->report, job->report_path, err);
     elm_report_summarise(job->report, job->report_path, job->request->log);
-    return elm_picture_store_write(job, err);
+    return elm_picture_store_write(job, classes, err);
 }
 
 int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *request, elm_error *err)

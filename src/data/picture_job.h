@@ -2,13 +2,18 @@
  *
  *   picture_sets.c    the data sets it is done for
  *   picture_job.c     begins: lists, what an interrupted run has left; ends: what is missing, the report
+ *   picture_folders.c without lists: what the folders mean
  *   picture_files.c   goes through the archives, checks each picture and gives it its place
- *   picture_store.c   classes and their names, and the store itself */
+ *   picture_links.c   what the archives' links lead to
+ *   picture_classes.c classes and their names
+ *   picture_store.c   the store itself */
 #ifndef ELMPI_DATA_PICTURE_JOB_H
 #define ELMPI_DATA_PICTURE_JOB_H
 
 #include "data/catalogue.h"
+#include "data/folder_layout.h"
 #include "data/journal.h"
+#include "data/link_table.h"
 #include "data/picture_decode.h"
 #include "data/picture_lists.h"
 #include "data/report.h"
@@ -47,6 +52,8 @@ typedef struct elm_picture_job {
 
     elm_catalogue *catalogue;
     elm_class_names class_names;
+    int named;              /* how many --class-names has */
+    elm_layout layout;      /* without lists: what the folders mean */
     elm_catalogue *folders; /* without lists: a class each, its label the place of its name */
     elm_report *report;
     elm_journal *journal;
@@ -76,6 +83,18 @@ int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *r
 /** Of the JPEG files that are made anew. */
 int elm_picture_job_quality(const elm_picture_job *job);
 
+/** Without lists: goes through the names in all archives and decides what the folders mean. */
+int elm_picture_folders_decide(elm_picture_job *job, elm_error *err);
+/** Without lists: the picture that a path means, as elm_picture_job_item. */
+elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *path, int *status, elm_error *err);
+
+/** An archive's or folder's files and links, sorted.
+ *  Owns:   the caller destroys */
+int elm_picture_links_scan(elm_link_table **table, const char *archive, elm_error *err);
+
+/** Classes and their names: settles which there are and how they are numbered. *classes: how many. */
+int elm_picture_classes_settle(elm_picture_job *job, int *classes, elm_error *err);
+
 /** Goes through all archives. */
 int elm_picture_files_walk(elm_picture_job *job, elm_error *err);
 /** Drops a shard that is not finished. */
@@ -86,7 +105,7 @@ int elm_picture_job_shard(elm_picture_job *job, const char *path, elm_error *err
 /** The picture that a file's path means, or NULL where it means none (which goes to the report where it should be one) or on failure. */
 elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, int *status, elm_error *err);
 
-/** Classes, their names, and the store, which stands under request->out afterwards. */
-int elm_picture_store_write(elm_picture_job *job, elm_error *err);
+/** The store, which stands under request->out afterwards. */
+int elm_picture_store_write(elm_picture_job *job, int classes, elm_error *err);
 
 #endif

@@ -35,10 +35,12 @@ int elm_class_names_set(elm_class_names *names, elm_catalogue *catalogue, int cl
     return names->name[class_index] != NULL ? 0 : -1;
 }
 
-int elm_picture_list_add(elm_catalogue *catalogue, const char *name, int split, int64_t label, const char *where, elm_report *report,
+int elm_picture_list_add(elm_catalogue *catalogue, const char *listed, int split, int64_t label, const char *where, elm_report *report,
                          elm_error *err)
 {
-    name = elm_name_plain(name);
+    char name[2 * ELM_NAME_BYTES_MAX];
+    snprintf(name, sizeof name, "%s", listed); /* cut, it is still too long for a name */
+    elm_name_clean(name);
     const char *problem = elm_name_problem(name);
     if (problem != NULL)
         return elm_report_add(report, ELM_REPORT_UNSAFE, name, problem, err);

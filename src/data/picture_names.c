@@ -125,3 +125,13 @@ int elm_picture_name_split(const char *name, size_t length, const char **word)
     }
     return split;
 }
+
+bool elm_picture_name_filler(const char *name)
+{
+    const char *at = name, *end = name + strlen(name);
+    int words = 0;
+    for (size_t count; (count = next_word(&at, end)) > 0; at += count, words++)
+        if (!is_one_of(at, count, fillers))
+            return false;
+    return words > 0;
+}

@@ -24,4 +24,7 @@ bool elm_picture_path_hidden(const char *path, bool *plain);
  * "train" or "training", without numbers and the rest */
 int elm_picture_name_split(const char *name, size_t length, const char **word);
 
+/** Whether a folder's name says nothing but that it holds pictures: "images", "data", "photos2". */
+bool elm_picture_name_filler(const char *name);
+
 #endif

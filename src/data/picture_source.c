@@ -11,6 +11,7 @@
 
 #include "data/archive.h"
 #include "data/archive_names.h"
+#include "data/catalogue.h"
 #include "data/picture_names.h"
 #include "elmpi/memory.h"
 
@@ -148,6 +149,7 @@ static int take_link(elm_picture_source *source, const open_archive *from, const
         *file = (elm_source_file){.path = source->path, .offset = -1, .problem = "a link that leads out of the archive"};
     else if (snprintf(source->link, sizeof source->link, "%s%s", from->prefix, target) >= (int)sizeof source->link)
         return path_too_long(source, entry->path, err);
+    elm_name_clean(source->link);
     return 1;
 }
 
@@ -173,6 +175,7 @@ static int next_in_archive(elm_picture_source *source, elm_source_file *file, el
         }
         if (snprintf(source->path, sizeof source->path, "%s%s", from->prefix, entry.path) >= (int)sizeof source->path)
             return path_too_long(source, entry.path, err);
+        elm_name_clean(source->path);
         if (entry.link != NULL)
             return take_link(source, from, &entry, file, err);
         source->size_bytes = entry.size_bytes;

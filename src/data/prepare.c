@@ -9,6 +9,7 @@
 #include "elmpi/io.h"
 #include "elmpi/memory.h"
 #include "elmpi/store.h"
+#include "elmpi/utf8.h"
 
 enum { SOURCES_MAX = 64 };
 
@@ -75,6 +76,8 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
         {pictures->lists[2] != NULL, ELM_PREPARE_PICTURES, "--test-list"},
         {pictures->class_names != NULL, ELM_PREPARE_PICTURES, "--class-names"},
         {pictures->encoding != NULL, ELM_PREPARE_PICTURES, "--name-encoding"},
+        {pictures->drop_empty, ELM_PREPARE_PICTURES, "--drop-empty-classes"},
+        {pictures->layout != NULL, ELM_PREPARE_PICTURES, "--layout"},
         {pictures->strict, ELM_PREPARE_PICTURES, "--strict"},
         {pictures->decode, ELM_PREPARE_PICTURES, "--decode"},
         {pictures->resize != 0, ELM_PREPARE_PICTURES, "--resize"},
@@ -162,6 +165,25 @@ static int print_split(elm_store *store, const char *split, const elm_log *log, 
     return status;
 }
 
+/* "0 ant, 1 bee, 2 cat, ... 99 zebra" */
+static void print_classes(elm_store *store, const elm_log *log)
+{
+    enum { SHOWN = 8 };
+    const int classes = elm_store_describe(store)->classes;
+    char text[1024] = "", name[64];
+    size_t used = 0;
+    for (int c = 0; c < classes && used < sizeof text; c++) {
+        if (classes > SHOWN + 1 && c == SHOWN) {
+            used += (size_t)snprintf(text + used, sizeof text - used, " ...");
+            c = classes - 1;
+        }
+        if (used < sizeof text)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%d %s", c == 0 ? "" : ", ", c,
+                                     elm_utf8_escape(name, sizeof name, elm_store_class_name(store, c)));
+    }
+    elm_log_info(log, "  names: %s", text);
+}
+
 static int print_summary(const elm_prepare_request *request, elm_error *err)
 {
     elm_store *store = NULL;
@@ -179,6 +201,7 @@ static int print_summary(const elm_prepare_request *request, elm_error *err)
         snprintf(shape, sizeof shape, "%d features", info->features);
     elm_log_info(request->log, "%s: %s, %d classes, %s, %.1f MB", request->out, info->dataset, info->classes, shape,
                  (double)about.st_size / 1e6);
+    print_classes(store, request->log);
     const char *const splits[] = {"train", "val", "test"};
     int status = 0;
     for (int i = 0; status == 0 && i < 3; i++)

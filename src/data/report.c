@@ -1,5 +1,6 @@
 #include "data/report.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +9,16 @@
 
 #include "elmpi/memory.h"
 
-enum { PATH_BYTES = 4096, LINE_BYTES = 2048 };
+enum { PATH_BYTES = 4096, LINE_BYTES = 8192, ENDINGS_MAX = 16 };
 
 struct elm_report {
     char *text;
     size_t used, capacity;
     int64_t count[ELM_REPORT_KINDS];
+    struct {
+        char name[8];
+        int64_t count;
+    } endings[ENDINGS_MAX]; /* of foreign ones: "gif", "webp" */
 };
 
 static const struct {
@@ -23,7 +28,12 @@ static const struct {
     [ELM_REPORT_MISSING] = {"missing", "listed but in no archive, left out"},
     [ELM_REPORT_UNSAFE] = {"unsafe name", "with unsafe names, left out"},
     [ELM_REPORT_TWICE] = {"twice", "there twice, the first one counts"},
-    [ELM_REPORT_FOREIGN] = {"foreign", "not JPEG or PNG, or in no class's folder, left out"},
+    [ELM_REPORT_FOREIGN] = {"foreign", "of kinds that elmpi does not read, left out"},
+    [ELM_REPORT_LOOSE] = {"no class", "in no class's folder, left out"},
+    [ELM_REPORT_HIDDEN] = {"hidden", "hidden or in a system's folder, left out"},
+    [ELM_REPORT_LINK] = {"link", "a link that leads to no picture, left out"},
+    [ELM_REPORT_CLASS] = {"class", "of classes that are left out"},
+    [ELM_REPORT_ATTRIBUTES] = {"macOS attributes", ""},
 };
 
 int elm_report_create(elm_report **report, elm_error *err)
@@ -40,10 +50,24 @@ void elm_report_destroy(elm_report *report)
     elm_free(report);
 }
 
+static void count_ending(elm_report *report, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    char ending[sizeof report->endings[0].name] = "";
+    for (size_t i = 0; dot != NULL && dot[1 + i] != '\0' && i + 1 < sizeof ending; i++)
+        ending[i] = (char)tolower((unsigned char)dot[1 + i]);
+    for (int i = 0; i < ENDINGS_MAX; i++)
+        if (report->endings[i].count == 0 || strcmp(report->endings[i].name, ending) == 0) {
+            memcpy(report->endings[i].name, ending, sizeof ending);
+            report->endings[i].count++;
+            return;
+        }
+}
+
 int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why, elm_error *err)
 {
     char line[LINE_BYTES];
-    int length = snprintf(line, sizeof line, "%s: %.1500s: %s\n", kinds[kind].word, name, why);
+    int length = snprintf(line, sizeof line, "%s: %.4000s: %s\n", kinds[kind].word, name, why);
     if (length >= (int)sizeof line)
         length = sizeof line - 1;
     for (int i = 0; i < length - 1; i++) /* a name may hold anything */
@@ -63,6 +87,8 @@ int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, c
     memcpy(report->text + report->used, line, (size_t)length);
     report->used += (size_t)length;
     report->count[kind]++;
+    if (kind == ELM_REPORT_FOREIGN)
+        count_ending(report, name);
     return 0;
 }
 
@@ -70,7 +96,7 @@ int64_t elm_report_count(const elm_report *report)
 {
     int64_t count = 0;
     for (int kind = 0; kind < ELM_REPORT_KINDS; kind++)
-        count += report->count[kind];
+        count += kind == ELM_REPORT_ATTRIBUTES ? 0 : report->count[kind];
     return count;
 }
 
@@ -92,18 +118,40 @@ int elm_report_write(const elm_report *report, const char *path, elm_error *err)
     return 0;
 }
 
+/* " (7 gif, 5 webp)" */
+static void format_endings(const elm_report *report, char *text, size_t size_bytes)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < ENDINGS_MAX && report->endings[i].count > 0 && used < size_bytes; i++)
+        used += (size_t)snprintf(text + used, size_bytes - used, "%s%lld %s", i > 0 ? ", " : " (", (long long)report->endings[i].count,
+                                 report->endings[i].name);
+    if (used > 0 && used < size_bytes)
+        snprintf(text + used, size_bytes - used, ")");
+}
+
 void elm_report_summarise(const elm_report *report, const char *path, const elm_log *log)
 {
-    for (int kind = 0; kind < ELM_REPORT_KINDS; kind++)
+    char endings[300];
+    for (int kind = 0; kind < ELM_REPORT_ATTRIBUTES; kind++) {
+        format_endings(report, endings, sizeof endings);
         if (report->count[kind] > 0)
-            elm_log_warn(log, "%lld picture%s %s (see %s)", (long long)report->count[kind], report->count[kind] > 1 ? "s" : "",
-                         kinds[kind].summary, path);
+            elm_log_warn(log, "%lld picture%s %s%s (see %s)", (long long)report->count[kind], report->count[kind] > 1 ? "s" : "",
+                         kinds[kind].summary, kind == ELM_REPORT_FOREIGN ? endings : "", path);
+    }
+    if (report->count[ELM_REPORT_ATTRIBUTES] > 0)
+        elm_log_info(log, "%lld files of macOS that are no pictures, such as ._1.jpg, are passed over",
+                     (long long)report->count[ELM_REPORT_ATTRIBUTES]);
 }
 
 int elm_report_refuse(const elm_report *report, const char *path, elm_error *err)
 {
-    const char *end = memchr(report->text, '\n', report->used);
+    const char *line = report->text, *end = memchr(line, '\n', report->used);
+    while (strncmp(line, kinds[ELM_REPORT_ATTRIBUTES].word, strlen(kinds[ELM_REPORT_ATTRIBUTES].word)) == 0) {
+        line = end + 1;
+        end = memchr(line, '\n', report->used - (size_t)(line - report->text));
+    }
     return elm_error_set(err, ELM_EXIT_FAILURE,
                          "%lld pictures that are not as they should be (%s), first \"%.*s\": mend them, or leave --strict away",
-                         (long long)elm_report_count(report), path, (int)(end - report->text), report->text);
+                         (long long)elm_report_count(report), path, (int)(end - line), line);
 }

@@ -12,7 +12,12 @@ typedef enum elm_report_kind {
     ELM_REPORT_MISSING,    /* listed and not found */
     ELM_REPORT_UNSAFE,     /* a name that must not be used */
     ELM_REPORT_TWICE,      /* listed or found again: the first counts */
-    ELM_REPORT_FOREIGN,    /* a picture of a kind that elmpi does not read, or in no class's folder */
+    ELM_REPORT_FOREIGN,    /* a picture of a kind that elmpi does not read */
+    ELM_REPORT_LOOSE,      /* in no class's folder */
+    ELM_REPORT_HIDDEN,     /* hidden, or a system's */
+    ELM_REPORT_LINK,       /* a link that leads to no file of the archive */
+    ELM_REPORT_CLASS,      /* of a class that is left out */
+    ELM_REPORT_ATTRIBUTES, /* no picture, though its name looks like one: what macOS knows of one; never an offence */
     ELM_REPORT_KINDS,
 } elm_report_kind;
 
@@ -24,6 +29,7 @@ void elm_report_destroy(elm_report *report);
 
 /** Notes one case: a line "<kind>: <name>: <why>". */
 int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why, elm_error *err);
+/** Cases that something should be done about. */
 int64_t elm_report_count(const elm_report *report);
 
 /** Writes all lines to `path`, by way of a temporary file; where there are none, removes what an earlier run left there. */
