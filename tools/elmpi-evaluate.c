@@ -17,6 +17,7 @@
 #include "elmpi/loss.h"
 #include "elmpi/memory.h"
 #include "elmpi/metrics.h"
+#include "elmpi/name_list.h"
 #include "elmpi/net.h"
 #include "elmpi/optim.h"
 #include "elmpi/run.h"
@@ -30,7 +31,7 @@ static const double patience = 600; /* seconds without progress of any rank, aft
 /* The command line. */
 typedef struct command_line {
     const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *precision, *layout, *json,
-        *embeddings, *analysis, *binding;
+        *embeddings, *analysis, *binding, *class_names;
     bool quiet;
     double tau;     /* NaN: not given */
     double epsilon; /* likewise */
@@ -48,6 +49,7 @@ typedef struct evaluated {
     elm_dataset *dataset;
     elm_dataset *train, *selection; /* for classifiers that need them */
     const char *selected_on;        /* split */
+    char **names;                   /* of --class-names, or NULL */
     elm_net *net;
     elm_classifier_settings settings;
     bool has_bf16;          /* on all ranks */
@@ -104,6 +106,7 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
         {"--shards", ELM_FLAG_TEXT, &s->shards, 0, 0, "FOLDER", "pictures in shards: the folder of the shards, where it is not the job's"},
         {"--split", ELM_FLAG_TEXT, &s->split, 0, 0, "NAME",
          "split to evaluate on (default test); holdout: what the job's data.holdout kept from training"},
+        {"--class-names", ELM_FLAG_TEXT, &s->class_names, 0, 0, "FILE", "other names of the classes, one a line, class 0 first"},
         {"--classifier", ELM_FLAG_TEXT, &s->classifier, 0, 0, "NAME", "who predicts (default fc); list below"},
         {"--tau", ELM_FLAG_REAL, &s->tau, 0, 100, "T", "posthoc-la, tau-norm: the strength, instead of 1 or of choosing it"},
         {"--select-on", ELM_FLAG_TEXT, &s->select_on, 0, 0, "SPLIT",
@@ -205,6 +208,8 @@ static int load_dataset(evaluated *subject, const command_line *s, elm_error *er
     if (access(store, R_OK) != 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "the data set is not there or not readable (%s): name its store with --data", store);
     if (elm_dataset_load_job(&subject->dataset, &subject->options.data, s->split, err) != 0)
+        return -1;
+    if (s->class_names != NULL && elm_name_list_read(s->class_names, subject->dataset->info.classes, &subject->names, err) != 0)
         return -1;
     return elm_checkpoint_check_classes(subject->checkpoint, subject->dataset, store, "name the right store with --data", err);
 }
@@ -335,6 +340,7 @@ static int load_all(evaluated *subject, const command_line *s, elm_comm *comm, c
 static void unload(evaluated *subject)
 {
     elm_net_destroy(subject->net);
+    elm_free(subject->names);
     elm_dataset_destroy(subject->dataset);
     elm_dataset_destroy(subject->train);
     elm_dataset_destroy(subject->selection);
@@ -400,7 +406,7 @@ static int report(const evaluated *subject, const command_line *s, const elm_tal
         .classifier = s->classifier,
         .dataset = subject->dataset->info.dataset,
         .split = s->split,
-        .class_names = (const char *const *)subject->dataset->class_names,
+        .class_names = (const char *const *)(subject->names != NULL ? subject->names : subject->dataset->class_names),
         .train_count = subject->checkpoint->class_count,
         .details = details,
     };

@@ -8,13 +8,15 @@
 #include "elmpi/export.h"
 #include "elmpi/job.h"
 #include "elmpi/log.h"
+#include "elmpi/memory.h"
+#include "elmpi/name_list.h"
 #include "elmpi/run.h"
 #include "elmpi/store.h"
 #include "elmpi/trainer.h"
 
 /* The command line. */
 typedef struct command_line {
-    const char *checkpoint, *to, *store;
+    const char *checkpoint, *to, *store, *class_names;
 } command_line;
 
 static elm_command_result parse_command(command_line *s, const char *program, int argc, char **argv, elm_error *err)
@@ -22,6 +24,7 @@ static elm_command_result parse_command(command_line *s, const char *program, in
     const elm_flag flags[] = {
         {"--to", ELM_FLAG_TEXT, &s->to, 0, 0, "FILE", "what to write; its name's end says the format: .safetensors or .onnx"},
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE", "the data set, where it is not at the job's data.store"},
+        {"--class-names", ELM_FLAG_TEXT, &s->class_names, 0, 0, "FILE", "other names of the classes, one a line, class 0 first"},
         {0},
     };
     elm_command command = {
@@ -97,10 +100,18 @@ static int export(const command_line *s, elm_error *err)
         status = parse_job(checkpoint, s->checkpoint, &options, err);
     if (status == 0)
         status = describe_data(s, checkpoint, &options, &info, err);
+    char **names = NULL;
+    if (status == 0 && s->class_names != NULL)
+        status = elm_name_list_read(s->class_names, info.classes, &names, err);
     if (status == 0) {
-        const elm_export_request request = {.checkpoint = checkpoint, .model = &options.model, .data = &info, .version = ELMPI_VERSION};
+        const elm_export_request request = {.checkpoint = checkpoint,
+                                            .model = &options.model,
+                                            .data = &info,
+                                            .version = ELMPI_VERSION,
+                                            .class_names = (const char *const *)names};
         status = elm_export_write(&request, s->to, err);
     }
+    elm_free(names);
     elm_checkpoint_free(checkpoint);
     return status;
 }

@@ -17,10 +17,11 @@ int main(int argc, char **argv)
 {
     elm_log log = {.program = "elmpi-report"};
     elm_error err = {0};
-    const char *out = "report.html";
+    const char *out = "report.html", *class_names = NULL;
     const elm_flag flags[] = {
         {"--out", ELM_FLAG_TEXT, &out, 0, 0, "FILE.html",
          "the page (default report.html); its figures as SVG, PDF and CSV come into the folder FILE-figures"},
+        {"--class-names", ELM_FLAG_TEXT, &class_names, 0, 0, "FILE", "other names of the classes, one a line, class 0 first"},
         {"--quiet", ELM_FLAG_SWITCH, &log.quiet, 0, 0, NULL, "say nothing but errors"},
         {0},
     };
@@ -42,7 +43,7 @@ int main(int argc, char **argv)
     if (status == ELM_COMMAND_RUN)
         status = check_end(out, &err);
     if (status == 0)
-        status = elm_report_write(command.words, command.word_count, out, &log, &err);
+        status = elm_report_write(command.words, command.word_count, class_names, out, &log, &err);
     if (status != 0) {
         elm_log_error(&log, "%s", err.text);
         return err.code;

@@ -12,6 +12,7 @@ typedef struct elm_export_request {
     const elm_model_options *model; /* of the checkpoint's job */
     const elm_store_info *data;     /* of the store that it was trained on; height and width as the network sees pictures */
     const char *version;            /* elmpi's */
+    const char *const *class_names; /* [classes] instead of the checkpoint's, or NULL */
 } elm_export_request;
 
 /** Checks that a file's name ends in a format that elmpi can write: .safetensors or .onnx.

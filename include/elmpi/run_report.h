@@ -9,6 +9,6 @@
  *  metrics.csv, and where they are there evaluation.json and analysis.h5 (elmpi-evaluate --analysis).
  *  Ranks:  none: one process
  *  Errors: a folder that is no run's, broken files, runs that share a name, no gnuplot; `out` is then as it was */
-int elm_report_write(const char *const *folders, int count, const char *out, const elm_log *log, elm_error *err);
+int elm_report_write(const char *const *folders, int count, const char *class_names, const char *out, const elm_log *log, elm_error *err);
 
 #endif

@@ -12,6 +12,9 @@ bool elm_utf8_is_valid(const char *text);
  * control characters. What does not fit is left out from a whole character on. Returns out */
 char *elm_utf8_escape(char *out, size_t size_bytes, const char *text);
 
+/** Replaces each byte that is not UTF-8 by a question mark. */
+void elm_utf8_mend(char *text);
+
 /** Bytes of the byte-order mark that a text begins with: 3 or 0. */
 size_t elm_utf8_mark(const char *text, size_t length);
 

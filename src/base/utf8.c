@@ -50,6 +50,15 @@ char *elm_utf8_escape(char *out, size_t size_bytes, const char *text)
     return out;
 }
 
+void elm_utf8_mend(char *text)
+{
+    for (size_t length; *text != '\0'; text += length)
+        if ((length = character(text)) == 0) {
+            *text = '?';
+            length = 1;
+        }
+}
+
 size_t elm_utf8_mark(const char *text, size_t length)
 {
     return length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;

@@ -168,19 +168,20 @@ static int check_splits(const elm_layout *layout, const survey *s, const char *c
     char prefix[4096 + 512];
     child split;
     children walk = children_of(paths, count, layout->root);
-    int wrapped = 0, with_classes = 0;
+    int wrapped = 0, with_classes = 0, several = 0;
     while (next_child(&walk, &split)) {
         if (split.split < 0 || split.deeper == 0)
             continue;
         snprintf(prefix, sizeof prefix, "%s%.*s/", layout->root, (int)(split.length < 500 ? split.length : 500), split.name);
         const survey inner = survey_of(paths, count, prefix);
         with_classes++;
-        wrapped += inner.folders == 1 && inner.first.direct == 0 && inner.first.folders > 1;
+        wrapped += inner.folders == 1 && inner.first.direct == 0;
+        several += inner.first.folders > 1;
     }
     if (s->two_words)
         return refuse(layout, s, "two of them are the same split, and are put together: --layout splits",
                       "all of them are classes: --layout classes", err);
-    if (wrapped > 0 && wrapped == with_classes)
+    if (several > 0 && wrapped == with_classes)
         return refuse(layout, s, "each split has one class, whose folder holds folders: --layout splits",
                       "the folders that hold the pictures are the classes: --layout last", err);
     if (s->flat_splits == s->splits)

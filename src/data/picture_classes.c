@@ -208,7 +208,7 @@ static int drop_classes(elm_picture_job *job, int *classes, elm_error *err)
         number[c] = is_dropped(job, job->class_names.name[c], count[c], trained) ? -1 : left++;
     int status = number != NULL ? 0 : -1;
     if (status == 0 && left < *classes) {
-        elm_log_info(job->request->log, "%d classes without a training picture are left out, the others numbered anew", *classes - left);
+        elm_log_info(job->request->log, "classes without a training picture are left out, the others numbered anew: %d", *classes - left);
         status = renumber(job, number, *classes, err);
         *classes = left;
     }

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include <zlib.h>
+
 /* Markers of ITU-T T.81, table B.1. */
 enum { JPEG_SOI = 0xd8, JPEG_EOI = 0xd9, JPEG_SOS = 0xda, JPEG_TEM = 0x01, JPEG_RST0 = 0xd0, JPEG_RST7 = 0xd7, JPEG_APP1 = 0xe1 };
 
@@ -17,30 +19,33 @@ static uint32_t read32(const uint8_t *bytes, bool little)
                   : (uint32_t)read16(bytes, false) << 16 | read16(bytes + 2, false);
 }
 
-/* The orientation in an EXIF segment ("Exif", two zeros, a TIFF header and its first directory), or 1: a broken one is no reason to refuse
- * the picture. */
-static int exif_orientation(const uint8_t *segment, size_t size_bytes)
+/* The orientation in EXIF data (a TIFF header and its first directory), or 1: a broken one is no reason to refuse the picture. */
+static int tiff_orientation(const uint8_t *tiff, size_t length)
 {
-    enum { HEAD = 6, ENTRY = 12, TAG = 0x0112, SHORT = 3 };
-    if (size_bytes < HEAD + 8 || memcmp(segment, "Exif\0\0", HEAD) != 0)
+    enum { ENTRY = 12, TAG = 0x0112, SHORT = 3, LONG = 4 };
+    if (length < 8 || (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0))
         return 1;
-    const uint8_t *tiff = segment + HEAD;
-    const size_t length = size_bytes - HEAD;
     const bool little = tiff[0] == 'I';
-    if (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0)
-        return 1;
     const size_t directory = read32(tiff + 4, little);
     if (directory > length || length - directory < 2)
         return 1;
     const size_t room = (length - directory - 2) / ENTRY, told = read16(tiff + directory, little);
     for (size_t i = 0; i < told && i < room; i++) {
         const uint8_t *entry = tiff + directory + 2 + i * ENTRY;
-        if (read16(entry, little) != TAG || read16(entry + 2, little) != SHORT)
+        const unsigned type = read16(entry + 2, little);
+        if (read16(entry, little) != TAG || (type != SHORT && type != LONG))
             continue;
-        const unsigned value = read16(entry + 8, little);
+        const uint32_t value = type == SHORT ? read16(entry + 8, little) : read32(entry + 8, little);
         return value >= 1 && value <= 8 ? (int)value : 1;
     }
     return 1;
+}
+
+/* Of a JPEG segment: "Exif" and two zeros come first. */
+static int exif_orientation(const uint8_t *segment, size_t size_bytes)
+{
+    enum { HEAD = 6 };
+    return size_bytes >= HEAD && memcmp(segment, "Exif\0\0", HEAD) == 0 ? tiff_orientation(segment + HEAD, size_bytes - HEAD) : 1;
 }
 
 static bool is_frame(int marker)
@@ -145,9 +150,37 @@ static const char *read_png(elm_picture_header *header, const uint8_t *bytes, si
             return check_size(header);
         if (length > size_bytes - at - CHUNK)
             return "truncated";
+        if (memcmp(bytes + at + 4, "eXIf", 4) == 0 && read32(bytes + at + 8 + length, false) == crc32(0, bytes + at + 4, (uInt)length + 4))
+            header->orientation = tiff_orientation(bytes + at + 8, length);
         at += CHUNK + length;
     }
     return "truncated";
+}
+
+/* Names what is there, so that its owner knows what to convert. */
+static const char *foreign_kind(const uint8_t *bytes, size_t size_bytes)
+{
+    static const struct {
+        size_t place;
+        const char *magic, *text;
+    } kinds[] = {
+        {0, "GIF8", "neither JPEG nor PNG: a GIF"},
+        {0, "BM", "neither JPEG nor PNG: a BMP"},
+        {8, "WEBP", "neither JPEG nor PNG: a WebP"},
+        {0, "II*", "neither JPEG nor PNG: a TIFF"},
+        {0, "MM", "neither JPEG nor PNG: a TIFF"},
+        {4, "ftypavif", "neither JPEG nor PNG: an AVIF"},
+        {4, "ftyphei", "neither JPEG nor PNG: a HEIC"},
+        {0, "<!DOCTYPE", "neither JPEG nor PNG: a web page"},
+        {0, "<html", "neither JPEG nor PNG: a web page"},
+        {0, "version https://git-lfs", "neither JPEG nor PNG: a pointer of Git LFS (git lfs pull fetches the picture)"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const size_t length = strlen(kinds[i].magic);
+        if (size_bytes >= kinds[i].place + length && memcmp(bytes + kinds[i].place, kinds[i].magic, length) == 0)
+            return kinds[i].text;
+    }
+    return "neither JPEG nor PNG";
 }
 
 const char *elm_picture_header_read(elm_picture_header *header, const uint8_t *bytes, size_t size_bytes)
@@ -163,5 +196,5 @@ const char *elm_picture_header_read(elm_picture_header *header, const uint8_t *b
         header->format = ELM_PICTURE_PNG;
         return read_png(header, bytes, size_bytes);
     }
-    return "neither JPEG nor PNG";
+    return foreign_kind(bytes, size_bytes);
 }

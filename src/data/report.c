@@ -31,7 +31,7 @@ static const struct {
     [ELM_REPORT_FOREIGN] = {"foreign", "of kinds that elmpi does not read, left out"},
     [ELM_REPORT_LOOSE] = {"no class", "in no class's folder, left out"},
     [ELM_REPORT_HIDDEN] = {"hidden", "hidden or in a system's folder, left out"},
-    [ELM_REPORT_LINK] = {"link", "a link that leads to no picture, left out"},
+    [ELM_REPORT_LINK] = {"link", "to no picture or folder, left out"},
     [ELM_REPORT_CLASS] = {"class", "of classes that are left out"},
     [ELM_REPORT_ATTRIBUTES] = {"macOS attributes", ""},
 };
@@ -136,8 +136,8 @@ void elm_report_summarise(const elm_report *report, const char *path, const elm_
     for (int kind = 0; kind < ELM_REPORT_ATTRIBUTES; kind++) {
         format_endings(report, endings, sizeof endings);
         if (report->count[kind] > 0)
-            elm_log_warn(log, "%lld picture%s %s%s (see %s)", (long long)report->count[kind], report->count[kind] > 1 ? "s" : "",
-                         kinds[kind].summary, kind == ELM_REPORT_FOREIGN ? endings : "", path);
+            elm_log_warn(log, "%lld %s%s %s%s (see %s)", (long long)report->count[kind], kind == ELM_REPORT_LINK ? "link" : "picture",
+                         report->count[kind] > 1 ? "s" : "", kinds[kind].summary, kind == ELM_REPORT_FOREIGN ? endings : "", path);
     }
     if (report->count[ELM_REPORT_ATTRIBUTES] > 0)
         elm_log_info(log, "%lld files of macOS that are no pictures, such as ._1.jpg, are passed over",

@@ -10,7 +10,9 @@
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
+#include "elmpi/utf8.h"
 
+enum { TEXT_BYTES = 1 << 15 };
 enum {
     TABLE_CLASSES_MAX = 20, /* more classes than this are shown by their two ends */
     TABLE_END_CLASSES = 5,
@@ -31,7 +33,9 @@ static void print_class(const elm_log *log, const elm_metrics *m, const elm_eval
     char text[PERCENT_TEXT], number[PERCENT_TEXT];
     snprintf(number, sizeof number, "%d", c);
     const char *name = about->class_names != NULL ? about->class_names[c] : number;
-    elm_log_info(log, "  %-24.24s %9" PRId64 " %9" PRId64 " %10s", name, about->train_count[c], m->tested[c], percent(m->recall[c], text));
+    char shown[25];
+    elm_log_info(log, "  %-24s %9" PRId64 " %9" PRId64 " %10s", elm_utf8_escape(shown, sizeof shown, name), about->train_count[c],
+                 m->tested[c], percent(m->recall[c], text));
 }
 
 typedef struct ranked_class {
@@ -89,9 +93,12 @@ void elm_evaluation_print(const elm_log *log, const elm_metrics *m, const elm_ev
         print_class(log, m, about, c);
 }
 
+/* Names of classes and paths may be in any alphabet; JSON is in UTF-8. */
 static void put_text(yajl_gen gen, const char *text)
 {
-    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
+    char escaped[TEXT_BYTES];
+    const char *sound = elm_utf8_is_valid(text) ? text : elm_utf8_escape(escaped, sizeof escaped, text);
+    yajl_gen_string(gen, (const unsigned char *)sound, strlen(sound));
 }
 
 /* The shortest text that reads back as the same double. yajl's own would write 0.28999999999999998. */

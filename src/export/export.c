@@ -9,6 +9,7 @@
 
 #include "elmpi/io.h"
 #include "elmpi/memory.h"
+#include "elmpi/utf8.h"
 #include "elmpi/weights.h"
 #include "export/onnx.h"
 
@@ -45,7 +46,7 @@ static const struct {
     const char *suffix;
     int (*build)(const subject *s, elm_bytes *file, elm_error *err);
 } formats[] = {{".safetensors", build_safetensors}, {".onnx", build_onnx}};
-enum { FORMATS = sizeof formats / sizeof *formats };
+enum { FORMATS = sizeof formats / sizeof *formats, TEXT_BYTES = 1 << 15 };
 
 /* Place in `formats`, or FORMATS. */
 static int format_of(const char *path)
@@ -77,19 +78,23 @@ static void print_reals(char *text, size_t size_bytes, const float *values, int 
 }
 
 /* The classes' names as a JSON list, copied out of the generator; NULL with err where they cannot be. */
-static char *class_list(const elm_checkpoint *checkpoint, elm_error *err)
+static char *class_list(const elm_export_request *request, elm_error *err)
 {
+    const elm_checkpoint *checkpoint = request->checkpoint;
+    const char *const *names = request->class_names != NULL ? request->class_names : checkpoint->class_names;
     yajl_gen gen = yajl_gen_alloc(NULL);
     const unsigned char *text = NULL;
     size_t length = 0;
     bool sound = gen != NULL && yajl_gen_config(gen, yajl_gen_validate_utf8, 1) && yajl_gen_array_open(gen) == yajl_gen_status_ok;
-    for (int c = 0; sound && checkpoint->class_names != NULL && c < checkpoint->classes; c++)
-        sound = yajl_gen_string(gen, (const unsigned char *)checkpoint->class_names[c], strlen(checkpoint->class_names[c])) ==
-                yajl_gen_status_ok;
+    char escaped[TEXT_BYTES];
+    for (int c = 0; sound && names != NULL && c < checkpoint->classes; c++) {
+        const char *name = elm_utf8_is_valid(names[c]) ? names[c] : elm_utf8_escape(escaped, sizeof escaped, names[c]);
+        sound = yajl_gen_string(gen, (const unsigned char *)name, strlen(name)) == yajl_gen_status_ok;
+    }
     sound = sound && yajl_gen_array_close(gen) == yajl_gen_status_ok && yajl_gen_get_buf(gen, &text, &length) == yajl_gen_status_ok;
     char *list = NULL;
     if (!sound)
-        elm_error_set(err, ELM_EXIT_FAILURE, "a class's name is no UTF-8, or memory ran out (metadata): rename the class");
+        elm_error_set(err, ELM_EXIT_FAILURE, "memory ran out (metadata): close other programs");
     else if ((list = elm_alloc(length + 1, 1, err)) != NULL)
         memcpy(list, text, length);
     if (gen != NULL)
@@ -140,7 +145,7 @@ int elm_export_write(const elm_export_request *request, const char *path, elm_er
         snprintf(input, sizeof input, "float32 [batch, %d, %d, %d]: (pixel / 255 - mean) / deviation by channel, pixel 0..255",
                  data->channels, data->height, data->width);
     snprintf(step, sizeof step, "%" PRId64, request->checkpoint->step);
-    char *classes = class_list(request->checkpoint, err);
+    char *classes = class_list(request, err);
     if (classes == NULL)
         return -1;
     const elm_metadata metadata[] = {

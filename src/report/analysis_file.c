@@ -5,6 +5,7 @@
 
 #include "elmpi/hdf5_read.h"
 #include "elmpi/memory.h"
+#include "elmpi/utf8.h"
 #include "report/analysis_file.h"
 
 enum { PATH_SIZE = 512 };
@@ -68,6 +69,17 @@ static void read_text(reader *r, const char *name, char *text, size_t size)
         refuse(r, name);
 }
 
+/* What is no UTF-8 is escaped; a letter that was cut ends the name. */
+static void tidy(char name[ELM_REPORT_NAME])
+{
+    char whole[ELM_REPORT_NAME];
+    size_t length = strlen(name);
+    for (int cut = 0; cut < 3 && length + 1 == ELM_REPORT_NAME - (size_t)cut && !elm_utf8_is_valid(name); cut++)
+        name[--length] = '\0';
+    memcpy(whole, name, sizeof whole);
+    elm_utf8_escape(name, ELM_REPORT_NAME, whole);
+}
+
 /* Class names, cut to a length: [classes][ELM_REPORT_NAME]. */
 static char (*read_names(reader *r, int classes))[ELM_REPORT_NAME]
 {
@@ -78,6 +90,8 @@ static char (*read_names(reader *r, int classes))[ELM_REPORT_NAME]
         names = elm_alloc((size_t)classes, sizeof *names, r->err);
     if (names == NULL || elm_h5_texts(&array, names[0], sizeof *names) != 0)
         refuse(r, "classes/name");
+    for (int c = 0; names != NULL && r->status == 0 && c < classes; c++)
+        tidy(names[c]);
     elm_h5_close(&array);
     return names;
 }

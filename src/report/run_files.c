@@ -10,6 +10,7 @@
 
 #include "elmpi/lines.h"
 #include "elmpi/memory.h"
+#include "elmpi/utf8.h"
 #include "report/analysis_file.h"
 
 enum { PATH_SIZE = 4352, FILE_MAX = 1 << 28 };
@@ -130,6 +131,8 @@ static double number_at(yajl_val tree, const char *a, const char *b)
 static int read_evaluation(elm_evaluation_file *e, const char *path, elm_error *err)
 {
     char *text = read_file(path, err), why[256] = "";
+    if (text != NULL)
+        elm_utf8_mend(text); /* names of classes, in runs of the first versions */
     const yajl_val tree = text != NULL ? yajl_tree_parse(text, why, sizeof why) : NULL;
     if (tree != NULL) {
         e->images = (int64_t)number_at(tree, "images", NULL);

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/name_list.h"
 #include "elmpi/run_report.h"
+#include "elmpi/utf8.h"
 #include "report/figures.h"
 #include "report/tables.h"
 
@@ -160,12 +162,28 @@ static int write_all(elm_run_files *runs, int count, const char *out, const elm_
     return status;
 }
 
-int elm_report_write(const char *const *folders, int count, const char *out, const elm_log *log, elm_error *err)
+/* Other names for the classes of a run's analysis. */
+static int rename_classes(elm_analysis_file *analysis, const char *path, elm_error *err)
+{
+    char **names = NULL;
+    if (analysis->names == NULL)
+        return 0;
+    if (elm_name_list_read(path, analysis->classes, &names, err) != 0)
+        return -1;
+    for (int c = 0; c < analysis->classes; c++)
+        elm_utf8_escape(analysis->names[c], sizeof analysis->names[c], names[c]);
+    elm_free(names);
+    return 0;
+}
+
+int elm_report_write(const char *const *folders, int count, const char *class_names, const char *out, const elm_log *log, elm_error *err)
 {
     elm_run_files *runs = elm_alloc((size_t)count, sizeof *runs, err);
     int status = runs != NULL ? 0 : -1, read = 0;
     for (; status == 0 && read < count; read++)
         status = elm_run_files_read(&runs[read], folders[read], err);
+    for (int i = 0; status == 0 && class_names != NULL && i < count; i++)
+        status = rename_classes(&runs[i].analysis, class_names, err);
     if (status == 0)
         status = write_all(runs, count, out, log, err);
     for (int i = 0; i < read; i++)
