@@ -75,6 +75,8 @@ static int check_file(const char *path, elm_error *err)
                              strerror(errno));
     if (S_ISDIR(about.st_mode))
         return elm_error_set(err, ELM_EXIT_FAILURE, "a folder instead of an archive (%s): give the original archive, not unpacked", path);
+    if (!S_ISREG(about.st_mode)) /* it is read several times, and not in order */
+        return elm_error_set(err, ELM_EXIT_FAILURE, "not a file (%s): write the archive to a disk first", path);
     return 0;
 }
 

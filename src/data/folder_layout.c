@@ -83,8 +83,8 @@ static bool next_child(children *walk, child *out)
 /** What the folders below a prefix are, taken together. */
 typedef struct survey {
     int folders, splits, flat_splits;
-    int reversed; /* folders that hold nothing but folders named as splits are */
-    int deep;     /* folders without a picture of their own */
+    int reversed;               /* folders that hold nothing but folders named as splits are */
+    int loose_deep, loose_mask; /* folders without a picture of their own that are loosely named as splits are; which splits */
     int64_t loose;
     child first, split, plain; /* one of each */
     const char *words[STORE_SPLITS];
@@ -99,7 +99,9 @@ static survey survey_of(const char *const *paths, int64_t count, const char *pre
     while (next_child(&walk, &c)) {
         s.first = s.folders++ == 0 ? c : s.first;
         s.reversed += c.folders > 0 && c.split_folders == c.folders && c.direct == 0;
-        s.deep += c.direct == 0;
+        const int loose = c.direct == 0 ? elm_picture_name_split_loose(c.name, c.length) : -1;
+        s.loose_deep += loose >= 0;
+        s.loose_mask |= loose >= 0 ? 1 << loose : 0;
         if (c.split < 0) {
             s.plain = c;
             continue;
@@ -162,6 +164,12 @@ static int refuse(const elm_layout *layout, const survey *s, const char *first, 
                          plain, first, second);
 }
 
+static int split_of(const elm_layout *layout, const char *name, size_t length)
+{
+    const int split = elm_picture_name_split(name, length, NULL);
+    return split < 0 && layout->loose ? elm_picture_name_split_loose(name, length) : split;
+}
+
 /* <split>/<class>: each split's folders. With a single one that holds folders only, it may be a wrapper. */
 static int check_splits(const elm_layout *layout, const survey *s, const char *const *paths, int64_t count, elm_error *err)
 {
@@ -170,7 +178,7 @@ static int check_splits(const elm_layout *layout, const survey *s, const char *c
     children walk = children_of(paths, count, layout->root);
     int wrapped = 0, with_classes = 0, several = 0;
     while (next_child(&walk, &split)) {
-        if (split.split < 0 || split.deeper == 0)
+        if (split_of(layout, split.name, split.length) < 0 || split.deeper == 0)
             continue;
         snprintf(prefix, sizeof prefix, "%s%.*s/", layout->root, (int)(split.length < 500 ? split.length : 500), split.name);
         const survey inner = survey_of(paths, count, prefix);
@@ -184,7 +192,7 @@ static int check_splits(const elm_layout *layout, const survey *s, const char *c
     if (several > 0 && wrapped == with_classes)
         return refuse(layout, s, "each split has one class, whose folder holds folders: --layout splits",
                       "the folders that hold the pictures are the classes: --layout last", err);
-    if (s->flat_splits == s->splits)
+    if (with_classes == 0)
         return elm_error_set(
             err, ELM_EXIT_FAILURE,
             "no folder of a class in the folders of the splits (%s): pictures that lie directly in train, val or test have "
@@ -209,6 +217,15 @@ static int choose(elm_layout *layout, const char *const *paths, int64_t count, e
     if (s.splits > 0)
         return refuse(layout, &s, "some are splits, and what lies beside them is left out: --layout splits",
                       "all are classes: --layout classes", err);
+    const bool several = (s.loose_mask & (s.loose_mask - 1)) != 0;
+    if (several && s.loose_deep == s.folders) { /* "seg_train" and "seg_test", each with folders */
+        layout->kind = ELM_LAYOUT_SPLITS;
+        layout->loose = true;
+        return check_splits(layout, &s, paths, count, err);
+    }
+    if (several)
+        return refuse(layout, &s, "those with a split's word in their name are splits, and the others are left out: --layout splits",
+                      "all are classes: --layout classes", err);
     if (s.reversed > 0)
         return refuse(layout, &s, "classes, with folders of splits in them: --layout class-split",
                       "classes, and whatever lies in them is for training: --layout classes", err);
@@ -229,7 +246,7 @@ static void note_deeper(elm_layout *layout, const char *const *paths, int64_t co
 
 int elm_layout_decide(elm_layout *layout, elm_layout_kind kind, const char *const *paths, int64_t count, elm_error *err)
 {
-    *layout = (elm_layout){.kind = kind, .pictures = count};
+    *layout = (elm_layout){.kind = kind, .pictures = count, .loose = kind == ELM_LAYOUT_SPLITS};
     if (kind == ELM_LAYOUT_LAST)
         return 0;
     if (find_root(layout, paths, count, err) != 0 || (kind == ELM_LAYOUT_AUTO && choose(layout, paths, count, err) != 0))
@@ -244,7 +261,7 @@ static elm_layout_place classify_last(const char *path)
 {
     elm_layout_place place = {0};
     for (const char *part = path, *slash; (slash = strchr(part, '/')) != NULL; part = slash + 1) {
-        const int split = place.folder != NULL ? elm_picture_name_split(place.folder, (size_t)place.length, NULL) : -1;
+        const int split = place.folder != NULL ? elm_picture_name_split_loose(place.folder, (size_t)place.length) : -1;
         place.split = split >= 0 ? split : place.split;
         place.folder = part;
         place.length = (int)(slash - part);
@@ -276,7 +293,7 @@ elm_layout_place elm_layout_classify(const elm_layout *layout, const char *path)
     if (!is_in(path, layout->root, strlen(layout->root)) || !take_folder(&rest, &folder, &length))
         return (elm_layout_place){.problem = loose};
     if (layout->kind == ELM_LAYOUT_SPLITS) {
-        place.split = elm_picture_name_split(folder, (size_t)length, NULL);
+        place.split = split_of(layout, folder, (size_t)length);
         if (place.split < 0)
             return (elm_layout_place){.problem = "beside the splits' folders"};
         if (!take_folder(&rest, &folder, &length))

@@ -26,7 +26,7 @@ typedef struct elm_layout {
     int64_t pictures; /* that were looked at */
     int64_t deeper;   /* of them: below a folder of their class's folder */
     char deeper_example[300];
-    bool train; /* there is a folder for it */
+    bool loose; /* a split's word among others names a split, too */
 } elm_layout;
 
 /** What a picture's path means. */

@@ -25,9 +25,10 @@ static const double show_every = 0.2; /* seconds */
 typedef struct archive_walk {
     elm_picture_source *source;
     const char *name; /* as given */
-    bool folder;      /* what cannot be read there is one file, not the rest of an archive */
-    int descriptor;   /* of an archive that may be indexed in place, or -1 */
-    int shard;        /* its number, or -1: not used yet */
+    char front[PICTURE_FRONT_BYTES];
+    bool folder;    /* what cannot be read there is one file, not the rest of an archive */
+    int descriptor; /* of an archive that may be indexed in place, or -1 */
+    int shard;      /* its number, or -1: not used yet */
     int64_t size_bytes;
     int64_t links; /* met so far */
 } archive_walk;
@@ -245,7 +246,8 @@ static int take_picture(elm_picture_job *job, archive_walk *walk, const elm_sour
     elm_error why = {0};
     const int status = read_picture(job, walk, file, &header, &why);
     if (status == ELM_PICTURE_BROKEN)
-        return elm_report_add(job->report, ELM_REPORT_UNREADABLE, file->path, why.text, err);
+        return elm_report_add(job->report, strstr(why.text, "nor PNG: a") != NULL ? ELM_REPORT_FOREIGN : ELM_REPORT_UNREADABLE, file->path,
+                              why.text, err);
     if (status != ELM_PICTURE_DONE)
         return elm_error_set(err, why.code, "%s", why.text);
     if (job->queue != NULL)
@@ -352,7 +354,7 @@ static int read_linked(elm_picture_job *job, archive_walk *walk, const elm_linke
         return 0;
     elm_picture_source_close(walk->source);
     walk->source = NULL;
-    if (elm_picture_source_open(&walk->source, walk->name, err) != 0)
+    if (elm_picture_source_open(&walk->source, walk->name, walk->front, err) != 0)
         return -1;
     while ((status = elm_picture_source_next(walk->source, &file, err)) == 1) {
         const int64_t first = file.link == NULL && file.problem == NULL ? find_linked(linked, file.path) : -1;
@@ -366,7 +368,7 @@ static int read_linked(elm_picture_job *job, archive_walk *walk, const elm_linke
 static int walk_links(elm_picture_job *job, archive_walk *walk, elm_error *err)
 {
     elm_linked_pictures linked = {0};
-    int status = elm_picture_links_find(job, walk->name, &linked, err);
+    int status = elm_picture_links_find(job, walk->name, walk->front, &linked, err);
     if (status == 0 && job->queue != NULL)
         status = elm_resize_queue_flush(job->queue, take_resized, job, err);
     if (status == 0)
@@ -387,7 +389,7 @@ static int walk_archive(elm_picture_job *job, const char *name, elm_error *err)
         walk.folder = S_ISDIR(about.st_mode);
         walk.size_bytes = about.st_size;
     }
-    if (elm_picture_source_open(&walk.source, name, err) != 0)
+    if (elm_picture_source_open(&walk.source, name, elm_picture_job_front(job, name, walk.front), err) != 0)
         return -1;
     if (!walk.folder)
         walk.descriptor = open(name, O_RDONLY | O_CLOEXEC);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/archive_names.h"
 #include "data/link_table.h"
 #include "data/picture_job.h"
 #include "data/picture_names.h"
@@ -19,10 +20,45 @@ static int take_linked(void *context, const char *path, const char *real, const 
     return real != NULL && counts(path) ? elm_link_table_add_file(context, path, err) : 0;
 }
 
-static int add_archive(elm_link_table *all, const char *archive, elm_error *err)
+/* "data/train.tar.gz": the name of the split, where it is one. */
+static bool archive_split(const char *archive, char front[PICTURE_FRONT_BYTES])
 {
+    char name[PICTURE_FRONT_BYTES];
+    size_t length = strlen(archive), stem;
+    while (length > 1 && archive[length - 1] == '/')
+        length--;
+    const char *base = archive + length;
+    while (base > archive && base[-1] != '/')
+        base--;
+    if (snprintf(name, sizeof name, "%.*s", (int)(archive + length - base), base) >= (int)sizeof name)
+        return false;
+    if (elm_archive_is_name(name, &stem))
+        name[stem] = '\0';
+    snprintf(front, PICTURE_FRONT_BYTES, "%.250s/", name);
+    return elm_picture_name_split(name, strlen(name), NULL) >= 0;
+}
+
+const char *elm_picture_job_front(const elm_picture_job *job, const char *archive, char front[PICTURE_FRONT_BYTES])
+{
+    if (!job->split_archives || !archive_split(archive, front))
+        front[0] = '\0';
+    return front;
+}
+
+static bool are_splits(const elm_prepare_request *request)
+{
+    char front[PICTURE_FRONT_BYTES];
+    for (int i = 0; i < request->archive_count; i++)
+        if (!archive_split(request->archives[i], front))
+            return false;
+    return request->archive_count > 1;
+}
+
+static int add_archive(const elm_picture_job *job, elm_link_table *all, const char *archive, elm_error *err)
+{
+    char front[PICTURE_FRONT_BYTES];
     elm_link_table *table = NULL;
-    int status = elm_picture_links_scan(&table, archive, err);
+    int status = elm_picture_links_scan(&table, archive, elm_picture_job_front(job, archive, front), err);
     for (int64_t i = 0; status == 0 && i < elm_link_table_files(table); i++)
         if (counts(elm_link_table_file(table, i)))
             status = elm_link_table_add_file(all, elm_link_table_file(table, i), err);
@@ -46,24 +82,37 @@ static void say_layout(const elm_picture_job *job)
                      (long long)layout->deeper, layout->deeper_example);
 }
 
-int elm_picture_folders_decide(elm_picture_job *job, elm_error *err)
+static int read_names(elm_picture_job *job, elm_layout_kind kind, int64_t *count, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
     elm_link_table *all = NULL;
-    elm_layout_kind kind;
-    if (elm_layout_kind_of(request->pictures.layout, &kind, err) != 0 || elm_link_table_create(&all, err) != 0)
-        return -1;
-    int status = 0;
+    int status = elm_link_table_create(&all, err);
     for (int i = 0; status == 0 && i < request->archive_count; i++)
-        status = add_archive(all, request->archives[i], err);
-    elm_link_table_sort(all);
-    const int64_t count = elm_link_table_files(all);
-    if (status == 0)
-        status = elm_layout_decide(&job->layout, kind, elm_link_table_list(all), count, err);
-    if (status == 0 && count > 0)
-        say_layout(job);
+        status = add_archive(job, all, request->archives[i], err);
+    if (status == 0) {
+        elm_link_table_sort(all);
+        *count = elm_link_table_files(all);
+        status = elm_layout_decide(&job->layout, kind, elm_link_table_list(all), *count, err);
+    }
     elm_link_table_destroy(all);
     return status;
+}
+
+int elm_picture_folders_decide(elm_picture_job *job, elm_error *err)
+{
+    elm_layout_kind kind;
+    int64_t count = 0;
+    if (elm_layout_kind_of(job->request->pictures.layout, &kind, err) != 0 || read_names(job, kind, &count, err) != 0)
+        return -1;
+    /* Two archives train.zip and test.zip with folders of classes: their names say what is for training. */
+    if (kind == ELM_LAYOUT_AUTO && job->layout.kind == ELM_LAYOUT_CLASSES && are_splits(job->request)) {
+        job->split_archives = true;
+        if (read_names(job, kind, &count, err) != 0)
+            return -1;
+    }
+    if (count > 0)
+        say_layout(job);
+    return 0;
 }
 
 static int leave_out(elm_picture_job *job, const char *path, const elm_layout_place *place, int *status, elm_error *err)

@@ -171,9 +171,9 @@ static const char *foreign_kind(const uint8_t *bytes, size_t size_bytes)
         {0, "MM", "neither JPEG nor PNG: a TIFF"},
         {4, "ftypavif", "neither JPEG nor PNG: an AVIF"},
         {4, "ftyphei", "neither JPEG nor PNG: a HEIC"},
-        {0, "<!DOCTYPE", "neither JPEG nor PNG: a web page"},
-        {0, "<html", "neither JPEG nor PNG: a web page"},
-        {0, "version https://git-lfs", "neither JPEG nor PNG: a pointer of Git LFS (git lfs pull fetches the picture)"},
+        {0, "<!DOCTYPE", "neither JPEG nor PNG, but a web page"},
+        {0, "<html", "neither JPEG nor PNG, but a web page"},
+        {0, "version https://git-lfs", "neither JPEG nor PNG, but a pointer of Git LFS (git lfs pull fetches the picture)"},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const size_t length = strlen(kinds[i].magic);

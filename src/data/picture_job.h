@@ -54,6 +54,7 @@ typedef struct elm_picture_job {
     elm_class_names class_names;
     int named;              /* how many --class-names has */
     elm_layout layout;      /* without lists: what the folders mean */
+    bool split_archives;    /* each archive is a split, as its name says: "train.zip", "test.zip" */
     elm_catalogue *folders; /* without lists: a class each, its label the place of its name */
     elm_report *report;
     elm_journal *journal;
@@ -90,10 +91,14 @@ elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *pat
 
 /** An archive's or folder's files and links, sorted.
  *  Owns:   the caller destroys */
-int elm_picture_links_scan(elm_link_table **table, const char *archive, elm_error *err);
+int elm_picture_links_scan(elm_link_table **table, const char *archive, const char *front, elm_error *err);
 
 /** Classes and their names: settles which there are and how they are numbered. *classes: how many. */
 int elm_picture_classes_settle(elm_picture_job *job, int *classes, elm_error *err);
+
+enum { PICTURE_FRONT_BYTES = 256 };
+/** What stands in front of the paths of an archive: "", or "train/" where the archive is that split. */
+const char *elm_picture_job_front(const elm_picture_job *job, const char *archive, char front[PICTURE_FRONT_BYTES]);
 
 /** Goes through all archives. */
 int elm_picture_files_walk(elm_picture_job *job, elm_error *err);

@@ -8,14 +8,14 @@
 #include "data/picture_source.h"
 #include "elmpi/memory.h"
 
-int elm_picture_links_scan(elm_link_table **out, const char *archive, elm_error *err)
+int elm_picture_links_scan(elm_link_table **out, const char *archive, const char *front, elm_error *err)
 {
     elm_picture_source *source = NULL;
     elm_link_table *table = NULL;
     elm_source_file file;
     int status = elm_link_table_create(&table, err);
     if (status == 0)
-        status = elm_picture_source_open(&source, archive, err);
+        status = elm_picture_source_open(&source, archive, front, err);
     while (status == 0 && (status = elm_picture_source_next(source, &file, err)) == 1) {
         status = file.problem != NULL ? 0
                  : file.link != NULL  ? elm_link_table_add_link(table, file.path, file.link, err)
@@ -81,12 +81,12 @@ static int by_real(const void *a, const void *b)
     return order != 0 ? order : strcmp(left->item->name, right->item->name);
 }
 
-int elm_picture_links_find(elm_picture_job *job, const char *archive, elm_linked_pictures *linked, elm_error *err)
+int elm_picture_links_find(elm_picture_job *job, const char *archive, const char *front, elm_linked_pictures *linked, elm_error *err)
 {
     elm_link_table *table = NULL;
     link_walk walk = {job, linked};
     *linked = (elm_linked_pictures){0};
-    if (elm_picture_links_scan(&table, archive, err) != 0)
+    if (elm_picture_links_scan(&table, archive, front, err) != 0)
         return -1;
     const int status = elm_link_table_follow(table, take_linked, &walk, err);
     elm_link_table_destroy(table);

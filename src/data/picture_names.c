@@ -85,11 +85,12 @@ static const struct {
 } split_words[] = {{"train", 0}, {"training", 0}, {"trn", 0},  {"val", 1},        {"valid", 1}, {"validation", 1}, {"validate", 1},
                    {"dev", 1},   {"devel", 1},    {"eval", 1}, {"evaluation", 1}, {"test", 2},  {"testing", 2},    {"tst", 2}};
 
-static const char *const fillers[] = {"images", "image", "imgs", "img",     "pictures", "picture", "pics",    "photos",   "photo",  "data",
-                                      "set",    "sets",  "jpg",  "jpeg",    "jpegs",    "png",     "pngs",    "files",    "folder", "dir",
-                                      "split",  "new",   "raw",  "full",    "original", "resized", "crop",    "cropped",  "part",   "batch",
-                                      "small",  "mini",  "tiny", "samples", "dataset",  "the",     "ilsvrc",  "imagenet", "inat",   "cifar",
-                                      "lt",     "v",     "x",    "px",      "examples", "class",   "classes", NULL};
+static const char *const fillers[] = {
+    "images",   "image",   "imgs",   "img",     "pictures",  "picture",  "pics",     "photos",  "photo", "data",    "set",      "sets",
+    "jpg",      "jpeg",    "jpegs",  "png",     "pngs",      "files",    "folder",   "dir",     "split", "new",     "raw",      "full",
+    "original", "resized", "crop",   "cropped", "part",      "batch",    "small",    "mini",    "tiny",  "samples", "aug",      "augmented",
+    "clean",    "final",   "subset", "sampled", "processed", "labeled",  "labelled", "dataset", "the",   "ilsvrc",  "imagenet", "inat",
+    "cifar",    "lt",      "v",      "x",       "px",        "examples", "class",    "classes", NULL};
 
 /* A split's word alone, or with a filler before or behind it and nothing between: "trainset", "imagestrain". */
 static int split_of_word(const char *word, size_t length, const char **found)
@@ -134,4 +135,17 @@ bool elm_picture_name_filler(const char *name)
         if (!is_one_of(at, count, fillers))
             return false;
     return words > 0;
+}
+
+int elm_picture_name_split_loose(const char *name, size_t length)
+{
+    const char *at = name, *end = name + length, *found = NULL;
+    int split = -1;
+    for (size_t count; (count = next_word(&at, end)) > 0; at += count) {
+        const int own = split_of_word(at, count, &found);
+        if (own >= 0 && split >= 0 && own != split)
+            return -1;
+        split = own >= 0 ? own : split;
+    }
+    return split;
 }

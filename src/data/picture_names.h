@@ -24,6 +24,10 @@ bool elm_picture_path_hidden(const char *path, bool *plain);
  * "train" or "training", without numbers and the rest */
 int elm_picture_name_split(const char *name, size_t length, const char **word);
 
+/** The split whose word a name has among others, such as "seg_train" or "train_augmented", or -1; what such a folder is, others must tell.
+ */
+int elm_picture_name_split_loose(const char *name, size_t length);
+
 /** Whether a folder's name says nothing but that it holds pictures: "images", "data", "photos2". */
 bool elm_picture_name_filler(const char *name);
 

@@ -25,6 +25,7 @@ typedef struct open_archive {
 
 struct elm_picture_source {
     char name[PATH_BYTES]; /* of the archive or folder */
+    char front[256];       /* of all paths */
     char path[PATH_BYTES]; /* of the current file */
     int64_t size_bytes;    /* of the current file */
 
@@ -83,7 +84,7 @@ static int open_outer(elm_picture_source *source, const char *path, const char *
     return 0;
 }
 
-int elm_picture_source_open(elm_picture_source **out, const char *path, elm_error *err)
+int elm_picture_source_open(elm_picture_source **out, const char *path, const char *front, elm_error *err)
 {
     *out = NULL;
     struct stat about = {0};
@@ -91,12 +92,13 @@ int elm_picture_source_open(elm_picture_source **out, const char *path, elm_erro
     if (source == NULL)
         return -1;
     int status = 0;
+    snprintf(source->front, sizeof source->front, "%s", front);
     if (snprintf(source->name, sizeof source->name, "%s", path) >= (int)sizeof source->name)
         status = elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): move it", path);
     else if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
         status = open_folder(source, err);
     else
-        status = open_outer(source, source->name, "", err);
+        status = open_outer(source, source->name, source->front, err);
     source->archive_bytes = about.st_size;
     if (status != 0) {
         elm_picture_source_close(source);
@@ -207,14 +209,16 @@ static int next_in_walk(elm_picture_source *source, elm_source_file *file, elm_e
         if (strlen(entry->fts_path) >= sizeof source->file)
             return path_too_long(source, path, err);
         snprintf(source->file, sizeof source->file, "%s", entry->fts_path);
-        snprintf(source->path, sizeof source->path, "%s", path);
+        if (snprintf(source->path, sizeof source->path, "%s%s", source->front, path) >= (int)sizeof source->path)
+            return path_too_long(source, path, err);
         source->passed += problem == NULL;
         const bool archive = problem == NULL && elm_archive_is_name(path, &stem);
         if (archive && source->pictures) /* often what they have been unpacked from */
             problem = "an archive beside pictures: give it with --archive, too, if it is wanted";
         else if (archive) {
             char prefix[PATH_BYTES];
-            snprintf(prefix, sizeof prefix, "%.*s/", (int)stem, path);
+            if (snprintf(prefix, sizeof prefix, "%s%.*s/", source->front, (int)stem, path) >= (int)sizeof prefix)
+                return path_too_long(source, path, err);
             return open_outer(source, source->file, prefix, err) == 0 ? 2 : -1;
         }
         source->size_bytes = problem != NULL ? 0 : entry->fts_statp->st_size;

@@ -17,9 +17,10 @@ typedef struct elm_source_file {
     const char *problem; /* why it must be left out (a symbolic link that leads nowhere), or NULL */
 } elm_source_file;
 
-/** Owns:   the caller closes
+/** front: what stands in front of all paths: "", or "train/".
+ *  Owns:   the caller closes
  *  Errors: missing, unreadable, not an archive */
-int elm_picture_source_open(elm_picture_source **source, const char *path, elm_error *err);
+int elm_picture_source_open(elm_picture_source **source, const char *path, const char *front, elm_error *err);
 void elm_picture_source_close(elm_picture_source *source);
 
 /** Moves on to the next file: 1, or 0 after the last. A folder's files come sorted by name; symbolic links there are followed, but not one

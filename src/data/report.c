@@ -50,9 +50,10 @@ void elm_report_destroy(elm_report *report)
     elm_free(report);
 }
 
-static void count_ending(elm_report *report, const char *name)
+/* By what is in it, where that is known ("neither JPEG nor PNG: a GIF"), else by the end of its name. */
+static void count_ending(elm_report *report, const char *name, const char *why)
 {
-    const char *dot = strrchr(name, '.');
+    const char *dot = strstr(why, "PNG: a") != NULL ? strrchr(why, ' ') : strrchr(name, '.');
     char ending[sizeof report->endings[0].name] = "";
     for (size_t i = 0; dot != NULL && dot[1 + i] != '\0' && i + 1 < sizeof ending; i++)
         ending[i] = (char)tolower((unsigned char)dot[1 + i]);
@@ -88,7 +89,7 @@ int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, c
     report->used += (size_t)length;
     report->count[kind]++;
     if (kind == ELM_REPORT_FOREIGN)
-        count_ending(report, name);
+        count_ending(report, name, why);
     return 0;
 }
 

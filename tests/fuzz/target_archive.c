@@ -34,7 +34,7 @@ static void walk(const char *path, size_t size_bytes)
     elm_picture_source *source = NULL;
     elm_source_file file;
     elm_error err = {0};
-    int status = elm_picture_source_open(&source, path, &err);
+    int status = elm_picture_source_open(&source, path, "", &err);
     fuzz_check_status(status, &err);
     for (int i = 0; status == 0 && i < ENTRIES_MAX && (status = elm_picture_source_next(source, &file, &err)) == 1; i++) {
         fuzz_demand(file.offset < 0 || (size_t)file.offset <= size_bytes, "a place within the file");

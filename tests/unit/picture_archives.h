@@ -40,13 +40,17 @@ typedef struct archive_file {
     size_t used;
 } archive_file;
 
-/** kind: "tar", "tar.gz", "zip". path NULL: in memory. */
+/** kind: "tar", "tar.gz", "zip", "7z", "cpio". path NULL: in memory. */
 static inline archive_file start_archive(const char *path, const char *kind)
 {
     enum { MEMORY_BYTES = 1 << 22 };
     archive_file file = {.writer = archive_write_new(), .memory = path == NULL ? malloc(MEMORY_BYTES) : NULL};
     if (strcmp(kind, "zip") == 0)
         archive_write_set_format_zip(file.writer);
+    else if (strcmp(kind, "7z") == 0)
+        archive_write_set_format_7zip(file.writer);
+    else if (strcmp(kind, "cpio") == 0)
+        archive_write_set_format_cpio_newc(file.writer);
     else
         archive_write_set_format_pax_restricted(file.writer);
     if (strcmp(kind, "tar.gz") == 0)

@@ -94,7 +94,7 @@ static int walk(const char *path, elm_error *err)
     const int64_t live = elm_alloc_live();
     elm_picture_source *source = NULL;
     elm_source_file file;
-    int count = 0, status = elm_picture_source_open(&source, path, err);
+    int count = 0, status = elm_picture_source_open(&source, path, "", err);
     while (status == 0 && (status = elm_picture_source_next(source, &file, err)) == 1) {
         count += file.problem == NULL && file.link == NULL && elm_name_problem(elm_name_plain(file.path)) == NULL;
         status = 0;

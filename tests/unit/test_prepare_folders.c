@@ -71,6 +71,27 @@ static const tree trees[] = {
      0,
      0},
     {"two names of one split", {"train/a/1.jpg", "val/a/2.jpg", "dev/a/3.jpg"}, NULL, "same split", NULL, 0, 0, 0, 0},
+    {"words among others, with folders", {"seg_train/a/1.jpg", "seg_train/b/2.jpg", "seg_test/a/3.jpg"}, NULL, NULL, "a b", 2, 0, 1, 0},
+    {"and something beside", {"seg_train/a/1.jpg", "seg_test/a/3.jpg", "seg_pred/4.jpg"}, NULL, "--layout splits", NULL, 0, 0, 0, 0},
+    {"left out by choice", {"seg_train/a/1.jpg", "seg_test/a/3.jpg", "seg_pred/4.jpg"}, "splits", NULL, "a", 1, 0, 1, 1},
+    {"twice over",
+     {"seg_train/seg_train/a/1.jpg", "seg_train/seg_train/b/2.jpg", "seg_test/seg_test/a/3.jpg"},
+     NULL,
+     "--layout last",
+     NULL,
+     0,
+     0,
+     0,
+     0},
+    {"twice over, chosen",
+     {"seg_train/seg_train/a/1.jpg", "seg_train/seg_train/b/2.jpg", "seg_test/seg_test/a/3.jpg"},
+     "last",
+     NULL,
+     "a b",
+     2,
+     0,
+     1,
+     0},
     {"no class at all", {"train/1.jpg", "test/2.jpg"}, NULL, "no folder of a class", NULL, 0, 0, 0, 0},
     {"tiny ImageNet's val", {"train/n1/images/1.jpg", "train/n2/images/2.jpg", "val/images/3.jpg"}, NULL, NULL, "n1 n2", 2, 0, 0, 1},
     {"loose", {"cover.jpg", "a/1.jpg", "b/2.jpg"}, NULL, NULL, "a b", 2, 0, 0, 1},
@@ -180,6 +201,7 @@ static void add_link(archive_file *file, const char *path, const char *target, b
     archive_entry_set_pathname(entry, path);
     archive_entry_set_filetype(entry, hard ? AE_IFREG : AE_IFLNK);
     archive_entry_set_perm(entry, 0777);
+    archive_entry_set_size(entry, 0);
     if (hard)
         archive_entry_set_hardlink(entry, target);
     else
@@ -226,8 +248,8 @@ static void expect_picture(const char *out, const char *name, int i)
 static void links_lead_to_files(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"tar", "tar.gz", "zip"};
-    for (int k = 0; k < 3; k++) {
+    static const char *const kinds[] = {"tar", "tar.gz", "zip", "7z", "cpio"};
+    for (int k = 0; k < 5; k++) {
         char path[600], out[600];
         snprintf(path, sizeof path, "%s/links.%s", scratch_folder, kinds[k]);
         snprintf(out, sizeof out, "%s/links-%s.h5", scratch_folder, kinds[k]);
@@ -380,11 +402,29 @@ static void any_nesting(void **state)
     free(middle.memory);
 }
 
+/* Several archives, each of a split: their names say of which. */
+static void archives_of_splits(void **state)
+{
+    (void)state;
+    static const tree parts[] = {{.paths = {"a/1.jpg", "b/2.jpg"}}, {.paths = {"a/1.jpg", "b/3.jpg"}}};
+    char path[2][600], out[600];
+    snprintf(path[0], sizeof path[0], "%s", scratch_path("Train.tar"));
+    snprintf(path[1], sizeof path[1], "%s", scratch_path("test_images.tar"));
+    snprintf(out, sizeof out, "%s", scratch_path("parts.h5"));
+    for (int i = 0; i < 2; i++)
+        write_tree(path[i], &parts[i]);
+    prepare("pictures", out, &(preparation){{path[0], path[1]}, {.strict = true}, false});
+    expect_picture(out, "Train/b/2.jpg", 1);
+    assert_int_equal(count_of(out, "train"), 2);
+    assert_int_equal(count_of(out, "test"), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(folders_are_read),  cmocka_unit_test(links_lead_to_files),    cmocka_unit_test(listed_links),
-        cmocka_unit_test(names_of_one_file), cmocka_unit_test(linked_folders_on_disk), cmocka_unit_test(any_nesting),
+        cmocka_unit_test(folders_are_read),   cmocka_unit_test(links_lead_to_files),    cmocka_unit_test(listed_links),
+        cmocka_unit_test(names_of_one_file),  cmocka_unit_test(linked_folders_on_disk), cmocka_unit_test(any_nesting),
+        cmocka_unit_test(archives_of_splits),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

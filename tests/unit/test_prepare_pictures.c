@@ -338,9 +338,9 @@ static void troubles(void **state)
     unload(&train);
     read_report(report_path, report, sizeof report);
     const char *const lines[] = {"unreadable: a/cut.jpg: truncated\n",
-                                 "unreadable: a/page.jpg: neither JPEG nor PNG\n",
+                                 "unreadable: a/page.jpg: neither JPEG nor PNG, but a web page\n",
                                  "unreadable: b/empty.jpg: empty\n",
-                                 "unreadable: b/anim.gif: neither",
+                                 "foreign: b/anim.gif: neither JPEG nor PNG: a GIF",
                                  "unsafe name: ../../etc/evil.jpg: a path that leaves",
                                  "unsafe name: b/../../evil.jpg",
                                  "unsafe name: /abs/evil.jpg: an absolute path",
