@@ -301,6 +301,10 @@ static int finish(elm_archive *archive, elm_error *err)
         return archive->entries == archive->index.count ? 0 : damaged(archive, "its directory is damaged", err);
     if (archive->container == ELM_CONTAINER_PLAIN && elm_stream_rest(archive->stream) < 0)
         return read_error(archive, err);
+    enum { TAR_BLOCK = 512 };
+    const bool tar = (archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+    if (tar && elm_stream_zeros(archive->stream) < TAR_BLOCK) /* cut between two files, nothing else would tell */
+        return damaged(archive, "the mark of its end is missing (if it is whole, unpack it with tar and give the folder)", err);
     return 0;
 }
 

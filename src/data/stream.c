@@ -23,6 +23,7 @@ struct elm_stream {
     const uint8_t *peeked;   /* what elm_stream_peek has read and nobody has taken */
     size_t peeked_bytes;
     int64_t taken; /* handed out so far */
+    int64_t zeros; /* the last of these that are zero */
     char cause[ELM_STREAM_CAUSE];
 };
 
@@ -132,6 +133,14 @@ static ssize_t next_block(elm_stream *stream, const void **block)
     return count;
 }
 
+static ssize_t zeros_at_end(const uint8_t *bytes, ssize_t count)
+{
+    ssize_t zeros = 0;
+    while (zeros < count && bytes[count - 1 - zeros] == 0)
+        zeros++;
+    return zeros;
+}
+
 ssize_t elm_stream_read(elm_stream *stream, const void **block)
 {
     ssize_t count = (ssize_t)stream->peeked_bytes;
@@ -141,7 +150,11 @@ ssize_t elm_stream_read(elm_stream *stream, const void **block)
     } else {
         count = next_block(stream, block);
     }
-    stream->taken += count > 0 ? count : 0;
+    if (count > 0) {
+        const ssize_t zeros = zeros_at_end(*block, count);
+        stream->zeros = zeros == count ? stream->zeros + zeros : zeros;
+        stream->taken += count;
+    }
     return count;
 }
 
@@ -229,6 +242,15 @@ bool elm_stream_read_at(const elm_stream *stream, int64_t place, void *bytes, si
 bool elm_stream_is_file(const elm_stream *stream)
 {
     return stream->descriptor >= 0 && stream->named;
+}
+
+int64_t elm_stream_zeros(const elm_stream *stream)
+{
+    uint8_t tail[ELM_STREAM_ZEROS];
+    const int64_t size = elm_stream_size(stream), count = size < ELM_STREAM_ZEROS ? size : ELM_STREAM_ZEROS;
+    if (!elm_stream_seekable(stream))
+        return stream->zeros;
+    return elm_stream_read_at(stream, size - count, tail, (size_t)count) ? zeros_at_end(tail, count) : 0;
 }
 
 const char *elm_stream_cause(const elm_stream *stream)

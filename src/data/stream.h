@@ -54,6 +54,10 @@ bool elm_stream_read_at(const elm_stream *stream, int64_t place, void *bytes, si
 /** Whether it is a file, or a part of one, that others can open by its name. */
 bool elm_stream_is_file(const elm_stream *stream);
 
+/** Zero bytes at the end of a stream that has been read to there; of a seekable one, up to ELM_STREAM_ZEROS. */
+enum { ELM_STREAM_ZEROS = 512 };
+int64_t elm_stream_zeros(const elm_stream *stream);
+
 /** Why reading failed, or NULL. */
 const char *elm_stream_cause(const elm_stream *stream);
 

@@ -232,6 +232,11 @@ static void plain_tar(void **state)
     memcpy(two.bytes + sound.size_bytes, sound.bytes, sound.size_bytes);
     two.size_bytes = 2 * sound.size_bytes;
     assert_int_equal(read_all(&two, found), 2 * once);
+    for (size_t cut = 512; cut < FILES * 1024 + 512; cut += 512) { /* between two files as well */
+        two = sound;
+        two.size_bytes = cut;
+        assert_int_equal(read_all(&two, found), -1);
+    }
     for (size_t header = 0; header < FILES * 1024; header += 1024)
         for (size_t place = header; place < header + 100; place++) {
             two = sound;
