@@ -162,6 +162,13 @@ static int prepare_stream(elm_archive *archive)
     if (!elm_stream_seekable(archive->stream) && (archive->stream = elm_stream_spool(archive->stream, archive->cause)) == NULL)
         return -1;
     archive->locale = elm_archive_locale();
+    if (archive->container == ELM_CONTAINER_OTHER && elm_archive_may_be_zip(bytes, count) &&
+        elm_zip_index_read(&archive->index, archive->stream, archive->cause) == 0) { /* behind a program that unpacks it */
+        archive->container = ELM_CONTAINER_ZIP;
+        return 0;
+    }
+    if (archive->container == ELM_CONTAINER_OTHER)
+        archive->cause[0] = '\0';
     return archive->container == ELM_CONTAINER_ZIP ? elm_zip_index_read(&archive->index, archive->stream, archive->cause) : 0;
 }
 
@@ -330,6 +337,8 @@ static int take_name(elm_archive *archive, struct archive_entry *entry, elm_erro
     if (path == NULL)
         path = archive_entry_pathname_utf8(entry);
     archive->problem = NULL;
+    if ((archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP && archive->container != ELM_CONTAINER_ZIP)
+        return damaged(archive, "its directory is damaged", err);
     if (archive->container == ELM_CONTAINER_ZIP) {
         const elm_zip_item *item = archive->entries < archive->index.count ? &archive->index.items[archive->entries] : NULL;
         if (item == NULL || (path != NULL && is_ascii(item->name) && !same_but_slash(item->name, path)))

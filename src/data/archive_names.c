@@ -63,6 +63,11 @@ elm_container elm_archive_container(const uint8_t *bytes, size_t size_bytes)
     return tar || cpio || size_bytes < 6 ? ELM_CONTAINER_PLAIN : ELM_CONTAINER_OTHER;
 }
 
+bool elm_archive_may_be_zip(const uint8_t *bytes, size_t size_bytes)
+{
+    return !(size_bytes >= 6 && (memcmp(bytes, "7z\xbc\xaf\x27\x1c", 6) == 0 || memcmp(bytes, "Rar!\x1a\x07", 6) == 0));
+}
+
 bool elm_archive_is_name(const char *path, size_t *stem)
 {
     /* Longer ones first. */

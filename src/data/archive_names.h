@@ -22,6 +22,9 @@ typedef enum elm_container {
 } elm_container;
 elm_container elm_archive_container(const uint8_t *bytes, size_t size_bytes);
 
+/** Whether something else than 7-Zip and RAR, of kind ELM_CONTAINER_OTHER, may be a zip that something stands in front of. */
+bool elm_archive_may_be_zip(const uint8_t *bytes, size_t size_bytes);
+
 /** Whether a file's name is that of an archive which is looked into, and how long the name is without the ending. */
 bool elm_archive_is_name(const char *path, size_t *stem);
 

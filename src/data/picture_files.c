@@ -268,7 +268,10 @@ static int take_file(elm_picture_job *job, archive_walk *walk, const elm_source_
     if (problem != NULL)
         return elm_report_add(job->report, ELM_REPORT_UNSAFE, file->path, problem, err);
     if (file->problem != NULL && !job->listed)
-        return elm_picture_path_hidden(path, NULL) ? 0 : elm_report_add(job->report, ELM_REPORT_LINK, path, file->problem, err);
+        return elm_picture_path_hidden(path, NULL)
+                   ? 0
+                   : elm_report_add(job->report, strstr(file->problem, "archive beside") != NULL ? ELM_REPORT_ARCHIVE : ELM_REPORT_LINK,
+                                    path, file->problem, err);
     elm_picture_item *item = elm_picture_job_item(job, path, &status, err);
     if (item == NULL)
         return status;

@@ -32,6 +32,7 @@ static const struct {
     [ELM_REPORT_LOOSE] = {"no class", "in no class's folder, left out"},
     [ELM_REPORT_HIDDEN] = {"hidden", "hidden or in a system's folder, left out"},
     [ELM_REPORT_LINK] = {"link", "to no picture or folder, left out"},
+    [ELM_REPORT_ARCHIVE] = {"archive", "beside pictures, not looked into"},
     [ELM_REPORT_CLASS] = {"class", "of classes that are left out"},
     [ELM_REPORT_ATTRIBUTES] = {"macOS attributes", ""},
 };
@@ -137,7 +138,10 @@ void elm_report_summarise(const elm_report *report, const char *path, const elm_
     for (int kind = 0; kind < ELM_REPORT_ATTRIBUTES; kind++) {
         format_endings(report, endings, sizeof endings);
         if (report->count[kind] > 0)
-            elm_log_warn(log, "%lld %s%s %s%s (see %s)", (long long)report->count[kind], kind == ELM_REPORT_LINK ? "link" : "picture",
+            elm_log_warn(log, "%lld %s%s %s%s (see %s)", (long long)report->count[kind],
+                         kind == ELM_REPORT_LINK      ? "link"
+                         : kind == ELM_REPORT_ARCHIVE ? "archive"
+                                                      : "picture",
                          report->count[kind] > 1 ? "s" : "", kinds[kind].summary, kind == ELM_REPORT_FOREIGN ? endings : "", path);
     }
     if (report->count[ELM_REPORT_ATTRIBUTES] > 0)
