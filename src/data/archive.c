@@ -157,12 +157,13 @@ static int prepare_stream(elm_archive *archive)
         return -1;
     }
     archive->container = elm_archive_container(bytes, count);
+    const bool may_be_zip = elm_archive_may_be_zip(bytes, count); /* the bytes go with the stream that is spooled */
     if (archive->container == ELM_CONTAINER_PLAIN)
         return 0;
     if (!elm_stream_seekable(archive->stream) && (archive->stream = elm_stream_spool(archive->stream, archive->cause)) == NULL)
         return -1;
     archive->locale = elm_archive_locale();
-    if (archive->container == ELM_CONTAINER_OTHER && elm_archive_may_be_zip(bytes, count) &&
+    if (archive->container == ELM_CONTAINER_OTHER && may_be_zip &&
         elm_zip_index_read(&archive->index, archive->stream, archive->cause) == 0) { /* behind a program that unpacks it */
         archive->container = ELM_CONTAINER_ZIP;
         return 0;
