@@ -203,7 +203,8 @@ static int open_stream(elm_archive **out, elm_stream *stream, elm_archive *outer
     if (archive == NULL || stream == NULL) {
         elm_stream_close(stream);
         elm_free(archive);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): close other programs", name);
+        elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): close other programs", name);
+        return -1;
     }
     archive->stream = stream;
     archive->outer = outer;
@@ -524,7 +525,7 @@ int elm_archive_fetch(const elm_archive_place *place, elm_archive_file *files, i
     for (int i = 0; i < count; i++)
         files[i].bytes = NULL;
     elm_archive *archive = NULL;
-    if (elm_archive_open(&archive, place, err) != 0)
+    if (elm_archive_open(&archive, place, err) != 0 || archive == NULL)
         return -1;
     elm_archive_entry entry = {.path = "", .base = "", .offset = -1};
     int status;
