@@ -9,6 +9,17 @@
 #include "train/run.h"
 #include "train/tensorboard.h"
 
+/* A last step may break what no later step will notice. */
+static int check_finite(const elm_checkpoint *checkpoint, elm_error *err)
+{
+    const char *name = elm_checkpoint_not_finite(checkpoint->tensors, checkpoint->tensor_count);
+    return !name ? 0
+                 : elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "%s is not finite any more (step %lld): no checkpoint of it is written: lower optim.lr, lengthen "
+                                 "optim.warmup_epochs, set optim.clip_norm or lower loss.lambda",
+                                 name, (long long)checkpoint->step);
+}
+
 static int save(elm_run *run, elm_error *err)
 {
     elm_progress_value progress[ELM_EPOCH_SUMS + ELM_DATA_IDENTITY_VALUES];
@@ -35,6 +46,8 @@ static int save(elm_run *run, elm_error *err)
     int status = elm_watch_enter(checkpoint.watch, "checkpoint", err);
     if (!status)
         status = elm_trainer_export(run->trainer, &checkpoint.tensors, &checkpoint.tensor_count, err);
+    if (!status)
+        status = check_finite(&checkpoint, err);
     if (!status)
         status = elm_history_columns(&run->history, &checkpoint.history, &checkpoint.history_count, err);
     if (!status)
