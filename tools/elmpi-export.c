@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "elmpi/checkpoint.h"
+#include "elmpi/dataset.h"
 #include "elmpi/export.h"
 #include "elmpi/job.h"
 #include "elmpi/log.h"
@@ -98,7 +99,12 @@ static int export(const command_line *s, elm_error *err)
     if (status == 0)
         status = describe_data(s, checkpoint, &options, &info, err);
     if (status == 0) {
-        const elm_export_request request = {.checkpoint = checkpoint, .model = &options.model, .data = &info, .version = ELMPI_VERSION};
+        const elm_export_request request = {.checkpoint = checkpoint,
+                                            .model = &options.model,
+                                            .data = &info,
+                                            .crop = info.in_shards ? (int)options.data.crop : 0,
+                                            .resize = info.in_shards ? elm_data_resize(&options.data) : 0,
+                                            .version = ELMPI_VERSION};
         status = elm_export_write(&request, s->to, err);
     }
     elm_checkpoint_free(checkpoint);

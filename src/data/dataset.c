@@ -35,6 +35,11 @@ static int64_t *all_members(int64_t count, elm_error *err)
     return members;
 }
 
+int elm_data_resize(const elm_data_options *options)
+{
+    return (int)(options->resize != 0 ? options->resize : options->crop * 8 / 7);
+}
+
 /* Index and open shards instead of rows. */
 static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, elm_error *err)
 {
@@ -42,7 +47,7 @@ static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_
     if (pictures == NULL)
         return -1;
     pictures->crop = (int)options->crop;
-    pictures->resize = (int)(options->resize != 0 ? options->resize : (options->crop * 8 + 6) / 7);
+    pictures->resize = elm_data_resize(options);
     pictures->threads = (int)options->threads;
     pictures->unreadable = options->unreadable;
     pictures->split = store_split_names[store_split_index(split)]; /* it is there: its labels have been read */

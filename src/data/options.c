@@ -41,7 +41,9 @@ const elm_option elm_data_option_rows[] = {
     {"data.crop", ELM_OPTION_INT, offsetof(elm_data_options, crop), TEXT(ELM_DATA_CROP), 8, 4096, NULL, NULL, NULL,
      "pictures in shards: side of the network's input, in pixels"},
     {"data.resize", ELM_OPTION_INT, offsetof(elm_data_options, resize), "0", 0, 8192, NULL, NULL, NULL,
-     "pictures in shards, evaluation: length of the short side before the centre is cut out; 0: 8/7 of data.crop (256 for 224)"},
+     "pictures in shards, evaluation: length of the short side before the centre is cut out (torchvision's Resize and CenterCrop); 0: 8/7 "
+     "of "
+     "data.crop, rounded down (256 for 224, 73 for 64)"},
     {"data.threads", ELM_OPTION_INT, offsetof(elm_data_options, threads), TEXT(ELM_DATA_THREADS), 1, 256, NULL, NULL, NULL,
      "pictures in shards: threads a rank that read and decode"},
     {"data.unreadable", ELM_OPTION_REAL, offsetof(elm_data_options, unreadable), TEXT(ELM_DATA_UNREADABLE), 0, 1, NULL, NULL, NULL,

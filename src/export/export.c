@@ -126,19 +126,33 @@ static int write_file(const char *path, const elm_bytes *file, elm_error *err)
                                       path, strerror(cause));
 }
 
+/* What is done to a picture before the network sees it. */
+static void describe_input(const elm_export_request *request, char *text, size_t size_bytes)
+{
+    const elm_store_info *data = request->data;
+    if (data->features > 0)
+        snprintf(text, size_bytes, "float32 [batch, %d], as in the data set", data->features);
+    else if (request->resize > 0)
+        snprintf(text, size_bytes,
+                 "float32 [batch, %d, %d, %d]: torchvision's Resize(%d, bilinear, antialias) of the upright picture, CenterCrop(%d), then "
+                 "(pixel / 255 - mean) / std by channel, pixel 0..255",
+                 data->channels, data->height, data->width, request->resize, request->crop);
+    else
+        snprintf(text, size_bytes, "float32 [batch, %d, %d, %d]: (pixel / 255 - mean) / std by channel, pixel 0..255", data->channels,
+                 data->height, data->width);
+}
+
 int elm_export_write(const elm_export_request *request, const char *path, elm_error *err)
 {
     const elm_store_info *data = request->data;
-    char mean[96], deviation[96], input[256], step[32];
+    char mean[96], deviation[96], input[320], step[32], resize[16], crop[16];
     if (elm_export_check_name(path, err) != 0)
         return -1;
     print_reals(mean, sizeof mean, data->mean, data->channels);
     print_reals(deviation, sizeof deviation, data->deviation, data->channels);
-    if (data->features > 0)
-        snprintf(input, sizeof input, "float32 [batch, %d], as in the data set", data->features);
-    else
-        snprintf(input, sizeof input, "float32 [batch, %d, %d, %d]: (pixel / 255 - mean) / deviation by channel, pixel 0..255",
-                 data->channels, data->height, data->width);
+    describe_input(request, input, sizeof input);
+    snprintf(resize, sizeof resize, "%d", request->resize);
+    snprintf(crop, sizeof crop, "%d", request->crop);
     snprintf(step, sizeof step, "%" PRId64, request->checkpoint->step);
     char *classes = class_list(request->checkpoint, err);
     if (classes == NULL)
@@ -150,8 +164,12 @@ int elm_export_write(const elm_export_request *request, const char *path, elm_er
         {"head", request->model->head == ELM_HEAD_COSINE ? "cosine" : "linear"},
         {"dataset", data->dataset},
         {"classes", classes},
+        {"resize", resize},
+        {"crop", crop},
+        {"interpolation", request->resize > 0 ? "bilinear, antialias" : "none"},
         {"mean", mean},
-        {"deviation", deviation},
+        {"std", deviation},
+        {"deviation", deviation}, /* std's name in files of earlier versions */
         {"input", input},
         {"step", step},
         {NULL, NULL},

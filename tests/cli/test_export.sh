@@ -37,7 +37,7 @@ for format in safetensors onnx; do
     same "$scratch/a.$format" "$scratch/b.$format"
 done
 head -c 4000 "$scratch/a.safetensors" | tail -c +9 | tr -d '\0' >"$scratch/header"
-for word in '"format":"pt"' '"model":"cifar-resnet8"' '"dataset":"digits"' '"bn1.num_batches_tracked":.*"I64"' '"layer3.0.conv2.weight"'; do
+for word in '"format":"pt"' '"resize":"0"' '"crop":"0"' '"mean":"\[' '"std":"\[' '"model":"cifar-resnet8"' '"dataset":"digits"' '"bn1.num_batches_tracked":.*"I64"' '"layer3.0.conv2.weight"'; do
     grep -aqE "$word" "$scratch/header" || fail "the header does not say $word"
 done
 
