@@ -177,10 +177,18 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
     /* A store given here brings its shards, wherever those of the training lay. */
     const struct {
         const char *key, *value;
+        bool is_path;
     } given[] = {
-        {"data.store", s->store},    {"data.shards", s->shards != NULL ? s->shards : s->store != NULL ? "" : NULL},
-        {"run.backend", s->backend}, {"run.precision", s->precision},
-        {"run.layout", s->layout},   {"run.binding", s->binding},
+        {"data.store", s->store, true},
+        {"data.shards",
+         s->shards != NULL  ? s->shards
+         : s->store != NULL ? ""
+                            : NULL,
+         true},
+        {"run.backend", s->backend, false},
+        {"run.precision", s->precision, false},
+        {"run.layout", s->layout, false},
+        {"run.binding", s->binding, false},
     };
     enum { GIVEN = sizeof given / sizeof *given };
     char texts[GIVEN][ELM_TEXT_SIZE + 16];
@@ -188,7 +196,10 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
     int count = 0;
     for (int i = 0; i < GIVEN; i++)
         if (given[i].value != NULL) {
-            snprintf(texts[count], sizeof texts[count], "%s=%s", given[i].key, given[i].value);
+            char path[ELM_TEXT_SIZE];
+            if (given[i].is_path && elm_path_escape(given[i].value, path, sizeof path) >= sizeof path)
+                return elm_error_set(err, ELM_EXIT_USAGE, "the path is too long (%.80s...): use a shorter one", given[i].value);
+            snprintf(texts[count], sizeof texts[count], "%s=%s", given[i].key, given[i].is_path ? path : given[i].value);
             overrides[count] = texts[count];
             count++;
         }

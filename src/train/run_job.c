@@ -103,7 +103,12 @@ static int resolve(const source *from, elm_job **job, elm_job_options *options, 
         return -1;
     for (int i = 0; i < from->override_count; i++)
         list.all[list.count++] = from->overrides[i];
-    int status = from->init ? add_override(&list, "run.init", from->init, err) : 0;
+    char init[ELM_TEXT_SIZE];
+    if (from->init && elm_path_escape(from->init, init, sizeof init) >= sizeof init) {
+        elm_free(list.all);
+        return elm_error_set(err, ELM_EXIT_USAGE, "run.init = %.80s... is too long (--init): use a shorter path", from->init);
+    }
+    int status = from->init ? add_override(&list, "run.init", init, err) : 0;
     if (!status)
         status = parse(from, &list, job, options, err);
     const int given = list.count;
