@@ -49,6 +49,7 @@ int main(int argc, char **argv)
     elm_text_list archives = {0};
     elm_prepare_pictures *pictures = &request.pictures;
     int64_t seed = 0, shard_mib = 0;
+    bool decode = false;
     time_t said = time(NULL);
     const elm_flag flags[] = {
         {"--archive", ELM_FLAG_LIST, &archives, 0, 0, "FILE", "the original archive; pictures: repeatable, a folder will do"},
@@ -61,13 +62,15 @@ int main(int argc, char **argv)
         {"--test-list", ELM_FLAG_TEXT, &pictures->lists[2], 0, 0, "FILE", "test pictures"},
         {"--class-names", ELM_FLAG_TEXT, &pictures->class_names, 0, 0, "FILE", "names of the lists' classes, one a line"},
         {"--strict", ELM_FLAG_SWITCH, &pictures->strict, 0, 0, NULL, "a picture that is unreadable, missing or there twice is an error"},
-        {"--decode", ELM_FLAG_SWITCH, &pictures->decode, 0, 0, NULL, "decode every picture, not just read its header"},
+        {"--no-decode", ELM_FLAG_SWITCH, &pictures->no_decode, 0, 0, NULL,
+         "read only each picture's header and end: quicker, but damage within is met in training and evaluation"},
+        {"--decode", ELM_FLAG_SWITCH, &decode, 0, 0, NULL, "decode every picture: what is done anyway, unless --no-decode is given"},
         {"--copy", ELM_FLAG_SWITCH, &pictures->copy, 0, 0, NULL,
          "copy the pictures also out of an uncompressed tar, which else is used as it is"},
         {"--resize", ELM_FLAG_INT, &pictures->resize, 8, 65535, "N",
          "copy pictures whose short side is longer with one of N pixels, as JPEG files turned upright; the others as they are"},
         {"--quality", ELM_FLAG_INT, &pictures->quality, 1, 100, "Q", "of those JPEG files (default 95)"},
-        {"--threads", ELM_FLAG_INT, &pictures->threads, 1, 1024, "T", "that resize (default: the cores allowed)"},
+        {"--threads", ELM_FLAG_INT, &pictures->threads, 1, 1024, "T", "that decode and resize (default: the cores allowed)"},
         {"--shard-mib", ELM_FLAG_INT, &shard_mib, 1, 1 << 20, "N", "size of the tar files that pictures are copied into (default 1024)"},
         {"--force", ELM_FLAG_SWITCH, &request.force, 0, 0, NULL, "replace an existing store"},
         {0},
@@ -91,6 +94,8 @@ int main(int argc, char **argv)
         status = elm_error_set(&err, ELM_EXIT_USAGE, "no name for the store (--out): give one, such as data/%s.h5", command.words[0]);
     if (status == ELM_COMMAND_RUN)
         status = elm_cpu_choose(&err);
+    if (status == ELM_COMMAND_RUN && decode && pictures->no_decode)
+        status = elm_error_set(&err, ELM_EXIT_USAGE, "--decode and --no-decode (command line): give one of them");
     if (status == ELM_COMMAND_RUN) {
         request.seed = (uint64_t)seed;
         request.archives = archives.item;

@@ -75,7 +75,7 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
         {pictures->lists[2] != NULL, ELM_PREPARE_PICTURES, "--test-list"},
         {pictures->class_names != NULL, ELM_PREPARE_PICTURES, "--class-names"},
         {pictures->strict, ELM_PREPARE_PICTURES, "--strict"},
-        {pictures->decode, ELM_PREPARE_PICTURES, "--decode"},
+        {pictures->no_decode, ELM_PREPARE_PICTURES, "--no-decode"},
         {pictures->resize != 0, ELM_PREPARE_PICTURES, "--resize"},
         {pictures->quality != 0, ELM_PREPARE_PICTURES, "--quality"},
         {pictures->threads != 0, ELM_PREPARE_PICTURES, "--threads"},
@@ -88,8 +88,8 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
                                  flags[i].use == ELM_PREPARE_IMBALANCE ? "; set data.imbalance in the job file" : "");
     if (source->needs_archive && request->archive == NULL)
         return elm_error_set(err, ELM_EXIT_USAGE, "no archive (--archive): %s", source->help);
-    if ((pictures->quality != 0 || pictures->threads != 0) && pictures->resize == 0)
-        return elm_error_set(err, ELM_EXIT_USAGE, "nothing is made anew (--quality, --threads): give --resize too, or leave them away");
+    if (pictures->quality != 0 && pictures->resize == 0)
+        return elm_error_set(err, ELM_EXIT_USAGE, "nothing is made anew (--quality): give --resize too, or leave it away");
     if (request->imbalance != 0 && !(request->imbalance >= 1))
         return elm_error_set(err, ELM_EXIT_USAGE, "bad imbalance ratio %g (--imbalance): give n_max / n_min, 1 or more",
                              request->imbalance);
