@@ -29,8 +29,8 @@ static const double patience = 600; /* seconds without progress of any rank, aft
 
 /* The command line. */
 typedef struct command_line {
-    const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *precision, *layout, *json,
-        *embeddings, *analysis, *binding;
+    const char *checkpoint, *store, *shards, *unreadable, *split, *classifier, *select_on, *distance, *groups, *backend, *precision,
+        *layout, *json, *embeddings, *analysis, *binding;
     bool quiet;
     double tau;     /* NaN: not given */
     double epsilon; /* likewise */
@@ -102,6 +102,8 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
     const elm_flag flags[] = {
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE", "the data set, where it is not at the job's data.store"},
         {"--shards", ELM_FLAG_TEXT, &s->shards, 0, 0, "FOLDER", "pictures in shards: the folder of the shards, where it is not the job's"},
+        {"--unreadable", ELM_FLAG_TEXT, &s->unreadable, 0, 0, "RULE",
+         "images that cannot be read: wrong (they count as classified wrongly) or omit (default: the job's data.unreadable_test)"},
         {"--split", ELM_FLAG_TEXT, &s->split, 0, 0, "NAME",
          "split to evaluate on (default test); holdout: what the job's data.holdout kept from training"},
         {"--classifier", ELM_FLAG_TEXT, &s->classifier, 0, 0, "NAME", "who predicts (default fc); list below"},
@@ -189,6 +191,7 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
         {"run.precision", s->precision, false},
         {"run.layout", s->layout, false},
         {"run.binding", s->binding, false},
+        {"data.unreadable_test", s->unreadable, false},
     };
     enum { GIVEN = sizeof given / sizeof *given };
     char texts[GIVEN][ELM_TEXT_SIZE + 16];
@@ -480,6 +483,7 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
                                             .selection = subject.selection,
                                             .train_count = subject.checkpoint->class_count,
                                             .comm = comm,
+                                            .log = log,
                                             .settings = &subject.settings};
         status = s->with->count_all(&input, &tally, err);
     }

@@ -26,6 +26,7 @@ typedef struct elm_data_options {
     int64_t resize;             /* evaluation: length of the short side before the centre is cut out; 0: elm_data_resize */
     int64_t threads;            /* that decode, a rank */
     double unreadable;          /* share of a training set that may turn out to be unreadable */
+    int unreadable_test;        /* evaluation: 0 such a picture counts as wrong, 1 it is left out */
     char shards[ELM_TEXT_SIZE]; /* folder of the shards; empty: where the store says */
     char stage[ELM_TEXT_SIZE];  /* folder on each node to copy them to before training; empty: none */
 } elm_data_options;
@@ -44,6 +45,7 @@ typedef struct elm_dataset_pictures {
     const char *split; /* "train" */
     int crop, resize, threads;
     double unreadable;
+    bool omits_unreadable; /* in evaluation; else they count as wrong */
 } elm_dataset_pictures;
 
 typedef struct elm_dataset {

@@ -50,6 +50,7 @@ static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_
     pictures->resize = elm_data_resize(options);
     pictures->threads = (int)options->threads;
     pictures->unreadable = options->unreadable;
+    pictures->omits_unreadable = options->unreadable_test != 0;
     pictures->split = store_split_names[store_split_index(split)]; /* it is there: its labels have been read */
     if (pictures->resize < pictures->crop)
         return elm_error_set(err, ELM_EXIT_USAGE, "a crop of %d pixels from pictures of %d (data.resize): give data.crop or more",

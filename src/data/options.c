@@ -49,6 +49,10 @@ const elm_option elm_data_option_rows[] = {
     {"data.unreadable", ELM_OPTION_REAL, offsetof(elm_data_options, unreadable), TEXT(ELM_DATA_UNREADABLE), 0, 1, NULL, NULL, NULL,
      "pictures in shards: share of the training set that may turn out to be unreadable; the next picture of its class takes the place of "
      "each, and where there is none the image teaches nothing (gradient 0; 1/batch stays, and BatchNorm sees zeros); more end the run"},
+    {"data.unreadable_test", ELM_OPTION_CHOICE, offsetof(elm_data_options, unreadable_test), "wrong", 0, 0, "wrong|omit", NULL, NULL,
+     "pictures in shards, evaluation: an image whose picture cannot be read counts as classified wrongly, or is left out; either is said, "
+     "with "
+     "the number, in the log and in evaluation.json"},
     {"data.shards", ELM_OPTION_PATH, offsetof(elm_data_options, shards), "", 0, 0, NULL, NULL, NULL,
      "pictures in shards: folder of the shards, such as a copy on a disk of the node; empty: where the store says"},
     {"data.stage", ELM_OPTION_PATH, offsetof(elm_data_options, stage), "", 0, 0, NULL, NULL, NULL,

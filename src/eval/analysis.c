@@ -90,7 +90,7 @@ static int study_all(elm_analysis_split *s, elm_error *err)
     const int classes = s->dataset->info.classes, width = elm_net_width(s->in->net);
     int status = create_split(s, err);
     if (status == 0)
-        status = elm_outputs_pass(s->in->net, s->dataset, comm, NULL, take_batch, s, err);
+        status = elm_outputs_pass(s->in->net, s->dataset, comm, NULL, NULL, take_batch, s, err);
     if (elm_comm_agree_all(comm, status, err) != 0 ||
         elm_class_rows_all(&s->rows, &s->embedded, s->dataset->class_count, classes, comm, err) != 0)
         return -1;

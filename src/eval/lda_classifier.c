@@ -32,7 +32,7 @@ int elm_lda_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
     lda l = {.classes = input->test->info.classes, .width = elm_net_width(input->net)};
     const size_t classes = (size_t)l.classes;
     elm_embedded embedded;
-    int status = elm_embed_all(input->net, input->train, input->comm, &embedded, err);
+    int status = elm_embed_all(input->net, input->train, input->comm, NULL, &embedded, err);
     if (status == 0) {
         const elm_need needs[] = {{&l.weights, classes * (size_t)l.width, sizeof *l.weights},
                                   {&l.bias, classes, sizeof *l.bias},

@@ -96,7 +96,7 @@ int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics *
         return 0;
     elm_tally tally;
     if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "evaluation", err), err) ||
-        elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm, run->request->stop, &tally, err))
+        elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm, run->request->stop, run->log, &tally, err))
         return -1;
     const int status = elm_metrics_create(metrics, &tally, run->train->class_count, ELM_GROUPS_ELM, err);
     elm_tally_release(&tally);
