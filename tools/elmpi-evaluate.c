@@ -213,22 +213,26 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
     return status;
 }
 
-static int load_dataset(evaluated *subject, const command_line *s, elm_error *err)
-{
-    const char *store = subject->options.data.store;
-    if (access(store, R_OK) != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "the data set is not there or not readable (%s): name its store with --data", store);
-    if (elm_dataset_load_job(&subject->dataset, &subject->options.data, s->split, err) != 0)
-        return -1;
-    return elm_checkpoint_check_classes(subject->checkpoint, subject->dataset, store, "name the right store with --data", err);
-}
-
 static bool store_has(const char *store_path, const char *split)
 {
     elm_store *store = NULL;
     const bool has = elm_store_open(&store, store_path, NULL) == 0 && elm_store_count(store, split) > 0;
     elm_store_close(store);
     return has;
+}
+
+static int load_dataset(evaluated *subject, const command_line *s, elm_error *err)
+{
+    const char *store = subject->options.data.store;
+    if (access(store, R_OK) != 0)
+        return elm_error_set(err, access(store, F_OK) != 0 ? ELM_EXIT_USAGE : ELM_EXIT_FAILURE,
+                             "the data set is not there or not readable (%s): name its store with --data", store);
+    if (strcmp(s->split, "test") == 0 && !store_has(store, "test") && store_has(store, "val"))
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "the data set has no test split (%s): evaluate on its validation pictures with --split val", store);
+    if (elm_dataset_load_job(&subject->dataset, &subject->options.data, s->split, err) != 0)
+        return -1;
+    return elm_checkpoint_check_classes(subject->checkpoint, subject->dataset, store, "name the right store with --data", err);
 }
 
 /* What a classifier is made from besides the network: training images, and the split that chooses its tau. */

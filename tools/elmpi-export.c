@@ -67,7 +67,7 @@ static int describe_data(const command_line *s, const elm_checkpoint *checkpoint
     const char *path = s->store != NULL ? s->store : options->data.store;
     elm_store *store = NULL;
     if (access(path, R_OK) != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE,
+        return elm_error_set(err, access(path, F_OK) != 0 ? ELM_EXIT_USAGE : ELM_EXIT_FAILURE,
                              "the data set, which knows the input's shape and normalisation, is not there or not readable (%s): name its "
                              "store with --data",
                              path);

@@ -4,11 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <yajl/yajl_gen.h>
 
 #include "elmpi/io.h"
 #include "elmpi/memory.h"
+#include "elmpi/safetensors.h"
 #include "elmpi/weights.h"
 #include "export/onnx.h"
 
@@ -53,7 +55,7 @@ static int format_of(const char *path)
     int f = 0;
     for (; f < FORMATS; f++) {
         const size_t length = strlen(path), end = strlen(formats[f].suffix);
-        if (length > end && strcmp(path + length - end, formats[f].suffix) == 0)
+        if (length > end && strcasecmp(path + length - end, formats[f].suffix) == 0)
             break;
     }
     return f;
@@ -61,9 +63,11 @@ static int format_of(const char *path)
 
 int elm_export_check_name(const char *path, elm_error *err)
 {
-    return format_of(path) < FORMATS
-               ? 0
-               : elm_error_set(err, ELM_EXIT_USAGE, "the file's name says no known format (%s): end it with .safetensors or .onnx", path);
+    if (format_of(path) < FORMATS)
+        return 0;
+    const bool pytorch = elm_safetensors_check_other(path, NULL) != 0;
+    return elm_error_set(err, ELM_EXIT_USAGE, "the file's name says no known format (%s): end it with .safetensors%s or .onnx", path,
+                         pytorch ? ", which PyTorch reads (safetensors.torch.load_file)," : "");
 }
 
 /* "[0.5071,0.4867,0.4408]" */

@@ -78,7 +78,7 @@ void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)
     if (!isnan(row->bank_drift))
         snprintf(bank + strlen(bank), sizeof bank - strlen(bank), " (drift %.3f)", row->bank_drift);
     if (!isnan(row->test.balanced_accuracy))
-        snprintf(test, sizeof test, "  test balanced %.2f%%", 100 * row->test.balanced_accuracy);
+        snprintf(test, sizeof test, "  %s balanced %.2f%%", run->test_split, 100 * row->test.balanced_accuracy);
     if (!isnan(row->holdout.balanced_accuracy))
         snprintf(held_out, sizeof held_out, "  held-out balanced %.2f%%", 100 * row->holdout.balanced_accuracy);
     if (row->input_wait >= 0.01) /* worth more data.threads, or a faster disk */

@@ -147,7 +147,7 @@ int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err)
             .checkpoint = "checkpoint.h5",
             .classifier = "fc",
             .dataset = run->test->info.dataset,
-            .split = "test",
+            .split = run->test_split,
             .class_names = (const char *const *)run->test->class_names,
             .train_count = run->train->class_count,
         };

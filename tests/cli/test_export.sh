@@ -74,7 +74,7 @@ says stderr 'digits\.h5'
 head -c 5000 "$(readlink -f "$checkpoint")" >"$scratch/short.h5"
 expect 1 "$export" "$scratch/short.h5" --to "$scratch/x.onnx"
 says stderr 'short\.h5'
-expect 1 "$export" "$checkpoint" --to "$scratch/x.onnx" --data "$scratch/nowhere.h5"
+expect 2 "$export" "$checkpoint" --to "$scratch/x.onnx" --data "$scratch/nowhere.h5"
 says stderr 'nowhere\.h5.*--data'
 expect 1 "$export" "$checkpoint" --to "$scratch/x.onnx" --data "$scratch/moons.h5"
 says stderr 'another data set'
