@@ -472,6 +472,10 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
     elm_tally tally = {0};
     if (elm_cpu_same_all(comm, err) != 0)
         return -1;
+    elm_ticker *ticker = NULL;
+    if (!log->quiet && elm_ticker_create(&ticker, log, elm_ticker_seconds(), NULL) == 0)
+        elm_comm_set_ticker(comm, ticker); /* without a thread it says nothing, and works all the same */
+    elm_ticker_begin(ticker, "checkpoint and data set are read", 0);
     subject.has_bf16 = elm_run_has_bf16_all(comm);
     int status = elm_checkpoint_read_all(comm, s->checkpoint, &subject.checkpoint, err);
     if (status == 0)
@@ -480,6 +484,7 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
         status = choose_all(&subject, s, comm, log, err);
     if (status == 0)
         status = elm_comm_agree_all(comm, load_net(&subject, err), err);
+    elm_ticker_end(ticker);
     if (status == 0) {
         const elm_classifier_input input = {.net = subject.net,
                                             .test = subject.dataset,
@@ -495,6 +500,8 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
         status = elm_comm_agree_all(comm, elm_comm_rank(comm) == 0 ? report(&subject, s, &tally, log, err) : 0, err);
     if (status == 0)
         status = write_more_all(&subject, s, comm, log, err);
+    elm_comm_set_ticker(comm, NULL);
+    elm_ticker_destroy(ticker);
     elm_tally_release(&tally);
     unload(&subject);
     return status;

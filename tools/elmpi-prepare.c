@@ -7,6 +7,7 @@
 #include "command.h"
 #include "elmpi/cpu.h"
 #include "elmpi/prepare.h"
+#include "elmpi/ticker.h"
 
 static void print_sources(void)
 {
@@ -32,10 +33,9 @@ static void show_progress(void *context, const char *what, double share)
 /* In a batch job's log: a line a minute. */
 static void log_progress(void *context, const char *what, double share)
 {
-    enum { EVERY_SECONDS = 60 };
     time_t *said = context;
     const time_t now = time(NULL);
-    if (what[0] == '\0' || now - *said < EVERY_SECONDS)
+    if (what[0] == '\0' || (double)(now - *said) < elm_ticker_seconds())
         return;
     *said = now;
     printf("%s, %.0f%%\n", what, 100.0 * share);

@@ -127,12 +127,14 @@ static void round_all(knn *n, int owner, int64_t first, int count, elm_tally *ta
 
 static void rounds_all(knn *n, elm_tally *tally)
 {
+    elm_ticker_begin(elm_comm_ticker(n->comm), "nearest neighbours", 0);
     for (int owner = 0; owner < elm_comm_size(n->comm); owner++) {
         double total = elm_comm_rank(n->comm) == owner ? (double)n->test.count : 0;
         elm_comm_max_all(n->comm, &total, 1);
         for (int64_t first = 0; first < (int64_t)total; first += ROUND)
             round_all(n, owner, first, (int64_t)total - first < ROUND ? (int)((int64_t)total - first) : ROUND, tally);
     }
+    elm_ticker_end(elm_comm_ticker(n->comm));
     elm_comm_sum_counts_all(n->comm, tally->tested, 2 * (int64_t)n->classes);
     elm_comm_sum_counts_all(n->comm, &tally->unreadable, 1);
 }

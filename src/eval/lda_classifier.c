@@ -46,8 +46,10 @@ int elm_lda_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
                                              .classes = l.classes,
                                              .class_count = input->train->class_count,
                                              .epsilon = input->settings->epsilon};
+        elm_ticker_begin(elm_comm_ticker(input->comm), "covariances of the classes", 0);
         status = elm_lda_fit_all(&problem, input->comm, l.weights, l.bias, err);
     }
+    elm_ticker_end(elm_comm_ticker(input->comm));
     elm_embedded_release(&embedded);
     if (status == 0)
         status = elm_predictions_count_all(input, predict, &l, tally, err);

@@ -59,11 +59,16 @@ int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *c
     int status =
         elm_loader_create_evaluation(&loader, dataset, elm_evaluation_batch(&dataset->info), elm_comm_rank(comm), elm_comm_size(comm), err);
     const elm_batch *batch = NULL;
+    int64_t seen = 0;
+    elm_ticker_begin(elm_comm_ticker(comm), "images passed through the network", dataset->count);
     while (status == 0 && (batch = elm_loader_next(loader)) != NULL) {
         elm_watch_tick(elm_comm_watch(comm));
         status = stop != NULL && *stop ? elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request (evaluation)")
                                        : take_batch(net, batch, take, context, err);
+        seen += batch->share.global * elm_comm_size(comm); /* the other ranks are about as far */
+        elm_ticker_advance(elm_comm_ticker(comm), seen < dataset->count ? seen : dataset->count);
     }
+    elm_ticker_end(elm_comm_ticker(comm));
     if (status == 0 && log != NULL)
         say_complaints(loader, dataset, log);
     if (status == 0)

@@ -329,7 +329,12 @@ static int steps_all(elm_run *run, elm_error *err)
 int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *log, elm_error *err)
 {
     elm_run run = {.request = request, .comm = comm, .log = log};
+    elm_ticker *ticker = NULL;
+    if (!log->quiet && !request->progress && !elm_ticker_create(&ticker, log, elm_ticker_seconds(), NULL))
+        elm_comm_set_ticker(comm, ticker); /* without a thread it says nothing, and trains all the same */
+    elm_ticker_begin(ticker, "the run is set up", 0);
     int status = elm_run_setup_all(&run, err);
+    elm_ticker_end(ticker);
     if (!status) {
         introduce(&run);
         run.last_save = elm_comm_seconds();
@@ -337,6 +342,8 @@ int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *l
         status = steps_all(&run, err);
         elm_progress_end(&run);
     }
+    elm_comm_set_ticker(comm, NULL);
+    elm_ticker_destroy(ticker);
     elm_run_release(&run);
     return status;
 }
