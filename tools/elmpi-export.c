@@ -79,6 +79,7 @@ static int describe_data(const command_line *s, const elm_checkpoint *checkpoint
         if (strcmp(checkpoint->class_names[c], elm_store_class_name(store, c)) != 0)
             differs = c;
     elm_store_close(store);
+    elm_data_normalize(&options->data, info);
     if (info->in_shards)
         info->height = info->width = (int)options->data.crop;
     return differs < 0 ? 0

@@ -37,6 +37,9 @@ extern const elm_option elm_data_option_rows[];
  */
 int elm_data_resize(const elm_data_options *options);
 
+/** Mean and deviation as the network's input has them (data.normalize), in place of the store's. */
+void elm_data_normalize(const elm_data_options *options, elm_store_info *info);
+
 /** Pictures in shards: where they are. They are read and decoded as they are needed. */
 typedef struct elm_dataset_pictures {
     elm_store_place *places; /* [count] */

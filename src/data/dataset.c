@@ -120,6 +120,12 @@ static void normalize_half(elm_store_info *info)
     }
 }
 
+void elm_data_normalize(const elm_data_options *options, elm_store_info *info)
+{
+    if (options->normalize == ELM_NORMALIZE_HALF)
+        normalize_half(info);
+}
+
 static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, elm_error *err)
 {
     int32_t *labels = NULL;
@@ -128,8 +134,7 @@ static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *
     if (held_out)
         split = "train"; /* it is a part of it */
     dataset->info = *elm_store_describe(store);
-    if (options->normalize == ELM_NORMALIZE_HALF)
-        normalize_half(&dataset->info);
+    elm_data_normalize(options, &dataset->info);
     dataset->class_names = copy_class_names(store, dataset->info.classes, err);
     int status = dataset->class_names != NULL ? elm_store_labels(store, split, &labels, &dataset->count, err) : -1;
     if (status == 0 && options->imbalance != 0)

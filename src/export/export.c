@@ -66,8 +66,8 @@ int elm_export_check_name(const char *path, elm_error *err)
     if (format_of(path) < FORMATS)
         return 0;
     const bool pytorch = elm_safetensors_check_other(path, NULL) != 0;
-    return elm_error_set(err, ELM_EXIT_USAGE, "the file's name says no known format (%s): end it with .safetensors%s or .onnx", path,
-                         pytorch ? ", which PyTorch reads (safetensors.torch.load_file)," : "");
+    return elm_error_set(err, ELM_EXIT_USAGE, "the file's name says no known format (%s): end it with .safetensors or .onnx%s", path,
+                         pytorch ? "; PyTorch reads the former (safetensors.torch.load_file)" : "");
 }
 
 /* "[0.5071,0.4867,0.4408]" */

@@ -74,6 +74,15 @@ job "$scratch/none.h5" "crop = 32" >"$scratch/none.ini"
 expect 0 "$train" "$scratch/none.ini" --set model.name=cifar-resnet8 --run-dir "$scratch/none"
 says stdout 'no test set'
 
+# --- a list without labels says so
+(cd "$scratch/p" && find test -name '*.png') >"$scratch/unlabelled.txt"
+expect 1 "$prepare" pictures --archive "$scratch/p" --test-list "$scratch/unlabelled.txt" --out "$scratch/x.h5"
+says stderr 'no label behind the path \(.*unlabelled.txt, line 1\): an unlabelled list'
+sed 's/^/0 /' "$scratch/unlabelled.txt" >"$scratch/turned.txt" # the label in front
+expect 1 "$prepare" pictures --archive "$scratch/p" --test-list "$scratch/turned.txt" --out "$scratch/x.h5"
+says stderr 'no label behind the path'
+absent "$scratch/x.h5"
+
 # --- a schedule that is longer than the run
 expect 0 "$train" "$ELMPI_SOURCE/jobs/cifar100-lt-ce.ini" --set "data.store=$scratch/all.h5" --set data.crop=32 --set data.imbalance=0 --set optim.epochs=2 --set data.augment=none \
     --set model.name=cifar-resnet8 --set optim.batch=4 --set run.precision=fp32 --max-steps 1 --run-dir "$scratch/beyond"
@@ -94,7 +103,7 @@ absent "$scratch/x"
 expect 0 "$export" "$scratch/all/checkpoint.h5" --to "$scratch/plain.SafeTensors"
 expect 0 "$export" "$scratch/all/checkpoint.h5" --to "$scratch/net.ONNX"
 expect 2 "$export" "$scratch/all/checkpoint.h5" --to "$scratch/net.pth"
-says stderr 'safetensors, which PyTorch reads'
+says stderr 'PyTorch reads the former \(safetensors'
 /usr/bin/python3 - "$scratch/plain.SafeTensors" "$scratch" <<'END'
 import json, struct, sys
 data = open(sys.argv[1], "rb").read()

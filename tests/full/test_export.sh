@@ -48,9 +48,9 @@ for row in resnet18:64 resnet50:64 cifar-resnet20:32 cifar-resnet32-menon:32; do
 done
 
 # --- from a picture's file to its logits with nothing but the exported file
-for row in resnet18:64:0 cifar-resnet20:32:40; do
-    IFS=: read -r model side resize <<<"$row"
-    expect 0 "$train" "$scratch/pictures.ini" --set "model.name=$model" --set "data.crop=$side" --set "data.resize=$resize" --init "$scratch/$model.safetensors" \
+for row in resnet18:64:0:store cifar-resnet20:32:40:half; do
+    IFS=: read -r model side resize normalize <<<"$row"
+    expect 0 "$train" "$scratch/pictures.ini" --set "model.name=$model" --set "data.crop=$side" --set "data.resize=$resize" --set "data.normalize=$normalize" --init "$scratch/$model.safetensors" \
         --max-steps 0 --run-dir "$scratch/pixels-$model"
     expect 0 "$ELMPI_BIN/elmpi-export" "$scratch/pixels-$model/checkpoint.h5" --to "$scratch/pixels.safetensors"
     expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/pixels-$model/checkpoint.h5" --split val --embeddings "$scratch/pixels.h5"
