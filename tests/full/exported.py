@@ -65,13 +65,17 @@ class Menon(nn.Module):
 
     def __init__(self, inside, outside, stride, first):
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside)
-        self.conv2, self.bn2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False), nn.BatchNorm2d(outside)
+        self.conv1, self.bn1 = nn.Conv2d(inside, outside, 1, bias=False), nn.BatchNorm2d(outside)
+        self.conv2, self.bn2 = nn.Conv2d(outside, outside, 3, stride, bias=False), nn.BatchNorm2d(outside)
         self.conv3, self.bn3 = nn.Conv2d(outside, outside, 1, bias=False), nn.BatchNorm2d(outside)
         self.downsample = nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside)) if first else None
 
     def forward(self, x):
-        y = F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
+        y = F.relu(self.bn1(self.conv1(x)))
+        stride = self.conv2.stride[0]
+        total = max((-(-y.shape[2] // stride) - 1) * stride + 3 - y.shape[2], 0)
+        y = F.pad(y, (total // 2, total - total // 2) * 2)  # TensorFlow's "same": the odd pixel behind
+        y = F.relu(self.bn2(self.conv2(y)))
         return F.relu(self.bn3(self.conv3(y)) + (self.downsample(x) if self.downsample else x))
 
 
