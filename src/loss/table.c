@@ -24,6 +24,7 @@
     ROW(contrastive_logit) \
     ROW(lda) \
 
+/* The lists end here. */
 /* clang-format on */
 
 #define DECLARE(name) extern const elm_loss_row elm_loss_##name;

@@ -273,10 +273,8 @@ static void option_rows(void **state)
         {"data.sampler", "instance", NULL}, {"data.shuffle", "full", NULL},
         {"data.holdout", "0", NULL},        {"data.crop", "224", NULL},
         {"data.resize", "0", NULL},         {"data.threads", "2", NULL},
-        {"data.unreadable", "0.01", NULL},
-        {"data.unreadable_test", "wrong", "wrong|omit"},
-        {"data.shards", "", NULL},
-        {"data.stage", "", NULL},
+        {"data.unreadable", "0.01", NULL},  {"data.unreadable_test", "wrong", "wrong|omit"},
+        {"data.shards", "", NULL},          {"data.stage", "", NULL},
     };
     const elm_option *row = elm_data_option_rows;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++, row++) {
