@@ -64,26 +64,57 @@ choose_launcher() {
     command -v "${launch[0]}" >/dev/null || die "${launch[0]} is not there: name the MPI module in the settings of the batch script"
 }
 
-# The job may have been started anew elsewhere while this script was cut off from Slurm: then it is not ours to requeue.
-still_ours() {
-    local restarts
-    restarts=$(scontrol show job "$SLURM_JOB_ID" 2>/dev/null | sed -n 's/.*Restarts=\([0-9]*\).*/\1/p')
-    [ "$restarts" = "${SLURM_RESTART_COUNT:-0}" ]
+# job_line: what Slurm knows of this job (one of an array's tasks: `scontrol show job` lists all of them under the first one's number). Nothing where
+# the controller does not answer.
+job_line() {
+    local tries
+    for tries in 1 2 3 4 5; do
+        if scontrol -o show job "$SLURM_JOB_ID" 2>/dev/null | grep "^JobId=$SLURM_JOB_ID "; then
+            return 0
+        fi
+        [ "$tries" -eq 5 ] || sleep 2
+    done
+}
+
+# job_field LINE NAME
+job_field() {
+    sed -n "s/^\(.* \)\?$2=\([^ ]*\).*/\2/p" <<<"$1"
+}
+
+# still_running: Slurm lets this start of the job go on. Not so once it is cancelled, requeued by somebody or preempted for good (COMPLETING), or started
+# anew elsewhere while this script was cut off (another number of restarts); a time limit that came without a warning is for us to answer.
+still_running() {
+    local line state
+    line=$(job_line)
+    state=$(job_field "$line" JobState)
+    [ "$(job_field "$line" Restarts)" = "${SLURM_RESTART_COUNT:-0}" ] || return 1
+    [ "$state" = RUNNING ] || { [ "$state" = COMPLETING ] && [ "$(job_field "$line" Reason)" = TimeLimit ]; }
+}
+
+# is_preempted: within the grace that Slurm gives before it takes the nodes.
+is_preempted() {
+    case $(job_field "$(job_line)" PreemptTime) in '' | None) return 1 ;; esac
 }
 
 requeue() {
-    if still_ours; then
-        trap - USR1 TERM # Slurm ends this script now
-        if scontrol requeue "$SLURM_JOB_ID"; then
-            sleep 60
-        fi
+    local name=$SLURM_JOB_ID
+    [ -z "${SLURM_ARRAY_JOB_ID:-}" ] || name=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID # the first task's number stands for the whole array
+    trap - USR1 TERM # Slurm ends this script now
+    if scontrol requeue "$name"; then
+        sleep 60
     fi
     say "the job is not back in the queue: if it should go on, submit it again, it resumes"
 }
 
-# all_nodes_answer: false once a node of the allocation is lost, which Slurm itself may take minutes to notice.
-all_nodes_answer() {
-    timeout 60 srun --overlap --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --cpus-per-task=1 true >/dev/null 2>&1
+# lost_nodes: names of the allocation's nodes that do not answer, which Slurm itself may take minutes to notice. All are asked at once.
+lost_nodes() {
+    local node
+    for node in $(scontrol show hostnames "$SLURM_JOB_NODELIST"); do
+        {
+            timeout 60 srun --overlap --nodes=1 --ntasks=1 --ntasks-per-node=1 --cpus-per-task=1 --nodelist="$node" true >/dev/null 2>&1 || echo "$node"
+        } &
+    done
+    wait
 }
 
 # launch_and_wait COMMAND...: its exit code. A trapped signal ends `wait` early, and only `wait PID` knows the launcher's own status.
@@ -120,17 +151,34 @@ elmpi_run() {
     # mpirun's daemons find out within half a minute, not eight, that a node is cut off.
     export OMPI_MCA_oob_tcp_keepalive_time=10 OMPI_MCA_oob_tcp_keepalive_intvl=5 OMPI_MCA_oob_tcp_keepalive_probes=4
     say "job $SLURM_JOB_ID, start $((${SLURM_RESTART_COUNT:-0} + 1)): $ranks ranks x $threads threads on $SLURM_JOB_NODELIST (${launch[0]})"
-    [ "$elmpi_asked" = no ] || requeue # before anything ran
-    launch_and_wait "${launch[@]}" "$train" "$job" --resume "$@" || code=$?
-
-    # 128 and more: a signal that came before the ranks could answer it.
-    if [ "$code" -eq 75 ] || { [ "$elmpi_asked" = yes ] && [ "$code" -ge 128 ]; }; then
-        say "stopped and resumable: back into the queue"
-        requeue
-    elif [ "$code" -ne 0 ] && [ "$code" -ne 2 ] && ! all_nodes_answer; then
-        say "a node is lost: back into the queue"
-        requeue
+    if [ "$elmpi_asked" = yes ]; then # before anything ran
+        code=75
+    else
+        launch_and_wait "${launch[@]}" "$train" "$job" --resume "$@" || code=$?
     fi
+    [ "$code" -eq 0 ] || after_failure "$code"
     say "ended with exit code $code"
     return "$code"
+}
+
+# after_failure CODE: back into the queue with what should go on. 128 and more: a signal that came before the ranks could answer it.
+after_failure() {
+    local code=$1 lost
+    [ "$code" -ne 2 ] || return 0
+    if ! still_running; then
+        say "Slurm has ended this start of the job: a cancelled job resumes when it is submitted again"
+    elif [ "$code" -eq 75 ] || { [ "$elmpi_asked" = yes ] && [ "$code" -ge 128 ]; }; then
+        say "stopped and resumable: back into the queue"
+        requeue
+    elif is_preempted; then # mpirun loses the ranks' own exit code to the end of its daemons
+        say "preempted: back into the queue"
+        requeue
+    else
+        lost=$(lost_nodes)
+        # Whoever cancels the job meanwhile makes every question fail.
+        if [ -n "$lost" ] && still_running; then
+            say "no answer from ${lost//$'\n'/, }: back into the queue"
+            requeue
+        fi
+    fi
 }

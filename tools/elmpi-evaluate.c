@@ -30,8 +30,8 @@ static const double patience = 600; /* seconds without progress of any rank, aft
 
 /* The command line. */
 typedef struct command_line {
-    const char *checkpoint, *store, *shards, *split, *classifier, *select_on, *distance, *groups, *backend, *precision, *layout, *json,
-        *embeddings, *analysis, *binding, *class_names;
+    const char *checkpoint, *store, *shards, *unreadable, *split, *classifier, *select_on, *distance, *groups, *backend, *precision,
+        *layout, *json, *embeddings, *analysis, *binding, *class_names;
     bool quiet;
     double tau;     /* NaN: not given */
     double epsilon; /* likewise */
@@ -104,6 +104,8 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
     const elm_flag flags[] = {
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE", "the data set, where it is not at the job's data.store"},
         {"--shards", ELM_FLAG_TEXT, &s->shards, 0, 0, "FOLDER", "pictures in shards: the folder of the shards, where it is not the job's"},
+        {"--unreadable", ELM_FLAG_TEXT, &s->unreadable, 0, 0, "RULE",
+         "images that cannot be read: wrong (they count as classified wrongly) or omit (default: the job's data.unreadable_test)"},
         {"--split", ELM_FLAG_TEXT, &s->split, 0, 0, "NAME",
          "split to evaluate on (default test); holdout: what the job's data.holdout kept from training"},
         {"--class-names", ELM_FLAG_TEXT, &s->class_names, 0, 0, "FILE", "other names of the classes, one a line, class 0 first"},
@@ -180,10 +182,19 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
     /* A store given here brings its shards, wherever those of the training lay. */
     const struct {
         const char *key, *value;
+        bool is_path;
     } given[] = {
-        {"data.store", s->store},    {"data.shards", s->shards != NULL ? s->shards : s->store != NULL ? "" : NULL},
-        {"run.backend", s->backend}, {"run.precision", s->precision},
-        {"run.layout", s->layout},   {"run.binding", s->binding},
+        {"data.store", s->store, true},
+        {"data.shards",
+         s->shards != NULL  ? s->shards
+         : s->store != NULL ? ""
+                            : NULL,
+         true},
+        {"run.backend", s->backend, false},
+        {"run.precision", s->precision, false},
+        {"run.layout", s->layout, false},
+        {"run.binding", s->binding, false},
+        {"data.unreadable_test", s->unreadable, false},
     };
     enum { GIVEN = sizeof given / sizeof *given };
     char texts[GIVEN][ELM_TEXT_SIZE + 16];
@@ -191,7 +202,10 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
     int count = 0;
     for (int i = 0; i < GIVEN; i++)
         if (given[i].value != NULL) {
-            snprintf(texts[count], sizeof texts[count], "%s=%s", given[i].key, given[i].value);
+            char path[ELM_TEXT_SIZE];
+            if (given[i].is_path && elm_path_escape(given[i].value, path, sizeof path) >= sizeof path)
+                return elm_error_set(err, ELM_EXIT_USAGE, "the path is too long (%.80s...): use a shorter one", given[i].value);
+            snprintf(texts[count], sizeof texts[count], "%s=%s", given[i].key, given[i].is_path ? path : given[i].value);
             overrides[count] = texts[count];
             count++;
         }
@@ -202,24 +216,28 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
     return status;
 }
 
-static int load_dataset(evaluated *subject, const command_line *s, elm_error *err)
-{
-    const char *store = subject->options.data.store;
-    if (access(store, R_OK) != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "the data set is not there or not readable (%s): name its store with --data", store);
-    if (elm_dataset_load_job(&subject->dataset, &subject->options.data, s->split, err) != 0)
-        return -1;
-    if (s->class_names != NULL && elm_name_list_read(s->class_names, subject->dataset->info.classes, &subject->names, err) != 0)
-        return -1;
-    return elm_checkpoint_check_classes(subject->checkpoint, subject->dataset, store, "name the right store with --data", err);
-}
-
 static bool store_has(const char *store_path, const char *split)
 {
     elm_store *store = NULL;
     const bool has = elm_store_open(&store, store_path, NULL) == 0 && elm_store_count(store, split) > 0;
     elm_store_close(store);
     return has;
+}
+
+static int load_dataset(evaluated *subject, const command_line *s, elm_error *err)
+{
+    const char *store = subject->options.data.store;
+    if (access(store, R_OK) != 0)
+        return elm_error_set(err, access(store, F_OK) != 0 ? ELM_EXIT_USAGE : ELM_EXIT_FAILURE,
+                             "the data set is not there or not readable (%s): name its store with --data", store);
+    if (strcmp(s->split, "test") == 0 && !store_has(store, "test") && store_has(store, "val"))
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "the data set has no test split (%s): evaluate on its validation pictures with --split val", store);
+    if (elm_dataset_load_job(&subject->dataset, &subject->options.data, s->split, err) != 0)
+        return -1;
+    if (s->class_names != NULL && elm_name_list_read(s->class_names, subject->dataset->info.classes, &subject->names, err) != 0)
+        return -1;
+    return elm_checkpoint_check_classes(subject->checkpoint, subject->dataset, store, "name the right store with --data", err);
 }
 
 /* What a classifier is made from besides the network: training images, and the split that chooses its tau. */
@@ -460,6 +478,10 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
     elm_tally tally = {0};
     if (elm_cpu_same_all(comm, err) != 0)
         return -1;
+    elm_ticker *ticker = NULL;
+    if (!log->quiet && elm_ticker_create(&ticker, log, elm_ticker_seconds(), NULL) == 0)
+        elm_comm_set_ticker(comm, ticker); /* without a thread it says nothing, and works all the same */
+    elm_ticker_begin(ticker, "checkpoint and data set are read", 0);
     subject.has_bf16 = elm_run_has_bf16_all(comm);
     int status = elm_checkpoint_read_all(comm, s->checkpoint, &subject.checkpoint, err);
     if (status == 0)
@@ -468,6 +490,7 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
         status = choose_all(&subject, s, comm, log, err);
     if (status == 0)
         status = elm_comm_agree_all(comm, load_net(&subject, err), err);
+    elm_ticker_end(ticker);
     if (status == 0) {
         const elm_classifier_input input = {.net = subject.net,
                                             .test = subject.dataset,
@@ -475,6 +498,7 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
                                             .selection = subject.selection,
                                             .train_count = subject.checkpoint->class_count,
                                             .comm = comm,
+                                            .log = log,
                                             .settings = &subject.settings};
         status = s->with->count_all(&input, &tally, err);
     }
@@ -482,6 +506,8 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
         status = elm_comm_agree_all(comm, elm_comm_rank(comm) == 0 ? report(&subject, s, &tally, log, err) : 0, err);
     if (status == 0)
         status = write_more_all(&subject, s, comm, log, err);
+    elm_comm_set_ticker(comm, NULL);
+    elm_ticker_destroy(ticker);
     elm_tally_release(&tally);
     unload(&subject);
     return status;

@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "elmpi/checkpoint.h"
+#include "elmpi/dataset.h"
 #include "elmpi/export.h"
 #include "elmpi/job.h"
 #include "elmpi/log.h"
@@ -69,7 +70,7 @@ static int describe_data(const command_line *s, const elm_checkpoint *checkpoint
     const char *path = s->store != NULL ? s->store : options->data.store;
     elm_store *store = NULL;
     if (access(path, R_OK) != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE,
+        return elm_error_set(err, access(path, F_OK) != 0 ? ELM_EXIT_USAGE : ELM_EXIT_FAILURE,
                              "the data set, which knows the input's shape and normalisation, is not there or not readable (%s): name its "
                              "store with --data",
                              path);
@@ -81,6 +82,7 @@ static int describe_data(const command_line *s, const elm_checkpoint *checkpoint
         if (strcmp(checkpoint->class_names[c], elm_store_class_name(store, c)) != 0)
             differs = c;
     elm_store_close(store);
+    elm_data_normalize(&options->data, info);
     if (info->in_shards)
         info->height = info->width = (int)options->data.crop;
     return differs < 0 ? 0
@@ -107,6 +109,8 @@ static int export(const command_line *s, elm_error *err)
         const elm_export_request request = {.checkpoint = checkpoint,
                                             .model = &options.model,
                                             .data = &info,
+                                            .crop = info.in_shards ? (int)options.data.crop : 0,
+                                            .resize = info.in_shards ? elm_data_resize(&options.data) : 0,
                                             .version = ELMPI_VERSION,
                                             .class_names = (const char *const *)names};
         status = elm_export_write(&request, s->to, err);

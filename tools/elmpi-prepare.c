@@ -7,6 +7,7 @@
 #include "command.h"
 #include "elmpi/cpu.h"
 #include "elmpi/prepare.h"
+#include "elmpi/ticker.h"
 
 static void print_sources(void)
 {
@@ -32,10 +33,9 @@ static void show_progress(void *context, const char *what, double share)
 /* In a batch job's log: a line a minute. */
 static void log_progress(void *context, const char *what, double share)
 {
-    enum { EVERY_SECONDS = 60 };
     time_t *said = context;
     const time_t now = time(NULL);
-    if (what[0] == '\0' || now - *said < EVERY_SECONDS)
+    if (what[0] == '\0' || (double)(now - *said) < elm_ticker_seconds())
         return;
     *said = now;
     printf("%s, %.0f%%\n", what, 100.0 * share);
@@ -49,6 +49,7 @@ int main(int argc, char **argv)
     elm_text_list archives = {0};
     elm_prepare_pictures *pictures = &request.pictures;
     int64_t seed = 0, shard_mib = 0;
+    bool decode = false;
     time_t said = time(NULL);
     const elm_flag flags[] = {
         {"--archive", ELM_FLAG_LIST, &archives, 0, 0, "FILE", "the original archive; pictures: repeatable, a folder will do"},
@@ -69,13 +70,15 @@ int main(int argc, char **argv)
          "leave classes without a training picture out and number the others anew"},
         {"--strict", ELM_FLAG_SWITCH, &pictures->strict, 0, 0, NULL,
          "whatever is left out (unreadable, missing, there twice, in no class ...) is an error"},
-        {"--decode", ELM_FLAG_SWITCH, &pictures->decode, 0, 0, NULL, "decode every picture, not just read its header"},
+        {"--no-decode", ELM_FLAG_SWITCH, &pictures->no_decode, 0, 0, NULL,
+         "read only each picture's header and end: quicker, but damage within is met in training and evaluation"},
+        {"--decode", ELM_FLAG_SWITCH, &decode, 0, 0, NULL, "decode every picture: what is done anyway, unless --no-decode is given"},
         {"--copy", ELM_FLAG_SWITCH, &pictures->copy, 0, 0, NULL,
          "copy the pictures also out of an uncompressed tar, which else is used as it is"},
         {"--resize", ELM_FLAG_INT, &pictures->resize, 8, 65535, "N",
          "copy pictures whose short side is longer with one of N pixels, as JPEG files turned upright; the others as they are"},
         {"--quality", ELM_FLAG_INT, &pictures->quality, 1, 100, "Q", "of those JPEG files (default 95)"},
-        {"--threads", ELM_FLAG_INT, &pictures->threads, 1, 1024, "T", "that resize (default: the cores allowed)"},
+        {"--threads", ELM_FLAG_INT, &pictures->threads, 1, 1024, "T", "that decode and resize (default: the cores allowed)"},
         {"--shard-mib", ELM_FLAG_INT, &shard_mib, 1, 1 << 20, "N", "size of the tar files that pictures are copied into (default 1024)"},
         {"--force", ELM_FLAG_SWITCH, &request.force, 0, 0, NULL, "replace an existing store"},
         {0},
@@ -99,6 +102,8 @@ int main(int argc, char **argv)
         status = elm_error_set(&err, ELM_EXIT_USAGE, "no name for the store (--out): give one, such as data/%s.h5", command.words[0]);
     if (status == ELM_COMMAND_RUN)
         status = elm_cpu_choose(&err);
+    if (status == ELM_COMMAND_RUN && decode && pictures->no_decode)
+        status = elm_error_set(&err, ELM_EXIT_USAGE, "--decode and --no-decode (command line): give one of them");
     if (status == ELM_COMMAND_RUN) {
         request.seed = (uint64_t)seed;
         request.archives = archives.item;

@@ -9,6 +9,7 @@
 
 #include "elmpi/comm.h"
 #include "elmpi/dataset.h"
+#include "elmpi/log.h"
 #include "elmpi/metrics.h"
 #include "elmpi/net.h"
 #include "elmpi/status.h"
@@ -34,6 +35,7 @@ typedef struct elm_classifier_input {
     const int64_t *train_count;   /* [classes] training images */
     elm_comm *comm;
     const volatile sig_atomic_t *stop; /* or NULL */
+    const elm_log *log;                /* is told of pictures of the test split that cannot be read; NULL: such a picture is an error */
     elm_classifier_settings *settings; /* NULL for fc */
 } elm_classifier_input;
 

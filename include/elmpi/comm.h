@@ -8,6 +8,7 @@
 
 #include "elmpi/reduce.h"
 #include "elmpi/status.h"
+#include "elmpi/ticker.h"
 #include "elmpi/watch.h"
 
 typedef struct elm_comm elm_comm;
@@ -24,6 +25,9 @@ void elm_comm_finish_all(elm_comm *comm);
 /** The watch that collective work tells where this rank is; NULL: nobody watches. Borrowed. Local. */
 void elm_comm_set_watch(elm_comm *comm, elm_watch *watch);
 elm_watch *elm_comm_watch(const elm_comm *comm);
+/** Who says what long work is at; NULL: nobody. Borrowed. Local. */
+void elm_comm_set_ticker(elm_comm *comm, elm_ticker *ticker);
+elm_ticker *elm_comm_ticker(const elm_comm *comm);
 
 /** Ends the whole job at once with `code`, from any rank, in any state. */
 _Noreturn void elm_comm_abort(const elm_comm *comm, int code);

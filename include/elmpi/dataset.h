@@ -23,13 +23,22 @@ typedef struct elm_data_options {
 
     /* Pictures in shards. */
     int64_t crop;               /* side of the network's input */
-    int64_t resize;             /* evaluation: length of the short side before the centre is cut out; 0: 8/7 of crop */
+    int64_t resize;             /* evaluation: length of the short side before the centre is cut out; 0: elm_data_resize */
     int64_t threads;            /* that decode, a rank */
     double unreadable;          /* share of a training set that may turn out to be unreadable */
+    int unreadable_test;        /* evaluation: 0 such a picture counts as wrong, 1 it is left out */
     char shards[ELM_TEXT_SIZE]; /* folder of the shards; empty: where the store says */
     char stage[ELM_TEXT_SIZE];  /* folder on each node to copy them to before training; empty: none */
 } elm_data_options;
 extern const elm_option elm_data_option_rows[];
+
+/** Pictures in shards, evaluation: the short side is resized to so many pixels, the long one in proportion, rounded down, and the centre of
+ * data.crop is cut out, as torchvision's Resize and CenterCrop do. data.resize, or 8/7 of data.crop, rounded down: 256 for 224, 73 for 64.
+ */
+int elm_data_resize(const elm_data_options *options);
+
+/** Mean and deviation as the network's input has them (data.normalize), in place of the store's. */
+void elm_data_normalize(const elm_data_options *options, elm_store_info *info);
 
 /** Pictures in shards: where they are. They are read and decoded as they are needed. */
 typedef struct elm_dataset_pictures {
@@ -39,6 +48,7 @@ typedef struct elm_dataset_pictures {
     const char *split; /* "train" */
     int crop, resize, threads;
     double unreadable;
+    bool omits_unreadable; /* in evaluation; else they count as wrong */
 } elm_dataset_pictures;
 
 typedef struct elm_dataset {

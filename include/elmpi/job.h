@@ -40,6 +40,10 @@ const char *elm_job_differences(const elm_job *job);
  *  Errors: ELM_EXIT_USAGE naming the first difference with both values */
 int elm_job_compare(const char *before, const char *now, const char *const *allowed, elm_error *err);
 
+/** A path as the text of an ELM_OPTION_PATH option, in which $ and a leading ~ would mean something else; for paths that the command line
+ * gave. Cut where it does not fit into `size` bytes. Returns the whole length. */
+size_t elm_path_escape(const char *path, char *text, size_t size);
+
 /** Prints those of the rows that `wanted` picks as a Markdown table: option, what it may be, default, help. Nothing without any. */
 void elm_option_print_table(const elm_option *rows, bool (*wanted)(const elm_option *row, const void *context), const void *context);
 

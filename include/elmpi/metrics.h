@@ -2,6 +2,7 @@
 #ifndef ELMPI_METRICS_H
 #define ELMPI_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "elmpi/status.h"
@@ -17,6 +18,8 @@ typedef enum elm_group_rule {
 typedef struct elm_tally {
     int classes;
     int64_t *tested, *correct; /* [classes] each, one block */
+    int64_t unreadable;        /* images that could not be read: */
+    bool omits;                /* left out, else among those tested, and wrong */
 } elm_tally;
 
 /** All zero. Owns: the caller calls elm_tally_release, also after an error */
@@ -28,11 +31,20 @@ static inline void elm_tally_add(elm_tally *tally, int label, int predicted)
     tally->correct[label] += predicted == label;
 }
 
+/** An image that could not be read. */
+static inline void elm_tally_add_unreadable(elm_tally *tally, int label)
+{
+    tally->unreadable++;
+    tally->tested[label] += !tally->omits;
+}
+
 /** Accuracies are fractions 0..1; NaN for a group or class without test images. */
 typedef struct elm_metrics {
     int classes;
     elm_group_rule rule;
     int64_t images, correct;
+    int64_t unreadable; /* images that could not be read: counted among the images as wrong, or left out */
+    bool omits;
     double accuracy;
     double balanced_accuracy;      /* mean of per-class recall over classes that have test images */
     double group[ELM_GROUPS];      /* mean recall over the classes of head, torso, tail that have test images */

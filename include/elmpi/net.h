@@ -14,7 +14,7 @@
 
 /** [model] of a job file. */
 typedef struct elm_model_options {
-    char name[ELM_TEXT_SIZE]; /* cifar-resnet32, mlp:16,8,2, ... */
+    char name[ELM_TEXT_SIZE]; /* cifar-resnet32, mlp:16,8,2, ..., or ELM_NET_AUTO until it is resolved */
     char bn[ELM_TEXT_SIZE];   /* global | rank | group:<n> */
     bool zero_init_gamma;     /* last gamma of each residual block */
     int train;                /* elm_net_train */
@@ -151,6 +151,10 @@ int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_
 void elm_net_describe(const elm_net *net, char *text, size_t size_bytes);
 /** Kinds of CPU that these libraries compute for here; ranks must agree. */
 void elm_net_cpu(char *text, size_t size_bytes);
+/** model.name of a job that leaves the network open, and the network that it stands for with input of that many pixels a side, or features.
+ */
+#define ELM_NET_AUTO "auto"
+const char *elm_net_name_for(int side, int features);
 /** Checks a model name without building it; err lists the valid ones. */
 int elm_net_check_name(const char *name, elm_error *err);
 

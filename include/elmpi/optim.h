@@ -22,6 +22,9 @@ typedef struct elm_optim_options {
 } elm_optim_options;
 extern const elm_option elm_optim_option_rows[];
 
+/** "optim.warmup_epochs 15, optim.milestones 96,192,224" as far as they lie beyond the run's end (used ones only); empty: none does. */
+void elm_optim_beyond(const elm_optim_options *options, char *text, size_t size_bytes);
+
 /** A run of consecutive parameters that are decayed alike. */
 typedef struct elm_decay_range {
     int64_t first, count; /* floats */

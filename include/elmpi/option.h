@@ -20,6 +20,7 @@ typedef enum elm_option_type {
     ELM_OPTION_REAL,   /* double */
     ELM_OPTION_BOOL,   /* bool; true|false */
     ELM_OPTION_TEXT,   /* char[ELM_TEXT_SIZE] */
+    ELM_OPTION_PATH,   /* char[ELM_TEXT_SIZE], a file or folder: $VAR, ${VAR}, ~ and ~user are expanded, $$ is a dollar sign */
     ELM_OPTION_CHOICE, /* int: place in `choices` */
     ELM_OPTION_REALS,  /* elm_reals, comma separated */
 } elm_option_type;

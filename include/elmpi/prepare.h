@@ -16,11 +16,11 @@ typedef struct elm_prepare_pictures {
     bool drop_empty;         /* classes without a training picture are left out and the others numbered anew */
     const char *layout;      /* what folders mean, without lists: "splits", "classes", "class-split", "last"; NULL, "auto": as found */
     bool strict;             /* whatever would be left out is an error */
-    bool decode;             /* every picture is decoded, not just its header read */
+    bool no_decode;          /* pictures' headers and ends are read, else all of them is decoded */
     bool copy;               /* into shards, also where the original tar could be indexed in place */
     int64_t resize;          /* pictures with a longer short side are made anew with one of so many pixels, and copied; 0: none are */
     int64_t quality;         /* of their JPEG files, 1 .. 100 */
-    int64_t threads;         /* that resize */
+    int64_t threads;         /* that decode and resize; 0: the cores allowed */
     int64_t shard_bytes;     /* a shard is ended at this size; 0: 1 GiB */
 } elm_prepare_pictures;
 

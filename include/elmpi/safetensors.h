@@ -21,11 +21,16 @@ typedef struct elm_metadata {
 int elm_safetensors_build(const elm_tensor *tensors, int count, int64_t batches, const elm_metadata *metadata, elm_bytes *file,
                           elm_error *err);
 
-/** Whether the file's name says that it is one. */
+/** Whether the file's name says that it is one, in any case of letters. */
 bool elm_safetensors_is_named(const char *path);
 
+/** Refuses a name of PyTorch's own files (.pth, .pt, ...), which hold programs, with the way to make a safetensors file of one.
+ *  Errors: ELM_EXIT_USAGE */
+int elm_safetensors_check_other(const char *path, elm_error *err);
+
 /** Reads weights into a checkpoint that holds nothing but tensors, called "model/<name>". F32, F16 and BF16 become float32;
- * <name>.num_batches_tracked is passed over.
+ * <name>.num_batches_tracked is passed over; where all names begin with "module." or "_orig_mod.", as PyTorch's wrappers make them, that is
+ * left out.
  *  Owns:   the caller calls elm_checkpoint_free
  *  Errors: a file that is not there, or not in every respect as the format wants it: lengths, shapes, offsets that overlap or leave gaps,
  *          names that come twice, other types; *checkpoint is NULL then */

@@ -8,9 +8,9 @@ static const struct {
     int cause;
     const char *reason, *advice;
 } reasons[] = {
-    {ENOSPC, "disk full", "make room, or lower checkpoint.keep; checkpoints written before are intact"},
-    {EDQUOT, "disk quota reached", "make room, or lower checkpoint.keep; checkpoints written before are intact"},
-    {EFBIG, "file too large", "raise the limit (ulimit -f), or use another file system; checkpoints written before are intact"},
+    {ENOSPC, "disk full", "make room, or lower checkpoint.keep; checkpoints written before were not touched"},
+    {EDQUOT, "disk quota reached", "make room, or lower checkpoint.keep; checkpoints written before were not touched"},
+    {EFBIG, "file too large", "raise the limit (ulimit -f), or use another file system; checkpoints written before were not touched"},
     {EACCES, "no permission", "choose a folder of yours with --run-dir"},
     {EPERM, "no permission", "choose a folder of yours with --run-dir"},
     {EROFS, "read-only file system", "choose another folder with --run-dir"},

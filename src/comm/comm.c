@@ -118,6 +118,16 @@ elm_watch *elm_comm_watch(const elm_comm *comm)
     return comm->watch;
 }
 
+void elm_comm_set_ticker(elm_comm *comm, elm_ticker *ticker)
+{
+    comm->ticker = ticker;
+}
+
+elm_ticker *elm_comm_ticker(const elm_comm *comm)
+{
+    return comm->ticker;
+}
+
 _Noreturn void elm_comm_abort(const elm_comm *comm, int code)
 {
     (void)comm;

@@ -13,8 +13,9 @@ struct elm_comm {
     MPI_Comm spread;   /* their second round */
     MPI_Comm gather;   /* class slices */
     MPI_Datatype moments;
-    MPI_Op merge;     /* of moments */
-    elm_watch *watch; /* NULL: none */
+    MPI_Op merge;       /* of moments */
+    elm_watch *watch;   /* NULL: none */
+    elm_ticker *ticker; /* NULL: none */
     int rank, size, local_rank, local_size, core_sharers;
 };
 

@@ -35,6 +35,11 @@ static int64_t *all_members(int64_t count, elm_error *err)
     return members;
 }
 
+int elm_data_resize(const elm_data_options *options)
+{
+    return (int)(options->resize != 0 ? options->resize : options->crop * 8 / 7);
+}
+
 /* Index and open shards instead of rows. */
 static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, elm_error *err)
 {
@@ -42,9 +47,10 @@ static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_
     if (pictures == NULL)
         return -1;
     pictures->crop = (int)options->crop;
-    pictures->resize = (int)(options->resize != 0 ? options->resize : (options->crop * 8 + 6) / 7);
+    pictures->resize = elm_data_resize(options);
     pictures->threads = (int)options->threads;
     pictures->unreadable = options->unreadable;
+    pictures->omits_unreadable = options->unreadable_test != 0;
     pictures->split = store_split_names[store_split_index(split)]; /* it is there: its labels have been read */
     if (pictures->resize < pictures->crop)
         return elm_error_set(err, ELM_EXIT_USAGE, "a crop of %d pixels from pictures of %d (data.resize): give data.crop or more",
@@ -114,6 +120,12 @@ static void normalize_half(elm_store_info *info)
     }
 }
 
+void elm_data_normalize(const elm_data_options *options, elm_store_info *info)
+{
+    if (options->normalize == ELM_NORMALIZE_HALF)
+        normalize_half(info);
+}
+
 static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, elm_error *err)
 {
     int32_t *labels = NULL;
@@ -122,8 +134,7 @@ static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *
     if (held_out)
         split = "train"; /* it is a part of it */
     dataset->info = *elm_store_describe(store);
-    if (options->normalize == ELM_NORMALIZE_HALF)
-        normalize_half(&dataset->info);
+    elm_data_normalize(options, &dataset->info);
     dataset->class_names = copy_class_names(store, dataset->info.classes, err);
     int status = dataset->class_names != NULL ? elm_store_labels(store, split, &labels, &dataset->count, err) : -1;
     if (status == 0 && options->imbalance != 0)

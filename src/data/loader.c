@@ -428,7 +428,11 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
         return 0;
     if (elm_loader_check_shards(loader, err) != 0)
         return -1;
-    const char *advice = "check the disk, or make the store again with elmpi-prepare --decode, which leaves such pictures out";
+    const char *advice =
+        loader->training
+            ? "check the disk; raise data.unreadable and go on with --resume, or make the store again with elmpi-prepare, which "
+              "leaves such pictures out, and begin a new run"
+            : "check the disk, or make the store again with elmpi-prepare, which leaves such pictures out";
     const elm_dataset *dataset = loader->dataset;
     elm_fault fault;
     char what[1024];

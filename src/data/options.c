@@ -10,7 +10,7 @@
 #define TEXT_OF(number) #number
 
 const elm_option elm_data_option_rows[] = {
-    {"data.store", ELM_OPTION_TEXT, offsetof(elm_data_options, store), NULL, 0, 0, NULL, NULL, NULL,
+    {"data.store", ELM_OPTION_PATH, offsetof(elm_data_options, store), NULL, 0, 0, NULL, NULL, NULL,
      "the data set: a store made by elmpi-prepare"},
     {"data.imbalance", ELM_OPTION_REAL, offsetof(elm_data_options, imbalance), "0", 0, 1e6, NULL, NULL, NULL,
      "n_max / n_min of the long-tailed subset to train on, drawn as the public LDAM-DRW code does; 0: the training set as it is"},
@@ -41,15 +41,21 @@ const elm_option elm_data_option_rows[] = {
     {"data.crop", ELM_OPTION_INT, offsetof(elm_data_options, crop), TEXT(ELM_DATA_CROP), 8, 4096, NULL, NULL, NULL,
      "pictures in shards: side of the network's input, in pixels"},
     {"data.resize", ELM_OPTION_INT, offsetof(elm_data_options, resize), "0", 0, 8192, NULL, NULL, NULL,
-     "pictures in shards, evaluation: length of the short side before the centre is cut out; 0: 8/7 of data.crop (256 for 224)"},
+     "pictures in shards, evaluation: length of the short side before the centre is cut out (torchvision's Resize and CenterCrop); 0: 8/7 "
+     "of "
+     "data.crop, rounded down (256 for 224, 73 for 64)"},
     {"data.threads", ELM_OPTION_INT, offsetof(elm_data_options, threads), TEXT(ELM_DATA_THREADS), 1, 256, NULL, NULL, NULL,
      "pictures in shards: threads a rank that read and decode"},
     {"data.unreadable", ELM_OPTION_REAL, offsetof(elm_data_options, unreadable), TEXT(ELM_DATA_UNREADABLE), 0, 1, NULL, NULL, NULL,
      "pictures in shards: share of the training set that may turn out to be unreadable; the next picture of its class takes the place of "
      "each, and where there is none the image teaches nothing (gradient 0; 1/batch stays, and BatchNorm sees zeros); more end the run"},
-    {"data.shards", ELM_OPTION_TEXT, offsetof(elm_data_options, shards), "", 0, 0, NULL, NULL, NULL,
+    {"data.unreadable_test", ELM_OPTION_CHOICE, offsetof(elm_data_options, unreadable_test), "wrong", 0, 0, "wrong|omit", NULL, NULL,
+     "pictures in shards, evaluation: an image whose picture cannot be read counts as classified wrongly, or is left out; either is said, "
+     "with "
+     "the number, in the log and in evaluation.json"},
+    {"data.shards", ELM_OPTION_PATH, offsetof(elm_data_options, shards), "", 0, 0, NULL, NULL, NULL,
      "pictures in shards: folder of the shards, such as a copy on a disk of the node; empty: where the store says"},
-    {"data.stage", ELM_OPTION_TEXT, offsetof(elm_data_options, stage), "", 0, 0, NULL, NULL, NULL,
+    {"data.stage", ELM_OPTION_PATH, offsetof(elm_data_options, stage), "", 0, 0, NULL, NULL, NULL,
      "pictures in shards: a folder on a disk of each node, such as one in $TMPDIR; one rank of the node copies the shards there before "
      "training and all of the node read them there; what is there already is not copied again, and nothing is removed afterwards; empty: "
      "no copy"},

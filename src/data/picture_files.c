@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/decode_queue.h"
 #include "data/picture_header.h"
 #include "data/picture_job.h"
 #include "data/picture_links.h"
@@ -158,17 +159,17 @@ static int note_place(elm_picture_job *job, elm_picture_item *item, bool full, e
     return 0;
 }
 
-static int place_picture(elm_picture_job *job, archive_walk *walk, elm_picture_item *item, int64_t offset, size_t size_bytes,
-                         elm_error *err)
+static int place_picture(elm_picture_job *job, archive_walk *walk, elm_picture_item *item, int64_t offset, const uint8_t *bytes,
+                         size_t size_bytes, elm_error *err)
 {
     int full = 0;
     item->place.length = (uint32_t)size_bytes;
-    if (!job->request->pictures.copy && stands_there(walk, offset, job->bytes, size_bytes)) {
+    if (!job->request->pictures.copy && stands_there(walk, offset, bytes, size_bytes)) {
         if (shard_of_archive(job, walk, err) != 0)
             return -1;
         item->place.shard = walk->shard;
         item->place.offset = offset;
-    } else if ((full = copy_picture(job, item, job->bytes, size_bytes, err)) < 0) {
+    } else if ((full = copy_picture(job, item, bytes, size_bytes, err)) < 0) {
         return -1;
     }
     return note_place(job, item, full != 0, err);
@@ -202,18 +203,50 @@ static int queue_picture(elm_picture_job *job, const char *path, elm_picture_ite
     return full ? elm_resize_queue_flush(job->queue, take_resized, job, err) : 0;
 }
 
-/* Whether the bytes are a sound picture: ELM_PICTURE_DONE or BROKEN with the reason; -1: memory. */
+/* A picture on its way out of the queue of those that were decoded. */
+typedef struct checked {
+    elm_picture_job *job;
+    archive_walk *walk;
+} checked;
+
+static int take_checked(void *context, const elm_checked_picture *picture, elm_error *err)
+{
+    const checked *c = context;
+    elm_picture_item *item = picture->item;
+    if (picture->status == ELM_PICTURE_BROKEN)
+        return elm_report_add(c->job->report, ELM_REPORT_UNREADABLE, picture->name, picture->why.text, err);
+    if (picture->status != ELM_PICTURE_DONE)
+        return elm_error_set(err, picture->why.code, "%s", picture->why.text);
+    item->place.width = (uint16_t)picture->header.width;
+    item->place.height = (uint16_t)picture->header.height;
+    return place_picture(c->job, c->walk, item, picture->offset, picture->bytes, picture->size_bytes, err);
+}
+
+static int decode_waiting(elm_picture_job *job, archive_walk *walk, elm_error *err)
+{
+    return job->checks != NULL ? elm_decode_queue_flush(job->checks, take_checked, &(checked){job, walk}, err) : 0;
+}
+
+static int queue_check(elm_picture_job *job, archive_walk *walk, const elm_source_file *file, elm_picture_item *item,
+                       const elm_picture_header *header, elm_error *err)
+{
+    bool full = false;
+    const elm_checked_picture picture = {.item = item,
+                                         .name = (char *)file->path,
+                                         .bytes = job->bytes,
+                                         .size_bytes = (size_t)file->size_bytes,
+                                         .offset = file->offset,
+                                         .header = *header};
+    if (elm_decode_queue_add(job->checks, &picture, &full, err) != 0)
+        return -1;
+    return full ? decode_waiting(job, walk, err) : 0;
+}
+
+/* Whether the bytes begin and end as a picture does: ELM_PICTURE_DONE or BROKEN with the reason; -1: memory. */
 static int check_picture(elm_picture_job *job, size_t size_bytes, elm_picture_header *header, elm_error *why)
 {
-    elm_pixels pixels;
     const char *problem = elm_picture_header_read(header, job->bytes, size_bytes);
-    if (problem != NULL)
-        return elm_picture_broken(why, problem);
-    if (job->decoder == NULL || elm_resize_queue_takes(job->queue, header)) /* who resizes it will decode it */
-        return ELM_PICTURE_DONE;
-    const elm_picture_box whole = {0, 0, header->width, header->height};
-    const int status = elm_decoder_read(job->decoder, job->bytes, size_bytes, header, whole, 1, &pixels, why);
-    return status == ELM_PICTURE_DONE && pixels.damaged ? elm_picture_broken(why, elm_picture_damaged) : status;
+    return problem != NULL ? elm_picture_broken(why, problem) : ELM_PICTURE_DONE;
 }
 
 static int room_for(elm_picture_job *job, size_t size_bytes, elm_error *err)
@@ -252,9 +285,11 @@ static int take_picture(elm_picture_job *job, archive_walk *walk, const elm_sour
         return elm_error_set(err, why.code, "%s", why.text);
     if (job->queue != NULL)
         return queue_picture(job, file->path, item, (size_t)file->size_bytes, &header, err);
+    if (job->checks != NULL)
+        return queue_check(job, walk, file, item, &header, err);
     item->place.width = (uint16_t)header.width;
     item->place.height = (uint16_t)header.height;
-    return place_picture(job, walk, item, file->offset, (size_t)file->size_bytes, err);
+    return place_picture(job, walk, item, file->offset, job->bytes, (size_t)file->size_bytes, err);
 }
 
 static int take_file(elm_picture_job *job, archive_walk *walk, const elm_source_file *file, elm_error *err)
@@ -296,6 +331,9 @@ static int walk_files(elm_picture_job *job, archive_walk *walk, elm_error *err)
             return -1;
         show_progress(job, walk);
     }
+    if (status == 0)
+        return decode_waiting(job, walk, err);
+    decode_waiting(job, walk, NULL); /* of an archive that breaks off: what came before is done, and need not be done again */
     return status;
 }
 
@@ -407,6 +445,15 @@ static int walk_archive(elm_picture_job *job, const char *name, elm_error *err)
     return status;
 }
 
+static void say_rate(const elm_picture_job *job, int threads)
+{
+    const double seconds = elm_io_seconds() - job->progress.started, fresh = (double)(job->progress.pictures - job->progress.earlier);
+    if (fresh > 0)
+        elm_log_info(job->request->log, "%.0f picture%s read%s in %.1f s, %.0f a second with %d thread%s", fresh, fresh > 1 ? "s" : "",
+                     job->request->pictures.no_decode ? ", not decoded (--no-decode)," : " and decoded", seconds,
+                     fresh / (seconds > 0 ? seconds : 1), threads, threads > 1 ? "s" : "");
+}
+
 int elm_picture_files_walk(elm_picture_job *job, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
@@ -416,24 +463,26 @@ int elm_picture_files_walk(elm_picture_job *job, elm_error *err)
         if (stat(request->archives[i], &about) == 0)
             job->progress.all_bytes += S_ISDIR(about.st_mode) ? 1 : (double)about.st_size;
     }
-    if (request->pictures.decode && elm_decoder_create(&job->decoder, err) != 0)
-        return -1;
+    const bool decode = !request->pictures.no_decode;
     const int threads = request->pictures.threads > 0 ? (int)request->pictures.threads : elm_threads_allowed();
     if (request->pictures.resize > 0 &&
-        elm_resize_queue_create(&job->queue, threads, (int)request->pictures.resize, elm_picture_job_quality(job), err) != 0)
+        elm_resize_queue_create(&job->queue, threads, (int)request->pictures.resize, elm_picture_job_quality(job), decode, err) != 0)
+        return -1;
+    if (job->queue == NULL && decode && elm_decode_queue_create(&job->checks, threads, err) != 0)
         return -1;
     for (int i = 0; i < request->archive_count; i++)
         if (walk_archive(job, request->archives[i], err) != 0)
             return -1;
     if (job->queue != NULL && elm_resize_queue_flush(job->queue, take_resized, job, err) != 0)
         return -1;
+    say_rate(job, threads);
     return job->writer != NULL ? finish_shard(job, err) : elm_journal_commit(job->journal, err);
 }
 
 void elm_picture_files_release(elm_picture_job *job)
 {
     elm_shard_writer_destroy(job->writer);
-    elm_decoder_destroy(job->decoder);
+    elm_decode_queue_destroy(job->checks);
     elm_resize_queue_destroy(job->queue);
     elm_free(job->bytes);
 }

@@ -86,7 +86,7 @@ static int describe_request(const elm_picture_job *job, char *text, elm_error *e
     const elm_prepare_request *request = job->request;
     const elm_prepare_pictures *pictures = &request->pictures;
     size_t length = (size_t)snprintf(text, REQUEST_BYTES, "source %s\noptions decode %d copy %d resize %lld quality %lld shard %lld\n",
-                                     job->set->info.dataset, pictures->decode, pictures->copy, (long long)pictures->resize,
+                                     job->set->info.dataset, !pictures->no_decode, pictures->copy, (long long)pictures->resize,
                                      (long long)elm_picture_job_quality(job), (long long)pictures->shard_bytes);
     if (job->layout.kind != ELM_LAYOUT_AUTO && pictures->layout != NULL) /* not where it is as always: journals of old stay valid */
         length += (size_t)snprintf(text + length, REQUEST_BYTES - length, "layout %s\n", pictures->layout);

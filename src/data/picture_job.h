@@ -63,11 +63,11 @@ typedef struct elm_picture_job {
     int shard_count, shard_capacity;
 
     /* Of picture_files.c. */
-    elm_shard_writer *writer; /* of the shard being written, or NULL */
-    int writing;              /* its number */
-    int64_t waiting;          /* pictures not committed yet */
-    elm_decoder *decoder;     /* --decode */
-    uint8_t *bytes;           /* of one file */
+    elm_shard_writer *writer;        /* of the shard being written, or NULL */
+    int writing;                     /* its number */
+    int64_t waiting;                 /* pictures not committed yet */
+    struct elm_decode_queue *checks; /* pictures that wait to be decoded; NULL with --resize, --no-decode */
+    uint8_t *bytes;                  /* of one file */
     size_t capacity;
     struct elm_resize_queue *queue; /* --resize: pictures that wait to be made smaller */
     struct {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "data/store_format.h"
 #include "elmpi/memory.h"
@@ -59,6 +60,17 @@ int elm_picture_list_add(elm_catalogue *catalogue, const char *listed, int split
     return elm_report_add(report, ELM_REPORT_TWICE, name, where, err);
 }
 
+/* Whether the line's last word is a picture's path: then there is no label. */
+static bool is_unlabelled(const char *word)
+{
+    static const char *const suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"};
+    const char *dot = strrchr(word, '.');
+    for (size_t i = 0; dot != NULL && i < sizeof suffixes / sizeof *suffixes; i++)
+        if (strcasecmp(dot, suffixes[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Cuts off what is blank at the end. */
 static void trim(char *line)
 {
@@ -92,6 +104,12 @@ static int read_line(elm_catalogue *catalogue, char *line, int split, const char
     char *blank = line + strlen(line), *end = NULL;
     while (blank > line && !isspace((unsigned char)*blank))
         blank--;
+    if (is_unlabelled(blank))
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "no label behind the path (%s): an unlabelled list says of no picture what it shows: write \"path label\", or leave "
+            "the list away where folders name the classes",
+            where);
     errno = 0;
     const long long label = strtoll(blank, &end, 10);
     if (blank == line || *end != '\0' || errno != 0 || !isdigit((unsigned char)end[-1])) {

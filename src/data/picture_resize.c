@@ -56,6 +56,11 @@ int elm_picture_resizer_create(elm_picture_resizer **out, elm_error *err)
     return 0;
 }
 
+elm_decoder *elm_picture_resizer_decoder(elm_picture_resizer *resizer)
+{
+    return resizer->decoder;
+}
+
 void elm_picture_resizer_destroy(elm_picture_resizer *resizer)
 {
     if (resizer == NULL)

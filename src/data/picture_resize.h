@@ -28,6 +28,9 @@ typedef struct elm_resized {
 int elm_picture_resize(elm_picture_resizer *resizer, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, int side,
                        int quality, elm_resized *resized, elm_error *why);
 
+/** The resizer's decoder, between two pictures. */
+elm_decoder *elm_picture_resizer_decoder(elm_picture_resizer *resizer);
+
 /** Pictures that are resized together, on several threads, and come out in their order. */
 typedef struct elm_resize_queue elm_resize_queue;
 
@@ -39,15 +42,13 @@ typedef struct elm_queued_picture {
     size_t size_bytes;
     elm_picture_header header;
     elm_resized resized; /* bytes NULL: to be taken as it is */
-    int status;          /* of elm_picture_resize, */
+    int status;          /* of elm_picture_resize or elm_picture_sound, */
     elm_error why;       /* and its reason */
 } elm_queued_picture;
 
-/** Whether the queue would make this picture anew; false for queue NULL. */
-bool elm_resize_queue_takes(const elm_resize_queue *queue, const elm_picture_header *header);
-
-/** Owns:   the caller destroys */
-int elm_resize_queue_create(elm_resize_queue **queue, int threads, int side, int quality, elm_error *err);
+/** `decode`: small pictures, which stay as they are, are decoded too, to see whether they are sound.
+ *  Owns:   the caller destroys */
+int elm_resize_queue_create(elm_resize_queue **queue, int threads, int side, int quality, bool decode, elm_error *err);
 void elm_resize_queue_destroy(elm_resize_queue *queue);
 
 /** Adds a picture; bytes and name are copied. *full: it is time to flush.

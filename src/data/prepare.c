@@ -79,7 +79,7 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
         {pictures->drop_empty, ELM_PREPARE_PICTURES, "--drop-empty-classes"},
         {pictures->layout != NULL, ELM_PREPARE_PICTURES, "--layout"},
         {pictures->strict, ELM_PREPARE_PICTURES, "--strict"},
-        {pictures->decode, ELM_PREPARE_PICTURES, "--decode"},
+        {pictures->no_decode, ELM_PREPARE_PICTURES, "--no-decode"},
         {pictures->resize != 0, ELM_PREPARE_PICTURES, "--resize"},
         {pictures->quality != 0, ELM_PREPARE_PICTURES, "--quality"},
         {pictures->threads != 0, ELM_PREPARE_PICTURES, "--threads"},
@@ -92,8 +92,8 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
                                  flags[i].use == ELM_PREPARE_IMBALANCE ? "; set data.imbalance in the job file" : "");
     if (source->needs_archive && request->archive == NULL)
         return elm_error_set(err, ELM_EXIT_USAGE, "no archive (--archive): %s", source->help);
-    if ((pictures->quality != 0 || pictures->threads != 0) && pictures->resize == 0)
-        return elm_error_set(err, ELM_EXIT_USAGE, "nothing is made anew (--quality, --threads): give --resize too, or leave them away");
+    if (pictures->quality != 0 && pictures->resize == 0)
+        return elm_error_set(err, ELM_EXIT_USAGE, "nothing is made anew (--quality): give --resize too, or leave it away");
     if (request->imbalance != 0 && !(request->imbalance >= 1))
         return elm_error_set(err, ELM_EXIT_USAGE, "bad imbalance ratio %g (--imbalance): give n_max / n_min, 1 or more",
                              request->imbalance);

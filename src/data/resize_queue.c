@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/decode_queue.h"
 #include "data/picture_resize.h"
 #include "elmpi/memory.h"
 
@@ -11,12 +12,13 @@ enum { QUEUE_MAX = 256, QUEUE_BYTES = 64 << 20 };
 
 struct elm_resize_queue {
     int threads, side, quality, count;
+    bool decode;
     size_t waiting_bytes;
     elm_picture_resizer **resizers; /* [threads] */
     elm_queued_picture pictures[QUEUE_MAX];
 };
 
-int elm_resize_queue_create(elm_resize_queue **out, int threads, int side, int quality, elm_error *err)
+int elm_resize_queue_create(elm_resize_queue **out, int threads, int side, int quality, bool decode, elm_error *err)
 {
     elm_resize_queue *queue = elm_alloc(1, sizeof *queue, err);
     *out = NULL;
@@ -25,6 +27,7 @@ int elm_resize_queue_create(elm_resize_queue **out, int threads, int side, int q
     queue->threads = threads;
     queue->side = side;
     queue->quality = quality;
+    queue->decode = decode;
     queue->resizers = elm_alloc((size_t)threads, sizeof(void *), err);
     int status = queue->resizers != NULL ? 0 : -1;
     for (int t = 0; t < threads && status == 0; t++)
@@ -76,15 +79,13 @@ int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name, 
     return 0;
 }
 
-bool elm_resize_queue_takes(const elm_resize_queue *queue, const elm_picture_header *header)
-{
-    return queue != NULL && elm_picture_short_side(header) > queue->side;
-}
-
 static void resize(const elm_resize_queue *queue, elm_queued_picture *picture, elm_picture_resizer *resizer)
 {
     picture->status = elm_picture_resize(resizer, picture->bytes, picture->size_bytes, &picture->header, queue->side, queue->quality,
                                          &picture->resized, &picture->why);
+    if (picture->status == ELM_PICTURE_DONE && picture->resized.bytes == NULL && queue->decode)
+        picture->status =
+            elm_picture_sound(elm_picture_resizer_decoder(resizer), picture->bytes, picture->size_bytes, &picture->header, &picture->why);
 }
 
 int elm_resize_queue_flush(elm_resize_queue *queue, int (*take)(void *context, const elm_queued_picture *picture, elm_error *err),

@@ -37,8 +37,9 @@ static int open_file(elm_store *store, elm_error *err)
 {
     struct stat about;
     if (stat(store->path, &about) != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot open the store (%s): %s: check data.store, or make it with elmpi-prepare",
-                             store->path, strerror(errno));
+        return elm_error_set(err, errno == ENOENT || errno == ENOTDIR ? ELM_EXIT_USAGE : ELM_EXIT_FAILURE,
+                             "cannot open the store (%s): %s: check data.store, or make it with elmpi-prepare", store->path,
+                             strerror(errno));
     if (!S_ISREG(about.st_mode) || access(store->path, R_OK) != 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the store (%s): %s: check data.store", store->path,
                              S_ISREG(about.st_mode) ? strerror(errno) : "not a file");

@@ -90,13 +90,14 @@ static int study_all(elm_analysis_split *s, elm_error *err)
     const int classes = s->dataset->info.classes, width = elm_net_width(s->in->net);
     int status = create_split(s, err);
     if (status == 0)
-        status = elm_outputs_pass(s->in->net, s->dataset, comm, NULL, take_batch, s, err);
+        status = elm_outputs_pass(s->in->net, s->dataset, comm, NULL, NULL, take_batch, s, err);
     if (elm_comm_agree_all(comm, status, err) != 0 ||
         elm_class_rows_all(&s->rows, &s->embedded, s->dataset->class_count, classes, comm, err) != 0)
         return -1;
     double *scratch = elm_alloc((size_t)s->rows.count, sizeof *scratch, err);
     status = elm_comm_agree_all(comm, scratch != NULL ? 0 : -1, err);
     if (status == 0 && scratch != NULL) {
+        elm_ticker_begin(elm_comm_ticker(comm), "analysis of distances and margins", 0);
         look_at_classes(s, scratch);
         elm_split_figures_share_all(&s->images, comm);
         elm_comm_sum_all(comm, s->classes.memory, (int64_t)classes * (CLASS_COLUMNS + width));
@@ -135,13 +136,16 @@ static int analyse_all(const elm_analysis_input *in, const double *alpha, const 
     int status = study_all(&train, err);
     if (status == 0)
         status = study_all(&test, err);
+    elm_ticker_begin(elm_comm_ticker(in->comm), "analysis of the spectrum", 0);
     if (status == 0)
         status = find_spectrum_all(&train, &spectrum, err);
     if (status == 0 && file != NULL)
         status = elm_analysis_put(file, &train, &test, &spectrum, err);
     status = elm_comm_agree_all(in->comm, status, err);
+    elm_ticker_begin(elm_comm_ticker(in->comm), "t-SNE", 0);
     if (status == 0 && in->tsne_classes > 0)
         status = elm_class_picture_write_all(&train, &spectrum, file, err);
+    elm_ticker_end(elm_comm_ticker(in->comm));
     elm_spectrum_release(&spectrum);
     release_split(&train);
     release_split(&test);

@@ -78,6 +78,9 @@ void elm_evaluation_print(const elm_log *log, const elm_metrics *m, const elm_ev
     elm_log_info(log, "%s", "");
     elm_log_info(log, "  balanced accuracy %10s", percent(m->balanced_accuracy, text));
     elm_log_info(log, "  accuracy          %10s  (%" PRId64 " of %" PRId64 ")", percent(m->accuracy, text), m->correct, m->images);
+    if (m->unreadable > 0)
+        elm_log_info(log, "  %" PRId64 " image%s could not be read and %s", m->unreadable, m->unreadable > 1 ? "s" : "",
+                     m->omits ? "left out (data.unreadable_test = omit)" : "count as wrong (data.unreadable_test = wrong)");
     elm_log_info(log, "%s", "");
     elm_log_info(log, "  %-6s %8s  %-16s %10s", "group", "classes", "training images", "accuracy");
     for (int g = 0; g < ELM_GROUPS; g++)
@@ -193,6 +196,12 @@ static void put_all(yajl_gen gen, const elm_metrics *m, const elm_evaluation_abo
     put_details(gen, about->details);
     put_text(gen, "images");
     yajl_gen_integer(gen, m->images);
+    put_text(gen, "unreadable_images");
+    yajl_gen_integer(gen, m->unreadable);
+    if (m->unreadable > 0) {
+        put_text(gen, "unreadable_images_are");
+        put_text(gen, m->omits ? "left out" : "counted as wrong");
+    }
     put_text(gen, "correct");
     yajl_gen_integer(gen, m->correct);
     put_text(gen, "balanced_accuracy");

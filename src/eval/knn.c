@@ -119,18 +119,24 @@ static void round_all(knn *n, int owner, int64_t first, int count, elm_tally *ta
         search(n, q);
     exchange_all(n, count);
     for (int q = 0; q < count && own; q++)
-        elm_tally_add(tally, n->test.labels[first + q], merge(n, q));
+        if (n->test.absent[first + q])
+            elm_tally_add_unreadable(tally, n->test.labels[first + q]);
+        else
+            elm_tally_add(tally, n->test.labels[first + q], merge(n, q));
 }
 
 static void rounds_all(knn *n, elm_tally *tally)
 {
+    elm_ticker_begin(elm_comm_ticker(n->comm), "nearest neighbours", 0);
     for (int owner = 0; owner < elm_comm_size(n->comm); owner++) {
         double total = elm_comm_rank(n->comm) == owner ? (double)n->test.count : 0;
         elm_comm_max_all(n->comm, &total, 1);
         for (int64_t first = 0; first < (int64_t)total; first += ROUND)
             round_all(n, owner, first, (int64_t)total - first < ROUND ? (int)((int64_t)total - first) : ROUND, tally);
     }
+    elm_ticker_end(elm_comm_ticker(n->comm));
     elm_comm_sum_counts_all(n->comm, tally->tested, 2 * (int64_t)n->classes);
+    elm_comm_sum_counts_all(n->comm, &tally->unreadable, 1);
 }
 
 static int allocate(knn *n, elm_error *err)
@@ -157,11 +163,13 @@ int elm_knn_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
              .k = input->settings->k < input->train->count ? input->settings->k : input->train->count,
              .cosine = input->settings->cosine,
              .comm = input->comm};
-    int status = elm_embed_all(input->net, input->train, input->comm, &n.train, err);
+    int status = elm_embed_all(input->net, input->train, input->comm, NULL, &n.train, err);
     if (status == 0)
-        status = elm_embed_all(input->net, input->test, input->comm, &n.test, err);
+        status = elm_embed_all(input->net, input->test, input->comm, input->log, &n.test, err);
     if (status == 0)
         status = elm_comm_agree_all(input->comm, elm_tally_create(tally, n.classes, err) != 0 ? -1 : allocate(&n, err), err);
+    if (status == 0)
+        tally->omits = input->test->pictures != NULL && input->test->pictures->omits_unreadable;
     if (status == 0 && n.votes != NULL)
         rounds_all(&n, tally);
     else

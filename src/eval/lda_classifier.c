@@ -32,7 +32,7 @@ int elm_lda_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
     lda l = {.classes = input->test->info.classes, .width = elm_net_width(input->net)};
     const size_t classes = (size_t)l.classes;
     elm_embedded embedded;
-    int status = elm_embed_all(input->net, input->train, input->comm, &embedded, err);
+    int status = elm_embed_all(input->net, input->train, input->comm, NULL, &embedded, err);
     if (status == 0) {
         const elm_need needs[] = {{&l.weights, classes * (size_t)l.width, sizeof *l.weights},
                                   {&l.bias, classes, sizeof *l.bias},
@@ -46,8 +46,10 @@ int elm_lda_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
                                              .classes = l.classes,
                                              .class_count = input->train->class_count,
                                              .epsilon = input->settings->epsilon};
+        elm_ticker_begin(elm_comm_ticker(input->comm), "covariances of the classes", 0);
         status = elm_lda_fit_all(&problem, input->comm, l.weights, l.bias, err);
     }
+    elm_ticker_end(elm_comm_ticker(input->comm));
     elm_embedded_release(&embedded);
     if (status == 0)
         status = elm_predictions_count_all(input, predict, &l, tally, err);

@@ -112,6 +112,8 @@ int elm_metrics_create(elm_metrics **metrics, const elm_tally *tally, const int6
         return -1;
     m->classes = classes;
     m->rule = rule;
+    m->unreadable = tally->unreadable;
+    m->omits = tally->omits;
     m->recall = elm_alloc((size_t)classes, sizeof *m->recall, err);
     m->tested = elm_alloc((size_t)classes, sizeof *m->tested, err);
     if (m->recall == NULL || m->tested == NULL) {

@@ -88,7 +88,7 @@ int elm_ncm_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
     ncm n = {.classes = input->test->info.classes, .width = elm_net_width(input->net), .count = input->train->class_count};
     const size_t classes = (size_t)n.classes, width = (size_t)n.width;
     int64_t *sums = NULL;
-    int status = elm_embed_all(input->net, input->train, input->comm, &embedded, err);
+    int status = elm_embed_all(input->net, input->train, input->comm, NULL, &embedded, err);
     if (status == 0) {
         const elm_need needs[] = {
             {&n.mean, width, sizeof *n.mean},     {&n.means, classes * width, sizeof *n.means}, {&n.unit, width, sizeof *n.unit},

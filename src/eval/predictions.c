@@ -36,7 +36,18 @@ static int take_batch(elm_net *net, const elm_batch *batch, elm_outputs_take tak
     return check_finite(&out, err) != 0 ? -1 : take(context, &out, err);
 }
 
-int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm, const volatile sig_atomic_t *stop,
+/* Any rank may have some. */
+static void say_complaints(elm_loader *loader, const elm_dataset *dataset, const elm_log *log)
+{
+    char text[2048];
+    elm_log loud = *log;
+    loud.quiet = false;
+    while (elm_loader_complaint(loader, text, sizeof text))
+        elm_log_warn(&loud, "%s: %s", text,
+                     dataset->pictures->omits_unreadable ? "left out (data.unreadable_test = omit)" : "counted as wrong");
+}
+
+int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm, const volatile sig_atomic_t *stop, const elm_log *log,
                      elm_outputs_take take, void *context, elm_error *err)
 {
     const int classes = dataset->info.classes;
@@ -48,13 +59,20 @@ int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *c
     int status =
         elm_loader_create_evaluation(&loader, dataset, elm_evaluation_batch(&dataset->info), elm_comm_rank(comm), elm_comm_size(comm), err);
     const elm_batch *batch = NULL;
+    int64_t seen = 0;
+    elm_ticker_begin(elm_comm_ticker(comm), "images passed through the network", dataset->count);
     while (status == 0 && (batch = elm_loader_next(loader)) != NULL) {
         elm_watch_tick(elm_comm_watch(comm));
         status = stop != NULL && *stop ? elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request (evaluation)")
                                        : take_batch(net, batch, take, context, err);
+        seen += batch->share.global * elm_comm_size(comm); /* the other ranks are about as far */
+        elm_ticker_advance(elm_comm_ticker(comm), seen < dataset->count ? seen : dataset->count);
     }
+    elm_ticker_end(elm_comm_ticker(comm));
+    if (status == 0 && log != NULL)
+        say_complaints(loader, dataset, log);
     if (status == 0)
-        status = elm_loader_check(loader, err);
+        status = log != NULL ? elm_loader_check_shards(loader, err) : elm_loader_check(loader, err);
     elm_loader_destroy(loader);
     return status;
 }
@@ -62,9 +80,12 @@ int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *c
 int elm_largest(const double *scores, int classes)
 {
     int best = 0;
-    for (int c = 1; c < classes; c++)
+    for (int c = 0; c < classes; c++) {
+        if (isnan(scores[c]))
+            return -1;
         if (scores[c] > scores[best])
             best = c;
+    }
     return best;
 }
 
@@ -77,11 +98,19 @@ typedef struct counting {
 static int count_batch(void *context, const elm_outputs *out, elm_error *err)
 {
     const counting *c = context;
-    (void)err;
-    for (int i = 0; i < out->batch->share.local; i++)
-        elm_tally_add(
-            c->tally, out->batch->labels[i],
-            c->predict(c->context, out->embeddings + (size_t)i * (size_t)out->width, out->logits + (size_t)i * (size_t)out->classes));
+    for (int i = 0; i < out->batch->share.local; i++) {
+        if (elm_outputs_absent(out, i)) {
+            elm_tally_add_unreadable(c->tally, out->batch->labels[i]);
+            continue;
+        }
+        const int predicted =
+            c->predict(c->context, out->embeddings + (size_t)i * (size_t)out->width, out->logits + (size_t)i * (size_t)out->classes);
+        if (predicted < 0)
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "the classifier's scores are not finite (image %" PRId64 " of the split): use another classifier",
+                                 out->batch->members[out->batch->share.first + i]);
+        elm_tally_add(c->tally, out->batch->labels[i], predicted);
+    }
     return 0;
 }
 
@@ -89,13 +118,16 @@ int elm_predictions_count_all(const elm_classifier_input *input, elm_predict pre
 {
     const counting c = {predict, context, tally};
     int status = elm_tally_create(tally, input->test->info.classes, err);
-    if (status == 0)
-        status = elm_outputs_pass(input->net, input->test, input->comm, input->stop, count_batch, (void *)&c, err);
+    if (status == 0) {
+        tally->omits = input->test->pictures != NULL && input->test->pictures->omits_unreadable;
+        status = elm_outputs_pass(input->net, input->test, input->comm, input->stop, input->log, count_batch, (void *)&c, err);
+    }
     if (elm_comm_agree_all(input->comm, status, err) != 0) {
         elm_tally_release(tally);
         return -1;
     }
     elm_comm_sum_counts_all(input->comm, tally->tested, 2 * (int64_t)tally->classes);
+    elm_comm_sum_counts_all(input->comm, &tally->unreadable, 1);
     return 0;
 }
 
@@ -106,6 +138,8 @@ void elm_embedded_keep(elm_embedded *e, const elm_outputs *out)
            (size_t)share.local * (size_t)e->width * sizeof *e->embeddings);
     memcpy(e->labels + e->count, out->batch->labels, (size_t)share.local * sizeof *e->labels);
     memcpy(e->members + e->count, out->batch->members + share.first, (size_t)share.local * sizeof *e->members);
+    for (int i = 0; i < share.local; i++)
+        e->absent[e->count + i] = elm_outputs_absent(out, i);
     e->count += share.local;
 }
 
@@ -132,15 +166,16 @@ int elm_embedded_create(elm_embedded *e, const elm_dataset *dataset, const elm_c
     *e = (elm_embedded){.width = width};
     const elm_need needs[] = {{&e->embeddings, count * (size_t)width, sizeof *e->embeddings},
                               {&e->labels, count, sizeof *e->labels},
-                              {&e->members, count, sizeof *e->members}};
+                              {&e->members, count, sizeof *e->members},
+                              {&e->absent, count, sizeof *e->absent}};
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
-int elm_embed_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, elm_embedded *embedded, elm_error *err)
+int elm_embed_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const elm_log *log, elm_embedded *embedded, elm_error *err)
 {
     int status = elm_embedded_create(embedded, dataset, comm, elm_net_width(net), err);
     if (status == 0)
-        status = elm_outputs_pass(net, dataset, comm, NULL, keep_batch, embedded, err);
+        status = elm_outputs_pass(net, dataset, comm, NULL, log, keep_batch, embedded, err);
     return elm_comm_agree_all(comm, status, err);
 }
 
@@ -149,5 +184,6 @@ void elm_embedded_release(elm_embedded *embedded)
     elm_free(embedded->embeddings);
     elm_free(embedded->labels);
     elm_free(embedded->members);
+    elm_free(embedded->absent);
     *embedded = (elm_embedded){0};
 }

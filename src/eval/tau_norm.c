@@ -69,7 +69,8 @@ static int try_all(void *context, const elm_outputs *out, elm_error *err)
     for (int k = 0; k < ELM_TAUS; k++) {
         set_tau(t, tau_at(k));
         for (int i = 0; i < out->batch->share.local; i++)
-            elm_tally_add(&t->tallies[k], out->batch->labels[i], predict(t, NULL, out->logits + (size_t)i * (size_t)t->classes));
+            if (!elm_outputs_absent(out, i))
+                elm_tally_add(&t->tallies[k], out->batch->labels[i], predict(t, NULL, out->logits + (size_t)i * (size_t)t->classes));
     }
     return 0;
 }
@@ -94,7 +95,7 @@ static int choose_all(tau_norm *t, const elm_classifier_input *input, elm_error 
     for (int k = 0; k < ELM_TAUS && status == 0; k++)
         status = elm_tally_create(&t->tallies[k], t->classes, err);
     if (status == 0)
-        status = elm_outputs_pass(input->net, input->selection, input->comm, input->stop, try_all, t, err);
+        status = elm_outputs_pass(input->net, input->selection, input->comm, input->stop, input->log, try_all, t, err);
     if (elm_comm_agree_all(input->comm, status, err) != 0)
         return -1;
     for (int k = 0; k < ELM_TAUS; k++) {

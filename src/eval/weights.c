@@ -158,8 +158,13 @@ static void fold_scale(const elm_net_parameters *view, const elm_tensor *scale)
 static int load(elm_net *net, const elm_tensor *tensors, int count, allowance allowed, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(net);
+    const char *broken = elm_checkpoint_not_finite(tensors, count);
     if (check_complete(&view, tensors, count, allowed, err) != 0 || check_known(&view, tensors, count, allowed, err) != 0)
         return -1;
+    if (broken != NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "%s holds NaN or infinite values (weights): the run that wrote them had diverged, take an earlier checkpoint",
+                             broken);
     int status;
     const elm_tensor *scale = scale_to_fold(&view, tensors, count, allowed, &status, err);
     if (status != 0)

@@ -4,11 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <yajl/yajl_gen.h>
 
 #include "elmpi/io.h"
 #include "elmpi/memory.h"
+#include "elmpi/safetensors.h"
 #include "elmpi/utf8.h"
 #include "elmpi/weights.h"
 #include "export/onnx.h"
@@ -54,7 +56,7 @@ static int format_of(const char *path)
     int f = 0;
     for (; f < FORMATS; f++) {
         const size_t length = strlen(path), end = strlen(formats[f].suffix);
-        if (length > end && strcmp(path + length - end, formats[f].suffix) == 0)
+        if (length > end && strcasecmp(path + length - end, formats[f].suffix) == 0)
             break;
     }
     return f;
@@ -62,9 +64,11 @@ static int format_of(const char *path)
 
 int elm_export_check_name(const char *path, elm_error *err)
 {
-    return format_of(path) < FORMATS
-               ? 0
-               : elm_error_set(err, ELM_EXIT_USAGE, "the file's name says no known format (%s): end it with .safetensors or .onnx", path);
+    if (format_of(path) < FORMATS)
+        return 0;
+    const bool pytorch = elm_safetensors_check_other(path, NULL) != 0;
+    return elm_error_set(err, ELM_EXIT_USAGE, "the file's name says no known format (%s): end it with .safetensors or .onnx%s", path,
+                         pytorch ? "; PyTorch reads the former (safetensors.torch.load_file)" : "");
 }
 
 /* "[0.5071,0.4867,0.4408]" */
@@ -131,19 +135,33 @@ static int write_file(const char *path, const elm_bytes *file, elm_error *err)
                                       path, strerror(cause));
 }
 
+/* What is done to a picture before the network sees it. */
+static void describe_input(const elm_export_request *request, char *text, size_t size_bytes)
+{
+    const elm_store_info *data = request->data;
+    if (data->features > 0)
+        snprintf(text, size_bytes, "float32 [batch, %d], as in the data set", data->features);
+    else if (request->resize > 0)
+        snprintf(text, size_bytes,
+                 "float32 [batch, %d, %d, %d]: torchvision's Resize(%d, bilinear, antialias) of the upright picture, CenterCrop(%d), then "
+                 "(pixel / 255 - mean) / std by channel, pixel 0..255",
+                 data->channels, data->height, data->width, request->resize, request->crop);
+    else
+        snprintf(text, size_bytes, "float32 [batch, %d, %d, %d]: (pixel / 255 - mean) / std by channel, pixel 0..255", data->channels,
+                 data->height, data->width);
+}
+
 int elm_export_write(const elm_export_request *request, const char *path, elm_error *err)
 {
     const elm_store_info *data = request->data;
-    char mean[96], deviation[96], input[256], step[32];
+    char mean[96], deviation[96], input[320], step[32], resize[16], crop[16];
     if (elm_export_check_name(path, err) != 0)
         return -1;
     print_reals(mean, sizeof mean, data->mean, data->channels);
     print_reals(deviation, sizeof deviation, data->deviation, data->channels);
-    if (data->features > 0)
-        snprintf(input, sizeof input, "float32 [batch, %d], as in the data set", data->features);
-    else
-        snprintf(input, sizeof input, "float32 [batch, %d, %d, %d]: (pixel / 255 - mean) / deviation by channel, pixel 0..255",
-                 data->channels, data->height, data->width);
+    describe_input(request, input, sizeof input);
+    snprintf(resize, sizeof resize, "%d", request->resize);
+    snprintf(crop, sizeof crop, "%d", request->crop);
     snprintf(step, sizeof step, "%" PRId64, request->checkpoint->step);
     char *classes = class_list(request, err);
     if (classes == NULL)
@@ -155,8 +173,12 @@ int elm_export_write(const elm_export_request *request, const char *path, elm_er
         {"head", request->model->head == ELM_HEAD_COSINE ? "cosine" : "linear"},
         {"dataset", data->dataset},
         {"classes", classes},
+        {"resize", resize},
+        {"crop", crop},
+        {"interpolation", request->resize > 0 ? "bilinear, antialias" : "none"},
         {"mean", mean},
-        {"deviation", deviation},
+        {"std", deviation},
+        {"deviation", deviation}, /* std's name in files of earlier versions */
         {"input", input},
         {"step", step},
         {NULL, NULL},

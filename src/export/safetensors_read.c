@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,7 +18,23 @@ bool elm_safetensors_is_named(const char *path)
 {
     static const char suffix[] = ".safetensors";
     const size_t length = strlen(path);
-    return length >= sizeof suffix && strcmp(path + length - (sizeof suffix - 1), suffix) == 0;
+    return length >= sizeof suffix && strcasecmp(path + length - (sizeof suffix - 1), suffix) == 0;
+}
+
+int elm_safetensors_check_other(const char *path, elm_error *err)
+{
+    static const char *const suffixes[] = {".pth", ".pt", ".bin", ".ckpt", ".pkl"};
+    const size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        const size_t end = strlen(suffixes[i]);
+        if (length > end && strcasecmp(path + length - end, suffixes[i]) == 0)
+            return elm_error_set(err, ELM_EXIT_USAGE,
+                                 "a PyTorch file, which may run any program when it is read (%s): elmpi reads safetensors; in Python: "
+                                 "from safetensors.torch import save_file; save_file(torch.load(\"%.100s\", weights_only=True), "
+                                 "\"model.safetensors\")",
+                                 path, path);
+    }
+    return 0;
 }
 
 static int cannot_read(const char *path, const char *why, elm_error *err)
@@ -119,6 +136,21 @@ static int take_tensors(int fd, const elm_stored_header *header, uint64_t data_p
     return 0;
 }
 
+/* What wrappers of PyTorch's put before every name: DataParallel and DistributedDataParallel, torch.compile. */
+static void drop_wrapper(elm_checkpoint *made)
+{
+    static const char *const wrappers[] = {"model/module.", "model/_orig_mod."};
+    for (size_t w = 0; w < sizeof wrappers / sizeof *wrappers;) {
+        const size_t length = strlen(wrappers[w]), kept = strlen("model/");
+        bool all = made->tensor_count > 0;
+        for (int t = 0; t < made->tensor_count; t++)
+            all &= strncmp(made->tensors[t].name, wrappers[w], length) == 0 && made->tensors[t].name[length] != 0;
+        for (int t = 0; all && t < made->tensor_count; t++)
+            memmove(made->tensors[t].name + kept, made->tensors[t].name + length, strlen(made->tensors[t].name + length) + 1);
+        w = all ? 0 : w + 1; /* one may be inside the other */
+    }
+}
+
 static int read_file(int fd, const char *path, elm_checkpoint *made, elm_error *err)
 {
     struct stat about;
@@ -143,6 +175,8 @@ static int read_file(int fd, const char *path, elm_checkpoint *made, elm_error *
         status = elm_stored_header_parse(&header, text, length, behind - length, path, err);
     if (status == 0)
         status = take_tensors(fd, &header, LENGTH_BYTES + length, made, path, err);
+    if (status == 0)
+        drop_wrapper(made);
     elm_stored_header_free(&header);
     elm_free(text);
     return status;

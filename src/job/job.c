@@ -10,6 +10,7 @@
 #include "elmpi/lines.h"
 #include "elmpi/memory.h"
 #include "job/file.h"
+#include "job/path.h"
 #include "job/value.h"
 
 enum { NOTE_SIZE = 512, NAMES_MAX = 256, NOT_GIVEN = 0, GIVEN_BY_SET = -1, FILES_MAX = 8, SETUP_NAME_SIZE = 64 };
@@ -129,8 +130,12 @@ static int refuse_key(const resolver *r, const char *section, const char *key, c
 static int take_entry(void *context, const elm_entry *entry, elm_error *err);
 
 /* "[job] include = name": that file's entries come before the rest of this one's, which may say otherwise. */
-static int include(resolver *r, const char *name, const char *place, elm_error *err)
+static int include(resolver *r, const char *written, const char *place, elm_error *err)
 {
+    static const elm_option row = {.key = "job.include"};
+    char name[ELM_TEXT_SIZE];
+    if (elm_path_expand(&row, written, place, name, err))
+        return -1;
     if (r->files[r->file].begun)
         return elm_error_set(err, ELM_EXIT_USAGE, "job.include stands below other entries (%s): make it the file's first entry", place);
     if (r->file + 1 == FILES_MAX)

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "elmpi/job.h"
+#include "job/path.h"
+
 enum { CHOICES_MAX = 32, CHOICES_SIZE = 512 };
 
 /* "a|b|c" as separate names. Returns their number. Shape: copy [CHOICES_SIZE] holds them, names [CHOICES_MAX] point into it. */
@@ -64,6 +67,9 @@ void elm_value_describe(const elm_option *row, char *text, int size)
         return;
     case ELM_OPTION_TEXT:
         snprintf(text, (size_t)size, "text");
+        return;
+    case ELM_OPTION_PATH:
+        snprintf(text, (size_t)size, "a path");
         return;
     }
 }
@@ -171,6 +177,17 @@ static int parse_reals(const elm_option *row, void *value, const char *text, con
     return 0;
 }
 
+/* What is written down again is the expanded path. */
+static int parse_path(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
+{
+    char path[ELM_TEXT_SIZE], escaped[ELM_VALUE_SIZE];
+    if (elm_path_expand(row, text, place, path, err))
+        return -1;
+    if (elm_path_escape(path, escaped, sizeof escaped) >= sizeof escaped)
+        return elm_error_set(err, ELM_EXIT_USAGE, "%s is longer than %d characters (%s): shorten it", row->key, ELM_VALUE_SIZE - 1, place);
+    return parse_text(row, value, path, place, err);
+}
+
 static int parse_typed(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
 {
     switch (row->type) {
@@ -182,6 +199,8 @@ static int parse_typed(const elm_option *row, void *value, const char *text, con
         return parse_bool(row, value, text, place, err);
     case ELM_OPTION_TEXT:
         return parse_text(row, value, text, place, err);
+    case ELM_OPTION_PATH:
+        return parse_path(row, value, text, place, err);
     case ELM_OPTION_CHOICE:
         return parse_choice(row, value, text, place, err);
     case ELM_OPTION_REALS:
@@ -246,6 +265,9 @@ void elm_value_print(const elm_option *row, const void *value, char *text)
         return;
     case ELM_OPTION_TEXT:
         snprintf(text, ELM_VALUE_SIZE, "%s", (const char *)value);
+        return;
+    case ELM_OPTION_PATH:
+        elm_path_escape(value, text, ELM_VALUE_SIZE);
         return;
     case ELM_OPTION_CHOICE:
         print_choice(row, *(const int *)value, text);

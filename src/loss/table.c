@@ -3,14 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A loss a line: elm_loss_<name> is the row that its file defines. */
+/* A loss a line: elm_loss_<name> is the row that its file defines. Every line ends in a backslash; the empty line ends the list. */
 /* clang-format off */
 #define LOGIT_LOSSES(ROW) \
     ROW(ce) \
     ROW(logadj) \
     ROW(ldam) \
     ROW(cb_focal) \
-    ROW(equalization)
+    ROW(equalization) \
 
 #define EMBEDDING_TERMS(ROW) \
     ROW(pull) \
@@ -22,7 +22,9 @@
     ROW(spreadout) \
     ROW(range) \
     ROW(contrastive_logit) \
-    ROW(lda)
+    ROW(lda) \
+
+/* The lists end here. */
 /* clang-format on */
 
 #define DECLARE(name) extern const elm_loss_row elm_loss_##name;

@@ -47,6 +47,12 @@ int elm_graph_build(elm_graph *graph, const elm_net_spec *spec, elm_value **inpu
     return model->build(graph, variant, *input, embeddings, err);
 }
 
+const char *elm_net_name_for(int side, int features)
+{
+    enum { SMALL = 64 };
+    return features > 0 ? "mlp:64,64" : side <= SMALL ? "cifar-resnet32" : "resnet18";
+}
+
 int elm_net_check_name(const char *name, elm_error *err)
 {
     const char *variant;

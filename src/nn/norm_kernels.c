@@ -51,13 +51,14 @@ ELM_INLINE void moments(const void *x, size_t length, int block, float *mean, fl
     for (int k = 0; k < block; k++) {
         const double deviation = second[k] - first[k] * first[k] / count;
         mean[k] = (float)((double)pixel[k] + first[k] / count);
-        m2[k] = deviation > 0 ? (float)deviation : 0;
+        m2[k] = deviation < 0 ? 0 : (float)deviation; /* NaN stays NaN */
     }
 }
 
+/* v where `by` is above 0 or NaN, else 0: a NaN passes a ReLU and its gradient, as in PyTorch. */
 static inline lanes positive(lanes v, lanes by)
 {
-    return lanes_where(by > 0, v);
+    return lanes_where(~(by <= 0), v);
 }
 
 ELM_INLINE void normalise(const void *x, const void *residual, void *y, size_t length, int block, const float *scale, const float *shift,

@@ -9,9 +9,15 @@ static int check_scope(const char *text, elm_error *err)
     return elm_norm_scope_parse(text, &scope, err);
 }
 
+static int check_name(const char *name, elm_error *err)
+{
+    return strcmp(name, ELM_NET_AUTO) == 0 ? 0 : elm_net_check_name(name, err);
+}
+
 const elm_option elm_model_option_rows[] = {
-    {"model.name", ELM_OPTION_TEXT, offsetof(elm_model_options, name), "cifar-resnet32", 0, 0, NULL, elm_net_check_name, NULL,
-     "network: cifar-resnet{8,20,32,44,56}, cifar-resnet32-menon (the public logit-adjustment code's), resnet{18,34,50,101,152} "
+    {"model.name", ELM_OPTION_TEXT, offsetof(elm_model_options, name), ELM_NET_AUTO, 0, 0, NULL, check_name, NULL,
+     "network: auto (by the input: cifar-resnet32 up to 64 pixels, resnet18 above, mlp:64,64 for vectors), cifar-resnet{8,20,32,44,56}, "
+     "cifar-resnet32-menon (the public logit-adjustment code's), resnet{18,34,50,101,152} "
      "(torchvision's "
      "layout, v1.5: the 3x3 convolution carries a bottleneck's stride), mlp:<width>,<width>,..."},
     {"model.bn", ELM_OPTION_TEXT, offsetof(elm_model_options, bn), "global", 0, 0, NULL, check_scope, NULL,

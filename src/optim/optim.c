@@ -1,6 +1,8 @@
 #include "elmpi/optim.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "optim/schedule.h"
 
@@ -44,6 +46,24 @@ int elm_optim_check(const elm_optim_options *options, elm_error *err)
     return elm_error_set(err, ELM_EXIT_USAGE,
                          "a batch of %lld images cannot be cut into %lld parts (optim.batch, optim.accumulate): give fewer parts",
                          (long long)options->batch, (long long)options->accumulate);
+}
+
+void elm_optim_beyond(const elm_optim_options *options, char *text, size_t size_bytes)
+{
+    size_t used = 0;
+    bool begun = false;
+    *text = 0;
+    if (options->warmup_epochs > options->epochs)
+        used += (size_t)snprintf(text, size_bytes, "optim.warmup_epochs %.10g", options->warmup_epochs);
+    for (int m = 0; options->schedule == ELM_SCHEDULE_MULTISTEP && m < options->milestones.count && used < size_bytes; m++)
+        if (options->milestones.value[m] >= options->epochs) {
+            used += (size_t)snprintf(text + used, size_bytes - used, "%s%.10g",
+                                     begun      ? ","
+                                     : used > 0 ? ", optim.milestones "
+                                                : "optim.milestones ",
+                                     options->milestones.value[m]);
+            begun = true;
+        }
 }
 
 int64_t elm_optim_part(const elm_optim_options *options)

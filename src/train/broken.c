@@ -15,9 +15,9 @@ static bool are_finite(const float *x, int64_t count)
 }
 
 /* Places of tensors in the order in which they are looked at: input, weights and running statistics one by one, embeddings, logits, the two
- * losses, gradients one by one. */
+ * losses, gradients and what the step makes of running statistics one by one. */
 typedef struct places {
-    int input, weights, state, embeddings, logits, logit_loss, embed_loss, gradients, nowhere;
+    int input, weights, state, embeddings, logits, logit_loss, embed_loss, gradients, spoilt, nowhere;
 } places;
 
 static places places_of(const elm_net_parameters *view)
@@ -29,7 +29,8 @@ static places places_of(const elm_net_parameters *view)
     p.logit_loss = p.logits + 1;
     p.embed_loss = p.logit_loss + 1;
     p.gradients = p.embed_loss + 1;
-    p.nowhere = p.gradients + view->count;
+    p.spoilt = p.gradients + view->count;
+    p.nowhere = p.spoilt + view->state_count;
     return p;
 }
 
@@ -61,8 +62,10 @@ static bool look_at_rows(elm_finding *found, int place, const elm_batch *part, c
         if (are_finite(rows + i * width, width))
             continue;
         broken = true;
-        if (place < found->place)
-            *found = (elm_finding){.place = place};
+        if (place < found->place) {
+            found->place = place;
+            found->count = 0;
+        }
         if (place == found->place) /* it may have been found in an earlier part too */
             add_image(found->member, &found->count, member_of(part, i));
     }
@@ -100,11 +103,12 @@ void elm_broken_note(elm_trainer *t, const elm_batch *part)
 {
     const elm_net_parameters view = elm_net_view(t->net);
     const places at = places_of(&view);
-    if (look_at_rows(&t->found, at.input, part, part->input, t->input_values) ||
-        look_at_rows(&t->found, at.embeddings, part, t->embeddings, elm_net_width(t->net)) ||
-        look_at_rows(&t->found, at.logits, part, t->logits, elm_net_classes(t->net)))
+    if (look_at_rows(&t->found, at.input, part, part->input, t->input_values))
         return;
     remember_extremes(t, part);
+    if (look_at_rows(&t->found, at.embeddings, part, t->embeddings, elm_net_width(t->net)) ||
+        look_at_rows(&t->found, at.logits, part, t->logits, elm_net_classes(t->net)))
+        return;
     remember_largest(t, part);
 }
 
@@ -134,6 +138,8 @@ static void look_at_tensors(elm_trainer *t)
     for (int p = view.learn_first; p < view.learn_end && found->place == at.nowhere; p++)
         if (!are_finite(view.gradients + view.tensors[p].offset, view.tensors[p].count))
             found->place = at.gradients + p;
+    if (found->place == at.nowhere && t->spoilt_state >= 0)
+        found->place = at.spoilt + t->spoilt_state;
 }
 
 static void name_place(elm_broken *broken, const elm_net_parameters *view, int place)
@@ -145,6 +151,7 @@ static void name_place(elm_broken *broken, const elm_net_parameters *view, int p
         const elm_tensor *tensors;
     } rows[] = {
         {at.nowhere, "a number that is finite now", NULL},
+        {at.spoilt, "what the step makes of the running statistics ", view->state_tensors},
         {at.gradients, "the gradient of ", view->tensors},
         {at.embed_loss, "the embedding term", NULL},
         {at.logit_loss, "the loss on the logits", NULL},
@@ -173,7 +180,7 @@ void elm_trainer_find_broken_all(elm_trainer *t, const elm_batch *part, elm_brok
     *broken = (elm_broken){0};
     name_place(broken, &view, place);
     const places at = places_of(&view);
-    if (place == at.input || place == at.embeddings || place == at.logits) {
+    if (place == at.input || (ends[1] <= 0 && (place == at.embeddings || place == at.logits))) {
         broken->suspects = ELM_SUSPECT_BROKEN;
         broken->count = t->found.place == place ? t->found.count : 0;
         memcpy(broken->member, t->found.member, sizeof broken->member);

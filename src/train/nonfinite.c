@@ -120,11 +120,30 @@ static int explain_all(elm_run *run, const elm_batch *batch, elm_broken *broken,
     return 0;
 }
 
+/* Whether there is a checkpoint to go back to, which is read again before anybody says so. The same on all ranks. */
+static void describe_checkpoint_all(const elm_run *run, char *text, size_t size)
+{
+    char name[64] = "";
+    elm_checkpoint *last = NULL;
+    memset(text, 0, size);
+    if (run->folder) {
+        snprintf(text, size, "there is no checkpoint yet");
+        if (elm_run_folder_newest(run->folder, run->log, &last, name, sizeof name, NULL))
+            snprintf(text, size, "the last checkpoint cannot be read (%s)", name);
+        else if (last && elm_checkpoint_not_finite(last->tensors, last->tensor_count))
+            snprintf(text, size, "the last checkpoint has such values too (%s)", name);
+        else if (last)
+            snprintf(text, size, "the last checkpoint is intact (%s was read again)", name);
+        elm_checkpoint_free(last);
+    }
+    elm_comm_broadcast_all(run->comm, text, size);
+}
+
 int elm_nonfinite_all(elm_run *run, const elm_batch *batch, elm_error *err)
 {
     static const char training[] = "lower optim.lr, lengthen optim.warmup_epochs, set optim.clip_norm or lower loss.lambda",
                       data[] = "mend or remove these images, or let run.nonfinite = skip:<n> pass over them";
-    char text[TEXT_SIZE + 250];
+    char text[TEXT_SIZE + 250], checkpoint[160], in_a_row[60] = "";
     elm_broken broken;
     const int64_t allowed = steps_allowed(run->options.run.nonfinite);
     const long long step = (long long)run->step + 1;
@@ -136,11 +155,10 @@ int elm_nonfinite_all(elm_run *run, const elm_batch *batch, elm_error *err)
                      step, (long long)run->skipped, run->options.run.nonfinite, text);
         return 0;
     }
-    char in_a_row[60] = "";
+    describe_checkpoint_all(run, checkpoint, sizeof checkpoint);
     if (allowed > 0)
         snprintf(in_a_row, sizeof in_a_row, ", %lld steps in a row", (long long)run->skipped);
-    return elm_error_set(err, ELM_EXIT_FAILURE,
-                         "loss or gradient is not finite (step %lld, epoch %.2f, rate %g%s); first: %s: %s; the last checkpoint is intact",
+    return elm_error_set(err, ELM_EXIT_FAILURE, "loss or gradient is not finite (step %lld, epoch %.2f, rate %g%s); first: %s: %s; %s",
                          step, epoch, run->last_lr, in_a_row, text,
-                         broken.is_input || broken.suspects == ELM_SUSPECT_INPUT ? data : training);
+                         broken.is_input || broken.suspects == ELM_SUSPECT_INPUT ? data : training, checkpoint);
 }

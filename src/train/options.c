@@ -1,12 +1,22 @@
 #include <stddef.h>
+#include <string.h>
 
 #include "elmpi/binding.h"
 #include "elmpi/net.h"
 #include "elmpi/run.h"
 #include "train/nonfinite.h"
 
+/* A folder's name, in which nothing is expanded. */
+static int check_name(const char *value, elm_error *err)
+{
+    return *value != '~' && !strchr(value, '$')
+               ? 0
+               : elm_error_set(err, ELM_EXIT_USAGE, "%.200s is no name for a run (run.name): leave $ and ~ out, --run-dir names any folder",
+                               value);
+}
+
 const elm_option elm_run_option_rows[] = {
-    {"run.name", ELM_OPTION_TEXT, offsetof(elm_run_options, name), NULL, 0, 0, NULL, NULL, NULL,
+    {"run.name", ELM_OPTION_TEXT, offsetof(elm_run_options, name), NULL, 0, 0, NULL, check_name, NULL,
      "name of the run: its folder is runs/<name>"},
     {"run.seed", ELM_OPTION_INT, offsetof(elm_run_options, seed), "0", 0, 4294967295.0, NULL, NULL, NULL,
      "seed of initial weights, order of images and augmentation"},
@@ -26,7 +36,7 @@ const elm_option elm_run_option_rows[] = {
      "the launcher bound them"},
     {"run.evaluate_every_epochs", ELM_OPTION_REAL, offsetof(elm_run_options, evaluate_every_epochs), "0", 0, 1e9, NULL, NULL, NULL,
      "evaluate on the test set and the held-out images every so many epochs; 0: only at the end"},
-    {"run.init", ELM_OPTION_TEXT, offsetof(elm_run_options, init), "", 0, 0, NULL, NULL, NULL,
+    {"run.init", ELM_OPTION_PATH, offsetof(elm_run_options, init), "", 0, 0, NULL, NULL, NULL,
      "begin with the weights and running statistics of this checkpoint, such as a first stage's, or of this .safetensors file with "
      "torchvision's names (--init on the command line goes before)"},
     {"run.new_classifier", ELM_OPTION_BOOL, offsetof(elm_run_options, new_classifier), "false", 0, 0, NULL, NULL, NULL,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "elmpi/ticker.h"
+
 static const double renew_seconds = 0.5;
 
 static bool on_terminal(const elm_run *run)
@@ -14,6 +16,7 @@ static bool on_terminal(const elm_run *run)
 void elm_progress_start(elm_run *run)
 {
     run->progress.started = elm_comm_seconds();
+    run->progress.shown = on_terminal(run) ? 0 : run->progress.started;
     run->progress.first_step = run->step;
 }
 
@@ -41,11 +44,17 @@ static const char *clock_text(char text[32], double seconds)
 
 void elm_progress_step(elm_run *run, const elm_step_report *report)
 {
-    const double now = elm_comm_seconds();
-    if (!on_terminal(run) || now - run->progress.shown < renew_seconds)
+    const double now = elm_comm_seconds(), every = on_terminal(run) ? renew_seconds : elm_ticker_seconds();
+    if (run->log->quiet || now - run->progress.shown < every)
         return;
     run->progress.shown = now;
     char left[32];
+    if (!on_terminal(run)) { /* a log: a line a minute within an epoch */
+        elm_log_info(run->log, "  at %.2f of %g epochs  step %lld  loss %.4f  rate %.4g  %.0f images/s  %s left",
+                     (double)run->step / (double)run->steps_per_epoch, run->options.optim.epochs, (long long)run->step, report->loss,
+                     run->last_lr, run->sums.images / run->sums.seconds, clock_text(left, seconds_left(run)));
+        return;
+    }
     printf("\r\033[Kepoch %.2f/%g  step %lld  loss %.4f  rate %.4g  %.0f images/s  %s left",
            (double)run->step / (double)run->steps_per_epoch, run->options.optim.epochs, (long long)run->step, report->loss, run->last_lr,
            run->sums.images / run->sums.seconds, clock_text(left, seconds_left(run)));
@@ -69,6 +78,8 @@ static void shares_text(char *text, size_t size, const char *what, const double 
 void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)
 {
     wipe(run);
+    if (!on_terminal(run))
+        run->progress.shown = elm_comm_seconds();
     char left[32], parts[1200] = "", positives[80], bank[120], test[80] = "", held_out[80] = "", wait[80] = "";
     if (strcmp(run->options.loss.embed, "none"))
         snprintf(parts, sizeof parts, " (%s %.4f, %s %.4f)", run->options.loss.logit, row->logit_loss, run->options.loss.embed,
@@ -78,7 +89,7 @@ void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)
     if (!isnan(row->bank_drift))
         snprintf(bank + strlen(bank), sizeof bank - strlen(bank), " (drift %.3f)", row->bank_drift);
     if (!isnan(row->test.balanced_accuracy))
-        snprintf(test, sizeof test, "  test balanced %.2f%%", 100 * row->test.balanced_accuracy);
+        snprintf(test, sizeof test, "  %s balanced %.2f%%", run->test_split, 100 * row->test.balanced_accuracy);
     if (!isnan(row->holdout.balanced_accuracy))
         snprintf(held_out, sizeof held_out, "  held-out balanced %.2f%%", 100 * row->holdout.balanced_accuracy);
     if (row->input_wait >= 0.01) /* worth more data.threads, or a faster disk */

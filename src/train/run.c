@@ -40,20 +40,46 @@ static void say_sampling(const elm_run *run)
         elm_log_info(run->log, "images are shuffled within a %s of the shards' order", run->options.data.shuffle);
 }
 
+/* From the set-up that the job declares, and what of the schedule a run that was made shorter does not get to. */
+static void say_differences(const elm_run *run)
+{
+    char beyond[512];
+    const char *differences = elm_job_differences(run->job);
+    elm_optim_beyond(&run->options.optim, beyond, sizeof beyond);
+    if (differences)
+        elm_log_info(run->log, "%s%s%s%s", differences, *beyond ? ", which puts " : "", beyond, *beyond ? " beyond the run's end" : "");
+    if (*beyond)
+        elm_log_warn(run->log, "the run ends at epoch %g, before %s: scale them with optim.epochs", run->options.optim.epochs, beyond);
+}
+
+/* "balanced test set", or what there is instead. */
+static void describe_test(const elm_run *run, char *text, size_t size)
+{
+    const elm_dataset *set = run->test;
+    bool balanced = true;
+    snprintf(text, size, "no test set");
+    for (int c = 1; set && c < set->info.classes; c++)
+        balanced &= set->class_count[c] == set->class_count[0];
+    if (set && balanced)
+        snprintf(text, size, "balanced %s set", run->test_split);
+    else if (set)
+        snprintf(text, size, "%s set of %lld images, not balanced", run->test_split, (long long)set->count);
+}
+
 static void introduce(const elm_run *run)
 {
     const elm_log *log = run->log;
     for (int i = 0; elm_job_note(run->job, i); i++)
         elm_log_info(log, "note: %s", elm_job_note(run->job, i));
-    if (elm_job_differences(run->job))
-        elm_log_info(log, "%s", elm_job_differences(run->job));
-    char mpi[256], libraries[128], cpu[ELM_CPU_NAME_SIZE];
+    say_differences(run);
+    char mpi[256], libraries[128], cpu[ELM_CPU_NAME_SIZE], test[120];
     elm_comm_describe(run->comm, mpi, sizeof mpi);
     elm_net_cpu(libraries, sizeof libraries);
+    describe_test(run, test, sizeof test);
     elm_net *net = elm_trainer_net(run->trainer);
     const int threads = elm_run_threads(run);
     elm_log_info(log, "%s: %lld training images of %d classes (%s), %s", run->options.run.name, (long long)run->train->count,
-                 run->train->info.classes, run->options.data.store, run->test ? "balanced test set" : "no test set");
+                 run->train->info.classes, run->options.data.store, test);
     elm_log_info(log, "%s, %lld parameters, %s; %d rank%s x %d thread%s; %s", run->options.model.name, (long long)elm_net_view(net).size,
                  elm_net_backend(net), elm_comm_size(run->comm), elm_comm_size(run->comm) > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
                  mpi);
@@ -248,13 +274,13 @@ static void say_result(const elm_run *run)
     if (chosen) {
         char test[80] = "";
         if (!isnan(chosen->test.balanced_accuracy))
-            snprintf(test, sizeof test, ", where the test set gives %.2f%%", 100 * chosen->test.balanced_accuracy);
+            snprintf(test, sizeof test, ", where the %s set gives %.2f%%", run->test_split, 100 * chosen->test.balanced_accuracy);
         elm_log_info(run->log, "Best on the held-out images so far (chosen by them, not by the test set): %.2f%% at epoch %.2f%s",
                      100 * chosen->holdout.balanced_accuracy, chosen->epoch, test);
     }
     if (best && run->options.run.evaluate_every_epochs > 0)
-        elm_log_info(run->log, "Best on the test set so far (chosen by the test set, so not a result to report): %.2f%% at epoch %.2f",
-                     100 * best->test.balanced_accuracy, best->epoch);
+        elm_log_info(run->log, "Best on the %s set so far (chosen by the %s set, so not a result to report): %.2f%% at epoch %.2f",
+                     run->test_split, run->test_split, 100 * best->test.balanced_accuracy, best->epoch);
 }
 
 /* What an earlier start has left undone: an epoch that it did not close, or the evaluation after its last step. */
@@ -303,7 +329,12 @@ static int steps_all(elm_run *run, elm_error *err)
 int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *log, elm_error *err)
 {
     elm_run run = {.request = request, .comm = comm, .log = log};
+    elm_ticker *ticker = NULL;
+    if (!log->quiet && !request->progress && !elm_ticker_create(&ticker, log, elm_ticker_seconds(), NULL))
+        elm_comm_set_ticker(comm, ticker); /* without a thread it says nothing, and trains all the same */
+    elm_ticker_begin(ticker, "the run is set up", 0);
     int status = elm_run_setup_all(&run, err);
+    elm_ticker_end(ticker);
     if (!status) {
         introduce(&run);
         run.last_save = elm_comm_seconds();
@@ -311,6 +342,8 @@ int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *l
         status = steps_all(&run, err);
         elm_progress_end(&run);
     }
+    elm_comm_set_ticker(comm, NULL);
+    elm_ticker_destroy(ticker);
     elm_run_release(&run);
     return status;
 }

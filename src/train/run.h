@@ -25,6 +25,7 @@ typedef struct elm_run {
     /* What it works with. */
     elm_dataset *train;
     elm_dataset *test, *holdout; /* NULL where the store has none, where the job holds none out */
+    const char *test_split;      /* "test", or "val" of a store without a test split */
     elm_data_identity data;
     elm_trainer *trainer;
     elm_checkpoint *start; /* to go on from, until it is taken over; NULL: from the beginning */

@@ -31,7 +31,7 @@ typedef struct source {
     const elm_candidate *chosen; /* what backend, layout and precision stand for where the job leaves them open; NULL: not known yet */
 } source;
 
-enum { OWN_MAX = 5 };
+enum { OWN_MAX = 6 };
 
 /* Overrides of our own, after the user's. */
 typedef struct override_list {
@@ -59,6 +59,20 @@ static int parse(const source *from, const override_list *list, elm_job **job, e
                       : elm_job_load(job, from->file, list->all, list->count, sets, ELM_JOB_SETS, err);
 }
 
+/* A network for the data set's pictures, where the job names none. */
+static int choose_model(override_list *list, const elm_job_options *options, elm_error *err)
+{
+    elm_store *store;
+    if (strcmp(options->model.name, ELM_NET_AUTO))
+        return 0;
+    if (elm_store_open(&store, options->data.store, err))
+        return -1;
+    const elm_store_info info = *elm_store_describe(store);
+    elm_store_close(store);
+    const int side = info.in_shards ? (int)options->data.crop : info.height > info.width ? info.height : info.width;
+    return add_override(list, "model.name", elm_net_name_for(side, info.features), err);
+}
+
 static elm_choice_request request_of(const elm_job_options *options)
 {
     return (elm_choice_request){options->run.backend, (elm_layout)options->run.layout, (elm_precision)options->run.precision};
@@ -83,6 +97,8 @@ static int decide(override_list *list, const elm_job_options *options, const elm
 {
     const elm_run_options *o = &options->run;
     const bool cosine = elm_trainer_head(&options->model, &options->loss) == ELM_HEAD_COSINE;
+    if (choose_model(list, options, err))
+        return -1;
     if (options->model.head == ELM_HEAD_AUTO && add_override(list, "model.head", cosine ? "cosine" : "linear", err))
         return -1;
     if (!chosen)
@@ -103,7 +119,12 @@ static int resolve(const source *from, elm_job **job, elm_job_options *options, 
         return -1;
     for (int i = 0; i < from->override_count; i++)
         list.all[list.count++] = from->overrides[i];
-    int status = from->init ? add_override(&list, "run.init", from->init, err) : 0;
+    char init[ELM_TEXT_SIZE];
+    if (from->init && elm_path_escape(from->init, init, sizeof init) >= sizeof init) {
+        elm_free(list.all);
+        return elm_error_set(err, ELM_EXIT_USAGE, "run.init = %.80s... is too long (--init): use a shorter path", from->init);
+    }
+    int status = from->init ? add_override(&list, "run.init", init, err) : 0;
     if (!status)
         status = parse(from, &list, job, options, err);
     const int given = list.count;

@@ -9,6 +9,17 @@
 #include "train/run.h"
 #include "train/tensorboard.h"
 
+/* A last step may break what no later step will notice. */
+static int check_finite(const elm_checkpoint *checkpoint, elm_error *err)
+{
+    const char *name = elm_checkpoint_not_finite(checkpoint->tensors, checkpoint->tensor_count);
+    return !name ? 0
+                 : elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "%s is not finite any more (step %lld): no checkpoint of it is written: lower optim.lr, lengthen "
+                                 "optim.warmup_epochs, set optim.clip_norm or lower loss.lambda",
+                                 name, (long long)checkpoint->step);
+}
+
 static int save(elm_run *run, elm_error *err)
 {
     elm_progress_value progress[ELM_EPOCH_SUMS + ELM_DATA_IDENTITY_VALUES];
@@ -35,6 +46,8 @@ static int save(elm_run *run, elm_error *err)
     int status = elm_watch_enter(checkpoint.watch, "checkpoint", err);
     if (!status)
         status = elm_trainer_export(run->trainer, &checkpoint.tensors, &checkpoint.tensor_count, err);
+    if (!status)
+        status = check_finite(&checkpoint, err);
     if (!status)
         status = elm_history_columns(&run->history, &checkpoint.history, &checkpoint.history_count, err);
     if (!status)
@@ -83,7 +96,7 @@ int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics *
         return 0;
     elm_tally tally;
     if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "evaluation", err), err) ||
-        elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm, run->request->stop, &tally, err))
+        elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm, run->request->stop, run->log, &tally, err))
         return -1;
     const int status = elm_metrics_create(metrics, &tally, run->train->class_count, ELM_GROUPS_ELM, err);
     elm_tally_release(&tally);
@@ -134,7 +147,7 @@ int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err)
             .checkpoint = "checkpoint.h5",
             .classifier = "fc",
             .dataset = run->test->info.dataset,
-            .split = "test",
+            .split = run->test_split,
             .class_names = (const char *const *)run->test->class_names,
             .train_count = run->train->class_count,
         };

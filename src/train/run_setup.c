@@ -68,11 +68,12 @@ static int load_data(elm_run *run, elm_error *err)
     elm_store *store;
     if (elm_store_open(&store, run->options.data.store, err))
         return -1;
-    const bool has_test = elm_store_count(store, "test") > 0;
+    run->test_split = elm_store_count(store, "test") > 0 ? "test" : "val";
+    const bool has_test = elm_store_count(store, run->test_split) > 0;
     elm_store_close(store);
     if (elm_dataset_holds_out(&run->options.data) && elm_dataset_load_job(&run->holdout, &run->options.data, "holdout", err))
         return -1;
-    return has_test ? elm_dataset_load_job(&run->test, &run->options.data, "test", err) : 0;
+    return has_test ? elm_dataset_load_job(&run->test, &run->options.data, run->test_split, err) : 0;
 }
 
 static int create_trainer_all(elm_run *run, elm_error *err)
@@ -195,7 +196,7 @@ static int init_all(elm_run *run, const char *path, elm_error *err)
 {
     elm_checkpoint *checkpoint = NULL;
     int status = 0;
-    if (elm_comm_rank(run->comm) == 0)
+    if (elm_comm_rank(run->comm) == 0 && (status = elm_safetensors_check_other(path, err)) == 0)
         status = (elm_safetensors_is_named(path) ? elm_safetensors_read : elm_checkpoint_read)(path, &checkpoint, err);
     status = elm_comm_agree_all(run->comm, status, err);
     if (!status)
@@ -326,7 +327,7 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
     elm_binding_apply_all(run->comm, run->options.run.binding, (int)run->options.run.threads, run->binding);
     if (enter_all(run, "data", err) || stage_all(run, err) || elm_comm_agree_all(run->comm, load_data(run, err), err))
         return -1;
-    run->data = elm_data_identity_of(run->train, run->test);
+    run->data = elm_data_identity_of(run->train, strcmp(run->test_split, "test") ? NULL : run->test); /* as in earlier checkpoints */
     if (elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || enter_all(run, "network", err) ||
         find_start_all(run, err) || choose_all(run, err) || create_trainer_all(run, err) || same_libraries_all(run, err) ||
         enter_all(run, "restore", err) || set_start_all(run, err) || elm_comm_agree_all(run->comm, create_loader(run, err), err))

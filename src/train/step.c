@@ -172,11 +172,22 @@ static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_v
     t->sums[ELM_SUM_SPREAD] += embed->spread;
 }
 
+/* Training does not read the running statistics, so loss and gradients may be finite where these are not. */
+static int find_spoilt_state(elm_trainer *t)
+{
+    const elm_net_parameters view = elm_net_view(t->net);
+    for (int s = 0; s < view.state_count; s++)
+        if (!all_finite(view.state + view.state_tensors[s].offset, view.state_tensors[s].count))
+            return s;
+    return -1;
+}
+
 static void agree_all(elm_trainer *t, elm_step_wishes wishes)
 {
     elm_step_report *report = &t->report;
     double *sums = t->sums;
-    sums[ELM_SUM_BROKEN] += !all_finite(t->learning.gradients, t->learning.count);
+    t->spoilt_state = find_spoilt_state(t);
+    sums[ELM_SUM_BROKEN] += !all_finite(t->learning.gradients, t->learning.count) || t->spoilt_state >= 0;
     sums[ELM_SUM_STOP] = wishes.stop;
     sums[ELM_SUM_CHECKPOINT] = wishes.checkpoint;
     sums[ELM_SUM_REFUSE] = wishes.refuse || t->trouble.code;

@@ -66,6 +66,7 @@ struct elm_trainer {
     int64_t input_values;             /* of an image */
     const float *embeddings, *logits; /* of the part at hand, on this rank */
     elm_finding found;
+    int spoilt_state;       /* first of the running statistics that the step's forward pass made not finite; -1: none */
     elm_decay_range *decay; /* runs of learning parameters decayed alike */
     int decay_count;
     elm_timeline *timeline; /* NULL: nobody wants to know */

@@ -37,7 +37,7 @@ for format in safetensors onnx; do
     same "$scratch/a.$format" "$scratch/b.$format"
 done
 head -c 4000 "$scratch/a.safetensors" | tail -c +9 | tr -d '\0' >"$scratch/header"
-for word in '"format":"pt"' '"model":"cifar-resnet8"' '"dataset":"digits"' '"bn1.num_batches_tracked":.*"I64"' '"layer3.0.conv2.weight"'; do
+for word in '"format":"pt"' '"resize":"0"' '"crop":"0"' '"mean":"\[' '"std":"\[' '"model":"cifar-resnet8"' '"dataset":"digits"' '"bn1.num_batches_tracked":.*"I64"' '"layer3.0.conv2.weight"'; do
     grep -aqE "$word" "$scratch/header" || fail "the header does not say $word"
 done
 
@@ -74,7 +74,7 @@ says stderr 'digits\.h5'
 head -c 5000 "$(readlink -f "$checkpoint")" >"$scratch/short.h5"
 expect 1 "$export" "$scratch/short.h5" --to "$scratch/x.onnx"
 says stderr 'short\.h5'
-expect 1 "$export" "$checkpoint" --to "$scratch/x.onnx" --data "$scratch/nowhere.h5"
+expect 2 "$export" "$checkpoint" --to "$scratch/x.onnx" --data "$scratch/nowhere.h5"
 says stderr 'nowhere\.h5.*--data'
 expect 1 "$export" "$checkpoint" --to "$scratch/x.onnx" --data "$scratch/moons.h5"
 says stderr 'another data set'

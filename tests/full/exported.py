@@ -6,6 +6,8 @@
     exported.py input N,C,H,W FILE                      random float32 numbers
     exported.py compare MODEL SHAPE CLASSES INPUT LOGITS SAFETENSORS ONNX [WEIGHTS]
         elmpi's logits against PyTorch's (load_state_dict, strict) and OpenCV's; the exported weights against those that elmpi began with
+    exported.py reproduce MODEL CLASSES FOLDER SAFETENSORS EMBEDDINGS
+        elmpi's logits of a folder's pictures (elmpi-evaluate --embeddings, split val) against PyTorch's, which knows only what the metadata say
 """
 import json
 import os
@@ -63,13 +65,17 @@ class Menon(nn.Module):
 
     def __init__(self, inside, outside, stride, first):
         super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside)
-        self.conv2, self.bn2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False), nn.BatchNorm2d(outside)
+        self.conv1, self.bn1 = nn.Conv2d(inside, outside, 1, bias=False), nn.BatchNorm2d(outside)
+        self.conv2, self.bn2 = nn.Conv2d(outside, outside, 3, stride, bias=False), nn.BatchNorm2d(outside)
         self.conv3, self.bn3 = nn.Conv2d(outside, outside, 1, bias=False), nn.BatchNorm2d(outside)
         self.downsample = nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside)) if first else None
 
     def forward(self, x):
-        y = F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
+        y = F.relu(self.bn1(self.conv1(x)))
+        stride = self.conv2.stride[0]
+        total = max((-(-y.shape[2] // stride) - 1) * stride + 3 - y.shape[2], 0)
+        y = F.pad(y, (total // 2, total - total // 2) * 2)  # TensorFlow's "same": the odd pixel behind
+        y = F.relu(self.bn2(self.conv2(y)))
         return F.relu(self.bn3(self.conv3(y)) + (self.downsample(x) if self.downsample else x))
 
 
@@ -192,6 +198,42 @@ def compare(model, shape, classes, input_path, logits_path, tensors_path, onnx_p
     print()
 
 
+def reproduce(model, classes, folder, tensors_path, embeddings_path):
+    import glob
+    import h5py
+    from PIL import Image
+    from torchvision.transforms import InterpolationMode, functional
+    tensors, metadata = read_safetensors(tensors_path)
+    assert metadata["interpolation"] == "bilinear, antialias"
+    resize, crop = int(metadata["resize"]), int(metadata["crop"])
+    mean, std = json.loads(metadata["mean"]), json.loads(metadata["std"])
+    paths = [p for c in json.loads(metadata["classes"]) for p in sorted(glob.glob(os.path.join(folder, "val", c, "*")))]
+    net = network(model, (3, crop, crop), classes)
+    net.load_state_dict(tensors, strict=True)
+    net.eval()
+
+    def logits_with(side):
+        x = []
+        for p in paths:
+            picture = torch.tensor(np.array(Image.open(p).convert("RGB"))).permute(2, 0, 1).float()
+            picture = functional.resize(picture, [side], InterpolationMode.BILINEAR, antialias=True)
+            x.append(functional.normalize(functional.center_crop(picture, [crop]) / 255, mean, std))
+        with torch.no_grad():
+            return net(torch.stack(x)).numpy()
+
+    with h5py.File(embeddings_path) as file:
+        names = [n.decode() if isinstance(n, bytes) else n for n in file["/val/name"][...]] if "/val/name" in file else None
+        logits = file["/val/logits"][...]
+    if names:
+        order = {os.path.basename(os.path.dirname(n)) + "/" + os.path.basename(n): i for i, n in enumerate(names)}
+        logits = logits[[order["/".join(p.split("/")[-2:])] for p in paths]]
+    print(model, "resize", resize, "crop", crop, end="  ")
+    check("as the metadata say", logits_with(resize), logits)
+    other = np.abs(logits_with(resize + 1) - logits).max() / np.abs(logits).max()
+    print("one pixel more: %.1e" % other)
+    assert other > 1e-3, "the comparison does not see the resize"
+
+
 command, words = sys.argv[1], sys.argv[2:]
 if command == "pictures":
     pictures(words[0])
@@ -199,6 +241,8 @@ elif command == "weights":
     weights(words[0], int(words[1]), int(words[2]), words[3])
 elif command == "input":
     np.random.default_rng(2).standard_normal([int(n) for n in words[0].split(",")]).astype(np.float32).tofile(words[1])
+elif command == "reproduce":
+    reproduce(words[0], int(words[1]), *words[2:])
 else:
     compare(words[0], [int(n) for n in words[1].split(",")], int(words[2]), *words[3:])
 sys.exit(failed)

@@ -48,7 +48,14 @@ CONF
     for ((i = 0; i < nodes; i++)); do
         echo "NodeName=$prefix$i NodeAddr=10.97.0.$((10 + i)) CPUs=8 RealMemory=4000 State=UNKNOWN" >>"$SLURM_CONF"
     done
-    echo "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=10 State=UP" >>"$SLURM_CONF"
+    # Jobs of "urgent" preempt those of the others: main's have half a minute's grace, sudden's none.
+    cat >>"$SLURM_CONF" <<CONF
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=10 State=UP PriorityTier=1 GraceTime=30
+PartitionName=sudden Nodes=ALL MaxTime=INFINITE DefaultTime=10 State=UP PriorityTier=1 GraceTime=0
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE DefaultTime=10 State=UP PriorityTier=9 PreemptMode=OFF
+CONF
     echo CgroupPlugin=cgroup/v1 >"$LAB/cgroup.conf"
 }
 

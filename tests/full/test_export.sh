@@ -47,6 +47,17 @@ for row in resnet18:64 resnet50:64 cifar-resnet20:32 cifar-resnet32-menon:32; do
     compare "$model" "$model" linear "3,$side,$side" 0 3 "$scratch/$model.safetensors"
 done
 
+# --- from a picture's file to its logits with nothing but the exported file
+for row in resnet18:64:0:store cifar-resnet20:32:40:half; do
+    IFS=: read -r model side resize normalize <<<"$row"
+    expect 0 "$train" "$scratch/pictures.ini" --set "model.name=$model" --set "data.crop=$side" --set "data.resize=$resize" --set "data.normalize=$normalize" --init "$scratch/$model.safetensors" \
+        --max-steps 0 --run-dir "$scratch/pixels-$model"
+    expect 0 "$ELMPI_BIN/elmpi-export" "$scratch/pixels-$model/checkpoint.h5" --to "$scratch/pixels.safetensors"
+    expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/pixels-$model/checkpoint.h5" --split val --embeddings "$scratch/pixels.h5"
+    expect 0 "$python" "$exported" reproduce "$model" 3 "$scratch/pictures" "$scratch/pixels.safetensors" "$scratch/pixels.h5"
+    cat "$scratch/stdout"
+done
+
 # --- a network of other classes: refused with the remedy, then fine-tuned with a last layer of its own
 expect 0 "$python" "$exported" weights cifar-resnet20 3 7 "$scratch/seven.safetensors"
 tune=("$train" "$scratch/pictures.ini" --set model.name=cifar-resnet20 --set data.crop=32 --init "$scratch/seven.safetensors")

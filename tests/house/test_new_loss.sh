@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The README's worked example: its text becomes a file, a line in the table and a line in the build, in a copy of the tree; then it is in the
-# help, in docs/methods.md and under the gradient test, and trains on two ranks.
+# help, in docs/methods.md and under the gradient test, and trains on two ranks. So it does with an option of its own, and as the table's last row.
 # shellcheck disable=SC2016 # the backquotes are Markdown's
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
@@ -20,7 +20,8 @@ build_line=$(sed -nE 's/.*in the list of sources, `(square\.c)`.*/\1/p' README.m
 if [ -z "$table_line" ] || [ -z "$build_line" ]; then
     fail "the README does not name the two lines"
 fi
-sed -i "/^#define LOGIT_LOSSES/a\\    ${table_line/\\/\\\\}" src/loss/table.c
+last=$(sed -n '/^#define LOGIT_LOSSES/,/^$/p' src/loss/table.c | grep 'ROW(' | tail -n 1 | sed 's/ *\\$//; s/^ *//')
+sed -i "/^ *$last/a\\    ${table_line/\\/\\\\}" src/loss/table.c
 sed -i "s/^elmpi_room(loss SOURCES /&$build_line /" src/loss/CMakeLists.txt
 diff -rq "$ELMPI_SOURCE/src" src >"$scratch/changed" || true
 [ "$(wc -l <"$scratch/changed")" -eq 3 ] || fail "a new loss touches more than three files: $(cat "$scratch/changed")"
@@ -44,3 +45,22 @@ if build/tests/test_loss >"$scratch/wrong" 2>&1; then
     fail "a wrong gradient of a new loss passes the tests"
 fi
 grep -q square "$scratch/wrong" || fail "the test that fails does not name the loss"
+sed -i 's/weight \* share \* error \* 2)/weight * share * error)/' src/loss/square.c
+
+# An option of its own, which does nothing at its default: the test tries another value too, and sees a wrong sign there.
+sed -i 's/double lda_ridge, lda_window;/&\n    double square_lean;/' include/elmpi/loss.h
+sed -i 's/^    {0},$/    {"loss.square.lean", ELM_OPTION_REAL, AT(square_lean), "0", 0, 10, NULL, NULL, "loss.logit=square", "added to every logit'"'"'s slope"},\n&/' src/loss/options.c
+sed -i -e 's/(void)state;/const double lean = *(const double *)state;/' \
+    -e 's|share \* error \* error / 2;|share * (error * error / 2 + lean * (double)batch->logits[row + (size_t)c]);|' \
+    -e 's/weight \* share \* error)/weight * share * (error + lean))/' \
+    -e 's/^    \.evaluate = evaluate,/    .create = create,\n&\n    .destroy = elm_free,/' \
+    -e 's|^static elm_loss_value evaluate|#include "elmpi/memory.h"\nstatic int create(void **state, const elm_loss_setup *setup, elm_error *err)\n{\n    double *lean = *state = elm_alloc(1, sizeof *lean, err);\n    if (lean)\n        *lean = setup->options->square_lean;\n    return lean ? 0 : -1;\n}\n\n&|' src/loss/square.c
+grep -q 'share \* (error + lean)' src/loss/square.c || fail "the example has changed: $(cat src/loss/square.c)"
+expect 0 cmake --build build -j2 --target test_loss
+expect 0 build/tests/test_loss
+sed -i 's/share \* (error + lean))/share * (error - lean))/' src/loss/square.c
+expect 0 cmake --build build -j2 --target test_loss
+if build/tests/test_loss >"$scratch/wrong" 2>&1; then
+    fail "a wrong gradient of a new loss's option passes the tests"
+fi
+grep -q 'square.lean' "$scratch/wrong" || fail "the test that fails does not name the option"

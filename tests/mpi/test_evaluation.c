@@ -66,7 +66,7 @@ static void every_image_counts_once(elm_net *net, const test_set *set)
     elm_error err = {0};
     check(elm_tally_create(&wanted, CLASSES, &err) == 0);
     count_alone(net, set, &wanted);
-    check(elm_evaluation_count_all(net, &set->dataset, comm, NULL, &tally, &err) == 0);
+    check(elm_evaluation_count_all(net, &set->dataset, comm, NULL, NULL, &tally, &err) == 0);
     check(tally.classes == CLASSES && memcmp(tally.tested, wanted.tested, 2 * CLASSES * sizeof *wanted.tested) == 0);
     elm_tally_release(&wanted);
     elm_tally_release(&tally);
@@ -76,7 +76,7 @@ static void refused(elm_net *net, const test_set *set, const volatile sig_atomic
 {
     elm_tally tally;
     elm_error err = {0};
-    check(elm_evaluation_count_all(net, &set->dataset, comm, stop, &tally, &err) == -1);
+    check(elm_evaluation_count_all(net, &set->dataset, comm, stop, NULL, &tally, &err) == -1);
     check(tally.tested == NULL && err.code == code && strstr(err.text, says) != NULL);
 }
 

@@ -193,11 +193,35 @@ static void the_first_broken_value_is_named(void)
         elm_net_weights_changed(elm_trainer_net(trainer));
         elm_broken broken;
         const elm_step_report report = step(trainer, &s, 0, IMAGES, none, &broken);
-        check(!report.finite || rows[r].state); /* training does not read them */
+        check(!report.finite);
         if (strcmp(broken.what, rows[r].what) != 0)
             fprintf(stderr, "found %s, not %s\n", broken.what, rows[r].what);
         check(strcmp(broken.what, rows[r].what) == 0 && broken.suspects == ELM_SUSPECT_LOGITS && !broken.is_input);
         elm_trainer_destroy(trainer);
+    }
+}
+
+/* A variance beyond a float's range: activations of both signs so large that BatchNorm makes zeros of them, loss and gradients stay finite,
+ * and only the running statistics tell. One rank's alone are enough (scope rank). */
+static void spoilt_statistics_end_the_step(void)
+{
+    static const char *const scopes[] = {"global", "rank"};
+    for (size_t b = 0; b < 2; b++) {
+        setting s = {.loss = options_from(PULL), .bn = scopes[b], .parts = 1}, t = s;
+        elm_trainer *trainer = make_trainer(&s), *untouched = make_trainer(&t);
+        elm_trainer *both[] = {trainer, untouched};
+        for (int k = 0; k < 2; k++) {
+            const elm_net_parameters view = elm_net_view(elm_trainer_net(both[k]));
+            for (int64_t i = 0; i < view.tensors[0].count; i++)
+                view.tensors[0].data[i] *= 1e30F;
+            elm_net_weights_changed(elm_trainer_net(both[k]));
+        }
+        elm_broken broken;
+        check(!step(trainer, &s, 0, IMAGES, none, &broken).finite);
+        check(strcmp(broken.what, "what the step makes of the running statistics bn1.running_var") == 0 || strstr(broken.what, "gradient"));
+        same_state(trainer, untouched);
+        elm_trainer_destroy(trainer);
+        elm_trainer_destroy(untouched);
     }
 }
 
@@ -228,6 +252,7 @@ static void tests(void)
     skipped_steps_leave_no_trace();
     skipped_steps_leave_no_trace_in_bf16();
     the_first_broken_value_is_named();
+    spoilt_statistics_end_the_step();
     clipping_is_the_same_on_all_ranks();
 }
 

@@ -130,7 +130,7 @@ static void impossible_loads(void **state)
     const char *path = scratch_path("good.h5"), *emptied = scratch_path("emptied.h5");
     write_store(path, -1);
     write_store(emptied, 2);
-    refused(scratch_path("nowhere.h5"), "train", 0, ELM_EXIT_FAILURE, "nowhere.h5");
+    refused(scratch_path("nowhere.h5"), "train", 0, ELM_EXIT_USAGE, "nowhere.h5");
     refused(path, "val", 0, ELM_EXIT_FAILURE, "no split \"val\"");
     refused(path, "train", 0.5, ELM_EXIT_USAGE, "data.imbalance");
     refused(path, "train", 51, ELM_EXIT_USAGE, "without an image");
@@ -273,8 +273,8 @@ static void option_rows(void **state)
         {"data.sampler", "instance", NULL}, {"data.shuffle", "full", NULL},
         {"data.holdout", "0", NULL},        {"data.crop", "224", NULL},
         {"data.resize", "0", NULL},         {"data.threads", "2", NULL},
-        {"data.unreadable", "0.01", NULL},  {"data.shards", "", NULL},
-        {"data.stage", "", NULL},
+        {"data.unreadable", "0.01", NULL},  {"data.unreadable_test", "wrong", "wrong|omit"},
+        {"data.shards", "", NULL},          {"data.stage", "", NULL},
     };
     const elm_option *row = elm_data_option_rows;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++, row++) {

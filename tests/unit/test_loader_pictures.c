@@ -158,7 +158,7 @@ static void batches_hold_the_pictures(void **state)
         elm_dataset *dataset = load(&options, testing ? "test" : "train");
         assert_int_equal(dataset->info.height, CROP);
         assert_int_equal(dataset->info.width, CROP);
-        const elm_picture_transform transform = elm_picture_transform_of(&dataset->info, CROP, 37, !testing); /* 8/7 of 32, rounded */
+        const elm_picture_transform transform = elm_picture_transform_of(&dataset->info, CROP, 36, !testing); /* 8/7 of 32, rounded down */
         elm_loader *loader = NULL;
         if (testing)
             assert_int_equal(elm_loader_create_evaluation(&loader, dataset, 4, 0, 1, &err), 0);

@@ -13,6 +13,7 @@
 #include "elmpi/split.h"
 #include "golden/pseudo.h"
 #include "unit/loss_fixture.h"
+#include "unit/loss_settings.h"
 #include "unit/slopes.h"
 
 static void compare(const char *what, int which, const float *gradient, const double *expected, int count, double scale)
@@ -97,23 +98,30 @@ static void pull_is_pytorchs_in_any_shares(void **state)
             pull_in_shares(&golden_pull_cases[c], c, parts[p]);
 }
 
-/* All logit losses: one that joins the table is tested here without a line more. Embedding terms: see test_loss_terms.c. */
+static void check_logit_slopes(const char *what, const elm_loss_options *options)
+{
+    float embeddings[GOLDEN_BATCH * GOLDEN_WIDTH], logits[GOLDEN_BATCH * GOLDEN_CLASSES];
+    if (strcmp(options->embed, "none") != 0)
+        return;
+    fill_coarse(embeddings, LENGTH(embeddings), 1, 1);
+    fill_coarse(logits, LENGTH(logits), 2, 3);
+    fixture f = make(options, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
+    f.batch.labels = f.batch.global_labels = golden_labels;
+    f.batch.embeddings = embeddings;
+    f.batch.logits = logits;
+    f.batch.moment.passed = 170; /* beyond drw's first epoch */
+    check_slopes(what, f.loss, &f.batch, elm_loss_logits, logits, f.logits_gradient, LENGTH(logits));
+    release(&f);
+}
+
+/* All logit losses and each of their options: one that joins the tables is tested here without a line more. Embedding terms: see
+ * test_loss_options.c. */
 static void gradients_are_slopes(void **state)
 {
     (void)state;
-    float embeddings[GOLDEN_BATCH * GOLDEN_WIDTH], logits[GOLDEN_BATCH * GOLDEN_CLASSES];
+    float embeddings[GOLDEN_BATCH * GOLDEN_WIDTH];
     fill_coarse(embeddings, LENGTH(embeddings), 1, 1);
-    fill_coarse(logits, LENGTH(logits), 2, 3);
-    elm_loss_about about;
-    for (int i = 0; elm_loss_about_logit(i, &about); i++) {
-        const elm_loss_options o = options_of(about.name, "none");
-        fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
-        f.batch.labels = golden_labels;
-        f.batch.embeddings = embeddings;
-        f.batch.logits = logits;
-        check_slopes(about.name, f.loss, &f.batch, elm_loss_logits, logits, f.logits_gradient, LENGTH(logits));
-        release(&f);
-    }
+    each_loss_setting(check_logit_slopes);
     for (int normalize = 0; normalize < 2; normalize++) {
         elm_loss_options o = options_of("ce", "pull");
         o.pull_normalize = normalize;

@@ -21,7 +21,7 @@ enum { CLASSES = 4 };
 /* Head, torso, tail, and a tail class without test images. */
 static const int64_t train_count[CLASSES] = {500, 99, 5, 3};
 static int64_t tested[CLASSES] = {10, 4, 4, 0}, correct[CLASSES] = {9, 2, 1, 0};
-static const elm_tally tally = {CLASSES, tested, correct};
+static const elm_tally tally = {.classes = CLASSES, .tested = tested, .correct = correct};
 
 static elm_metrics *make(elm_group_rule rule)
 {
@@ -56,7 +56,8 @@ static void nothing_tested_is_nan(void **state)
     (void)state;
     int64_t none[CLASSES] = {0};
     elm_metrics *m = NULL;
-    assert_int_equal(elm_metrics_create(&m, &(elm_tally){CLASSES, none, none}, train_count, ELM_GROUPS_ELM, NULL), 0);
+    assert_int_equal(
+        elm_metrics_create(&m, &(elm_tally){.classes = CLASSES, .tested = none, .correct = none}, train_count, ELM_GROUPS_ELM, NULL), 0);
     assert_true(isnan(m->accuracy) && isnan(m->balanced_accuracy) && isnan(m->group[0]));
     assert_int_equal(m->group_classes[0], 1);
     elm_metrics_destroy(m);
@@ -67,7 +68,7 @@ static int group_of(int64_t count, elm_group_rule rule)
 {
     int64_t one = 1;
     elm_metrics *m = NULL;
-    assert_int_equal(elm_metrics_create(&m, &(elm_tally){1, &one, &one}, &count, rule, NULL), 0);
+    assert_int_equal(elm_metrics_create(&m, &(elm_tally){.classes = 1, .tested = &one, .correct = &one}, &count, rule, NULL), 0);
     const int group = m->group_classes[0] ? 0 : m->group_classes[1] ? 1 : 2;
     elm_metrics_destroy(m);
     return group;

@@ -150,7 +150,7 @@ static void pass(int threads, taken *t)
     elm_resize_queue *queue = NULL;
     elm_error err = {0};
     bool full = false;
-    assert_int_equal(elm_resize_queue_create(&queue, threads, SIDE, 95, &err), 0);
+    assert_int_equal(elm_resize_queue_create(&queue, threads, SIDE, 95, true, &err), 0);
     for (int i = 0; i < 400; i++) {
         picture_file *file = &kinds[i % KINDS];
         elm_picture_header header;

@@ -113,7 +113,7 @@ static void imagenet_lt(void **state)
     write_lists();
     preparation p = imagenet(texts);
     write_imagenet(texts[0], texts[1], "tar");
-    p.pictures.strict = p.pictures.decode = true;
+    p.pictures.strict = true;
     prepare("imagenet-lt", out, &p);
     expect_imagenet(out);
     elm_store *store = NULL;
@@ -471,7 +471,7 @@ static void caltech(void **state)
     char archive[1100], out[600];
     snprintf(archive, sizeof archive, "%s", shared);
     snprintf(out, sizeof out, "%s", scratch_path("caltech.h5"));
-    prepare("pictures", out, &(preparation){{archive}, {.strict = true, .decode = true}, false});
+    prepare("pictures", out, &(preparation){{archive}, {.strict = true}, false});
     elm_dataset *dataset = NULL;
     elm_error err = {0};
     assert_int_equal(elm_dataset_load(&dataset, out, "train", 0, &err), 0);

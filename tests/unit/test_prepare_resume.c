@@ -6,7 +6,8 @@
 
 #include "data/shard_writer.h"
 
-/* Runs in a process that is killed once a certain shard stands there. */
+/* Runs in a process that is killed once a certain shard stands there. With one thread: a forked process has no use of the OpenMP threads of its
+ * parent. */
 static void run_and_be_killed(const char *out, const preparation *p, const char *shard)
 {
     const pid_t child = fork();
@@ -45,7 +46,7 @@ static void interrupted(void **state)
         assert_int_equal(system(command), 0);
         snprintf(out[i], sizeof out[i], "%s/run%d/large.h5", scratch_folder, i);
     }
-    preparation p = {{archive}, {.decode = true, .shard_bytes = 40000}, false};
+    preparation p = {{archive}, {.threads = 1, .shard_bytes = 40000}, false};
     prepare("pictures", out[0], &p);
     const int moments[] = {0, 7, 20};
     for (int k = 0; k < 3; k++) {
@@ -61,7 +62,7 @@ static void interrupted(void **state)
     assert_int_equal(access(scratch_path("run1/large.h5.journal"), F_OK), 0);
     assert_int_not_equal(access(out[1], F_OK), 0);
     preparation other = p;
-    other.pictures.decode = false;
+    other.pictures.no_decode = true;
     refused("pictures", out[1], &other, ELM_EXIT_FAILURE, "run1/large.h5.journal");
     prepare("pictures", out[1], &p);
     snprintf(command, sizeof command, "diff -r %s/run0 %s/run1", scratch_folder, scratch_folder);
@@ -82,7 +83,7 @@ static void shard_lost_in_between(void **state)
     shard[strcspn(shard, "\n")] = '\0';
     snprintf(shard_path, sizeof shard_path, "%s/run2/%s", scratch_folder, shard);
     snprintf(out, sizeof out, "%s", scratch_path("run2/large.h5"));
-    const preparation p = {{archive}, {.decode = true, .shard_bytes = 40000}, false};
+    const preparation p = {{archive}, {.threads = 1, .shard_bytes = 40000}, false};
     run_and_be_killed(out, &p, shard_path);
     assert_int_equal(truncate(shard_path, 1000), 0);
     prepare("pictures", out, &p);
