@@ -149,7 +149,7 @@ const elm_peak_loop elm_peak_loops[] = {
 #ifdef HAVE_AMX
     {"AMX-BF16", true, has_amx, run_amx, 2.0 * 6 * TILE_ROWS *TILE_PAIRS * 32},
 #endif
-    {NULL},
+    {0},
 };
 #elif defined __aarch64__
 #define MORE(STEP) STEP(12) STEP(13) STEP(14) STEP(15)
@@ -175,7 +175,7 @@ static bool has_neon(void)
 
 const elm_peak_loop elm_peak_loops[] = {
     {"NEON", false, has_neon, run_neon, 2.0 * NEON_CHAINS * 4},
-    {NULL},
+    {0},
 };
 #else
 typedef float lanes __attribute__((vector_size(16)));
@@ -202,6 +202,6 @@ static bool always(void)
 
 const elm_peak_loop elm_peak_loops[] = {
     {"the compiler's vectors", false, always, run_compiled, 2.0 * CHAIN_COUNT * 4},
-    {NULL},
+    {0},
 };
 #endif

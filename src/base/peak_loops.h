@@ -12,7 +12,7 @@ typedef struct elm_peak_loop {
     double flops;             /* of a round */
 } elm_peak_loop;
 
-/** Ends with a row without a name. Rows of units that this machine's kind lacks are left out. */
+/** Ends with a row of zeros. Rows of units that this machine's kind lacks are left out. */
 extern const elm_peak_loop elm_peak_loops[];
 
 #endif

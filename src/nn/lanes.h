@@ -12,7 +12,15 @@
 
 #include "nn/format.h"
 
+/* gcc cuts vectors that no register holds into pieces through memory, which takes nine times as long. A file that can do with fewer lanes
+ * than a block has channels says so by LANES_OF_REGISTERS, and its vectors are as wide as the set's registers. */
+#if !defined LANES_OF_REGISTERS || defined __AVX512F__
 enum { LANES = 16 };
+#elif defined __AVX__
+enum { LANES = 8 };
+#else
+enum { LANES = 4 };
+#endif
 
 typedef float lanes __attribute__((vector_size(4 * LANES)));
 typedef int32_t mask __attribute__((vector_size(4 * LANES)));

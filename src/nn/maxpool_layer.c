@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
+#define LANES_OF_REGISTERS
 #include "nn/lanes.h"
 #include "nn/layer.h"
 
@@ -128,39 +129,47 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
     return layer->own ? 0 : -1;
 }
 
-/* Channels that are pooled together: a block, or 16 neighbours of a pixel that holds all channels, and single ones where 16 do not fit. */
+/* Channels that are pooled together: a block, or as many of it as a vector holds; where a pixel holds all channels as many neighbours, and
+ * single ones where these do not fit. */
 typedef struct strip {
     int channel, block;
     size_t pitch; /* numbers from pixel to pixel */
 } strip;
 
+static int block_width(const elm_value *v)
+{
+    return v->block < LANES ? v->block : LANES;
+}
+
 static int strip_count(const elm_value *v)
 {
-    return v->channels_last ? v->channels / LANES + v->channels % LANES : v->channels / v->block;
+    return v->channels_last ? v->channels / LANES + v->channels % LANES : v->channels / block_width(v);
 }
 
 static strip strip_at(const elm_value *v, int s)
 {
     const int whole = v->channels / LANES;
     if (!v->channels_last)
-        return (strip){s * v->block, v->block, (size_t)v->block};
+        return (strip){s * block_width(v), block_width(v), (size_t)v->block};
     return s < whole ? (strip){s * LANES, LANES, (size_t)v->channels} : (strip){whole * LANES + s - whole, 1, (size_t)v->channels};
 }
 
 static size_t start_of(const elm_value *v, int image, strip s)
 {
-    return (size_t)image * elm_value_image(v) + (v->channels_last ? (size_t)s.channel : s.channel / v->block * elm_value_plane(v));
+    const size_t in_image = s.channel / v->block * elm_value_plane(v) + s.channel % v->block;
+    return (size_t)image * elm_value_image(v) + (v->channels_last ? (size_t)s.channel : in_image);
 }
 
-/* Pitch and block as constants where they are one, then the format. */
+/* Pitch and block as constants where they are one, then the format. A block of 8 fills half of the widest vectors. */
+enum { HALF = LANES > 8 ? 8 : 1 };
 #define BY_STRIP(s, format, function, ...)                                                                                                 \
     do {                                                                                                                                   \
-        if ((s).block == 16 && (s).pitch == 16)                                                                                            \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, 16, 16);                                                                          \
-        else if ((s).block == 16)                                                                                                          \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, 16);                                                                   \
-        else if ((s).block == 8)                                                                                                           \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, 8, 8);                                                                            \
+        if ((s).block == LANES && (s).pitch == LANES)                                                                                      \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, LANES, LANES);                                                                    \
+        else if ((s).block == LANES)                                                                                                       \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, LANES);                                                                \
+        else if ((s).block == HALF)                                                                                                        \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, HALF);                                                                 \
         else                                                                                                                               \
             ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, 1);                                                                    \
     } while (0)

@@ -1,9 +1,10 @@
 #include "nn/pixels_kernels.h"
 
+#define LANES_OF_REGISTERS
 #include "nn/lanes.h"
 
-/* A tile is HEIGHT pixels of 16 channels: its per-channel values are read once for all of its pixels, and sums over pixels wait for the
- * previous tile once, not once a pixel. Every pass runs along memory, HEIGHT rows side by side. */
+/* A tile is HEIGHT pixels of a vector of channels: its per-channel values are read once for all of its pixels, and sums over pixels wait
+ * for the previous tile once, not once a pixel. Every pass runs along memory, HEIGHT rows side by side. */
 enum { HEIGHT = 4 };
 
 /* The first `width` channels; lanes beyond them are 0. */

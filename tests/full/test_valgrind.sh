@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Valgrind over a preparation, a training on two ranks and an evaluation: no access to memory that is not ours or that nobody wrote, no leak of
-# ours. Valgrind knows neither AVX-512 nor oneDNN's generated code: a build of its own with OpenBLAS. A planted leak and a planted read of
-# unwritten memory have to be found beside everything that is suppressed.
+# ours. Valgrind knows neither AVX-512, of which it tells programs, nor oneDNN's generated code: a build of its own with OpenBLAS. A planted
+# leak and a planted read of unwritten memory have to be found beside everything that is suppressed.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/../cli/lib.sh"
@@ -9,7 +9,7 @@ command -v valgrind >/dev/null || skip "valgrind is not there"
 cd "$ELMPI_SOURCE"
 export OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell
 limit=1800
-expect 0 cmake -S . -B build-valgrind -DCMAKE_BUILD_TYPE=RelWithDebInfo -DELMPI_ONEDNN=OFF -DELMPI_MARCH=x86-64-v3 --log-level=WARNING
+expect 0 cmake -S . -B build-valgrind -DCMAKE_BUILD_TYPE=RelWithDebInfo -DELMPI_ONEDNN=OFF --log-level=WARNING
 expect 0 cmake --build build-valgrind -j "$elmpi_cores" --target elmpi-prepare elmpi-train elmpi-evaluate planted_leak
 bin=build-valgrind/bin
 

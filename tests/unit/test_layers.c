@@ -580,8 +580,9 @@ static void networks_match_pytorch(void **unused)
     const who automatic = {"auto", ELM_FP32, ELM_LAYOUT_AUTO, 1e-4};
     check_networks(automatic);
     check_networks((who){"openblas", ELM_FP32, ELM_LAYOUT_AUTO, 1e-4});
-    /* 50 layers of ReLUs near zero: PyTorch's own fp32 gradients are 1.6e-2 away from its fp64 ones here. */
-    check_network(automatic, "resnet50", "resnet50", 4, 96, 3e-2);
+    /* 50 layers of ReLUs near zero: PyTorch's own fp32 gradients are 1.6e-2 away from its fp64 ones here, those of other kernels up to
+     * 3e-2. */
+    check_network(automatic, "resnet50", "resnet50", 4, 96, 5e-2);
 }
 
 static void networks_match_pytorch_channels_last(void **unused)
@@ -590,7 +591,7 @@ static void networks_match_pytorch_channels_last(void **unused)
     const who by = {"onednn", ELM_FP32, ELM_LAYOUT_NHWC, 1e-4};
     skip_without_onednn();
     check_networks(by);
-    check_network(by, "resnet50", "resnet50", 4, 96, 3e-2);
+    check_network(by, "resnet50", "resnet50", 4, 96, 5e-2);
 }
 
 /* ReLUs near zero open or close with the last bits, so gradients are off by more than outputs are. */
