@@ -8,6 +8,7 @@
 #include "elmpi/checkpoint.h"
 #include "elmpi/log.h"
 #include "elmpi/option.h"
+#include "elmpi/output.h"
 
 /** [checkpoint] of a job file. */
 typedef struct elm_checkpoint_options {
@@ -39,11 +40,11 @@ const char *elm_run_folder_path(const elm_run_folder *folder);
  * beyond the newest `keep` (0: keep all); the newest is never deleted. Refuses when a higher run number has been claimed meanwhile. */
 int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep, elm_error *err);
 
-/** Writes one file of the folder whole. Returns 0 or -1. */
-typedef int (*elm_file_writer)(const char *path, const void *context, elm_error *err);
+/** Writes the whole content of a file of the folder. Returns 0, or -1 for a failure that is not the output's own. */
+typedef int (*elm_file_writer)(elm_output *output, const void *context, elm_error *err);
 
-/** Puts a file (metrics.csv, evaluation.json, job.ini) into the folder in one instant: `write` fills a temporary one, which is then
- * renamed. Errors: what `write` says; a higher run number has been claimed meanwhile: nothing changes */
+/** Puts a file (metrics.csv, evaluation.json, job.ini) into the folder in one instant. Errors: what `write` says; a higher run number has
+ * been claimed meanwhile: nothing changes */
 int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writer write, const void *context, elm_error *err);
 
 /** Reads the valid checkpoint with the highest (run, step); broken ones are passed over with a warning that names them. *checkpoint is NULL

@@ -218,20 +218,15 @@ int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint
 
 int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writer write, const void *context, elm_error *err)
 {
-    char path[ELM_PATH_SIZE], temporary[ELM_PATH_SIZE];
+    char path[ELM_PATH_SIZE];
+    elm_output *output;
     snprintf(path, sizeof path, "%s/%.64s", folder->path, name);
-    /* A name of this run's own: an incarnation that is believed dead may be at the same file. */
-    snprintf(temporary, sizeof temporary, "%s/%.64s.tmp-%d", folder->path, name, folder->claim.run);
-    int status = check_still_ours(folder, err);
-    if (!status)
-        status = write(temporary, context, err);
-    if (!status)
-        status = check_still_ours(folder, err);
-    if (!status)
-        status = elm_file_rename(temporary, path, err);
-    if (status)
-        unlink(temporary);
-    return status;
+    if (check_still_ours(folder, err) || elm_output_begin(&output, path, 0, err))
+        return -1;
+    if (!write(output, context, err) && !check_still_ours(folder, err))
+        return elm_output_commit(output, err);
+    elm_output_abandon(output);
+    return -1;
 }
 
 /* Reads one candidate. *checkpoint stays NULL when it is damaged. A file that is whole but cannot be used is an error: passing over it

@@ -5,6 +5,7 @@
 
 #include "data/store_format.h"
 #include "elmpi/hdf5_read.h"
+#include "elmpi/output.h"
 #include "elmpi/store.h"
 
 enum {
@@ -74,8 +75,7 @@ typedef struct writer_split {
 
 struct elm_store_writer {
     char path[STORE_PATH_BYTES];
-    char part[STORE_PATH_BYTES];
-    int descriptor; /* of the .part file, to reserve room and to sync */
+    elm_output *output;
     hid_t file;
     elm_store_info info;
     size_t row_bytes;

@@ -10,6 +10,7 @@
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
 
 enum {
     TABLE_CLASSES_MAX = 20, /* more classes than this are shown by their two ends */
@@ -197,28 +198,7 @@ static void put_all(yajl_gen gen, const elm_metrics *m, const elm_evaluation_abo
     yajl_gen_map_close(gen);
 }
 
-static int write_file(const char *path, const unsigned char *text, size_t size_bytes, elm_error *err)
-{
-    char part[4096];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "the path is too long (%.200s...): choose a shorter one", path);
-    FILE *file = fopen(part, "w");
-    if (file == NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot create the evaluation (%s): %s; name another place with --json", part,
-                             strerror(errno));
-    errno = 0;
-    bool written = fwrite(text, 1, size_bytes, file) == size_bytes && fflush(file) == 0 && fsync(fileno(file)) == 0;
-    written = fclose(file) == 0 && written;
-    if (!written || rename(part, path) != 0) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the evaluation (%s): %s; free space or name another place with --json", path,
-                      strerror(errno));
-        unlink(part);
-        return -1;
-    }
-    return 0;
-}
-
-int elm_evaluation_write_json(const char *path, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err)
+int elm_evaluation_put_json(elm_output *output, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err)
 {
     yajl_gen gen = yajl_gen_alloc(NULL);
     const unsigned char *text = NULL;
@@ -228,7 +208,18 @@ int elm_evaluation_write_json(const char *path, const elm_metrics *metrics, cons
     yajl_gen_config(gen, yajl_gen_beautify, 1);
     put_all(gen, metrics, about);
     yajl_gen_get_buf(gen, &text, &size_bytes);
-    const int status = write_file(path, text, size_bytes, err);
+    elm_output_write(output, text, size_bytes);
     yajl_gen_free(gen);
-    return status;
+    return 0;
+}
+
+int elm_evaluation_write_json(const char *path, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err)
+{
+    elm_output *output;
+    if (elm_output_begin(&output, path, 0, err) != 0)
+        return -1;
+    if (elm_evaluation_put_json(output, metrics, about, err) == 0)
+        return elm_output_commit(output, err);
+    elm_output_abandon(output);
+    return -1;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
 
 extern char **environ;
 
@@ -252,31 +253,30 @@ static void put_field(FILE *to, const char *text)
 
 static int write_csv(const elm_figure *f, const char *path, elm_error *err)
 {
-    FILE *to = fopen(path, "w");
-    bool written = to != NULL && fprintf(to, "panel,series,x,y\n") > 0;
-    for (int i = 0; written && i < f->count; i++) {
+    elm_output *output;
+    if (elm_output_begin(&output, path, 0, err) != 0)
+        return -1;
+    FILE *to = elm_output_stream(output);
+    if (to != NULL)
+        fprintf(to, "panel,series,x,y\n");
+    for (int i = 0; to != NULL && i < f->count; i++) {
         const point *p = &f->points[i];
         put_field(to, f->panels.text[p->panel]);
         put_field(to, f->series.text[p->series]);
-        written = fprintf(to, "%.9g,%.9g\n", p->x, p->y) > 0;
+        fprintf(to, "%.9g,%.9g\n", p->x, p->y);
     }
-    if (to != NULL && fclose(to) != 0)
-        written = false;
-    return written ? 0
-                   : elm_error_set(err, ELM_EXIT_FAILURE, "cannot write a figure's numbers (%s): %s; free space or choose another --out",
-                                   path, strerror(errno));
+    return elm_output_commit(output, err);
 }
 
 static int write_script(const elm_figure *f, const char *path, const char *svg, const char *pdf, elm_error *err)
 {
-    FILE *to = fopen(path, "w");
+    elm_output *output;
+    if (elm_output_begin(&output, path, 0, err) != 0)
+        return -1;
+    FILE *to = elm_output_stream(output);
     if (to != NULL)
         put_script(to, f, svg, pdf);
-    const bool written = to != NULL && ferror(to) == 0;
-    if ((to == NULL || fclose(to) == 0) && written)
-        return 0;
-    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write a figure's script (%s): %s; free space or choose another --out", path,
-                         strerror(errno));
+    return elm_output_commit(output, err);
 }
 
 /* What gnuplot says, warnings about single points mostly, goes to a file that stays if it fails. */

@@ -55,13 +55,12 @@ int elm_run_save_all(elm_run *run, elm_error *err)
     return status;
 }
 
-static int write_job(const char *path, const void *context, elm_error *err)
+static int write_job(elm_output *output, const void *context, elm_error *err)
 {
     const elm_run *run = context;
-    FILE *file = fopen(path, "w");
-    const bool written = file && fputs(elm_job_text(run->job), file) >= 0;
-    if ((file && fclose(file)) || !written)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check space and permissions", path, strerror(errno));
+    const char *text = elm_job_text(run->job);
+    (void)err;
+    elm_output_write(output, text, strlen(text));
     return 0;
 }
 
@@ -72,7 +71,7 @@ int elm_run_save_job(elm_run *run, elm_error *err)
 
 int elm_run_save_metrics_all(elm_run *run, elm_error *err)
 {
-    const int status = run->folder ? elm_run_folder_write(run->folder, "metrics.csv", elm_history_write_csv, &run->history, err) : 0;
+    const int status = run->folder ? elm_run_folder_write(run->folder, "metrics.csv", elm_history_put_csv, &run->history, err) : 0;
     return elm_comm_agree_all(run->comm, status, err);
 }
 
@@ -120,10 +119,10 @@ typedef struct report {
     const elm_evaluation_about *about;
 } report;
 
-static int write_report(const char *path, const void *context, elm_error *err)
+static int write_report(elm_output *output, const void *context, elm_error *err)
 {
     const report *r = context;
-    return elm_evaluation_write_json(path, r->metrics, r->about, err);
+    return elm_evaluation_put_json(output, r->metrics, r->about, err);
 }
 
 int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err)

@@ -321,12 +321,9 @@ static void restarted_job_takes_over(void **state)
     unsetenv("SLURM_RESTART_COUNT");
 }
 
-static int write_text(const char *path, const void *context, elm_error *err)
+static int write_text(elm_output *output, const void *context, elm_error *err)
 {
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(context, file);
-    fclose(file);
+    elm_output_write(output, context, strlen(context));
     return strcmp(context, "fails") ? 0 : elm_error_set(err, ELM_EXIT_FAILURE, "it fails");
 }
 
