@@ -11,6 +11,7 @@
 #include "elmpi/run.h"
 #include "elmpi/store.h"
 #include "elmpi/trainer.h"
+#include "program.h"
 
 /* The command line. */
 typedef struct command_line {
@@ -105,7 +106,7 @@ static int export(const command_line *s, elm_error *err)
     return status;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const elm_log log = {.program = "elmpi-export"};
     elm_error err = {0};
@@ -121,4 +122,18 @@ int main(int argc, char **argv)
     }
     elm_log_info(&log, "written to %s", settings.to);
     return ELM_EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    elm_error err = {0};
+    elm_program self;
+    int code;
+    if (elm_program_begin(&self, "elmpi-export", &err) == 0 && elm_watch_enter(self.watch, "work", &err) == 0) {
+        code = run(argc, argv);
+    } else {
+        elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);
+        code = err.code;
+    }
+    return elm_program_end(&self, code);
 }

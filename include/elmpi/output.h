@@ -53,7 +53,4 @@ bool elm_output_is_stdout(const char *path);
 /** "cannot <doing> (<path>): <reason>: <what to do>" for an errno. Returns -1. */
 int elm_output_failed(const char *doing, const char *path, int cause, elm_error *err);
 
-/** Removes the temporary files of all outputs under way: for a process that ends at once. Safe in any thread, also in a signal handler. */
-void elm_output_remove_unfinished(void);
-
 #endif

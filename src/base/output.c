@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,8 +11,9 @@
 
 #include "elmpi/io.h"
 #include "elmpi/memory.h"
+#include "elmpi/process.h"
 
-enum { LINKS_MAX = 40, PENDING_MAX = 64, SUFFIX_ROOM = 48, NAME_BYTES = 255 };
+enum { LINKS_MAX = 40, SUFFIX_ROOM = 48, NAME_BYTES = 255 };
 
 struct elm_output {
     char path[ELM_PATH_SIZE];   /* as the caller wrote it, for messages */
@@ -24,36 +24,6 @@ struct elm_output {
     bool failed;
     int cause; /* errno of the first failure, 0: not known */
 };
-
-/* Temporary files that a process which ends at once has to remove. A signal can reach nothing but a global. */
-static _Atomic(const char *) pending[PENDING_MAX];
-
-static void add_pending(const char *part)
-{
-    for (int i = 0; i < PENDING_MAX; i++) {
-        const char *none = NULL;
-        if (atomic_compare_exchange_strong(&pending[i], &none, part))
-            return;
-    }
-}
-
-static void remove_pending(const char *part)
-{
-    for (int i = 0; i < PENDING_MAX; i++) {
-        const char *mine = part;
-        if (atomic_compare_exchange_strong(&pending[i], &mine, NULL))
-            return;
-    }
-}
-
-void elm_output_remove_unfinished(void)
-{
-    for (int i = 0; i < PENDING_MAX; i++) {
-        const char *part = atomic_load(&pending[i]);
-        if (part)
-            unlink(part);
-    }
-}
 
 static const struct {
     int cause;
@@ -167,7 +137,7 @@ static int open_part(elm_output *output, const struct stat *old)
         *output->part = 0;
         return cause;
     }
-    add_pending(output->part);
+    elm_process_remove_at_end(output->part);
     if (!old)
         return 0;
     /* The owner first: a change of it takes the set-user-id bits. Only root can give files away. */
@@ -209,7 +179,7 @@ static void release(elm_output *output)
         close(output->descriptor);
     if (*output->part) {
         unlink(output->part); /* gone already after a rename */
-        remove_pending(output->part);
+        elm_process_keep(output->part);
     }
     elm_free(output);
 }

@@ -12,6 +12,7 @@
 
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
+#include "elmpi/process.h"
 
 extern char **environ;
 
@@ -284,12 +285,16 @@ static int draw(const char *script, const char *log, elm_error *err)
 {
     char program[] = "gnuplot", *arguments[] = {program, (char *)script, NULL};
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     pid_t child = -1;
     int status = -1;
+    if (elm_process_spawn_signals(&attributes) != 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot does not start (%s): no memory: give fewer runs", script);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    const int started = posix_spawnp(&child, program, &actions, NULL, arguments, environ);
+    const int started = posix_spawnp(&child, program, &actions, &attributes, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     if (started != 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot does not start: %s; install it (gnuplot-nox)", strerror(started));
     if (waitpid(child, &status, 0) != child || status != 0)

@@ -8,6 +8,7 @@
 #include "elmpi/class_means.h"
 #include "elmpi/cpu.h"
 #include "elmpi/memory.h"
+#include "elmpi/process.h"
 #include "elmpi/threads.h"
 #include "train/nonfinite.h"
 #include "train/progress.h"
@@ -305,6 +306,7 @@ int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *l
     elm_run run = {.request = request, .comm = comm, .log = log};
     int status = elm_run_setup_all(&run, err);
     if (!status) {
+        elm_process_defer_stop(); /* from here on a request finds something worth a checkpoint */
         introduce(&run);
         run.last_save = elm_comm_seconds();
         elm_progress_start(&run);

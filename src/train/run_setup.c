@@ -310,10 +310,12 @@ static int same_libraries_all(elm_run *run, elm_error *err)
 /* The same job on all ranks, and from here on their watch has its patience. */
 static int load_job_all(elm_run *run, elm_error *err)
 {
-    if (elm_comm_agree_all(run->comm, elm_run_load_job(run, err), err) ||
-        elm_comm_same_all(run->comm, "the job", elm_job_text(run->job), err))
-        return -1;
     elm_watch *watch = elm_comm_watch(run->comm);
+    int status = elm_watch_enter_with(watch, "job", run->request->job_file, err);
+    if (!status)
+        status = elm_run_load_job(run, err);
+    if (elm_comm_agree_all(run->comm, status, err) || elm_comm_same_all(run->comm, "the job", elm_job_text(run->job), err))
+        return -1;
     return elm_comm_agree_all(run->comm, watch ? elm_watch_guard(watch, run->options.run.stall_timeout, err) : 0, err);
 }
 

@@ -181,7 +181,7 @@ static char *printed(const elm_metrics *m, const elm_evaluation_about *who)
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
     assert_non_null(file);
-    const elm_log log = {"test", false, file};
+    const elm_log log = {.program = "test", .file = file};
     elm_evaluation_print(&log, m, who);
     fclose(file);
     return text;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "elmpi/output.h"
+#include "elmpi/process.h"
 #include "unit/scratch.h"
 
 static void put(const char *path, const char *text)
@@ -201,7 +202,7 @@ static void ends_without_traces(void **state)
 {
     (void)state;
     elm_output *one = must_begin(scratch_path("one"), 0), *two = must_begin(scratch_path("two"), ELM_OUTPUT_PART);
-    elm_output_remove_unfinished();
+    elm_process_remove_unfinished();
     assert_int_not_equal(access(elm_output_part(one), F_OK), 0);
     assert_int_not_equal(access(elm_output_part(two), F_OK), 0);
     elm_output_abandon(one);
