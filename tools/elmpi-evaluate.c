@@ -403,12 +403,20 @@ static int report(const evaluated *subject, const command_line *s, const elm_tal
         .class_names = (const char *const *)subject->dataset->class_names,
         .train_count = subject->checkpoint->class_count,
         .details = details,
+        .epoch = subject->checkpoint->epoch,
+        .step = subject->checkpoint->step,
     };
     char path[4096];
     elm_metrics *metrics = NULL;
     if (json_path(s, path, sizeof path, err) != 0 || elm_metrics_create(&metrics, tally, about.train_count, s->rule, err) != 0)
         return -1;
     elm_evaluation_print(log, metrics, &about);
+    char newer[256];
+    if (elm_run_folder_has_newer(s->checkpoint, subject->checkpoint->step, newer, sizeof newer))
+        elm_log_warn(log,
+                     "this is not the newest checkpoint of its folder, which is %s (the run was stopped between the two, or is at work): "
+                     "name that one, or let elmpi-train --resume mend the folder",
+                     newer);
     if (strcmp(s->with->name, "posthoc-la") == 0 && strcmp(subject->options.loss.logit, "logadj") == 0)
         elm_log_warn(log,
                      "logadj has taken the priors out while training, and posthoc-la takes them out once more: use fc for this checkpoint");

@@ -88,7 +88,7 @@ static int describe_data(const command_line *s, const elm_checkpoint *checkpoint
                                        path, info->classes, checkpoint->classes, differs);
 }
 
-static int export(const command_line *s, elm_error *err)
+static int export(const command_line *s, const elm_log *log, elm_error *err)
 {
     elm_checkpoint *checkpoint = NULL;
     elm_job_options options;
@@ -101,6 +101,15 @@ static int export(const command_line *s, elm_error *err)
     if (status == 0) {
         const elm_export_request request = {.checkpoint = checkpoint, .model = &options.model, .data = &info, .version = ELMPI_VERSION};
         status = elm_export_write(&request, s->to, err);
+    }
+    if (status == 0) {
+        char newer[256];
+        elm_log_info(log, "weights of %s, epoch %.2f, step %lld", s->checkpoint, checkpoint->epoch, (long long)checkpoint->step);
+        if (elm_run_folder_has_newer(s->checkpoint, checkpoint->step, newer, sizeof newer))
+            elm_log_warn(log,
+                         "this is not the newest checkpoint of its folder, which is %s (the run was stopped between the two, or is at "
+                         "work): name that one, or let elmpi-train --resume mend the folder",
+                         newer);
     }
     elm_checkpoint_free(checkpoint);
     return status;
@@ -115,7 +124,7 @@ static int run(int argc, char **argv)
     if (status == ELM_COMMAND_DONE)
         return ELM_EXIT_SUCCESS;
     if (status == ELM_COMMAND_RUN)
-        status = export(&settings, &err);
+        status = export(&settings, &log, &err);
     if (status != 0) {
         elm_log_error(&log, "%s", err.text);
         return err.code;

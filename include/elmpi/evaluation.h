@@ -31,6 +31,8 @@ typedef struct elm_evaluation_about {
     const char *const *class_names;              /* [classes], or NULL */
     const int64_t *train_count;                  /* [classes] */
     const struct elm_evaluation_detail *details; /* of the classifier; ended by key NULL, or NULL */
+    double epoch;                                /* of the checkpoint */
+    int64_t step;
 } elm_evaluation_about;
 
 /** A setting of the classifier or what it was chosen by: a text, or numbers. */

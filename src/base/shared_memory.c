@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { NAMES_MAX = 64, NAME_SIZE = 256, PATH_SIZE = 4096 };
@@ -14,6 +15,8 @@ enum { NAMES_MAX = 64, NAME_SIZE = 256, PATH_SIZE = 4096 };
 typedef struct segments {
     const char *folder;
     char name[NAMES_MAX][NAME_SIZE];
+    dev_t device[NAMES_MAX];
+    ino_t inode[NAMES_MAX];
     size_t bytes[NAMES_MAX];
     bool mapped[NAMES_MAX];
     int count;
@@ -48,6 +51,8 @@ static void list(segments *found)
             !S_ISREG(about.st_mode) || about.st_uid != geteuid())
             continue;
         snprintf(found->name[found->count], NAME_SIZE, "%s", entry->d_name);
+        found->device[found->count] = about.st_dev;
+        found->inode[found->count] = about.st_ino;
         found->bytes[found->count++] = (size_t)about.st_blocks * 512;
     }
     if (folder)
@@ -61,13 +66,13 @@ static void look_at_process(segments *found, const char *pid)
     snprintf(path, sizeof path, "/proc/%.200s/maps", pid);
     FILE *maps = fopen(path, "re");
     while (maps && fgets(line, sizeof line, maps)) {
-        const char *file = strchr(line, '/');
-        const size_t length = strlen(found->folder);
-        if (!file || strncmp(file, found->folder, length) || file[length] != '/')
+        unsigned major, minor;
+        unsigned long long inode;
+        /* By number: another root or mount may call it by another name. */
+        if (sscanf(line, "%*s %*s %*s %x:%x %llu", &major, &minor, &inode) != 3 || inode == 0)
             continue;
-        line[strcspn(line, "\n")] = 0;
         for (int i = 0; i < found->count; i++)
-            found->mapped[i] |= !strcmp(file + length + 1, found->name[i]);
+            found->mapped[i] |= found->inode[i] == inode && found->device[i] == makedev(major, minor);
     }
     if (maps)
         fclose(maps);

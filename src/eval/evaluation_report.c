@@ -71,7 +71,7 @@ void elm_evaluation_print(const elm_log *log, const elm_metrics *m, const elm_ev
 {
     char text[PERCENT_TEXT];
     elm_log_info(log, "%s, %s split, %" PRId64 " images, classifier %s", about->dataset, about->split, m->images, about->classifier);
-    elm_log_info(log, "%s", about->checkpoint);
+    elm_log_info(log, "%s, epoch %.2f, step %" PRId64, about->checkpoint, about->epoch, about->step);
     elm_log_info(log, "%s", "");
     elm_log_info(log, "  balanced accuracy %10s", percent(m->balanced_accuracy, text));
     elm_log_info(log, "  accuracy          %10s  (%" PRId64 " of %" PRId64 ")", percent(m->accuracy, text), m->correct, m->images);
@@ -184,6 +184,10 @@ static void put_all(yajl_gen gen, const elm_metrics *m, const elm_evaluation_abo
         put_text(gen, texts[i][0]);
         put_text(gen, texts[i][1]);
     }
+    put_text(gen, "epoch");
+    put_real(gen, about->epoch);
+    put_text(gen, "step");
+    yajl_gen_integer(gen, about->step);
     put_details(gen, about->details);
     put_text(gen, "images");
     yajl_gen_integer(gen, m->images);

@@ -9,6 +9,7 @@
 #include "elmpi/cpu.h"
 #include "elmpi/memory.h"
 #include "elmpi/process.h"
+#include "elmpi/shared_memory.h"
 #include "elmpi/threads.h"
 #include "train/nonfinite.h"
 #include "train/progress.h"
@@ -41,6 +42,17 @@ static void say_sampling(const elm_run *run)
         elm_log_info(run->log, "images are shuffled within a %s of the shards' order", run->options.data.shuffle);
 }
 
+/* Memory of this host that jobs which were killed have left. */
+static void say_left_memory(const elm_run *run)
+{
+    char command[512];
+    size_t bytes;
+    const int left = elm_comm_rank(run->comm) == 0 ? elm_shared_memory_find_left("/dev/shm", command, sizeof command, &bytes) : 0;
+    if (left > 0)
+        elm_log_info(run->log, "hint: jobs that were killed have left %d segments, %.1f MB, in shared memory that no process uses: %s",
+                     left, 1e-6 * (double)bytes, command);
+}
+
 static void introduce(const elm_run *run)
 {
     const elm_log *log = run->log;
@@ -70,6 +82,7 @@ static void introduce(const elm_run *run)
                      "pairs of embedding terms see one part at a time",
                      (long long)elm_optim_parts(&run->options.optim), (long long)elm_optim_part(&run->options.optim));
     say_binding(run, threads);
+    say_left_memory(run);
 }
 
 /* True when a multiple of `every` epochs has been passed by the step that ended at run->step. */

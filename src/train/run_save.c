@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
@@ -96,15 +95,16 @@ int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics *
 
 static bool lacks_report(const elm_run *run)
 {
-    char report[4200], checkpoint[4200];
-    struct stat written, saved;
+    char report[4200], line[8192];
+    long long step = -1;
     snprintf(report, sizeof report, "%s/evaluation.json", elm_run_folder_path(run->folder));
-    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.h5", elm_run_folder_path(run->folder));
-    if (stat(report, &written))
-        return true;
-    const struct timespec a = written.st_mtim;
-    return !stat(checkpoint, &saved) &&
-           (a.tv_sec < saved.st_mtim.tv_sec || (a.tv_sec == saved.st_mtim.tv_sec && a.tv_nsec < saved.st_mtim.tv_nsec));
+    FILE *file = fopen(report, "r");
+    while (file && step < 0 && fgets(line, sizeof line, file))
+        if (sscanf(line, " \"step\": %lld", &step) != 1)
+            step = -1;
+    if (file)
+        fclose(file);
+    return step != run->step;
 }
 
 bool elm_run_lacks_report_all(elm_run *run)
@@ -136,6 +136,8 @@ int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err)
             .split = "test",
             .class_names = (const char *const *)run->test->class_names,
             .train_count = run->train->class_count,
+            .epoch = (double)run->step / (double)run->steps_per_epoch,
+            .step = run->step,
         };
         elm_evaluation_print(run->log, metrics, &about);
         status = elm_run_folder_write(run->folder, "evaluation.json", write_report, &(report){metrics, &about}, err);
