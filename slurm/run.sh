@@ -121,7 +121,7 @@ elmpi_run() {
     export OMPI_MCA_oob_tcp_keepalive_time=10 OMPI_MCA_oob_tcp_keepalive_intvl=5 OMPI_MCA_oob_tcp_keepalive_probes=4
     say "job $SLURM_JOB_ID, start $((${SLURM_RESTART_COUNT:-0} + 1)): $ranks ranks x $threads threads on $SLURM_JOB_NODELIST (${launch[0]})"
     [ "$elmpi_asked" = no ] || requeue # before anything ran
-    launch_and_wait "${launch[@]}" "$train" "$job" --resume "$@" || code=$?
+    launch_and_wait "${launch[@]}" "$train" --resume "$@" -- "$job" || code=$?
 
     # 128 and more: a signal that came before the ranks could answer it.
     if [ "$code" -eq 75 ] || { [ "$elmpi_asked" = yes ] && [ "$code" -ge 128 ]; }; then

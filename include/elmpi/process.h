@@ -21,8 +21,8 @@ int elm_process_begin(const char *program, elm_error *err);
 void elm_process_defer_stop(void);
 /** Set when somebody has asked to stop. */
 const volatile sig_atomic_t *elm_process_stop(void);
-/** Asks as a signal would: what the program says finds no reader any more, say. */
-void elm_process_ask_to_stop(void);
+/** Words for stdout were lost (errno). Where nobody reads them any more (EPIPE), that asks to stop as a signal does. */
+void elm_process_note_loss(int cause);
 
 /** Ends the process, exit status 1, unless it is called again within so many seconds, whatever the caller then waits for: for who watches
  * others and may get stuck himself. 0: no deadline. */

@@ -11,8 +11,8 @@ static void print(FILE *to, const char *program, const char *kind, const char *f
         fprintf(to, "%s: %s: ", program, kind);
     vfprintf(to, format, arguments);
     fputc('\n', to);
-    if (fflush(to) && errno == EPIPE && to == stdout) /* whoever reads what the run says has gone */
-        elm_process_ask_to_stop();
+    if (fflush(to) && to == stdout)
+        elm_process_note_loss(errno);
 }
 
 /* A line to the stream and, if there is one, the file. */

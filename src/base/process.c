@@ -16,6 +16,7 @@ enum { UNFINISHED_MAX = 64, OTHERS_WAIT_SECONDS = 2 };
 /* Signals belong to the process, not to any struct of it. */
 static const char *program = "elmpi";
 static volatile sig_atomic_t stop_asked;
+static int lost_cause = EIO; /* why words for stdout were lost, if they were */
 static atomic_bool stop_is_deferred;
 static _Atomic(const char *) doing = "start";
 static _Atomic(const char *) unfinished[UNFINISHED_MAX];
@@ -191,9 +192,11 @@ const volatile sig_atomic_t *elm_process_stop(void)
     return &stop_asked;
 }
 
-void elm_process_ask_to_stop(void)
+void elm_process_note_loss(int cause)
 {
-    stop_asked = 1;
+    lost_cause = cause;
+    if (cause == EPIPE)
+        stop_asked = 1;
 }
 
 int elm_process_spawn_signals(posix_spawnattr_t *attributes)
@@ -219,6 +222,6 @@ int elm_process_end(int code)
     if (!lost || code != ELM_EXIT_SUCCESS)
         return code;
     fprintf(stderr, "%s: error: cannot write to standard output (%s): let its reader read to the end, or make room\n", program,
-            errno ? strerror(errno) : "an earlier line was lost");
+            strerror(errno ? errno : lost_cause));
     return ELM_EXIT_FAILURE;
 }

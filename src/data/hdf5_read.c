@@ -10,8 +10,6 @@ enum { COMPRESSION_MAX = 1100, CHUNK_BYTES_MAX = 1 << 26, TEXT_BYTES_MAX = 4096 
 
 void elm_h5_quiet(void)
 {
-    /* At its own end HDF5 closes what could not be closed before, and may crash over that: all files are closed by their users. */
-    H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 

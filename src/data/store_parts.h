@@ -113,6 +113,7 @@ int store_writer_start(elm_store_writer **writer, const char *path, const elm_st
 int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err);
 /** Writes the columns of the rows that wait. */
 int store_index_flush(elm_store_writer *writer, writer_split *split);
-void store_index_close_split(writer_split *split);
+/** -1 where closing a column failed, which may be what writes it. */
+int store_index_close_split(writer_split *split);
 
 #endif

@@ -65,9 +65,9 @@ static int write_attribute(hid_t file, const char *name, hid_t type, int count, 
     const hsize_t extent = (hsize_t)count;
     const hid_t space = count == SCALAR ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
     const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    const int status = attribute >= 0 && H5Awrite(attribute, type, value) >= 0 ? 0 : -1;
-    if (attribute >= 0)
-        H5Aclose(attribute);
+    int status = attribute >= 0 && H5Awrite(attribute, type, value) >= 0 ? 0 : -1;
+    if (attribute >= 0 && H5Aclose(attribute) < 0)
+        status = -1;
     H5Sclose(space);
     return status;
 }
@@ -96,9 +96,9 @@ int store_write_list(hid_t file, const char *path, hid_t type, int count, const 
     const hsize_t extent = (hsize_t)count;
     const hid_t space = H5Screate_simple(1, &extent, NULL), properties = timeless(H5P_DATASET_CREATE);
     const hid_t array = H5Dcreate2(file, path, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
-    const int status = array >= 0 && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
-    if (array >= 0)
-        H5Dclose(array);
+    int status = array >= 0 && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
+    if (array >= 0 && H5Dclose(array) < 0) /* which may be what writes it */
+        status = -1;
     H5Pclose(properties);
     H5Sclose(space);
     return status;
@@ -128,9 +128,7 @@ static int write_head(elm_store_writer *writer, const char *const *class_names, 
     const elm_store_info *info = &writer->info;
     const int version = info->in_shards ? STORE_VERSION_INDEX : STORE_VERSION;
     const hid_t classes = store_create_group(writer->file, "classes");
-    if (classes >= 0)
-        H5Gclose(classes);
-    if (classes < 0 || write_text(writer->file, "format", STORE_FORMAT) != 0 ||
+    if (classes < 0 || H5Gclose(classes) < 0 || write_text(writer->file, "format", STORE_FORMAT) != 0 ||
         write_attribute(writer->file, "version", H5T_NATIVE_INT, SCALAR, &version) != 0 ||
         write_text(writer->file, "dataset", info->dataset) != 0)
         return store_write_failed(writer, 0, err);
@@ -244,8 +242,7 @@ static int start_split(elm_store_writer *writer, int index, elm_error *err)
     const int status = split->labels < 0        ? store_write_failed(writer, 0, err)
                        : writer->info.in_shards ? store_index_start_split(writer, split, group, err)
                                                 : start_rows(writer, split, group, err);
-    H5Gclose(group);
-    return status;
+    return H5Gclose(group) < 0 && status == 0 ? store_write_failed(writer, errno, err) : status;
 }
 
 /* Appends `count` rows to a data set that has `before`. */
@@ -325,11 +322,10 @@ static int close_file(elm_store_writer *writer)
         return 0;
     for (int i = 0; i < STORE_SPLITS; i++) {
         writer_split *split = &writer->splits[i];
-        if (split->labels >= 0)
-            H5Dclose(split->labels);
-        if (split->rows >= 0)
-            H5Dclose(split->rows);
-        store_index_close_split(split);
+        errno = 0;
+        if ((split->labels >= 0 && H5Dclose(split->labels) < 0) | (split->rows >= 0 && H5Dclose(split->rows) < 0) |
+            (store_index_close_split(split) != 0))
+            elm_output_fail(writer->output, errno);
         forget_arrays(split);
     }
     elm_h5_finish(writer->file, writer->output);

@@ -84,9 +84,9 @@ static void put_attribute(elm_table_file *f, const char *group_name, const char 
     const hid_t group = open_group(f, group_name), space = H5Screate(H5S_SCALAR);
     const hid_t attribute = H5Acreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     note(f, attribute >= 0 && H5Awrite(attribute, type, value) >= 0);
-    H5Aclose(attribute);
+    note(f, H5Aclose(attribute) >= 0);
     H5Sclose(space);
-    H5Gclose(group);
+    note(f, H5Gclose(group) >= 0);
 }
 
 void elm_table_file_number(elm_table_file *f, const char *group, const char *name, double value)
@@ -179,5 +179,5 @@ void elm_table_file_rows(elm_table_file *f, const char *name, int64_t first, int
     H5Tclose(native);
     H5Tclose(type);
     H5Sclose(space);
-    H5Dclose(array);
+    note(f, H5Dclose(array) >= 0); /* which may be what writes it */
 }
