@@ -85,7 +85,7 @@ static double patience_of(const elm_run_request *request, const elm_text_list *o
         return otherwise;
     }
     for (int i = 0; i < overrides->count; i++) {
-        char *end;
+        char *end = NULL;
         const char *text = overrides->item[i] + sizeof key - 1;
         const double value = strncmp(overrides->item[i], key, sizeof key - 1) == 0 ? strtod(text, &end) : -1;
         if (value >= 0 && value <= 1e9 && end > text)

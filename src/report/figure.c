@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "report/figure.h"
 
 #include <errno.h>
@@ -303,6 +304,21 @@ static int draw(const char *script, const char *log, elm_error *err)
     return 0;
 }
 
+/* gnuplot ends well, too, when what it draws into is full: whether the file holds its format's last word, near its end. */
+static bool is_whole(const char *path, const char *last_word)
+{
+    enum { TAIL = 256 };
+    char tail[TAIL + 1] = "";
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return false;
+    if (fseek(file, -TAIL, SEEK_END) != 0)
+        rewind(file);
+    const size_t got = fread(tail, 1, TAIL, file);
+    fclose(file);
+    return got > 0 && memmem(tail, got, last_word, strlen(last_word)) != NULL;
+}
+
 /* A line of a picture with the page's colour for the stand-in. */
 static void put_inked(FILE *to, const char *line)
 {
@@ -363,6 +379,10 @@ int elm_figure_write(const elm_figure *f, const char *folder, char **svg, elm_er
         return elm_error_set(err, ELM_EXIT_FAILURE, "memory is exhausted (figure %s): give fewer runs", f->look->id);
     if (write_csv(f, csv, err) != 0 || write_script(f, script, picture, pdf, err) != 0 || draw(script, log, err) != 0)
         return -1;
+    const char *cut = !is_whole(picture, "</svg>") ? picture : !is_whole(pdf, "%%EOF") ? pdf : NULL;
+    if (cut != NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "gnuplot wrote a part of a figure only (%s): disk full? Make room, or choose another --out", cut);
     *svg = read_picture(picture, err);
     return *svg != NULL ? 0 : -1;
 }
