@@ -154,7 +154,7 @@ elmpi_run() {
     if [ "$elmpi_asked" = yes ]; then # before anything ran
         code=75
     else
-        launch_and_wait "${launch[@]}" "$train" "$job" --resume "$@" || code=$?
+        launch_and_wait "${launch[@]}" "$train" --resume "$@" -- "$job" || code=$?
     fi
     [ "$code" -eq 0 ] || after_failure "$code"
     say "ended with exit code $code"

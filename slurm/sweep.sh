@@ -47,4 +47,4 @@ if [ -z "$scripts" ]; then
 fi
 # shellcheck source=slurm/run.sh
 . "$scripts/run.sh"
-elmpi_run "$job" --set "$key=${values[number]}" --set "run.name=$(basename "$job" .ini)-$key-${values[number]}"
+elmpi_run "$job" --set "$key=${values[number]}" --set "run.name=$(basename -- "$job" .ini)-$key-${values[number]}"

@@ -58,6 +58,11 @@ while [ $# -gt 0 ]; do
     --set=*) settings+=(--set "${1#*=}") ;;
     --ranks=*) ranks=${1#*=} ;;
     --out=*) out=${1#*=} ;;
+    --)
+        shift
+        words+=("$@")
+        break
+        ;;
     -*) stop_with 2 "unknown flag ($1): see --help" ;;
     *) words+=("$1") ;;
     esac
@@ -71,17 +76,28 @@ fi
 [[ $ranks =~ ^[1-9][0-9]*$ ]] || stop_with 2 "no number of ranks (--ranks $ranks): give one from 1 on"
 [ -x "$bin/elmpi-train" ] || stop_with 1 "elmpi is not built ($bin/elmpi-train): cmake --preset release && cmake --build build, or set ELMPI_BIN"
 IFS=, read -ra seed_list <<<"$seeds"
+case $out in
+-* | *=*) out=./$out ;; # no option of another program, no assignment of awk's
+esac
 
 # file_of WORD, classifier_of WORD: the parts of JOB:CLASSIFIER.
 file_of() {
     local job=${1%:*}
+    [ ! -f "$1" ] || job=$1
     if [ ! -f "$job" ] && [ -f "$elmpi_root/jobs/$job.ini" ]; then
         job=$elmpi_root/jobs/$job.ini
     fi
+    case $job in
+    -*) job=./$job ;;
+    esac
     [ -f "$job" ] || stop_with 2 "no such job ($job): give a file or a name from $elmpi_root/jobs"
     echo "$job"
 }
 classifier_of() {
+    if [ -f "$1" ]; then
+        echo fc
+        return
+    fi
     case $1 in
     *:*) echo "${1##*:}" ;;
     *) echo fc ;;
@@ -120,7 +136,7 @@ run() {
 
 # first_stage_of FILE: the job whose checkpoint a second stage begins with, as its line "init = runs/JOB/checkpoint.h5" says.
 first_stage_of() {
-    sed -nE 's|^init *= *runs/([^/ ]+)/checkpoint\.h5.*|\1|p' "$1"
+    sed -nE 's|^init *= *runs/([^/ ]+)/checkpoint\.h5.*|\1|p' <"$1"
 }
 
 # train_one FILE SEED FOLDER: begins or continues; a finished run is left as it is.
@@ -131,7 +147,7 @@ train_one() {
         from=(--set "run.init=$out/$first-seed$2/checkpoint.h5")
         [ -s "$out/$first-seed$2/evaluation.json" ] || train_one "$(file_of "$first")" "$2" "$out/$first-seed$2"
     fi
-    say "$(basename "$1" .ini), seed $2"
+    say "$(basename -- "$1" .ini), seed $2"
     run elmpi-train "$1" "${from[@]}" "${settings[@]}" --set "run.seed=$2" --run-dir "$3" --resume || code=$?
     [ "$code" -ne 75 ] || exit 75
     [ "$code" -eq 0 ] || stop_with "$code" "training failed ($3): see above; the same command tries again"
@@ -161,23 +177,33 @@ evaluate_one() {
 
 # per_cent FILE KEY: a figure, empty where it is null. The figures come before the other places of the same key.
 per_cent() {
-    awk -v key="\"$2\":" '$1 == key { sub(/,$/, "", $2); if ($2 != "null") printf "%.4f", 100 * $2; exit }' "$1"
+    awk -v key="\"$2\":" '$1 == key { sub(/,$/, "", $2); if ($2 != "null") printf "%.4f", 100 * $2; exit }' <"$1"
+}
+
+# field TEXT: of a CSV file.
+field() {
+    case $1 in
+    *[,\"]*) printf '"%s"' "${1//\"/\"\"}" ;;
+    *) printf '%s' "$1" ;;
+    esac
 }
 
 declare -A seen=()
 for word in "${words[@]}"; do
     file=$(file_of "$word")
-    row=$(basename "$file" .ini):$(classifier_of "$word")
+    row=$(basename -- "$file" .ini):$(classifier_of "$word")
     [ -z "${seen[$row]:-}" ] || stop_with 2 "$row is given twice (command line): remove one of them"
     seen[$row]=yes
 done
-mkdir -p "$out"
+mkdir -p -- "$out"
 rows=$out/comparison.csv
 failed=no
+table=$(mktemp)
+trap 'rm -f -- "$table"' EXIT
 echo "job,classifier,seed,balanced,head,torso,tail" >"$rows.new"
 for word in "${words[@]}"; do
     file=$(file_of "$word")
-    job=$(basename "$file" .ini)
+    job=$(basename -- "$file" .ini)
     classifier=$(classifier_of "$word")
     for seed in "${seed_list[@]}"; do
         folder=$out/$job-seed$seed
@@ -187,20 +213,22 @@ for word in "${words[@]}"; do
         fi
         figures=$(figures_of "$folder" "$classifier")
         [ -s "$figures" ] || continue
-        echo "$job,$classifier,$seed,$(per_cent "$figures" balanced_accuracy),$(per_cent "$figures" head),$(per_cent "$figures" torso),$(per_cent "$figures" tail)" >>"$rows.new"
+        values=("$(per_cent "$figures" balanced_accuracy)" "$(per_cent "$figures" head)" "$(per_cent "$figures" torso)" "$(per_cent "$figures" tail)")
+        echo "$(field "$job"),$classifier,$seed,$(IFS=, && echo "${values[*]}")" >>"$rows.new"
+        printf '%s\037' "$job" "$classifier" "$seed" "${values[@]}" >>"$table"
+        echo >>"$table"
     done
 done
-mv "$rows.new" "$rows"
+mv -- "$rows.new" "$rows"
 
 # The paper's figure is that of the row whose job and classifier these are; "menon-" names another set-up of the same method.
-awk -F, '
-FILENAME == ARGV[1] {
+awk '
+NR == FNR {
     if (/^#/) next
     if ($1 == "method") for (i = 4; i <= NF; i++) set[i] = $i
     else for (i = 4; i <= NF; i++) paper[set[i] "-" $2, $3] = $i
     next
 }
-FNR == 1 { next }
 {
     key = $1 SUBSEP $2
     if (!(key in seeds)) order[++rows] = key
@@ -226,5 +254,5 @@ END {
         for (i = 4; i <= 7; i++) printf " %s |", cell(key, i)
         print " " ((job, part[2]) in paper ? paper[job, part[2]] : "-") " |"
     }
-}' "$paper" "$rows"
+}' FS=, "$paper" FS='\037' "$table"
 [ "$failed" = no ]

@@ -9,7 +9,6 @@
 #include "command.h"
 #include "coverage.h"
 #include "elmpi/binding.h"
-#include "elmpi/comm.h"
 #include "elmpi/cpu.h"
 #include "elmpi/job.h"
 #include "elmpi/memory.h"
@@ -19,6 +18,7 @@
 #include "elmpi/run_folder.h"
 #include "elmpi/same_cpu.h"
 #include "elmpi/trainer.h"
+#include "ranks.h"
 #include "step_profile.h"
 
 static const char program[] = "elmpi-bench";
@@ -354,28 +354,38 @@ static int run_all(bench *b, elm_error *err)
     return b->set.trace ? elm_profile_write_trace_all(b->comm, b->traced, b->trace_origin, b->set.trace, err) : 0;
 }
 
+static int bench_all(bench *b, int argc, char **argv)
+{
+    elm_error err = {0};
+    elm_log log = {.program = program};
+    const bool first = elm_comm_rank(b->comm) == 0;
+    int code = ELM_EXIT_SUCCESS;
+    const elm_command_result result = parse(argc, argv, !first, &b->set, &err);
+    if (result == ELM_COMMAND_ERROR || (result == ELM_COMMAND_RUN && run_all(b, &err)))
+        code = err.code;
+    if (code && first)
+        elm_log_error(&log, "%s", err.text);
+    elm_trainer_destroy(b->trainer);
+    elm_timeline_destroy(b->timeline);
+    elm_timeline_destroy(b->traced);
+    void *all[] = {b->class_count, b->labels, b->set_labels, b->members, b->input, b->seconds};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        elm_free(all[i]);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     bench b = {.set = {.model = "cifar-resnet32", .precision = "fp32", .layout = "auto", .batch = 128, .steps = 20}};
     elm_error err = {0};
-    elm_log log = {.program = program};
-    if (elm_comm_start_all(&b.comm, &argc, &argv, &err)) {
-        elm_log_error(&log, "%s", err.text);
-        return err.code;
-    }
-    const bool first = elm_comm_rank(b.comm) == 0;
-    int code = ELM_EXIT_SUCCESS;
-    const elm_command_result result = parse(argc, argv, !first, &b.set, &err);
-    if (result == ELM_COMMAND_ERROR || (result == ELM_COMMAND_RUN && run_all(&b, &err)))
+    elm_program self;
+    int code;
+    if (elm_program_begin(&self, program, &err) || elm_ranks_join_all(&self, &b.comm, &argc, &argv, &err)) {
+        elm_log_error(&(elm_log){.program = program}, "%s", err.text);
         code = err.code;
-    if (code && first)
-        elm_log_error(&log, "%s", err.text);
-    elm_trainer_destroy(b.trainer);
-    elm_timeline_destroy(b.timeline);
-    elm_timeline_destroy(b.traced);
-    void *all[] = {b.class_count, b.labels, b.set_labels, b.members, b.input, b.seconds};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        elm_free(all[i]);
-    elm_comm_finish_all(b.comm);
-    return code;
+    } else {
+        code = bench_all(&b, argc, argv);
+    }
+    elm_ranks_leave_all(&self, b.comm);
+    return elm_program_end(&self, code);
 }

@@ -9,7 +9,6 @@
 #include "elmpi/binding.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/classifier.h"
-#include "elmpi/comm.h"
 #include "elmpi/dataset.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/job.h"
@@ -20,13 +19,14 @@
 #include "elmpi/name_list.h"
 #include "elmpi/net.h"
 #include "elmpi/optim.h"
+#include "elmpi/output.h"
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
 #include "elmpi/same_cpu.h"
 #include "elmpi/weights.h"
+#include "ranks.h"
 
 static const char program[] = "elmpi-evaluate";
-static const double patience = 600; /* seconds without progress of any rank, after which the job ends */
 
 /* The command line. */
 typedef struct command_line {
@@ -427,12 +427,20 @@ static int report(const evaluated *subject, const command_line *s, const elm_tal
         .class_names = (const char *const *)(subject->names != NULL ? subject->names : subject->dataset->class_names),
         .train_count = subject->checkpoint->class_count,
         .details = details,
+        .epoch = subject->checkpoint->epoch,
+        .step = subject->checkpoint->step,
     };
     char path[4096];
     elm_metrics *metrics = NULL;
     if (json_path(s, path, sizeof path, err) != 0 || elm_metrics_create(&metrics, tally, about.train_count, s->rule, err) != 0)
         return -1;
     elm_evaluation_print(log, metrics, &about);
+    char newer[256];
+    if (elm_run_folder_has_newer(s->checkpoint, subject->checkpoint->step, newer, sizeof newer))
+        elm_log_warn(log,
+                     "this is not the newest checkpoint of its folder, which is %s (the run was stopped between the two, or is at work): "
+                     "name that one, or let elmpi-train --resume mend the folder",
+                     newer);
     if (strcmp(s->with->name, "posthoc-la") == 0 && strcmp(subject->options.loss.logit, "logadj") == 0)
         elm_log_warn(log,
                      "logadj has taken the priors out while training, and posthoc-la takes them out once more: use fc for this checkpoint");
@@ -513,28 +521,35 @@ static int evaluate_all(const command_line *s, elm_comm *comm, const elm_log *lo
     return status;
 }
 
-int main(int argc, char **argv)
+static int run_all(int argc, char **argv, elm_comm *comm)
 {
     elm_log log = {.program = program};
     elm_error err = {0};
-    elm_comm *comm = NULL;
-    elm_watch *watch = NULL;
-    if (elm_watch_create(&watch, program, &err) != 0 || elm_watch_guard(watch, patience, &err) != 0 ||
-        elm_comm_start_all(&comm, &argc, &argv, &err) != 0) {
-        elm_log_error(&log, "%s", err.text);
-        return err.code;
-    }
-    elm_comm_set_watch(comm, watch);
     const bool speaks = elm_comm_rank(comm) == 0;
     command_line settings = {
         .split = "test", .classifier = "fc", .groups = "elm", .tau = NAN, .epsilon = NAN, .tsne_classes = -1 /* not given */};
     int status = parse_command(&settings, !speaks, argc, argv, &err);
     log.quiet = !speaks || settings.quiet;
+    log.to_stderr = elm_output_is_stdout(settings.json);
     if (status == ELM_COMMAND_RUN)
         status = evaluate_all(&settings, comm, &log, &err);
     if (status < 0 && speaks)
         elm_log_error(&log, "%s", err.text);
-    elm_comm_finish_all(comm);
-    elm_watch_destroy(watch);
     return status < 0 ? err.code : ELM_EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    elm_error err = {0};
+    elm_comm *comm = NULL;
+    elm_program self;
+    int code;
+    if (elm_program_begin(&self, program, &err) != 0 || elm_ranks_join_all(&self, &comm, &argc, &argv, &err) != 0) {
+        elm_log_error(&(elm_log){.program = program}, "%s", err.text);
+        code = err.code;
+    } else {
+        code = run_all(argc, argv, comm);
+    }
+    elm_ranks_leave_all(&self, comm);
+    return elm_program_end(&self, code);
 }

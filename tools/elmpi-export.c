@@ -14,6 +14,7 @@
 #include "elmpi/run.h"
 #include "elmpi/store.h"
 #include "elmpi/trainer.h"
+#include "program.h"
 
 /* The command line. */
 typedef struct command_line {
@@ -92,7 +93,7 @@ static int describe_data(const command_line *s, const elm_checkpoint *checkpoint
                                        path, info->classes, checkpoint->classes, differs);
 }
 
-static int export(const command_line *s, elm_error *err)
+static int export(const command_line *s, const elm_log *log, elm_error *err)
 {
     elm_checkpoint *checkpoint = NULL;
     elm_job_options options;
@@ -115,12 +116,21 @@ static int export(const command_line *s, elm_error *err)
                                             .class_names = (const char *const *)names};
         status = elm_export_write(&request, s->to, err);
     }
+    if (status == 0) {
+        char newer[256];
+        elm_log_info(log, "weights of %s, epoch %.2f, step %lld", s->checkpoint, checkpoint->epoch, (long long)checkpoint->step);
+        if (elm_run_folder_has_newer(s->checkpoint, checkpoint->step, newer, sizeof newer))
+            elm_log_warn(log,
+                         "this is not the newest checkpoint of its folder, which is %s (the run was stopped between the two, or is at "
+                         "work): name that one, or let elmpi-train --resume mend the folder",
+                         newer);
+    }
     elm_free(names);
     elm_checkpoint_free(checkpoint);
     return status;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const elm_log log = {.program = "elmpi-export"};
     elm_error err = {0};
@@ -129,11 +139,25 @@ int main(int argc, char **argv)
     if (status == ELM_COMMAND_DONE)
         return ELM_EXIT_SUCCESS;
     if (status == ELM_COMMAND_RUN)
-        status = export(&settings, &err);
+        status = export(&settings, &log, &err);
     if (status != 0) {
         elm_log_error(&log, "%s", err.text);
         return err.code;
     }
     elm_log_info(&log, "written to %s", settings.to);
     return ELM_EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    elm_error err = {0};
+    elm_program self;
+    int code;
+    if (elm_program_begin(&self, "elmpi-export", &err) == 0 && elm_watch_enter(self.watch, "work", &err) == 0) {
+        code = run(argc, argv);
+    } else {
+        elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);
+        code = err.code;
+    }
+    return elm_program_end(&self, code);
 }

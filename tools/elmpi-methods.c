@@ -10,6 +10,7 @@
 #include "elmpi/log.h"
 #include "elmpi/loss.h"
 #include "image/pipeline.h"
+#include "program.h"
 
 /* Which option rows a method has: those used only with `key` = `name`; without a name, those of the section that no method claims. */
 typedef struct claim {
@@ -119,7 +120,7 @@ static void print_page(void)
         printf("* `%s`: %s\n", c->name, c->help);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const elm_flag flags[] = {{0}};
     elm_command command = {
@@ -136,4 +137,18 @@ int main(int argc, char **argv)
     else if (result == ELM_COMMAND_ERROR)
         elm_log_error(&(elm_log){.program = command.program}, "%s", err.text);
     return result == ELM_COMMAND_ERROR ? err.code : ELM_EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    elm_error err = {0};
+    elm_program self;
+    int code;
+    if (elm_program_begin(&self, "elmpi-methods", &err) == 0 && elm_watch_enter(self.watch, "work", &err) == 0) {
+        code = run(argc, argv);
+    } else {
+        elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);
+        code = err.code;
+    }
+    return elm_program_end(&self, code);
 }

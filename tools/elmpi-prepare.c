@@ -8,6 +8,7 @@
 #include "elmpi/cpu.h"
 #include "elmpi/prepare.h"
 #include "elmpi/ticker.h"
+#include "program.h"
 
 static void print_sources(void)
 {
@@ -42,7 +43,7 @@ static void log_progress(void *context, const char *what, double share)
     fflush(stdout);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const elm_log log = {.program = "elmpi-prepare"};
     elm_prepare_request request = {.log = &log};
@@ -122,4 +123,18 @@ int main(int argc, char **argv)
         return err.code;
     }
     return ELM_EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    elm_error err = {0};
+    elm_program self;
+    int code;
+    if (elm_program_begin(&self, "elmpi-prepare", &err) == 0 && elm_watch_enter(self.watch, "work", &err) == 0) {
+        code = run(argc, argv);
+    } else {
+        elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);
+        code = err.code;
+    }
+    return elm_program_end(&self, code);
 }

@@ -4,6 +4,7 @@
 #include "command.h"
 #include "elmpi/log.h"
 #include "elmpi/run_report.h"
+#include "program.h"
 
 static int check_end(const char *out, elm_error *err)
 {
@@ -13,7 +14,7 @@ static int check_end(const char *out, elm_error *err)
                : elm_error_set(err, ELM_EXIT_USAGE, "the report is a page (--out %s): give it a name that ends in .html", out);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     elm_log log = {.program = "elmpi-report"};
     elm_error err = {0};
@@ -50,4 +51,18 @@ int main(int argc, char **argv)
     }
     elm_log_info(&log, "written to %s", out);
     return ELM_EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    elm_error err = {0};
+    elm_program self;
+    int code;
+    if (elm_program_begin(&self, "elmpi-report", &err) == 0 && elm_watch_enter(self.watch, "work", &err) == 0) {
+        code = run(argc, argv);
+    } else {
+        elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);
+        code = err.code;
+    }
+    return elm_program_end(&self, code);
 }

@@ -1,33 +1,19 @@
 /* elmpi-train: trains a network as a job file says. Start it under mpirun or srun for more than one rank. */
-#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "command.h"
-#include "elmpi/comm.h"
 #include "elmpi/job.h"
 #include "elmpi/loss.h"
+#include "elmpi/memory.h"
+#include "elmpi/process.h"
 #include "elmpi/run.h"
 #include "elmpi/terminal.h"
+#include "ranks.h"
 
 static const char program[] = "elmpi-train";
-
-/* A signal handler can reach nothing but a global. */
-static volatile sig_atomic_t stop_asked;
-
-static void ask_to_stop(int signal)
-{
-    (void)signal;
-    stop_asked = 1;
-}
-
-/* Before MPI starts: a signal that comes early must not kill a rank while the others go on. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART};
-    sigaction(SIGUSR1, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is to be an error like a full disk's */
-}
 
 static void print_losses(const char *title, bool (*about)(int i, elm_loss_about *about))
 {
@@ -45,8 +31,10 @@ static void print_options(void)
     elm_option_print_help(sets, ELM_JOB_SETS);
     print_losses("Losses on the logits (loss.logit)", elm_loss_about_logit);
     print_losses("Terms on the embeddings (loss.embed)", elm_loss_about_embed);
-    printf("\nUSR1 or TERM: the step ends, a checkpoint is written, exit status 75; --resume continues.\n"
-           "Exit status: 0 success, 1 failure, 2 wrong command line or job file, 75 stopped on request.\n");
+    printf(
+        "\nUSR1, TERM, INT or HUP: the step ends, a checkpoint is written, exit status 75; --resume continues. Before training and at a\n"
+        "second INT: the end at once, exit status 75. ELMPI_STALL_TIMEOUT: seconds that ranks wait for each other until the job is known.\n"
+        "Exit status: 0 success, 1 failure, 2 wrong command line or job file, 75 stopped on request.\n");
 }
 
 static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_request *request, elm_text_list *overrides, elm_error *err)
@@ -79,28 +67,69 @@ static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_reque
     return result;
 }
 
-int main(int argc, char **argv)
+/* How long the job lets ranks wait for each other, before MPI can tell: what the command line says, or the job file, if that is one that
+ * can be read twice. What is wrong with either is said later. */
+static double patience_of(const elm_run_request *request, const elm_text_list *overrides, double otherwise)
 {
-    catch_signals();
-    elm_comm *comm = NULL;
-    elm_watch *watch = NULL;
-    elm_error err = {0};
-    elm_log log = {.program = program};
-    if (elm_watch_create(&watch, program, &err) || elm_comm_start_all(&comm, &argc, &argv, &err)) {
-        elm_log_error(&log, "%s", err.text);
-        return err.code;
+    static const char key[] = "run.stall_timeout=";
+    struct stat about;
+    elm_error ignored = {0};
+    if (stat(request->job_file, &about) == 0 && S_ISREG(about.st_mode)) {
+        elm_job_options options;
+        elm_option_set sets[ELM_JOB_SETS];
+        elm_job *job = NULL;
+        elm_job_option_sets(&options, sets);
+        if (elm_job_load(&job, request->job_file, overrides->item, overrides->count, sets, ELM_JOB_SETS, &ignored) == 0)
+            otherwise = options.run.stall_timeout;
+        elm_job_destroy(job);
+        return otherwise;
     }
-    elm_comm_set_watch(comm, watch);
-    const bool first = elm_comm_rank(comm) == 0;
-    log.quiet = !first;
+    for (int i = 0; i < overrides->count; i++) {
+        char *end = NULL;
+        const char *text = overrides->item[i] + sizeof key - 1;
+        const double value = strncmp(overrides->item[i], key, sizeof key - 1) == 0 ? strtod(text, &end) : -1;
+        if (value >= 0 && value <= 1e9 && end > text)
+            otherwise = value;
+    }
+    return otherwise;
+}
+
+/* The watchdog's patience for the time until all ranks know the job. The environment's, if it says one, goes before the job's. */
+static int guard_start(const elm_program *self, int argc, char **argv, elm_error *err)
+{
     elm_text_list overrides = {0};
-    elm_run_request request = {.max_steps = -1, .progress = elm_terminal_watched(), .version = ELMPI_GIT, .stop = &stop_asked};
+    elm_run_request request = {0};
+    elm_error ignored = {0};
+    double timeout;
+    if (elm_watch_timeout(-1, &timeout, err) != 0)
+        return -1;
+    char **words = timeout < 0 ? elm_alloc((size_t)argc + 1, sizeof *words, NULL) : NULL; /* parsing moves them */
+    if (words == NULL)
+        return 0;
+    memcpy(words, argv, (size_t)argc * sizeof *words);
+    int status = 0;
+    if (parse(argc, words, true, &request, &overrides, &ignored) == ELM_COMMAND_RUN) {
+        status = elm_watch_enter_with(self->watch, "job", request.job_file, err);
+        if (status == 0)
+            status = elm_watch_guard(self->watch, patience_of(&request, &overrides, 600), err);
+    }
+    elm_free(words);
+    return status;
+}
+
+static int train_all(int argc, char **argv, elm_comm *comm, elm_log *log)
+{
+    elm_error err = {0};
+    elm_text_list overrides = {0};
+    const bool first = elm_comm_rank(comm) == 0;
+    elm_run_request request = {.max_steps = -1, .progress = elm_terminal_watched(), .version = ELMPI_GIT, .stop = elm_process_stop()};
     int code = ELM_EXIT_SUCCESS;
+    log->quiet = !first;
     switch (parse(argc, argv, !first, &request, &overrides, &err)) {
     case ELM_COMMAND_RUN:
         request.overrides = overrides.item;
         request.override_count = overrides.count;
-        if (elm_run_train_all(&request, comm, &log, &err))
+        if (elm_run_train_all(&request, comm, log, &err))
             code = err.code;
         break;
     case ELM_COMMAND_ERROR:
@@ -110,11 +139,26 @@ int main(int argc, char **argv)
         break;
     }
     if (code == ELM_EXIT_STOPPED)
-        elm_log_info(&log, "%s", err.text);
+        elm_log_info(log, "%s", err.text);
     else if (code && first)
-        elm_log_error(&log, "%s", err.text);
-    elm_watch_enter(watch, "finish", NULL);
-    elm_comm_finish_all(comm);
-    elm_watch_destroy(watch);
+        elm_log_error(log, "%s", err.text);
     return code;
+}
+
+int main(int argc, char **argv)
+{
+    elm_comm *comm = NULL;
+    elm_program self;
+    elm_error err = {0};
+    elm_log log = {.program = program};
+    int code;
+    if (elm_program_begin(&self, program, &err) || guard_start(&self, argc, argv, &err) ||
+        elm_ranks_join_all(&self, &comm, &argc, &argv, &err)) {
+        elm_log_error(&log, "%s", err.text);
+        code = err.code;
+    } else {
+        code = train_all(argc, argv, comm, &log);
+    }
+    elm_ranks_leave_all(&self, comm);
+    return elm_program_end(&self, code);
 }

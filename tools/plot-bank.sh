@@ -26,6 +26,9 @@ command -v gnuplot >/dev/null || {
     echo "plot-bank.sh: error: gnuplot is missing (figures): apt-get install gnuplot-nox" >&2
     exit 1
 }
+quote() { # for gnuplot
+    printf "'%s'" "${1//\'/\'\'}"
+}
 out=$1
 shift
 data=$(mktemp -d)
@@ -33,7 +36,7 @@ trap 'rm -rf "$data"' EXIT
 
 # shares BATCH RANKS COUNTS: lines of class size and shares for rank, global, bank, in per cent; on stderr the means over anchors of a group.
 shares() {
-    sort -n "$3" | awk -v batch="$1" -v ranks="$2" '
+    sort -n -- "$3" | awk -v batch="$1" -v ranks="$2" '
         function meets(n, others,   i, none) { # at least one of n - 1 among others of the total - 1
             none = 1
             for (i = 0; i < others; i++)
@@ -66,8 +69,8 @@ for panel in "$@"; do
     fi
     echo "$name, batch $batch, $ranks ranks" >&2
     shares "$batch" "$ranks" "$counts" >"$data/${#panels[@]}"
-    panels+=("set title '$name, batch $batch, $ranks ranks'
-plot '$data/${#panels[@]}' using 1:2 with lines lw 2 lc rgb '#E69F00' title 'rank', \\
+    panels+=("set title $(quote "$name, batch $batch, $ranks ranks") noenhanced
+plot $(quote "$data/${#panels[@]}") using 1:2 with lines lw 2 lc rgb '#E69F00' title 'rank', \\
      '' using 1:3 with lines lw 2 lc rgb '#0072B2' title 'global', \\
      '' using 1:4 with lines lw 2 lc rgb '#009E73' title 'bank'")
 done
@@ -75,7 +78,7 @@ done
 {
     cat <<GNUPLOT
 set terminal svg size $((480 * ${#panels[@]})),400 font 'Helvetica,12' background rgb 'white'
-set output '$out'
+set output $(quote "$out")
 set multiplot layout 1,${#panels[@]}
 set border 3 lc rgb '#555555'
 set tics nomirror

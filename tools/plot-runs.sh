@@ -25,12 +25,22 @@ command -v gnuplot >/dev/null || {
     echo "plot-runs.sh: error: gnuplot is missing (figures): apt-get install gnuplot-nox" >&2
     exit 1
 }
-out=$1
+# Any name: one that begins with a dash is no option, one with "=" no assignment, and gnuplot doubles its quotes.
+path() {
+    case $1 in
+    /*) printf '%s\n' "$1" ;;
+    *) printf './%s\n' "$1" ;;
+    esac
+}
+quote() {
+    printf "'%s'" "${1//\'/\'\'}"
+}
+out=$(path "$1")
 shift
 
 # column NAME FILE: the place of a column, from 1.
 column() {
-    head -n 1 "$2" | tr , '\n' | grep -nx "$1" | cut -d: -f1
+    head -n 1 -- "$2" | tr , '\n' | grep -nx "$1" | cut -d: -f1
 }
 
 # Colours that colour-blind readers tell apart (Okabe and Ito).
@@ -41,12 +51,12 @@ curves=()
 bars=()
 i=0
 for run in "$@"; do
-    csv=$run/metrics.csv
+    csv=$(path "$run")/metrics.csv
     [ -s "$csv" ] || {
         echo "plot-runs.sh: error: no metrics ($csv): give folders of finished runs" >&2
         exit 1
     }
-    name=$(basename "$run")
+    name=$(basename -- "$run")
     colour=${colours[i % ${#colours[@]}]}
     epoch=$(column epoch "$csv")
     test=$(column test_balanced_accuracy "$csv")
@@ -57,8 +67,8 @@ for run in "$@"; do
     curves+=("$i")
     width=$(awk -v n=$# 'BEGIN { print 0.8 / n }')
     shift_by=$(awk -v n=$# -v i=$i -v w="$width" 'BEGIN { print (i - (n - 1) / 2) * w }')
-    bars+=("'$data/bars$i' using (\$1 + $shift_by):2:($width * 0.92) with boxes lc rgb '$colour' title '$name' noenhanced")
-    bars+=("'$data/bars$i' using (\$1 + $shift_by):2:(sprintf('%.1f', \$2)) with labels offset 0,0.6 font ',9' notitle")
+    bars+=("$(quote "$data/bars$i") using (\$1 + $shift_by):2:($width * 0.92) with boxes lc rgb '$colour' title $(quote "$name") noenhanced")
+    bars+=("$(quote "$data/bars$i") using (\$1 + $shift_by):2:(sprintf('%.1f', \$2)) with labels offset 0,0.6 font ',9' notitle")
     i=$((i + 1))
 done
 
@@ -72,7 +82,7 @@ for n in "${curves[@]}"; do
 done
 lines=()
 for n in "${curves[@]}"; do
-    lines+=("'$data/$measured$n' with linespoints pt 7 ps 0.4 lw 2 lc rgb '${colours[n % ${#colours[@]}]}' notitle")
+    lines+=("$(quote "$data/$measured$n") with linespoints pt 7 ps 0.4 lw 2 lc rgb '${colours[n % ${#colours[@]}]}' notitle")
 done
 
 join() {
@@ -80,10 +90,10 @@ join() {
     echo "$*"
 }
 
-mkdir -p "$(dirname "$out")"
+mkdir -p -- "$(dirname -- "$out")"
 gnuplot <<GNUPLOT
 set terminal svg size 960,380 font 'Helvetica,12' background rgb 'white'
-set output '$out'
+set output $(quote "$out")
 set multiplot layout 1,2
 set border 3 lc rgb '#555555'
 set tics nomirror

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
 
 static elm_profile_row *find_row(elm_profile *profile, const elm_event *event)
 {
@@ -106,14 +107,14 @@ static char *trace_text(const elm_timeline *timeline, double origin, int rank, s
 
 static int write_trace(const char *path, const char *events, size_t size, elm_error *err)
 {
-    FILE *file = fopen(path, "w");
+    elm_output *output;
+    if (elm_output_begin(&output, path, 0, err))
+        return -1;
     const size_t whole = size >= 2 ? size - 2 : 0; /* without the last comma */
-    bool written = file && fputs("[\n", file) >= 0 && fwrite(events, 1, whole, file) == whole && fputs("\n]\n", file) >= 0;
-    if (file && fclose(file))
-        written = false;
-    return written ? 0
-                   : elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the trace: %s (%s): choose another file for --timeline",
-                                   strerror(errno), path);
+    elm_output_write(output, "[\n", 2);
+    elm_output_write(output, events, whole);
+    elm_output_write(output, "\n]\n", 3);
+    return elm_output_commit(output, err);
 }
 
 int elm_profile_write_trace_all(elm_comm *comm, const elm_timeline *timeline, double origin, const char *path, elm_error *err)

@@ -10,6 +10,7 @@
 #include "elmpi/log.h"
 #include "elmpi/metrics.h"
 #include "elmpi/net.h"
+#include "elmpi/output.h"
 
 /** Images of an evaluation batch: a function of the data set alone, so that results do not depend on the number of ranks. 64 small ones, 16
  * of 128 x 128 pixels and more, so that a network made for a few large pictures a rank need not have room for many. */
@@ -29,6 +30,8 @@ typedef struct elm_evaluation_about {
     const char *const *class_names;              /* [classes], or NULL */
     const int64_t *train_count;                  /* [classes] */
     const struct elm_evaluation_detail *details; /* of the classifier; ended by key NULL, or NULL */
+    double epoch;                                /* of the checkpoint */
+    int64_t step;
 } elm_evaluation_about;
 
 /** A setting of the classifier or what it was chosen by: a text, or numbers. */
@@ -41,7 +44,9 @@ typedef struct elm_evaluation_detail {
 /** Prints the table for people. */
 void elm_evaluation_print(const elm_log *log, const elm_metrics *metrics, const elm_evaluation_about *about);
 /** Writes evaluation.json (DESIGN 5: balanced_accuracy, accuracy, groups.{head,torso,tail}, per_class_accuracy, classifier, checkpoint,
- * images; NaN as null) by way of a temporary file. */
+ * images; NaN as null). */
 int elm_evaluation_write_json(const char *path, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err);
+/** The same into an output that is open; its own failures are told by elm_output_commit. */
+int elm_evaluation_put_json(elm_output *output, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err);
 
 #endif

@@ -9,15 +9,8 @@ enum { ELM_PATH_SIZE = 4096 };
 /** Writes all of `bytes`, however many calls it takes. 0, or the errno of what failed. */
 int elm_io_write(int descriptor, const void *bytes, size_t size_bytes);
 
-/** Writes a file and waits until it has reached the disk. An existing one is overwritten; a partial one is left for the caller to remove.
- *  Returns: 0, or the errno of what failed */
-int elm_io_write_file(const char *path, const void *bytes, size_t size_bytes);
-
 /** Renames within a folder and waits until the folder has reached the disk. 0, or the errno of what failed. */
 int elm_io_rename(const char *from, const char *to);
-
-/** elm_io_write_file by way of a temporary file beside it: `path` changes in one instant or not at all. 0, or the errno of what failed. */
-int elm_io_replace_file(const char *path, const void *bytes, size_t size_bytes);
 
 /** Makes a folder and those above it that are missing. 0, or the errno of what failed; `failed` [ELM_PATH_SIZE] then holds which one. */
 int elm_io_make_folders(const char *path, char *failed);

@@ -8,10 +8,11 @@
 typedef struct elm_log {
     const char *program; /* "elmpi-train", for error lines; borrowed */
     bool quiet;          /* true: nothing is printed but errors */
+    bool to_stderr;      /* information too: stdout holds something else */
     FILE *file;          /* log.txt of the run, or NULL; borrowed */
 } elm_log;
 
-/** Prints a line to stdout and the log file. */
+/** Prints a line to stdout, or stderr, and the log file. */
 void elm_log_info(const elm_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** Prints "<program>: warning: ..." to stderr and the log file. */

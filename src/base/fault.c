@@ -59,8 +59,13 @@ static const struct {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* Those of elm_watch_enter, in a run's order; elmpi-evaluate has start alone. */
-static const char *const phases[] = {"start",
+/* Those of elm_watch_enter, in a run's order. Every program has launch, those with ranks mpi-init and finish, those
+ * without work. */
+static const char *const phases[] = {"launch",
+                                     "work",
+                                     "mpi-init",
+                                     "job",
+                                     "start",
                                      "data",
                                      "network",
                                      "restore",

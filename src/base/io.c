@@ -22,19 +22,6 @@ int elm_io_write(int descriptor, const void *bytes, size_t size_bytes)
     return 0;
 }
 
-int elm_io_write_file(const char *path, const void *bytes, size_t size_bytes)
-{
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return errno;
-    int cause = elm_io_write(fd, bytes, size_bytes);
-    if (!cause && fsync(fd))
-        cause = errno;
-    if (close(fd) && !cause)
-        cause = errno;
-    return cause;
-}
-
 /* A rename is in the folder, and the folder is what must reach the disk. Some file systems cannot sync a folder and need not. */
 static int sync_folder_of(const char *path)
 {
@@ -51,19 +38,6 @@ static int sync_folder_of(const char *path)
 int elm_io_rename(const char *from, const char *to)
 {
     return rename(from, to) ? errno : sync_folder_of(to);
-}
-
-int elm_io_replace_file(const char *path, const void *bytes, size_t size_bytes)
-{
-    char temporary[ELM_PATH_SIZE];
-    if (snprintf(temporary, sizeof temporary, "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof temporary)
-        return ENAMETOOLONG;
-    int cause = elm_io_write_file(temporary, bytes, size_bytes);
-    if (!cause)
-        cause = elm_io_rename(temporary, path);
-    if (cause)
-        unlink(temporary);
-    return cause;
 }
 
 int elm_io_make_folders(const char *path, char *failed)

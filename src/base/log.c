@@ -1,6 +1,9 @@
 #include "elmpi/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
+
+#include "elmpi/process.h"
 
 static void print(FILE *to, const char *program, const char *kind, const char *format, va_list arguments)
 {
@@ -8,7 +11,8 @@ static void print(FILE *to, const char *program, const char *kind, const char *f
         fprintf(to, "%s: %s: ", program, kind);
     vfprintf(to, format, arguments);
     fputc('\n', to);
-    fflush(to);
+    if (fflush(to) && to == stdout)
+        elm_process_note_loss(errno);
 }
 
 /* A line to the stream and, if there is one, the file. */
@@ -29,7 +33,7 @@ void elm_log_info(const elm_log *log, const char *format, ...)
         return;
     va_list arguments;
     va_start(arguments, format);
-    print_both(log, stdout, NULL, format, arguments);
+    print_both(log, log->to_stderr ? stderr : stdout, NULL, format, arguments);
     va_end(arguments);
 }
 

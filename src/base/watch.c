@@ -10,147 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/fault.h"
-#include "elmpi/io.h"
+#include "base/watch_state.h"
 #include "elmpi/memory.h"
+#include "elmpi/process.h"
 
-enum { BEAT_SIZE = 256, SHOWN_MAX = 16 };
+enum { START_SECONDS = 15 };      /* ranks that have not met may be that far apart on a busy machine, whatever the patience */
 static const unsigned grace = 30; /* seconds between the last words and the end, at most */
-
-struct elm_watch {
-    const char *program;
-    int rank, size;
-    elm_fault fault;
-    _Atomic(const char *) phase;
-    atomic_int_fast64_t step;
-    _Atomic double moved; /* elm_io_seconds of the last sign of life */
-
-    /* Shared with the watchdog under `lock`. */
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    pthread_t thread;
-    bool guarded, ends;
-    double timeout;
-    char folder[ELM_PATH_SIZE]; /* empty: none yet */
-    int run;
-    bool beats;   /* a heartbeat was made */
-    double awake; /* since when, elm_io_seconds: a process that was suspended has not been waiting */
-};
-
-/* What a rank's heartbeat tells. */
-typedef struct sign {
-    bool known;
-    char phase[32], host[64];
-    long long step;
-    double stayed; /* seconds in the phase when it was written */
-    double age;    /* seconds since then */
-} sign;
-
-static double interval_of(double timeout)
-{
-    const double interval = timeout / 10; /* often enough for ages to say something, seldom enough for a shared disk */
-    return interval < 0.1 ? 0.1 : interval > 30 ? 30 : interval;
-}
-
-static void path_of(const elm_watch *watch, int rank, char path[ELM_PATH_SIZE])
-{
-    snprintf(path, ELM_PATH_SIZE, "%.4000s/heartbeat-%d-%d", watch->folder, watch->run, rank);
-}
-
-/* One line of fixed length, so that a reader never sees a part of it. */
-static void beat(elm_watch *watch, int flags)
-{
-    char path[ELM_PATH_SIZE], host[64] = "", text[BEAT_SIZE], line[BEAT_SIZE + 1];
-    gethostname(host, sizeof host - 1);
-    snprintf(text, sizeof text, "step %lld phase %.31s seconds %.1f host %.63s pid %ld", (long long)atomic_load(&watch->step),
-             atomic_load(&watch->phase), elm_io_seconds() - atomic_load(&watch->moved), *host ? host : "-", (long)getpid());
-    snprintf(line, sizeof line, "%-*s\n", BEAT_SIZE - 1, text);
-    path_of(watch, watch->rank, path);
-    /* Closed each time: only then does a network file system show it to others. */
-    const int file = open(path, O_WRONLY | O_CLOEXEC | flags, 0666);
-    if (file < 0)
-        return;
-    watch->beats |= pwrite(file, line, BEAT_SIZE, 0) == BEAT_SIZE;
-    close(file);
-}
-
-static sign read_sign(const elm_watch *watch, int rank)
-{
-    char path[ELM_PATH_SIZE], line[BEAT_SIZE + 1] = "";
-    sign found = {0};
-    struct stat about;
-    struct timespec now;
-    path_of(watch, rank, path);
-    const int file = *watch->folder ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (file < 0)
-        return found;
-    const ssize_t got = pread(file, line, BEAT_SIZE, 0);
-    const bool dated = !fstat(file, &about);
-    close(file);
-    clock_gettime(CLOCK_REALTIME, &now);
-    found.age = (double)(now.tv_sec - about.st_mtim.tv_sec) + 1e-9 * (double)(now.tv_nsec - about.st_mtim.tv_nsec);
-    found.known = dated && got > 0 &&
-                  sscanf(line, "step %lld phase %31s seconds %lf host %63s", &found.step, found.phase, &found.stayed, found.host) == 4;
-    return found;
-}
-
-/* Whether a heartbeat shows that somebody has moved on within the patience. */
-static bool somebody_moves(const elm_watch *watch)
-{
-    for (int r = 0; r < watch->size; r++) {
-        const sign theirs = read_sign(watch, r);
-        if (r != watch->rank && theirs.known && theirs.age + theirs.stayed < watch->timeout)
-            return true;
-    }
-    return false;
-}
-
-static void say_rank(int rank, const sign *seen, bool silent, FILE *to)
-{
-    if (!seen->known)
-        fprintf(to, "  rank %d: never heard of\n", rank);
-    else
-        fprintf(to, "  rank %d on %s: %s, step %lld, for %.1f s, heard of %.1f s ago%s\n", rank, seen->host, seen->phase, seen->step,
-                seen->stayed, seen->age, silent ? ": silent since (stopped, dead or cut off)" : "");
-}
-
-/* Who is silent comes first; of many others just the number. */
-static void say_everybody(const elm_watch *watch, FILE *to)
-{
-    const double fresh = 3 * interval_of(watch->timeout) + 1;
-    for (int silent = 1, shown = 0; silent >= 0; silent--) {
-        int rest = 0;
-        for (int r = 0; r < watch->size; r++) {
-            const sign seen = read_sign(watch, r);
-            if ((!seen.known || seen.age > fresh) != silent)
-                continue;
-            if (shown++ < SHOWN_MAX)
-                say_rank(r, &seen, silent, to);
-            else
-                rest++;
-        }
-        if (rest)
-            fprintf(to, "  and %d more %s\n", rest, silent ? "that are silent" : "that wait");
-    }
-}
-
-static void say_stall(const elm_watch *watch, double waited, FILE *to)
-{
-    fprintf(to, "%s: error: rank %d has been in %s of step %lld for %.1f s and nobody has moved on since", watch->program, watch->rank,
-            atomic_load(&watch->phase), (long long)atomic_load(&watch->step), waited);
-    if (*watch->folder) {
-        fprintf(to, " (run.stall_timeout = %g s): the job ends here, --resume continues from the last checkpoint. Last seen:\n",
-                watch->timeout);
-        say_everybody(watch, to);
-    } else {
-        fprintf(to, " (patience: %g s): the job ends here, start it again\n", watch->timeout);
-    }
-    fflush(to);
-}
 
 /* Ranks lose patience together: the first speaks for all who see the folder; rank 0 speaks too unless the first is on its own host, whose
  * words the same launcher passes on: a rank that was cut off may speak first, and not be heard. */
@@ -176,11 +44,11 @@ static bool speaks(const elm_watch *watch)
 static void tell(elm_watch *watch, double waited)
 {
     char path[ELM_PATH_SIZE];
-    say_stall(watch, waited, stderr);
+    watch_say_stall(watch, waited, stderr);
     snprintf(path, sizeof path, "%.4000s/log.txt", watch->folder);
     FILE *log = *watch->folder ? fopen(path, "a") : NULL;
     if (log) {
-        say_stall(watch, waited, log);
+        watch_say_stall(watch, waited, log);
         fclose(log);
     }
 }
@@ -191,7 +59,7 @@ static void tell(elm_watch *watch, double waited)
 _Noreturn static void end_all(elm_watch *watch, double waited)
 {
     if (*watch->folder) {
-        beat(watch, 0);
+        watch_beat(watch, 0);
         if (speaks(watch))
             tell(watch, waited);
         sleep(watch->timeout < grace ? (unsigned)ceil(watch->timeout) : grace);
@@ -199,6 +67,7 @@ _Noreturn static void end_all(elm_watch *watch, double waited)
         sleep(watch->rank < 6 ? 5 * (unsigned)watch->rank : grace);
         tell(watch, waited);
     }
+    elm_process_remove_unfinished();
     _exit(ELM_EXIT_FAILURE);
 }
 
@@ -206,7 +75,7 @@ _Noreturn static void end_all(elm_watch *watch, double waited)
 static void sleep_a_while(elm_watch *watch)
 {
     struct timespec until;
-    const double seconds = watch->timeout > 0 ? interval_of(watch->timeout) : 30, begun = elm_io_seconds();
+    const double seconds = watch->timeout > 0 ? watch_interval(watch->timeout) : 30, begun = elm_io_seconds();
     clock_gettime(CLOCK_MONOTONIC, &until);
     const double whole = floor(seconds);
     until.tv_sec += (time_t)whole;
@@ -216,6 +85,49 @@ static void sleep_a_while(elm_watch *watch)
     pthread_cond_timedwait(&watch->wake, &watch->lock, &until);
     if (elm_io_seconds() - begun > 2 * seconds + 1)
         watch->awake = elm_io_seconds();
+}
+
+/* Processor seconds, and bytes read and written, which count as much as a second a 4 MB: more of it is a sign of life, and this thread
+ * itself does next to nothing. */
+static double work_done(void)
+{
+    struct timespec used;
+    unsigned long long read_bytes = 0, written = 0;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    FILE *file = fopen("/proc/self/io", "re");
+    if (file && fscanf(file, "rchar: %llu wchar: %llu", &read_bytes, &written) != 2)
+        read_bytes = written = 0;
+    if (file)
+        fclose(file);
+    return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec + (double)(read_bytes + written) / (1 << 22);
+}
+
+/* A process that waits for nobody is alive as long as it does something. */
+static void notice_work(elm_watch *watch)
+{
+    enum { LOOKS_A_SECOND = 100 }; /* this thread does less than that */
+    const double now = work_done();
+    if (watch->size == 1 && !watch->launched && now - watch->worked > 1.0 / LOOKS_A_SECOND)
+        elm_watch_tick(watch);
+    watch->worked = now;
+}
+
+/* Nobody has moved on for the patience. Others are looked at after half of it, and again at its end. */
+static bool is_stalled(elm_watch *watch, double waited)
+{
+    if (waited < watch->timeout / 2) {
+        watch_forget_others(watch);
+        return false;
+    }
+    if (!watch->seen)
+        watch_look_at_others(watch);
+    if (waited <= fmax(watch->timeout, watch->about_phase == atomic_load(&watch->phase) ? watch->floor : 0) ||
+        (*watch->folder && elm_io_seconds() - watch->seen_at < watch->timeout / 2.5))
+        return false;
+    if (!watch_somebody_moves(watch))
+        return true;
+    watch_forget_others(watch);
+    return false;
 }
 
 static void *guard(void *context)
@@ -228,10 +140,13 @@ static void *guard(void *context)
         sleep_a_while(watch);
         if (watch->ends || watch->timeout <= 0)
             continue;
+        elm_process_set_deadline(fmax(watch->timeout, START_SECONDS), "the run folder's file system does not answer");
         if (watch->beats)
-            beat(watch, 0);
+            watch_beat(watch, 0);
+        notice_work(watch);
         const double waited = elm_io_seconds() - fmax(atomic_load(&watch->moved), watch->awake);
-        looks = waited > watch->timeout && !somebody_moves(watch) ? looks + 1 : 0;
+        looks = is_stalled(watch, waited) ? looks + 1 : 0;
+        elm_process_set_deadline(0, NULL);
         if (looks > 1)
             end_all(watch, waited);
     }
@@ -252,6 +167,8 @@ int elm_watch_create(elm_watch **out, const char *program, elm_error *err)
     watch->program = program;
     watch->fault = fault;
     watch->size = 1;
+    watch->rank = elm_process_rank();
+    watch->launched = elm_process_is_launched();
     atomic_init(&watch->phase, "start");
     atomic_init(&watch->step, 0);
     atomic_init(&watch->moved, elm_io_seconds());
@@ -278,9 +195,10 @@ void elm_watch_destroy(elm_watch *watch)
     elm_fault_tell_unused(&watch->fault, watch->rank, watch->size);
     if (watch->beats) {
         char path[ELM_PATH_SIZE];
-        path_of(watch, watch->rank, path);
+        elm_heartbeat_path(watch->folder, watch->run, watch->rank, path);
         unlink(path);
     }
+    elm_free(watch->seen);
     pthread_cond_destroy(&watch->wake);
     pthread_mutex_destroy(&watch->lock);
     elm_free(watch);
@@ -291,6 +209,8 @@ void elm_watch_set_rank(elm_watch *watch, int rank, int size)
     pthread_mutex_lock(&watch->lock);
     watch->rank = rank;
     watch->size = size;
+    watch->launched = false;
+    watch_forget_others(watch);
     pthread_mutex_unlock(&watch->lock);
 }
 
@@ -320,15 +240,45 @@ void elm_watch_set_folder(elm_watch *watch, const char *folder, int run)
     pthread_mutex_lock(&watch->lock);
     snprintf(watch->folder, sizeof watch->folder, "%s", folder);
     watch->run = run;
+    watch_forget_others(watch);
+    elm_process_set_deadline(watch->timeout > 0 ? fmax(watch->timeout, START_SECONDS) : 0, "the run folder's file system does not answer");
     if (watch->guarded)
-        beat(watch, O_CREAT);
+        watch_beat(watch, O_CREAT);
+    elm_process_set_deadline(0, NULL);
     pthread_mutex_unlock(&watch->lock);
+}
+
+int elm_watch_timeout(double otherwise, double *timeout, elm_error *err)
+{
+    const char *text = getenv("ELMPI_STALL_TIMEOUT");
+    *timeout = otherwise;
+    if (!text || !*text)
+        return 0;
+    char *end;
+    *timeout = strtod(text, &end);
+    return *end || end == text || !(*timeout >= 0 && *timeout <= 1e9)
+               ? elm_error_set(err, ELM_EXIT_USAGE, "no number of seconds: %s (ELMPI_STALL_TIMEOUT): give 0 (for ever) to 1e9, or unset it",
+                               text)
+               : 0;
+}
+
+int elm_watch_enter_with(elm_watch *watch, const char *phase, const char *about, elm_error *err)
+{
+    if (!watch)
+        return 0;
+    pthread_mutex_lock(&watch->lock);
+    snprintf(watch->about, sizeof watch->about, "%s", about);
+    watch->about_phase = phase;
+    watch->floor = watch->launched ? START_SECONDS : 0;
+    pthread_mutex_unlock(&watch->lock);
+    return elm_watch_enter(watch, phase, err);
 }
 
 int elm_watch_enter(elm_watch *watch, const char *phase, elm_error *err)
 {
     if (!watch)
         return 0;
+    elm_process_set_phase(phase);
     atomic_store_explicit(&watch->phase, phase, memory_order_relaxed);
     atomic_store_explicit(&watch->moved, elm_io_seconds(), memory_order_relaxed);
     if (watch->fault.kind >= 0 && elm_fault_is_due(&watch->fault, phase, watch->rank, atomic_load(&watch->step)))

@@ -12,6 +12,7 @@
 #include "checkpoint/parts.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
 
 enum { CHUNK_BYTES = 1 << 20, GROWTH_BYTES = 1 << 23 };
 
@@ -304,13 +305,13 @@ static int verify(const char *path, elm_watch *watch, elm_error *err)
 /* By way of a temporary file: `path` changes in one instant or not at all. */
 static int store(const char *path, const file_image *image, const elm_checkpoint *checkpoint, elm_error *err)
 {
-    char temporary[ELM_PATH_SIZE];
-    if (snprintf(temporary, sizeof temporary, "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof temporary)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "the path is too long (%.200s...): use a shorter --run-dir", path);
-    if (!elm_parts_write(temporary, image->bytes, image->size, &checkpoint->tail, err) && !verify(temporary, checkpoint->watch, err) &&
-        !elm_watch_enter(checkpoint->watch, "checkpoint-rename", err) && !elm_file_rename(temporary, path, err))
-        return 0;
-    unlink(temporary);
+    elm_output *output;
+    if (elm_output_begin(&output, path, ELM_OUTPUT_SEEK, err))
+        return -1;
+    if (!elm_parts_write(elm_output_descriptor(output), path, image->bytes, image->size, &checkpoint->tail, err) &&
+        !verify(elm_output_part(output), checkpoint->watch, err) && !elm_watch_enter(checkpoint->watch, "checkpoint-rename", err))
+        return elm_output_commit(output, err);
+    elm_output_abandon(output);
     return -1;
 }
 

@@ -5,13 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "checkpoint/files.h"
+#include "elmpi/io.h"
 
-enum { CLAIM_SIZE = 1024, WRITING_SECONDS = 10 };
+enum { CLAIM_SIZE = 1024, WRITING_SECONDS = 5 };
 
 /* The first word of a small file of the system; empty where there is none. */
 static void read_word(const char *path, char *word, size_t size)
@@ -108,28 +107,50 @@ int elm_claim_read(const char *folder, int run, elm_claim *claim)
     return 0;
 }
 
-static bool is_being_written(const char *folder, int run)
+/* A writer takes an instant for the few bytes, and is waited for; one that died in the middle has ended. */
+static bool is_being_written(const char *folder, elm_claim *theirs, elm_watch *watch)
 {
-    char path[ELM_PATH_SIZE];
-    struct stat about;
-    path_of(folder, run, path);
-    return !stat(path, &about) && time(NULL) - about.st_mtime < WRITING_SECONDS;
+    const int run = theirs->run;
+    const double until = elm_io_seconds() + WRITING_SECONDS;
+    while (elm_io_seconds() < until) {
+        if (elm_claim_read(folder, run, theirs) || theirs->complete)
+            return theirs->complete;
+        elm_watch_tick(watch);
+        usleep(100000);
+    }
+    return false;
 }
 
-bool elm_claim_is_live(const char *folder, const elm_claim *theirs, const elm_claim *mine)
+/* Another host's process cannot be seen from here, but perhaps be heard. */
+static bool can_be_heard(const char *folder, const elm_claim *theirs, elm_watch *watch, const elm_log *log)
 {
-    if (!theirs->complete)
-        return is_being_written(folder, theirs->run);
-    if (theirs->ended)
+    const double seconds = elm_watch_listening_time(folder, theirs->run);
+    if (seconds < 0)
+        return true; /* for all that is known */
+    if (log)
+        elm_log_info(log, "Run %d was at work here, process %ld on %s: listening for %.0f s whether it still is.", theirs->run, theirs->pid,
+                     theirs->host, seconds);
+    const bool lives = elm_watch_listen(folder, theirs->run, watch);
+    if (log && !lives)
+        elm_log_info(log, "Nothing heard of run %d: it has ended.", theirs->run);
+    return lives;
+}
+
+bool elm_claim_is_live(const char *folder, const elm_claim *claim, const elm_claim *mine, elm_watch *watch, const elm_log *log)
+{
+    elm_claim theirs = *claim;
+    if (!theirs.complete && !is_being_written(folder, &theirs, watch))
         return false;
-    const bool same_job = strcmp(mine->job, "-") && !strcmp(theirs->job, mine->job);
-    if (same_job && mine->restart > theirs->restart)
+    if (theirs.ended)
+        return false;
+    const bool same_job = strcmp(mine->job, "-") && !strcmp(theirs.job, mine->job);
+    if (same_job && mine->restart > theirs.restart)
         return false; /* the scheduler has put us into its place */
-    if (strcmp(theirs->host, mine->host))
-        return !same_job; /* another host's processes cannot be seen from here */
-    if (*mine->boot && strcmp(theirs->boot, "-") && strcmp(theirs->boot, mine->boot))
+    if (strcmp(theirs.host, mine->host))
+        return !same_job && can_be_heard(folder, &theirs, watch, log);
+    if (*mine->boot && strcmp(theirs.boot, "-") && strcmp(theirs.boot, mine->boot))
         return false;
-    return theirs->start && process_start(theirs->pid) == theirs->start;
+    return theirs.start && process_start(theirs.pid) == theirs.start;
 }
 
 void elm_claim_remove(const char *folder, const elm_claim *claim)

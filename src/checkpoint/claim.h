@@ -4,7 +4,11 @@
 
 #include <stdbool.h>
 
+#include "elmpi/log.h"
 #include "elmpi/status.h"
+#include "elmpi/watch.h"
+
+enum { ELM_RUN_MAX = 999999999 }; /* greatest number of a run */
 
 typedef struct elm_claim {
     int run;
@@ -27,8 +31,9 @@ int elm_claim_create(const char *folder, const elm_claim *claim, bool *taken, el
 /** Reads claim-<run>. Returns -1 when there is none or it cannot be read. */
 int elm_claim_read(const char *folder, int run, elm_claim *claim);
 
-/** Whether the owner of a claim has to be taken for alive and entitled, as `mine` sees it. */
-bool elm_claim_is_live(const char *folder, const elm_claim *theirs, const elm_claim *mine);
+/** Whether the owner of a claim has to be taken for alive and entitled, as `mine` sees it. Where that is another host's process, its run's
+ * heartbeats are listened to, which may take a minute or two: `log` (or NULL) says so, and `watch` (or NULL) is told that all goes well. */
+bool elm_claim_is_live(const char *folder, const elm_claim *theirs, const elm_claim *mine, elm_watch *watch, const elm_log *log);
 
 /** Removes it, as if it had never been. */
 void elm_claim_remove(const char *folder, const elm_claim *claim);

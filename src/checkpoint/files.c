@@ -28,12 +28,6 @@ int elm_file_failed(const char *doing, const char *path, int cause, elm_error *e
     return elm_error_set(err, ELM_EXIT_FAILURE, "cannot %s (%s): %s: %s", doing, path, reason, advice);
 }
 
-int elm_file_write(const char *path, const void *bytes, size_t size_bytes, elm_error *err)
-{
-    const int cause = elm_io_write_file(path, bytes, size_bytes);
-    return cause ? elm_file_failed("write", path, cause, err) : 0;
-}
-
 int elm_file_rename(const char *from, const char *to, elm_error *err)
 {
     const int cause = elm_io_rename(from, to);

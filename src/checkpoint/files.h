@@ -7,10 +7,6 @@
 #include "elmpi/io.h"
 #include "elmpi/status.h"
 
-/** Writes a new file and waits until it has reached the disk. An existing file is overwritten; a partial one is left for the caller to
- * remove. */
-int elm_file_write(const char *path, const void *bytes, size_t size_bytes, elm_error *err);
-
 /** Renames within a folder and waits until the folder has reached the disk. */
 int elm_file_rename(const char *from, const char *to, elm_error *err);
 

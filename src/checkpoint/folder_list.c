@@ -7,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checkpoint/claim.h"
 #include "checkpoint/files.h"
 #include "elmpi/memory.h"
 
-/* checkpoint-<run>-<step>.h5 and nothing that merely begins like it. */
-static bool parse_checkpoint(const char *name, elm_checkpoint_entry *entry)
+bool elm_checkpoint_entry_parse(const char *name, elm_checkpoint_entry *entry)
 {
     long long step;
-    if (sscanf(name, "checkpoint-%d-%lld.h5", &entry->run, &step) != 2 || entry->run < 1 || step < 0)
+    if (sscanf(name, "checkpoint-%d-%lld.h5", &entry->run, &step) != 2 || entry->run < 1 || entry->run > ELM_RUN_MAX || step < 0)
         return false;
     entry->step = step;
     snprintf(entry->name, sizeof entry->name, "checkpoint-%d-%lld.h5", entry->run, step);
@@ -24,7 +24,7 @@ static bool parse_checkpoint(const char *name, elm_checkpoint_entry *entry)
 static bool parse_claim(const char *name, int *run)
 {
     char exact[ELM_ENTRY_SIZE];
-    if (sscanf(name, "claim-%d", run) != 1 || *run < 1)
+    if (sscanf(name, "claim-%d", run) != 1 || *run < 1 || *run > ELM_RUN_MAX)
         return false;
     snprintf(exact, sizeof exact, "claim-%d", *run);
     return !strcmp(name, exact);
@@ -53,7 +53,7 @@ static void take(elm_folder_list *list, const char *name, int checkpoint_room, i
     elm_checkpoint_entry checkpoint;
     int run;
     bool trace = is_trace(name);
-    if (parse_checkpoint(name, &checkpoint)) {
+    if (elm_checkpoint_entry_parse(name, &checkpoint)) {
         if (list->checkpoint_count < checkpoint_room)
             list->checkpoints[list->checkpoint_count] = checkpoint;
         list->checkpoint_count++;

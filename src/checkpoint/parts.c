@@ -56,16 +56,11 @@ static int write_all(int fd, const char *image, size_t size_bytes, const elm_che
     return *cause ? -1 : 0;
 }
 
-int elm_parts_write(const char *path, const char *image, size_t size_bytes, const elm_checkpoint_tail *tail, elm_error *err)
+int elm_parts_write(int fd, const char *path, const char *image, size_t size_bytes, const elm_checkpoint_tail *tail, elm_error *err)
 {
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     int cause = 0;
-    if (fd < 0)
-        return elm_file_failed("write", path, errno, err);
-    int status = write_all(fd, image, size_bytes, tail, &cause, err);
-    if (!status && fsync(fd))
-        cause = errno;
-    if (close(fd) && !cause && !status)
+    const int status = write_all(fd, image, size_bytes, tail, &cause, err);
+    if (!status && fsync(fd)) /* before it is read again and compared */
         cause = errno;
     return cause ? elm_file_failed("write", path, cause, err) : status;
 }

@@ -6,8 +6,8 @@
 
 #include "elmpi/checkpoint.h"
 
-/** Writes a new file and waits until it has reached the disk: the image with its user block filled in (block, HDF5), then the tail, all of
- *  it under the block's digest. A partial file is left for the caller to remove. */
-int elm_parts_write(const char *path, const char *image, size_t size_bytes, const elm_checkpoint_tail *tail, elm_error *err);
+/** Fills an empty file and waits until it has reached the disk: the image with its user block filled in (block, HDF5), then the tail, all
+ * of it under the block's digest. `path` is for messages. */
+int elm_parts_write(int fd, const char *path, const char *image, size_t size_bytes, const elm_checkpoint_tail *tail, elm_error *err);
 
 #endif

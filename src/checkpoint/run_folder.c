@@ -11,6 +11,7 @@
 #include "checkpoint/folder_list.h"
 #include "checkpoint/format.h"
 #include "elmpi/memory.h"
+#include "elmpi/process.h"
 
 enum { FOLDER_SIZE = ELM_PATH_SIZE - 128, CLAIM_ATTEMPTS = 100, DAMAGED_MAX = 64 };
 
@@ -18,6 +19,7 @@ struct elm_run_folder {
     char path[FOLDER_SIZE];
     elm_claim claim;
     elm_watch *watch;                          /* told that reading goes on; NULL: nobody watches */
+    char claim_path[ELM_PATH_SIZE];            /* removed if a signal ends the start */
     bool made;                                 /* the folder was not there before */
     char damaged[DAMAGED_MAX][ELM_ENTRY_SIZE]; /* checkpoints that were passed over */
     int damaged_count;
@@ -37,29 +39,35 @@ static int refuse_live(const char *path, const elm_claim *owner, elm_error *err)
         owner->pid, owner->host, path, owner->run);
 }
 
-static int refuse_live_owners(const char *path, const elm_folder_list *list, elm_error *err)
+static int refuse_live_owners(const char *path, const elm_folder_list *list, elm_watch *watch, const elm_log *log, elm_error *err)
 {
     const elm_claim mine = elm_claim_mine(0);
     for (int i = 0; i < list->claim_count; i++) {
         elm_claim theirs;
-        if (!elm_claim_read(path, list->claims[i], &theirs) && elm_claim_is_live(path, &theirs, &mine))
+        if (!elm_claim_read(path, list->claims[i], &theirs) && elm_claim_is_live(path, &theirs, &mine, watch, log))
             return refuse_live(path, &theirs, err);
     }
     return 0;
 }
 
 /* One attempt to claim the next number; *taken when another start was quicker. */
-static int try_claim(elm_run_folder *folder, bool resume, bool *taken, elm_error *err)
+static int try_claim(elm_run_folder *folder, bool resume, bool *taken, const elm_log *log, elm_error *err)
 {
     elm_folder_list list;
     int status = elm_folder_list_read(folder->path, &list, err);
     if (!status)
-        status = refuse_live_owners(folder->path, &list, err);
+        status = refuse_live_owners(folder->path, &list, folder->watch, log, err);
     if (!status && !resume && *list.trace)
         status =
             elm_error_set(err, ELM_EXIT_USAGE,
                           "the run folder holds an earlier run (%s/%s): continue it with --resume, or use another run.name or --run-dir",
                           folder->path, list.trace);
+    if (!status && elm_folder_list_highest(&list) >= ELM_RUN_MAX)
+        status =
+            elm_error_set(err, ELM_EXIT_USAGE,
+                          "no number is left for another run (%s holds claim-%d or a checkpoint of it): remove it if nobody needs it, or "
+                          "use another run.name or --run-dir",
+                          folder->path, ELM_RUN_MAX);
     if (!status) {
         folder->claim = elm_claim_mine(elm_folder_list_highest(&list) + 1);
         status = elm_claim_create(folder->path, &folder->claim, taken, err);
@@ -70,6 +78,12 @@ static int try_claim(elm_run_folder *folder, bool resume, bool *taken, elm_error
 
 int elm_run_folder_open(elm_run_folder **folder, const char *path, bool resume, elm_error *err)
 {
+    return elm_run_folder_open_watched(folder, path, resume, NULL, NULL, err);
+}
+
+int elm_run_folder_open_watched(elm_run_folder **folder, const char *path, bool resume, elm_watch *watch, const elm_log *log,
+                                elm_error *err)
+{
     *folder = NULL;
     if (strlen(path) >= FOLDER_SIZE)
         return elm_error_set(err, ELM_EXIT_USAGE, "the run folder's path is too long (%.200s...): use a shorter --run-dir", path);
@@ -77,6 +91,7 @@ int elm_run_folder_open(elm_run_folder **folder, const char *path, bool resume, 
     if (!made)
         return -1;
     made->made = access(path, F_OK) != 0;
+    made->watch = watch;
     if (elm_folder_make(path, err)) {
         elm_free(made);
         return -1;
@@ -85,13 +100,15 @@ int elm_run_folder_open(elm_run_folder **folder, const char *path, bool resume, 
     bool taken = true;
     int status = 0;
     for (int i = 0; !status && taken && i < CLAIM_ATTEMPTS; i++)
-        status = try_claim(made, resume, &taken, err);
+        status = try_claim(made, resume, &taken, log, err);
     if (!status && taken)
         status = elm_error_set(err, ELM_EXIT_FAILURE, "other runs keep claiming the folder (%s): use another run.name", path);
     if (status) {
         elm_free(made);
         return -1;
     }
+    snprintf(made->claim_path, sizeof made->claim_path, "%s/claim-%d", path, made->claim.run);
+    elm_process_remove_at_end(made->claim_path);
     elm_folder_clean(path);
     *folder = made;
     return 0;
@@ -102,6 +119,7 @@ void elm_run_folder_close(elm_run_folder *folder)
     if (!folder)
         return;
     elm_claim_end(folder->path, &folder->claim);
+    elm_process_keep(folder->claim_path);
     elm_free(folder);
 }
 
@@ -113,12 +131,8 @@ void elm_run_folder_abandon(elm_run_folder *folder)
     elm_folder_clean(folder->path);
     if (folder->made)
         rmdir(folder->path); /* unless somebody has put something there */
+    elm_process_keep(folder->claim_path);
     elm_free(folder);
-}
-
-void elm_run_folder_set_watch(elm_run_folder *folder, elm_watch *watch)
-{
-    folder->watch = watch;
 }
 
 int elm_run_folder_number(const elm_run_folder *folder)
@@ -201,6 +215,23 @@ static void delete_oldest(const elm_run_folder *folder, int64_t keep)
     elm_folder_list_free(&list);
 }
 
+int elm_run_folder_settle(elm_run_folder *folder, const char *name, int64_t keep, elm_error *err)
+{
+    char link[ELM_PATH_SIZE], target[ELM_PATH_SIZE];
+    elm_process_keep(folder->claim_path);
+    snprintf(link, sizeof link, "%s/checkpoint.h5", folder->path);
+    const ssize_t length = readlink(link, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = 0;
+    if (!name)
+        return length > 0 && (access(link, F_OK) || is_damaged(folder, target)) && unlink(link)
+                   ? elm_file_failed("remove", link, errno, err)
+                   : 0;
+    if (strcmp(target, name) && (check_still_ours(folder, err) || point_to(folder, name, err)))
+        return -1;
+    delete_oldest(folder, keep);
+    return 0;
+}
+
 int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep, elm_error *err)
 {
     char name[ELM_ENTRY_SIZE], path[ELM_PATH_SIZE];
@@ -218,20 +249,15 @@ int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint
 
 int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writer write, const void *context, elm_error *err)
 {
-    char path[ELM_PATH_SIZE], temporary[ELM_PATH_SIZE];
+    char path[ELM_PATH_SIZE];
+    elm_output *output;
     snprintf(path, sizeof path, "%s/%.64s", folder->path, name);
-    /* A name of this run's own: an incarnation that is believed dead may be at the same file. */
-    snprintf(temporary, sizeof temporary, "%s/%.64s.tmp-%d", folder->path, name, folder->claim.run);
-    int status = check_still_ours(folder, err);
-    if (!status)
-        status = write(temporary, context, err);
-    if (!status)
-        status = check_still_ours(folder, err);
-    if (!status)
-        status = elm_file_rename(temporary, path, err);
-    if (status)
-        unlink(temporary);
-    return status;
+    if (check_still_ours(folder, err) || elm_output_begin(&output, path, 0, err))
+        return -1;
+    if (!write(output, context, err) && !check_still_ours(folder, err))
+        return elm_output_commit(output, err);
+    elm_output_abandon(output);
+    return -1;
 }
 
 /* Reads one candidate. *checkpoint stays NULL when it is damaged. A file that is whole but cannot be used is an error: passing over it

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
 
 enum { PATH_BYTES = 4096, LINE_BYTES = 8192, ENDINGS_MAX = 16 };
 
@@ -104,20 +105,11 @@ int64_t elm_report_count(const elm_report *report)
 
 int elm_report_write(const elm_report *report, const char *path, elm_error *err)
 {
-    char part[PATH_BYTES];
     if (report->used == 0) {
         unlink(path);
         return 0;
     }
-    snprintf(part, sizeof part, "%s.part", path);
-    FILE *file = fopen(part, "w");
-    const bool written = file != NULL && fwrite(report->text, 1, report->used, file) == report->used;
-    if ((file != NULL && fclose(file) != 0) || !written || rename(part, path) != 0) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the report (%s): %s: check the folder and the disk", path, strerror(errno));
-        unlink(part);
-        return -1;
-    }
-    return 0;
+    return elm_output_write_file(path, report->text, report->used, err);
 }
 
 /* " (7 gif, 5 webp)" */

@@ -2,19 +2,17 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
 
 enum { PATH_BYTES = 4096 };
 
 struct elm_shard_writer {
-    char path[PATH_BYTES], part[PATH_BYTES];
-    int descriptor;
+    char path[PATH_BYTES];
+    elm_output *output;
     int64_t written;
     struct archive *tar;
     struct archive_entry *entry;
@@ -31,15 +29,13 @@ static int failed(const elm_shard_writer *writer, const char *cause, elm_error *
 static la_ssize_t write_bytes(struct archive *tar, void *context, const void *bytes, size_t count)
 {
     elm_shard_writer *writer = context;
-    ssize_t done;
-    do {
-        done = write(writer->descriptor, bytes, count);
-    } while (done < 0 && errno == EINTR);
-    if (done < 0)
-        archive_set_error(tar, errno, "%s", strerror(errno));
-    else
-        writer->written += done;
-    return done;
+    const int cause = elm_output_write(writer->output, bytes, count);
+    if (cause != 0) {
+        archive_set_error(tar, cause, "%s", strerror(cause));
+        return -1;
+    }
+    writer->written += (int64_t)count;
+    return (la_ssize_t)count;
 }
 
 static int open_tar(elm_shard_writer *writer)
@@ -61,14 +57,10 @@ int elm_shard_writer_create(elm_shard_writer **out, const char *path, elm_error 
     if (writer == NULL)
         return -1;
     snprintf(writer->path, sizeof writer->path, "%s", path);
-    writer->descriptor = -1;
-    if (snprintf(writer->part, sizeof writer->part, "%s.part", path) >= (int)sizeof writer->part) {
-        elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): choose a shorter --out", path);
+    if (elm_output_begin(&writer->output, path, ELM_OUTPUT_SEEK | ELM_OUTPUT_PART, err) != 0)
         goto fail;
-    }
-    writer->descriptor = open(writer->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (writer->descriptor < 0 || open_tar(writer) != 0) {
-        failed(writer, writer->descriptor < 0 ? strerror(errno) : "libarchive failed", err);
+    if (open_tar(writer) != 0) {
+        failed(writer, "libarchive failed", err);
         goto fail;
     }
     *out = writer;
@@ -104,11 +96,14 @@ int64_t elm_shard_writer_size(const elm_shard_writer *writer)
 
 int elm_shard_writer_finish(elm_shard_writer *writer, int64_t *size_bytes, elm_error *err)
 {
+    elm_error cause = {0};
     int status = 0;
     if (archive_write_close(writer->tar) != ARCHIVE_OK)
         status = failed(writer, archive_error_string(writer->tar), err);
-    else if (fsync(writer->descriptor) != 0 || rename(writer->part, writer->path) != 0)
-        status = failed(writer, strerror(errno), err);
+    else if (elm_output_commit(writer->output, &cause) != 0)
+        status = elm_error_set(err, cause.code, "%s, then run the same command again: it continues", cause.text);
+    if (status == 0 || cause.code != 0)
+        writer->output = NULL;
     *size_bytes = writer->written;
     elm_shard_writer_destroy(writer);
     return status;
@@ -121,9 +116,6 @@ void elm_shard_writer_destroy(elm_shard_writer *writer)
     if (writer->tar != NULL)
         archive_write_free(writer->tar);
     archive_entry_free(writer->entry);
-    if (writer->descriptor >= 0) {
-        unlink(writer->part); /* gone already after a rename */
-        close(writer->descriptor);
-    }
+    elm_output_abandon(writer->output);
     elm_free(writer);
 }

@@ -12,6 +12,7 @@
 #include "data/shards.h"
 #include "elmpi/io.h"
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
 
 enum { PIECE_BYTES = 8 << 20, ENDS_BYTES = 4096 };
 
@@ -109,20 +110,17 @@ static int copy_bytes(staging *s, int from, int64_t size_bytes, int to)
 /* Under a name of its own until it is whole: an interrupted copy, or another job's on the same node, is never taken for a shard. */
 static int copy_shard(staging *s, const elm_shards *shards, int shard, int64_t size_bytes, const char *path, elm_error *err)
 {
-    char part[ELM_PATH_SIZE];
-    snprintf(part, sizeof part, "%.4060s.%ld.part", path, (long)getpid());
-    const int to = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    int cause = to < 0 ? errno : copy_bytes(s, elm_shards_descriptor(shards, shard), size_bytes, to);
-    if (to >= 0 && close(to) != 0 && cause == 0)
-        cause = errno;
-    if (cause == 0 && rename(part, path) != 0)
-        cause = errno;
-    if (cause == 0)
-        return 0;
-    unlink(part);
-    return elm_error_set(err, ELM_EXIT_FAILURE,
-                         "cannot copy a shard (data.stage, %s to %s): %s: check the disks, or leave data.stage empty",
-                         elm_shards_path(shards, shard), path, strerror(cause));
+    elm_output *output;
+    elm_error why = {0};
+    if (elm_output_begin(&output, path, ELM_OUTPUT_SEEK, &why) == 0) {
+        const int cause = copy_bytes(s, elm_shards_descriptor(shards, shard), size_bytes, elm_output_descriptor(output));
+        if (cause != 0)
+            elm_output_fail(output, cause);
+        if (elm_output_commit(output, &why) == 0)
+            return 0;
+    }
+    return elm_error_set(err, why.code, "cannot copy a shard (data.stage, %s): %s, or leave data.stage empty",
+                         elm_shards_path(shards, shard), why.text);
 }
 
 /* What must be copied is known before the first byte is. */

@@ -99,13 +99,13 @@ int store_index_flush(elm_store_writer *writer, writer_split *split)
     return status;
 }
 
-void store_index_close_split(writer_split *split)
+int store_index_close_split(writer_split *split)
 {
-    if (split->names >= 0)
-        H5Dclose(split->names);
+    int status = split->names >= 0 && H5Dclose(split->names) < 0 ? -1 : 0;
     for (int i = 0; i < STORE_COLUMNS; i++)
-        if (split->columns[i] >= 0)
-            H5Dclose(split->columns[i]);
+        if (split->columns[i] >= 0 && H5Dclose(split->columns[i]) < 0)
+            status = -1;
+    return status;
 }
 
 int elm_store_writer_append_place(elm_store_writer *writer, const char *split_name, int32_t label, const char *name,

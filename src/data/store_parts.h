@@ -5,6 +5,7 @@
 
 #include "data/store_format.h"
 #include "elmpi/hdf5_read.h"
+#include "elmpi/output.h"
 #include "elmpi/store.h"
 
 enum {
@@ -75,8 +76,7 @@ typedef struct writer_split {
 
 struct elm_store_writer {
     char path[STORE_PATH_BYTES];
-    char part[STORE_PATH_BYTES];
-    int descriptor; /* of the .part file, to reserve room and to sync */
+    elm_output *output;
     hid_t file;
     elm_store_info info;
     size_t row_bytes;
@@ -114,6 +114,7 @@ int store_writer_start(elm_store_writer **writer, const char *path, const elm_st
 int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err);
 /** Writes the columns of the rows that wait. */
 int store_index_flush(elm_store_writer *writer, writer_split *split);
-void store_index_close_split(writer_split *split);
+/** -1 where closing a column failed, which may be what writes it. */
+int store_index_close_split(writer_split *split);
 
 #endif

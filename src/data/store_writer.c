@@ -2,9 +2,10 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "data/store_parts.h"
+#include "elmpi/hdf5_write.h"
 #include "elmpi/memory.h"
 
 enum {
@@ -37,7 +38,7 @@ int store_reserve(elm_store_writer *writer, size_t size_bytes, elm_error *err)
     hsize_t used = 0;
     if (H5Fget_filesize(writer->file, &used) < 0)
         return store_write_failed(writer, 0, err);
-    const int cause = posix_fallocate(writer->descriptor, 0, (off_t)(used + size_bytes + METADATA_BYTES));
+    const int cause = posix_fallocate(elm_output_descriptor(writer->output), 0, (off_t)(used + size_bytes + METADATA_BYTES));
     if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL) /* these two: a file system that cannot reserve */
         return store_write_failed(writer, cause, err);
     return 0;
@@ -64,9 +65,9 @@ static int write_attribute(hid_t file, const char *name, hid_t type, int count, 
     const hsize_t extent = (hsize_t)count;
     const hid_t space = count == SCALAR ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
     const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    const int status = attribute >= 0 && H5Awrite(attribute, type, value) >= 0 ? 0 : -1;
-    if (attribute >= 0)
-        H5Aclose(attribute);
+    int status = attribute >= 0 && H5Awrite(attribute, type, value) >= 0 ? 0 : -1;
+    if (attribute >= 0 && H5Aclose(attribute) < 0)
+        status = -1;
     H5Sclose(space);
     return status;
 }
@@ -95,9 +96,9 @@ int store_write_list(hid_t file, const char *path, hid_t type, int count, const 
     const hsize_t extent = (hsize_t)count;
     const hid_t space = H5Screate_simple(1, &extent, NULL), properties = timeless(H5P_DATASET_CREATE);
     const hid_t array = H5Dcreate2(file, path, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
-    const int status = array >= 0 && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
-    if (array >= 0)
-        H5Dclose(array);
+    int status = array >= 0 && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
+    if (array >= 0 && H5Dclose(array) < 0) /* which may be what writes it */
+        status = -1;
     H5Pclose(properties);
     H5Sclose(space);
     return status;
@@ -132,9 +133,7 @@ static int write_head(elm_store_writer *writer, const char *const *class_names, 
     const elm_store_info *info = &writer->info;
     const int version = info->in_shards ? STORE_VERSION_INDEX : STORE_VERSION;
     const hid_t classes = store_create_group(writer->file, "classes");
-    if (classes >= 0)
-        H5Gclose(classes);
-    if (classes < 0 || write_text(writer->file, "format", STORE_FORMAT) != 0 ||
+    if (classes < 0 || H5Gclose(classes) < 0 || write_text(writer->file, "format", STORE_FORMAT) != 0 ||
         write_attribute(writer->file, "version", H5T_NATIVE_INT, SCALAR, &version) != 0 ||
         write_text(writer->file, "dataset", info->dataset) != 0)
         return store_write_failed(writer, 0, err);
@@ -150,20 +149,17 @@ static int chunk_rows_for(size_t row_bytes)
     return rows < 1 ? 1 : rows > CHUNK_ROWS_MAX ? CHUNK_ROWS_MAX : (int)rows;
 }
 
-/* The room taken here is given back by H5Fcreate, and is what HDF5 needs to close a file that is given up. */
 static int create_part(elm_store_writer *writer, elm_error *err)
 {
-    writer->descriptor = open(writer->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (writer->descriptor < 0)
-        return store_write_failed(writer, errno, err);
-    const int cause = posix_fallocate(writer->descriptor, 0, METADATA_BYTES);
+    if (elm_output_begin(&writer->output, writer->path, ELM_OUTPUT_SEEK | ELM_OUTPUT_PART, err) != 0)
+        return -1;
+    const int cause = posix_fallocate(elm_output_descriptor(writer->output), 0, METADATA_BYTES);
     if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL)
         return store_write_failed(writer, cause, err);
-    const hid_t access = store_file_access(), properties = timeless(H5P_FILE_CREATE);
-    writer->file = H5Fcreate(writer->part, H5F_ACC_TRUNC, properties, access);
+    const hid_t properties = timeless(H5P_FILE_CREATE);
+    writer->file = elm_h5_create(writer->output, properties);
     H5Pclose(properties);
-    H5Pclose(access);
-    return writer->file >= 0 ? 0 : store_write_failed(writer, 0, err);
+    return writer->file >= 0 ? 0 : store_write_failed(writer, errno, err);
 }
 
 static void forget_arrays(writer_split *split)
@@ -177,19 +173,16 @@ int store_writer_start(elm_store_writer **out, const char *path, const elm_store
                        size_t row_bytes, elm_error *err)
 {
     *out = NULL;
-    elm_h5_quiet();
     elm_store_writer *writer = elm_alloc(1, sizeof *writer, err);
     if (writer == NULL)
         return -1;
     writer->info = *info;
     writer->file = -1;
-    writer->descriptor = -1;
     for (int i = 0; i < STORE_SPLITS; i++)
         forget_arrays(&writer->splits[i]);
     writer->row_bytes = row_bytes;
     writer->chunk_rows = chunk_rows_for(writer->row_bytes);
-    snprintf(writer->path, sizeof writer->path, "%s", path);
-    if (snprintf(writer->part, sizeof writer->part, "%s.part", path) >= (int)sizeof writer->part) {
+    if (snprintf(writer->path, sizeof writer->path, "%s", path) >= (int)sizeof writer->path) {
         elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): choose a shorter --out", path);
         goto fail;
     }
@@ -254,8 +247,7 @@ static int start_split(elm_store_writer *writer, int index, elm_error *err)
     const int status = split->labels < 0        ? store_write_failed(writer, 0, err)
                        : writer->info.in_shards ? store_index_start_split(writer, split, group, err)
                                                 : start_rows(writer, split, group, err);
-    H5Gclose(group);
-    return status;
+    return H5Gclose(group) < 0 && status == 0 ? store_write_failed(writer, errno, err) : status;
 }
 
 /* Appends `count` rows to a data set that has `before`. */
@@ -331,36 +323,19 @@ int elm_store_writer_append(elm_store_writer *writer, const char *split_name, in
 
 static int close_file(elm_store_writer *writer)
 {
+    if (writer->file < 0)
+        return 0;
     for (int i = 0; i < STORE_SPLITS; i++) {
         writer_split *split = &writer->splits[i];
-        if (split->labels >= 0)
-            H5Dclose(split->labels);
-        if (split->rows >= 0)
-            H5Dclose(split->rows);
-        store_index_close_split(split);
+        errno = 0;
+        if ((split->labels >= 0 && H5Dclose(split->labels) < 0) | (split->rows >= 0 && H5Dclose(split->rows) < 0) |
+            (store_index_close_split(split) != 0))
+            elm_output_fail(writer->output, errno);
         forget_arrays(split);
     }
-    const int status = writer->file >= 0 && H5Fclose(writer->file) < 0 ? -1 : 0;
+    elm_h5_finish(writer->file, writer->output);
     writer->file = -1;
-    return status;
-}
-
-/* The folder's entry must reach the disk as well, or the new name may be gone after a power cut. */
-static int sync_folder(const char *path)
-{
-    char folder[STORE_PATH_BYTES];
-    snprintf(folder, sizeof folder, "%s", path);
-    char *slash = strrchr(folder, '/');
-    if (slash == NULL)
-        snprintf(folder, sizeof folder, ".");
-    else
-        slash[slash == folder ? 1 : 0] = '\0';
-    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0)
-        return -1;
-    const int status = fsync(descriptor);
-    close(descriptor);
-    return status == 0 || errno == EINVAL ? 0 : -1; /* EINVAL: a file system that does not sync folders */
+    return elm_output_has_failed(writer->output) ? -1 : 0;
 }
 
 /* Everything into the .part file, which then has its final size and stands on the disk. */
@@ -374,7 +349,7 @@ static int complete_part(elm_store_writer *writer, elm_error *err)
         return store_write_failed(writer, 0, err);
     if (H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0 || H5Fget_filesize(writer->file, &size_bytes) < 0 || close_file(writer) != 0)
         return store_write_failed(writer, 0, err);
-    if (ftruncate(writer->descriptor, (off_t)size_bytes) != 0 || fsync(writer->descriptor) != 0) /* what was reserved and not used */
+    if (ftruncate(elm_output_descriptor(writer->output), (off_t)size_bytes) != 0) /* what was reserved and not used */
         return store_write_failed(writer, errno, err);
     return 0;
 }
@@ -384,10 +359,12 @@ int elm_store_writer_finish(elm_store_writer *writer, elm_error *err)
     elm_store *written = NULL;
     int status = complete_part(writer, err);
     if (status == 0)
-        status = elm_store_open(&written, writer->part, err);
+        status = elm_store_open(&written, elm_output_part(writer->output), err);
     elm_store_close(written);
-    if (status == 0 && (rename(writer->part, writer->path) != 0 || sync_folder(writer->path) != 0))
-        status = store_write_failed(writer, errno, err);
+    if (status == 0) {
+        status = elm_output_commit(writer->output, err);
+        writer->output = NULL;
+    }
     elm_store_writer_destroy(writer);
     return status;
 }
@@ -396,14 +373,12 @@ void elm_store_writer_destroy(elm_store_writer *writer)
 {
     if (writer == NULL)
         return;
-    /* An unfinished file's blocks go back to the disk first: where it is full, HDF5 needs them to close the file. */
-    if (writer->file >= 0 && ftruncate(writer->descriptor, 0) != 0)
-        unlink(writer->part);
-    close_file(writer);
-    if (writer->descriptor >= 0) {
-        unlink(writer->part); /* gone already after a rename */
-        close(writer->descriptor);
+    if (writer->file >= 0) { /* what waits is not written any more */
+        elm_output_fail(writer->output, 0);
+        elm_h5_give_up(writer->file);
     }
+    close_file(writer);
+    elm_output_abandon(writer->output);
     for (int i = 0; i < STORE_SPLITS; i++) {
         elm_free(writer->splits[i].label);
         elm_free(writer->splits[i].row);

@@ -10,6 +10,7 @@
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
 #include "elmpi/utf8.h"
 
 enum { TEXT_BYTES = 1 << 15 };
@@ -74,7 +75,7 @@ void elm_evaluation_print(const elm_log *log, const elm_metrics *m, const elm_ev
 {
     char text[PERCENT_TEXT];
     elm_log_info(log, "%s, %s split, %" PRId64 " images, classifier %s", about->dataset, about->split, m->images, about->classifier);
-    elm_log_info(log, "%s", about->checkpoint);
+    elm_log_info(log, "%s, epoch %.2f, step %" PRId64, about->checkpoint, about->epoch, about->step);
     elm_log_info(log, "%s", "");
     elm_log_info(log, "  balanced accuracy %10s", percent(m->balanced_accuracy, text));
     elm_log_info(log, "  accuracy          %10s  (%" PRId64 " of %" PRId64 ")", percent(m->accuracy, text), m->correct, m->images);
@@ -193,6 +194,10 @@ static void put_all(yajl_gen gen, const elm_metrics *m, const elm_evaluation_abo
         put_text(gen, texts[i][0]);
         put_text(gen, texts[i][1]);
     }
+    put_text(gen, "epoch");
+    put_real(gen, about->epoch);
+    put_text(gen, "step");
+    yajl_gen_integer(gen, about->step);
     put_details(gen, about->details);
     put_text(gen, "images");
     yajl_gen_integer(gen, m->images);
@@ -213,28 +218,7 @@ static void put_all(yajl_gen gen, const elm_metrics *m, const elm_evaluation_abo
     yajl_gen_map_close(gen);
 }
 
-static int write_file(const char *path, const unsigned char *text, size_t size_bytes, elm_error *err)
-{
-    char part[4096];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "the path is too long (%.200s...): choose a shorter one", path);
-    FILE *file = fopen(part, "w");
-    if (file == NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot create the evaluation (%s): %s; name another place with --json", part,
-                             strerror(errno));
-    errno = 0;
-    bool written = fwrite(text, 1, size_bytes, file) == size_bytes && fflush(file) == 0 && fsync(fileno(file)) == 0;
-    written = fclose(file) == 0 && written;
-    if (!written || rename(part, path) != 0) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the evaluation (%s): %s; free space or name another place with --json", path,
-                      strerror(errno));
-        unlink(part);
-        return -1;
-    }
-    return 0;
-}
-
-int elm_evaluation_write_json(const char *path, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err)
+int elm_evaluation_put_json(elm_output *output, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err)
 {
     yajl_gen gen = yajl_gen_alloc(NULL);
     const unsigned char *text = NULL;
@@ -244,7 +228,18 @@ int elm_evaluation_write_json(const char *path, const elm_metrics *metrics, cons
     yajl_gen_config(gen, yajl_gen_beautify, 1);
     put_all(gen, metrics, about);
     yajl_gen_get_buf(gen, &text, &size_bytes);
-    const int status = write_file(path, text, size_bytes, err);
+    elm_output_write(output, text, size_bytes);
     yajl_gen_free(gen);
-    return status;
+    return 0;
+}
+
+int elm_evaluation_write_json(const char *path, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err)
+{
+    elm_output *output;
+    if (elm_output_begin(&output, path, 0, err) != 0)
+        return -1;
+    if (elm_evaluation_put_json(output, metrics, about, err) == 0)
+        return elm_output_commit(output, err);
+    elm_output_abandon(output);
+    return -1;
 }

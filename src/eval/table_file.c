@@ -3,19 +3,16 @@
 #include <errno.h>
 #include <hdf5.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "elmpi/hdf5_write.h"
 #include "elmpi/memory.h"
 
-enum { PATH_SIZE = 4096, CHUNK_BYTES = 1 << 18 };
+enum { CHUNK_BYTES = 1 << 18 };
 
 struct elm_table_file {
     hid_t file;
-    char path[PATH_SIZE], part[PATH_SIZE];
-    bool failed;
-    int reason; /* errno of the first failure, 0 where HDF5 gave none */
+    elm_output *output;
 };
 
 /* The file's own, or 0 for a type that is used in memory. */
@@ -27,10 +24,8 @@ static hid_t type_of(elm_table_type type)
 
 static void note(elm_table_file *f, bool fine)
 {
-    if (fine || f->failed)
-        return;
-    f->failed = true;
-    f->reason = errno;
+    if (!fine)
+        elm_output_fail(f->output, errno);
 }
 
 int elm_table_file_create(elm_table_file **out, const char *path, const char *format, elm_error *err)
@@ -39,18 +34,14 @@ int elm_table_file_create(elm_table_file **out, const char *path, const char *fo
     if (f == NULL)
         return -1;
     f->file = -1;
-    if (snprintf(f->path, sizeof f->path, "%s", path) >= (int)sizeof f->path ||
-        snprintf(f->part, sizeof f->part, "%s.part", path) >= (int)sizeof f->part)
-        return elm_error_set(err, ELM_EXIT_USAGE, "the path is too long (%.200s...): choose a shorter one", path);
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* errors are told by us */
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
-    errno = 0;
-    f->file = H5Fcreate(f->part, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    H5Pclose(access);
-    if (f->file < 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot create the file (%s): %s; choose another place", f->part,
-                             errno != 0 ? strerror(errno) : "HDF5 refuses");
+    if (elm_output_begin(&f->output, path, ELM_OUTPUT_SEEK, err) != 0)
+        return -1;
+    f->file = elm_h5_create(f->output, H5P_DEFAULT);
+    if (f->file < 0) {
+        *out = NULL;
+        elm_table_file_close(f, 0, err);
+        return -1;
+    }
     elm_table_file_text(f, "/", "format", format);
     elm_table_file_number(f, "/", "version", 1);
     return 0;
@@ -60,16 +51,14 @@ int elm_table_file_close(elm_table_file *f, int status, elm_error *err)
 {
     if (f == NULL)
         return -1;
-    if (f->file >= 0) {
-        note(f, H5Fclose(f->file) >= 0);
-        if (status == 0 && !f->failed)
-            note(f, rename(f->part, f->path) == 0);
-        if (status == 0 && f->failed)
-            status = elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the file (%s): %s; free space or choose another place", f->path,
-                                   f->reason != 0 ? strerror(f->reason) : "HDF5 refuses");
-        if (status != 0)
-            unlink(f->part);
-    }
+    if (f->output != NULL && status != 0)
+        elm_output_fail(f->output, 0);
+    if (f->file >= 0)
+        elm_h5_finish(f->file, f->output);
+    if (status == 0)
+        status = elm_output_commit(f->output, err);
+    else
+        elm_output_abandon(f->output);
     elm_free(f);
     return status;
 }
@@ -95,9 +84,9 @@ static void put_attribute(elm_table_file *f, const char *group_name, const char 
     const hid_t group = open_group(f, group_name), space = H5Screate(H5S_SCALAR);
     const hid_t attribute = H5Acreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     note(f, attribute >= 0 && H5Awrite(attribute, type, value) >= 0);
-    H5Aclose(attribute);
+    note(f, H5Aclose(attribute) >= 0);
     H5Sclose(space);
-    H5Gclose(group);
+    note(f, H5Gclose(group) >= 0);
 }
 
 void elm_table_file_number(elm_table_file *f, const char *group, const char *name, double value)
@@ -190,5 +179,5 @@ void elm_table_file_rows(elm_table_file *f, const char *name, int64_t first, int
     H5Tclose(native);
     H5Tclose(type);
     H5Sclose(space);
-    H5Dclose(array);
+    note(f, H5Dclose(array) >= 0); /* which may be what writes it */
 }

@@ -10,6 +10,7 @@
 
 #include "elmpi/io.h"
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
 #include "elmpi/safetensors.h"
 #include "elmpi/utf8.h"
 #include "elmpi/weights.h"
@@ -127,14 +128,6 @@ static int load_net(subject *s, elm_error *err)
                : elm_weights_start(s->net, r->checkpoint->tensors, r->checkpoint->tensor_count, false, err);
 }
 
-static int write_file(const char *path, const elm_bytes *file, elm_error *err)
-{
-    const int cause = elm_io_replace_file(path, file->data, file->size);
-    return cause == 0 ? 0
-                      : elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check the folder, its permissions and the space left",
-                                      path, strerror(cause));
-}
-
 /* What is done to a picture before the network sees it. */
 static void describe_input(const elm_export_request *request, char *text, size_t size_bytes)
 {
@@ -189,7 +182,7 @@ int elm_export_write(const elm_export_request *request, const char *path, elm_er
     if (status == 0)
         status = formats[format_of(path)].build(&s, &file, err);
     if (status == 0)
-        status = write_file(path, &file, err);
+        status = elm_output_write_file(path, file.data, file.size, err);
     elm_bytes_free(&file);
     elm_net_destroy(s.net);
     elm_free(classes);

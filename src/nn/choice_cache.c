@@ -14,6 +14,7 @@
 #include "elmpi/cpu.h"
 #include "elmpi/cpu_identity.h"
 #include "elmpi/io.h"
+#include "elmpi/output.h"
 #include "nn/backends/backend.h"
 
 enum { FILE_MAX = 8192 };
@@ -142,8 +143,10 @@ void elm_choice_cache_write(const char *key, const elm_candidate *list, int coun
         used += (size_t)snprintf(text + used, sizeof text - used, "%s %.17g %d\n", elm_choice_text(&list[c], name), list[c].seconds,
                                  list[c].cut);
     used += (size_t)snprintf(text + used, sizeof text - used, "end\n");
-    int error = elm_io_make_folders(folder, failed);
-    error = error ? error : elm_io_replace_file(path, text, used);
+    const int error = elm_io_make_folders(folder, failed);
+    elm_error err = {0};
     if (error)
         snprintf(note, size_bytes, "%.512s cannot be written (%s)", path, strerror(error));
+    else if (elm_output_write_file(path, text, used, &err))
+        snprintf(note, size_bytes, "%.512s cannot be written (%.400s)", path, err.text);
 }

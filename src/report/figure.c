@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "report/figure.h"
 
 #include <errno.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
+#include "elmpi/process.h"
 
 extern char **environ;
 
@@ -252,31 +255,30 @@ static void put_field(FILE *to, const char *text)
 
 static int write_csv(const elm_figure *f, const char *path, elm_error *err)
 {
-    FILE *to = fopen(path, "w");
-    bool written = to != NULL && fprintf(to, "panel,series,x,y\n") > 0;
-    for (int i = 0; written && i < f->count; i++) {
+    elm_output *output;
+    if (elm_output_begin(&output, path, 0, err) != 0)
+        return -1;
+    FILE *to = elm_output_stream(output);
+    if (to != NULL)
+        fprintf(to, "panel,series,x,y\n");
+    for (int i = 0; to != NULL && i < f->count; i++) {
         const point *p = &f->points[i];
         put_field(to, f->panels.text[p->panel]);
         put_field(to, f->series.text[p->series]);
-        written = fprintf(to, "%.9g,%.9g\n", p->x, p->y) > 0;
+        fprintf(to, "%.9g,%.9g\n", p->x, p->y);
     }
-    if (to != NULL && fclose(to) != 0)
-        written = false;
-    return written ? 0
-                   : elm_error_set(err, ELM_EXIT_FAILURE, "cannot write a figure's numbers (%s): %s; free space or choose another --out",
-                                   path, strerror(errno));
+    return elm_output_commit(output, err);
 }
 
 static int write_script(const elm_figure *f, const char *path, const char *svg, const char *pdf, elm_error *err)
 {
-    FILE *to = fopen(path, "w");
+    elm_output *output;
+    if (elm_output_begin(&output, path, 0, err) != 0)
+        return -1;
+    FILE *to = elm_output_stream(output);
     if (to != NULL)
         put_script(to, f, svg, pdf);
-    const bool written = to != NULL && ferror(to) == 0;
-    if ((to == NULL || fclose(to) == 0) && written)
-        return 0;
-    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write a figure's script (%s): %s; free space or choose another --out", path,
-                         strerror(errno));
+    return elm_output_commit(output, err);
 }
 
 /* What gnuplot says, warnings about single points mostly, goes to a file that stays if it fails. */
@@ -284,18 +286,37 @@ static int draw(const char *script, const char *log, elm_error *err)
 {
     char program[] = "gnuplot", *arguments[] = {program, (char *)script, NULL};
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     pid_t child = -1;
     int status = -1;
+    if (elm_process_spawn_signals(&attributes) != 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot does not start (%s): no memory: give fewer runs", script);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    const int started = posix_spawnp(&child, program, &actions, NULL, arguments, environ);
+    const int started = posix_spawnp(&child, program, &actions, &attributes, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     if (started != 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot does not start: %s; install it (gnuplot-nox)", strerror(started));
     if (waitpid(child, &status, 0) != child || status != 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot does not draw %s: what it said is in %s", script, log);
     unlink(log);
     return 0;
+}
+
+/* gnuplot ends well, too, when what it draws into is full: whether the file holds its format's last word, near its end. */
+static bool is_whole(const char *path, const char *last_word)
+{
+    enum { TAIL = 256 };
+    char tail[TAIL + 1] = "";
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        return false;
+    if (fseek(file, -TAIL, SEEK_END) != 0)
+        rewind(file);
+    const size_t got = fread(tail, 1, TAIL, file);
+    fclose(file);
+    return got > 0 && memmem(tail, got, last_word, strlen(last_word)) != NULL;
 }
 
 /* A line of a picture with the page's colour for the stand-in. */
@@ -358,6 +379,10 @@ int elm_figure_write(const elm_figure *f, const char *folder, char **svg, elm_er
         return elm_error_set(err, ELM_EXIT_FAILURE, "memory is exhausted (figure %s): give fewer runs", f->look->id);
     if (write_csv(f, csv, err) != 0 || write_script(f, script, picture, pdf, err) != 0 || draw(script, log, err) != 0)
         return -1;
+    const char *cut = !is_whole(picture, "</svg>") ? picture : !is_whole(pdf, "%%EOF") ? pdf : NULL;
+    if (cut != NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "gnuplot wrote a part of a figure only (%s): disk full? Make room, or choose another --out", cut);
     *svg = read_picture(picture, err);
     return *svg != NULL ? 0 : -1;
 }

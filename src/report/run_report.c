@@ -7,6 +7,7 @@
 
 #include "elmpi/memory.h"
 #include "elmpi/name_list.h"
+#include "elmpi/output.h"
 #include "elmpi/run_report.h"
 #include "elmpi/utf8.h"
 #include "report/figures.h"
@@ -146,20 +147,15 @@ static int make_folder(const char *out, char folder[PATH_SIZE], elm_error *err)
 /* Writes a new page and puts it in the old one's place. */
 static int write_all(elm_run_files *runs, int count, const char *out, const elm_log *log, elm_error *err)
 {
-    char folder[PATH_SIZE], part[PATH_SIZE];
-    if (find_names(runs, count, err) != 0 || make_folder(out, folder, err) != 0)
+    char folder[PATH_SIZE];
+    elm_output *output;
+    if (find_names(runs, count, err) != 0 || make_folder(out, folder, err) != 0 || elm_output_begin(&output, out, 0, err) != 0)
         return -1;
-    snprintf(part, sizeof part, "%.4000s.part", out);
-    FILE *page = fopen(part, "w");
-    if (page == NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot create the report (%s): %s; choose another --out", part, strerror(errno));
-    int status = write_page(page, runs, count, folder, log, err);
-    if ((fclose(page) != 0 || rename(part, out) != 0) && status == 0)
-        status = elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the report (%s): %s; free space or choose another --out", out,
-                               strerror(errno));
-    if (status != 0)
-        unlink(part);
-    return status;
+    FILE *page = elm_output_stream(output);
+    if (page == NULL || write_page(page, runs, count, folder, log, err) == 0)
+        return elm_output_commit(output, err);
+    elm_output_abandon(output);
+    return -1;
 }
 
 /* Other names for the classes of a run's analysis. */

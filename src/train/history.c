@@ -204,16 +204,12 @@ static void print_csv(const elm_history *history, FILE *file)
     }
 }
 
-int elm_history_write_csv(const char *path, const void *context, elm_error *err)
+int elm_history_put_csv(elm_output *output, const void *context, elm_error *err)
 {
-    const elm_history *history = context;
-    FILE *file = fopen(path, "w");
-    if (!file)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check the folder and its permissions", path, strerror(errno));
-    print_csv(history, file);
-    const int failed = fflush(file) || ferror(file) || fsync(fileno(file));
-    if (fclose(file) || failed)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check space and permissions", path, strerror(errno));
+    (void)err;
+    FILE *file = elm_output_stream(output);
+    if (file)
+        print_csv(context, file);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "elmpi/checkpoint.h"
 #include "elmpi/metrics.h"
+#include "elmpi/output.h"
 #include "elmpi/trainer.h"
 
 /** What an evaluation found on one split. NaN where nothing was measured. */
@@ -53,7 +54,7 @@ const char *elm_epoch_row_column(const elm_epoch_row *row, int i, double *value)
 int elm_history_append(elm_history *history, const elm_epoch_row *row, elm_error *err);
 void elm_history_free(elm_history *history);
 /** Writes metrics.csv: an elm_file_writer, context: the elm_history. */
-int elm_history_write_csv(const char *path, const void *context, elm_error *err);
+int elm_history_put_csv(elm_output *output, const void *context, elm_error *err);
 /** The row with the best balanced accuracy on the test set, or NULL. */
 const elm_epoch_row *elm_history_best(const elm_history *history);
 /** The row with the best balanced accuracy on the held-out images, or NULL: a choice that the test set has no part in. */

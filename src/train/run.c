@@ -8,6 +8,8 @@
 #include "elmpi/class_means.h"
 #include "elmpi/cpu.h"
 #include "elmpi/memory.h"
+#include "elmpi/process.h"
+#include "elmpi/shared_memory.h"
 #include "elmpi/threads.h"
 #include "train/nonfinite.h"
 #include "train/progress.h"
@@ -66,6 +68,17 @@ static void describe_test(const elm_run *run, char *text, size_t size)
         snprintf(text, size, "%s set of %lld images, not balanced", run->test_split, (long long)set->count);
 }
 
+/* Memory of this host that jobs which were killed have left. */
+static void say_left_memory(const elm_run *run)
+{
+    char command[512];
+    size_t bytes;
+    const int left = elm_comm_rank(run->comm) == 0 ? elm_shared_memory_find_left("/dev/shm", command, sizeof command, &bytes) : 0;
+    if (left > 0)
+        elm_log_info(run->log, "hint: jobs that were killed have left %d segments, %.1f MB, in shared memory that no process uses: %s",
+                     left, 1e-6 * (double)bytes, command);
+}
+
 static void introduce(const elm_run *run)
 {
     const elm_log *log = run->log;
@@ -95,6 +108,7 @@ static void introduce(const elm_run *run)
                      "pairs of embedding terms see one part at a time",
                      (long long)elm_optim_parts(&run->options.optim), (long long)elm_optim_part(&run->options.optim));
     say_binding(run, threads);
+    say_left_memory(run);
 }
 
 /* True when a multiple of `every` epochs has been passed by the step that ended at run->step. */
@@ -336,6 +350,7 @@ int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *l
     int status = elm_run_setup_all(&run, err);
     elm_ticker_end(ticker);
     if (!status) {
+        elm_process_defer_stop(); /* from here on a request finds something worth a checkpoint */
         introduce(&run);
         run.last_save = elm_comm_seconds();
         elm_progress_start(&run);

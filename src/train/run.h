@@ -34,6 +34,8 @@ typedef struct elm_run {
     elm_run_folder *folder; /* rank 0 only */
     FILE *log_file;         /* rank 0 only */
     bool log_is_new;        /* there was none before */
+    char log_path[4200];
+    char resumed_from[256]; /* rank 0: the checkpoint's name; empty: none */
     bool set_up;            /* all is well: the folder is the run's */
 
     /* Where it stands. */
@@ -85,7 +87,7 @@ int elm_run_save_metrics_all(elm_run *run, elm_error *err);
 /** Evaluates on the test set or the held-out images; *metrics NULL where dataset is. Collective.
  *  Errors: ELM_EXIT_STOPPED when somebody asks to stop meanwhile */
 int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics, elm_error *err);
-/** Whether evaluation.json is not there or older than the checkpoint. Collective. */
+/** Whether evaluation.json is not there or of another step. Collective. */
 bool elm_run_lacks_report_all(elm_run *run);
 /** Table and evaluation.json of the final weights. Collective. */
 int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err);

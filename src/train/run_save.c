@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
@@ -68,13 +67,12 @@ int elm_run_save_all(elm_run *run, elm_error *err)
     return status;
 }
 
-static int write_job(const char *path, const void *context, elm_error *err)
+static int write_job(elm_output *output, const void *context, elm_error *err)
 {
     const elm_run *run = context;
-    FILE *file = fopen(path, "w");
-    const bool written = file && fputs(elm_job_text(run->job), file) >= 0;
-    if ((file && fclose(file)) || !written)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check space and permissions", path, strerror(errno));
+    const char *text = elm_job_text(run->job);
+    (void)err;
+    elm_output_write(output, text, strlen(text));
     return 0;
 }
 
@@ -85,7 +83,7 @@ int elm_run_save_job(elm_run *run, elm_error *err)
 
 int elm_run_save_metrics_all(elm_run *run, elm_error *err)
 {
-    const int status = run->folder ? elm_run_folder_write(run->folder, "metrics.csv", elm_history_write_csv, &run->history, err) : 0;
+    const int status = run->folder ? elm_run_folder_write(run->folder, "metrics.csv", elm_history_put_csv, &run->history, err) : 0;
     return elm_comm_agree_all(run->comm, status, err);
 }
 
@@ -110,15 +108,16 @@ int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics *
 
 static bool lacks_report(const elm_run *run)
 {
-    char report[4200], checkpoint[4200];
-    struct stat written, saved;
+    char report[4200], line[8192];
+    long long step = -1;
     snprintf(report, sizeof report, "%s/evaluation.json", elm_run_folder_path(run->folder));
-    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.h5", elm_run_folder_path(run->folder));
-    if (stat(report, &written))
-        return true;
-    const struct timespec a = written.st_mtim;
-    return !stat(checkpoint, &saved) &&
-           (a.tv_sec < saved.st_mtim.tv_sec || (a.tv_sec == saved.st_mtim.tv_sec && a.tv_nsec < saved.st_mtim.tv_nsec));
+    FILE *file = fopen(report, "r");
+    while (file && step < 0 && fgets(line, sizeof line, file))
+        if (sscanf(line, " \"step\": %lld", &step) != 1)
+            step = -1;
+    if (file)
+        fclose(file);
+    return step != run->step;
 }
 
 bool elm_run_lacks_report_all(elm_run *run)
@@ -133,10 +132,10 @@ typedef struct report {
     const elm_evaluation_about *about;
 } report;
 
-static int write_report(const char *path, const void *context, elm_error *err)
+static int write_report(elm_output *output, const void *context, elm_error *err)
 {
     const report *r = context;
-    return elm_evaluation_write_json(path, r->metrics, r->about, err);
+    return elm_evaluation_put_json(output, r->metrics, r->about, err);
 }
 
 int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err)
@@ -150,6 +149,8 @@ int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err)
             .split = run->test_split,
             .class_names = (const char *const *)run->test->class_names,
             .train_count = run->train->class_count,
+            .epoch = (double)run->step / (double)run->steps_per_epoch,
+            .step = run->step,
         };
         elm_evaluation_print(run->log, metrics, &about);
         status = elm_run_folder_write(run->folder, "evaluation.json", write_report, &(report){metrics, &about}, err);

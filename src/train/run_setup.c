@@ -9,6 +9,7 @@
 #include "elmpi/cpu.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
+#include "elmpi/process.h"
 #include "elmpi/safetensors.h"
 #include "elmpi/same_cpu.h"
 #include "elmpi/stage.h"
@@ -108,14 +109,15 @@ static void folder_path(const elm_run *run, char *path, size_t size)
 /* Rank 0: takes the folder. Nothing but the claim and the log is written yet. */
 static int open_folder(elm_run *run, const char *path, elm_error *err)
 {
-    char log_path[4200];
-    if (elm_run_folder_open(&run->folder, path, run->request->resume, err))
+    if (elm_run_folder_open_watched(&run->folder, path, run->request->resume, elm_comm_watch(run->comm), run->log, err))
         return -1;
-    snprintf(log_path, sizeof log_path, "%s/log.txt", path);
-    run->log_is_new = access(log_path, F_OK) != 0;
-    run->log_file = fopen(log_path, "a");
+    snprintf(run->log_path, sizeof run->log_path, "%s/log.txt", path);
+    run->log_is_new = access(run->log_path, F_OK) != 0;
+    if (run->log_is_new)
+        elm_process_remove_at_end(run->log_path);
+    run->log_file = fopen(run->log_path, "a");
     if (!run->log_file)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check permissions", log_path, strerror(errno));
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check permissions", run->log_path, strerror(errno));
     setvbuf(run->log_file, NULL, _IOLBF, 0);
     run->log->file = run->log_file;
     return 0;
@@ -129,8 +131,6 @@ static int open_folder_all(elm_run *run, elm_error *err)
     const bool first = elm_comm_rank(run->comm) == 0;
     if (elm_comm_agree_all(run->comm, first ? open_folder(run, path, err) : 0, err))
         return -1;
-    if (run->folder)
-        elm_run_folder_set_watch(run->folder, elm_comm_watch(run->comm));
     int number = run->folder ? elm_run_folder_number(run->folder) : 0;
     elm_comm_broadcast_all(run->comm, &number, sizeof number);
     elm_watch_set_folder(elm_comm_watch(run->comm), path, number);
@@ -207,7 +207,8 @@ static int init_all(elm_run *run, const char *path, elm_error *err)
                                                       run->options.run.new_classifier, err),
                                     err);
     if (!status)
-        elm_log_info(run->log, "Weights from %s.", path);
+        elm_log_info(run->log, elm_safetensors_is_named(path) ? "Weights from %s." : "Weights from %s (epoch %.2f, step %lld).", path,
+                     checkpoint->epoch, (long long)checkpoint->step);
     elm_checkpoint_free(checkpoint);
     return status;
 }
@@ -251,8 +252,10 @@ static int choose_all(elm_run *run, elm_error *err)
 
 static int set_start_all(elm_run *run, elm_error *err)
 {
-    if (run->start)
+    if (run->start) {
+        snprintf(run->resumed_from, sizeof run->resumed_from, "%s", run->start_name);
         return resume_all(run, err);
+    }
     if (elm_comm_agree_all(run->comm, elm_run_check_start(run, err), err))
         return -1;
     return *run->options.run.init ? init_all(run, run->options.run.init, err) : 0;
@@ -269,7 +272,12 @@ static int create_loader(elm_run *run, elm_error *err)
 /* The last thing, when nothing can refuse this start any more: what the folder says becomes this run's. */
 static int take_over_all(elm_run *run, elm_error *err)
 {
-    if (elm_comm_agree_all(run->comm, run->folder ? elm_run_save_job(run, err) : 0, err))
+    int status = run->folder ? elm_run_save_job(run, err) : 0;
+    if (!status && run->folder) {
+        elm_process_keep(run->log_path);
+        status = elm_run_folder_settle(run->folder, *run->resumed_from ? run->resumed_from : NULL, run->options.checkpoint.keep, err);
+    }
+    if (elm_comm_agree_all(run->comm, status, err))
         return -1;
     run->set_up = true;
     if (elm_comm_agree_all(run->comm, elm_tensorboard_start(run, err), err))
@@ -311,10 +319,12 @@ static int same_libraries_all(elm_run *run, elm_error *err)
 /* The same job on all ranks, and from here on their watch has its patience. */
 static int load_job_all(elm_run *run, elm_error *err)
 {
-    if (elm_comm_agree_all(run->comm, elm_run_load_job(run, err), err) ||
-        elm_comm_same_all(run->comm, "the job", elm_job_text(run->job), err))
-        return -1;
     elm_watch *watch = elm_comm_watch(run->comm);
+    int status = elm_watch_enter_with(watch, "job", run->request->job_file, err);
+    if (!status)
+        status = elm_run_load_job(run, err);
+    if (elm_comm_agree_all(run->comm, status, err) || elm_comm_same_all(run->comm, "the job", elm_job_text(run->job), err))
+        return -1;
     return elm_comm_agree_all(run->comm, watch ? elm_watch_guard(watch, run->options.run.stall_timeout, err) : 0, err);
 }
 
@@ -338,11 +348,9 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
 /* A start that failed leaves the folder as it was: the corrected command is not to be refused because of it. */
 static void leave_folder(elm_run *run)
 {
-    if (run->folder && !run->set_up && run->log_is_new) {
-        char path[4200];
-        snprintf(path, sizeof path, "%s/log.txt", elm_run_folder_path(run->folder));
-        unlink(path);
-    }
+    if (run->folder && !run->set_up && run->log_is_new)
+        unlink(run->log_path);
+    elm_process_keep(run->log_path);
     if (run->set_up)
         elm_run_folder_close(run->folder);
     else

@@ -30,7 +30,7 @@ says stderr 'the training set anyway'
 expect 2 "$evaluate" "$scratch/c.h5" --tsne-classes 2
 says stderr 'give --analysis too'
 expect 1 "$evaluate" "$scratch/c.h5" --analysis "$scratch/absent/no.h5"
-says stderr 'cannot create the file'
+says stderr 'cannot write'
 expect_mpi 1 2 "$evaluate" "$scratch/c.h5" --embeddings "$scratch/absent/no.h5"
 expect 1 "$evaluate" "$scratch/moons/checkpoint.h5" --data "$scratch/digits.h5" --analysis "$scratch/no.h5"
 head -c 5000 "$scratch/c.h5" >"$scratch/torn.h5"

@@ -125,7 +125,7 @@ static double value_of(const char *text, const char *key)
 static elm_evaluation_about about(void)
 {
     static const char *const names[CLASSES] = {"cat", "a \"quoted\" dog", "h\xc3\xa9ron", "empty"};
-    return (elm_evaluation_about){"runs/x/checkpoint.h5", "fc", "toy", "test", names, train_count, NULL};
+    return (elm_evaluation_about){"runs/x/checkpoint.h5", "fc", "toy", "test", names, train_count, NULL, 1.5, 77};
 }
 
 static void json_says_what_went_in(void **state)
@@ -143,6 +143,8 @@ static void json_says_what_went_in(void **state)
     static const char *const lines[] = {
         "\"checkpoint\": \"runs/x/checkpoint.h5\"",
         "\"classifier\": \"fc\"",
+        "\"epoch\": 1.5",
+        "\"step\": 77",
         "\"images\": 18",
         "\"head\": 0.9",
         "\"tail\": 0.25",
@@ -182,7 +184,7 @@ static char *printed(const elm_metrics *m, const elm_evaluation_about *who)
     size_t size = 0;
     FILE *file = open_memstream(&text, &size);
     assert_non_null(file);
-    const elm_log log = {"test", false, file};
+    const elm_log log = {.program = "test", .file = file};
     elm_evaluation_print(&log, m, who);
     fclose(file);
     return text;
@@ -216,7 +218,7 @@ static void table_shows_the_ends_of_many(void **state)
     elm_metrics *m = NULL;
     assert_int_equal(elm_metrics_create(&m, &many, counts, ELM_GROUPS_ELM, NULL), 0);
     elm_tally_release(&many);
-    const elm_evaluation_about who = {"c.h5", "fc", "toy", "test", NULL, counts, NULL};
+    const elm_evaluation_about who = {"c.h5", "fc", "toy", "test", NULL, counts, NULL, 0, 0};
     char *text = printed(m, &who);
     const char *best = strstr(text, "\n  29 "), *gap = strstr(text, "... (20 classes)"), *worst = strstr(text, "\n  0 ");
     assert_true(best != NULL && gap != NULL && worst != NULL && best < gap && gap < worst);

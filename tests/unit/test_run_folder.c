@@ -106,7 +106,7 @@ static void earlier_run_needs_resume(void **state)
         const char *fresh = scratch_path(traces[i]);
         mkdir(fresh, 0777);
         put(fresh, traces[i], "");
-        must_not_open(fresh, false, traces[i][1] == 'l' ? ELM_EXIT_FAILURE : ELM_EXIT_USAGE, traces[i]);
+        must_not_open(fresh, false, ELM_EXIT_USAGE, traces[i]);
     }
     elm_run_folder *folder = must_open(path, true);
     assert_int_equal(elm_run_folder_number(folder), 2);
@@ -280,7 +280,7 @@ static void claims_are_judged(void **state)
         {"elsewhere", me.boot, 1, 1, "job 4712\nrestart 0\n", true},
         {"elsewhere", me.boot, 1, 1, "job 4711\nrestart 0\n", false},
         {"elsewhere", me.boot, 1, 1, "job 4712\nrestart 0\nended\n", false},
-        {me.host, me.boot, me.pid, me.start, "", true}, /* written at this moment */
+        {me.host, me.boot, me.pid, me.start, "", false}, /* its writer died in the middle */
     };
     const char *path = scratch_path("judged");
     mkdir(path, 0777);
@@ -288,11 +288,118 @@ static void claims_are_judged(void **state)
         elm_claim theirs;
         put_claim(path, 1, rows[i].host, rows[i].boot, rows[i].pid, rows[i].start, rows[i].rest);
         assert_int_equal(elm_claim_read(path, 1, &theirs), 0);
-        if (elm_claim_is_live(path, &theirs, &me) != rows[i].live)
+        if (elm_claim_is_live(path, &theirs, &me, NULL, NULL) != rows[i].live)
             fail_msg("row %zu", i);
     }
+    /* Its writer completes it while it is looked at. */
+    elm_claim theirs;
+    put_claim(path, 1, me.host, me.boot, me.pid, me.start, "");
+    assert_int_equal(elm_claim_read(path, 1, &theirs), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        usleep(500000);
+        put_claim(path, 1, me.host, me.boot, me.pid, me.start, "job -\nrestart 0\n");
+        _exit(0);
+    }
+    assert_true(elm_claim_is_live(path, &theirs, &me, NULL, NULL));
+    waitpid(child, NULL, 0);
     unsetenv("SLURM_JOB_ID");
     unsetenv("SLURM_RESTART_COUNT");
+}
+
+/* Of another host's process only its heartbeats tell, by their change. */
+static void silent_hosts_have_ended(void **state)
+{
+    (void)state;
+    char path[600];
+    snprintf(path, sizeof path, "%s", scratch_path("silent"));
+    static const char beat[] = "step 41 phase input seconds 0.0 host elsewhere pid 1 count %d every 0.1\n";
+    char text[256];
+    mkdir(path, 0777);
+    put_claim(path, 7, "elsewhere", "-", 1, 1, "job -\nrestart 0\n");
+    must_not_open(path, true, ELM_EXIT_FAILURE, "process 1 on elsewhere");
+    snprintf(text, sizeof text, beat, 1);
+    put(path, "heartbeat-7-0", text);
+    const pid_t child = fork();
+    if (child == 0) {
+        for (int i = 2;; i++) {
+            usleep(100000);
+            snprintf(text, sizeof text, beat, i);
+            put(path, "heartbeat-7-0", text);
+        }
+    }
+    must_not_open(path, true, ELM_EXIT_FAILURE, "process 1 on elsewhere");
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    put(path, "heartbeat-7-0", text);
+    elm_run_folder *folder = must_open(path, true);
+    assert_int_equal(elm_run_folder_number(folder), 8);
+    elm_run_folder_close(folder);
+}
+
+static void numbers_end(void **state)
+{
+    (void)state;
+    char path[600];
+    snprintf(path, sizeof path, "%s", scratch_path("numbers-end"));
+    mkdir(path, 0777);
+    put(path, "claim-2147483647", "nobody's"); /* no number of a run */
+    put(path, "claim-99999999999999999999", "nobody's");
+    elm_run_folder *folder = must_open(path, true);
+    assert_int_equal(elm_run_folder_number(folder), 1);
+    elm_run_folder_close(folder);
+    put_claim(path, 999999998, "-", "-", 1, 1, "job -\nrestart 0\nended\n");
+    folder = must_open(path, true);
+    assert_int_equal(elm_run_folder_number(folder), 999999999);
+    elm_run_folder_close(folder);
+    must_not_open(path, true, ELM_EXIT_USAGE, "no number is left");
+}
+
+static void must_link(const char *folder, const char *name)
+{
+    char link[1024], target[64] = "";
+    snprintf(link, sizeof link, "%s/checkpoint.h5", folder);
+    assert_true(readlink(link, target, sizeof target - 1) > 0);
+    assert_string_equal(target, name);
+}
+
+/* Killed between a checkpoint and its link, or before the oldest went. */
+static void settles_what_a_kill_left(void **state)
+{
+    (void)state;
+    char path[600], link[700], name[64];
+    snprintf(path, sizeof path, "%s", scratch_path("settled"));
+    snprintf(link, sizeof link, "%s/checkpoint.h5", path);
+    elm_run_folder *folder = must_open(path, false);
+    for (int step = 1; step <= 4; step++)
+        save(folder, step, 0);
+    elm_run_folder_close(folder);
+    assert_false(elm_run_folder_has_newer(link, 4, name, sizeof name));
+    for (int there = 0; there < 2; there++) {
+        unlink(link);
+        if (there)
+            assert_int_equal(symlink("checkpoint-1-2.h5", link), 0);
+        assert_int_equal(elm_run_folder_has_newer(link, 2, name, sizeof name), there);
+        if (there)
+            assert_string_equal(name, "checkpoint-1-4.h5");
+        folder = must_open(path, true);
+        assert_int_equal(newest(folder, name, sizeof name), 4);
+        assert_int_equal(elm_run_folder_settle(folder, name, 3, NULL), 0);
+        elm_run_folder_close(folder);
+        must_link(path, "checkpoint-1-4.h5");
+        assert_false(has(path, "checkpoint-1-1.h5"));
+    }
+    put(path, "checkpoint-1-4.h5", "torn");
+    assert_false(elm_run_folder_has_newer(link, 4, name, sizeof name)); /* nothing newer that is whole */
+    put(path, "checkpoint-1-3.h5", "torn");
+    put(path, "checkpoint-1-2.h5", "torn");
+    folder = must_open(path, true);
+    elm_checkpoint *none;
+    assert_int_equal(elm_run_folder_newest(folder, NULL, &none, name, sizeof name, NULL), 0);
+    assert_null(none);
+    assert_int_equal(elm_run_folder_settle(folder, NULL, 3, NULL), 0);
+    elm_run_folder_close(folder);
+    assert_false(has(path, "checkpoint.h5")); /* it led to a damaged one */
 }
 
 static void restarted_job_takes_over(void **state)
@@ -321,12 +428,9 @@ static void restarted_job_takes_over(void **state)
     unsetenv("SLURM_RESTART_COUNT");
 }
 
-static int write_text(const char *path, const void *context, elm_error *err)
+static int write_text(elm_output *output, const void *context, elm_error *err)
 {
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(context, file);
-    fclose(file);
+    elm_output_write(output, context, strlen(context));
     return strcmp(context, "fails") ? 0 : elm_error_set(err, ELM_EXIT_FAILURE, "it fails");
 }
 
@@ -446,6 +550,9 @@ int main(void)
         cmocka_unit_test_teardown(damaged_ones_do_not_count, no_leaks),
         cmocka_unit_test_teardown(live_owner_is_respected, no_leaks),
         cmocka_unit_test_teardown(claims_are_judged, no_leaks),
+        cmocka_unit_test_teardown(silent_hosts_have_ended, no_leaks),
+        cmocka_unit_test_teardown(numbers_end, no_leaks),
+        cmocka_unit_test_teardown(settles_what_a_kill_left, no_leaks),
         cmocka_unit_test_teardown(restarted_job_takes_over, no_leaks),
         cmocka_unit_test_teardown(files_are_fenced, no_leaks),
         cmocka_unit_test_teardown(abandoned_is_as_before, no_leaks),

@@ -12,6 +12,7 @@
 
 #include "elmpi/io.h"
 #include "elmpi/memory.h"
+#include "elmpi/output.h"
 #include "elmpi/safetensors.h"
 #include "unit/scratch.h"
 
@@ -27,7 +28,7 @@ static const char *file_of(const char *header, uint64_t length, const void *data
     elm_bytes_add(&file, header, strlen(header));
     elm_bytes_add(&file, data, size_bytes);
     assert_false(file.failed);
-    assert_int_equal(elm_io_replace_file(path, file.data, file.size), 0);
+    assert_int_equal(elm_output_write_file(path, file.data, file.size, NULL), 0);
     elm_bytes_free(&file);
     return path;
 }
@@ -62,7 +63,7 @@ static void writes_the_format(void **state)
 
     /* And it reads back, without the counter. */
     const char *path = scratch_path("back.safetensors");
-    assert_int_equal(elm_io_replace_file(path, file.data, file.size), 0);
+    assert_int_equal(elm_output_write_file(path, file.data, file.size, NULL), 0);
     elm_bytes_free(&file);
     elm_checkpoint *read = NULL;
     elm_error err = {0};

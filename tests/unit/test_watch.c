@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -145,27 +146,89 @@ static void works(void **state)
     assert_false(is_there(folder, "heartbeat-3-0"));
 }
 
+/* Rank 1's heartbeat, written by hand `times` times with 50 ms between, counted on or always the same. */
+static void write_beats(const char *folder, int times, bool counted, pid_t reader)
+{
+    char path[4096], beat[256];
+    snprintf(path, sizeof path, "%s/heartbeat-3-1", folder);
+    for (int i = 0; i < times; i++) {
+        const int size = snprintf(beat, sizeof beat, "step 41 phase checkpoint seconds 0.0 host elsewhere pid 1 count %05d every 0.1\n",
+                                  counted ? i : 0);
+        const int file = open(path, O_WRONLY | O_CREAT, 0666); /* as the watch does: never empty */
+        assert_int_equal(pwrite(file, beat, (size_t)size, 0), size);
+        close(file);
+        usleep(50000);
+        if (reader)
+            assert_int_equal(waitpid(reader, NULL, WNOHANG), 0);
+    }
+}
+
 /* Rank 1's heartbeat says that it has just moved on, again and again: rank 0 waits for somebody who works. */
 static void waits_for_one_who_works(void **state)
 {
     (void)state;
     const char *folder = run_folder("waits_for_one_who_works");
     const pid_t child = begin(folder, 2, wait_for_ever);
-    static const char beat[] = "step 41 phase checkpoint seconds 0.0 host elsewhere pid 1\n";
-    char path[4096];
-    snprintf(path, sizeof path, "%s/heartbeat-3-1", folder);
-    for (int i = 0; i < 60; i++) {
-        const int file = open(path, O_WRONLY | O_CREAT, 0666); /* as the watch does: never empty */
-        assert_int_equal(pwrite(file, beat, sizeof beat - 1, 0), sizeof beat - 1);
-        close(file);
-        usleep(50000);
-        assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
-    }
+    write_beats(folder, 60, true, child);
     /* Then it falls silent. */
     assert_int_equal(end_of(child), ELM_EXIT_FAILURE);
     char text[4096];
     read_file(folder, "log.txt", text, sizeof text);
-    assert_non_null(strstr(text, "rank 1 on elsewhere: checkpoint, step 41, for 0.0 s, heard of"));
+    assert_non_null(strstr(text, "rank 1 on elsewhere: checkpoint, step 41, for 0.0 s, nothing heard of for"));
+    assert_non_null(strstr(text, "silent since"));
+}
+
+/* Whatever the file server's clock says of it, a heartbeat that does not change is none. */
+static void dates_do_not_count(void **state)
+{
+    (void)state;
+    const char *folder = run_folder("dates_do_not_count");
+    char path[4096];
+    const pid_t child = begin(folder, 1, wait_for_ever);
+    write_beats(folder, 1, false, child);
+    snprintf(path, sizeof path, "%s/heartbeat-3-1", folder);
+    const time_t ahead = time(NULL) + 3600;
+    assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[2]){{.tv_sec = ahead}, {.tv_sec = ahead}}, 0), 0);
+    write_beats(folder, 1, false, 0); /* written anew, and the same */
+    assert_int_equal(end_of(child), ELM_EXIT_FAILURE);
+}
+
+static void listens_to_other_runs(void **state)
+{
+    (void)state;
+    const char *folder = run_folder("listens");
+    assert_true(elm_watch_listening_time(folder, 3) < 0);
+    write_beats(folder, 1, false, 0);
+    assert_true(elm_watch_listening_time(folder, 3) > 1 && elm_watch_listening_time(folder, 3) < 2);
+    assert_true(elm_watch_listening_time(folder, 4) < 0);
+    assert_false(elm_watch_listen(folder, 3, NULL));
+    const pid_t child = fork();
+    if (child == 0) {
+        write_beats(folder, 40, true, 0);
+        _exit(0);
+    }
+    assert_true(elm_watch_listen(folder, 3, NULL));
+    end_of(child);
+}
+
+static void timeouts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double seconds; /* -1: refused */
+    } rows[] = {{"", 600}, {"5", 5}, {"0", 0}, {"0.5", 0.5}, {"-1", -1}, {"nan", -1}, {"5 s", -1}, {"2e9", -1}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double timeout;
+        elm_error err = {0};
+        setenv("ELMPI_STALL_TIMEOUT", rows[i].text, 1);
+        assert_int_equal(elm_watch_timeout(600, &timeout, &err), rows[i].seconds < 0 ? -1 : 0);
+        if (rows[i].seconds >= 0)
+            assert_true(timeout == rows[i].seconds);
+        else
+            assert_int_equal(err.code, ELM_EXIT_USAGE);
+    }
+    unsetenv("ELMPI_STALL_TIMEOUT");
 }
 
 /* A process that its scheduler suspended has not been waiting. */
@@ -207,7 +270,8 @@ int main(void)
         cmocka_unit_test(plans),           cmocka_unit_test(stalls),
         cmocka_unit_test(works),           cmocka_unit_test(waits_for_one_who_works),
         cmocka_unit_test(suspended),       cmocka_unit_test(unwatched),
-        cmocka_unit_test(build_has_an_id),
+        cmocka_unit_test(build_has_an_id), cmocka_unit_test(dates_do_not_count),
+        cmocka_unit_test(timeouts),        cmocka_unit_test(listens_to_other_runs),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
