@@ -119,6 +119,7 @@ elmpi_run() {
     export OMP_NUM_THREADS=$threads
     # mpirun's daemons find out within half a minute, not eight, that a node is cut off.
     export OMPI_MCA_oob_tcp_keepalive_time=10 OMPI_MCA_oob_tcp_keepalive_intvl=5 OMPI_MCA_oob_tcp_keepalive_probes=4
+    export PRTE_MCA_oob_tcp_keepalive_time=10 PRTE_MCA_oob_tcp_keepalive_intvl=5 PRTE_MCA_oob_tcp_keepalive_probes=4
     say "job $SLURM_JOB_ID, start $((${SLURM_RESTART_COUNT:-0} + 1)): $ranks ranks x $threads threads on $SLURM_JOB_NODELIST (${launch[0]})"
     [ "$elmpi_asked" = no ] || requeue # before anything ran
     launch_and_wait "${launch[@]}" "$train" "$job" --resume "$@" || code=$?

@@ -8,6 +8,7 @@ ELMPI_SOURCE=${ELMPI_SOURCE:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 ELMPI_BIN=${ELMPI_BIN:-$ELMPI_SOURCE/build-dev/bin}
 # shellcheck source=tools/environment.sh
 . "$ELMPI_SOURCE/tools/environment.sh"
+choose_mpirun "$ELMPI_BIN"
 
 # What auto stands for must not depend on how busy the machine is; the tests of measuring itself switch it on.
 export ELMPI_MEASURE=off
@@ -59,7 +60,7 @@ expect() {
 expect_mpi() {
     local wanted=$1 ranks=$2
     shift 2
-    expect "$wanted" mpirun --oversubscribe --bind-to none -np "$ranks" "$@"
+    expect "$wanted" "${mpirun[@]}" -np "$ranks" "$@"
 }
 
 # says stdout|stderr PATTERN: the last command said it (extended regular expression).

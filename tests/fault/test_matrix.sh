@@ -19,7 +19,7 @@ train() {
     local ranks=$1 folder=$2
     shift 2
     code=0
-    timeout --kill-after=5 "$limit" mpirun --oversubscribe --bind-to none -np "$ranks" "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$folder" "$@" \
+    timeout --kill-after=5 "$limit" "${mpirun[@]}" -np "$ranks" "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir "$folder" "$@" \
         >"$scratch/stdout" 2>"$scratch/stderr" </dev/null || code=$?
 }
 
