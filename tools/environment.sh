@@ -34,3 +34,39 @@ choose_mpirun() {
 step() {
     printf '\n== %s\n' "$*"
 }
+
+# describe_machine BUILD: what is tested, and on what.
+describe_machine() {
+    local name
+    name=$(. /etc/os-release 2>/dev/null && echo "${PRETTY_NAME:-}") || true
+    printf 'system     %s, kernel %s, %s cores\n' "${name:-unknown}" "$(uname -r)" "$elmpi_cores"
+    cat "$1/configuration.txt"
+}
+
+# Totals of tests: summed up in a script, and over scripts where ELMPI_TOTALS names a file.
+elmpi_totals=(0 0 0)
+
+# add_totals PASSED FAILED SKIPPED
+add_totals() {
+    elmpi_totals=($((elmpi_totals[0] + $1)) $((elmpi_totals[1] + $2)) $((elmpi_totals[2] + $3)))
+    [ -z "${ELMPI_TOTALS:-}" ] || echo "$1 $2 $3" >>"$ELMPI_TOTALS"
+}
+
+# add_report FILE: what ctest's JUnit report counts.
+add_report() {
+    local name value tests=0 failures=0 left_out=0
+    for name in tests failures skipped disabled; do
+        value=$(sed -n "s/^.*[[:space:]]$name=\"\([0-9]*\)\".*$/\1/p;T;q" "$1")
+        case $name in
+        tests) tests=$value ;;
+        failures) failures=$value ;;
+        *) left_out=$((left_out + value)) ;;
+        esac
+    done
+    add_totals $((tests - failures - left_out)) "$failures" "$left_out"
+}
+
+# print_totals: the closing line, unless another script will sum up.
+print_totals() {
+    [ -n "${ELMPI_TOTALS:-}" ] || printf '\n%s passed, %s failed, %s skipped\n' "${elmpi_totals[@]}"
+}
