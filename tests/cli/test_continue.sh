@@ -6,7 +6,6 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 export OMP_NUM_THREADS=1
-limit=60
 train=$ELMPI_BIN/elmpi-train
 cd "$scratch"
 for seed in 0 1; do

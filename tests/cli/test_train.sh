@@ -5,7 +5,6 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 export OMP_NUM_THREADS=1
-limit=60
 train=$ELMPI_BIN/elmpi-train
 store=$scratch/digits.h5
 job=$ELMPI_SOURCE/jobs/digits-elm.ini

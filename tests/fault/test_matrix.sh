@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh"
 
 export OMP_NUM_THREADS=1
-limit=60 # seconds; a stopped rank is to be noticed after 3
+limit=600 # seconds before a run counts as hung; a stopped rank is to be noticed after 3
 store=$scratch/moons.h5
 expect 0 "$ELMPI_BIN/elmpi-prepare" two-moons --out "$store"
 # The pull term sends class slices; every rank has images.
