@@ -3,7 +3,9 @@ set(HDF5_PREFER_PARALLEL FALSE)
 find_package(HDF5 COMPONENTS C QUIET)
 elmpi_require(HDF5_FOUND "HDF5" "libhdf5-dev" "hdf5 ~mpi")
 
-if(HDF5_VERSION VERSION_LESS 1.10)
+if(NOT HDF5_VERSION)
+  set(HDF5_VERSION "(no version)")
+elseif(HDF5_VERSION VERSION_LESS 1.10)
   message(FATAL_ERROR "elmpi needs HDF5 1.10 or newer; found: HDF5 ${HDF5_VERSION} (${HDF5_C_INCLUDE_DIRS}).\n"
                       "  Its checkpoints are written in the format of 1.10. Install a newer HDF5 and name its folder with -DHDF5_ROOT=/path.")
 elseif(HDF5_VERSION VERSION_GREATER_EQUAL 2)

@@ -38,7 +38,7 @@ string(REPLACE "Open MPI v" "Open MPI " ELMPI_MPI_NAME "${ELMPI_MPI_NAME}")
 if(NOT ELMPI_MPI_NAME)
   set(ELMPI_MPI_NAME "an MPI that does not say its name")
 endif()
-if(MPI_C_VERSION VERSION_LESS 3.1)
+if(MPI_C_VERSION AND MPI_C_VERSION VERSION_LESS 3.1)
   message(FATAL_ERROR "elmpi needs MPI 3.1 or newer; found: ${ELMPI_MPI_NAME}, which is MPI ${MPI_C_VERSION} (${MPI_C_HEADER_DIR}).\n"
                       "  Use Open MPI 4.1 or newer or MPICH 3.2 or newer, and name its compiler with -DMPI_C_COMPILER=/path/to/mpicc.")
 endif()

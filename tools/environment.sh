@@ -19,8 +19,10 @@ export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_smsc=^cma
 # has elmpi's programs; its build says which launcher belongs to their MPI (another one would start ranks that are each alone).
 choose_mpirun() {
     local launcher=${ELMPI_MPIRUN:-}
-    if [ -z "$launcher" ] && [ -s "${1:-}/../launcher" ]; then
-        launcher=$(<"$1/../launcher")
+    local noted
+    noted=$(dirname "${1:-/}")/launcher
+    if [ -z "$launcher" ] && [ -s "$noted" ]; then
+        launcher=$(<"$noted")
     fi
     mpirun=("${launcher:-mpirun}")
     case $("${mpirun[0]}" --version 2>&1) in

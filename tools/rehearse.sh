@@ -60,6 +60,7 @@ fi
 give_up() {
     echo "SKIPPED: no $release root ($arch, $mpi): $*"
     add_totals 0 0 1
+    print_totals
     exit 77
 }
 
@@ -114,7 +115,7 @@ if [ -z "$root" ]; then
 fi
 mkdir -p "$root"
 chmod 755 "$root"
-[ -e "$root/etc/apt/apt.conf.d/99host" ] || make_root "$root" >&2
+[ -e "$root/etc/apt/apt.conf.d/99host" ] || make_root "$root"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 enter "$root" apt-get -q update || give_up "its apt does not reach the mirror"
 
