@@ -63,6 +63,24 @@ expect_mpi() {
     expect "$wanted" "${mpirun[@]}" -np "$ranks" "$@"
 }
 
+# expect_ranks CODE COMMAND... : COMMAND...: the same, each rank with its own command. (mpirun takes such lists itself, but Open MPI 5.0.7's dies of
+# them, and flags for one rank's folder or variables differ: use `env`.)
+expect_ranks() {
+    local wanted=$1 ranks=0 word words=(exec)
+    shift
+    for word in "$@" :; do
+        if [ "$word" = : ]; then
+            printf '%q ' "${words[@]}" >"$scratch/command-$ranks"
+            ranks=$((ranks + 1))
+            words=(exec)
+        else
+            words+=("$word")
+        fi
+    done
+    # shellcheck disable=SC2016 # for the rank's shell
+    expect_mpi "$wanted" "$ranks" bash -c '. "$1-${OMPI_COMM_WORLD_RANK:-${PMI_RANK:?}}"' rank "$scratch/command"
+}
+
 # says stdout|stderr PATTERN: the last command said it (extended regular expression).
 says() {
     grep -Eq -- "$2" "$scratch/$1" || fail "$1 does not say \"$2\""

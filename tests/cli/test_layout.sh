@@ -104,8 +104,7 @@ if ! grep -q 'bf16 inf' "$kept"; then
     same_weights half again
     # The least able rank decides, also over what the cache says.
     figures "onednn nhwc bf16" 0.1
-    pair=(mpirun --oversubscribe --bind-to none -np 1)
-    expect 0 "${pair[@]}" "$train" "${open[@]}" --run-dir mixed : -np 1 -x ONEDNN_MAX_CPU_ISA=AVX2 "$train" "${open[@]}" --run-dir mixed
+    expect_ranks 0 "$train" "${open[@]}" --run-dir mixed : env ONEDNN_MAX_CPU_ISA=AVX2 "$train" "${open[@]}" --run-dir mixed
     grep -qx 'precision = fp32' mixed/job.ini || fail "bf16 although one rank lacks it"
 fi
 

@@ -124,12 +124,11 @@ if "${quick[@]}" --set run.precision=bf16 --run-dir "$scratch/half" >"$scratch/s
     says stderr 'run.precision was "bf16"'
     expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5"
     # One rank without bf16 decides for all.
-    pair=("${mpirun[@]}" -np 1)
-    expect 0 "${pair[@]}" "${quick[@]}" --set run.precision=auto --run-dir "$scratch/mixed" : -np 1 env ONEDNN_MAX_CPU_ISA=AVX2 "${quick[@]}" --set run.precision=auto --run-dir "$scratch/mixed"
+    expect_ranks 0 "${quick[@]}" --set run.precision=auto --run-dir "$scratch/mixed" : env ONEDNN_MAX_CPU_ISA=AVX2 "${quick[@]}" --set run.precision=auto --run-dir "$scratch/mixed"
     grep -qx 'precision = fp32' "$scratch/mixed/job.ini" || fail "auto is bf16 though one rank lacks it"
-    expect 2 "${pair[@]}" "${quick[@]}" --set run.precision=bf16 --run-dir "$scratch/mixed2" : -np 1 env ONEDNN_MAX_CPU_ISA=AVX2 "${quick[@]}" --set run.precision=bf16 --run-dir "$scratch/mixed2"
+    expect_ranks 2 "${quick[@]}" --set run.precision=bf16 --run-dir "$scratch/mixed2" : env ONEDNN_MAX_CPU_ISA=AVX2 "${quick[@]}" --set run.precision=bf16 --run-dir "$scratch/mixed2"
     says stderr 'does not multiply bf16'
-    expect 0 "${pair[@]}" "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5" --json "$scratch/mixed.json" : -np 1 env ONEDNN_MAX_CPU_ISA=AVX2 "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5" --json "$scratch/mixed.json"
+    expect_ranks 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5" --json "$scratch/mixed.json" : env ONEDNN_MAX_CPU_ISA=AVX2 "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5" --json "$scratch/mixed.json"
     expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5" --precision fp32 --json "$scratch/alone.json"
     same "$scratch/mixed.json" "$scratch/alone.json"
     ONEDNN_MAX_CPU_ISA=AVX2 expect 2 "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5" --precision bf16
