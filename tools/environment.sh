@@ -26,8 +26,8 @@ choose_mpirun() {
     fi
     mpirun=("${launcher:-mpirun}")
     case $("${mpirun[0]}" --version 2>&1) in
-    # Open MPI 5 complains of every interface that its TCP cannot pair with itself; on one machine there is nothing to do for it.
-    *"Open MPI"* | *OpenRTE* | *PRRTE*) mpirun+=(--oversubscribe --bind-to none --mca btl ^tcp) ;;
+    # Where there is no shared memory ranks use TCP. Open MPI 5 complains of interfaces that it cannot pair with themselves, but not of lo.
+    *"Open MPI"* | *OpenRTE* | *PRRTE*) mpirun+=(--oversubscribe --bind-to none --mca btl_tcp_if_include lo) ;;
     *) ;; # Hydra, of MPICH and Intel MPI, does both by itself
     esac
 }
