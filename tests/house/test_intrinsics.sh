@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# What only x86 compilers know (intrinsics, their headers, cpuid, inline assembly) stands behind a condition that says so: elmpi builds for other
+# What only compilers for one processor know (intrinsics, their headers, cpuid, inline assembly) stands behind a condition that says so: elmpi builds for other
 # processors too.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/../cli/lib.sh"
 
-# unguarded FILE...: lines with such words for which no enclosing #if names an x86 macro.
+# unguarded FILE...: lines with such words for which no enclosing #if names such a processor.
 unguarded() {
     awk '
         FNR == 1 { depth = 0 }
-        # A condition that holds on x86 alone; negated, its #else does.
-        function x86(line) { return line ~ /__x86_64__|__i386__|__SSE|__AVX|__AMX|__FMA__|__F16C__|__BMI/ }
+        # A condition that holds on one kind of processor alone; negated, its #else does.
+        function special(line) { return line ~ /__x86_64__|__i386__|__aarch64__|__ARM_NEON|__SSE|__AVX|__AMX|__FMA__|__F16C__|__BMI/ }
         function negative(line) { return line ~ /#[ \t]*ifndef|![ \t]*(defined|__)/ }
-        /^[ \t]*#[ \t]*if/ { depth++; about[depth] = x86($0); inside[depth] = about[depth] && !negative($0); next }
-        /^[ \t]*#[ \t]*elif/ { about[depth] = x86($0); inside[depth] = about[depth] && !negative($0); next }
+        /^[ \t]*#[ \t]*if/ { depth++; about[depth] = special($0); inside[depth] = about[depth] && !negative($0); next }
+        /^[ \t]*#[ \t]*elif/ { about[depth] = special($0); inside[depth] = about[depth] && !negative($0); next }
         /^[ \t]*#[ \t]*else/ { inside[depth] = about[depth] && !inside[depth]; next }
         /^[ \t]*#[ \t]*endif/ { depth--; next }
         {
@@ -62,4 +62,4 @@ cd "$ELMPI_SOURCE"
 mapfile -t files < <(find src include tools tests bench -name '*.[ch]' 2>/dev/null)
 [ ${#files[@]} -gt 300 ] || fail "only ${#files[@]} sources found"
 unguarded "${files[@]}" >"$scratch/found"
-[ ! -s "$scratch/found" ] || fail "x86 alone knows this, and no #if says so: $(cat "$scratch/found")"
+[ ! -s "$scratch/found" ] || fail "one processor alone knows this, and no #if says so: $(cat "$scratch/found")"
