@@ -42,6 +42,7 @@ build : libhdf5-dev              : hdf5                           : HDF5
 build : libarchive-dev           : libarchive                     : libarchive
 build : libjpeg-dev              : libjpeg-turbo                  : libjpeg-turbo
 build : libpng-dev               : libpng                         : libpng
+build : zlib1g-dev               : zlib                           : zlib
 build : libinih-dev              : inih                           : inih
 build : libyajl-dev              : yajl                           : yajl
 build : libssl-dev               : openssl                        : OpenSSL
