@@ -47,9 +47,16 @@ shape() {
     [ "$threads" -ge 1 ] || threads=1
 }
 
-# choose_launcher: srun where Slurm has PMIx, else mpirun, which finds the allocation itself.
+# choose_launcher: srun where Slurm has PMIx, else mpirun, which finds the allocation itself. Hydra is the mpirun of MPICH and Intel MPI, whose ranks
+# would each be alone under PMIx.
 choose_launcher() {
-    local kind=${launcher:-auto}
+    local kind=${launcher:-auto} flags=(--map-by "ppr:$per_node:node" --bind-to none)
+    case $(mpirun --version 2>&1) in
+    *HYDRA* | *Intel* | *MVAPICH*)
+        flags=(-ppn "$per_node")
+        [ "$kind" != auto ] || kind=mpirun
+        ;;
+    esac
     if [ "$kind" = auto ]; then
         kind=mpirun
         if srun --mpi=list 2>&1 | grep -q pmix; then
@@ -58,7 +65,7 @@ choose_launcher() {
     fi
     case $kind in
     srun) launch=(srun --mpi=pmix --nodes="$nodes" --ntasks="$ranks" --ntasks-per-node="$per_node" --cpus-per-task="$threads" --kill-on-bad-exit=1) ;;
-    mpirun) launch=(mpirun -np "$ranks" --map-by "ppr:$per_node:node" --bind-to none) ;;
+    mpirun) launch=(mpirun -np "$ranks" "${flags[@]}") ;;
     *) die "unknown launcher ($kind): auto, srun or mpirun" ;;
     esac
     command -v "${launch[0]}" >/dev/null || die "${launch[0]} is not there: name the MPI module in the settings of the batch script"
@@ -150,6 +157,7 @@ elmpi_run() {
     export OMP_NUM_THREADS=$threads
     # mpirun's daemons find out within half a minute, not eight, that a node is cut off.
     export OMPI_MCA_oob_tcp_keepalive_time=10 OMPI_MCA_oob_tcp_keepalive_intvl=5 OMPI_MCA_oob_tcp_keepalive_probes=4
+    export PRTE_MCA_oob_tcp_keepalive_time=10 PRTE_MCA_oob_tcp_keepalive_intvl=5 PRTE_MCA_oob_tcp_keepalive_probes=4
     say "job $SLURM_JOB_ID, start $((${SLURM_RESTART_COUNT:-0} + 1)): $ranks ranks x $threads threads on $SLURM_JOB_NODELIST (${launch[0]})"
     if [ "$elmpi_asked" = yes ]; then # before anything ran
         code=75

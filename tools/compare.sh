@@ -34,6 +34,7 @@ say() {
 }
 
 bin=${ELMPI_BIN:-$elmpi_root/build/bin}
+choose_mpirun "$bin"
 paper=$elmpi_root/docs/paper-table2.csv
 words=() settings=()
 seeds=0 ranks=1 out=runs/compare train=yes
@@ -117,7 +118,7 @@ trap ask_to_stop INT TERM USR1
 run() {
     local command=("$bin/$1" "${@:2}") code=0
     if [ "$ranks" -gt 1 ]; then
-        command=(mpirun -np "$ranks" --oversubscribe --bind-to none "${command[@]}")
+        command=("${mpirun[@]}" -np "$ranks" "${command[@]}")
     fi
     "${command[@]}" >&2 &
     child=$!

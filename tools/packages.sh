@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the packages that elmpi needs on Debian or Ubuntu, and only those that are missing: a second run needs no network.
+# Installs the packages that elmpi needs on Debian 12, Debian 13 or Ubuntu, and only those that are missing: a second run needs no network.
 set -euo pipefail
 
 usage() {
@@ -9,33 +9,40 @@ usage: tools/packages.sh GROUP...
 Installs missing packages through apt (as root, or with sudo). Where that is not possible it names them, with their
 counterparts in Spack and EasyBuild, and exits 1.
 
-  build   compiler, CMake, MPI and the libraries elmpi links
-  report  what elmpi-report draws with
-  test    what tools/test.sh needs besides
-  full    what tools/test.sh --full needs besides
-  check   what tools/check.sh needs besides
-  fuzz    what tests/fuzz/run.sh needs besides
+  build       compiler, CMake, MPI and the libraries elmpi links
+  report      what elmpi-report draws with
+  test        what tools/test.sh needs besides
+  full        what tools/test.sh --full needs besides
+  check       what tools/check.sh needs besides
+  fuzz        what tests/fuzz/run.sh needs besides
+  root        what tools/rehearse.sh makes another distribution's root with
+  emulation   what runs another processor's programs (tools/rehearse.sh --arch arm64)
 
+ELMPI_MPI=mpich       MPICH instead of Open MPI
 ELMPI_PACKAGES=skip   takes everything for granted (modules, Spack, another distribution)
 TEXT
 }
 
-# group : Debian : Spack : EasyBuild
+# group : Debian : Spack : EasyBuild. Debian 12 and 13 have them all under the same names.
 table='
 build : gcc                      : gcc                            : GCC
 build : libc6-dev                : (part of the system)           : (part of the system)
 build : make                     : gmake                          : make
 build : cmake                    : cmake                          : CMake
 build : pkg-config               : pkgconf                        : pkgconf
-build : libopenmpi-dev           : openmpi                        : OpenMPI
-build : openmpi-bin              : openmpi                        : OpenMPI
-build : libscalapack-openmpi-dev : netlib-scalapack               : ScaLAPACK
+openmpi : libopenmpi-dev         : openmpi                        : OpenMPI
+openmpi : openmpi-bin            : openmpi                        : OpenMPI
+openmpi : libscalapack-openmpi-dev : netlib-scalapack             : ScaLAPACK
+mpich : libmpich-dev             : mpich                          : MPICH
+mpich : mpich                    : mpich                          : MPICH
+mpich : libscalapack-mpich-dev   : netlib-scalapack               : ScaLAPACK
 build : libopenblas-openmp-dev   : openblas threads=openmp        : OpenBLAS
 build : libdnnl-dev              : onednn                         : oneDNN
 build : libhdf5-dev              : hdf5                           : HDF5
 build : libarchive-dev           : libarchive                     : libarchive
 build : libjpeg-dev              : libjpeg-turbo                  : libjpeg-turbo
 build : libpng-dev               : libpng                         : libpng
+build : zlib1g-dev               : zlib                           : zlib
 build : libinih-dev              : inih                           : inih
 build : libyajl-dev              : yajl                           : yajl
 build : libssl-dev               : openssl                        : OpenSSL
@@ -65,12 +72,18 @@ check : shellcheck               : shellcheck                     : shellcheck
 fuzz  : clang                    : llvm +clang                    : Clang
 fuzz  : libclang-rt-dev          : llvm +clang                    : Clang
 fuzz  : libomp-dev               : llvm +clang                    : Clang
+root  : debootstrap              : (part of the system)           : (part of the system)
+root  : debian-archive-keyring   : (part of the system)           : (part of the system)
+emulation : qemu-user-static     : (part of the system)           : (part of the system)
 '
 
-# rows GROUP...: "debian:spack:easybuild" lines of the groups.
+mpi=${ELMPI_MPI:-openmpi}
+
+# rows GROUP...: "debian:spack:easybuild" lines of the groups; the MPI asked for belongs to group build.
 rows() {
     local group
     for group in "$@"; do
+        [ "$group" != build ] || rows "$mpi"
         awk -F ' *: *' -v group="$group" '$1 == group { print $2 ":" $3 ":" $4 }' <<<"$table"
     done
 }
@@ -92,7 +105,7 @@ name_packages() {
     local wanted=" $* " debian spack easybuild
     {
         echo "  Debian/Ubuntu              Spack                      EasyBuild"
-        rows build report test full check fuzz | while IFS=: read -r debian spack easybuild; do
+        rows build report test full check fuzz root emulation | while IFS=: read -r debian spack easybuild; do
             [[ $wanted != *" $debian "* ]] || printf '  %-26s %-26s %s\n' "$debian" "$spack" "$easybuild"
         done
         echo "Install them (as root: apt-get install $*), or load your cluster's modules and set ELMPI_PACKAGES=skip."
@@ -121,9 +134,9 @@ for word in "$@"; do
         usage
         exit 0
         ;;
-    build | report | test | full | check | fuzz) groups+=("$word") ;;
+    build | report | test | full | check | fuzz | root | emulation) groups+=("$word") ;;
     *)
-        echo "packages.sh: error: unknown group ($word): use build, report, test, full, check or fuzz" >&2
+        echo "packages.sh: error: unknown group ($word): use build, report, test, full, check, fuzz, root or emulation" >&2
         exit 2
         ;;
     esac
@@ -132,6 +145,13 @@ if [ ${#groups[@]} -eq 0 ]; then
     usage >&2
     exit 2
 fi
+case $mpi in
+openmpi | mpich) ;;
+*)
+    echo "packages.sh: error: unknown MPI (ELMPI_MPI=$mpi): use openmpi or mpich" >&2
+    exit 2
+    ;;
+esac
 if [ "${ELMPI_PACKAGES:-}" = skip ]; then
     exit 0
 fi

@@ -37,11 +37,6 @@ started=$SECONDS
 threads=$((elmpi_cores / ranks))
 threads=$((threads < 1 ? 1 : threads > 4 ? 4 : threads))
 export OMP_NUM_THREADS=$threads
-# What a reader has to type where this script has set the environment.
-mpirun="mpirun -np $ranks --oversubscribe --bind-to none"
-if [ "$(id -u)" -eq 0 ]; then
-    mpirun+=" --allow-run-as-root"
-fi
 
 # move_aside FOLDER: to the first free FOLDER.<n>.
 move_aside() {
@@ -60,6 +55,13 @@ echo "ready"
 step "build"
 cmake --preset release -DELMPI_TESTS=OFF --log-level=WARNING
 cmake --build --preset release -j "$elmpi_cores"
+choose_mpirun "$bin"
+# What a reader has to type where this script has set the environment. Other launchers than Open MPI's need no flags.
+typed="$(basename "${mpirun[0]}") -np $ranks"
+if [ ${#mpirun[@]} -gt 1 ]; then
+    typed+=" --oversubscribe --bind-to none"
+    [ "$(id -u)" -ne 0 ] || typed+=" --allow-run-as-root"
+fi
 
 step "data"
 mkdir -p data runs
@@ -75,9 +77,9 @@ for method in "${methods[@]}"; do
     if [ -e "$run" ]; then
         move_aside "$run"
     fi
-    mpirun -np "$ranks" --oversubscribe --bind-to none "$bin/elmpi-train" "jobs/digits-$method.ini" --run-dir "$run"
+    "${mpirun[@]}" -np "$ranks" "$bin/elmpi-train" "jobs/digits-$method.ini" --run-dir "$run"
     step "$method: evaluation"
-    mpirun -np "$ranks" --oversubscribe --bind-to none "$bin/elmpi-evaluate" "$run/checkpoint.h5" --analysis "$run/analysis.h5"
+    "${mpirun[@]}" -np "$ranks" "$bin/elmpi-evaluate" "$run/checkpoint.h5" --analysis "$run/analysis.h5"
 done
 
 step "report"
@@ -94,10 +96,10 @@ cat <<TEXT
 
 Try next:
   another weight of the pull term
-    $mpirun $bin/elmpi-train jobs/digits-elm.ini --set loss.lambda=0.1 --run-dir runs/digits-lambda
+    $typed $bin/elmpi-train jobs/digits-elm.ini --set loss.lambda=0.1 --run-dir runs/digits-lambda
   CIFAR-100 long-tail
     $bin/elmpi-prepare cifar100 --archive cifar-100-binary.tar.gz --out data/cifar100.h5
-    $mpirun $bin/elmpi-train jobs/cifar100-lt-elm.ini
+    $typed $bin/elmpi-train jobs/cifar100-lt-elm.ini
   every option
     $bin/elmpi-train --help
 TEXT

@@ -11,7 +11,8 @@ usage: tools/test.sh [--full] [--no-sanitizer]
   --no-sanitizer   leave out the AddressSanitizer/UndefinedBehaviorSanitizer build (tests of units and of ranks; --full: of programs and
                    faults too)
 
-Builds into build-dev/ and build-asan/. ELMPI_PACKAGES=skip installs nothing (see tools/packages.sh --help).
+Builds into build-dev/ and build-asan/. The last line counts tests. tools/rehearse.sh runs them on another Debian release.
+ELMPI_PACKAGES=skip installs nothing (see tools/packages.sh --help).
 TEXT
 }
 
@@ -34,8 +35,6 @@ done
 
 cd "$elmpi_root"
 started=$SECONDS
-total=0
-skipped=0
 failed=0
 
 # build PRESET CMAKE-OPTION...
@@ -45,24 +44,19 @@ build() {
     cmake --build --preset "$1" -j "$elmpi_cores"
 }
 
-# attribute NAME FILE: a count from ctest's JUnit report.
-attribute() {
-    sed -n "s/^.*[[:space:]]$1=\"\([0-9]*\)\".*$/\1/p;T;q" "$2"
-}
-
 # run_tests PRESET CTEST-OPTION...: adds to the totals; the verdict comes at the end, so that one red test does not hide another.
 run_tests() {
     local preset=$1 report=build-$1/tests.xml
     shift
     step "test ($preset)"
+    describe_machine "build-$preset"
     rm -f "$report"
     ctest --test-dir "build-$preset" --no-tests=error --output-on-failure --output-junit tests.xml -j "$elmpi_cores" "$@" || failed=1
     if [ ! -s "$report" ]; then
         echo "test.sh: error: no test has run (build-$preset): see above" >&2
         exit 1
     fi
-    total=$((total + $(attribute tests "$report")))
-    skipped=$((skipped + $(attribute skipped "$report") + $(attribute disabled "$report")))
+    add_report "$report"
 }
 
 groups=(build report test)
@@ -93,5 +87,6 @@ verdict=passed
 if [ "$failed" -ne 0 ]; then
     verdict=FAILED
 fi
-step "$verdict: $total tests, $skipped of them skipped, $((SECONDS - started)) s"
+step "$verdict after $((SECONDS - started)) s"
+print_totals
 exit "$failed"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# elmpi-bench: what it prints, its trace, and the speed of a step by ratios within one process, which a busy machine leaves alone.
+# elmpi-bench: what it prints, and its trace. tests/full/test_speed.sh judges speeds.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -30,7 +30,7 @@ echo "figures and trace"
 export OMP_NUM_THREADS=1
 expect_mpi 0 2 "$bench" --model cifar-resnet8 --batch 32 --steps 4 --set loss.embed=pull --timeline trace.json --json
 says stdout '^ +conv +weights '
-holds "$scratch/stdout" 'j["ranks"] == 2 and 0 < j["peak_share"] < 1 and j["layers"]["conv data"] > 0 and j["layers"]["allreduce bucket"] > 0'
+holds "$scratch/stdout" 'j["ranks"] == 2 and 0 < j["peak_share"] and j["layers"]["conv data"] > 0 and j["layers"]["allreduce bucket"] > 0'
 /usr/bin/python3 - <<'PYTHON' || fail "the trace is not what viewers read"
 import json
 events = json.load(open("trace.json"))
@@ -41,18 +41,3 @@ assert sum(e["name"] == "forward" and e["pid"] == 0 for e in spans) == 3, "not t
 for name in "conv forward", "conv weights", "conv data", "norm forward", "norm backward", "loss", "update", "allreduce bucket":
     assert any(e["name"] == name for e in spans), name
 PYTHON
-
-# Bounds far from what a quiet machine reaches (78% of the peak, 1.2 times the convolutions): they catch a lost vectorisation, a reference
-# kernel, a pass too many, on whatever machine. The better of three, for those who share one.
-echo "speed"
-best_share=0 best_part=0
-for _ in 1 2 3; do
-    expect 0 "$bench" --model cifar-resnet20 --batch 64 --steps 5 --json
-    part=$(number "$scratch/stdout" 'sum(t for n, t in j["layers"].items() if n.startswith("conv")) / sum(j["phases"].values())')
-    share=$(number "$scratch/stdout" 'j["peak_share"]')
-    echo "  $share of the FMA peak, convolutions are $part of the step"
-    best_share=$(awk -v a="$share" -v b="$best_share" 'BEGIN { print (a > b) ? a : b }')
-    best_part=$(awk -v a="$part" -v b="$best_part" 'BEGIN { print (a > b) ? a : b }')
-done
-holds "$scratch/stdout" "j['backend'] != 'onednn' or $best_share > 0.3"
-holds "$scratch/stdout" "j['backend'] != 'onednn' or $best_part > 0.6"

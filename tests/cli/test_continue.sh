@@ -6,7 +6,6 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 export OMP_NUM_THREADS=1
-limit=60
 train=$ELMPI_BIN/elmpi-train
 cd "$scratch"
 for seed in 0 1; do
@@ -36,8 +35,8 @@ figures() {
 }
 
 # --- ranks that read different stores: nobody hangs, nothing is left
-expect 1 mpirun --oversubscribe --bind-to none -np 1 --wdir "$scratch/0" "$train" "$scratch/job.ini" --set data.store=moons.h5 --run-dir "$scratch/apart" \
-    : -np 1 --wdir "$scratch/1" "$train" "$scratch/job.ini" --set data.store=moons.h5 --run-dir "$scratch/apart"
+expect_ranks 1 env -C "$scratch/0" "$train" "$scratch/job.ini" --set data.store=moons.h5 --run-dir "$scratch/apart" \
+    : env -C "$scratch/1" "$train" "$scratch/job.ini" --set data.store=moons.h5 --run-dir "$scratch/apart"
 says stderr "rank 1: another data set than rank 0's \(moons.h5\): labels or pictures of the training set"
 absent apart
 

@@ -84,8 +84,7 @@ expect 0 "$prepare" "${resize[@]}" --threads 1 --out "$stores/whole/small.h5"
 says stdout 'pictures in [0-9]+ shard'
 "$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5" >/dev/null 2>&1 &
 killed=$!
-for _ in $(seq 500); do
-    ! compgen -G "$stores/cut/small-*.tar" >/dev/null || break
+until compgen -G "$stores/cut/small-*.tar" >/dev/null || ! kill -0 "$killed" 2>/dev/null; do
     sleep 0.01
 done
 kill -KILL "$killed" 2>/dev/null || true

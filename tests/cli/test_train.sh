@@ -5,7 +5,6 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 export OMP_NUM_THREADS=1
-limit=60
 train=$ELMPI_BIN/elmpi-train
 store=$scratch/digits.h5
 job=$ELMPI_SOURCE/jobs/digits-elm.ini
@@ -125,8 +124,7 @@ if "${quick[@]}" --set run.precision=bf16 --run-dir "$scratch/half" >"$scratch/s
     says stderr 'run.precision was "bf16"'
     expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5"
     # Ranks that compute for different CPUs are refused.
-    pair=(mpirun --oversubscribe --bind-to none --allow-run-as-root -np 1)
-    expect 2 "${pair[@]}" "${quick[@]}" --set run.precision=auto --run-dir "$scratch/mixed" : -np 1 -x ONEDNN_MAX_CPU_ISA=AVX2 "${quick[@]}" --set run.precision=auto --run-dir "$scratch/mixed"
+    expect_ranks 2 "${quick[@]}" --set run.precision=auto --run-dir "$scratch/mixed" : env ONEDNN_MAX_CPU_ISA=AVX2 "${quick[@]}" --set run.precision=auto --run-dir "$scratch/mixed"
     says stderr 'kinds of CPU'
     absent "$scratch/mixed"
     ONEDNN_MAX_CPU_ISA=AVX2 expect 2 "$ELMPI_BIN/elmpi-evaluate" "$scratch/half/checkpoint.h5" --precision bf16

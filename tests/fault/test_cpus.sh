@@ -13,7 +13,6 @@ says stdout '^kernels for baseline'
 best=$(sed -n 's/^kernels for .*; this CPU .* has //p' "$scratch/stdout")
 expect 0 "$ELMPI_BIN/elmpi-prepare" two-moons --out "$scratch/moons.h5"
 common=("$ELMPI_SOURCE/jobs/two-moons-elm.ini" --set "data.store=$scratch/moons.h5" --run-dir "$scratch/run" --max-steps 2)
-ranks=(mpirun --oversubscribe --bind-to none)
 
 echo "wrong choices"
 expect 2 env ELMPI_ISA=sse9 "$train" "${common[@]}"
@@ -22,7 +21,7 @@ expect 2 env ELMPI_ISA=sse9 "$ELMPI_BIN/elmpi-prepare" two-moons --out "$scratch
 says stderr 'unknown instruction set'
 absent "$scratch/other.h5"
 # On one rank of three only.
-expect 2 "${ranks[@]}" -np 2 "$train" "${common[@]}" : -np 1 -x ELMPI_ISA=sse9 "$train" "${common[@]}"
+expect_ranks 2 "$train" "${common[@]}" : "$train" "${common[@]}" : env ELMPI_ISA=sse9 "$train" "${common[@]}"
 says stderr 'unknown instruction set "sse9"'
 absent "$scratch/run"
 
@@ -32,7 +31,7 @@ if [ "$best" != baseline ]; then
     refused() {
         local pattern=$1
         shift
-        expect 2 "${ranks[@]}" -np 1 "$@" : -np 1 -x ELMPI_ISA=baseline "$@"
+        expect_ranks 2 "$@" : env ELMPI_ISA=baseline "$@"
         says stderr "$pattern"
         [ "$(grep -c "error: ranks compute for 2 kinds of CPU" "$scratch/stderr")" -eq 1 ] || fail "not told once"
     }
@@ -45,7 +44,7 @@ if [ "$best" != baseline ]; then
     says_not stdout 'balanced'
 
     echo "the remedy, and another set at a resume"
-    expect 0 "${ranks[@]}" -np 2 -x ELMPI_ISA=baseline "$train" "${common[@]}" --max-steps 3 --resume
+    expect_mpi 0 2 env ELMPI_ISA=baseline "$train" "${common[@]}" --max-steps 3 --resume
     says stdout 'kernels for baseline'
     says stdout "Resuming on .*kernels for baseline.* what was computed on .*kernels for $best"
 fi

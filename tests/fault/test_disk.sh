@@ -102,7 +102,7 @@ fi
 # --- the folder is removed while the run is at work
 run=$disk/plain/gone
 what="a folder that vanished"
-(exec timeout "$limit" mpirun --oversubscribe --bind-to none -np 3 "$train" "${settings[@]}" --set optim.epochs=2000 --run-dir "$run" >"$scratch/stdout" 2>"$scratch/stderr") &
+(exec timeout "$limit" "${mpirun[@]}" -np 3 "$train" "${settings[@]}" --set optim.epochs=2000 --run-dir "$run" >"$scratch/stdout" 2>"$scratch/stderr") &
 job=$!
 wait_for_checkpoint "$run"
 mv "$run" "$run.aside" # in one instant: rm -r would race with the files that appear

@@ -10,7 +10,6 @@ set -euo pipefail
 
 /usr/bin/python3 -c "import h5py" 2>/dev/null || skip "python3-h5py is not installed"
 export OMP_NUM_THREADS=1
-limit=300
 train=$ELMPI_BIN/elmpi-train
 expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out "$scratch/digits.h5"
 settings=("$ELMPI_SOURCE/jobs/digits-elm.ini" --set "data.store=$scratch/digits.h5" --set optim.epochs=2 --set optim.warmup_epochs=1 --set optim.lr=0.02

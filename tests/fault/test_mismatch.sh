@@ -16,7 +16,7 @@ common=("$job" --set "data.store=$scratch/a.h5" --run-dir "$scratch/run" --max-s
 refused() {
     local code=$1 pattern=$2
     shift 2
-    expect "$code" mpirun --oversubscribe --bind-to none -np 1 "$train" "${common[@]}" : -np 1 "$@"
+    expect_ranks "$code" "$train" "${common[@]}" : "$@"
     says stderr "$pattern"
     [ "$(grep -c "elmpi-train: error" "$scratch/stderr")" -eq 1 ] || fail "not told once"
     absent "$scratch/run"
@@ -32,7 +32,7 @@ mkdir "$scratch/host0" "$scratch/host1"
 cp "$scratch/a.h5" "$scratch/host0/moons.h5"
 cp "$scratch/b.h5" "$scratch/host1/moons.h5"
 relative=("$job" --set data.store=moons.h5 --run-dir "$scratch/run" --max-steps 2)
-expect 1 mpirun --oversubscribe --bind-to none -np 1 --wdir "$scratch/host0" "$train" "${relative[@]}" : -np 1 --wdir "$scratch/host1" "$train" "${relative[@]}"
+expect_ranks 1 env -C "$scratch/host0" "$train" "${relative[@]}" : env -C "$scratch/host1" "$train" "${relative[@]}"
 says stderr "another data set than rank 0's"
 absent "$scratch/run"
 
@@ -61,5 +61,5 @@ cc -shared -fPIC -o "$scratch/version.so" "$scratch/version.c"
 sanitized || refused 2 'a library of rank 1 is not that of rank 0: "HDF5 9.8.7" there, "HDF5 [0-9.]*" on rank 0' env LD_PRELOAD="$scratch/version.so" "$train" "${common[@]}"
 
 # And alike they start.
-expect 0 mpirun --oversubscribe --bind-to none -np 1 "$train" "${common[@]}" : -np 1 "$train" "${common[@]}"
+expect_ranks 0 "$train" "${common[@]}" : "$train" "${common[@]}"
 echo "different jobs, command lines, stores, builds and libraries are refused with the difference"

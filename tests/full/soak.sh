@@ -9,6 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tools/environment.sh
 . "$here/../../tools/environment.sh"
 bin=${ELMPI_BIN:-$elmpi_root/build/bin}
+choose_mpirun "$bin"
 folder=$1 minutes=$2
 shift 2
 every=180
@@ -22,7 +23,7 @@ export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
 # start RUN [--resume]: in the background; the launcher's number in $launcher.
 start() {
-    mpirun --oversubscribe --bind-to none -np 2 "$bin/elmpi-train" "${arguments[@]}" --run-dir "$1" "${@:2}" >>"$1.log" 2>&1 </dev/null &
+    "${mpirun[@]}" -np 2 "$bin/elmpi-train" "${arguments[@]}" --run-dir "$1" "${@:2}" >>"$1.log" 2>&1 </dev/null &
     launcher=$!
 }
 arguments=("$@")

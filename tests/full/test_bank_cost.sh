@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/../cli/lib.sh"
 
-limit=500
+limit=7200
 batch=1024
 program=$ELMPI_BIN/../tests/bank_cost
 need "$program" "the program bank_cost (build the tests)"

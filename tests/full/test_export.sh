@@ -11,7 +11,7 @@ for module in torch torchvision onnx cv2 PIL; do
     "$python" -c "import $module" 2>/dev/null || skip "$python has no $module (tools/packages.sh full)"
 done
 export OMP_NUM_THREADS=2
-limit=300
+limit=3000
 exported=$ELMPI_SOURCE/tests/full/exported.py
 train=$ELMPI_BIN/elmpi-train
 logits=$(dirname "$ELMPI_BIN")/tests/network_logits

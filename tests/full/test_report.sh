@@ -18,7 +18,7 @@ expect 0 "$ELMPI_BIN/elmpi-report" "$scratch/ce" "$scratch/elm" --out "$scratch/
 sed 's#</body>#<script>window.onload=()=>{const all=[...document.querySelectorAll("figure svg")];const seen=all.filter(s=>{const b=s.getBoundingClientRect();return b.width>200\&\&b.height>150\&\&s.querySelectorAll("path").length>2});const ink=getComputedStyle(document.body).color;const text=all.map(s=>getComputedStyle(s.querySelector("text")).fill);document.title="pictures "+seen.length+" of "+all.length+" ink "+text.filter(c=>c==ink).length}</script></body>#' \
     "$scratch/report.html" >"$scratch/probe.html"
 for scheme in 1 0; do # light, dark
-    timeout 120 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$scratch/profile" --blink-settings=preferredColorScheme=$scheme \
+    timeout 1200 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$scratch/profile" --blink-settings=preferredColorScheme=$scheme \
         --enable-logging=stderr --host-resolver-rules='MAP * ~NOTFOUND' --dump-dom "file://$scratch/probe.html" >"$scratch/dom" 2>"$scratch/log" ||
         fail "chromium fails: $(tail -3 "$scratch/log")"
     if grep -E 'CONSOLE' "$scratch/log"; then

@@ -8,7 +8,7 @@ set -euo pipefail
 command -v valgrind >/dev/null || skip "valgrind is not there"
 cd "$ELMPI_SOURCE"
 export OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell
-limit=1800
+limit=18000
 expect 0 cmake -S . -B build-valgrind -DCMAKE_BUILD_TYPE=RelWithDebInfo -DELMPI_ONEDNN=OFF --log-level=WARNING
 expect 0 cmake --build build-valgrind -j "$elmpi_cores" --target elmpi-prepare elmpi-train elmpi-evaluate planted_leak
 bin=build-valgrind/bin

@@ -8,10 +8,13 @@
 #include "elmpi/threads.h"
 #include "ranks.h"
 
-/* Odd ranks on the second core, even ones on the first; before MPI starts, as mpirun does it. */
+/* Odd ranks on the second core, even ones on the first; before MPI starts, as mpirun does it, so only the launcher can tell the rank. */
 static bool pin(void)
 {
-    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    const char *rank = NULL;
+    for (size_t i = 0; !rank && i < sizeof names / sizeof *names; i++)
+        rank = getenv(names[i]);
     cpu_set_t mask;
     if (!rank || sched_getaffinity(0, sizeof mask, &mask) || !CPU_ISSET(0, &mask) || !CPU_ISSET(1, &mask))
         return false;

@@ -1,0 +1,55 @@
+# oneDNN 2.6 to 3.x, optional. Sets ELMPI_HAVE_ONEDNN, ELMPI_ONEDNN_NAME and the target elmpi_onednn.
+set(ELMPI_ONEDNN_NAME "none: convolutions run on OpenBLAS, several times slower")
+set(onednn_lost "Without oneDNN convolutions run on OpenBLAS, several times slower")
+if(NOT ELMPI_ONEDNN)
+  string(APPEND ELMPI_ONEDNN_NAME " (ELMPI_ONEDNN=OFF)")
+  message(STATUS "ELMPI_ONEDNN=OFF: convolutions run on OpenBLAS, several times slower")
+  return()
+endif()
+
+find_path(ONEDNN_INCLUDE_DIR NAMES oneapi/dnnl/dnnl.h)
+find_library(ONEDNN_LIBRARY NAMES dnnl)
+if(NOT ONEDNN_INCLUDE_DIR OR NOT ONEDNN_LIBRARY)
+  message(WARNING "oneDNN not found. ${onednn_lost}. "
+                  "Debian: apt-get install libdnnl-dev; Spack: spack install onednn. Silence this with -DELMPI_ONEDNN=OFF.")
+  return()
+endif()
+
+# elmpi_onednn_number(<header> <name> <result>): the value of a #define; empty where the header or the line is missing.
+function(elmpi_onednn_number header name result)
+  set(value "")
+  if(EXISTS ${ONEDNN_INCLUDE_DIR}/oneapi/dnnl/${header})
+    file(STRINGS ${ONEDNN_INCLUDE_DIR}/oneapi/dnnl/${header} line REGEX "^#define ${name} " LIMIT_COUNT 1)
+    if(line MATCHES "^#define ${name} +([^ ]+)")
+      set(value ${CMAKE_MATCH_1})
+    endif()
+  endif()
+  set(${result} "${value}" PARENT_SCOPE)
+endfunction()
+
+elmpi_onednn_number(dnnl_version.h DNNL_VERSION_MAJOR major)
+elmpi_onednn_number(dnnl_version.h DNNL_VERSION_MINOR minor)
+elmpi_onednn_number(dnnl_version.h DNNL_VERSION_PATCH patch)
+set(onednn_advice "Install oneDNN 2.6 to 3.x (Debian: apt-get install libdnnl-dev; Spack: spack install onednn@3) and name it with -DONEDNN_INCLUDE_DIR=/path/include "
+                  "-DONEDNN_LIBRARY=/path/lib/libdnnl.so, or build without it: -DELMPI_ONEDNN=OFF (${onednn_lost}).")
+if(NOT "${major}.${minor}" MATCHES "^[0-9]+[.][0-9]+$")
+  message(FATAL_ERROR "This oneDNN does not say its version (${ONEDNN_INCLUDE_DIR}/oneapi/dnnl/dnnl_version.h), and elmpi works with 2.6 to 3.x only.\n  " ${onednn_advice})
+elseif("${major}.${minor}" VERSION_LESS 2.6)
+  message(FATAL_ERROR "oneDNN ${major}.${minor}.${patch} is too old: elmpi works with 2.6 to 3.x (found in ${ONEDNN_INCLUDE_DIR}).\n  " ${onednn_advice})
+elseif(major GREATER 3)
+  message(FATAL_ERROR "oneDNN ${major}.${minor}.${patch} is too new: elmpi works with 2.6 to 3.x (found in ${ONEDNN_INCLUDE_DIR}).\n  " ${onednn_advice})
+endif()
+
+elmpi_onednn_number(dnnl_config.h DNNL_CPU_THREADING_RUNTIME threading)
+if(threading AND NOT threading STREQUAL "DNNL_RUNTIME_OMP")
+  string(REPLACE "DNNL_RUNTIME_" "" threading ${threading})
+  message(WARNING "oneDNN ${major}.${minor}.${patch} (${ONEDNN_LIBRARY}) was built for ${threading} instead of OpenMP: its threads come on top of elmpi's, or it has one only, and "
+                  "convolutions are slower. Use a build with OpenMP (DNNL_CPU_RUNTIME=OMP; Debian: libdnnl-dev; Spack: onednn cpu_runtime=omp).")
+endif()
+elmpi_check_openmp("oneDNN" "${ONEDNN_LIBRARY}")
+
+add_library(elmpi_onednn INTERFACE)
+target_include_directories(elmpi_onednn SYSTEM INTERFACE ${ONEDNN_INCLUDE_DIR})
+target_link_libraries(elmpi_onednn INTERFACE ${ONEDNN_LIBRARY})
+set(ELMPI_HAVE_ONEDNN TRUE)
+set(ELMPI_ONEDNN_NAME "${major}.${minor}.${patch}")
