@@ -39,6 +39,10 @@ typedef struct elm_store_shard {
 typedef struct elm_store elm_store; /* open for reading */
 typedef struct elm_store_writer elm_store_writer;
 
+/** Has a process of its own read the store first (elmpi/guard.h): one that makes HDF5 crash ends there.
+ *  Ranks:  local; one rank asks, and the others wait for its verdict before they open it */
+int elm_store_check(const char *path, elm_error *err);
+
 /** Opens a store and checks its shape: types, sizes, labels in range, known version.
  *  Ranks:  local; each rank opens the file for itself */
 int elm_store_open(elm_store **store, const char *path, elm_error *err);
