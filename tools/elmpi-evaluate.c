@@ -316,6 +316,14 @@ static int load_net(evaluated *subject, elm_error *err)
     return elm_weights_load(subject->net, subject->checkpoint->tensors, subject->checkpoint->tensor_count, err);
 }
 
+/* A store from outside is read by a process of rank 0's first; load_dataset says when it is not there. */
+static int check_store_all(const evaluated *subject, elm_comm *comm, elm_error *err)
+{
+    const char *store = subject->options.data.store;
+    const bool asks = elm_comm_rank(comm) == 0 && access(store, R_OK) == 0;
+    return elm_comm_agree_all(comm, asks ? elm_store_check(store, err) : 0, err);
+}
+
 static int load_local(evaluated *subject, const command_line *s, elm_error *err)
 {
     return load_dataset(subject, s, err) != 0 ? -1 : load_more(subject, s, err);
@@ -324,7 +332,7 @@ static int load_local(evaluated *subject, const command_line *s, elm_error *err)
 static int load_all(evaluated *subject, const command_line *s, elm_comm *comm, const elm_log *log, elm_error *err)
 {
     char binding[ELM_BINDING_TEXT];
-    if (elm_comm_agree_all(comm, parse_job(subject, s, err), err) != 0)
+    if (elm_comm_agree_all(comm, parse_job(subject, s, err), err) != 0 || check_store_all(subject, comm, err) != 0)
         return -1;
     const int64_t asked = s->threads > 0 ? s->threads : subject->options.run.threads;
     elm_binding_apply_all(comm, subject->options.run.binding, (int)asked, binding);

@@ -60,6 +60,13 @@ static int stage_all(elm_run *run, elm_error *err)
     return 0;
 }
 
+/* A store from outside is read by a process of rank 0's first. */
+static int check_store_all(elm_run *run, elm_error *err)
+{
+    const bool first = elm_comm_rank(run->comm) == 0;
+    return elm_comm_agree_all(run->comm, first ? elm_store_check(run->options.data.store, err) : 0, err);
+}
+
 static int load_data(elm_run *run, elm_error *err)
 {
     run->options.data.run_epochs = run->options.optim.epochs;
@@ -324,7 +331,8 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
         open_folder_all(run, err))
         return -1;
     elm_binding_apply_all(run->comm, run->options.run.binding, (int)run->options.run.threads, run->binding);
-    if (enter_all(run, "data", err) || stage_all(run, err) || elm_comm_agree_all(run->comm, load_data(run, err), err))
+    if (enter_all(run, "data", err) || check_store_all(run, err) || stage_all(run, err) ||
+        elm_comm_agree_all(run->comm, load_data(run, err), err))
         return -1;
     run->data = elm_data_identity_of(run->train, run->test);
     if (elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || enter_all(run, "network", err) ||
