@@ -18,4 +18,7 @@ size_t elm_text_escape(char *shown, size_t size_bytes, const char *text);
 /** The length of a text cut to at most `length` bytes without leaving a part of a UTF-8 character at its end. */
 size_t elm_text_cut(const char *text, size_t length);
 
+/** Takes the part of a UTF-8 character off the end of a text that was cut. */
+void elm_text_trim(char *text);
+
 #endif

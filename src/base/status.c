@@ -4,19 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A text that was cut may end in a part of a UTF-8 letter. */
-static void cut_letter(char *text)
-{
-    size_t first = strlen(text), length = first;
-    while (first > 0 && (unsigned char)text[first - 1] >> 6 == 2)
-        first--;
-    if (first == 0 || (unsigned char)text[first - 1] < 0xc0)
-        return;
-    const unsigned char lead = (unsigned char)text[first - 1];
-    const size_t whole = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (length - first + 1 < whole)
-        text[first - 1] = '\0';
-}
+#include "elmpi/text.h"
 
 int elm_error_set(elm_error *err, int code, const char *format, ...)
 {
@@ -26,7 +14,7 @@ int elm_error_set(elm_error *err, int code, const char *format, ...)
     va_list arguments;
     va_start(arguments, format);
     if (vsnprintf(made.text, sizeof made.text, format, arguments) >= (int)sizeof made.text)
-        cut_letter(made.text);
+        elm_text_trim(made.text);
     va_end(arguments);
     *err = made;
     return -1;

@@ -83,3 +83,16 @@ size_t elm_text_cut(const char *text, size_t length)
         length--;
     return length;
 }
+
+void elm_text_trim(char *text)
+{
+    size_t first = strlen(text), length = first;
+    while (first > 0 && (unsigned char)text[first - 1] >> 6 == 2)
+        first--;
+    if (first == 0 || (unsigned char)text[first - 1] < 0xc0)
+        return;
+    const unsigned char lead = (unsigned char)text[first - 1];
+    const size_t whole = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (length - first + 1 < whole)
+        text[first - 1] = '\0';
+}

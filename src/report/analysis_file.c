@@ -6,6 +6,7 @@
 #include "elmpi/guard.h"
 #include "elmpi/hdf5_read.h"
 #include "elmpi/memory.h"
+#include "elmpi/text.h"
 #include "report/analysis_file.h"
 
 enum { PATH_SIZE = 512 };
@@ -79,6 +80,8 @@ static char (*read_names(reader *r, int classes))[ELM_REPORT_NAME]
         names = elm_alloc((size_t)classes, sizeof *names, r->err);
     if (names == NULL || elm_h5_texts(&array, names[0], sizeof *names) != 0)
         refuse(r, "classes/name");
+    for (int c = 0; r->status == 0 && c < classes; c++)
+        elm_text_trim(names[c]);
     elm_h5_close(&array);
     return names;
 }

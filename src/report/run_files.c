@@ -10,6 +10,7 @@
 
 #include "elmpi/lines.h"
 #include "elmpi/memory.h"
+#include "elmpi/text.h"
 #include "report/analysis_file.h"
 
 enum { PATH_SIZE = 4352, FILE_MAX = 1 << 28 };
@@ -91,8 +92,9 @@ static int read_settings(elm_run_files *run, const char *path, elm_error *err)
     const char *name = elm_run_setting(run, "run.name");
     if (name == NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE, "no run.name in it (%s): give folders of runs", path);
-    snprintf(run->name, sizeof run->name, "%.100s", name);
-    snprintf(run->job_name, sizeof run->job_name, "%.100s", name);
+    snprintf(run->name, sizeof run->name, "%s", name);
+    snprintf(run->job_name, sizeof run->job_name, "%s", name);
+    elm_text_trim(run->name);
     return 0;
 }
 
