@@ -10,6 +10,7 @@
 #include "elmpi/checkpoint.h"
 #include "elmpi/classifier.h"
 #include "elmpi/comm.h"
+#include "elmpi/content.h"
 #include "elmpi/dataset.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/job.h"
@@ -209,6 +210,13 @@ static int load_dataset(evaluated *subject, const command_line *s, elm_error *er
     return elm_checkpoint_check_classes(subject->checkpoint, subject->dataset, store, "name the right store with --data", err);
 }
 
+/* Whether the pictures are still those of the store. */
+static int check_content(const evaluated *subject, const elm_comm *comm, elm_error *err)
+{
+    uint64_t sample;
+    return elm_comm_rank(comm) == 0 ? elm_content_sample(subject->dataset, &sample, err) : 0;
+}
+
 static bool store_has(const char *store_path, const char *split)
 {
     elm_store *store = NULL;
@@ -337,7 +345,9 @@ static int load_all(evaluated *subject, const command_line *s, elm_comm *comm, c
     const int64_t asked = s->threads > 0 ? s->threads : subject->options.run.threads;
     elm_binding_apply_all(comm, subject->options.run.binding, (int)asked, binding);
     elm_log_info(log, "%s", binding);
-    return elm_comm_agree_all(comm, load_local(subject, s, err), err);
+    if (elm_comm_agree_all(comm, load_local(subject, s, err), err) != 0)
+        return -1;
+    return elm_comm_agree_all(comm, check_content(subject, comm, err), err);
 }
 
 static void unload(evaluated *subject)

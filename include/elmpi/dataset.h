@@ -8,6 +8,11 @@
 #include "elmpi/option.h"
 #include "elmpi/store.h"
 
+/** data.verify */
+enum { ELM_VERIFY_SAMPLE, ELM_VERIFY_ALL, ELM_VERIFY_NONE };
+/** data.outside */
+enum { ELM_OUTSIDE_REFUSE, ELM_OUTSIDE_ALLOW };
+
 /** [data] of a job file. */
 typedef struct elm_data_options {
     char store[ELM_TEXT_SIZE];
@@ -27,6 +32,8 @@ typedef struct elm_data_options {
     int64_t threads;            /* that decode, a rank */
     double unreadable;          /* share of a training set that may turn out to be unreadable */
     char shards[ELM_TEXT_SIZE]; /* folder of the shards; empty: where the store says */
+    int verify;                 /* sample|all|none: which pictures are compared with the store's digests at the start */
+    int outside;                /* refuse|allow shards that lie in other folders */
     char stage[ELM_TEXT_SIZE];  /* folder on each node to copy them to before training; empty: none */
 } elm_data_options;
 extern const elm_option elm_data_option_rows[];
@@ -35,6 +42,7 @@ extern const elm_option elm_data_option_rows[];
 typedef struct elm_dataset_pictures {
     elm_store_place *places; /* [count] */
     struct elm_shards *shards;
+    int verify;        /* sample|all|none */
     char *store;       /* path */
     const char *split; /* "train" */
     int crop, resize, threads;

@@ -28,6 +28,7 @@ typedef struct elm_store_place {
     uint32_t length; /* bytes */
     int32_t shard;
     uint16_t width, height; /* as the picture's file says, before any EXIF rotation */
+    int64_t digest;         /* of its bytes, see elmpi/content.h; 0: unknown, in stores of earlier versions */
 } elm_store_place;
 
 /** A plain uncompressed tar file that holds pictures. */

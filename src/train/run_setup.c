@@ -82,6 +82,16 @@ static int load_data(elm_run *run, elm_error *err)
     return has_test ? elm_dataset_load_job(&run->test, &run->options.data, "test", err) : 0;
 }
 
+static void say_content(const elm_run *run)
+{
+    if (run->train->pictures && !run->data.content[0])
+        elm_log_info(run->log,
+                     "The store keeps no digests of its pictures: a sample of them is compared when the run resumes (elmpi-prepare "
+                     "--force makes a store that has them).");
+    if (run->train->pictures && run->options.data.verify == ELM_VERIFY_ALL)
+        elm_log_info(run->log, "Comparing all pictures with the store's digests (data.verify = all).");
+}
+
 static int create_trainer_all(elm_run *run, elm_error *err)
 {
     const elm_trainer_spec spec = {
@@ -335,7 +345,9 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
         elm_comm_agree_all(run->comm, load_data(run, err), err))
         return -1;
     run->data = elm_data_identity_of(run->train, run->test);
-    if (elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || enter_all(run, "network", err) ||
+    say_content(run);
+    if (elm_data_identity_read_all(&run->data, run->train, run->test, run->comm, err) ||
+        elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || enter_all(run, "network", err) ||
         find_start_all(run, err) || choose_all(run, err) || create_trainer_all(run, err) || same_libraries_all(run, err) ||
         enter_all(run, "restore", err) || set_start_all(run, err) || elm_comm_agree_all(run->comm, create_loader(run, err), err))
         return -1;

@@ -274,6 +274,7 @@ static void option_rows(void **state)
         {"data.holdout", "0", NULL},        {"data.crop", "224", NULL},
         {"data.resize", "0", NULL},         {"data.threads", "2", NULL},
         {"data.unreadable", "0.01", NULL},  {"data.shards", "", NULL},
+        {"data.verify", "sample", "sample|all|none"}, {"data.outside", "refuse", "refuse|allow"},
         {"data.stage", "", NULL},
     };
     const elm_option *row = elm_data_option_rows;

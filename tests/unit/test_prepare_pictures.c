@@ -474,7 +474,12 @@ static void caltech(void **state)
     prepare("pictures", out, &(preparation){{archive}, {.strict = true, .decode = true}, false});
     elm_dataset *dataset = NULL;
     elm_error err = {0};
-    assert_int_equal(elm_dataset_load(&dataset, out, "train", 0, &err), 0);
+    elm_data_options options = {.crop = 224, .threads = 1};
+    snprintf(options.store, sizeof options.store, "%s", out);
+    assert_int_equal(elm_dataset_load_job(&dataset, &options, "train", &err), -1); /* the archive is not beside the store */
+    assert_non_null(strstr(err.text, "data.outside=allow"));
+    options.outside = ELM_OUTSIDE_ALLOW;
+    assert_int_equal(elm_dataset_load_job(&dataset, &options, "train", &err), 0);
     assert_int_equal(dataset->count, 1887 + 505);
     assert_int_equal(dataset->info.classes, 101);
     elm_dataset_destroy(dataset);
