@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "data/store_format.h"
+#include "elmpi/input.h"
 #include "elmpi/memory.h"
 
 enum { WHERE_BYTES = 600 };
@@ -85,6 +86,13 @@ static int read_line(elm_catalogue *catalogue, char *line, int split, const char
     return elm_picture_list_add(catalogue, line, split, label, where, report, err);
 }
 
+/* A line that no list has, as of a device without end, or a disk that fails: what elm_input_line returned. */
+static int cannot_read(const char *path, long length, elm_error *err)
+{
+    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the list (%s): %s: check its path", path,
+                         length == -EFBIG ? "a line of more than 64 KiB, so that this is no list" : strerror((int)-length));
+}
+
 static int cannot_open(const char *path, elm_error *err)
 {
     return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the list (%s): %s: check its path", path, strerror(errno));
@@ -97,13 +105,14 @@ static int read_lines(elm_catalogue *catalogue, const char *path, int split, elm
         return cannot_open(path, err);
     char *line = NULL, where[WHERE_BYTES];
     size_t capacity = 0;
+    long length = 0;
     int status = 0;
-    for (long long number = 1; status == 0 && getline(&line, &capacity, file) >= 0; number++) {
+    for (long long number = 1; status == 0 && (length = elm_input_line(&line, &capacity, file)) >= 0; number++) {
         snprintf(where, sizeof where, "%.500s, line %lld", path, number);
         status = read_line(catalogue, line, split, where, report, err);
     }
-    if (status == 0 && ferror(file))
-        status = cannot_open(path, err);
+    if (status == 0 && length < -1)
+        status = cannot_read(path, length, err);
     free(line);
     fclose(file);
     return status;
@@ -114,7 +123,7 @@ static int first_character(const char *path)
 {
     FILE *file = fopen(path, "r");
     int c = EOF;
-    while (file != NULL && (c = fgetc(file)) != EOF && isspace(c))
+    for (long blanks = 0; file != NULL && blanks < ELM_INPUT_LINE_MAX && (c = fgetc(file)) != EOF && isspace(c); blanks++)
         ;
     if (file != NULL)
         fclose(file);
@@ -134,8 +143,9 @@ int elm_class_names_read(elm_class_names *names, elm_catalogue *catalogue, const
         return cannot_open(path, err);
     char *line = NULL;
     size_t capacity = 0;
+    long length = 0;
     int status = 0;
-    for (int c = 0; status == 0 && getline(&line, &capacity, file) >= 0; c++) {
+    for (int c = 0; status == 0 && (length = elm_input_line(&line, &capacity, file)) >= 0; c++) {
         trim(line);
         if (c > ELM_LABEL_MAX)
             status =
@@ -143,6 +153,8 @@ int elm_class_names_read(elm_class_names *names, elm_catalogue *catalogue, const
         else if (line[0] != '\0')
             status = elm_class_names_set(names, catalogue, c, line, err);
     }
+    if (status == 0 && length < -1)
+        status = cannot_read(path, length, err);
     free(line);
     fclose(file);
     return status;
