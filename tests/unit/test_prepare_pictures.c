@@ -475,7 +475,7 @@ static void caltech(void **state)
     elm_dataset *dataset = NULL;
     elm_error err = {0};
     elm_data_options options = {.crop = 224, .threads = 1};
-    snprintf(options.store, sizeof options.store, "%s", out);
+    snprintf(options.store, sizeof options.store, "%.500s", out);
     assert_int_equal(elm_dataset_load_job(&dataset, &options, "train", &err), -1); /* the archive is not beside the store */
     assert_non_null(strstr(err.text, "data.outside=allow"));
     options.outside = ELM_OUTSIDE_ALLOW;
