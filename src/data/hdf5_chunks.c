@@ -121,7 +121,9 @@ int elm_h5_chunks_check(const elm_h5_array *array, hid_t properties)
 static int read_all(const elm_h5_array *array, uint64_t row_bytes)
 {
     const hid_t type = H5Dget_type(array->id);
-    const hsize_t at_once = row_bytes < probe_piece_bytes ? probe_piece_bytes / row_bytes : 1;
+    const hsize_t block_rows = row_bytes < probe_piece_bytes ? probe_piece_bytes / row_bytes : 1;
+    const bool by_chunk = array->chunk_rows > block_rows && array->chunk_rows <= CHUNK_BYTES_MAX / row_bytes;
+    const hsize_t at_once = by_chunk ? array->chunk_rows : block_rows; /* HDF5 would inflate a large chunk anew for each part */
     void *block = elm_alloc((size_t)(at_once < array->shape[0] ? at_once : array->shape[0]), (size_t)row_bytes, NULL);
     int status = block == NULL ? -1 : 0;
     for (hsize_t first = 0; status == 0 && first < array->shape[0]; first += at_once) {

@@ -215,7 +215,8 @@ static int read_variable_texts(const elm_h5_array *array, hid_t type, char *text
 static int read_fixed_texts(const elm_h5_array *array, hid_t type, char *texts, size_t size_bytes)
 {
     const size_t bytes = H5Tget_size(type);
-    const hsize_t at_once = TEXT_BLOCK_BYTES / bytes;
+    /* Whole chunks, of at most 64 MiB: HDF5 would inflate a large one anew for each part of it. */
+    const hsize_t block = TEXT_BLOCK_BYTES / bytes, at_once = array->chunk_rows > block ? array->chunk_rows : block;
     char *values = elm_alloc(array->shape[0] < at_once ? array->shape[0] : at_once, bytes, NULL);
     int status = values != NULL ? 0 : -1;
     for (hsize_t first = 0; status == 0 && first < array->shape[0]; first += at_once) {

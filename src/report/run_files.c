@@ -14,7 +14,7 @@
 #include "elmpi/text.h"
 #include "report/analysis_file.h"
 
-enum { PATH_SIZE = 4352, JOB_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 1 << 28, SETTINGS_MAX = 2048 };
+enum { PATH_SIZE = 4352, JOB_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 1 << 27, SETTINGS_MAX = 2048 };
 
 const char *const elm_report_groups[ELM_REPORT_GROUPS] = {"head", "torso", "tail"};
 
