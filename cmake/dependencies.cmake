@@ -46,6 +46,9 @@ elmpi_require(ELMPI_JPEG_IS_TURBO "libjpeg-turbo 1.5 or newer" "libjpeg-dev" "li
 pkg_check_modules(PNG QUIET IMPORTED_TARGET libpng)
 elmpi_require(PNG_FOUND "libpng" "libpng-dev" "libpng")
 
+pkg_check_modules(ZLIB QUIET IMPORTED_TARGET zlib)
+elmpi_require(ZLIB_FOUND "zlib" "zlib1g-dev" "zlib")
+
 pkg_check_modules(INIH QUIET IMPORTED_TARGET inih)
 elmpi_require(INIH_FOUND "inih" "libinih-dev" "inih")
 

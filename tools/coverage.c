@@ -83,9 +83,11 @@ int elm_print_coverage(const elm_job_options *options, const char *store, elm_er
     elm_data_options data = options->data;
     elm_dataset *dataset = NULL;
     int width = 0;
+    snprintf(data.store, sizeof data.store, "%s", store);
+    if (elm_store_check(data.store, err))
+        return -1;
     const long before = resident_kib();
     const double begun = elm_comm_seconds();
-    snprintf(data.store, sizeof data.store, "%s", store);
     data.run_epochs = options->optim.epochs;
     if (elm_dataset_load_job(&dataset, &data, "train", err))
         return -1;

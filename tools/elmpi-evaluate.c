@@ -9,6 +9,8 @@
 #include "elmpi/binding.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/classifier.h"
+#include "elmpi/comm.h"
+#include "elmpi/content.h"
 #include "elmpi/dataset.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/job.h"
@@ -216,6 +218,13 @@ static int parse_job(evaluated *subject, const command_line *s, elm_error *err)
     return status;
 }
 
+/* Whether the pictures are still those of the store. */
+static int check_content(const evaluated *subject, const elm_comm *comm, elm_error *err)
+{
+    uint64_t sample;
+    return elm_comm_rank(comm) == 0 ? elm_content_sample(subject->dataset, &sample, err) : 0;
+}
+
 static bool store_has(const char *store_path, const char *split)
 {
     elm_store *store = NULL;
@@ -339,6 +348,14 @@ static int load_net(evaluated *subject, elm_error *err)
     return elm_weights_load(subject->net, subject->checkpoint->tensors, subject->checkpoint->tensor_count, err);
 }
 
+/* A store from outside is read by a process of rank 0's first; load_dataset says when it is not there. */
+static int check_store_all(const evaluated *subject, elm_comm *comm, elm_error *err)
+{
+    const char *store = subject->options.data.store;
+    const bool asks = elm_comm_rank(comm) == 0 && access(store, R_OK) == 0;
+    return elm_comm_agree_all(comm, asks ? elm_store_check(store, err) : 0, err);
+}
+
 static int load_local(evaluated *subject, const command_line *s, elm_error *err)
 {
     return load_dataset(subject, s, err) != 0 ? -1 : load_more(subject, s, err);
@@ -347,12 +364,14 @@ static int load_local(evaluated *subject, const command_line *s, elm_error *err)
 static int load_all(evaluated *subject, const command_line *s, elm_comm *comm, const elm_log *log, elm_error *err)
 {
     char binding[ELM_BINDING_TEXT];
-    if (elm_comm_agree_all(comm, parse_job(subject, s, err), err) != 0)
+    if (elm_comm_agree_all(comm, parse_job(subject, s, err), err) != 0 || check_store_all(subject, comm, err) != 0)
         return -1;
     const int64_t asked = s->threads > 0 ? s->threads : subject->options.run.threads;
     elm_binding_apply_all(comm, subject->options.run.binding, (int)asked, binding);
     elm_log_info(log, "%s", binding);
-    return elm_comm_agree_all(comm, load_local(subject, s, err), err);
+    if (elm_comm_agree_all(comm, load_local(subject, s, err), err) != 0)
+        return -1;
+    return elm_comm_agree_all(comm, check_content(subject, comm, err), err);
 }
 
 static void unload(evaluated *subject)

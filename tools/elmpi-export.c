@@ -75,7 +75,7 @@ static int describe_data(const command_line *s, const elm_checkpoint *checkpoint
                              "the data set, which knows the input's shape and normalisation, is not there or not readable (%s): name its "
                              "store with --data",
                              path);
-    if (elm_store_open(&store, path, err) != 0)
+    if (elm_store_check(path, err) != 0 || elm_store_open(&store, path, err) != 0)
         return -1;
     *info = *elm_store_describe(store);
     int differs = checkpoint->classes != info->classes ? 0 : -1;

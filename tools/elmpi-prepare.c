@@ -7,6 +7,7 @@
 #include "command.h"
 #include "elmpi/cpu.h"
 #include "elmpi/prepare.h"
+#include "elmpi/text.h"
 #include "elmpi/ticker.h"
 #include "program.h"
 
@@ -21,8 +22,10 @@ static void print_sources(void)
 }
 
 /* Rewrites one line of the terminal. */
-static void show_progress(void *context, const char *what, double share)
+static void show_progress(void *context, const char *name, double share)
 {
+    char what[256];
+    elm_text_escape(what, sizeof what, name);
     (void)context;
     if (what[0] != '\0')
         printf("\r\033[K%-24s %3.0f%%", what, 100.0 * share);
@@ -32,8 +35,10 @@ static void show_progress(void *context, const char *what, double share)
 }
 
 /* In a batch job's log: a line a minute. */
-static void log_progress(void *context, const char *what, double share)
+static void log_progress(void *context, const char *name, double share)
 {
+    char what[256];
+    elm_text_escape(what, sizeof what, name);
     time_t *said = context;
     const time_t now = time(NULL);
     if (what[0] == '\0' || (double)(now - *said) < elm_ticker_seconds())

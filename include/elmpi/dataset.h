@@ -8,6 +8,11 @@
 #include "elmpi/option.h"
 #include "elmpi/store.h"
 
+/** data.verify */
+enum { ELM_VERIFY_SAMPLE, ELM_VERIFY_ALL, ELM_VERIFY_NONE };
+/** data.outside */
+enum { ELM_OUTSIDE_REFUSE, ELM_OUTSIDE_ALLOW };
+
 /** [data] of a job file. */
 typedef struct elm_data_options {
     char store[ELM_TEXT_SIZE];
@@ -28,6 +33,8 @@ typedef struct elm_data_options {
     double unreadable;          /* share of a training set that may turn out to be unreadable */
     int unreadable_test;        /* evaluation: 0 such a picture counts as wrong, 1 it is left out */
     char shards[ELM_TEXT_SIZE]; /* folder of the shards; empty: where the store says */
+    int verify;                 /* sample|all|none: which pictures are compared with the store's digests at the start */
+    int outside;                /* refuse|allow shards that lie in other folders */
     char stage[ELM_TEXT_SIZE];  /* folder on each node to copy them to before training; empty: none */
 } elm_data_options;
 extern const elm_option elm_data_option_rows[];
@@ -44,6 +51,7 @@ void elm_data_normalize(const elm_data_options *options, elm_store_info *info);
 typedef struct elm_dataset_pictures {
     elm_store_place *places; /* [count] */
     struct elm_shards *shards;
+    int verify;        /* sample|all|none */
     char *store;       /* path */
     const char *split; /* "train" */
     int crop, resize, threads;

@@ -18,6 +18,9 @@ typedef struct elm_h5_array {
     int dimensions;
     hsize_t shape[ELM_H5_DIMENSIONS_MAX];
     hsize_t chunk_rows; /* 0: not chunked */
+    hsize_t chunk[ELM_H5_DIMENSIONS_MAX];
+    bool chunked, compressed;
+    bool variable; /* texts of variable length */
 } elm_h5_array;
 
 /** Turns off HDF5's own printing: errors reach the user in elmpi's words. */
@@ -29,10 +32,15 @@ bool elm_h5_exists(hid_t file, const char *path);
 /** Opens a data set whose bytes all lie in this file.
  *  Shape:  at most ELM_H5_DIMENSIONS_MAX dimensions, none of them 0
  *  Owns:   the caller closes with elm_h5_close
+ *  Memory: compressed chunks are inflated once, 64 KiB at a time, so that none can come out larger than its header says
  *  Errors: absent, not a data set, neither numbers nor texts, filters other than deflate, shuffle and fletcher32, external or virtual
  * storage, or more bytes than a file of file_bytes can hold */
 int elm_h5_open(elm_h5_array *array, hid_t file, const char *path, uint64_t file_bytes);
 void elm_h5_close(elm_h5_array *array);
+
+/** Reads whatever HDF5's structures say of an array, and its values too where they are at most 256 MiB: for the process that reads a file
+ * first (elmpi/guard.h). 0, or -1 where they contradict each other. */
+int elm_h5_probe(const elm_h5_array *array);
 
 /** Reads a root attribute of exactly `count` numbers, converted to mem_type. */
 int elm_h5_numbers(hid_t file, const char *name, hid_t mem_type, int count, void *values);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "elmpi/text.h"
+
 int elm_error_set(elm_error *err, int code, const char *format, ...)
 {
     if (!err)
@@ -11,7 +13,8 @@ int elm_error_set(elm_error *err, int code, const char *format, ...)
     elm_error made = {.code = code}; /* apart from *err, whose own text may be among the arguments */
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(made.text, sizeof made.text, format, arguments);
+    if (vsnprintf(made.text, sizeof made.text, format, arguments) >= (int)sizeof made.text)
+        elm_text_trim(made.text);
     va_end(arguments);
     *err = made;
     return -1;

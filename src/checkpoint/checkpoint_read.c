@@ -9,6 +9,7 @@
 
 #include "checkpoint/format.h"
 #include "elmpi/checkpoint.h"
+#include "elmpi/guard.h"
 #include "elmpi/memory.h"
 
 enum { CLASSES_MAX = 1 << 20 };
@@ -453,12 +454,12 @@ static int read_tail_place(reader *r, int64_t file_bytes)
     return 0;
 }
 
-int elm_checkpoint_inner_version(const char *path)
+static int inner_version(const char *path, elm_error *err)
 {
     int version = -1;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     const hid_t access = elm_checkpoint_access();
-    const reader r = {.path = path, .file = H5Fopen(path, H5F_ACC_RDONLY, access)};
+    const reader r = {.path = path, .file = H5Fopen(path, H5F_ACC_RDONLY, access), .err = err};
     H5Pclose(access);
     if (r.file < 0 || read_number(&r, "version", H5T_NATIVE_INT, &version))
         version = -1;
@@ -467,13 +468,7 @@ int elm_checkpoint_inner_version(const char *path)
     return version;
 }
 
-int elm_checkpoint_read(const char *path, elm_checkpoint **checkpoint, elm_error *err)
-{
-    *checkpoint = NULL;
-    return elm_checkpoint_verify(path, err) ? -1 : elm_checkpoint_read_checked(path, checkpoint, err);
-}
-
-int elm_checkpoint_read_checked(const char *path, elm_checkpoint **checkpoint, elm_error *err)
+int elm_checkpoint_read_unguarded(const char *path, elm_checkpoint **checkpoint, elm_error *err)
 {
     *checkpoint = NULL;
     struct stat about;
@@ -502,3 +497,37 @@ int elm_checkpoint_read_checked(const char *path, elm_checkpoint **checkpoint, e
         refuse(&r, "its list of objects");
     return elm_error_set(err, own.code, "%s", own.text);
 }
+
+int elm_checkpoint_read_checked(const char *path, elm_checkpoint **checkpoint, elm_error *err)
+{
+    *checkpoint = NULL;
+    return elm_guard_check("checkpoint", path, err) ? -1 : elm_checkpoint_read_unguarded(path, checkpoint, err);
+}
+
+int elm_checkpoint_read(const char *path, elm_checkpoint **checkpoint, elm_error *err)
+{
+    *checkpoint = NULL;
+    return elm_checkpoint_verify(path, err) ? -1 : elm_checkpoint_read_checked(path, checkpoint, err);
+}
+
+int elm_checkpoint_inner_version(const char *path)
+{
+    return elm_guard_check("checkpoint version", path, NULL) ? -1 : inner_version(path, NULL);
+}
+
+/* What the second process does. */
+static int read_and_free(const char *path, elm_error *err)
+{
+    elm_checkpoint *checkpoint = NULL;
+    const int status = elm_checkpoint_read_unguarded(path, &checkpoint, err);
+    elm_checkpoint_free(checkpoint);
+    return status;
+}
+
+static int read_version(const char *path, elm_error *err)
+{
+    return inner_version(path, err) < 0 ? -1 : 0;
+}
+
+ELM_GUARD_SERVE(checkpoint, "checkpoint", read_and_free)
+ELM_GUARD_SERVE(version, "checkpoint version", read_version)

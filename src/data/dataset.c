@@ -49,6 +49,7 @@ static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_
     pictures->crop = (int)options->crop;
     pictures->resize = elm_data_resize(options);
     pictures->threads = (int)options->threads;
+    pictures->verify = options->verify;
     pictures->unreadable = options->unreadable;
     pictures->omits_unreadable = options->unreadable_test != 0;
     pictures->split = store_split_names[store_split_index(split)]; /* it is there: its labels have been read */
@@ -63,7 +64,7 @@ static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_
     memcpy(pictures->store, options->store, path_bytes);
     if (elm_store_places(store, split, dataset->rows, dataset->count, &pictures->places, err) != 0)
         return -1;
-    return elm_shards_open(&pictures->shards, store, options->store, options->shards, err);
+    return elm_shards_open(&pictures->shards, store, options->store, options->shards, options->outside == ELM_OUTSIDE_ALLOW, err);
 }
 
 static void destroy_pictures(elm_dataset_pictures *pictures)

@@ -3,10 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/hdf5_chunks.h"
 #include "elmpi/memory.h"
 
 /* Deflate shrinks at most 1032 times, so that no honest file holds more. */
-enum { COMPRESSION_MAX = 1100, CHUNK_BYTES_MAX = 1 << 26, TEXT_BYTES_MAX = 4096 };
+enum { COMPRESSION_MAX = 1100, TEXT_BYTES_MAX = 4096, TEXT_BLOCK_BYTES = 1 << 20 };
 
 void elm_h5_quiet(void)
 {
@@ -68,7 +69,7 @@ static uint64_t array_bytes(const elm_h5_array *array)
     return bytes;
 }
 
-static int check_storage(elm_h5_array *array, hid_t properties, uint64_t file_bytes)
+static int check_layout(elm_h5_array *array, hid_t properties, uint64_t file_bytes)
 {
     const uint64_t bytes = array_bytes(array);
     const H5D_layout_t layout = H5Pget_layout(properties);
@@ -79,17 +80,21 @@ static int check_storage(elm_h5_array *array, hid_t properties, uint64_t file_by
         return -1;
     if (!compressed && H5Dget_storage_size(array->id) < bytes)
         return -1; /* rows announced and never written */
-    if (layout != H5D_CHUNKED)
-        return 0;
-    hsize_t chunk[ELM_H5_DIMENSIONS_MAX];
-    if (H5Pget_chunk(properties, array->dimensions, chunk) != array->dimensions)
-        return -1;
-    uint64_t chunk_bytes = array->element_bytes;
-    for (int i = 0; i < array->dimensions; i++)
-        if (__builtin_mul_overflow(chunk_bytes, chunk[i], &chunk_bytes) || chunk_bytes > CHUNK_BYTES_MAX)
-            return -1;
-    array->chunk_rows = chunk[0];
+    array->compressed = compressed;
+    array->chunked = layout == H5D_CHUNKED;
     return 0;
+}
+
+/* What inflates is looked at chunk by chunk, since HDF5 believes whatever size comes out of one. */
+static int check_storage(elm_h5_array *array, hid_t properties, uint64_t file_bytes)
+{
+    if (check_layout(array, properties, file_bytes) != 0)
+        return -1;
+    if (!array->chunked)
+        return 0;
+    if (elm_h5_chunks_read(array, properties, file_bytes) != 0)
+        return -1;
+    return array->compressed ? elm_h5_chunks_check(array, properties) : 0;
 }
 
 static int read_shape(elm_h5_array *array)
@@ -104,6 +109,7 @@ static int read_shape(elm_h5_array *array)
     if (array->kind != H5T_STRING && !is_number(type))
         status = -1;
     array->is_signed = array->kind == H5T_INTEGER && H5Tget_sign(type) != H5T_SGN_NONE;
+    array->variable = H5Tis_variable_str(type) > 0;
     H5Tclose(type);
     H5Sclose(space);
     return status;
@@ -190,28 +196,35 @@ int elm_h5_text(hid_t file, const char *name, char *text, size_t size_bytes)
     return status;
 }
 
-static int read_variable_texts(const elm_h5_array *array, hid_t type, hid_t space, char *texts, size_t size_bytes)
+/* One at a time: a hundred thousand rows may all point to the same megabyte. */
+static int read_variable_texts(const elm_h5_array *array, hid_t type, char *texts, size_t size_bytes)
 {
-    char **values = elm_alloc(array->shape[0], sizeof *values, NULL);
-    if (values == NULL)
-        return -1;
-    const int status = H5Dread(array->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0 ? -1 : 0;
-    for (hsize_t i = 0; status == 0 && i < array->shape[0]; i++)
-        snprintf(texts + i * size_bytes, size_bytes, "%s", values[i] != NULL ? values[i] : "");
-    H5Dvlen_reclaim(type, space, H5P_DEFAULT, values);
-    elm_free(values);
+    const hid_t one = H5Screate(H5S_SCALAR);
+    int status = 0;
+    for (hsize_t i = 0; status == 0 && i < array->shape[0]; i++) {
+        char *value = NULL;
+        status = elm_h5_rows(array, type, i, 1, &value);
+        snprintf(texts + i * size_bytes, size_bytes, "%s", status == 0 && value != NULL ? value : "");
+        if (value != NULL)
+            H5Dvlen_reclaim(type, one, H5P_DEFAULT, &value);
+    }
+    H5Sclose(one);
     return status;
 }
 
 static int read_fixed_texts(const elm_h5_array *array, hid_t type, char *texts, size_t size_bytes)
 {
     const size_t bytes = H5Tget_size(type);
-    char *values = elm_alloc(array->shape[0], bytes, NULL);
-    if (values == NULL)
-        return -1;
-    const int status = H5Dread(array->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0 ? -1 : 0;
-    for (hsize_t i = 0; status == 0 && i < array->shape[0]; i++)
-        snprintf(texts + i * size_bytes, size_bytes, "%s", values + i * bytes);
+    /* Whole chunks, of at most 64 MiB: HDF5 would inflate a large one anew for each part of it. */
+    const hsize_t block = TEXT_BLOCK_BYTES / bytes, at_once = array->chunk_rows > block ? array->chunk_rows : block;
+    char *values = elm_alloc(array->shape[0] < at_once ? array->shape[0] : at_once, bytes, NULL);
+    int status = values != NULL ? 0 : -1;
+    for (hsize_t first = 0; status == 0 && first < array->shape[0]; first += at_once) {
+        const hsize_t left = array->shape[0] - first, count = left < at_once ? left : at_once;
+        status = elm_h5_rows(array, type, first, count, values);
+        for (hsize_t i = 0; status == 0 && i < count; i++)
+            snprintf(texts + (first + i) * size_bytes, size_bytes, "%s", values + i * bytes);
+    }
     elm_free(values);
     return status;
 }
@@ -220,14 +233,13 @@ int elm_h5_texts(const elm_h5_array *array, char *texts, size_t size_bytes)
 {
     if (array->kind != H5T_STRING || array->dimensions != 1)
         return -1;
-    const hid_t file_type = H5Dget_type(array->id), space = H5Dget_space(array->id), type = text_type(file_type);
+    const hid_t file_type = H5Dget_type(array->id), type = text_type(file_type);
     int status = -1;
     if (type >= 0)
-        status = H5Tis_variable_str(type) > 0 ? read_variable_texts(array, type, space, texts, size_bytes)
+        status = H5Tis_variable_str(type) > 0 ? read_variable_texts(array, type, texts, size_bytes)
                                               : read_fixed_texts(array, type, texts, size_bytes);
     if (type >= 0)
         H5Tclose(type);
-    H5Sclose(space);
     H5Tclose(file_type);
     return status;
 }

@@ -13,7 +13,7 @@
 #include "elmpi/io.h"
 #include "elmpi/memory.h"
 
-/* The file: a title, the request, a line "begin", then batches of lines "shard ..." and "picture ...", each batch ended by "commit" and the
+/* The file: a title, the request, a line "begin", then batches of lines "shard ..." and "content ...", each batch ended by "commit" and the
  * checksum of its lines. Whatever follows the last good commit does not count. */
 
 enum { PATH_BYTES = 4096 };
@@ -93,7 +93,8 @@ int elm_journal_clear(elm_journal *journal, elm_error *err)
     return write_through(journal, journal->head, journal->head_bytes, err);
 }
 
-/* "shard <index> <bytes> <copied> <path>" or "picture <shard> <offset> <length> <width> <height> <name>". */
+/* "shard <index> <bytes> <copied> <path>" or "content <shard> <offset> <length> <width> <height> <digest> <name>"; "picture",
+ * of earlier versions, lacks the digest. */
 static bool parse_line(char *line, elm_journal_entry *entry)
 {
     int text = -1, copied = 0;
@@ -104,6 +105,13 @@ static bool parse_line(char *line, elm_journal_entry *entry)
         return true;
     }
     elm_store_place *place = &entry->place;
+    if (sscanf(line, "content %" SCNd32 " %" SCNd64 " %" SCNu32 " %" SCNu16 " %" SCNu16 " %" SCNd64 " %n", &place->shard, &place->offset,
+               &place->length, &place->width, &place->height, &place->digest, &text) == 6 &&
+        text > 0) {
+        entry->shard = place->shard;
+        entry->name = line + text;
+        return true;
+    }
     if (sscanf(line, "picture %" SCNd32 " %" SCNd64 " %" SCNu32 " %" SCNu16 " %" SCNu16 " %n", &place->shard, &place->offset,
                &place->length, &place->width, &place->height, &text) == 5 &&
         text > 0) {
@@ -210,8 +218,8 @@ int elm_journal_add(elm_journal *journal, const elm_journal_entry *entry, elm_er
     const int written =
         entry->name == NULL
             ? fprintf(journal->stream, "shard %d %" PRId64 " %d %s\n", entry->shard, entry->shard_bytes, entry->copied, entry->path)
-            : fprintf(journal->stream, "picture %" PRId32 " %" PRId64 " %" PRIu32 " %" PRIu16 " %" PRIu16 " %s\n", place->shard,
-                      place->offset, place->length, place->width, place->height, entry->name);
+            : fprintf(journal->stream, "content %" PRId32 " %" PRId64 " %" PRIu32 " %" PRIu16 " %" PRIu16 " %" PRId64 " %s\n", place->shard,
+                      place->offset, place->length, place->width, place->height, place->digest, entry->name);
     return written > 0 ? 0 : write_failed(journal, err);
 }
 

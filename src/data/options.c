@@ -54,7 +54,15 @@ const elm_option elm_data_option_rows[] = {
      "with "
      "the number, in the log and in evaluation.json"},
     {"data.shards", ELM_OPTION_PATH, offsetof(elm_data_options, shards), "", 0, 0, NULL, NULL, NULL,
-     "pictures in shards: folder of the shards, such as a copy on a disk of the node; empty: where the store says"},
+     "pictures in shards: folder of the shards, such as a copy on a disk of the node; empty: where the store says, within the store's own "
+     "folder"},
+    {"data.verify", ELM_OPTION_CHOICE, offsetof(elm_data_options, verify), "sample", 0, 0, "sample|all|none", NULL, NULL,
+     "pictures in shards: which are compared with the digests that the store keeps of them, when a run starts or resumes; sample: 256 of "
+     "each "
+     "split; all: every one, a share a rank, which reads all shards once"},
+    {"data.outside", ELM_OPTION_CHOICE, offsetof(elm_data_options, outside), "refuse", 0, 0, "refuse|allow", NULL, NULL,
+     "pictures in shards: whether a shard may lie, links resolved, neither below the store's folder nor below data.shards, as the archives "
+     "of a store of your own may; a store from others could make elmpi read and copy any file in this way"},
     {"data.stage", ELM_OPTION_PATH, offsetof(elm_data_options, stage), "", 0, 0, NULL, NULL, NULL,
      "pictures in shards: a folder on a disk of each node, such as one in $TMPDIR; one rank of the node copies the shards there before "
      "training and all of the node read them there; what is there already is not copied again, and nothing is removed afterwards; empty: "

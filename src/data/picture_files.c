@@ -14,6 +14,7 @@
 #include "data/picture_names.h"
 #include "data/picture_resize.h"
 #include "data/picture_source.h"
+#include "elmpi/content.h"
 #include "elmpi/io.h"
 #include "elmpi/memory.h"
 #include "elmpi/threads.h"
@@ -137,6 +138,11 @@ static int shard_of_archive(elm_picture_job *job, archive_walk *walk, elm_error 
         const bool inside = strncmp(path, folder, length) == 0 && path[length] == '/';
         walk->shard = elm_picture_job_shard(job, inside ? path + length + 1 : path, err);
         status = walk->shard < 0 ? -1 : note_shard(job, walk->shard, walk->size_bytes, false, err);
+        if (status == 0 && !inside)
+            elm_log_info(job->request->log,
+                         "%s lies outside of the store's folder: train with data.shards set to its folder, or with data.outside=allow (or "
+                         "make the store with --copy, or beside the archive).",
+                         path);
     }
     free(path);
     free(folder);
@@ -164,6 +170,7 @@ static int place_picture(elm_picture_job *job, archive_walk *walk, elm_picture_i
 {
     int full = 0;
     item->place.length = (uint32_t)size_bytes;
+    item->place.digest = elm_content_digest(bytes, size_bytes);
     if (!job->request->pictures.copy && stands_there(walk, offset, bytes, size_bytes)) {
         if (shard_of_archive(job, walk, err) != 0)
             return -1;
@@ -188,6 +195,7 @@ static int take_resized(void *context, const elm_queued_picture *picture, elm_er
     const uint8_t *bytes = made->bytes != NULL ? made->bytes : picture->bytes;
     const size_t size_bytes = made->bytes != NULL ? made->size_bytes : picture->size_bytes;
     item->place.length = (uint32_t)size_bytes;
+    item->place.digest = elm_content_digest(bytes, size_bytes);
     item->place.width = (uint16_t)made->width;
     item->place.height = (uint16_t)made->height;
     const int full = copy_picture(job, item, bytes, size_bytes, err);

@@ -318,8 +318,30 @@ static int parse_failed(json_reader *reader, yajl_handle parser, const unsigned 
     return -1;
 }
 
+/* yajl keeps a text or number until it ends: where in the file's bytes one stands, and how long it is so far. */
+typedef struct json_token {
+    bool in_text, escaped;
+    size_t bytes;
+} json_token;
+
+static bool tokens_end(json_token *token, const unsigned char *block, size_t length)
+{
+    enum { TOKEN_BYTES_MAX = 1 << 16 };
+    for (size_t i = 0; i < length; i++) {
+        const bool quote = block[i] == '"' && !token->escaped,
+                   ends = !token->in_text && block[i] != 0 && strchr(" \t\r\n,:[]{}", block[i]) != NULL;
+        token->escaped = token->in_text && block[i] == '\\' && !token->escaped;
+        token->in_text ^= quote;
+        token->bytes = quote || ends ? 0 : token->bytes + 1;
+        if (token->bytes > TOKEN_BYTES_MAX)
+            return false;
+    }
+    return true;
+}
+
 static int parse(json_reader *reader, FILE *file, unsigned char *block)
 {
+    json_token token = {0};
     yajl_handle parser = yajl_alloc(&callbacks, NULL, reader);
     int status =
         parser != NULL ? 0 : elm_error_set(reader->err, ELM_EXIT_FAILURE, "out of memory (%s): close other programs", reader->path);
@@ -327,6 +349,11 @@ static int parse(json_reader *reader, FILE *file, unsigned char *block)
     bool first = true;
     while (status == 0 && length > 0) {
         length = fread(block, 1, BLOCK_BYTES, file);
+        if (!tokens_end(&token, block, length)) {
+            status = elm_error_set(reader->err, ELM_EXIT_FAILURE,
+                                   "a text or number of more than 64 KiB (%s): give the original annotations", reader->path);
+            break;
+        }
         const size_t mark = first ? elm_utf8_mark((const char *)block, length) : 0;
         first = false;
         const yajl_status parsed = length > 0 ? yajl_parse(parser, block + mark, length - mark) : yajl_complete_parse(parser);

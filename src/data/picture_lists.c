@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "data/store_format.h"
+#include "elmpi/input.h"
 #include "elmpi/memory.h"
 #include "elmpi/utf8.h"
 
@@ -125,6 +126,13 @@ static int read_line(elm_catalogue *catalogue, char *line, int split, const char
     return elm_picture_list_add(catalogue, line, split, label, where, report, err);
 }
 
+/* A line that no list has, as of a device without end, or a disk that fails: what elm_input_line returned. */
+static int cannot_read(const char *path, long length, elm_error *err)
+{
+    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the list (%s): %s: check its path", path,
+                         length == -EFBIG ? "a line of more than 64 KiB, so that this is no list" : strerror((int)-length));
+}
+
 static int cannot_open(const char *path, elm_error *err)
 {
     return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the list (%s): %s: check its path", path, strerror(errno));
@@ -139,9 +147,9 @@ static int read_lines(const char *path, int (*take)(void *context, char *line, l
         return cannot_open(path, err);
     char *line = NULL;
     size_t capacity = 0;
-    ssize_t length;
+    long length = 0;
     int status = 0;
-    for (long long number = 1; status == 0 && (length = getline(&line, &capacity, file)) >= 0; number++) {
+    for (long long number = 1; status == 0 && (length = elm_input_line(&line, &capacity, file)) >= 0; number++) {
         if (number == 1 && elm_utf8_is_utf16(line, (size_t)length))
             status = elm_error_set(err, ELM_EXIT_FAILURE, "a text in UTF-16 (%s): save it as UTF-8", path);
         else if (memchr(line, '\0', (size_t)length) != NULL)
@@ -149,8 +157,8 @@ static int read_lines(const char *path, int (*take)(void *context, char *line, l
         else
             status = take(context, line + (number == 1 ? elm_utf8_mark(line, (size_t)length) : 0), number, err);
     }
-    if (status == 0 && ferror(file))
-        status = cannot_open(path, err);
+    if (status == 0 && length < -1)
+        status = cannot_read(path, length, err);
     free(line);
     fclose(file);
     return status;
@@ -177,7 +185,7 @@ static int first_character(const char *path)
     static const char mark[] = "\xef\xbb\xbf";
     FILE *file = fopen(path, "r");
     int c = EOF, at = 0;
-    while (file != NULL && (c = fgetc(file)) != EOF && (isspace(c) || (at < 3 && c == (unsigned char)mark[at])))
+    while (file != NULL && at < ELM_INPUT_LINE_MAX && (c = fgetc(file)) != EOF && (isspace(c) || (at < 3 && c == (unsigned char)mark[at])))
         at++;
     if (file != NULL)
         fclose(file);

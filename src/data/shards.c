@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,10 +37,61 @@ static int place_shard(open_shard *shard, const char *told, const char *store_pa
     return 0;
 }
 
-static int open_one(open_shard *shard, int64_t size_bytes, elm_error *err)
+/* The folder that shards lie in by right: with the links on the way resolved. NULL: there is none. Owns: the caller (free). */
+static char *home_of(const char *store_path, const char *folder)
+{
+    char path[STORE_PATH_BYTES];
+    const char *slash = strrchr(store_path, '/');
+    if (folder[0] != '\0')
+        snprintf(path, sizeof path, "%s", folder);
+    else
+        snprintf(path, sizeof path, "%.*s",
+                 slash == NULL         ? 1
+                 : slash == store_path ? 1
+                                       : (int)(slash - store_path),
+                 slash == NULL ? "." : store_path);
+    return realpath(path, NULL);
+}
+
+static bool is_below(const char *path, const char *home)
+{
+    const size_t length = strcmp(home, "/") == 0 ? 0 : strlen(home);
+    return strncmp(path, home, length) == 0 && path[length] == '/';
+}
+
+/* A store from others could name any file of this machine, by its path or by a link. */
+static int check_home(const open_shard *shard, const char *resolved, const char *home, elm_error *err)
+{
+    if (home != NULL && is_below(resolved, home))
+        return 0;
+    const char *slash = strrchr(resolved, '/');
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "a shard lies outside of %s, which a store from others could do to read any file (%s): where the store is your own "
+        "or trusted, say data.shards=%.*s (elmpi-evaluate: --shards) or data.outside=allow",
+        home != NULL ? home : "the store's folder", shard->path, (int)(slash - resolved), resolved);
+}
+
+/* What was resolved is what is opened: it holds no link any more. */
+static int open_at_home(open_shard *shard, const char *home, bool outside, elm_error *err)
+{
+    char *resolved = realpath(shard->path, NULL);
+    if (resolved == NULL)
+        return 0; /* the descriptor stays -1, errno says why */
+    int status = outside ? 0 : check_home(shard, resolved, home, err);
+    if (status == 0)
+        shard->descriptor = open(resolved, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW); /* a pipe in its place must not stop us */
+    const int cause = errno;
+    free(resolved);
+    errno = cause;
+    return status;
+}
+
+static int open_one(open_shard *shard, int64_t size_bytes, const char *home, bool outside, elm_error *err)
 {
     struct stat about;
-    shard->descriptor = open(shard->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe in its place must not stop us */
+    if (open_at_home(shard, home, outside, err) != 0)
+        return -1;
     if (shard->descriptor < 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "cannot open a shard of the store (%s): %s: %s", shard->path, strerror(errno),
                              errno == EMFILE ? "raise the limit of open files (ulimit -n)"
@@ -52,13 +104,14 @@ static int open_one(open_shard *shard, int64_t size_bytes, elm_error *err)
     return 0;
 }
 
-int elm_shards_open(elm_shards **out, const elm_store *store, const char *store_path, const char *folder, elm_error *err)
+int elm_shards_open(elm_shards **out, const elm_store *store, const char *store_path, const char *folder, bool outside, elm_error *err)
 {
+    char *home = home_of(store_path, folder);
     *out = NULL;
     const int count = elm_store_shard_count(store);
     elm_shards *shards = elm_alloc(sizeof *shards + (size_t)count * sizeof(open_shard), 1, err);
     if (shards == NULL)
-        return -1;
+        goto fail;
     for (int i = 0; i < count; i++)
         shards->list[i].descriptor = -1;
     shards->count = count;
@@ -68,11 +121,13 @@ int elm_shards_open(elm_shards **out, const elm_store *store, const char *store_
     if (folder[0] != '\0' && elm_shards_check_names(shards, err) != 0)
         goto fail;
     for (int i = 0; i < count; i++)
-        if (open_one(&shards->list[i], elm_store_shard_at(store, i).size_bytes, err) != 0)
+        if (open_one(&shards->list[i], elm_store_shard_at(store, i).size_bytes, home, outside, err) != 0)
             goto fail;
     *out = shards;
+    free(home);
     return 0;
 fail:
+    free(home);
     elm_shards_close(shards);
     return -1;
 }

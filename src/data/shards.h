@@ -2,6 +2,8 @@
 #ifndef ELMPI_DATA_SHARDS_H
 #define ELMPI_DATA_SHARDS_H
 
+#include <stdbool.h>
+
 #include "elmpi/store.h"
 
 typedef struct elm_shards elm_shards;
@@ -9,8 +11,9 @@ typedef struct elm_shards elm_shards;
 /** Opens every shard of a store, where the store says it lies (relative to the store's own folder), or, where `folder` is not empty, in
  *  that folder under the same base name.
  *  Owns:   the caller destroys
- *  Errors: a shard that is missing, or not as long as it was */
-int elm_shards_open(elm_shards **shards, const elm_store *store, const char *store_path, const char *folder, elm_error *err);
+ *  Errors: a shard that is missing, or not as long as it was; one that, with all links resolved, lies neither below the store's folder nor
+ *          below `folder`, unless `outside` allows it */
+int elm_shards_open(elm_shards **shards, const elm_store *store, const char *store_path, const char *folder, bool outside, elm_error *err);
 void elm_shards_close(elm_shards *shards);
 
 /** Reads place->length bytes. Any number of threads may read at a time.

@@ -25,6 +25,23 @@ typedef struct staging {
     uint8_t *piece;
 } staging;
 
+/* Whoever owns the folder, or may write into it, could put other files in the place of the copies. */
+static int check_owner(const char *folder, elm_error *err)
+{
+    struct stat about;
+    if (stat(folder, &about) != 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot look at the folder for the shards (data.stage, %s): %s: name another one",
+                             folder, strerror(errno));
+    const bool own = about.st_uid == geteuid() || about.st_uid == 0;
+    const bool open_to_others = (about.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (about.st_mode & S_ISVTX) == 0;
+    if (own && !open_to_others)
+        return 0;
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "the folder for the shards %s, who could change them (data.stage, %s): name one of your own, such as a new one "
+                         "below $TMPDIR",
+                         own ? "can be written to by other users" : "belongs to another user", folder);
+}
+
 static int make_folder(const char *folder, elm_error *err)
 {
     char failed[ELM_PATH_SIZE];
@@ -52,14 +69,15 @@ static bool same_bytes(int a, int b, off_t offset, size_t count)
            memcmp(left, right, count) == 0;
 }
 
-/* Length and both ends: enough to tell shards apart, and quick. */
+/* Length and both ends: enough to tell shards apart, and quick. A file that somebody else put or could change there is none of ours. */
 static bool is_there(int source, int64_t size_bytes, const char *path)
 {
     struct stat about;
-    const int copy = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const int copy = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     const size_t count = size_bytes < ENDS_BYTES ? (size_t)size_bytes : ENDS_BYTES;
     const bool there = copy >= 0 && fstat(copy, &about) == 0 && S_ISREG(about.st_mode) && about.st_size == size_bytes &&
-                       same_bytes(source, copy, 0, count) && same_bytes(source, copy, (off_t)(size_bytes - (int64_t)count), count);
+                       about.st_uid == geteuid() && (about.st_mode & (S_IWGRP | S_IWOTH)) == 0 && same_bytes(source, copy, 0, count) &&
+                       same_bytes(source, copy, (off_t)(size_bytes - (int64_t)count), count);
     if (copy >= 0)
         close(copy);
     return there;
@@ -107,20 +125,46 @@ static int copy_bytes(staging *s, int from, int64_t size_bytes, int to)
     return 0;
 }
 
+/* The copy is for nobody who could not read the shard: where it cannot get the shard's group, the group gets what all others have. */
+static int keep_mode(int from, int to)
+{
+    struct stat about;
+    if (fstat(from, &about) != 0)
+        return errno;
+    mode_t mode = about.st_mode & (S_IRUSR | S_IRGRP | S_IROTH);
+    if (fchown(to, (uid_t)-1, about.st_gid) != 0 && (mode & S_IROTH) == 0)
+        mode &= (mode_t)~S_IRGRP;
+    return fchmod(to, mode | S_IRUSR | S_IWUSR) == 0 ? 0 : errno;
+}
+
+/* A new file, readable for nobody else yet; what an interrupted copy, or somebody else, left under the name is not written into. */
+static int create_part(const char *part)
+{
+    unlink(part);
+    return open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
+}
+
 /* Under a name of its own until it is whole: an interrupted copy, or another job's on the same node, is never taken for a shard. */
 static int copy_shard(staging *s, const elm_shards *shards, int shard, int64_t size_bytes, const char *path, elm_error *err)
 {
-    elm_output *output;
-    elm_error why = {0};
-    if (elm_output_begin(&output, path, ELM_OUTPUT_SEEK, &why) == 0) {
-        const int cause = copy_bytes(s, elm_shards_descriptor(shards, shard), size_bytes, elm_output_descriptor(output));
-        if (cause != 0)
-            elm_output_fail(output, cause);
-        if (elm_output_commit(output, &why) == 0)
-            return 0;
-    }
-    return elm_error_set(err, why.code, "cannot copy a shard (data.stage, %s): %s, or leave data.stage empty",
-                         elm_shards_path(shards, shard), why.text);
+    char part[ELM_PATH_SIZE];
+    const int from = elm_shards_descriptor(shards, shard);
+    snprintf(part, sizeof part, "%.4060s.%ld.part", path, (long)getpid());
+    const int to = create_part(part);
+    int cause = to < 0 ? errno : copy_bytes(s, from, size_bytes, to);
+    if (cause == 0)
+        cause = keep_mode(from, to);
+    if (to >= 0 && close(to) != 0 && cause == 0)
+        cause = errno;
+    if (cause == 0 && rename(part, path) != 0)
+        cause = errno;
+    if (cause == 0)
+        return 0;
+    unlink(part);
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "cannot copy a shard (data.stage, %s to %s): %s: check the disks and whose file is there, or leave data.stage empty",
+        elm_shards_path(shards, shard), path, strerror(cause));
 }
 
 /* What must be copied is known before the first byte is. */
@@ -156,7 +200,9 @@ static int stage_store(const elm_data_options *options, const elm_store *store, 
     const elm_need needs[] = {{&s.piece, PIECE_BYTES, 1}, {&missing, (size_t)elm_store_shard_count(store), sizeof *missing}};
     int status = make_folder(options->stage, err);
     if (status == 0)
-        status = elm_shards_open(&shards, store, options->store, options->shards, err);
+        status = check_owner(options->stage, err);
+    if (status == 0)
+        status = elm_shards_open(&shards, store, options->store, options->shards, options->outside == ELM_OUTSIDE_ALLOW, err);
     if (status == 0)
         status = elm_shards_check_names(shards, err);
     if (status == 0)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "data/store_parts.h"
+#include "elmpi/guard.h"
 #include "elmpi/memory.h"
 
 enum {
@@ -33,7 +34,7 @@ int store_broken(const elm_store *store, const char *where, const char *what, el
                          what);
 }
 
-static int open_file(elm_store *store, elm_error *err)
+static int find_file(elm_store *store, elm_error *err)
 {
     struct stat about;
     if (stat(store->path, &about) != 0)
@@ -44,6 +45,13 @@ static int open_file(elm_store *store, elm_error *err)
         return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the store (%s): %s: check data.store", store->path,
                              S_ISREG(about.st_mode) ? strerror(errno) : "not a file");
     store->file_bytes = (uint64_t)about.st_size;
+    return 0;
+}
+
+static int open_file(elm_store *store, elm_error *err)
+{
+    if (find_file(store, err) != 0)
+        return -1;
     if (H5Fis_hdf5(store->path) <= 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "not a store (%s): it is no HDF5 file: make one with elmpi-prepare", store->path);
     const hid_t access = store_file_access();
@@ -252,6 +260,32 @@ int elm_store_open(elm_store **out, const char *path, elm_error *err)
 fail:
     elm_store_close(store);
     return -1;
+}
+
+/* What the second process does: all that a program may ask an open store for. Texts of an index are of fixed length. */
+static int read_everything(const char *path, elm_error *err)
+{
+    elm_store *store = NULL;
+    if (elm_store_open(&store, path, err) != 0)
+        return -1;
+    int status = 0;
+    for (int i = 0; i < STORE_SPLITS && status == 0; i++) {
+        const elm_h5_array *array = store->info.in_shards ? &store->splits[i].names : &store->splits[i].rows;
+        if (store->splits[i].count > 0 && (array->kind != H5T_STRING || !array->variable) && elm_h5_probe(array) != 0)
+            status = store_broken(store, store_split_names[i], "its rows are truncated or corrupt", err);
+    }
+    elm_store_close(store);
+    return status;
+}
+
+ELM_GUARD_SERVE(store, "store", read_everything)
+
+int elm_store_check(const char *path, elm_error *err)
+{
+    elm_store store = {.path = ""}; /* what needs no HDF5 is said without it */
+    return snprintf(store.path, sizeof store.path, "%s", path) < (int)sizeof store.path && find_file(&store, err) != 0
+               ? -1
+               : elm_guard_check("store", path, err);
 }
 
 void elm_store_close(elm_store *store)

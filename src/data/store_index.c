@@ -54,12 +54,23 @@ static void set_height(elm_store_place *place, int64_t value)
     place->height = (uint16_t)value;
 }
 
+static int64_t get_digest(const elm_store_place *place)
+{
+    return place->digest;
+}
+
+static void set_digest(elm_store_place *place, int64_t value)
+{
+    place->digest = value;
+}
+
 const store_column store_columns[STORE_COLUMNS] = {
-    {"shard", get_shard, set_shard, STORE_SHARDS_MAX},
-    {"offset", get_offset, set_offset, INT64_MAX},
-    {"length", get_length, set_length, STORE_PICTURE_BYTES_MAX},
-    {"width", get_width, set_width, UINT16_MAX},
-    {"height", get_height, set_height, UINT16_MAX},
+    {"shard", get_shard, set_shard, STORE_SHARDS_MAX, false},
+    {"offset", get_offset, set_offset, INT64_MAX, false},
+    {"length", get_length, set_length, STORE_PICTURE_BYTES_MAX, false},
+    {"width", get_width, set_width, UINT16_MAX, false},
+    {"height", get_height, set_height, UINT16_MAX, false},
+    {"digest", get_digest, set_digest, INT64_MAX, .optional = true},
 };
 
 static int read_shard_paths(elm_store *store, elm_error *err)
@@ -151,7 +162,8 @@ int store_index_open_split(elm_store *store, int index, elm_error *err)
     int status = values != NULL ? 0 : -1;
     for (int i = 0; status == 0 && i < STORE_COLUMNS; i++) {
         snprintf(where, sizeof where, "%s/%s", name, store_columns[i].name);
-        status = read_column(store, split, where, &store_columns[i], values, err);
+        if (!store_columns[i].optional || elm_h5_exists(store->file, where))
+            status = read_column(store, split, where, &store_columns[i], values, err);
     }
     elm_free(values);
     if (status != 0 || check_places(store, split, name, err) != 0)

@@ -6,7 +6,7 @@
 
 static hid_t column_type(int column)
 {
-    const hid_t types[STORE_COLUMNS] = {H5T_STD_I32LE, H5T_STD_I64LE, H5T_STD_U32LE, H5T_STD_U16LE, H5T_STD_U16LE};
+    const hid_t types[STORE_COLUMNS] = {H5T_STD_I32LE, H5T_STD_I64LE, H5T_STD_U32LE, H5T_STD_U16LE, H5T_STD_U16LE, H5T_STD_I64LE};
     return types[column];
 }
 

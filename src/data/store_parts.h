@@ -9,7 +9,7 @@
 #include "elmpi/store.h"
 
 enum {
-    STORE_COLUMNS = 5,             /* of an index, besides labels and name */
+    STORE_COLUMNS = 6,             /* of an index, besides labels and name */
     STORE_SHARD_PATH_BYTES = 1024, /* longest path of a shard */
     STORE_SHARDS_MAX = 1 << 16,
     STORE_PICTURE_BYTES_MAX = 1 << 28, /* of one picture's file */
@@ -20,7 +20,8 @@ typedef struct store_column {
     const char *name;
     int64_t (*get)(const elm_store_place *place);
     void (*set)(elm_store_place *place, int64_t value);
-    int64_t max; /* largest value that fits */
+    int64_t max;   /* largest value that fits */
+    bool optional; /* stores of earlier versions lack it */
 } store_column;
 extern const store_column store_columns[STORE_COLUMNS];
 

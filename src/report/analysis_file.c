@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "elmpi/guard.h"
 #include "elmpi/hdf5_read.h"
 #include "elmpi/memory.h"
 #include "elmpi/utf8.h"
@@ -177,7 +178,7 @@ static void read_parts(reader *r, elm_analysis_file *a)
     }
 }
 
-int elm_analysis_file_read(elm_analysis_file *a, const char *path, elm_error *err)
+int elm_analysis_file_read_unguarded(elm_analysis_file *a, const char *path, elm_error *err)
 {
     hsize_t bytes = 0;
     elm_h5_quiet();
@@ -199,6 +200,22 @@ static void release_split(elm_split_file *s)
                    s->shift_imbalance, s->shift_accuracy, s->bin_confidence, s->bin_accuracy, s->bin_count, s->confusion};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
+}
+
+/* What the second process does. */
+static int read_and_release(const char *path, elm_error *err)
+{
+    elm_analysis_file analysis = {0};
+    const int status = elm_analysis_file_read_unguarded(&analysis, path, err);
+    elm_analysis_file_release(&analysis);
+    return status;
+}
+
+ELM_GUARD_SERVE(analysis, "analysis", read_and_release)
+
+int elm_analysis_file_read(elm_analysis_file *a, const char *path, elm_error *err)
+{
+    return elm_guard_check("analysis", path, err) != 0 ? -1 : elm_analysis_file_read_unguarded(a, path, err);
 }
 
 void elm_analysis_file_release(elm_analysis_file *a)

@@ -1,6 +1,4 @@
 #define _GNU_SOURCE /* memmem */
-#include "report/figure.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -14,34 +12,14 @@
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
 #include "elmpi/process.h"
+#include "elmpi/text.h"
+#include "report/figure_parts.h"
 
 extern char **environ;
 
-enum { NAME = 128, PATH_SIZE = 4352, PANEL_WIDTH = 360, PANEL_HEIGHT = 320, TALL_HEIGHT = 470, LEGEND = 40 };
+enum { PATH_SIZE = 4352, TITLE_LETTERS = 52, LEGEND_LETTERS = 32 /* of a name as it is drawn: a panel's width */ };
 
-/* Colours that colour-blind readers tell apart on white and on black (Okabe and Ito), and what stands for the page's own. */
-static const char *const colours[] = {"#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999933", "#882255"};
-enum { COLOURS = sizeof colours / sizeof *colours };
-static const char ink[] = "#010203";
-static const char *const inks[] = {ink, "rgb(1,2,3)", "rgb(  1,   2,   3)"}; /* as gnuplot writes it for lines and for texts */
-
-typedef struct point {
-    int panel, series;
-    double x, y;
-} point;
-
-typedef struct name_list {
-    int count, room;
-    char (*text)[NAME];
-} name_list;
-
-struct elm_figure {
-    const elm_figure_look *look;
-    name_list panels, series;
-    point *points;
-    int count, room;
-    bool full; /* memory ended */
-};
+static const char *const inks[] = {elm_figure_ink, "rgb(1,2,3)", "rgb(  1,   2,   3)"}; /* as gnuplot writes it for lines and for texts */
 
 int elm_figure_create(elm_figure **figure, const elm_figure_look *look, elm_error *err)
 {
@@ -52,13 +30,20 @@ int elm_figure_create(elm_figure **figure, const elm_figure_look *look, elm_erro
     return 0;
 }
 
+static void free_names(figure_names *names)
+{
+    for (int i = 0; i < names->count; i++)
+        elm_free(names->item[i].whole);
+    elm_free(names->item);
+}
+
 void elm_figure_destroy(elm_figure *f)
 {
     if (f == NULL)
         return;
     elm_free(f->points);
-    elm_free(f->panels.text);
-    elm_free(f->series.text);
+    free_names(&f->panels);
+    free_names(&f->series);
     elm_free(f);
 }
 
@@ -78,40 +63,91 @@ static void *grown(void *array, int count, int *room, size_t size)
     return more;
 }
 
-/* The name's place, or -1 without memory. What a line of a script or a table cannot hold becomes a blank. */
-static int place_of(name_list *list, const char *name)
+/* Where the letter of that number begins; the text's end where it has no more. */
+static size_t letter_place(const char *text, int number)
 {
-    char text[NAME];
-    snprintf(text, sizeof text, "%s", name);
-    for (char *at = text; *at != '\0'; at++)
-        *at = (unsigned char)*at < ' ' || *at == 127 ? ' ' : *at;
-    for (int i = 0; i < list->count; i++)
-        if (strcmp(list->text[i], text) == 0)
-            return i;
-    char(*more)[NAME] = grown(list->text, list->count, &list->room, sizeof *more);
-    if (more == NULL)
+    size_t place = 0;
+    for (; text[place] != '\0'; place++)
+        if ((unsigned char)text[place] >> 6 != 2 && number-- == 0)
+            break;
+    return place;
+}
+
+/* The first letters of a name; `number` tells it from others that begin in the same way. */
+static void shorten(char shown[FIGURE_SHOWN], const char *whole, int letters, int number)
+{
+    const bool cut = whole[letter_place(whole, letters)] != '\0';
+    const int length = (int)letter_place(whole, cut ? letters - 1 : letters);
+    char suffix[16] = "";
+    if (number > 1)
+        snprintf(suffix, sizeof suffix, " (%d)", number);
+    snprintf(shown, FIGURE_SHOWN, "%.*s%s%s", length, whole, cut ? "\u2026" : "", suffix);
+}
+
+/* A name as it is drawn, unlike all before it. */
+static void show(figure_names *names, struct figure_name *name, int letters)
+{
+    bool taken = true;
+    for (int number = 1; taken; number++) {
+        shorten(name->shown, name->whole, letters, number);
+        taken = false;
+        for (int i = 0; i < names->count; i++)
+            taken = taken || strcmp(names->item[i].shown, name->shown) == 0;
+    }
+}
+
+/* The name's place, or -1 without memory. */
+static int place_of(figure_names *names, const char *name, int letters)
+{
+    const size_t size = elm_text_escape(NULL, 0, name) + 1;
+    char *whole = elm_alloc(size, 1, NULL);
+    if (whole == NULL)
         return -1;
-    list->text = more;
-    memcpy(list->text[list->count], text, sizeof text);
-    return list->count++;
+    elm_text_escape(whole, size, name);
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->item[i].whole, whole) == 0) {
+            elm_free(whole);
+            return i;
+        }
+    struct figure_name *more = grown(names->item, names->count, &names->room, sizeof *more);
+    if (more == NULL) {
+        elm_free(whole);
+        return -1;
+    }
+    names->item = more;
+    more[names->count].whole = whole;
+    show(names, &more[names->count], letters);
+    return names->count++;
 }
 
 void elm_figure_add(elm_figure *f, const char *panel, const char *series, double x, double y)
 {
-    if (!isfinite(x) || !isfinite(y) || f->full)
+    elm_figure_add_mean(f, panel, series, x, y, 0);
+}
+
+void elm_figure_add_mean(elm_figure *f, const char *panel, const char *series, double x, double y, double spread)
+{
+    if (!isfinite(x) || !isfinite(y) || !isfinite(spread) || f->full)
         return;
-    const int p = place_of(&f->panels, panel), s = place_of(&f->series, series);
-    point *more = grown(f->points, f->count, &f->room, sizeof *more);
+    const int p = place_of(&f->panels, panel, TITLE_LETTERS), s = place_of(&f->series, series, LEGEND_LETTERS);
+    figure_point *more = grown(f->points, f->count, &f->room, sizeof *more);
     f->full = p < 0 || s < 0 || more == NULL;
     if (more != NULL)
         f->points = more;
+    f->spreads = f->spreads || spread > 0;
     if (!f->full)
-        f->points[f->count++] = (point){p, s, x, y};
+        f->points[f->count++] = (figure_point){p, s, x, y, spread};
 }
 
 bool elm_figure_is_empty(const elm_figure *f)
 {
     return f->count == 0 && !f->full;
+}
+
+bool elm_figure_is_wide(const elm_figure *f)
+{
+    const int columns = f->look->columns > 0 && f->look->columns < f->panels.count ? f->look->columns : f->panels.count;
+    return columns > 2;
 }
 
 void elm_figure_fail(elm_figure *f)
@@ -126,121 +162,6 @@ void elm_figure_remove(const char *folder, const char *id)
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         snprintf(path, sizeof path, "%.4000s/%.100s.%s", folder, id, kinds[k]);
         unlink(path);
-    }
-}
-
-static bool has(const elm_figure *f, int panel, int series)
-{
-    for (int i = 0; i < f->count; i++)
-        if (f->points[i].panel == panel && f->points[i].series == series)
-            return true;
-    return false;
-}
-
-/* gnuplot's single-quoted text. */
-static void put_quoted(FILE *to, const char *text)
-{
-    fputc('\'', to);
-    for (; *text != '\0'; text++)
-        fprintf(to, *text == '\'' ? "''" : "%c", *text);
-    fputc('\'', to);
-}
-
-static void put_data(FILE *to, const elm_figure *f)
-{
-    const bool bars = f->look->style == ELM_FIGURE_BARS;
-    for (int p = 0; p < f->panels.count; p++)
-        for (int s = 0; s < f->series.count; s++) {
-            fprintf(to, "$d%d_%d << END\n", p, s);
-            for (int i = 0; i < f->count; i++)
-                if (f->points[i].panel == p && f->points[i].series == s)
-                    fprintf(to, "%.9g %.9g\n", f->points[i].x + (bars ? (s - (f->series.count - 1) / 2.0) * 0.8 / f->series.count : 0),
-                            f->points[i].y);
-            fprintf(to, "END\n");
-        }
-}
-
-static void put_series(FILE *to, const elm_figure *f, int s)
-{
-    const char *colour = colours[s % COLOURS];
-    switch (f->look->style) {
-    case ELM_FIGURE_LINES:
-        fprintf(to, "with lines lw 2 dt %d lc rgb '%s'", s / COLOURS + 1, colour);
-        break;
-    case ELM_FIGURE_MARKS:
-        fprintf(to, "with linespoints pt %d ps 0.5 lw 1.5 lc rgb '%s'", 4 + s % 10, colour);
-        break;
-    case ELM_FIGURE_DOTS:
-        fprintf(to, "with points pt %d ps 0.45 lc rgb '%s'", s / COLOURS == 0 ? 7 : 2 * (s / COLOURS) + 3, colour);
-        break;
-    case ELM_FIGURE_BARS:
-        fprintf(to, "using 1:2:(%.6g) with boxes fs solid 1 noborder lc rgb '%s'", 0.76 / f->series.count, colour);
-        break;
-    }
-}
-
-static void put_panel(FILE *to, const elm_figure *f, int p)
-{
-    bool first = true;
-    fprintf(to, "set title ");
-    put_quoted(to, f->panels.text[p]);
-    fprintf(to, " noenhanced textcolor rgb '%s'\nplot ", ink);
-    for (int s = 0; s < f->series.count; s++) {
-        if (!has(f, p, s))
-            continue;
-        fprintf(to, "%s$d%d_%d ", first ? "" : ", ", p, s);
-        put_series(to, f, s);
-        fprintf(to, " title ");
-        put_quoted(to, f->series.text[s]);
-        first = false;
-    }
-    fprintf(to, "\n");
-}
-
-static void put_axes(FILE *to, const elm_figure_look *look)
-{
-    fprintf(to, "set border 3 lc rgb '%s' lw 0.8\nset tics nomirror textcolor rgb '%s'\n", ink, ink);
-    fprintf(to, "set grid ytics lc rgb '#a0a0a0' lw 0.4\nset key below noenhanced textcolor rgb '%s' samplen 1.5\n", ink);
-    fprintf(to, "set xlabel ");
-    put_quoted(to, look->x_label);
-    fprintf(to, " textcolor rgb '%s'\nset ylabel ", ink);
-    put_quoted(to, look->y_label);
-    fprintf(to, " textcolor rgb '%s'\n%s", ink, look->log_x ? "set logscale x\n" : "");
-    if (look->no_axes)
-        fprintf(to, "unset tics\nunset grid\nset border 0\n");
-    if (look->style == ELM_FIGURE_BARS)
-        fprintf(to, "set yrange [0:*]\n");
-    if (look->ticks == NULL)
-        return;
-    int count = 0;
-    fprintf(to, "set xtics (");
-    for (; look->ticks[count] != NULL; count++) {
-        fprintf(to, "%s", count > 0 ? ", " : "");
-        put_quoted(to, look->ticks[count]);
-        fprintf(to, " %d", count);
-    }
-    fprintf(to, ")\nset xrange [-0.6:%g]\n", count - 0.4);
-}
-
-static void put_script(FILE *to, const elm_figure *f, const char *svg, const char *pdf)
-{
-    const int columns = f->look->columns > 0 && f->look->columns < f->panels.count ? f->look->columns : f->panels.count;
-    const int rows = (f->panels.count + columns - 1) / columns;
-    const int width = columns == 1 ? 640 : columns * PANEL_WIDTH, height = rows * (f->look->no_axes ? TALL_HEIGHT : PANEL_HEIGHT) + LEGEND;
-    fprintf(to, "set encoding utf8\n");
-    put_data(to, f);
-    for (int k = 0; k < 2; k++) {
-        if (k == 0)
-            fprintf(to, "set terminal svg size %d,%d font 'Helvetica,12'\nset output ", width, height);
-        else
-            fprintf(to, "set terminal pdfcairo size %.2fin,%.2fin font 'Helvetica,9'\nset output ", width / 96.0, height / 96.0);
-        put_quoted(to, k == 0 ? svg : pdf);
-        fprintf(to, "\n");
-        put_axes(to, f->look);
-        fprintf(to, "set multiplot layout %d,%d\n", rows, columns);
-        for (int p = 0; p < f->panels.count; p++)
-            put_panel(to, f, p);
-        fprintf(to, "unset multiplot\nset output\n");
     }
 }
 
@@ -260,12 +181,12 @@ static int write_csv(const elm_figure *f, const char *path, elm_error *err)
         return -1;
     FILE *to = elm_output_stream(output);
     if (to != NULL)
-        fprintf(to, "panel,series,x,y\n");
+        fprintf(to, f->spreads ? "panel,series,x,y,deviation\n" : "panel,series,x,y\n");
     for (int i = 0; to != NULL && i < f->count; i++) {
-        const point *p = &f->points[i];
-        put_field(to, f->panels.text[p->panel]);
-        put_field(to, f->series.text[p->series]);
-        fprintf(to, "%.9g,%.9g\n", p->x, p->y);
+        const figure_point *p = &f->points[i];
+        put_field(to, f->panels.item[p->panel].whole);
+        put_field(to, f->series.item[p->series].whole);
+        fprintf(to, f->spreads ? "%.9g,%.9g,%.9g\n" : "%.9g,%.9g\n", p->x, p->y, p->spread);
     }
     return elm_output_commit(output, err);
 }
@@ -277,14 +198,16 @@ static int write_script(const elm_figure *f, const char *path, const char *svg, 
         return -1;
     FILE *to = elm_output_stream(output);
     if (to != NULL)
-        put_script(to, f, svg, pdf);
+        elm_figure_script(to, f, svg, pdf);
     return elm_output_commit(output, err);
 }
 
 /* What gnuplot says, warnings about single points mostly, goes to a file that stays if it fails. */
 static int draw(const char *script, const char *log, elm_error *err)
 {
-    char program[] = "gnuplot", *arguments[] = {program, (char *)script, NULL};
+    char program[] = "gnuplot", option[] = "-d" /* nobody's own settings */, beside[PATH_SIZE + 2];
+    snprintf(beside, sizeof beside, "%s%s", *script == '/' ? "" : "./", script); /* a name that begins with - is no option */
+    char *arguments[] = {program, option, beside, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     pid_t child = -1;

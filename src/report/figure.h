@@ -13,7 +13,9 @@ typedef struct elm_figure_look {
     const char *id, *title, *caption; /* a file's name; a heading; HTML */
     const char *x_label, *y_label;    /* with units */
     elm_figure_style style;
-    bool log_x;
+    bool log_x;               /* where every x is positive */
+    bool percent;             /* y cannot leave 0..100 */
+    bool diagonal;            /* both axes are 0..100, and a line is drawn from corner to corner */
     bool no_axes;             /* where coordinates have no meaning */
     const char *const *ticks; /* names of x = 0, 1, .., ended by NULL; or NULL: numbers */
     int columns;              /* panels side by side; 0: all */
@@ -27,9 +29,13 @@ void elm_figure_destroy(elm_figure *figure);
 
 /** Adds a point to a series of a panel; both begin with their first point, and keep that order and colour. NaN is left out. */
 void elm_figure_add(elm_figure *figure, const char *panel, const char *series, double x, double y);
+/** The same with a standard deviation, which is drawn as a bar; 0: none. */
+void elm_figure_add_mean(elm_figure *figure, const char *panel, const char *series, double x, double y, double spread);
 /** Whoever adds has no memory left: elm_figure_write then says so. */
 void elm_figure_fail(elm_figure *figure);
 bool elm_figure_is_empty(const elm_figure *figure);
+/** Whether it has more than two panels side by side. */
+bool elm_figure_is_wide(const elm_figure *figure);
 
 /** Removes what an earlier report may have drawn of this figure. */
 void elm_figure_remove(const char *folder, const char *id);

@@ -160,7 +160,7 @@ static void fill_tsne(elm_figure *f, const elm_run_files *runs, int count)
         for (int p = 0; p < a->points; p++) {
             const int c = (int)a->point_label[p];
             char series[256];
-            snprintf(series, sizeof series, "%.60s (%s, %.0f)", a->names[c], elm_report_groups[elm_class_group((int64_t)a->train_count[c])],
+            snprintf(series, sizeof series, "%s (%s, %.0f)", a->names[c], elm_report_groups[elm_class_group((int64_t)a->train_count[c])],
                      a->train_count[c]);
             elm_figure_add(f, runs[i].name, series, a->place[2 * p], a->place[2 * p + 1]);
         }
@@ -195,35 +195,106 @@ static void fill_calibration(elm_figure *f, const elm_run_files *runs, int count
     }
 }
 
-/* Whether two runs were told the same but for one setting, their names and where they write. */
-static bool differ_only_in(const elm_run_files *a, const elm_run_files *b, const char *key)
+/* Whether a setting says what is computed, apart from the draw of random numbers. */
+static bool counts(const char *key)
+{
+    return strcmp(key, "run.name") != 0 && strcmp(key, "run.seed") != 0 && strncmp(key, "checkpoint.", 11) != 0;
+}
+
+/* Whether two runs were told the same, seeds, names and where they write aside, but perhaps for one setting. */
+static bool same_but(const elm_run_files *a, const elm_run_files *b, const char *key)
 {
     if (a->settings != b->settings)
         return false;
     for (int s = 0; s < a->settings; s++) {
         const char *other = elm_run_setting(b, a->setting[s].key);
-        const bool counts = strcmp(a->setting[s].key, "run.name") != 0 && strncmp(a->setting[s].key, "checkpoint.", 11) != 0;
-        if (other == NULL || (counts && (strcmp(other, a->setting[s].value) != 0) != (strcmp(a->setting[s].key, key) == 0)))
+        if (other == NULL || (counts(a->setting[s].key) && strcmp(a->setting[s].key, key) != 0 && strcmp(other, a->setting[s].value) != 0))
             return false;
     }
     return true;
 }
 
-/* A point for each run that has a fellow with another value of the setting and the same of all others. */
+static bool same_value(const elm_run_files *a, const elm_run_files *b, const char *key)
+{
+    const char *left = elm_run_setting(a, key), *right = elm_run_setting(b, key);
+    return left != NULL && right != NULL && strtod(left, NULL) == strtod(right, NULL);
+}
+
+/* Mean and deviation over the seeds of one value, which is the first run's; *first says whether that is the first of them. */
+static double seeds_of(const elm_run_files *runs, int count, int run, const char *key, double *spread, bool *first)
+{
+    double sum = 0, squares = 0, n = 0;
+    *first = true;
+    for (int j = 0; j < count; j++) {
+        if (runs[j].evaluation.images == 0 || !same_but(&runs[run], &runs[j], key) || !same_value(&runs[run], &runs[j], key))
+            continue;
+        *first = *first && j >= run;
+        sum += runs[j].evaluation.balanced;
+        n++;
+    }
+    for (int j = 0; j < count; j++)
+        if (runs[j].evaluation.images > 0 && same_but(&runs[run], &runs[j], key) && same_value(&runs[run], &runs[j], key))
+            squares += (runs[j].evaluation.balanced - sum / n) * (runs[j].evaluation.balanced - sum / n);
+    *spread = n > 1 ? sqrt(squares / (n - 1)) : 0;
+    return sum / n;
+}
+
+/* The name of a sweep: its method, and a number where others of that method differ in further settings. */
+static bool sweep_name(const elm_run_files *runs, int count, int run, const char *key, char *name, size_t size)
+{
+    const char *logit = elm_run_setting(&runs[run], "loss.logit"), *embed = elm_run_setting(&runs[run], "loss.embed");
+    bool fellow = false;
+    int earlier = 0;
+    if (logit == NULL || embed == NULL)
+        return false;
+    for (int j = 0; j < count; j++)
+        fellow = fellow || (same_but(&runs[run], &runs[j], key) && !same_value(&runs[run], &runs[j], key));
+    for (int j = 0; j < run && !same_but(&runs[run], &runs[j], key); j++) {
+        bool known = false; /* a sweep is counted at its first run */
+        for (int k = 0; k < j; k++)
+            known = known || same_but(&runs[j], &runs[k], key);
+        const char *other_logit = elm_run_setting(&runs[j], "loss.logit"), *other_embed = elm_run_setting(&runs[j], "loss.embed");
+        earlier +=
+            !known && other_logit != NULL && other_embed != NULL && strcmp(logit, other_logit) == 0 && strcmp(embed, other_embed) == 0;
+    }
+    snprintf(name, size, earlier > 0 ? "%.40s + %.40s, other settings (%d)" : "%.40s + %.40s", logit, embed, earlier);
+    return fellow;
+}
+
+typedef struct sweep_point {
+    char series[128];
+    double x, y, spread;
+} sweep_point;
+
+static int by_x(const void *a, const void *b)
+{
+    const sweep_point *left = a, *right = b;
+    return (left->x > right->x) - (left->x < right->x);
+}
+
+/* A point for each value of the setting that has a fellow with another value and the same of all others, seeds averaged. */
 static void fill_sweep(elm_figure *f, const elm_run_files *runs, int count, const char *key, const char *axis)
 {
-    for (int i = 0; i < count; i++) {
-        const char *value = elm_run_setting(&runs[i], key), *logit = elm_run_setting(&runs[i], "loss.logit");
-        const char *embed = elm_run_setting(&runs[i], "loss.embed");
-        bool fellow = false;
-        for (int j = 0; j < count; j++)
-            fellow = fellow || differ_only_in(&runs[i], &runs[j], key);
-        if (!fellow || value == NULL || logit == NULL || embed == NULL || runs[i].evaluation.images == 0)
+    sweep_point *points = elm_alloc((size_t)count, sizeof *points, NULL);
+    int n = 0;
+    if (points == NULL)
+        elm_figure_fail(f);
+    for (int i = 0; points != NULL && i < count; i++) {
+        sweep_point *p = &points[n];
+        const char *value = elm_run_setting(&runs[i], key);
+        bool first;
+        if (value == NULL || runs[i].evaluation.images == 0 || !sweep_name(runs, count, i, key, p->series, sizeof p->series))
             continue;
-        char series[128];
-        snprintf(series, sizeof series, "%.40s + %.40s", logit, embed);
-        elm_figure_add(f, axis, series, strtod(value, NULL), 100 * runs[i].evaluation.balanced);
+        p->x = strtod(value, NULL);
+        p->y = 100 * seeds_of(runs, count, i, key, &p->spread, &first);
+        p->spread *= 100;
+        n += first;
     }
+    if (n > 0)
+        qsort(points, (size_t)n, sizeof *points, by_x);
+    for (int i = 0; i < n; i++)
+        elm_figure_add_mean(f, axis, points[i].series, points[i].x, points[i].y, points[i].spread);
+    elm_free(points);
 }
 
 static void fill_lambda(elm_figure *f, const elm_run_files *runs, int count)
@@ -252,6 +323,7 @@ const elm_figure_row elm_figure_rows[] = {
       .caption = "Mean of the classes' accuracies where a run measured it.",
       .x_label = "epoch",
       .y_label = "balanced accuracy (%)",
+      .percent = true,
       .style = ELM_FIGURE_MARKS},
      fill_test},
     {{.id = "groups",
@@ -308,13 +380,15 @@ const elm_figure_row elm_figure_rows[] = {
       .title = "Anchors with a partner",
       .caption = "Share of training images that met another of their class in their batch.",
       .x_label = "epoch",
-      .y_label = "anchors with a positive (%)"},
+      .y_label = "anchors with a positive (%)",
+      .percent = true},
      fill_coverage},
     {{.id = "shift",
       .title = "Other test distributions",
       .caption = "Accuracy if test classes were long-tailed as in training (left) or the other way round (right), as SADE and LADE report.",
       .x_label = "imbalance of the test set: forward, uniform, backward",
       .y_label = "accuracy (%)",
+      .percent = true,
       .style = ELM_FIGURE_MARKS,
       .ticks = shift_ticks},
      fill_shift},
@@ -323,21 +397,24 @@ const elm_figure_row elm_figure_rows[] = {
       .caption = "Accuracy of test predictions by their softmax probability, in 15 bins.",
       .x_label = "mean confidence (%)",
       .y_label = "accuracy (%)",
-      .style = ELM_FIGURE_MARKS},
+      .style = ELM_FIGURE_MARKS,
+      .diagonal = true},
      fill_calibration},
     {{.id = "lambda",
       .title = "Weight of the embedding term (Figure 7)",
-      .caption = "Runs that differ in <code>loss.lambda</code>.",
+      .caption = "Runs that differ in <code>loss.lambda</code>; of several seeds the mean, with the standard deviation.",
       .x_label = "lambda",
       .y_label = "balanced accuracy (%)",
+      .percent = true,
       .style = ELM_FIGURE_MARKS,
       .log_x = true},
      fill_lambda},
     {{.id = "scale",
       .title = "Scale of the embedding margin",
-      .caption = "Runs that differ in <code>loss.pull.scale</code>.",
+      .caption = "Runs that differ in <code>loss.pull.scale</code>; of several seeds the mean, with the standard deviation.",
       .x_label = "scale",
       .y_label = "balanced accuracy (%)",
+      .percent = true,
       .style = ELM_FIGURE_MARKS,
       .log_x = true},
      fill_scale},

@@ -6,14 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <yajl/yajl_tree.h>
+#include <yajl/yajl_parse.h>
 
+#include "elmpi/input.h"
 #include "elmpi/lines.h"
 #include "elmpi/memory.h"
+#include "elmpi/text.h"
 #include "elmpi/utf8.h"
 #include "report/analysis_file.h"
 
-enum { PATH_SIZE = 4352, FILE_MAX = 1 << 28 };
+enum { PATH_SIZE = 4352, JOB_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 1 << 27, SETTINGS_MAX = 2048 };
 
 const char *const elm_report_groups[ELM_REPORT_GROUPS] = {"head", "torso", "tail"};
 
@@ -43,26 +45,13 @@ double elm_epochs_last(const elm_epochs *epochs, const char *name)
 }
 
 /* A whole file as a text; NULL and `err` where it cannot be read. */
-static char *read_file(const char *path, elm_error *err)
+static char *read_file(const char *path, size_t most_bytes, size_t *size_bytes, elm_error *err)
 {
-    errno = 0;
-    FILE *file = fopen(path, "rb");
-    long size = -1;
-    if (file != NULL && fseek(file, 0, SEEK_END) == 0)
-        size = ftell(file);
-    char *text = size >= 0 && size < FILE_MAX ? elm_alloc((size_t)size + 1, 1, err) : NULL;
-    if (text != NULL) {
-        rewind(file);
-        if (fread(text, 1, (size_t)size, file) != (size_t)size) {
-            elm_free(text);
-            text = NULL;
-        }
-    }
-    if (text == NULL)
+    char *text = NULL;
+    const int cause = elm_input_text(path, most_bytes, &text, size_bytes);
+    if (cause != 0)
         elm_error_set(err, ELM_EXIT_FAILURE, "cannot read it (%s): %s; give folders of runs", path,
-                      errno != 0 ? strerror(errno) : "it is too large");
-    if (file != NULL)
-        fclose(file);
+                      cause == EFBIG ? "it is too large" : strerror(cause));
     return text;
 }
 
@@ -70,6 +59,9 @@ static char *read_file(const char *path, elm_error *err)
 static int take_setting(void *context, const elm_entry *entry, elm_error *err)
 {
     elm_run_files *run = context;
+    if (run->settings == SETTINGS_MAX)
+        return elm_error_set(err, ELM_EXIT_USAGE, "more than %d entries (line %d): give folders that elmpi-train wrote", SETTINGS_MAX,
+                             entry->line);
     elm_setting *s = &run->setting[run->settings];
     if (snprintf(s->key, sizeof s->key, "%s.%s", entry->section, entry->key) >= (int)sizeof s->key ||
         snprintf(s->value, sizeof s->value, "%s", entry->value) >= (int)sizeof s->value)
@@ -80,11 +72,9 @@ static int take_setting(void *context, const elm_entry *entry, elm_error *err)
 
 static int read_settings(elm_run_files *run, const char *path, elm_error *err)
 {
-    char *text = read_file(path, err);
-    int lines = 1;
-    for (const char *at = text; at != NULL && *at != '\0'; at++)
-        lines += *at == '\n';
-    run->setting = text != NULL ? elm_alloc((size_t)lines, sizeof *run->setting, err) : NULL;
+    size_t size_bytes;
+    char *text = read_file(path, JOB_BYTES_MAX, &size_bytes, err);
+    run->setting = text != NULL ? elm_alloc(SETTINGS_MAX, sizeof *run->setting, err) : NULL;
     const int status = run->setting != NULL ? elm_lines_read(text, path, take_setting, run, err) : -1;
     elm_free(text);
     if (status != 0)
@@ -92,24 +82,31 @@ static int read_settings(elm_run_files *run, const char *path, elm_error *err)
     const char *name = elm_run_setting(run, "run.name");
     if (name == NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE, "no run.name in it (%s): give folders of runs", path);
-    snprintf(run->name, sizeof run->name, "%.100s", name);
-    snprintf(run->job_name, sizeof run->job_name, "%.100s", name);
+    snprintf(run->name, sizeof run->name, "%s", name);
+    snprintf(run->job_name, sizeof run->job_name, "%s", name);
+    elm_text_trim(run->name);
     return 0;
 }
 
 static int read_epochs(elm_epochs *e, const char *path, elm_error *err)
 {
-    char *text = read_file(path, err), *rest = text, *line = text != NULL ? strsep(&rest, "\n") : NULL;
+    size_t size_bytes;
+    char *text = read_file(path, TEXT_BYTES_MAX, &size_bytes, err), *rest = text, *line = text != NULL ? strsep(&rest, "\n") : NULL;
     if (line == NULL) {
         elm_free(text);
         return -1;
     }
     for (char *name; (name = strsep(&line, ",")) != NULL && e->columns < ELM_REPORT_COLUMNS;)
         snprintf(e->name[e->columns++], ELM_REPORT_NAME, "%.100s", name);
-    int lines = 1;
+    /* Each row has as many separators as columns: more values than bytes there cannot be, whatever the first line promises. */
+    size_t lines = 1;
     for (const char *at = rest; at != NULL && *at != '\0'; at++)
         lines += *at == '\n';
-    e->values = elm_alloc((size_t)lines * (size_t)e->columns, sizeof *e->values, err);
+    if (lines * (size_t)e->columns > size_bytes + 2 * ELM_REPORT_COLUMNS) {
+        elm_free(text);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "rows with fewer values than columns (%s): give folders that elmpi-train wrote", path);
+    }
+    e->values = elm_alloc(lines * (size_t)e->columns, sizeof *e->values, err);
     while (e->values != NULL && (line = strsep(&rest, "\n")) != NULL && *line != '\0') {
         for (int c = 0; c < e->columns; c++) {
             const char *field = strsep(&line, ",");
@@ -121,29 +118,95 @@ static int read_epochs(elm_epochs *e, const char *path, elm_error *err)
     return e->values != NULL ? 0 : -1;
 }
 
-static double number_at(yajl_val tree, const char *a, const char *b)
+/* Where in evaluation.json the parser is: only numbers in the outermost object and in its "groups" count. */
+typedef struct json_place {
+    int depth;
+    bool in_groups;
+    double *value; /* of the key just read, or NULL */
+    double images;
+    elm_evaluation_file *evaluation;
+} json_place;
+
+static bool is_key(const unsigned char *key, size_t length, const char *name)
 {
-    const char *path[] = {a, b, NULL};
-    const yajl_val found = yajl_tree_get(tree, path, yajl_t_number);
-    return found != NULL && YAJL_IS_DOUBLE(found) ? YAJL_GET_DOUBLE(found) : found != NULL ? (double)YAJL_GET_INTEGER(found) : NAN;
+    return length == strlen(name) && memcmp(key, name, length) == 0;
+}
+
+static int take_key(void *context, const unsigned char *key, size_t length)
+{
+    json_place *at = context;
+    elm_evaluation_file *e = at->evaluation;
+    const struct {
+        const char *name;
+        double *value;
+    } numbers[] = {{"images", &at->images}, {"balanced_accuracy", &e->balanced}, {"accuracy", &e->accuracy}};
+    at->value = NULL;
+    for (size_t i = 0; at->depth == 1 && i < sizeof numbers / sizeof *numbers; i++)
+        if (is_key(key, length, numbers[i].name))
+            at->value = numbers[i].value;
+    for (int g = 0; at->depth == 2 && at->in_groups && g < ELM_REPORT_GROUPS; g++)
+        if (is_key(key, length, elm_report_groups[g]))
+            at->value = &e->group[g];
+    if (at->depth == 1)
+        at->in_groups = is_key(key, length, "groups");
+    return 1;
+}
+
+static int take_double(void *context, double value)
+{
+    json_place *at = context;
+    if (at->value != NULL)
+        *at->value = value;
+    at->value = NULL;
+    return 1;
+}
+
+static int take_integer(void *context, long long value)
+{
+    return take_double(context, (double)value);
+}
+
+/* The parser takes memory for every bracket that is open. */
+static int go_deeper(void *context)
+{
+    enum { DEPTH_MAX = 64 };
+    json_place *at = context;
+    at->value = NULL;
+    return ++at->depth <= DEPTH_MAX;
+}
+
+static int go_back(void *context)
+{
+    ((json_place *)context)->depth--;
+    return 1;
 }
 
 static int read_evaluation(elm_evaluation_file *e, const char *path, elm_error *err)
 {
-    char *text = read_file(path, err), why[256] = "";
-    if (text != NULL)
-        elm_utf8_mend(text); /* names of classes, in runs of the first versions */
-    const yajl_val tree = text != NULL ? yajl_tree_parse(text, why, sizeof why) : NULL;
-    if (tree != NULL) {
-        e->images = (int64_t)number_at(tree, "images", NULL);
-        e->balanced = number_at(tree, "balanced_accuracy", NULL);
-        e->accuracy = number_at(tree, "accuracy", NULL);
-        for (int g = 0; g < ELM_REPORT_GROUPS; g++)
-            e->group[g] = number_at(tree, "groups", elm_report_groups[g]);
-        yajl_tree_free(tree);
-    }
+    static const yajl_callbacks callbacks = {.yajl_integer = take_integer,
+                                             .yajl_double = take_double,
+                                             .yajl_start_map = go_deeper,
+                                             .yajl_map_key = take_key,
+                                             .yajl_end_map = go_back,
+                                             .yajl_start_array = go_deeper,
+                                             .yajl_end_array = go_back};
+    size_t size_bytes = 0;
+    json_place at = {.evaluation = e};
+    char *text = read_file(path, TEXT_BYTES_MAX, &size_bytes, err);
+    if (text == NULL)
+        return -1;
+    elm_utf8_mend(text); /* names of classes, in runs of the first versions */
+    e->balanced = e->accuracy = e->group[0] = e->group[1] = e->group[2] = NAN;
+    yajl_handle parser = yajl_alloc(&callbacks, NULL, &at);
+    const bool whole = parser != NULL && yajl_parse(parser, (const unsigned char *)text, size_bytes) == yajl_status_ok &&
+                       yajl_complete_parse(parser) == yajl_status_ok;
+    if (parser != NULL)
+        yajl_free(parser);
     elm_free(text);
-    if (tree == NULL || e->images <= 0 || isnan(e->balanced))
+    const double exact = 9007199254740992.0; /* 2^53 */
+    if (whole && at.images > 0 && at.images < exact)
+        e->images = (int64_t)at.images;
+    if (e->images <= 0 || isnan(e->balanced))
         return elm_error_set(err, ELM_EXIT_FAILURE, "this is no evaluation (%s): make it anew with elmpi-evaluate", path);
     return 0;
 }

@@ -8,7 +8,7 @@
 #include "elmpi/option.h"
 #include "elmpi/status.h"
 
-enum { ELM_REPORT_NAME = 128, ELM_REPORT_COLUMNS = 64, ELM_REPORT_GROUPS = 3 };
+enum { ELM_REPORT_NAME = 256, ELM_REPORT_COLUMNS = 64, ELM_REPORT_GROUPS = 3 };
 
 typedef struct elm_setting {
     char key[ELM_REPORT_NAME], value[ELM_TEXT_SIZE];

@@ -9,6 +9,7 @@
 #include "elmpi/name_list.h"
 #include "elmpi/output.h"
 #include "elmpi/run_report.h"
+#include "elmpi/text.h"
 #include "elmpi/utf8.h"
 #include "report/figures.h"
 #include "report/tables.h"
@@ -18,18 +19,23 @@ enum { PATH_SIZE = 4352 };
 static const char style[] =
     ":root{color-scheme:light dark;--paper:#fff;--ink:#1a1a1a;--line:#d0d0d0;--soft:#f4f4f4}"
     "@media(prefers-color-scheme:dark){:root{--paper:#15171a;--ink:#e4e4e4;--line:#3c4046;--soft:#1f2226}}"
-    "body{margin:0 auto;max-width:1180px;padding:1.5rem;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}"
-    "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}figure{margin:0;overflow-x:auto}figcaption,p,footer{opacity:.85;font-size:."
-    "9rem}"
-    "svg{max-width:100%;height:auto}svg g{color:inherit}table{border-collapse:collapse;font-size:.88rem;display:block;overflow-x:auto}"
-    "th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left;vertical-align:bottom}thead th{background:var(--soft)}"
-    "tbody th{white-space:nowrap}.number{text-align:right;font-variant-numeric:tabular-nums}summary{cursor:pointer;margin-top:.6rem}";
+    "body{margin:0 auto;max-width:1760px;padding:1.5rem;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}"
+    "h1{font-size:1.5rem}h2{font-size:1.15rem;margin:1.6rem 0 .6rem}figure{margin:0}figcaption,p,footer{opacity:.85;font-size:.9rem}"
+    ".figures{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:0 2rem;grid-auto-flow:dense}.wide{grid-column:1/-1}"
+    "@media(max-width:1000px){.figures{display:block}}"
+    "svg{width:100%;height:auto}svg g{color:inherit}.table{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem}"
+    "th,td{border-bottom:1px solid var(--line);padding:.25rem .5rem;text-align:left;vertical-align:bottom;unicode-bidi:isolate;"
+    "overflow-wrap:anywhere;min-width:2.5rem;max-width:28rem}"
+    "thead th{background:var(--soft);overflow-wrap:normal}tbody th{min-width:7rem}"
+    ".number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}summary{cursor:pointer;margin-top:.6rem}";
 
-static void put_figure(FILE *page, const elm_figure_look *look, const char *svg, const char *folder)
+/* Two figures side by side, or one of many panels over the page's width. */
+static void put_figure(FILE *page, const elm_figure_look *look, const elm_figure *figure, const char *svg, const char *folder)
 {
-    fprintf(page, "<h2 id=\"%s\">%s</h2>\n<figure>%s<figcaption>%s Numbers: <code>", look->id, look->title, svg, look->caption);
+    fprintf(page, "<section%s><h2 id=\"%s\">%s</h2>\n<figure>%s<figcaption>%s Numbers: <code>",
+            elm_figure_is_wide(figure) ? " class=wide" : "", look->id, look->title, svg, look->caption);
     elm_put_text(page, folder);
-    fprintf(page, "/%s.csv</code>.</figcaption></figure>\n", look->id);
+    fprintf(page, "/%s.csv</code>.</figcaption></figure></section>\n", look->id);
 }
 
 static int write_figures(FILE *page, const elm_run_files *runs, int count, const char *folder, const elm_log *log, elm_error *err)
@@ -47,7 +53,7 @@ static int write_figures(FILE *page, const elm_run_files *runs, int count, const
         else
             status = elm_figure_write(figure, folder, &svg, err);
         if (svg != NULL) {
-            put_figure(page, &row->look, svg, slash != NULL ? slash + 1 : folder);
+            put_figure(page, &row->look, figure, svg, slash != NULL ? slash + 1 : folder);
             elm_log_info(log, "  %s", row->look.id);
         }
         elm_free(svg);
@@ -78,9 +84,10 @@ static int write_page(FILE *page, const elm_run_files *runs, int count, const ch
     fputs("<h2>Settings</h2>\n", page);
     elm_put_settings(page, runs, count);
     elm_put_statistics(page, runs, count);
+    fputs("<div class=figures>\n", page);
     if (write_figures(page, runs, count, folder, log, err) != 0)
         return -1;
-    fputs("<h2>Confusions</h2>\n", page);
+    fputs("</div>\n", page);
     elm_put_confusions(page, runs, count);
     fputs("<footer>Made by elmpi-report. The same figures as SVG, PDF and CSV lie beside this page.</footer></body></html>\n", page);
     return ferror(page) == 0 ? 0 : elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the report: %s; free space", strerror(errno));
@@ -97,6 +104,7 @@ static void name_by_folder(elm_run_files *run, int depth)
         if (run->folder[begin - 1] == '/' && --depth == 0)
             break;
     snprintf(run->name, sizeof run->name, "%.*s", (int)(end - begin), run->folder + begin);
+    elm_text_trim(run->name);
 }
 
 /* The first run before i that is shown under the same name, or NULL. */

@@ -4,18 +4,18 @@
 #include <string.h>
 
 #include "elmpi/loss.h"
+#include "elmpi/text.h"
 #include "report/paper.h"
 
 enum { CONFUSIONS = 10 };
 
 void elm_put_text(FILE *page, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        const char *const entity = *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '&' ? "&amp;" : *text == '"' ? "&quot;" : NULL;
-        if (entity != NULL)
-            fputs(entity, page);
-        else
-            fputc(*text, page);
+    while (*text != '\0') {
+        char unit[ELM_TEXT_UNIT_SIZE];
+        text += elm_text_unit(text, unit);
+        const char *const entity = *unit == '<' ? "&lt;" : *unit == '>' ? "&gt;" : *unit == '&' ? "&amp;" : *unit == '"' ? "&quot;" : unit;
+        fputs(entity, page);
     }
 }
 
@@ -38,10 +38,10 @@ static void put_name(FILE *page, const char *name)
 
 void elm_put_results(FILE *page, const elm_run_files *runs, int count)
 {
-    fputs(
-        "<table><thead><tr><th>run<th>balanced<th>head<th>torso<th>tail<th>accuracy<th>macro F1<th>calibration error<th>epochs<th>images/s"
-        "<th>the paper's method<th>balanced, paper</thead><tbody>\n",
-        page);
+    fputs("<div class=table><table><thead><tr><th>run<th>balanced<th>head<th>torso<th>tail<th>accuracy<th>macro F1<th>calibration "
+          "error<th>epochs<th>images/s"
+          "<th>the paper's method<th>balanced, paper</thead><tbody>\n",
+          page);
     for (int i = 0; i < count; i++) {
         const elm_run_files *r = &runs[i];
         const elm_evaluation_file *e = &r->evaluation;
@@ -63,7 +63,7 @@ void elm_put_results(FILE *page, const elm_run_files *runs, int count)
         put_number(page, paper, "%.2f");
         fputs("</tr>\n", page);
     }
-    fputs("</tbody></table>\n<p>Test set, last checkpoint, in per cent. The paper's figures are means of three trials with its own "
+    fputs("</tbody></table></div>\n<p>Test set, last checkpoint, in per cent. The paper's figures are means of three trials with its own "
           "schedule, so a "
           "shortened run is no comparison.</p>\n",
           page);
@@ -89,6 +89,38 @@ static bool is_listed_before(const elm_run_files *runs, int run, const char *key
     return false;
 }
 
+/* The next setting, of all runs, that is not the same everywhere; NULL behind the last. *run and *place say where it was found. */
+static const char *next_difference(const elm_run_files *runs, int count, int *run, int *place)
+{
+    for (; *run < count; *run += 1, *place = -1)
+        while (++*place < runs[*run].settings) {
+            const char *key = runs[*run].setting[*place].key;
+            if (!is_listed_before(runs, *run, key) && strcmp(key, "run.name") != 0 && !is_common(runs, count, key))
+                return key;
+        }
+    return NULL;
+}
+
+static void put_setting_columns(FILE *page, const elm_run_files *runs, int count)
+{
+    const char *key;
+    for (int run = 0, place = -1; (key = next_difference(runs, count, &run, &place)) != NULL;) {
+        fputs("<th>", page);
+        elm_put_text(page, key);
+    }
+    fputs("</thead><tbody>\n", page);
+    for (int i = 0; i < count; i++) {
+        put_name(page, runs[i].name);
+        for (int run = 0, place = -1; (key = next_difference(runs, count, &run, &place)) != NULL;) {
+            const char *value = elm_run_setting(&runs[i], key);
+            fputs("<td>", page);
+            elm_put_text(page, value != NULL ? value : "");
+            fputs("</td>", page);
+        }
+        fputs("</tr>\n", page);
+    }
+}
+
 static void put_setting_rows(FILE *page, const elm_run_files *runs, int count, bool common)
 {
     for (int r = 0; r < count; r++)
@@ -107,21 +139,34 @@ static void put_setting_rows(FILE *page, const elm_run_files *runs, int count, b
         }
 }
 
-void elm_put_settings(FILE *page, const elm_run_files *runs, int count)
+/* Few runs stand side by side, many below each other. */
+static void put_differences(FILE *page, const elm_run_files *runs, int count)
 {
-    if (count > 1) {
-        fputs("<table><thead><tr><th>differs", page);
-        for (int i = 0; i < count; i++) {
-            fputs("<th>", page);
-            elm_put_text(page, runs[i].name);
-        }
+    enum { SIDE_BY_SIDE = 6 };
+    int run = 0, place = -1;
+    if (next_difference(runs, count, &run, &place) == NULL)
+        return;
+    fputs("<div class=table><table><thead><tr><th>differs", page);
+    for (int i = 0; count <= SIDE_BY_SIDE && i < count; i++) {
+        fputs("<th>", page);
+        elm_put_text(page, runs[i].name);
+    }
+    if (count <= SIDE_BY_SIDE) {
         fputs("</thead><tbody>\n", page);
         put_setting_rows(page, runs, count, false);
-        fputs("</tbody></table>\n", page);
+    } else {
+        put_setting_columns(page, runs, count);
     }
-    fputs("<details><summary>Settings that all have in common</summary><table><tbody>\n", page);
+    fputs("</tbody></table></div>\n", page);
+}
+
+void elm_put_settings(FILE *page, const elm_run_files *runs, int count)
+{
+    if (count > 1)
+        put_differences(page, runs, count);
+    fputs("<details><summary>Settings that all have in common</summary><div class=table><table><tbody>\n", page);
     put_setting_rows(page, runs, count, true);
-    fputs("</tbody></table></details>\n", page);
+    fputs("</tbody></table></div></details>\n", page);
 }
 
 /* Mean and variance of what a split says of a group's images. */
@@ -188,7 +233,8 @@ void elm_put_statistics(FILE *page, const elm_run_files *runs, int count)
         any = any || runs[i].analysis.classes > 0;
     if (!any)
         return;
-    fputs("<h2>Margins and distances</h2><table><thead><tr><th rowspan=3>run<th colspan=6>logit margin, test<th colspan=6>logit margin, "
+    fputs("<h2>Margins and distances</h2><div class=table><table><thead><tr><th rowspan=3>run<th colspan=6>logit margin, test<th "
+          "colspan=6>logit margin, "
           "training<th colspan=3>d<sub>max</sub> / largest norm, training<tr><th colspan=2>head<th colspan=2>torso<th colspan=2>tail<th "
           "colspan=2>head<th colspan=2>torso<th colspan=2>tail<th rowspan=2>head<th rowspan=2>torso<th rowspan=2>tail<tr>",
           page);
@@ -198,28 +244,34 @@ void elm_put_statistics(FILE *page, const elm_run_files *runs, int count)
     for (int i = 0; i < count; i++)
         if (runs[i].analysis.classes > 0)
             put_moments(page, &runs[i]);
-    fputs(
-        "</tbody></table>\n<h2>Compactness of training embeddings</h2><table><thead><tr><th>run<th>inter / intra<th>NC1: tr(S<sub>w</sub> "
-        "S<sub>b</sub><sup>+</sup>)/L<th>NC2: norms differ by<th>NC2: cosines differ by<th>NC2: from widest angles<th>NC3: last layer "
-        "and means<th>Proposition 1 holds, classes</thead><tbody>\n",
-        page);
+    fputs("</tbody></table></div>\n<h2>Compactness of training embeddings</h2><div class=table><table><thead><tr><th>run<th>inter / "
+          "intra<th>NC1: tr(S<sub>w</sub> "
+          "S<sub>b</sub><sup>+</sup>)/L<th>NC2: norms differ by<th>NC2: cosines differ by<th>NC2: from widest angles<th>NC3: last layer "
+          "and means<th>Proposition 1 holds, classes</thead><tbody>\n",
+          page);
     for (int i = 0; i < count; i++)
         if (runs[i].analysis.classes > 0)
             put_collapse(page, &runs[i]);
-    fputs("</tbody></table>\n<p>inter / intra: mean distance between class means over the mean distance to one's own. NC: neural collapse "
+    fputs("</tbody></table></div>\n<p>inter / intra: mean distance between class means over the mean distance to one's own. NC: neural "
+          "collapse "
           "(Papyan et al. 2020); 0 is complete.</p>\n",
           page);
 }
 
 void elm_put_confusions(FILE *page, const elm_run_files *runs, int count)
 {
+    bool headed = false;
     for (int i = 0; i < count; i++) {
         const elm_analysis_file *a = &runs[i].analysis;
         if (a->test.confusions == 0)
             continue;
+        if (!headed)
+            fputs("<h2>Confusions</h2>\n", page);
+        headed = true;
         fputs("<details><summary>Most frequent confusions: ", page);
         elm_put_text(page, runs[i].name);
-        fputs("</summary><table><thead><tr><th>class<th>training images<th>taken for<th>training images<th>test images</thead><tbody>\n",
+        fputs("</summary><div class=table><table><thead><tr><th>class<th>training images<th>taken for<th>training images<th>test "
+              "images</thead><tbody>\n",
               page);
         for (int k = 0; k < a->test.confusions && k < CONFUSIONS; k++) {
             const double *row = a->test.confusion + 3 * (size_t)k;
@@ -232,6 +284,6 @@ void elm_put_confusions(FILE *page, const elm_run_files *runs, int count)
             put_number(page, row[2], "%.0f");
             fputs("</tr>\n", page);
         }
-        fputs("</tbody></table></details>\n", page);
+        fputs("</tbody></table></div></details>\n", page);
     }
 }

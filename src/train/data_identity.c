@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "elmpi/content.h"
 #include "elmpi/weights.h"
 
 static const uint64_t exact_in_double = (UINT64_C(1) << 53) - 1;
@@ -60,11 +61,45 @@ elm_data_identity elm_data_identity_of(const elm_dataset *train, const elm_datas
 {
     elm_data_identity identity = {.classes = train->info.classes, .train_count = train->count, .train = digest_of(train)};
     snprintf(identity.dataset, sizeof identity.dataset, "%s", train->info.dataset);
+    identity.content[0] = elm_content_of_digests(train) & exact_in_double;
     if (test) {
         identity.test_count = test->count;
         identity.test = digest_of(test);
+        identity.content[1] = elm_content_of_digests(test) & exact_in_double;
     }
     return identity;
+}
+
+static void tick(void *watch)
+{
+    elm_watch_tick(watch);
+}
+
+static int read_content(elm_data_identity *identity, const elm_dataset *const *sets, elm_comm *comm, elm_error *err)
+{
+    int status = 0;
+    for (int i = 0; i < 2 && !status; i++) {
+        if (!sets[i])
+            continue;
+        if (elm_comm_local_rank(comm) == 0)
+            status = elm_content_sample(sets[i], &identity->sample[i], err);
+        identity->sample[i] &= exact_in_double;
+        if (!status)
+            status = elm_content_verify(sets[i], elm_comm_rank(comm), elm_comm_size(comm), tick, elm_comm_watch(comm), err);
+    }
+    return status;
+}
+
+int elm_data_identity_read_all(elm_data_identity *identity, const elm_dataset *train, const elm_dataset *test, elm_comm *comm,
+                               elm_error *err)
+{
+    const elm_dataset *const sets[] = {train, test};
+    return elm_comm_agree_all(comm, read_content(identity, sets, comm, err), err);
+}
+
+static bool differ(uint64_t a, uint64_t b)
+{
+    return a && b && a != b;
 }
 
 static int refuse_other(const char *store, const char *what, const char *here, const char *there, elm_error *err)
@@ -95,7 +130,12 @@ static int compare(const elm_data_identity *mine, const elm_data_identity *first
     }
     if (mine->train != first->train)
         return refuse_other(store, "labels or pictures of the training set", "some", "others", err);
-    return mine->test != first->test ? refuse_other(store, "labels or pictures of the test set", "some", "others", err) : 0;
+    if (mine->test != first->test)
+        return refuse_other(store, "labels or pictures of the test set", "some", "others", err);
+    for (int i = 0; i < 2; i++)
+        if (differ(mine->content[i], first->content[i]) || differ(mine->sample[i], first->sample[i]))
+            return refuse_other(store, i ? "the pictures of the test set" : "the pictures of the training set", "some", "others", err);
+    return 0;
 }
 
 int elm_data_identity_same_all(const elm_data_identity *mine, const char *store, elm_comm *comm, elm_error *err)
@@ -109,6 +149,10 @@ void elm_data_identity_export(const elm_data_identity *identity, elm_progress_va
 {
     values[0] = (elm_progress_value){"data_train", (double)identity->train};
     values[1] = (elm_progress_value){"data_test", (double)identity->test};
+    values[2] = (elm_progress_value){"data_train_content", (double)identity->content[0]};
+    values[3] = (elm_progress_value){"data_test_content", (double)identity->content[1]};
+    values[4] = (elm_progress_value){"data_train_sample", (double)identity->sample[0]};
+    values[5] = (elm_progress_value){"data_test_sample", (double)identity->sample[1]};
 }
 
 int elm_data_identity_check(const elm_data_identity *identity, const elm_dataset *train, const elm_checkpoint *checkpoint,
@@ -125,9 +169,12 @@ int elm_data_identity_check(const elm_data_identity *identity, const elm_dataset
                                  " training images, it had %" PRId64 ": %s",
                                  store, c, train->class_names[c], train->class_count[c], checkpoint->class_count[c], advice);
     elm_data_identity_export(identity, now);
-    for (int i = 0; i < ELM_DATA_IDENTITY_VALUES; i++) /* the first checkpoints lack them */
-        if (elm_checkpoint_progress(checkpoint, now[i].name, now[i].value) != now[i].value)
+    for (int i = 0; i < ELM_DATA_IDENTITY_VALUES; i++) { /* the first checkpoints lack them; of content, 0 is unknown */
+        const double before = elm_checkpoint_progress(checkpoint, now[i].name, now[i].value);
+        const bool compared = i < 2 || (before != 0 && now[i].value != 0);
+        if (compared && before != now[i].value)
             return elm_error_set(err, ELM_EXIT_FAILURE, "another data set than the checkpoint's (%s): %s: %s", store,
-                                 i ? "its test set is not the same" : "other labels or pictures in its training set", advice);
+                                 i % 2 ? "its test set is not the same" : "other labels or pictures in its training set", advice);
+    }
     return 0;
 }

@@ -7,10 +7,10 @@
 #include "train/run.h"
 
 /* What a resumed run may change: how long and where, not what it computes. The length comes first: see may_change_in. */
-static const char *const may_change[] = {"optim.epochs",    "checkpoint.",       "data.store",    "data.shards",
-                                         "data.threads",    "data.unreadable",   "data.stage",    "run.name",
-                                         "run.init",        "run.threads",       "run.binding",   "run.evaluate_every_epochs",
-                                         "run.tensorboard", "run.stall_timeout", "run.nonfinite", NULL};
+static const char *const may_change[] = {
+    "optim.epochs",    "checkpoint.",       "data.store",    "data.shards",  "data.threads", "data.unreadable",
+    "data.stage",      "run.name",          "run.init",      "run.threads",  "run.binding",  "run.evaluate_every_epochs",
+    "run.tensorboard", "run.stall_timeout", "run.nonfinite", "data.outside", "data.verify",  NULL};
 
 /* Without the length, where something looks at the whole of it: steps already done would have been others. */
 static const char *const *may_change_in(const elm_job_options *options)

@@ -61,6 +61,13 @@ static int stage_all(elm_run *run, elm_error *err)
     return 0;
 }
 
+/* A store from outside is read by a process of rank 0's first. */
+static int check_store_all(elm_run *run, elm_error *err)
+{
+    const bool first = elm_comm_rank(run->comm) == 0;
+    return elm_comm_agree_all(run->comm, first ? elm_store_check(run->options.data.store, err) : 0, err);
+}
+
 static int load_data(elm_run *run, elm_error *err)
 {
     run->options.data.run_epochs = run->options.optim.epochs;
@@ -75,6 +82,16 @@ static int load_data(elm_run *run, elm_error *err)
     if (elm_dataset_holds_out(&run->options.data) && elm_dataset_load_job(&run->holdout, &run->options.data, "holdout", err))
         return -1;
     return has_test ? elm_dataset_load_job(&run->test, &run->options.data, run->test_split, err) : 0;
+}
+
+static void say_content(const elm_run *run)
+{
+    if (run->train->pictures && !run->data.content[0])
+        elm_log_info(run->log,
+                     "The store keeps no digests of its pictures: a sample of them is compared when the run resumes (elmpi-prepare "
+                     "--force makes a store that has them).");
+    if (run->train->pictures && run->options.data.verify == ELM_VERIFY_ALL)
+        elm_log_info(run->log, "Comparing all pictures with the store's digests (data.verify = all).");
 }
 
 static int create_trainer_all(elm_run *run, elm_error *err)
@@ -335,10 +352,14 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
         open_folder_all(run, err))
         return -1;
     elm_binding_apply_all(run->comm, run->options.run.binding, (int)run->options.run.threads, run->binding);
-    if (enter_all(run, "data", err) || stage_all(run, err) || elm_comm_agree_all(run->comm, load_data(run, err), err))
+    if (enter_all(run, "data", err) || check_store_all(run, err) || stage_all(run, err) ||
+        elm_comm_agree_all(run->comm, load_data(run, err), err))
         return -1;
-    run->data = elm_data_identity_of(run->train, strcmp(run->test_split, "test") ? NULL : run->test); /* as in earlier checkpoints */
-    if (elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || enter_all(run, "network", err) ||
+    const elm_dataset *const tested = strcmp(run->test_split, "test") ? NULL : run->test; /* as in earlier checkpoints */
+    run->data = elm_data_identity_of(run->train, tested);
+    say_content(run);
+    if (elm_data_identity_read_all(&run->data, run->train, tested, run->comm, err) ||
+        elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) || enter_all(run, "network", err) ||
         find_start_all(run, err) || choose_all(run, err) || create_trainer_all(run, err) || same_libraries_all(run, err) ||
         enter_all(run, "restore", err) || set_start_all(run, err) || elm_comm_agree_all(run->comm, create_loader(run, err), err))
         return -1;

@@ -118,7 +118,10 @@ printf '[run]\nname = pictures\nthreads = 1\n[data]\nstore = %s\ncrop = 32\n[mod
     "$stores/place.h5" >"$scratch/job.ini"
 
 echo "training and evaluation"
-expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/place"
+expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/none"
+says stderr "a shard lies outside of $stores, .*data.shards=$(dirname "$(realpath "$archive")") .* or data.outside=allow"
+sed -i 's/^crop = 32$/crop = 32\noutside = allow/' "$scratch/job.ini"
+expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/place" --set data.verify=none # nor does its evaluation below
 says_not stderr 'unreadable'
 expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/none" --set "data.store=$stores/copy.h5"
 says stderr 'data.shards'
@@ -176,7 +179,14 @@ with h5py.File(sys.argv[1]) as store:
 /usr/bin/python3 -c 'import h5py' 2>/dev/null || skip "python3-h5py is not installed: the rest"
 echo "pictures that break"
 copy=(--set "data.store=$stores/copy.h5" --set "data.shards=$scratch/node")
+cp -r "$scratch/node" "$scratch/whole"
+spoil train 0
+expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/changed" "${copy[@]}" --set data.unreadable=0.05
+says stderr 'a picture is not the one that the store was made with \('
+rm -r "$scratch/node"
+mv "$scratch/whole" "$scratch/node"
 spoil train 3
+copy+=(--set data.verify=none)
 expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/one" "${copy[@]}" --set data.unreadable=0.05
 says stderr "unreadable picture: airplanes/image_0005.jpg \(.*copy-.*tar, byte [0-9]+\): truncated: the next one"
 expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/two" "${copy[@]}" --set data.unreadable=0

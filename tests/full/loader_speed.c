@@ -20,7 +20,7 @@ int main(int argc, char **argv)
     elm_error err = {0};
     elm_dataset *dataset = NULL;
     elm_loader *loader = NULL;
-    elm_data_options options = {.crop = argc > 3 ? atoi(argv[3]) : 224, .threads = 1, .unreadable = 0};
+    elm_data_options options = {.crop = argc > 3 ? atoi(argv[3]) : 224, .threads = 1, .unreadable = 0, .outside = ELM_OUTSIDE_ALLOW};
     if (argc < 3) {
         fprintf(stderr, "usage: loader_speed STORE PICTURES [CROP]\n");
         return 2;

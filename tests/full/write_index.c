@@ -49,7 +49,7 @@ int main(int argc, char **argv)
         for (long i = 0; i < counts[c] && status == 0; i++, offset += LENGTH) {
             char name[65];
             snprintf(name, sizeof name, "%d/%ld.jpg", c, i);
-            status = elm_store_writer_append_place(writer, "train", c, name, &(elm_store_place){offset, LENGTH, 0, 800, 600}, &err);
+            status = elm_store_writer_append_place(writer, "train", c, name, &(elm_store_place){offset, LENGTH, 0, 800, 600, 0}, &err);
         }
     if (status == 0)
         status = elm_store_writer_finish(writer, &err);

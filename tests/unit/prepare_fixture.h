@@ -62,7 +62,7 @@ static inline loaded load(const char *path, const char *split)
     int64_t members[PICTURES];
     for (int i = 0; i < PICTURES; i++)
         members[i] = i;
-    if (elm_store_open(&l.store, path, &err) != 0 || elm_shards_open(&l.shards, l.store, path, "", &err) != 0 ||
+    if (elm_store_open(&l.store, path, &err) != 0 || elm_shards_open(&l.shards, l.store, path, "", true, &err) != 0 ||
         elm_store_labels(l.store, split, &l.labels, &l.count, &err) != 0 ||
         elm_store_places(l.store, split, members, l.count, &l.places, &err) != 0)
         fail_msg("%s", err.text);

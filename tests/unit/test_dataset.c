@@ -267,14 +267,24 @@ static void option_rows(void **state)
     const struct {
         const char *key, *fallback, *choices;
     } expected[] = {
-        {"data.store", NULL, NULL},         {"data.imbalance", "0", NULL},
-        {"data.augment", "auto", NULL},     {"data.normalize", "store", "store|half"},
-        {"data.drop_last", "false", NULL},  {"data.order", "shuffle", "shuffle|sequential"},
-        {"data.sampler", "instance", NULL}, {"data.shuffle", "full", NULL},
-        {"data.holdout", "0", NULL},        {"data.crop", "224", NULL},
-        {"data.resize", "0", NULL},         {"data.threads", "2", NULL},
-        {"data.unreadable", "0.01", NULL},  {"data.unreadable_test", "wrong", "wrong|omit"},
-        {"data.shards", "", NULL},          {"data.stage", "", NULL},
+        {"data.store", NULL, NULL},
+        {"data.imbalance", "0", NULL},
+        {"data.augment", "auto", NULL},
+        {"data.normalize", "store", "store|half"},
+        {"data.drop_last", "false", NULL},
+        {"data.order", "shuffle", "shuffle|sequential"},
+        {"data.sampler", "instance", NULL},
+        {"data.shuffle", "full", NULL},
+        {"data.holdout", "0", NULL},
+        {"data.crop", "224", NULL},
+        {"data.resize", "0", NULL},
+        {"data.threads", "2", NULL},
+        {"data.unreadable", "0.01", NULL},
+        {"data.unreadable_test", "wrong", "wrong|omit"},
+        {"data.shards", "", NULL},
+        {"data.verify", "sample", "sample|all|none"},
+        {"data.outside", "refuse", "refuse|allow"},
+        {"data.stage", "", NULL},
     };
     const elm_option *row = elm_data_option_rows;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++, row++) {

@@ -57,6 +57,23 @@ static int read_annotations(const char *path, elm_error *err)
     return status;
 }
 
+static int read_list(const char *path, elm_error *err)
+{
+    elm_catalogue *catalogue = NULL;
+    elm_report *report = NULL;
+    elm_class_names names = {0};
+    elm_error second = {0};
+    int status = elm_catalogue_create(&catalogue, err) != 0 || elm_report_create(&report, err) != 0 ? -1 : 0;
+    if (status == 0)
+        status = elm_picture_list_read(catalogue, &names, path, 0, report, err);
+    if (elm_class_names_read(&names, catalogue, path, NULL, &second) != -1)
+        fail_msg("%s: names were read", path);
+    elm_class_names_free(&names);
+    elm_catalogue_destroy(catalogue);
+    elm_report_destroy(report);
+    return status;
+}
+
 static int decode_picture(const char *path, elm_error *err)
 {
     enum { ROOM = 1 << 20 };
@@ -98,6 +115,8 @@ static const struct {
     {"archive/lzop", walk_archive, "cannot read the archive"},
     {"annotations/brackets", read_annotations, "more than 256 brackets"},
     {"annotations/objects", read_annotations, "more than 256 brackets"},
+    {"annotations/long-text", read_annotations, "a text or number of more than 64 KiB"},
+    {"list/long-line", read_list, "a line of more than 64 KiB"},
     {"picture/scans.jpg", decode_picture, "more than 200 scans"}, /* minutes a megabyte */
 };
 

@@ -46,7 +46,7 @@ static void write_store(const char *path, const char *folder, uint64_t broken)
             if (broken >> i & 1)
                 memset(made.bytes + made.size_bytes / 2, i % 4 == 3 ? 0xaa : 0, made.size_bytes - made.size_bytes / 2);
             fwrite("some bytes before", 1, 17, file);
-            places[i] = (elm_store_place){ftell(file), (uint32_t)made.size_bytes, s, PICTURE_SIDE, PICTURE_SIDE};
+            places[i] = (elm_store_place){ftell(file), (uint32_t)made.size_bytes, s, PICTURE_SIDE, PICTURE_SIDE, 0};
             fwrite(made.bytes, 1, made.size_bytes, file);
             free(made.bytes);
         }

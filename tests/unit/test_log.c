@@ -73,11 +73,31 @@ static void quiet_log_prints_errors_only(void **state)
     assert_string_equal(errors, "elmpi-train: error: no store\n");
 }
 
+/* A name from outside neither steers the terminal nor begins a line of its own, however long the message is. */
+static void names_are_shown_as_what_they_are(void **state)
+{
+    (void)state;
+    static char out[16384], long_name[8192];
+    memset(long_name, 'n', sizeof long_name - 1);
+    memcpy(long_name + sizeof long_name - 10, "\033[2J", 4);
+    const elm_log log = {.program = "elmpi-train"};
+    diversion a = divert(stdout);
+    elm_log_info(&log, "\n  class %s", "red\033[31m\nelmpi-train: error: forged");
+    elm_log_info(&log, "%s", long_name);
+    restore(&a, out, sizeof out);
+    static const char first[] = "\n  class red\\x1b[31m\\x0aelmpi-train: error: forged\n";
+    assert_memory_equal(out, first, sizeof first - 1);
+    assert_null(strchr(out, '\033'));
+    assert_int_equal(strlen(out), sizeof first - 1 + sizeof long_name - 1 + 3 + 1); /* ESC takes three more, and a line feed */
+    assert_non_null(strstr(out, "n\\x1b[2Jn"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_go_where_they_belong),
         cmocka_unit_test(quiet_log_prints_errors_only),
+        cmocka_unit_test(names_are_shown_as_what_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

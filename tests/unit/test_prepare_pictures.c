@@ -260,9 +260,8 @@ static void folders(void **state)
             add_file(&file, "data/readme.txt", "hello", 5);
             end_archive(&file);
         } else {
-            snprintf(command, sizeof command,
-                     "mkdir -p %s && tar -C %s -xf %s/fruit.tar && ln -s /nowhere '%s/data/train/cherry/link.jpg'", path, path,
-                     scratch_folder, path);
+            snprintf(command, sizeof command, "mkdir -p %s && tar -C %s -xf %s/fruit.tar && ln -s /nowhere '%s/data/train/cherry/link.jpg'",
+                     path, path, scratch_folder, path);
             assert_int_equal(system(command), 0);
         }
         prepare("pictures", out, &(preparation){{path}, {.shard_bytes = 30000}, false});
@@ -474,7 +473,12 @@ static void caltech(void **state)
     prepare("pictures", out, &(preparation){{archive}, {.strict = true}, false});
     elm_dataset *dataset = NULL;
     elm_error err = {0};
-    assert_int_equal(elm_dataset_load(&dataset, out, "train", 0, &err), 0);
+    elm_data_options options = {.crop = 224, .threads = 1};
+    snprintf(options.store, sizeof options.store, "%.500s", out);
+    assert_int_equal(elm_dataset_load_job(&dataset, &options, "train", &err), -1); /* the archive is not beside the store */
+    assert_non_null(strstr(err.text, "data.outside=allow"));
+    options.outside = ELM_OUTSIDE_ALLOW;
+    assert_int_equal(elm_dataset_load_job(&dataset, &options, "train", &err), 0);
     assert_int_equal(dataset->count, 1887 + 505);
     assert_int_equal(dataset->info.classes, 101);
     elm_dataset_destroy(dataset);

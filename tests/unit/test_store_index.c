@@ -151,9 +151,9 @@ static void writer_refuses(void **state)
         assert_int_equal(elm_store_writer_append_place(writer, "train", 0, cases[i].name, &cases[i].place, &err), -1);
         assert_non_null(strstr(err.text, cases[i].text));
     }
-    assert_int_equal(elm_store_writer_append_place(writer, "train", CLASSES, "a", &(elm_store_place){0, 1, 0, 1, 1}, &err), -1);
+    assert_int_equal(elm_store_writer_append_place(writer, "train", CLASSES, "a", &(elm_store_place){0, 1, 0, 1, 1, 0}, &err), -1);
     for (int c = 0; c < CLASSES; c++)
-        assert_int_equal(elm_store_writer_append_place(writer, "train", c, "a", &(elm_store_place){0, 1, 0, 1, 1}, &err), 0);
+        assert_int_equal(elm_store_writer_append_place(writer, "train", c, "a", &(elm_store_place){0, 1, 0, 1, 1, 0}, &err), 0);
     assert_int_equal(elm_store_writer_finish(writer, &err), 0);
 }
 
@@ -255,8 +255,8 @@ static void large_index(void **state)
     for (int64_t i = 0; i < PICTURES; i++) {
         char name[65];
         snprintf(name, sizeof name, "train_val2018/Plantae/7477/%032d.jpg", (int)i);
-        if (elm_store_writer_append_place(writer, "train", label_of(i), name, &(elm_store_place){i * 290000, 290000, 0, 800, 600}, &err) !=
-            0)
+        if (elm_store_writer_append_place(writer, "train", label_of(i), name, &(elm_store_place){i * 290000, 290000, 0, 800, 600, 0},
+                                          &err) != 0)
             fail_msg("%s", err.text);
     }
     assert_int_equal(elm_store_writer_finish(writer, &err), 0);
