@@ -414,16 +414,24 @@ static int read_linked(elm_picture_job *job, archive_walk *walk, const elm_linke
     return status;
 }
 
+/* What waits to be decoded or resized is placed. */
+static int finish_waiting(elm_picture_job *job, archive_walk *walk, elm_error *err)
+{
+    if (job->queue != NULL && elm_resize_queue_flush(job->queue, take_resized, job, err) != 0)
+        return -1;
+    return decode_waiting(job, walk, err);
+}
+
 static int walk_links(elm_picture_job *job, archive_walk *walk, elm_error *err)
 {
     elm_linked_pictures linked = {0};
     int status = elm_picture_links_find(job, walk->name, walk->front, &linked, err);
-    if (status == 0 && job->queue != NULL)
-        status = elm_resize_queue_flush(job->queue, take_resized, job, err);
+    if (status == 0)
+        status = finish_waiting(job, walk, err);
     if (status == 0)
         status = read_linked(job, walk, &linked, err);
-    if (status == 0 && job->queue != NULL)
-        status = elm_resize_queue_flush(job->queue, take_resized, job, err);
+    if (status == 0)
+        status = finish_waiting(job, walk, err);
     if (status == 0)
         status = share_places(job, &linked, err);
     elm_free(linked.items);

@@ -119,21 +119,23 @@ void elm_picture_source_close(elm_picture_source *source)
     elm_free(source);
 }
 
-/* "n01440764.tar": the path of its files begins with "n01440764/". */
 static int path_too_long(const elm_picture_source *source, const char *path, elm_error *err)
 {
     return elm_error_set(err, ELM_EXIT_FAILURE, "a path of more than %d bytes (%s, %.80s...): shorten it", PATH_BYTES - 1, source->name,
                          path);
 }
 
+/* "n01440764.tar": the path of its files begins with "n01440764/". */
 static int open_inner(elm_picture_source *source, const elm_archive_entry *entry, size_t stem, elm_error *err)
 {
     open_archive *outer = &source->archives[source->depth - 1], *inner = outer + 1;
     if (source->depth == ARCHIVES_MAX)
         return elm_error_set(err, ELM_EXIT_FAILURE, "too many archives within each other (%s, %s): unpack the outer ones", source->name,
                              entry->path);
-    if (snprintf(inner->prefix, sizeof inner->prefix, "%s%.*s/", outer->prefix, (int)stem, entry->path) >= (int)sizeof inner->prefix)
+    char prefix[sizeof inner->prefix];
+    if (snprintf(prefix, sizeof prefix, "%s%.*s/", outer->prefix, (int)stem, entry->path) >= (int)sizeof prefix)
         return path_too_long(source, entry->path, err);
+    memcpy(inner->prefix, prefix, sizeof prefix);
     if (elm_archive_open_inner(&inner->archive, outer->archive, entry, err) != 0)
         return -1;
     elm_archive_show_links(inner->archive);
