@@ -106,7 +106,7 @@ else
 fi
 
 # --- what does not fit
-expect 1 "$evaluate" run/checkpoint.h5 --data "$scratch/nowhere.h5"
+expect 2 "$evaluate" run/checkpoint.h5 --data "$scratch/nowhere.h5"
 says stderr 'nowhere.h5.*--data'
 expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out "$scratch/digits.h5"
 expect_mpi 1 2 "$evaluate" run/checkpoint.h5 --data "$scratch/digits.h5"
