@@ -8,8 +8,8 @@
 
 #include "elmpi/hdf5_read.h"
 
-/* At the end of the process HDF5 1.10 closes what could not be closed before, and crashes over that: the write that fails may be the close's
- * own. All files are closed by their users, so it need not. Only before its first call can it be told so. */
+/* At the end of the process HDF5 1.10 closes what could not be closed before, and crashes over that: the write that fails may be the
+ * close's own. All files are closed by their users, so it need not. Only before its first call can it be told so. */
 __attribute__((constructor)) static void close_nothing_at_exit(void)
 {
     H5dont_atexit();

@@ -125,7 +125,6 @@ every() {
 }
 
 rows=0
-began=$SECONDS
 store=$scratch/digits.h5
 run=$scratch/run
 expect 0 "$bin/elmpi-prepare" digits --out "$store"

@@ -6,8 +6,8 @@
 
 #include "data/shard_writer.h"
 
-/* Runs in a process that is killed once a certain shard stands there. With one thread: a forked process has no use of the OpenMP threads of its
- * parent. */
+/* Runs in a process that is killed once a certain shard stands there. With one thread: a forked process has no use of the OpenMP threads of
+ * its parent. */
 static void run_and_be_killed(const char *out, const preparation *p, const char *shard)
 {
     const pid_t child = fork();
