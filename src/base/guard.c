@@ -187,7 +187,7 @@ int elm_guard_check(const char *kind, const char *path, elm_error *err)
     if (asked != NULL && strcmp(asked, "off") == 0)
         return 0;
     pid_t child;
-    int output, status = 0;
+    int output = -1, status = 0;
     const int cause = start(kind, path, &child, &output);
     if (cause != 0)
         return elm_error_set(

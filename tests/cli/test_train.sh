@@ -47,7 +47,7 @@ expect_mpi 2 3 "$train" "$job" "${common[@]}" --set optim.batch=2 --run-dir "$sc
 says stderr "fewer than the 3 ranks"
 
 # Wrong data.
-refuses 1 "no-such.h5" "$job" --set "data.store=$scratch/no-such.h5"
+refuses 2 "no-such.h5" "$job" --set "data.store=$scratch/no-such.h5"
 head -c 20000 "$store" >"$scratch/truncated.h5"
 refuses 1 "truncated.h5" "$job" --set "data.store=$scratch/truncated.h5"
 echo "not a store" >"$scratch/text.h5"

@@ -52,7 +52,11 @@ check_cause() {
     case $1 in
     error) [ "$(grep -c "${cause[error]}" "$scratch/stderr")" -eq 1 ] || fail "$row: the error is not told once" ;;
     stop)
-        [ "$(grep -c "${cause[stop]}" "$scratch/stderr")" -eq 1 ] || fail "$row: the stall is not told once"
+        # Before there is a folder ranks take turns, and on a busy machine the next may speak before the launcher has ended it.
+        case $row in
+        *@launch:* | *@mpi-init:* | *@job:*) [ "$(grep -c "${cause[stop]}" "$scratch/stderr")" -ge 1 ] || fail "$row: the stall is not told" ;;
+        *) [ "$(grep -c "${cause[stop]}" "$scratch/stderr")" -eq 1 ] || fail "$row: the stall is not told once" ;;
+        esac
         case $phase in
         launch | mpi-init | job | start) return 0 ;; # the run folder is not yet taken: no heartbeats
         esac

@@ -29,9 +29,10 @@ unset ELMPI_STALL_TIMEOUT
 # --- files that do not answer
 fifo=$scratch/fifo
 mkfifo "$fifo"
+/usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_pictures.py" "$scratch/p.tar" 1 2
 expect 1 "$ELMPI_BIN/elmpi-train" "$fifo" --set run.stall_timeout=1
 says stderr "rank 0 has been in job \($fifo\) for"
-for command in "elmpi-prepare cifar10 --archive $fifo --out $scratch/s.h5" "elmpi-evaluate $scratch/run/checkpoint.h5 --json $fifo"; do
+for command in "elmpi-prepare pictures --archive $scratch/p.tar --train-list $fifo --out $scratch/s.h5" "elmpi-evaluate $scratch/run/checkpoint.h5 --json $fifo"; do
     # shellcheck disable=SC2086 # words
     ELMPI_STALL_TIMEOUT=1 expect 1 "$ELMPI_BIN"/$command
     says stderr "error: rank 0 has been in .* nobody has moved on since"
@@ -55,7 +56,7 @@ asked() {
 for signal in TERM INT USR1 HUP; do
     asked "$signal" "$ELMPI_BIN/elmpi-train" "$fifo"
 done
-asked TERM "$ELMPI_BIN/elmpi-prepare" cifar10 --archive "$fifo" --out "$scratch/s.h5"
+asked TERM "$ELMPI_BIN/elmpi-prepare" pictures --archive "$scratch/p.tar" --train-list "$fifo" --out "$scratch/s.h5"
 asked TERM "$ELMPI_BIN/elmpi-evaluate" "$scratch/run/checkpoint.h5" --json "$fifo"
 
 # --- a request between the claim and the first step leaves the folder as it was
