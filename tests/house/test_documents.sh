@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# README.md and docs/*.md name only what exists: files behind relative links and headings behind their anchors, files and folders of the project
-# in backticks, options of job files (in backticks or behind --set), and flags of the programs. The test fails on a copy with each of these wrong.
+# README.md, CHANGELOG.md and docs/*.md name only what exists: files behind relative links and headings behind their anchors, files and folders of
+# the project in backticks, options of job files (in backticks or behind --set), variables ELMPI_*, and flags of the programs. The test fails on a copy with each of these wrong.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/../cli/lib.sh"
@@ -88,16 +88,25 @@ check_files() { # ROOT PAGE
     done < <(spans "$1/$2" | grep -oE '^test_[a-z0-9_]+\.(c|sh)$' | sort -u)
 }
 
+check_variables() { # ROOT PAGE
+    local name
+    while IFS= read -r name; do
+        grep -rqE --include='*.c' --include='*.h' --include='*.sh' --include='*.cmake' --include=CMakeLists.txt "\b$name\b" "$ELMPI_SOURCE"/{src,include,tools,slurm,cmake,CMakeLists.txt} ||
+            echo "$2: nothing reads $name"
+    done < <(grep -oE '\bELMPI_[A-Z_]+\b' "$1/$2" | sort -u)
+}
+
 check_page() { # ROOT PAGE
     check_links "$@"
     check_options "$@"
     check_flags "$@"
     check_files "$@"
+    check_variables "$@"
 }
 
 check_all() { # ROOT
     local page
-    for page in README.md docs/*.md; do
+    for page in README.md CHANGELOG.md docs/*.md; do
         check_page "$1" "$page"
     done
 }
@@ -111,10 +120,10 @@ mkdir "$scratch/copy"
 for folder in */; do
     case $folder in build* | runs/ | data/) ;; *) ln -s "$ELMPI_SOURCE/$folder" "$scratch/copy/${folder%/}" ;; esac
 done
-cp LICENSE README.md "$scratch/copy"
+cp LICENSE README.md CHANGELOG.md "$scratch/copy"
 # shellcheck disable=SC2016 # backquotes of Markdown
 planted=('[page](docs/no-such-page.md)' '[place](#no-such-heading)' '`run.no_such_option`' '`--set optim.lrr=1`' '`elmpi-train JOB --no-such-flag`'
-    '`elmpi-report runs/X --resume`' '`--no-such-flag`' '`tests/unit/test_no_such_thing.c`' '`test_no_such_thing.sh`')
+    '`elmpi-report runs/X --resume`' '`--no-such-flag`' '`tests/unit/test_no_such_thing.c`' '`test_no_such_thing.sh`' 'ELMPI_NO_SUCH_THING')
 for text in "${planted[@]}"; do
     { cat README.md; printf '\n%s\n' "$text"; } >"$scratch/copy/README.md"
     check_page "$scratch/copy" README.md >"$scratch/found"
