@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# README.md, CHANGELOG.md and docs/*.md name only what exists: files behind relative links and headings behind their anchors, files and folders of
-# the project in backticks, options of job files (in backticks or behind --set), variables ELMPI_*, and flags of the programs. The test fails on a copy with each of these wrong.
+# README.md, CHANGELOG.md, docs/*.md and slurm/README.md name only what exists: files behind relative links and headings behind their anchors,
+# files and folders of the project in backticks, options of job files (in backticks or behind --set), variables ELMPI_*, and flags of the programs.
+# The test fails on a copy with each of these wrong.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/../cli/lib.sh"
@@ -76,13 +77,14 @@ check_flags() { # ROOT PAGE
         grep -qE -- " $flag$" "$scratch/flags" || grep -qxF -- "$flag" "$scratch/scripts" || echo "$2: nothing has the flag $flag"
     done < <(spans "$1/$2" | grep -oE -e '^--[a-z][a-z-]*' | grep -vxE -e "$other_tools" | sort -u)
 }
-other_tools='--(mca|mpi|nodes|prefix|hint|signal|preset|build)' # mpirun, srun, sbatch, cmake
+other_tools='--(mca|mpi|nodes|ntasks-per-node|cpus-per-task|no-requeue|prefix|hint|signal|preset|build)' # mpirun, srun, sbatch, cmake
 
 check_files() { # ROOT PAGE
     local name
     while IFS= read -r name; do
         compgen -G "$1/$name" >/dev/null || echo "$2: no file $name"
-    done < <(spans "$1/$2" | grep -oE '^(cmake|docs|include|jobs|slurm|src|tests|tools)/[A-Za-z0-9_./*-]+' | grep -vE '^src/loss/square\.c$' | sort -u) # the loss that README writes
+    done < <(spans "$1/$2" | grep -oE '^(cmake|docs|include|jobs|slurm|src|tests|tools)/[A-Za-z0-9_./*-]+' |
+        grep -vE '^src/loss/square\.c$' | sort -u) # the loss that README writes
     while IFS= read -r name; do
         compgen -G "$1/tests/*/$name" >/dev/null || echo "$2: no test $name"
     done < <(spans "$1/$2" | grep -oE '^test_[a-z0-9_]+\.(c|sh)$' | sort -u)
@@ -91,7 +93,8 @@ check_files() { # ROOT PAGE
 check_variables() { # ROOT PAGE
     local name
     while IFS= read -r name; do
-        grep -rqE --include='*.c' --include='*.h' --include='*.sh' --include='*.cmake' --include=CMakeLists.txt "\b$name\b" "$ELMPI_SOURCE"/{src,include,tools,slurm,cmake,CMakeLists.txt} ||
+        grep -rqE --include='*.c' --include='*.h' --include='*.sh' --include='*.cmake' --include=CMakeLists.txt "\b$name\b" \
+            "$ELMPI_SOURCE"/{src,include,tools,slurm,cmake,CMakeLists.txt} ||
             echo "$2: nothing reads $name"
     done < <(grep -oE '\bELMPI_[A-Z_]+\b' "$1/$2" | sort -u)
 }
@@ -106,7 +109,7 @@ check_page() { # ROOT PAGE
 
 check_all() { # ROOT
     local page
-    for page in README.md CHANGELOG.md docs/*.md; do
+    for page in README.md CHANGELOG.md docs/*.md slurm/README.md; do
         check_page "$1" "$page"
     done
 }
