@@ -89,7 +89,9 @@ static ssize_t read_full(int fd, void *buffer, size_t size_bytes)
 
 static int unreadable(const char *path, elm_error *err)
 {
-    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the checkpoint (%s): %s", path, strerror(errno));
+    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the checkpoint (%s): %s: %s", path, strerror(errno),
+                         errno == ENOENT ? "check the path; that of an earlier stage (run.init) comes from that stage's job"
+                                         : "see to it, then try again");
 }
 
 /* SHA-256 of the rest of the file; *length receives its bytes. */

@@ -145,7 +145,7 @@ function print_man(    i) {
             printf "%s\\fB%s\\fR(1)", (first ? "" : ",\n"), escape(all[i])
             first = 0
         }
-    printf "\n.PP\nThe whole documentation is in \\fI%s\\fR.\n", escape(docs)
+    printf "\n.PP\nThe whole documentation is in \\fI%s\\fR, or in \\fIshare/doc/elmpi\\fR of the folder that elmpi was installed in or moved to.\n", escape(docs)
 }
 
 function print_completion(    key) {

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# README.md, CHANGELOG.md, docs/*.md and slurm/README.md name only what exists: files behind relative links and headings behind their anchors,
+# files and folders of the project in backticks, options of job files (in backticks or behind --set), variables ELMPI_*, and flags of the programs.
+# The test fails on a copy with each of these wrong.
+set -euo pipefail
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/../cli/lib.sh"
+
+flags_of() { # PROGRAM
+    "$ELMPI_BIN/elmpi-$1" --help | grep -oE '^  --[a-z][a-z-]*|\[--[a-z][a-z-]*' | tr -d ' ['
+}
+"$ELMPI_BIN/elmpi-train" --help | sed -nE 's/^  ([a-z]+\.[a-z_.-]+)$/\1/p' >"$scratch/options"
+echo job.include >>"$scratch/options" # what reads job files knows it, no table
+cut -d. -f1 "$scratch/options" | sort -u | paste -sd'|' >"$scratch/sections"
+for program in bench evaluate export prepare report train; do
+    flags_of "$program" | sort -u | sed "s/^/$program /"
+done >"$scratch/flags"
+# Flags of the project's own scripts.
+cat "$ELMPI_SOURCE"/tools/*.sh "$ELMPI_SOURCE"/tools/packaging/*.sh | grep -oE -e '--[a-z][a-z-]+' | sort -u >"$scratch/scripts"
+if [ "$(wc -l <"$scratch/options")" -lt 80 ] || [ "$(wc -l <"$scratch/flags")" -lt 60 ]; then
+    fail "the programs' --help does not list their options as it did"
+fi
+
+# shellcheck disable=SC2016 # backquotes of Markdown
+fence='/^```/ { block = !block; next }' code='`[^`]+`'
+
+# Backticks of running text, a span a line; and commands in blocks, a line each.
+text() { awk "$fence !block" "$1"; }
+spans() { text "$1" | grep -oE "$code" | tr -d '`' || true; }
+blocks() { awk "$fence block" "$1" | sed -E ':join; /\\$/ { N; s/\\\n/ /; b join }; s/(^|[[:space:]])#.*//'; }
+
+# An anchor as GitHub makes it of a heading.
+anchors() { sed -nE 's/^#+ +//p' "$1" | tr '[:upper:]' '[:lower:]' | sed -E 's/[^a-z0-9 _-]//g; s/ /-/g'; }
+
+check_links() { # ROOT PAGE
+    local target file anchor
+    while IFS= read -r target; do
+        case $target in *://* | mailto:*) continue ;; esac
+        file=${target%%#*}
+        anchor=${target#"$file"}
+        file=$1/$(dirname "$2")/${file:-$(basename "$2")}
+        if [ ! -e "$file" ]; then
+            echo "$2: link to $target: no such file"
+        elif [ -n "$anchor" ] && ! anchors "$file" | grep -qx -- "${anchor#\#}"; then
+            echo "$2: link to $target: no such heading"
+        fi
+    done < <(text "$1/$2" | sed -E "s/$code//g" | grep -oE '\]\([^) ]+\)' | sed -E 's/^\]\(|\)$//g')
+}
+
+check_options() { # ROOT PAGE
+    local key sections # a key may stand for all that begin with it: `loss.bank`
+    sections=$(<"$scratch/sections")
+    while IFS= read -r key; do
+        grep -qE -- "^$key(\.|\$)" "$scratch/options" || echo "$2: $key is no option"
+    done < <({
+        spans "$1/$2" | grep -oE "^($sections)\.[a-z_.-]+( ?= ?[^ ]+)?$" | sed -E 's/ ?=.*//'
+        { spans "$1/$2"; blocks "$1/$2"; } | grep -oE -e '--set [a-z_-]+\.[a-z_.-]+=' | sed -E 's/--set |=//g'
+    } | grep -vE '\.(h5|ini|c|h|csv|json|txt|tar|onnx|safetensors|[a-z]+\.)$' | sort -u)
+}
+
+# Flags behind a program's name, up to the end of its command; a span that is a flag alone is some program's or script's. Of other tools' commands
+# (cmake, mpirun, sbatch) nothing is asked: what stands before the program's name is not looked at.
+check_flags() { # ROOT PAGE
+    local line program rest flag
+    while IFS= read -r line; do
+        while [[ $line =~ elmpi-(bench|evaluate|export|prepare|report|train)([^a-z-].*|$) ]]; do
+            program=${BASH_REMATCH[1]}
+            line=${BASH_REMATCH[2]}
+            rest=${line%%[;|&]*}
+            rest=${rest%%elmpi-*}
+            for flag in $(grep -oE -e '(^|[ [])--[a-z][a-z-]*' <<<"$rest" | tr -d ' [' || true); do
+                grep -qxF -- "$program $flag" "$scratch/flags" || echo "$2: elmpi-$program has no $flag"
+            done
+        done
+    done < <(spans "$1/$2"; blocks "$1/$2")
+    while IFS= read -r flag; do
+        grep -qE -- " $flag$" "$scratch/flags" || grep -qxF -- "$flag" "$scratch/scripts" || echo "$2: nothing has the flag $flag"
+    done < <(spans "$1/$2" | grep -oE -e '^--[a-z][a-z-]*' | grep -vxE -e "$other_tools" | sort -u)
+}
+other_tools='--(mca|mpi|nodes|ntasks-per-node|cpus-per-task|no-requeue|prefix|hint|signal|preset|build)' # mpirun, srun, sbatch, cmake
+
+check_files() { # ROOT PAGE
+    local name
+    while IFS= read -r name; do
+        compgen -G "$1/$name" >/dev/null || echo "$2: no file $name"
+    done < <(spans "$1/$2" | grep -oE '^(cmake|docs|include|jobs|slurm|src|tests|tools)/[A-Za-z0-9_./*-]+' |
+        grep -vE '^src/loss/square\.c$' | sort -u) # the loss that README writes
+    while IFS= read -r name; do
+        compgen -G "$1/tests/*/$name" >/dev/null || echo "$2: no test $name"
+    done < <(spans "$1/$2" | grep -oE '^test_[a-z0-9_]+\.(c|sh)$' | sort -u)
+}
+
+check_variables() { # ROOT PAGE
+    local name
+    while IFS= read -r name; do
+        grep -rqE --include='*.c' --include='*.h' --include='*.sh' --include='*.cmake' --include=CMakeLists.txt "\b$name\b" \
+            "$ELMPI_SOURCE"/{src,include,tools,slurm,cmake,CMakeLists.txt} ||
+            echo "$2: nothing reads $name"
+    done < <(grep -oE '\bELMPI_[A-Z_]+\b' "$1/$2" | sort -u)
+}
+
+check_page() { # ROOT PAGE
+    check_links "$@"
+    check_options "$@"
+    check_flags "$@"
+    check_files "$@"
+    check_variables "$@"
+}
+
+check_all() { # ROOT
+    local page
+    for page in README.md CHANGELOG.md docs/*.md slurm/README.md; do
+        check_page "$1" "$page"
+    done
+}
+
+cd "$ELMPI_SOURCE"
+check_all "$ELMPI_SOURCE" >"$scratch/wrong"
+[ ! -s "$scratch/wrong" ] || { cat "$scratch/wrong" >&2; fail "documents name what does not exist: see above"; }
+
+# Each kind of mistake is found: planted in a copy.
+mkdir "$scratch/copy"
+for folder in */; do
+    case $folder in build* | runs/ | data/) ;; *) ln -s "$ELMPI_SOURCE/$folder" "$scratch/copy/${folder%/}" ;; esac
+done
+cp LICENSE README.md CHANGELOG.md "$scratch/copy"
+# shellcheck disable=SC2016 # backquotes of Markdown
+planted=('[page](docs/no-such-page.md)' '[place](#no-such-heading)' '`run.no_such_option`' '`--set optim.lrr=1`' '`elmpi-train JOB --no-such-flag`'
+    '`elmpi-report runs/X --resume`' '`--no-such-flag`' '`tests/unit/test_no_such_thing.c`' '`test_no_such_thing.sh`' 'ELMPI_NO_SUCH_THING')
+for text in "${planted[@]}"; do
+    { cat README.md; printf '\n%s\n' "$text"; } >"$scratch/copy/README.md"
+    check_page "$scratch/copy" README.md >"$scratch/found"
+    [ "$(wc -l <"$scratch/found")" -eq 1 ] || fail "planted $text, found: $(cat "$scratch/found")"
+done
+# shellcheck disable=SC2016
+{ cat README.md; printf '\n```\nelmpi-prepare digits --no-such-flag --out S\n```\n'; } >"$scratch/copy/README.md"
+check_page "$scratch/copy" README.md | grep -q 'elmpi-prepare has no --no-such-flag' || fail "a wrong flag in a block of commands is not found"
+echo "documents: $(wc -l <"$scratch/options") options and $(wc -l <"$scratch/flags") flags known, ${#planted[@]} planted mistakes found"
