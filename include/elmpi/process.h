@@ -40,6 +40,7 @@ bool elm_process_is_launched(void);
 /** A file that must not stay if a request ends the process at once, such as the claim of a run that has not begun. `path` is borrowed until
  * elm_process_keep. */
 void elm_process_remove_at_end(const char *path);
+/** The file of that name stays after all. Any thread may say so. */
 void elm_process_keep(const char *path);
 /** Removes all of those, as a process that ends at once does. Safe in any thread. */
 void elm_process_remove_unfinished(void);

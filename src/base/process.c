@@ -42,8 +42,8 @@ void elm_process_remove_at_end(const char *path)
 void elm_process_keep(const char *path)
 {
     for (int i = 0; i < UNFINISHED_MAX; i++) {
-        const char *same = path;
-        if (atomic_compare_exchange_strong(&unfinished[i], &same, NULL))
+        const char *same = atomic_load(&unfinished[i]);
+        if (same && !strcmp(same, path) && atomic_compare_exchange_strong(&unfinished[i], &same, NULL))
             return;
     }
 }

@@ -50,6 +50,7 @@ static void tell(elm_watch *watch, double waited)
     if (log) {
         watch_say_stall(watch, waited, log);
         fclose(log);
+        elm_process_keep(path); /* also of a run that has not begun: it says what became of it */
     }
 }
 
