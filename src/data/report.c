@@ -141,14 +141,31 @@ void elm_report_summarise(const elm_report *report, const char *path, const elm_
                      (long long)report->count[ELM_REPORT_ATTRIBUTES]);
 }
 
-int elm_report_refuse(const elm_report *report, const char *path, elm_error *err)
+/* The first line but those of macOS's attributes; there is one. */
+static const char *first_line(const elm_report *report, int *length)
 {
     const char *line = report->text, *end = memchr(line, '\n', report->used);
     while (strncmp(line, kinds[ELM_REPORT_ATTRIBUTES].word, strlen(kinds[ELM_REPORT_ATTRIBUTES].word)) == 0) {
         line = end + 1;
         end = memchr(line, '\n', report->used - (size_t)(line - report->text));
     }
+    *length = (int)(end - line);
+    return line;
+}
+
+const char *elm_report_first(const elm_report *report, char *text, size_t size_bytes)
+{
+    int length;
+    const char *line = first_line(report, &length);
+    snprintf(text, size_bytes, "%.*s", length, line);
+    return text;
+}
+
+int elm_report_refuse(const elm_report *report, const char *path, elm_error *err)
+{
+    int length;
+    const char *line = first_line(report, &length);
     return elm_error_set(err, ELM_EXIT_FAILURE,
                          "%lld pictures that are not as they should be (%s), first \"%.*s\": mend them, or leave --strict away",
-                         (long long)elm_report_count(report), path, (int)(end - line), line);
+                         (long long)elm_report_count(report), path, length, line);
 }

@@ -37,6 +37,8 @@ int64_t elm_report_count(const elm_report *report);
 int elm_report_write(const elm_report *report, const char *path, elm_error *err);
 /** Says how many of each kind there are, as warnings. */
 void elm_report_summarise(const elm_report *report, const char *path, const elm_log *log);
+/** The first case's line, cut where it does not fit; there must be one. Returns text. */
+const char *elm_report_first(const elm_report *report, char *text, size_t size_bytes);
 /** Fills err with the first case and the number of all; for --strict. Returns -1. */
 int elm_report_refuse(const elm_report *report, const char *path, elm_error *err);
 
