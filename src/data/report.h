@@ -30,6 +30,8 @@ void elm_report_destroy(elm_report *report);
 
 /** Notes one case: a line "<kind>: <name>: <why>". */
 int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why, elm_error *err);
+/** Counts a file that is passed over because its name is no picture's; never an offence. */
+void elm_report_pass(elm_report *report, const char *name);
 /** Cases that something should be done about. */
 int64_t elm_report_count(const elm_report *report);
 
