@@ -15,6 +15,8 @@ typedef struct tree {
 static const tree trees[] = {
     {"usual", {"d/train/a/1.jpg", "d/train/b/2.jpg", "d/val/a/3.jpg", "d/test/b/4.jpg"}, NULL, NULL, "a b", 2, 1, 1, 0},
     {"a folder a class", {"x/y/a/1.jpg", "x/y/b/2.jpg"}, NULL, NULL, "a b", 2, 0, 0, 0},
+    {"loose pictures around the only split", {"1.jpg", "d/2.jpg", "d/train/a/3.jpg", "d/train/b/4.jpg"}, NULL, NULL, "a b", 2, 0, 0, 2},
+    {"one class, chosen", {"d/2.jpg", "d/train/a/3.jpg", "d/train/b/4.jpg"}, "classes", NULL, "d", 3, 0, 0, 0},
     {"other words", {"Training/a/1.jpg", "Training/b/2.jpg", "DEV/a/3.jpg", "Testing/b/4.jpg"}, NULL, NULL, "a b", 2, 1, 1, 0},
     {"numbers and suffixes",
      {"train2018/a/1.jpg", "train2018/b/2.jpg", "images_val/a/3.jpg", "testSet-v2/b/4.jpg"},
