@@ -40,3 +40,16 @@ says stderr "3 pictures in no class's folder"
 expect 1 "$prepare" pictures --archive hidden --out hidden.h5
 says stderr '1 picture hidden'
 absent gifs.h5 flat.h5 hidden.h5
+
+# --- an archive of no bytes is no empty class
+mkdir archives
+tar -C mixed -cf archives/a.tar a
+touch archives/b.tar none.tar
+expect 1 "$prepare" pictures --archive archives --out archives.h5
+says stderr 'an empty file instead of an archive .*b\.tar'
+tar -C archives -cf nested.tar a.tar b.tar
+expect 1 "$prepare" pictures --archive nested.tar --out archives.h5
+says stderr 'an empty file instead of an archive .*b\.tar'
+expect 1 "$prepare" pictures --archive mixed --archive none.tar --out archives.h5
+says stderr 'an empty file instead of an archive .*none\.tar'
+absent archives.h5
