@@ -130,11 +130,14 @@ int elm_layout_kind_of(const char *name, elm_layout_kind *kind, elm_error *err)
 /* Folders around all pictures say nothing. */
 static int find_root(elm_layout *layout, const char *const *paths, int64_t count, elm_error *err)
 {
+    const bool splits = layout->kind == ELM_LAYOUT_AUTO || layout->kind == ELM_LAYOUT_SPLITS;
     layout->root[0] = '\0';
     for (;;) {
         const survey s = survey_of(paths, count, layout->root);
         const child *only = &s.first;
-        if (s.folders != 1 || only->split >= 0 || only->folders == 0 || (only->direct > 0 && only->folders == 1))
+        /* With pictures of its own it may be the only class, unless a folder in it is a split. */
+        const bool class_itself = only->direct > 0 && only->folders == 1 && (only->split_folders == 0 || !splits);
+        if (s.folders != 1 || only->split >= 0 || only->folders == 0 || class_itself)
             return 0;
         const size_t used = strlen(layout->root);
         if (used + only->length + 2 > sizeof layout->root)

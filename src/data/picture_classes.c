@@ -136,8 +136,8 @@ static int number_folders(elm_picture_job *job, int classes, elm_error *err)
     return status;
 }
 
-/* A list's line that begins with # may be meant as a comment: it makes no class. */
-static int count_classes(elm_picture_job *job)
+/* Of the labels. A list's line that begins with # may be meant as a comment: it makes no class. */
+static int count_labels(elm_picture_job *job)
 {
     int classes = 0;
     for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
@@ -217,27 +217,30 @@ static int drop_classes(elm_picture_job *job, int *classes, elm_error *err)
     return status;
 }
 
-/* Names that no list's label reaches: often the names of another set, or one line too many. */
+/* Names that no list's label reaches are classes all the same: often the list is a part of a larger set, but they may be those of another.
+ */
 static int check_named(const elm_picture_job *job, int classes, elm_error *err)
 {
-    if (job->named <= classes)
+    if (job->named <= classes || (job->request->pictures.drop_empty && !job->request->pictures.strict))
         return 0;
     const char *first = job->class_names.name[classes];
     if (job->request->pictures.strict)
         return elm_error_set(err, ELM_EXIT_FAILURE, "%d names for %d classes (--class-names %s): remove those from \"%.100s\" on",
                              job->named, classes, job->request->pictures.class_names, first);
-    elm_log_warn(job->request->log, "%d names for %d classes (%s): those from \"%.100s\" on have no picture and are left out", job->named,
+    elm_log_warn(job->request->log,
+                 "%d names for %d classes (%s): those from \"%.100s\" on have no picture; --drop-empty-classes leaves them out", job->named,
                  classes, job->request->pictures.class_names, first);
     return 0;
 }
 
 int elm_picture_classes_settle(elm_picture_job *job, int *classes, elm_error *err)
 {
-    *classes = count_classes(job);
+    const int labels = count_labels(job);
+    *classes = job->named > labels ? job->named : labels;
     if ((job->listed ? name_listed_classes(job, *classes, err) : number_folders(job, *classes, err)) != 0 ||
         elm_class_names_finish(&job->class_names, job->catalogue, *classes, !job->listed, job->request->pictures.encoding,
                                job->request->log, err) != 0 ||
-        check_named(job, *classes, err) != 0)
+        check_named(job, labels, err) != 0)
         return -1;
     return drop_classes(job, classes, err);
 }

@@ -376,8 +376,13 @@ static int share_places(elm_picture_job *job, const elm_linked_pictures *linked,
         const elm_picture_item *real = elm_catalogue_exact(job->catalogue, linked->items[i].real);
         const elm_picture_item *from = real != NULL && real->placed ? real : linked->items[first].item;
         elm_picture_item *item = linked->items[i].item;
-        if (item->placed || !from->placed)
+        if (item->placed)
             continue;
+        if (!from->placed) {
+            if (elm_report_add(job->report, ELM_REPORT_UNREADABLE, item->name, "a link to a file that is unreadable", err) != 0)
+                return -1;
+            continue;
+        }
         item->place = from->place;
         if (note_place(job, item, false, err) != 0)
             return -1;
@@ -385,10 +390,11 @@ static int share_places(elm_picture_job *job, const elm_linked_pictures *linked,
     return 0;
 }
 
-static bool is_placed(elm_picture_job *job, const elm_linked_picture *linked)
+/* Read already, be it in vain. */
+static bool is_settled(elm_picture_job *job, const elm_linked_picture *linked)
 {
     const elm_picture_item *real = elm_catalogue_exact(job->catalogue, linked->real);
-    return linked->item->placed || (real != NULL && real->placed);
+    return linked->item->placed || (real != NULL && (real->placed || real->settled));
 }
 
 /* Files that nobody wants but under the name of a link are read in a second pass. */
@@ -398,7 +404,7 @@ static int read_linked(elm_picture_job *job, archive_walk *walk, const elm_linke
     int status;
     int64_t wanted = 0;
     for (int64_t i = 0; i < linked->count; i++)
-        wanted += !is_placed(job, &linked->items[i]);
+        wanted += !is_settled(job, &linked->items[i]);
     if (wanted == 0)
         return 0;
     elm_picture_source_close(walk->source);
@@ -407,7 +413,7 @@ static int read_linked(elm_picture_job *job, archive_walk *walk, const elm_linke
         return -1;
     while ((status = elm_picture_source_next(walk->source, &file, err)) == 1) {
         const int64_t first = file.link == NULL && file.problem == NULL ? find_linked(linked, file.path) : -1;
-        if (first >= 0 && !is_placed(job, &linked->items[first]) && take_linked_file(job, walk, &file, linked, first, err) != 0)
+        if (first >= 0 && !is_settled(job, &linked->items[first]) && take_linked_file(job, walk, &file, linked, first, err) != 0)
             return -1;
         show_progress(job, walk);
     }

@@ -134,8 +134,13 @@ elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *pat
 {
     char folder[ELM_NAME_BYTES_MAX + 1];
     elm_picture_item *item = elm_catalogue_exact(job->catalogue, path);
-    if (item != NULL || elm_picture_name_kind(path) == ELM_NAME_OTHER)
+    if (item != NULL)
         return item;
+    if (elm_picture_name_kind(path) == ELM_NAME_OTHER) {
+        if (!elm_picture_path_hidden(path, NULL))
+            elm_report_pass(job->report, path);
+        return NULL;
+    }
     const elm_layout_place place = elm_layout_classify(&job->layout, path);
     if (leave_out(job, path, &place, status, err) != 0)
         return NULL;

@@ -42,6 +42,7 @@ elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, i
 
 static int read_lists(elm_picture_job *job, elm_error *err)
 {
+    char first[400];
     for (int split = 0; split < STORE_SPLITS; split++) {
         if (job->lists[split] == NULL)
             continue;
@@ -49,6 +50,9 @@ static int read_lists(elm_picture_job *job, elm_error *err)
         if (elm_picture_list_read(job->catalogue, &job->class_names, job->lists[split], split, job->report, err) != 0)
             return -1;
         const int64_t count = elm_catalogue_count(job->catalogue) - before;
+        if (count == 0 && elm_report_count(job->report) > 0)
+            return elm_error_set(err, ELM_EXIT_FAILURE, "no picture in the list that can be used (%s), first \"%s\": mend the list",
+                                 job->lists[split], elm_report_first(job->report, first, sizeof first));
         if (count == 0)
             return elm_error_set(err, ELM_EXIT_FAILURE, "an empty list (%s): give lines \"path label\", or leave it away",
                                  job->lists[split]);
@@ -232,6 +236,8 @@ static int finish(elm_picture_job *job, elm_error *err)
     if (report_missing(job, &placed, err) != 0 || (placed > 0 && elm_picture_classes_settle(job, &classes, err) != 0) ||
         elm_report_write(job->report, job->report_path, err) != 0)
         return -1;
+    if (placed == 0)
+        elm_report_summarise(job->report, job->report_path, job->request->log);
     if (placed == 0)
         return elm_error_set(err, ELM_EXIT_FAILURE, "no picture found (%s%s): %s", job->request->archives[0],
                              job->request->archive_count > 1 ? " and others" : "",

@@ -137,7 +137,8 @@ static int end_category(json_reader *reader)
     const int64_t id = reader->number[FIELD_ID];
     if (reader->wrong[FIELD_ID] != NULL || reader->wrong[FIELD_NAME] != NULL)
         return has_both(reader, FIELD_ID, FIELD_NAME);
-    if (!reader->seen[FIELD_ID] || !reader->seen[FIELD_NAME] || id < 0 || id > ELM_LABEL_MAX)
+    const bool blank = reader->text[strspn(reader->text, " \t\r\n")] == '\0';
+    if (!reader->seen[FIELD_ID] || !reader->seen[FIELD_NAME] || blank || id < 0 || id > ELM_LABEL_MAX)
         return 1; /* categories are a comfort */
     const char *other = id < reader->names->count ? reader->names->name[id] : NULL;
     if (other != NULL && strcmp(other, reader->text) != 0) {
@@ -312,6 +313,8 @@ static int parse_failed(json_reader *reader, yajl_handle parser, const unsigned 
     if (reader->err->text[0] != '\0') /* a callback has said it */
         return -1;
     unsigned char *text = yajl_get_error(parser, 0, block, length);
+    if (text != NULL)
+        text[strcspn((char *)text, "\n")] = '\0';
     elm_error_set(reader->err, ELM_EXIT_FAILURE, "broken JSON (%s): %.200s: give the original annotations, or download them again",
                   reader->path, text != NULL ? (const char *)text : "unknown cause");
     yajl_free_error(parser, text);

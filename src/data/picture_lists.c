@@ -94,6 +94,19 @@ static void turn_backslashes(char *path)
             *at = '/';
 }
 
+/* Numbers as spreadsheets and pandas write them, too: 7.0. */
+static bool read_label(const char *text, long long *label)
+{
+    char *end = NULL;
+    errno = 0;
+    *label = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || !isdigit((unsigned char)end[-1]))
+        return false;
+    if (*end == '.')
+        end += 1 + strspn(end + 1, "0");
+    return *end == '\0';
+}
+
 /* "some path/with blanks.jpg 17": the label is what stands behind the last blank. */
 static int read_line(elm_catalogue *catalogue, char *line, int split, const char *where, elm_report *report, elm_error *err)
 {
@@ -102,7 +115,7 @@ static int read_line(elm_catalogue *catalogue, char *line, int split, const char
         line++;
     if (*line == '\0' || is_comment(line))
         return 0;
-    char *blank = line + strlen(line), *end = NULL;
+    char *blank = line + strlen(line);
     while (blank > line && !isspace((unsigned char)*blank))
         blank--;
     if (is_unlabelled(blank))
@@ -111,9 +124,8 @@ static int read_line(elm_catalogue *catalogue, char *line, int split, const char
             "no label behind the path (%s): an unlabelled list says of no picture what it shows: write \"path label\", or leave "
             "the list away where folders name the classes",
             where);
-    errno = 0;
-    const long long label = strtoll(blank, &end, 10);
-    if (blank == line || *end != '\0' || errno != 0 || !isdigit((unsigned char)end[-1])) {
+    long long label;
+    if (blank == line || !read_label(blank, &label)) {
         char shown[120];
         if (line[0] == '#') /* of no other meaning */
             return 0;
@@ -138,6 +150,13 @@ static int cannot_open(const char *path, elm_error *err)
     return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the list (%s): %s: check its path", path, strerror(errno));
 }
 
+/* A line end in the middle, as Macintoshes once wrote them: all lines would be one. */
+static bool has_return(const char *line, size_t length)
+{
+    const char *found = memchr(line, '\r', length);
+    return found != NULL && found[strspn(found, "\r\n")] != '\0';
+}
+
 /* Hands each line of a text file to `take`, without the byte-order mark that Windows' editors put in front. */
 static int read_lines(const char *path, int (*take)(void *context, char *line, long long number, elm_error *err), void *context,
                       elm_error *err)
@@ -154,6 +173,10 @@ static int read_lines(const char *path, int (*take)(void *context, char *line, l
             status = elm_error_set(err, ELM_EXIT_FAILURE, "a text in UTF-16 (%s): save it as UTF-8", path);
         else if (memchr(line, '\0', (size_t)length) != NULL)
             status = elm_error_set(err, ELM_EXIT_FAILURE, "zero bytes in it (%s, line %lld): give a text", path, number);
+        else if (has_return(line, (size_t)length))
+            status = elm_error_set(err, ELM_EXIT_FAILURE,
+                                   "carriage returns within a line (%s, line %lld): save it with the line ends of Unix or Windows", path,
+                                   number);
         else
             status = take(context, line + (number == 1 ? elm_utf8_mark(line, (size_t)length) : 0), number, err);
     }

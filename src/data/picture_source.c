@@ -73,9 +73,19 @@ static int open_folder(elm_picture_source *source, elm_error *err)
     return 0;
 }
 
+/* libarchive reads nothing as an archive of nothing: a class would be gone. */
+static int nothing_in_it(const elm_picture_source *source, const char *path, elm_error *err)
+{
+    return elm_error_set(err, ELM_EXIT_FAILURE, "an empty file instead of an archive (%s, %s): download it again, or remove it",
+                         source->name, path);
+}
+
 static int open_outer(elm_picture_source *source, const char *path, const char *prefix, elm_error *err)
 {
     open_archive *first = &source->archives[0];
+    struct stat about;
+    if (stat(path, &about) == 0 && S_ISREG(about.st_mode) && about.st_size == 0)
+        return nothing_in_it(source, path, err);
     snprintf(first->prefix, sizeof first->prefix, "%s", prefix);
     if (elm_archive_open(&first->archive, &(elm_archive_place){.name = path}, err) != 0)
         return -1;
@@ -129,6 +139,8 @@ static int path_too_long(const elm_picture_source *source, const char *path, elm
 static int open_inner(elm_picture_source *source, const elm_archive_entry *entry, size_t stem, elm_error *err)
 {
     open_archive *outer = &source->archives[source->depth - 1], *inner = outer + 1;
+    if (entry->size_bytes == 0)
+        return nothing_in_it(source, entry->path, err);
     if (source->depth == ARCHIVES_MAX)
         return elm_error_set(err, ELM_EXIT_FAILURE, "too many archives within each other (%s, %s): unpack the outer ones", source->name,
                              entry->path);

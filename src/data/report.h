@@ -30,6 +30,8 @@ void elm_report_destroy(elm_report *report);
 
 /** Notes one case: a line "<kind>: <name>: <why>". */
 int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why, elm_error *err);
+/** Counts a file that is passed over because its name is no picture's; never an offence. */
+void elm_report_pass(elm_report *report, const char *name);
 /** Cases that something should be done about. */
 int64_t elm_report_count(const elm_report *report);
 
@@ -37,6 +39,8 @@ int64_t elm_report_count(const elm_report *report);
 int elm_report_write(const elm_report *report, const char *path, elm_error *err);
 /** Says how many of each kind there are, as warnings. */
 void elm_report_summarise(const elm_report *report, const char *path, const elm_log *log);
+/** The first case's line, cut where it does not fit; there must be one. Returns text. */
+const char *elm_report_first(const elm_report *report, char *text, size_t size_bytes);
 /** Fills err with the first case and the number of all; for --strict. Returns -1. */
 int elm_report_refuse(const elm_report *report, const char *path, elm_error *err);
 

@@ -12,7 +12,7 @@
 /* A decompression bomb: some kilobytes can stand for terabytes of zeros. Pictures and numbers shrink at most a few times; the first bytes
  * are free, so that a small archive of empty blocks passes. */
 static const int64_t free_bytes = INT64_C(1) << 28;
-enum { RATIO_MAX = 1000 };
+enum { RATIO_MAX = 1000, TAIL_BYTES = 64 };
 
 const char elm_unpacked_bomb[] = "it unpacks to more than 1000 times its size, as no data set does";
 static const char something_follows[] = "something else follows the end of its compressed data";
@@ -26,6 +26,8 @@ typedef struct unpacker {
     struct archive *reader; /* of other compressors: one filter, "raw" format: one nameless entry */
     const void *last;       /* the block that it got last */
     size_t last_bytes;
+    uint8_t tail[TAIL_BYTES]; /* the end of the last block that was not empty */
+    size_t tail_bytes;
     const uint8_t *made; /* what it has made and nobody has taken */
     size_t made_bytes;
 } unpacker;
@@ -128,16 +130,23 @@ static la_ssize_t give_block(struct archive *reader, void *context, const void *
         archive_set_error(reader, -1, "%s", elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below) : "cannot be read");
     u->last = *block;
     u->last_bytes = count > 0 ? (size_t)count : 0;
+    if (count > 0) {
+        u->tail_bytes = u->last_bytes < TAIL_BYTES ? u->last_bytes : TAIL_BYTES;
+        memcpy(u->tail, (const uint8_t *)u->last + u->last_bytes - u->tail_bytes, u->tail_bytes);
+    }
     return count;
 }
 
-/* libarchive takes whatever is no further member for the end. */
+/* libarchive takes whatever is no further member for the end. Where that is shorter than a member's head, it has asked for more in vain,
+ * and the last block is gone. */
 static bool something_is_left(unpacker *u)
 {
     const int64_t unread = elm_stream_position(u->below) - archive_filter_bytes(u->reader, -1);
-    const size_t tail = unread <= 0 ? 0 : unread < (int64_t)u->last_bytes ? (size_t)unread : u->last_bytes;
-    for (size_t i = u->last_bytes - tail; i < u->last_bytes; i++)
-        if (((const uint8_t *)u->last)[i] != 0)
+    const uint8_t *bytes = u->last_bytes > 0 ? u->last : u->tail;
+    const size_t known = u->last_bytes > 0 ? u->last_bytes : u->tail_bytes;
+    const size_t left = unread <= 0 ? 0 : unread < (int64_t)known ? (size_t)unread : known;
+    for (size_t i = known - left; i < known; i++)
+        if (bytes[i] != 0)
             return true;
     return elm_stream_rest(u->below) != 0;
 }

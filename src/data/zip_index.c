@@ -249,6 +249,8 @@ int elm_zip_index_read(elm_zip_index *index, const elm_stream *stream, char caus
     *index = (elm_zip_index){0};
     if (find_end(stream, &d, cause) != 0)
         return -1;
+    if (d.size_bytes == 0)
+        return fail(cause, "there is no file in it");
     const size_t bytes_max = (size_t)d.size_bytes, items_max = bytes_max / CENTRAL_BYTES + 1;
     uint8_t *bytes = elm_alloc(bytes_max + 1, 1, NULL);
     index->items = elm_alloc(items_max, sizeof *index->items, NULL);

@@ -83,8 +83,8 @@ mkdir "$stores/whole" "$stores/cut"
 expect 0 "$prepare" "${resize[@]}" --threads 1 --out "$stores/whole/small.h5"
 says stdout 'pictures in [0-9]+ shard'
 "$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5" >/dev/null 2>&1 &
-killed=$!
-until compgen -G "$stores/cut/small-*.tar" >/dev/null || ! kill -0 "$killed" 2>/dev/null; do
+killed=$! # to be stopped when the first shard is whole and in the journal
+until compgen -G "$stores/cut/small-*-00001.tar" >/dev/null || ! kill -0 "$killed" 2>/dev/null; do
     sleep 0.01
 done
 kill -KILL "$killed" 2>/dev/null || true

@@ -15,6 +15,8 @@ typedef struct tree {
 static const tree trees[] = {
     {"usual", {"d/train/a/1.jpg", "d/train/b/2.jpg", "d/val/a/3.jpg", "d/test/b/4.jpg"}, NULL, NULL, "a b", 2, 1, 1, 0},
     {"a folder a class", {"x/y/a/1.jpg", "x/y/b/2.jpg"}, NULL, NULL, "a b", 2, 0, 0, 0},
+    {"loose pictures around the only split", {"1.jpg", "d/2.jpg", "d/train/a/3.jpg", "d/train/b/4.jpg"}, NULL, NULL, "a b", 2, 0, 0, 2},
+    {"one class, chosen", {"d/2.jpg", "d/train/a/3.jpg", "d/train/b/4.jpg"}, "classes", NULL, "d", 3, 0, 0, 0},
     {"other words", {"Training/a/1.jpg", "Training/b/2.jpg", "DEV/a/3.jpg", "Testing/b/4.jpg"}, NULL, NULL, "a b", 2, 1, 1, 0},
     {"numbers and suffixes",
      {"train2018/a/1.jpg", "train2018/b/2.jpg", "images_val/a/3.jpg", "testSet-v2/b/4.jpg"},
@@ -419,12 +421,37 @@ static void archives_of_splits(void **state)
     assert_int_equal(count_of(out, "test"), 2);
 }
 
+/* A file that cannot be read is named once, and each link to it. */
+static void links_to_damage(void **state)
+{
+    (void)state;
+    char path[600], out[600], report[600], text[4000];
+    snprintf(path, sizeof path, "%s", scratch_path("damage.tar"));
+    snprintf(out, sizeof out, "%s", scratch_path("damage.h5"));
+    snprintf(report, sizeof report, "%s", scratch_path("damage-report.txt"));
+    archive_file file = start_archive(path, "tar");
+    open_archive(&file, path);
+    add_picture(&file, "a/1.jpg", 1);
+    add_file(&file, "a/2.jpg", "damaged", 7);
+    add_picture(&file, "b/1.jpg", 2);
+    add_link(&file, "b/2.jpg", "../a/2.jpg", false);
+    add_link(&file, "b/3.jpg", "a/2.jpg", true);
+    end_archive(&file);
+    prepare("pictures", out, &(preparation){{path}, {.lists = {NULL}}, true});
+    FILE *lines = fopen(report, "r");
+    assert_non_null(lines);
+    text[fread(text, 1, sizeof text - 1, lines)] = '\0';
+    fclose(lines);
+    assert_string_equal(text, "unreadable: a/2.jpg: neither JPEG nor PNG\nunreadable: b/2.jpg: a link to a file that is unreadable\n"
+                              "unreadable: b/3.jpg: a link to a file that is unreadable\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(folders_are_read),   cmocka_unit_test(links_lead_to_files),    cmocka_unit_test(listed_links),
-        cmocka_unit_test(names_of_one_file),  cmocka_unit_test(linked_folders_on_disk), cmocka_unit_test(any_nesting),
-        cmocka_unit_test(archives_of_splits),
+        cmocka_unit_test(folders_are_read), cmocka_unit_test(links_lead_to_files), cmocka_unit_test(listed_links),
+        cmocka_unit_test(links_to_damage),  cmocka_unit_test(names_of_one_file),   cmocka_unit_test(linked_folders_on_disk),
+        cmocka_unit_test(any_nesting),      cmocka_unit_test(archives_of_splits),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

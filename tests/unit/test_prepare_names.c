@@ -251,7 +251,7 @@ static void too_many_and_too_few(void **state)
     refused("pictures", out, &p, ELM_EXIT_FAILURE, "no names in it");
     write_text(names, "a\nb\nc\nd\ne\n");
     prepare("pictures", out, &p);
-    expect_names(out, (const char *const[]){"a", "b", "c", "d"}, 4);
+    expect_names(out, (const char *const[]){"a", "b", "c", "d", "e"}, 5);
     p.pictures.strict = true;
     refused("pictures", out, &p, ELM_EXIT_FAILURE, "5 names for 4 classes");
     p.pictures.strict = false;
@@ -265,12 +265,62 @@ static void too_many_and_too_few(void **state)
     unload(&train);
 }
 
+/* Lists that are refused, with the line that tells why; labels as spreadsheets write them. */
+static void labels_and_line_ends(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list, *refused;
+    } cases[] = {
+        {"ant/1.jpg 0\rbee/3.jpg 1\r", "carriage returns within a line"},
+        {"/abs/1.jpg 0\n../2.jpg 1\n", "unsafe name: /abs/1.jpg: an absolute path"},
+        {"ant/1.jpg 0.5\nbee/3.jpg 1\n", "not \"path label\""},
+        {"ant/1.jpg 0.0.\nbee/3.jpg 1\n", "not \"path label\""},
+        {"ant/1.jpg .0\nbee/3.jpg 1\n", "not \"path label\""},
+        {"\n\n", "an empty list"},
+        {"\"ant/1.jpg\" 0\n", "no picture found"},
+    };
+    char base[600], list[600], names[600], out[600];
+    write_base(base);
+    snprintf(list, sizeof list, "%s", scratch_path("labels.txt"));
+    snprintf(names, sizeof names, "%s", scratch_path("labelnames.txt"));
+    snprintf(out, sizeof out, "%s", scratch_path("labels.h5"));
+    preparation p = {{base}, {.lists = {list}}, true};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_text(list, cases[i].list);
+        refused("pictures", out, &p, ELM_EXIT_FAILURE, cases[i].refused);
+    }
+    write_text(list, "ant/1.jpg 0.0\nbee/3.jpg\t1.\nant/2.jpg 0.00\r\r\n");
+    prepare("pictures", out, &p);
+    assert_int_equal(count_train(out), 3);
+    expect_names(out, (const char *const[]){"ant", "bee"}, 2);
+    p.pictures.class_names = names;
+    write_text(names, "x\ry\r");
+    refused("pictures", out, &p, ELM_EXIT_FAILURE, "carriage returns within a line");
+}
+
+/* Categories with a blank name are named by their folder. */
+static void blank_categories(void **state)
+{
+    (void)state;
+    char base[600], list[600], out[600];
+    write_base(base);
+    snprintf(list, sizeof list, "%s", scratch_path("blank.json"));
+    snprintf(out, sizeof out, "%s", scratch_path("blank.h5"));
+    write_text(list,
+               "{\"images\": [{\"id\": 1, \"file_name\": \"ant/1.jpg\"}, {\"id\": 2, \"file_name\": \"bee/3.jpg\"}], \"annotations\": "
+               "[{\"image_id\": 1, \"category_id\": 0}, {\"image_id\": 2, \"category_id\": 1}], "
+               "\"categories\": [{\"id\": 0, \"name\": \"\"}, {\"id\": 1, \"name\": \" \\t\"}]}");
+    prepare("pictures", out, &(preparation){{base}, {.lists = {list}}, true});
+    expect_names(out, (const char *const[]){"ant", "bee"}, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(marks_of_byte_order),  cmocka_unit_test(number_signs),        cmocka_unit_test(ids_of_other_types),
-        cmocka_unit_test(other_alphabets),      cmocka_unit_test(names_of_containers), cmocka_unit_test(long_names),
-        cmocka_unit_test(too_many_and_too_few),
+        cmocka_unit_test(marks_of_byte_order),  cmocka_unit_test(number_signs),         cmocka_unit_test(ids_of_other_types),
+        cmocka_unit_test(other_alphabets),      cmocka_unit_test(names_of_containers),  cmocka_unit_test(long_names),
+        cmocka_unit_test(too_many_and_too_few), cmocka_unit_test(labels_and_line_ends), cmocka_unit_test(blank_categories),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
