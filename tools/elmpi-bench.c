@@ -380,7 +380,8 @@ int main(int argc, char **argv)
     elm_error err = {0};
     elm_program self;
     int code;
-    if (elm_program_begin(&self, program, &err) || elm_ranks_join_all(&self, &b.comm, &argc, &argv, &err)) {
+    if (elm_program_begin(&self, program, &err) || elm_ranks_join_all(&self, &b.comm, &argc, &argv, &err) ||
+        elm_comm_agree_all(b.comm, elm_watch_enter(self.watch, "work", &err), &err)) {
         elm_log_error(&(elm_log){.program = program}, "%s", err.text);
         code = err.code;
     } else {

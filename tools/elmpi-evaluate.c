@@ -563,7 +563,8 @@ int main(int argc, char **argv)
     elm_comm *comm = NULL;
     elm_program self;
     int code;
-    if (elm_program_begin(&self, program, &err) != 0 || elm_ranks_join_all(&self, &comm, &argc, &argv, &err) != 0) {
+    if (elm_program_begin(&self, program, &err) != 0 || elm_ranks_join_all(&self, &comm, &argc, &argv, &err) != 0 ||
+        elm_comm_agree_all(comm, elm_watch_enter(self.watch, "work", &err), &err) != 0) {
         elm_log_error(&(elm_log){.program = program}, "%s", err.text);
         code = err.code;
     } else {

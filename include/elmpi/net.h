@@ -151,6 +151,8 @@ int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_
 void elm_net_describe(const elm_net *net, char *text, size_t size_bytes);
 /** Kinds of CPU that these libraries compute for here; ranks must agree. */
 void elm_net_cpu(char *text, size_t size_bytes);
+/** The same as each library names it; empty for oneDNN where the build has none. */
+void elm_net_cpu_names(char *onednn, size_t onednn_bytes, char *openblas, size_t openblas_bytes);
 /** model.name of a job that leaves the network open, and the network that it stands for with input of that many pixels a side, or features.
  */
 #define ELM_NET_AUTO "auto"

@@ -4,6 +4,7 @@
 #include "base/watch_state.h"
 #include "elmpi/memory.h"
 #include "elmpi/shared_memory.h"
+#include "elmpi/text.h"
 
 enum { SHOWN_MAX = 16 };
 
@@ -76,7 +77,10 @@ static void say_rank(const elm_watch *watch, int rank, const elm_heartbeat *seen
         fprintf(to, "  rank %d: never heard of\n", rank);
         return;
     }
-    fprintf(to, "  rank %d on %s: %s, step %lld, for %.1f s", rank, seen->host, seen->phase, seen->step, seen->stayed);
+    char host[4 * sizeof seen->host], phase[4 * sizeof seen->phase]; /* from a file that anybody may have written */
+    elm_text_escape(host, sizeof host, seen->host);
+    elm_text_escape(phase, sizeof phase, seen->phase);
+    fprintf(to, "  rank %d on %s: %s, step %lld, for %.1f s", rank, host, phase, seen->step, seen->stayed);
     if (silent)
         fprintf(to, ", nothing heard of for %.1f s or longer: silent since (stopped, dead or cut off)", elm_io_seconds() - watch->seen_at);
     fputc('\n', to);
@@ -107,8 +111,11 @@ void watch_say_stall(const elm_watch *watch, double waited, FILE *to)
     fprintf(to, "%s: error: rank %d has been in %s", watch->program, watch->rank, atomic_load(&watch->phase));
     if (step > 0)
         fprintf(to, " of step %lld", step);
-    if (*watch->about && watch->about_phase == atomic_load(&watch->phase))
-        fprintf(to, " (%s)", watch->about);
+    if (*watch->about && watch->about_phase == atomic_load(&watch->phase)) {
+        char about[4 * sizeof watch->about];
+        elm_text_escape(about, sizeof about, watch->about);
+        fprintf(to, " (%s)", about);
+    }
     fprintf(to, " for %.1f s and nobody has moved on since", waited);
     if (*watch->folder) {
         fprintf(to, " (run.stall_timeout = %g s): the job ends here, --resume continues from the last checkpoint. Last seen:\n",

@@ -9,6 +9,7 @@
 
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
+#include "elmpi/text.h"
 
 enum { PATH_BYTES = 4096, LINE_BYTES = 8192, ENDINGS_MAX = 16 };
 
@@ -86,15 +87,14 @@ void elm_report_pass(elm_report *report, const char *name)
 
 int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why, elm_error *err)
 {
-    char line[LINE_BYTES];
-    int length = snprintf(line, sizeof line, "%s: %.4000s: %s\n", kinds[kind].word, name, why);
-    if (length >= (int)sizeof line)
-        length = sizeof line - 1;
-    for (int i = 0; i < length - 1; i++) /* a name may hold anything */
-        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-            line[i] = '?';
-    if (report->capacity - report->used < (size_t)length) {
-        const size_t capacity = 2 * report->capacity + LINE_BYTES;
+    char raw[LINE_BYTES], line[4 * LINE_BYTES];
+    snprintf(raw, sizeof raw, "%s: %.4000s: %s", kinds[kind].word, name, why);
+    elm_text_trim(raw);
+    elm_text_escape(line, sizeof line - 1, raw); /* a name may hold anything */
+    size_t length = strlen(line);
+    line[length++] = '\n';
+    if (report->capacity - report->used < length) {
+        const size_t capacity = 2 * report->capacity + sizeof line;
         char *text = elm_alloc(capacity, 1, err);
         if (text == NULL)
             return -1;
@@ -104,8 +104,8 @@ int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, c
         report->text = text;
         report->capacity = capacity;
     }
-    memcpy(report->text + report->used, line, (size_t)length);
-    report->used += (size_t)length;
+    memcpy(report->text + report->used, line, length);
+    report->used += length;
     report->count[kind]++;
     if (kind == ELM_REPORT_FOREIGN)
         count_foreign(report, name, why);

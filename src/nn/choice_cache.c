@@ -2,12 +2,15 @@
  * key's hash and replaced in one instant, so that runs that start together do not disturb each other. Whatever is wrong with a file, it is
  * measured again. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "elmpi/build_id.h"
 #include "elmpi/choice.h"
@@ -104,6 +107,27 @@ static bool parse(const char *text, const char *key, elm_candidate *list, int co
     return any && strcmp(text, "end\n") == 0;
 }
 
+/* Whether a file may be written there: a pipe would wait for its reader. */
+static bool is_replaceable(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) != 0 || S_ISREG(about.st_mode);
+}
+
+/* NULL with errno, which is 0 where something else than a file is in the way: a pipe would wait for its writer. */
+static FILE *open_regular(const char *path)
+{
+    struct stat about;
+    const int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0)
+        return NULL;
+    if (fstat(file, &about) == 0 && S_ISREG(about.st_mode))
+        return fdopen(file, "rb");
+    close(file);
+    errno = 0;
+    return NULL;
+}
+
 bool elm_choice_cache_read(const char *key, elm_candidate *list, int count, char *note, size_t size_bytes)
 {
     char path[ELM_PATH_SIZE], text[FILE_MAX];
@@ -111,10 +135,10 @@ bool elm_choice_cache_read(const char *key, elm_candidate *list, int count, char
     *note = '\0';
     if (!path_of(key, path))
         return false;
-    FILE *file = fopen(path, "rb");
+    FILE *file = open_regular(path);
     if (!file) {
         if (errno != ENOENT)
-            snprintf(note, size_bytes, "%.512s cannot be read (%s)", path, strerror(errno));
+            snprintf(note, size_bytes, "%.512s cannot be read (%s)", path, errno ? strerror(errno) : "no regular file");
         return false;
     }
     const size_t length = fread(text, 1, sizeof text - 1, file);
@@ -147,6 +171,6 @@ void elm_choice_cache_write(const char *key, const elm_candidate *list, int coun
     elm_error err = {0};
     if (error)
         snprintf(note, size_bytes, "%.512s cannot be written (%s)", path, strerror(error));
-    else if (elm_output_write_file(path, text, used, &err))
+    else if (is_replaceable(path) && elm_output_write_file(path, text, used, &err))
         snprintf(note, size_bytes, "%.512s cannot be written (%.400s)", path, err.text);
 }

@@ -414,12 +414,18 @@ void elm_net_describe(const elm_net *net, char *text, size_t size_bytes)
              elm_backend_openblas.version(openblas));
 }
 
-void elm_net_cpu(char *text, size_t size_bytes)
+void elm_net_cpu_names(char *onednn, size_t onednn_bytes, char *openblas, size_t openblas_bytes)
 {
     const elm_backend *fastest = elm_backend_find("auto", NULL);
-    const bool both = fastest != &elm_backend_openblas;
-    snprintf(text, size_bytes, "%s%s%sOpenBLAS for %s", both ? "oneDNN for " : "", both ? fastest->cpu() : "", both ? ", " : "",
-             elm_backend_openblas.cpu());
+    snprintf(onednn, onednn_bytes, "%s", fastest != &elm_backend_openblas ? fastest->cpu() : "");
+    snprintf(openblas, openblas_bytes, "%s", elm_backend_openblas.cpu());
+}
+
+void elm_net_cpu(char *text, size_t size_bytes)
+{
+    char onednn[ELM_VERSION_SIZE], openblas[ELM_VERSION_SIZE];
+    elm_net_cpu_names(onednn, sizeof onednn, openblas, sizeof openblas);
+    snprintf(text, size_bytes, "%s%s%sOpenBLAS for %s", *onednn ? "oneDNN for " : "", onednn, *onednn ? ", " : "", openblas);
 }
 
 void elm_net_implementation(const elm_net *net, char *text, size_t size_bytes)

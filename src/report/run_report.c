@@ -90,7 +90,7 @@ static int write_page(FILE *page, const elm_run_files *runs, int count, const ch
     fputs("</div>\n", page);
     elm_put_confusions(page, runs, count);
     fputs("<footer>Made by elmpi-report. The same figures as SVG, PDF and CSV lie beside this page.</footer></body></html>\n", page);
-    return ferror(page) == 0 ? 0 : elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the report: %s; free space", strerror(errno));
+    return 0; /* what could not be written, its output says at the end */
 }
 
 /* The last `depth` parts of a run folder's path; the whole of it where it has no more. */
@@ -170,8 +170,10 @@ static int write_all(elm_run_files *runs, int count, const char *out, const elm_
 static int rename_classes(elm_analysis_file *analysis, const char *path, elm_error *err)
 {
     char **names = NULL;
-    if (analysis->names == NULL)
-        return 0;
+    if (analysis->names == NULL) /* of a run without an analysis no name is shown */
+        return access(path, R_OK) == 0 ? 0
+                                       : elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the class names (%s): %s: check --class-names",
+                                                       path, strerror(errno));
     if (elm_name_list_read(path, analysis->classes, &names, err) != 0)
         return -1;
     for (int c = 0; c < analysis->classes; c++)

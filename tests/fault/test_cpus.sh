@@ -35,13 +35,22 @@ if [ "$best" != baseline ]; then
         says stderr "$pattern"
         [ "$(grep -c "error: ranks compute for 2 kinds of CPU" "$scratch/stderr")" -eq 1 ] || fail "not told once"
     }
-    kinds="rank 0 on .*: kernels for $best, .*; rank 1 on .*: kernels for baseline, .*set ELMPI_ISA=baseline, ONEDNN_MAX_CPU_ISA=SSE41 and OPENBLAS_CORETYPE=Nehalem for all ranks"
+    kinds="rank 0 on .*: kernels for $best, .*; rank 1 on .*: kernels for baseline, .*set ELMPI_ISA=baseline(, ONEDNN_MAX_CPU_ISA=[A-Z0-9_]+)? and OPENBLAS_CORETYPE=[A-Za-z0-9]+ for all ranks"
     refused "$kinds" "$train" "${common[@]}"
     absent "$scratch/run"
     refused "$kinds" "$ELMPI_BIN/elmpi-bench" --model mlp:16,2 --batch 8 --steps 1
     expect 0 "$train" "${common[@]}"
     refused "$kinds" "$ELMPI_BIN/elmpi-evaluate" "$scratch/run/checkpoint.h5" --quiet
     says_not stdout 'balanced'
+
+    # Each of the three at its own common level.
+    if [[ $best == avx512* ]]; then
+        expect_ranks 2 "$train" "${common[@]}" --run-dir "$scratch/mixed" : env ONEDNN_MAX_CPU_ISA=AVX2 "$train" "${common[@]}" --run-dir "$scratch/mixed"
+        if grep -q oneDNN "$scratch/stderr"; then
+            says stderr "set ELMPI_ISA=$best, ONEDNN_MAX_CPU_ISA=AVX2 and OPENBLAS_CORETYPE="
+        fi
+        absent "$scratch/mixed"
+    fi
 
     echo "the remedy, and another set at a resume"
     expect_mpi 0 2 env ELMPI_ISA=baseline "$train" "${common[@]}" --max-steps 3 --resume

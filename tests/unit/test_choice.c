@@ -171,6 +171,13 @@ static void a_cache_is_right_or_ignored(void **unused)
     }
     set_file(inner, "elmpi choice 1\nkey 1\nonednn blocked fp32 2 0\nonednn nhwc fp32 1 0\nend\n");
     assert_true(read_back(list, note) && list[0].seconds == 2);
+    /* A pipe in its place would wait for ever. */
+    char command[700];
+    snprintf(command, sizeof command, "for f in %s/choice-*.txt; do rm \"$f\" && mkfifo \"$f\"; done", inner);
+    assert_int_equal(system(command), 0);
+    assert_false(read_back(list, note));
+    assert_non_null(strstr(note, "no regular file"));
+    elm_choice_cache_write("key 1\n", measured, 2, note, sizeof note);
     setenv("ELMPI_CACHE", "/proc/none", 1); /* where nothing can be made */
     elm_choice_cache_write("key 1\n", measured, 2, note, sizeof note);
     assert_non_null(strstr(note, "cannot be written"));
