@@ -4,6 +4,7 @@
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/../cli/lib.sh"
+unset ELMPI_TOTALS # .ci/run itself may run this test
 
 mkdir -p "$scratch/tree/.ci" "$scratch/tree/tools"
 cp "$ELMPI_SOURCE/.ci/run" "$scratch/tree/.ci/run"
