@@ -34,6 +34,7 @@ typedef struct fixture {
     elm_loss *loss;
     elm_bank *bank;
     elm_loss_batch batch;
+    int64_t member; /* of a batch of one image */
     int32_t labels[BANK_BATCH];
     float embeddings[BANK_BATCH * BANK_WIDTH], gradient[BANK_BATCH * BANK_WIDTH];
 } fixture;
@@ -233,7 +234,8 @@ static int64_t usable(fixture *f, int64_t member, double now)
     const int32_t *slot;
     show(f, 0, 1);
     f->batch.local = 1;
-    f->batch.members = &member;
+    f->member = member;
+    f->batch.members = &f->member;
     f->labels[0] = bank_labels[member];
     f->batch.moment.passed = now;
     elm_bank_begin(f->bank, &f->batch);
