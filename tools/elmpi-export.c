@@ -97,7 +97,7 @@ static int export(const command_line *s, const elm_log *log, elm_error *err)
 {
     elm_checkpoint *checkpoint = NULL;
     elm_job_options options;
-    elm_store_info info;
+    elm_store_info info = {0};
     int status = elm_checkpoint_read(s->checkpoint, &checkpoint, err);
     if (status == 0)
         status = parse_job(checkpoint, s->checkpoint, &options, err);

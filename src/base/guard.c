@@ -186,7 +186,7 @@ int elm_guard_check(const char *kind, const char *path, elm_error *err)
     const char *asked = getenv("ELMPI_GUARD");
     if (asked != NULL && strcmp(asked, "off") == 0)
         return 0;
-    pid_t child;
+    pid_t child = -1;
     int output = -1, status = 0;
     const int cause = start(kind, path, &child, &output);
     if (cause != 0)

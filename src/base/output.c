@@ -298,7 +298,7 @@ void elm_output_abandon(elm_output *output)
 int elm_output_write_file(const char *path, const void *bytes, size_t size_bytes, elm_error *err)
 {
     elm_output *output;
-    if (elm_output_begin(&output, path, 0, err))
+    if (elm_output_begin(&output, path, 0, err) || !output)
         return -1;
     elm_output_write(output, bytes, size_bytes);
     return elm_output_commit(output, err);
