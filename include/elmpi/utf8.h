@@ -4,6 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/** Bytes of the character that a text begins with, as RFC 3629 has it, and its code point; 0: it begins with none. */
+size_t elm_utf8_next(const char *text, uint32_t *point);
 
 /** Whether a text is UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool elm_utf8_is_valid(const char *text);

@@ -1,29 +1,10 @@
 #include "elmpi/text.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the valid UTF-8 character at `text`, 0 where there is none: no overlong forms, no surrogates, nothing beyond U+10FFFF. */
-static size_t decode(const unsigned char *text, uint32_t *point)
-{
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char first = *text;
-    const size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
-    if (length <= 1) {
-        *point = first;
-        return length;
-    }
-    uint32_t value = first & (0x7fU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if (text[i] >> 6 != 2) /* the text's end too */
-            return 0;
-        value = value << 6 | (text[i] & 0x3fU);
-    }
-    *point = value;
-    return value < smallest[length] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff) ? 0 : length;
-}
+#include "elmpi/utf8.h"
 
 static bool is_control(uint32_t point)
 {
@@ -42,7 +23,7 @@ static bool is_control(uint32_t point)
 size_t elm_text_unit(const char *text, char shown[ELM_TEXT_UNIT_SIZE])
 {
     uint32_t point;
-    const size_t length = decode((const unsigned char *)text, &point);
+    const size_t length = elm_utf8_next(text, &point);
     if (length == 0 || (length == 1 && is_control(point))) {
         snprintf(shown, ELM_TEXT_UNIT_SIZE, "\\x%02x", (unsigned)(unsigned char)*text);
         return 1;

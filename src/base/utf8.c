@@ -1,25 +1,32 @@
 #include "elmpi/utf8.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the character that a text begins with; 0: not UTF-8. */
+size_t elm_utf8_next(const char *text, uint32_t *point)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char first = (unsigned char)*text;
+    const size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+    if (length <= 1) {
+        *point = first;
+        return length;
+    }
+    uint32_t value = first & (0x7fU >> length);
+    for (size_t i = 1; i < length; i++) {
+        const unsigned char next = (unsigned char)text[i];
+        if (next >> 6 != 2) /* the text's end too */
+            return 0;
+        value = value << 6 | (next & 0x3fU);
+    }
+    *point = value;
+    return value < smallest[length] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff) ? 0 : length;
+}
+
 static size_t character(const char *text)
 {
-    const uint8_t *at = (const uint8_t *)text;
-    if (at[0] < 0x80)
-        return 1;
-    const size_t length = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-    if (at[0] < 0xc2 || at[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    const bool overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
-    const bool surrogate = at[0] == 0xed && at[1] >= 0xa0;
-    const bool too_large = at[0] == 0xf4 && at[1] >= 0x90;
-    return overlong || surrogate || too_large ? 0 : length;
+    uint32_t point;
+    return elm_utf8_next(text, &point);
 }
 
 bool elm_utf8_is_valid(const char *text)
