@@ -15,23 +15,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from long_tail import members
+
 torch.set_default_dtype(torch.float64)
 store, folder, steps = h5py.File(sys.argv[1], "r"), sys.argv[2], int(sys.argv[3])
 APART_BEFORE, FIRST_GATE = 1e-6, 1e-4
-
-
-def members(labels, rho):
-    """The long-tailed subset as the public LDAM-DRW code draws it, in store order."""
-    if not rho:
-        return np.arange(len(labels))
-    classes = int(labels.max()) + 1
-    np.random.seed(0)
-    chosen = []
-    for c in range(classes):
-        places = np.where(labels == c)[0]
-        np.random.shuffle(places)
-        chosen.append(places[:int(len(labels) / classes * (1 / rho) ** (c / (classes - 1)))])
-    return np.sort(np.concatenate(chosen))
 
 
 def gates(w, x):

@@ -14,24 +14,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from long_tail import members
+
 torch.set_default_dtype(torch.float64)
 store, initial, after = (h5py.File(p, "r") for p in sys.argv[1:4])
 job = configparser.ConfigParser()
 job.read_string(initial["job"][()].decode())
-
-
-def members(labels, rho):
-    """Long-tailed subset as the public LDAM-DRW code draws it, in store order."""
-    if not rho:
-        return np.arange(len(labels))
-    classes = int(labels.max()) + 1
-    np.random.seed(0)
-    chosen = []
-    for c in range(classes):
-        places = np.where(labels == c)[0]
-        np.random.shuffle(places)
-        chosen.append(places[:int(len(labels) / classes * (1 / rho) ** (c / (classes - 1)))])
-    return np.sort(np.concatenate(chosen))
 
 
 labels = store["train/labels"][:]
