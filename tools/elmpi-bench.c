@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "coverage.h"
+#include "elmpi/affinity.h"
 #include "elmpi/binding.h"
 #include "elmpi/cpu.h"
 #include "elmpi/job.h"
@@ -380,6 +381,7 @@ int main(int argc, char **argv)
     elm_error err = {0};
     elm_program self;
     int code;
+    elm_affinity_reload(argv);
     if (elm_program_begin(&self, program, &err) || elm_ranks_join_all(&self, &b.comm, &argc, &argv, &err) ||
         elm_comm_agree_all(b.comm, elm_watch_enter(self.watch, "work", &err), &err)) {
         elm_log_error(&(elm_log){.program = program}, "%s", err.text);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "elmpi/affinity.h"
 #include "elmpi/analysis.h"
 #include "elmpi/binding.h"
 #include "elmpi/checkpoint.h"
@@ -563,6 +564,7 @@ int main(int argc, char **argv)
     elm_comm *comm = NULL;
     elm_program self;
     int code;
+    elm_affinity_reload(argv);
     if (elm_program_begin(&self, program, &err) != 0 || elm_ranks_join_all(&self, &comm, &argc, &argv, &err) != 0 ||
         elm_comm_agree_all(comm, elm_watch_enter(self.watch, "work", &err), &err) != 0) {
         elm_log_error(&(elm_log){.program = program}, "%s", err.text);

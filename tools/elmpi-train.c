@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "command.h"
+#include "elmpi/affinity.h"
 #include "elmpi/job.h"
 #include "elmpi/loss.h"
 #include "elmpi/memory.h"
@@ -152,6 +153,7 @@ int main(int argc, char **argv)
     elm_error err = {0};
     elm_log log = {.program = program};
     int code;
+    elm_affinity_reload(argv);
     if (elm_program_begin(&self, program, &err) || guard_start(&self, argc, argv, &err) ||
         elm_ranks_join_all(&self, &comm, &argc, &argv, &err)) {
         elm_log_error(&log, "%s", err.text);

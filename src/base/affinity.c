@@ -196,6 +196,39 @@ int elm_affinity_set(const elm_cpus *cpus)
     return status;
 }
 
+/* The mask that a pinned process had before it was loaded again. */
+static const char *const pinned_variable = "ELMPI_PINNED_CPUS";
+
+static void pin_again(const char *text)
+{
+    elm_cpus pinned;
+    if (elm_cpus_parse(&pinned, text))
+        elm_affinity_set(&pinned);
+    unsetenv(pinned_variable);
+}
+
+void elm_affinity_reload(char **argv)
+{
+    char text[4096], program[4096]; /* by its own name, not /proc/self/exe: ps and pgrep show it */
+    elm_affinity affinity;
+    const char *pinned = getenv(pinned_variable);
+    if (pinned) {
+        pin_again(pinned);
+        return;
+    }
+    elm_affinity_read(&affinity);
+    if (elm_cpus_count(&affinity.own) >= elm_cpus_count(&affinity.ceiling))
+        return;
+    elm_cpus_print(&affinity.own, text, sizeof text);
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length > 0 && setenv(pinned_variable, text, 1) == 0) {
+        program[length] = 0;
+        elm_affinity_set(&affinity.ceiling);
+        execv(program, argv);
+        pin_again(text); /* replaced on disk, no memory: the threads are slower, nothing else */
+    }
+}
+
 static bool openmp_has_places(void)
 {
     const char *bind = getenv("OMP_PROC_BIND");

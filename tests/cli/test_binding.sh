@@ -32,6 +32,16 @@ masks_of() {
     done | sort
 }
 
+# reloads_of FOLDER: the masks that ranks had before they were loaded again, so that libgomp counts all CPUs of the node.
+reloads_of() {
+    local pid
+    for pid in $(pgrep -x elmpi-train); do
+        if is_of "$pid" "$1"; then
+            tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^ELMPI_PINNED_CPUS=//p' || true
+        fi
+    done
+}
+
 # is_of PID FOLDER: a rank of the run in this folder. Others on this machine may end while they are looked at.
 is_of() {
     { tr '\0' ' ' <"/proc/$1/cmdline" | grep -q -- " $2 "; } 2>/dev/null
@@ -51,6 +61,7 @@ observe() {
         sleep 0.1
     done
     masks_of "$name" >"$name.masks"
+    reloads_of "$name" >"$name.reloads"
     stop_ranks "$name"
     wait "$launched" || true
     [ -s "$name.masks" ] || fail "no rank of $name was seen"
@@ -85,10 +96,16 @@ allowed=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)
 [ "$(cat plain-1.masks)" = "$allowed" ] || fail "one rank has $(cat plain-1.masks), not all of $allowed"
 [ "$(sort -u plain-2.masks | wc -l)" -eq 2 ] || fail "two ranks have the same cores: $(cat plain-2.masks)"
 
+
+# A pinned rank is loaded again; one that is free, or that a user confined, is not.
+[ "$(wc -l <bound-1.reloads)" -eq 1 ] || fail "a rank bound to one core was not loaded again"
+[ ! -s free-1.reloads ] || fail "an unbound rank was loaded again"
+
 # A user's own choice holds: before the launcher, and before a program that nobody launched.
 last=${allowed##*[-,]}
 observe inside taskset -c "$last" "${bare[@]}" -np 1
 [ "$(cat inside.masks)" = "$last" ] || fail "taskset -c $last mpirun: $(cat inside.masks)"
+[ ! -s inside.reloads ] || fail "taskset mpirun: the rank was loaded again"
 observe alone taskset -c "$last"
 [ "$(cat alone.masks)" = "$last" ] || fail "taskset -c $last elmpi-train: $(cat alone.masks)"
 
