@@ -5,7 +5,7 @@ target_compile_options(elmpi_flags INTERFACE -Wall -Wextra -Wshadow -Wvla -Wstri
 # Reductions may be vectorised where a kernel asks for it (omp simd), nowhere else: results stay what the source says.
 target_compile_options(elmpi_flags INTERFACE -fopenmp -fno-math-errno -fno-trapping-math)
 target_link_options(elmpi_flags INTERFACE -fopenmp -Wl,--build-id=sha1) # by it ranks tell whether they run the same build
-# Instruction sets. All is compiled for ELMPI_MARCH; on x86 kernels (elmpi_room, include/elmpi/kernels.h) are compiled for each of these sets too.
+# Instruction sets. All is compiled for ELMPI_MARCH; on x86 kernels (elmpi_module, src/base/cpu/kernels.h) are compiled for each of these sets too.
 set(ELMPI_KERNEL_SETS baseline)
 set(ELMPI_FLAGS_baseline)
 if(ELMPI_MARCH)
@@ -68,33 +68,33 @@ if(NOT ELMPI_SANITIZE AND NOT ELMPI_FUZZ)
   target_compile_options(elmpi_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>)
 endif()
 
-# elmpi_room(<name> SOURCES ... KERNELS ... USES rooms... LINKS libraries...): one room of the house, a static library.
-function(elmpi_room name)
-  cmake_parse_arguments(ROOM "" "" "SOURCES;KERNELS;USES;LINKS" ${ARGN})
-  add_library(elmpi_${name} STATIC ${ROOM_SOURCES})
+# elmpi_module(<name> SOURCES ... KERNELS ... USES modules... LINKS libraries...): one module, a static library.
+function(elmpi_module name)
+  cmake_parse_arguments(MODULE "" "" "SOURCES;KERNELS;USES;LINKS" ${ARGN})
+  add_library(elmpi_${name} STATIC ${MODULE_SOURCES})
   set_target_properties(elmpi_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  foreach(room IN LISTS ROOM_USES)
-    target_link_libraries(elmpi_${name} PUBLIC elmpi_${room})
+  foreach(module IN LISTS MODULE_USES)
+    target_link_libraries(elmpi_${name} PUBLIC elmpi_${module})
   endforeach()
-  target_link_libraries(elmpi_${name} PRIVATE ${ROOM_LINKS} PUBLIC elmpi_flags)
+  target_link_libraries(elmpi_${name} PRIVATE ${MODULE_LINKS} PUBLIC elmpi_flags)
   if(TARGET elmpi_keep_libraries) # what every program links is made before it
     add_dependencies(elmpi_${name} elmpi_keep_libraries)
   endif()
-  if(ROOM_KERNELS)
-    elmpi_kernels(${name} ${ROOM_KERNELS})
+  if(MODULE_KERNELS)
+    elmpi_kernels(${name} ${MODULE_KERNELS})
   endif()
 endfunction()
 
-# Compiles kernel files once for each instruction set and puts them all into the room's library.
-function(elmpi_kernels room)
+# Compiles kernel files once for each instruction set and puts them all into the module's library.
+function(elmpi_kernels module)
   foreach(set IN LISTS ELMPI_KERNEL_SETS)
-    set(objects elmpi_${room}_${set})
+    set(objects elmpi_${module}_${set})
     add_library(${objects} OBJECT ${ARGN})
     set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON ELMPI_KERNEL_FLAGS "${ELMPI_FLAGS_${set}}")
     target_compile_definitions(${objects} PRIVATE ELM_KERNEL_SET=${set})
     # -Wno-psabi: gcc remarks on how vectors wider than the set's registers would be passed.
     target_compile_options(${objects} PRIVATE -O3 -Wno-psabi)
     target_link_libraries(${objects} PRIVATE elmpi_flags)
-    target_sources(elmpi_${room} PRIVATE $<TARGET_OBJECTS:${objects}>)
+    target_sources(elmpi_${module} PRIVATE $<TARGET_OBJECTS:${objects}>)
   endforeach()
 endfunction()

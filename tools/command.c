@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elmpi/kernels.h"
+#include "base/cpu/kernels.h"
 #include "versions.h"
 
 static const elm_flag builtin_flags[] = {

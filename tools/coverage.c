@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "data/positive_rate.h"
 #include "elmpi/comm.h"
-#include "elmpi/coverage.h"
 #include "elmpi/dataset.h"
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"

@@ -6,21 +6,21 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/cpu/affinity.h"
+#include "base/cpu/cpu.h"
+#include "base/cpu/peak.h"
+#include "base/rng.h"
+#include "comm/binding.h"
 #include "command.h"
 #include "coverage.h"
-#include "elmpi/affinity.h"
-#include "elmpi/binding.h"
-#include "elmpi/cpu.h"
 #include "elmpi/job.h"
 #include "elmpi/memory.h"
-#include "elmpi/peak.h"
-#include "elmpi/rng.h"
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
-#include "elmpi/same_cpu.h"
 #include "elmpi/trainer.h"
 #include "ranks.h"
 #include "step_profile.h"
+#include "train/same_cpu.h"
 
 static const char program[] = "elmpi-bench";
 enum { WARM_UP = 3, TRACED = 3 /* steps */ };

@@ -4,14 +4,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cpu/affinity.h"
+#include "base/text/name_list.h"
+#include "checkpoint/broadcast.h"
+#include "checkpoint/check_classes.h"
+#include "comm/binding.h"
 #include "command.h"
-#include "elmpi/affinity.h"
+#include "data/content.h"
 #include "elmpi/analysis.h"
-#include "elmpi/binding.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/classifier.h"
 #include "elmpi/comm.h"
-#include "elmpi/content.h"
 #include "elmpi/dataset.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/job.h"
@@ -19,15 +22,14 @@
 #include "elmpi/loss.h"
 #include "elmpi/memory.h"
 #include "elmpi/metrics.h"
-#include "elmpi/name_list.h"
 #include "elmpi/net.h"
 #include "elmpi/optim.h"
 #include "elmpi/output.h"
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
-#include "elmpi/same_cpu.h"
-#include "elmpi/weights.h"
+#include "nn/weights.h"
 #include "ranks.h"
+#include "train/same_cpu.h"
 
 static const char program[] = "elmpi-evaluate";
 
@@ -247,7 +249,9 @@ static int load_dataset(evaluated *subject, const command_line *s, elm_error *er
         return -1;
     if (s->class_names != NULL && elm_name_list_read(s->class_names, subject->dataset->info.classes, &subject->names, err) != 0)
         return -1;
-    return elm_checkpoint_check_classes(subject->checkpoint, subject->dataset, store, "name the right store with --data", err);
+    const elm_dataset *dataset = subject->dataset;
+    const elm_checkpoint_data data = {dataset->info.dataset, store, dataset->class_names, dataset->info.classes};
+    return elm_checkpoint_check_classes(subject->checkpoint, &data, "name the right store with --data", err);
 }
 
 /* What a classifier is made from besides the network: training images, and the split that chooses its tau. */

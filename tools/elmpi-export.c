@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text/name_list.h"
 #include "command.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/dataset.h"
@@ -10,7 +11,6 @@
 #include "elmpi/job.h"
 #include "elmpi/log.h"
 #include "elmpi/memory.h"
-#include "elmpi/name_list.h"
 #include "elmpi/run.h"
 #include "elmpi/store.h"
 #include "elmpi/trainer.h"

@@ -9,7 +9,7 @@
 #include "elmpi/job.h"
 #include "elmpi/log.h"
 #include "elmpi/loss.h"
-#include "image/pipeline.h"
+#include "image/augment/pipeline.h"
 #include "program.h"
 
 /* Which option rows a method has: those used only with `key` = `name`; without a name, those of the section that no method claims. */

@@ -4,10 +4,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cpu/cpu.h"
+#include "base/text/text.h"
 #include "command.h"
-#include "elmpi/cpu.h"
 #include "elmpi/prepare.h"
-#include "elmpi/text.h"
 #include "elmpi/ticker.h"
 #include "program.h"
 

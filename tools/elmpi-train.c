@@ -4,14 +4,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/cpu/affinity.h"
+#include "base/process/process.h"
+#include "base/text/terminal.h"
 #include "command.h"
-#include "elmpi/affinity.h"
 #include "elmpi/job.h"
 #include "elmpi/loss.h"
 #include "elmpi/memory.h"
-#include "elmpi/process.h"
 #include "elmpi/run.h"
-#include "elmpi/terminal.h"
 #include "ranks.h"
 
 static const char program[] = "elmpi-train";

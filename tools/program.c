@@ -1,6 +1,6 @@
 #include "program.h"
 
-#include "elmpi/process.h"
+#include "base/process/process.h"
 
 static const double patience = 600; /* seconds */
 

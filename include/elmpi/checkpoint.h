@@ -79,8 +79,6 @@ int elm_checkpoint_read_tail(const char *path, const elm_checkpoint_tail *tail, 
 
 /** The tensor of that full name, or NULL. */
 const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name);
-/** Name of the first of these tensors that holds a NaN or an infinite value; NULL: none does. */
-const char *elm_checkpoint_not_finite(const elm_tensor *tensors, int count);
 /** A progress value, or `missing`. */
 double elm_checkpoint_progress(const elm_checkpoint *checkpoint, const char *name, double missing);
 /** A history column, or NULL. */

@@ -1,4 +1,4 @@
-/* Comm: the ranks of a job, what they agree on and what they sum. The only room that knows MPI and BLACS.
+/* Comm: the ranks of a job, what they agree on and what they sum. The only module that knows MPI and BLACS.
  * MPI failures abort the job: nobody waits for a rank that failed. */
 #ifndef ELMPI_COMM_H
 #define ELMPI_COMM_H
@@ -6,10 +6,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "elmpi/option.h"
 #include "elmpi/reduce.h"
 #include "elmpi/status.h"
 #include "elmpi/ticker.h"
 #include "elmpi/watch.h"
+
+/** [comm] of a job file. */
+typedef struct elm_comm_options {
+    int compress;       /* elm_compression */
+    int64_t bucket_kib; /* of gradients, at least */
+} elm_comm_options;
+extern const elm_option elm_comm_option_rows[];
+
+/** How gradients travel: comm.compress. */
+typedef enum elm_compression {
+    ELM_COMPRESS_NONE, /* fp32 */
+    ELM_COMPRESS_BF16, /* rounded to bf16 for the wire, summed in fp32 */
+} elm_compression;
 
 typedef struct elm_comm elm_comm;
 

@@ -120,9 +120,6 @@ typedef struct elm_loss_options {
 } elm_loss_options;
 extern const elm_option elm_loss_option_rows[];
 
-/** Head, torso or tail (0, 1, 2) of a class with `count` training images: head >= 100, torso [20, 100), tail < 20 (DESIGN 4). */
-int elm_class_group(int64_t count);
-
 /** The pull term's margins alpha_y as the options say (loss.pull.alpha, .scale).
  *  Shape:  alpha [counts.classes] is written
  *  Errors: ELM_EXIT_USAGE for an unknown rule */

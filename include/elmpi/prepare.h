@@ -1,4 +1,4 @@
-/* Prepare: original archives in, stores out. One file a data set, one row in a table (src/data/prepare.c). */
+/* Prepare: original archives in, stores out. One file a data set, one row in a table (src/prepare/prepare.c). */
 #ifndef ELMPI_PREPARE_H
 #define ELMPI_PREPARE_H
 

@@ -9,7 +9,6 @@
 #include "elmpi/choice.h"
 #include "elmpi/comm.h"
 #include "elmpi/dataset.h"
-#include "elmpi/gradient_sum.h"
 #include "elmpi/log.h"
 #include "elmpi/loss.h"
 #include "elmpi/net.h"

@@ -28,7 +28,7 @@ typedef struct elm_store_place {
     uint32_t length; /* bytes */
     int32_t shard;
     uint16_t width, height; /* as the picture's file says, before any EXIF rotation */
-    int64_t digest;         /* of its bytes, see elmpi/content.h; 0: unknown, in stores of earlier versions */
+    int64_t digest;         /* of its bytes, see store/content.h; 0: unknown, in stores of earlier versions */
 } elm_store_place;
 
 /** A plain uncompressed tar file that holds pictures. */
@@ -40,7 +40,7 @@ typedef struct elm_store_shard {
 typedef struct elm_store elm_store; /* open for reading */
 typedef struct elm_store_writer elm_store_writer;
 
-/** Has a process of its own read the store first (elmpi/guard.h): one that makes HDF5 crash ends there.
+/** Has a process of its own read the store first (base/file/guard.h): one that makes HDF5 crash ends there.
  *  Ranks:  local; one rank asks, and the others wait for its verdict before they open it */
 int elm_store_check(const char *path, elm_error *err);
 

@@ -8,7 +8,6 @@
 #include "elmpi/checkpoint.h"
 #include "elmpi/comm.h"
 #include "elmpi/dataset.h"
-#include "elmpi/gradient_sum.h"
 #include "elmpi/loader.h"
 #include "elmpi/loss.h"
 #include "elmpi/net.h"

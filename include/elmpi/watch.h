@@ -8,8 +8,8 @@
  *
  * Fault injection, for tests: ELMPI_FAULT=<kind>@<phase>[:rank=<r>][:step=<n>] makes rank r (0) fail when it enters that phase, of step n
  * (the first that comes). Kinds: kill (SIGKILL), exit (exit status 3), error (the phase returns an error), memory (all memory is used up),
- * stop (SIGSTOP). Phases: `phases` in src/base/fault.c, which another name's refusal lists. A failure that never came is told at the end.
- * Without the variable entering a phase costs one comparison. */
+ * stop (SIGSTOP). Phases: `phases` in src/base/process/fault_injection.c, which another name's refusal lists. A failure that never came is
+ * told at the end. Without the variable entering a phase costs one comparison. */
 #ifndef ELMPI_WATCH_H
 #define ELMPI_WATCH_H
 

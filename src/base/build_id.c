@@ -1,6 +1,6 @@
 #define _GNU_SOURCE /* dl_iterate_phdr */
 
-#include "elmpi/build_id.h"
+#include "base/build_id.h"
 
 #include <elf.h>
 #include <link.h>

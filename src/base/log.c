@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elmpi/process.h"
-#include "elmpi/text.h"
+#include "base/process/process.h"
+#include "base/text/text.h"
 
 /* Whatever is in a message, a name from outside among it, reaches the terminal only through here. */
 static void print_shown(FILE *to, const char *text)

@@ -1,4 +1,4 @@
-#include "elmpi/rng.h"
+#include "base/rng.h"
 
 #include <math.h>
 

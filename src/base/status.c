@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "elmpi/text.h"
+#include "base/text/text.h"
 
 int elm_error_set(elm_error *err, int code, const char *format, ...)
 {

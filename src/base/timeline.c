@@ -1,6 +1,6 @@
 #include "elmpi/timeline.h"
 
-#include "elmpi/io.h"
+#include "base/file/io.h"
 #include "elmpi/memory.h"
 
 struct elm_timeline {

@@ -1,7 +1,6 @@
 /* What every user of a checkpoint needs and HDF5 does not. */
 #include "elmpi/checkpoint.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -40,15 +39,6 @@ const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const 
     for (int i = 0; i < checkpoint->tensor_count; i++)
         if (!strcmp(checkpoint->tensors[i].name, name))
             return &checkpoint->tensors[i];
-    return NULL;
-}
-
-const char *elm_checkpoint_not_finite(const elm_tensor *tensors, int count)
-{
-    for (int t = 0; t < count; t++)
-        for (int64_t i = 0; i < tensors[t].count; i++)
-            if (!isfinite(tensors[t].data[i]))
-                return tensors[t].name;
     return NULL;
 }
 

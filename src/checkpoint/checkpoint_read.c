@@ -7,10 +7,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file/guard.h"
 #include "checkpoint/format.h"
 #include "elmpi/checkpoint.h"
-#include "elmpi/guard.h"
 #include "elmpi/memory.h"
+#include "hdf5/read.h"
 
 enum { CLASSES_MAX = 1 << 20 };
 
@@ -458,7 +459,7 @@ static int inner_version(const char *path, elm_error *err)
 {
     int version = -1;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    const hid_t access = elm_checkpoint_access();
+    const hid_t access = elm_h5_access();
     const reader r = {.path = path, .file = H5Fopen(path, H5F_ACC_RDONLY, access), .err = err};
     H5Pclose(access);
     if (r.file < 0 || read_number(&r, "version", H5T_NATIVE_INT, &version))
@@ -474,7 +475,7 @@ int elm_checkpoint_read_unguarded(const char *path, elm_checkpoint **checkpoint,
     struct stat about;
     elm_error own = {0};
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    const hid_t access = elm_checkpoint_access();
+    const hid_t access = elm_h5_access();
     reader r = {.path = path, .err = &own, .file = H5Fopen(path, H5F_ACC_RDONLY, access)};
     H5Pclose(access);
     if (r.file < 0 || stat(path, &about)) {

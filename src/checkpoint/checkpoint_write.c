@@ -13,6 +13,7 @@
 #include "elmpi/checkpoint.h"
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
+#include "hdf5/read.h"
 
 enum { CHUNK_BYTES = 1 << 20, GROWTH_BYTES = 1 << 23 };
 
@@ -262,7 +263,7 @@ static hid_t create_in_memory(const char *path, file_image *image)
 {
     H5FD_file_image_callbacks_t callbacks = {
         .image_realloc = image_resize, .image_free = image_keep, .udata_copy = context_copy, .udata_free = context_free, .udata = image};
-    const hid_t access = elm_checkpoint_access(), creation = make_timeless(H5P_FILE_CREATE);
+    const hid_t access = elm_h5_access(), creation = make_timeless(H5P_FILE_CREATE);
     H5Pset_fapl_core(access, GROWTH_BYTES, 0);
     H5Pset_file_image_callbacks(access, &callbacks);
     H5Pset_userblock(creation, ELM_USER_BLOCK);
@@ -297,7 +298,7 @@ static int verify(const char *path, elm_watch *watch, elm_error *err)
     bool damaged;
     if (elm_digest_check(path, watch, &damaged, err))
         return -1;
-    const hid_t access = elm_checkpoint_access(), file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    const hid_t access = elm_h5_access(), file = H5Fopen(path, H5F_ACC_RDONLY, access);
     H5Pclose(access);
     return file >= 0 && H5Fclose(file) >= 0 ? 0 : could_not("file", path, err);
 }

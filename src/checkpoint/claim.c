@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file/io.h"
 #include "checkpoint/files.h"
-#include "elmpi/io.h"
 
 enum { CLAIM_SIZE = 1024, WRITING_SECONDS = 5 };
 

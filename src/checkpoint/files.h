@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "elmpi/io.h"
+#include "base/file/io.h"
 #include "elmpi/status.h"
 
 /** Renames within a folder and waits until the folder has reached the disk. */

@@ -18,18 +18,7 @@ int elm_checkpoint_inner_version(const char *path);
 
 /** elm_checkpoint_read of a file whose digest has just been found right. */
 int elm_checkpoint_read_checked(const char *path, elm_checkpoint **checkpoint, elm_error *err);
-/** The same without the process that reads it first (elmpi/guard.h): for that process, and for a fuzzer, which is one itself. */
+/** The same without the process that reads it first (base/file/guard.h): for that process, and for a fuzzer, which is one itself. */
 int elm_checkpoint_read_unguarded(const char *path, elm_checkpoint **checkpoint, elm_error *err);
-
-/** HDF5's settings for opening a file. Its locks are off: parallel file systems often lack them, and rename keeps readers safe. */
-static inline hid_t elm_checkpoint_access(void)
-{
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
-#if H5_VERSION_GE(1, 10, 7)
-    H5Pset_file_locking(access, 0, 1);
-#endif
-    return access;
-}
 
 #endif

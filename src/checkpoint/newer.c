@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file/io.h"
 #include "checkpoint/folder_list.h"
 #include "elmpi/checkpoint.h"
-#include "elmpi/io.h"
 #include "elmpi/run_folder.h"
 
 /* The newest whole one. */

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/process/process.h"
 #include "checkpoint/claim.h"
 #include "checkpoint/digest.h"
 #include "checkpoint/files.h"
 #include "checkpoint/folder_list.h"
 #include "checkpoint/format.h"
 #include "elmpi/memory.h"
-#include "elmpi/process.h"
 
 enum { FOLDER_SIZE = ELM_PATH_SIZE - 128, CLAIM_ATTEMPTS = 100, DAMAGED_MAX = 64 };
 

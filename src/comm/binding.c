@@ -1,13 +1,13 @@
-#include "elmpi/binding.h"
+#include "comm/binding.h"
 
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cpu/affinity.h"
+#include "base/cpu/threads.h"
 #include "comm/mpi_parts.h"
-#include "elmpi/affinity.h"
 #include "elmpi/memory.h"
-#include "elmpi/threads.h"
 
 /* The masks of a node's ranks, in rank order. */
 typedef struct node {

@@ -1,4 +1,4 @@
-#include "elmpi/class_exchange.h"
+#include "comm/class_exchange.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "elmpi/class_gather.h"
+#include "comm/class_gather.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu/threads.h"
 #include "comm/mpi_parts.h"
 #include "elmpi/memory.h"
-#include "elmpi/threads.h"
 
 enum { CHUNK = 1 << 28 }; /* elements a call: below what an int counts, also in bytes of 8 */
 

@@ -1,9 +1,9 @@
 #include "comm/compressor.h"
 
+#include "base/cpu/bf16.h"
+#include "base/cpu/vectors.h"
 #include "comm/mpi_parts.h"
-#include "elmpi/bf16.h"
 #include "elmpi/memory.h"
-#include "elmpi/vectors.h"
 
 /* Where a bucket stands. The second round of messages has a communicator of its own and goes in the buckets' order, whenever their first
  * rounds end: that order is the same on all ranks, as MPI wants it. */

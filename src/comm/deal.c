@@ -1,4 +1,4 @@
-#include "elmpi/deal.h"
+#include "comm/deal.h"
 
 #include <limits.h>
 #include <string.h>

@@ -1,11 +1,11 @@
-#include "elmpi/gradient_sum.h"
+#include "comm/gradient_sum.h"
 
 #include <limits.h>
 #include <stdbool.h>
 
+#include "base/cpu/bf16.h"
 #include "comm/compressor.h"
 #include "comm/mpi_parts.h"
-#include "elmpi/bf16.h"
 #include "elmpi/memory.h"
 
 struct elm_gradient_sum {

@@ -1,5 +1,5 @@
 /* A BLACS grid of its own per elm_grid: its messages travel on a duplicate of the communicator and meet nobody else's. */
-#include "elmpi/grid.h"
+#include "comm/grid.h"
 
 #include "comm/mpi_parts.h"
 #include "elmpi/memory.h"

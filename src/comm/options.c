@@ -1,6 +1,6 @@
 #include <stddef.h>
 
-#include "elmpi/gradient_sum.h"
+#include "elmpi/comm.h"
 
 const elm_option elm_comm_option_rows[] = {
     {"comm.compress", ELM_OPTION_CHOICE, offsetof(elm_comm_options, compress), "none", 0, 0, "none|bf16", NULL, NULL,

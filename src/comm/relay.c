@@ -1,4 +1,4 @@
-#include "elmpi/relay.h"
+#include "comm/relay.h"
 
 #include "comm/mpi_parts.h"
 

@@ -1,22 +1,12 @@
-#include "elmpi/content.h"
+#include "data/content.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
-#include "data/shards.h"
 #include "elmpi/memory.h"
+#include "store/image_digest.h"
+#include "store/shards.h"
 
-enum { SAMPLE_MAX = 256, SHA256_BYTES = 32 };
-
-int64_t elm_content_digest(const void *bytes, size_t size_bytes)
-{
-    unsigned char sha256[SHA256_BYTES] = {0};
-    int64_t digest;
-    EVP_Digest(bytes, size_bytes, sha256, NULL, EVP_sha256(), NULL);
-    memcpy(&digest, sha256, sizeof digest);
-    digest &= INT64_MAX;
-    return digest != 0 ? digest : 1;
-}
+enum { SAMPLE_MAX = 256 };
 
 /* The bytes of one picture after another. */
 typedef struct reading {
@@ -53,7 +43,7 @@ static int read_digest(reading *r, int64_t member, int64_t *digest, elm_error *e
     }
     if (elm_shards_read(r->set->pictures->shards, place, r->bytes, &why) != 0)
         return complain(r->set, member, why.text, "check the disk, or copy the shard again", err);
-    *digest = elm_content_digest(r->bytes, place->length);
+    *digest = elm_image_digest(r->bytes, place->length);
     if (place->digest == 0 || place->digest == *digest)
         return 0;
     return complain(r->set, member, "is not the one that the store was made with",

@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/data_options.h"
+#include "data/defaults.h"
 #include "data/holdout.h"
-#include "data/shards.h"
-#include "data/store_format.h"
+#include "data/subset.h"
 #include "elmpi/memory.h"
-#include "elmpi/subset.h"
+#include "store/format.h"
+#include "store/shards.h"
 
 /* One block: the table of names, then the names. */
 static char **copy_class_names(const elm_store *store, int classes, elm_error *err)

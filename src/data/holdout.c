@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "elmpi/memory.h"
-#include "elmpi/rng.h"
 
 /* The second of the streams of a class (elm_rng_stream's b). */
 enum { HOLDOUT_STREAM = 1 };

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/records.h"
+#include "base/file/io.h"
+#include "base/rng.h"
 #include "data/sampler.h"
-#include "data/shards.h"
-#include "elmpi/io.h"
+#include "data/samples.h"
 #include "elmpi/memory.h"
-#include "elmpi/rng.h"
+#include "store/shards.h"
 
 /* The caller holds one batch while the threads are up to two ahead. */
 enum { SLOTS = 3 };

@@ -1,10 +1,10 @@
 #include <stddef.h>
 
-#include "data/augment.h"
-#include "data/data_options.h"
+#include "data/defaults.h"
 #include "data/holdout.h"
 #include "data/sampler.h"
 #include "elmpi/dataset.h"
+#include "image/augment/augment.h"
 
 #define TEXT(number) TEXT_OF(number)
 #define TEXT_OF(number) #number

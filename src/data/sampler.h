@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
+#include "base/rng.h"
 #include "elmpi/dataset.h"
-#include "elmpi/rng.h"
 
 #define ELM_ORDER_CHOICES "shuffle|sequential"
 

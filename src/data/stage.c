@@ -1,4 +1,4 @@
-#include "elmpi/stage.h"
+#include "data/stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,10 +9,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "data/shards.h"
-#include "elmpi/io.h"
+#include "base/file/io.h"
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
+#include "store/shards.h"
 
 enum { PIECE_BYTES = 8 << 20, ENDS_BYTES = 4096 };
 

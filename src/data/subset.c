@@ -1,18 +1,12 @@
-#include "elmpi/subset.h"
+#include "data/subset.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/long_tail.h"
 #include "data/numpy_random.h"
 #include "elmpi/memory.h"
-
-int64_t elm_subset_class_count(double n_max, double rho, int c, int classes)
-{
-    if (classes < 2)
-        return (int64_t)n_max;
-    return (int64_t)(n_max * pow(1.0 / rho, (double)c / ((double)classes - 1.0)));
-}
 
 static int ascending(const void *a, const void *b)
 {
@@ -37,7 +31,7 @@ static int check_profile(const int64_t *starts, int64_t count, int classes, doub
 {
     for (int c = 0; c < classes; c++) {
         const int64_t has = starts[c + 1] - starts[c];
-        const int64_t wanted = elm_subset_class_count((double)count / classes, rho, c, classes);
+        const int64_t wanted = elm_long_tail_count((double)count / classes, rho, c, classes);
         if (wanted > has)
             return elm_error_set(
                 err, ELM_EXIT_USAGE,
@@ -59,7 +53,7 @@ static int64_t draw_members(const int64_t *starts, int64_t *positions, int64_t c
     int64_t kept = 0;
     for (int c = 0; c < classes; c++) {
         int64_t *own = positions + starts[c];
-        const int64_t wanted = elm_subset_class_count((double)count / classes, rho, c, classes);
+        const int64_t wanted = elm_long_tail_count((double)count / classes, rho, c, classes);
         elm_numpy_shuffle(&random, own, starts[c + 1] - starts[c]);
         memcpy(members + kept, own, (size_t)wanted * sizeof *members);
         kept += wanted;

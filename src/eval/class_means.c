@@ -1,7 +1,7 @@
-#include "elmpi/class_means.h"
+#include "eval/class_means.h"
 
 #include "elmpi/memory.h"
-#include "eval/predictions.h"
+#include "eval/forward_pass.h"
 
 /* Adds a batch's embeddings to the sums [classes][width]. */
 static int add_batch(void *context, const elm_outputs *out, elm_error *err)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "eval/classifier_rows.h"
+#include "eval/classifiers/rows.h"
 
 #ifdef ELMPI_HAVE_SCALAPACK
 #define elm_lda_row elm_lda_count_all

@@ -1,6 +1,6 @@
 #include "elmpi/evaluation.h"
 
-#include "eval/classifier_rows.h"
+#include "eval/classifiers/rows.h"
 
 int elm_evaluation_batch(const elm_store_info *info)
 {

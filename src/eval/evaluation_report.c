@@ -8,10 +8,10 @@
 #include <unistd.h>
 #include <yajl/yajl_gen.h>
 
+#include "base/text/utf8.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
-#include "elmpi/utf8.h"
 
 enum { TEXT_BYTES = 1 << 15 };
 enum {

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/long_tail.h"
 #include "elmpi/loss.h"
 #include "elmpi/memory.h"
 

@@ -8,13 +8,13 @@
 
 #include <yajl/yajl_gen.h>
 
-#include "elmpi/io.h"
+#include "base/file/io.h"
+#include "base/text/utf8.h"
+#include "checkpoint/safetensors/safetensors.h"
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
-#include "elmpi/safetensors.h"
-#include "elmpi/utf8.h"
-#include "elmpi/weights.h"
 #include "export/onnx.h"
+#include "nn/weights.h"
 
 /* A network and what is told about it. */
 typedef struct subject {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file/protobuf.h"
 #include "elmpi/memory.h"
-#include "elmpi/protobuf.h"
 
 enum {
     IR_VERSION = 7, /* the one that came with opset 13's ONNX 1.8 and is read by whatever reads that */
@@ -276,7 +276,7 @@ static int put_cosines(writer *w, const char *embeddings, const elm_tensor *weig
 {
     elm_tensor unit = *weight;
     const int64_t width = weight->shape[1];
-    const double smallest = 1e-12; /* as src/nn/cosine.h: a shorter vector has no direction */
+    const double smallest = 1e-12; /* as src/nn/layers/cosine.h: a shorter vector has no direction */
     unit.data = elm_alloc((size_t)weight->count, sizeof *unit.data, err);
     if (unit.data == NULL)
         return -1;

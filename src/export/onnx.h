@@ -2,9 +2,9 @@
 #ifndef ELMPI_EXPORT_ONNX_H
 #define ELMPI_EXPORT_ONNX_H
 
-#include "elmpi/bytes.h"
-#include "elmpi/net_layers.h"
-#include "elmpi/safetensors.h"
+#include "base/file/bytes.h"
+#include "checkpoint/safetensors/safetensors.h"
+#include "nn/net_layers.h"
 
 /** The shape of one image, or of one vector: features > 0. */
 typedef struct elm_onnx_input {

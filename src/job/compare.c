@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "elmpi/job.h"
-#include "elmpi/lines.h"
+#include "job/lines.h"
 #include "job/value.h"
 
 /* Looks for one entry. */

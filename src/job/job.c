@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elmpi/lines.h"
 #include "elmpi/memory.h"
 #include "job/file.h"
+#include "job/lines.h"
 #include "job/path.h"
 #include "job/value.h"
 

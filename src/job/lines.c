@@ -1,4 +1,4 @@
-#include "elmpi/lines.h"
+#include "job/lines.h"
 
 #include <ini.h>
 #include <stdbool.h>

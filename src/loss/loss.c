@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
-#include "loss/class_weights.h"
+#include "loss/logit/class_weights.h"
 #include "loss/table.h"
 
 /* A row at work. */
@@ -20,11 +20,6 @@ struct elm_loss {
     elm_loss_reach reach;
     bool wants_means, wants_bank;
 };
-
-int elm_class_group(int64_t count)
-{
-    return count >= 100 ? 0 : count >= 20 ? 1 : 2;
-}
 
 static int create_part(part *p, const elm_loss_row *row, double weight, const elm_loss_setup *setup, elm_error *err)
 {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "elmpi/loss.h"
-#include "loss/pull_alpha.h"
+#include "loss/embedding/pull_alpha.h"
 #include "loss/table.h"
 
 static int check_logit(const char *name, elm_error *err)

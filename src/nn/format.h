@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "elmpi/bf16.h"
+#include "base/cpu/bf16.h"
 
 typedef enum elm_format { ELM_FP32, ELM_BF16 } elm_format;
 

@@ -4,7 +4,7 @@
 #define ELMPI_NN_GRAPH_H
 
 #include "elmpi/net.h"
-#include "nn/layer.h"
+#include "nn/layers/layer.h"
 
 enum { ELM_GRAPH_VALUES = 512, ELM_GRAPH_LAYERS = 512, ELM_GRAPH_PARAMETERS = 1024 };
 

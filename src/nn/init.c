@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "elmpi/rng.h"
+#include "base/rng.h"
 
 /* Rows of `width`, as NormedLinear of the public LDAM-DRW code begins. */
 static void scale_rows(elm_tensor *parameter, int64_t width)

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
-#include "nn/cosine.h"
+#include "nn/batchnorm_scope.h"
 #include "nn/graph.h"
 #include "nn/init.h"
-#include "nn/linear.h"
-#include "nn/norm_scope.h"
+#include "nn/layers/cosine.h"
+#include "nn/layers/linear_gemm.h"
 #include "nn/plan.h"
 
 struct elm_net {

@@ -1,4 +1,4 @@
-#include "elmpi/net_layers.h"
+#include "nn/net_layers.h"
 
 #include "nn/graph.h"
 

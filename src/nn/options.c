@@ -1,7 +1,7 @@
 #include <stddef.h>
 
 #include "elmpi/net.h"
-#include "nn/norm_scope.h"
+#include "nn/batchnorm_scope.h"
 
 static int check_scope(const char *text, elm_error *err)
 {

@@ -2,8 +2,8 @@
  * threads do not change a bit of the norm, nor, the summed gradient being the same on all ranks, do ranks. */
 #include <math.h>
 
+#include "base/cpu/vectors.h"
 #include "elmpi/optim.h"
-#include "elmpi/vectors.h"
 
 enum { PIECES = 256, LEAST = 1 << 12 };
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "elmpi/kernels.h"
+#include "base/cpu/kernels.h"
 
 typedef struct elm_sgd_coefficients {
     float lr, momentum, decay;

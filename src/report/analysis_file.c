@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "elmpi/guard.h"
-#include "elmpi/hdf5_read.h"
+#include "base/file/guard.h"
+#include "base/text/utf8.h"
 #include "elmpi/memory.h"
-#include "elmpi/utf8.h"
+#include "hdf5/read.h"
 #include "report/analysis_file.h"
 
 enum { PATH_SIZE = 512 };

@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/process/process.h"
+#include "base/text/text.h"
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
-#include "elmpi/process.h"
-#include "elmpi/text.h"
 #include "report/figure_parts.h"
 
 extern char **environ;

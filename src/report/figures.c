@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elmpi/loss.h"
+#include "base/long_tail.h"
 #include "elmpi/memory.h"
 
 enum { DENSITY_POINTS = 128, CDF_POINTS = 200 };

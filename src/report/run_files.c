@@ -8,11 +8,11 @@
 #include <unistd.h>
 #include <yajl/yajl_parse.h>
 
-#include "elmpi/input.h"
-#include "elmpi/lines.h"
+#include "base/file/input.h"
+#include "base/text/text.h"
+#include "base/text/utf8.h"
 #include "elmpi/memory.h"
-#include "elmpi/text.h"
-#include "elmpi/utf8.h"
+#include "job/lines.h"
 #include "report/analysis_file.h"
 
 enum { PATH_SIZE = 4352, JOB_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 1 << 27, SETTINGS_MAX = 2048 };

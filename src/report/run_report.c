@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text/name_list.h"
+#include "base/text/text.h"
+#include "base/text/utf8.h"
 #include "elmpi/memory.h"
-#include "elmpi/name_list.h"
 #include "elmpi/output.h"
 #include "elmpi/run_report.h"
-#include "elmpi/text.h"
-#include "elmpi/utf8.h"
 #include "report/figures.h"
 #include "report/tables.h"
 

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "elmpi/loss.h"
-#include "elmpi/text.h"
+#include "base/long_tail.h"
+#include "base/text/text.h"
 #include "report/paper.h"
 
 enum { CONFUSIONS = 10 };

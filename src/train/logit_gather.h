@@ -2,7 +2,7 @@
 #ifndef ELMPI_TRAIN_LOGIT_GATHER_H
 #define ELMPI_TRAIN_LOGIT_GATHER_H
 
-#include "elmpi/class_gather.h"
+#include "comm/class_gather.h"
 #include "elmpi/loss.h"
 
 typedef struct elm_logit_gather elm_logit_gather;

@@ -1,10 +1,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "elmpi/binding.h"
+#include "comm/binding.h"
 #include "elmpi/net.h"
 #include "elmpi/run.h"
-#include "train/nonfinite.h"
+#include "train/nonfinite_policy.h"
 
 /* A folder's name, in which nothing is expanded. */
 static int check_name(const char *value, elm_error *err)

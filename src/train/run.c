@@ -5,16 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "elmpi/class_means.h"
-#include "elmpi/cpu.h"
+#include "base/cpu/cpu.h"
+#include "base/cpu/threads.h"
+#include "base/file/shared_memory.h"
+#include "base/process/process.h"
 #include "elmpi/memory.h"
-#include "elmpi/process.h"
-#include "elmpi/shared_memory.h"
-#include "elmpi/threads.h"
-#include "train/nonfinite.h"
-#include "train/progress.h"
+#include "eval/class_means.h"
+#include "train/metrics/progress.h"
+#include "train/metrics/tensorboard.h"
+#include "train/nonfinite_policy.h"
 #include "train/run.h"
-#include "train/tensorboard.h"
 
 /* Which cores the ranks have, and what is unwise about it. */
 static void say_binding(const elm_run *run, int threads)

@@ -3,12 +3,12 @@
 #ifndef ELMPI_TRAIN_RUN_H
 #define ELMPI_TRAIN_RUN_H
 
-#include "elmpi/binding.h"
+#include "comm/binding.h"
 #include "elmpi/job.h"
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
-#include "train/data_identity.h"
-#include "train/history.h"
+#include "train/dataset_fingerprint.h"
+#include "train/metrics/epoch_metrics.h"
 
 typedef struct elm_run {
     const elm_run_request *request;

@@ -4,19 +4,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "elmpi/binding.h"
-#include "elmpi/build_id.h"
-#include "elmpi/cpu.h"
+#include "base/build_id.h"
+#include "base/cpu/cpu.h"
+#include "base/cpu/threads.h"
+#include "base/process/process.h"
+#include "checkpoint/broadcast.h"
+#include "checkpoint/safetensors/safetensors.h"
+#include "comm/binding.h"
+#include "data/stage.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
-#include "elmpi/process.h"
-#include "elmpi/safetensors.h"
-#include "elmpi/same_cpu.h"
-#include "elmpi/stage.h"
-#include "elmpi/threads.h"
-#include "elmpi/weights.h"
+#include "nn/weights.h"
+#include "train/metrics/tensorboard.h"
 #include "train/run.h"
-#include "train/tensorboard.h"
+#include "train/same_cpu.h"
 
 int elm_run_threads(const elm_run *run)
 {

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* gethostname */
-#include "elmpi/same_cpu.h"
+#include "train/same_cpu.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "elmpi/cpu.h"
+#include "base/cpu/cpu.h"
 #include "elmpi/memory.h"
 #include "elmpi/net.h"
 

@@ -5,8 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "elmpi/vectors.h"
-#include "train/broken.h"
+#include "base/cpu/vectors.h"
+#include "comm/gradient_sum.h"
+#include "train/nonfinite_search.h"
 
 const char *const elm_phase_names[ELM_PHASES] = {"input", "forward", "classify", "loss", "gather", "backward", "allreduce", "update"};
 

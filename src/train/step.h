@@ -2,10 +2,10 @@
 #ifndef ELMPI_TRAIN_STEP_H
 #define ELMPI_TRAIN_STEP_H
 
-#include "elmpi/class_gather.h"
-#include "elmpi/gradient_sum.h"
+#include "comm/class_gather.h"
+#include "comm/gradient_sum.h"
 #include "elmpi/trainer.h"
-#include "train/bank_traffic.h"
+#include "train/bank_exchange.h"
 #include "train/logit_gather.h"
 
 /* What all ranks must know before anybody updates: one small reduction. */

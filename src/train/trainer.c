@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/long_tail.h"
+#include "comm/gradient_sum.h"
 #include "elmpi/memory.h"
-#include "elmpi/weights.h"
+#include "nn/weights.h"
 #include "train/step.h"
 
 static const char momentum_prefix[] = "optimizer/momentum/";

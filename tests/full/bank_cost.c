@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "elmpi/class_gather.h"
+#include "base/rng.h"
+#include "comm/class_gather.h"
 #include "elmpi/comm.h"
 #include "elmpi/memory.h"
-#include "elmpi/rng.h"
-#include "train/bank_traffic.h"
+#include "train/bank_exchange.h"
 
 enum { CLASSES_MAX = 100000, DRAWN = 20 /* batches, for the figures of more ranks */ };
 static const double mib = 1.0 / (1 << 20);

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "analysis/spectrum.h"
 #include "elmpi/memory.h"
-#include "eval/lda_fit.h"
-#include "eval/spectrum.h"
+#include "eval/classifiers/lda_fit.h"
+#include "eval/forward_pass.h"
 #include "golden/pseudo.h"
 
 enum { WIDTH = 2048, CLASSES = 8142, BATCH = 64 };
@@ -26,8 +27,15 @@ static int run_all(elm_comm *comm, int64_t count, elm_error *err)
         pseudo_fill(e.embeddings + e.count * WIDTH, WIDTH, (uint32_t)i, 1, 0);
         e.labels[e.count++] = (int32_t)(i % CLASSES);
     }
-    const elm_scatter_problem problem = {
-        .embedded = &e, .count = count, .batch = BATCH, .classes = CLASSES, .class_count = class_count, .epsilon = 1e-4};
+    const elm_scatter_problem problem = {.embeddings = e.embeddings,
+                                         .labels = e.labels,
+                                         .local = e.count,
+                                         .width = e.width,
+                                         .count = count,
+                                         .batch = BATCH,
+                                         .classes = CLASSES,
+                                         .class_count = class_count,
+                                         .epsilon = 1e-4};
     const double begun = elm_comm_seconds();
     if (status == 0)
         status = elm_lda_fit_all(&problem, comm, weights, bias, err);

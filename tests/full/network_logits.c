@@ -6,7 +6,7 @@
 
 #include "elmpi/checkpoint.h"
 #include "elmpi/net.h"
-#include "elmpi/weights.h"
+#include "nn/weights.h"
 
 enum { IMAGES_MAX = 16 };
 

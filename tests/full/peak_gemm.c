@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/cpu/peak.h"
 #include "elmpi/memory.h"
-#include "elmpi/peak.h"
 
 extern void sgemm_(const char *ta, const char *tb, const int *m, const int *n, const int *k, const float *alpha, const float *a,
                    const int *lda, const float *b, const int *ldb, const float *beta, float *c, const int *ldc);

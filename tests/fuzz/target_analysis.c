@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "eval/table_file.h"
+#include "hdf5/table_file.h"
 #include "hdf5_forge.h"
 #include "report/analysis_file.h"
 

@@ -1,6 +1,6 @@
 /* Annotations in COCO's JSON. */
-#include "data/picture_lists.h"
 #include "input.h"
+#include "prepare/lists/lists.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {

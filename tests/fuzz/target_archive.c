@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/archive.h"
-#include "data/catalogue.h"
-#include "data/picture_source.h"
 #include "elmpi/memory.h"
 #include "input.h"
+#include "prepare/archives/archive.h"
+#include "prepare/sets/manifest.h"
+#include "prepare/source_files.h"
 
 enum { ENTRY_BYTES_MAX = 1 << 20, ENTRIES_MAX = 64 /* more would only be slow */ };
 

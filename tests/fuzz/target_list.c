@@ -1,8 +1,8 @@
 /* Lists of pictures and names of classes: the same bytes as either. What a list puts into the catalogue must be safe to use as a name. */
 #include <string.h>
 
-#include "data/picture_lists.h"
 #include "input.h"
+#include "prepare/lists/lists.h"
 
 static void check_catalogue(elm_catalogue *catalogue)
 {

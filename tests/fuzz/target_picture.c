@@ -6,8 +6,8 @@
 
 #include <zlib.h>
 
-#include "data/picture_input.h"
 #include "elmpi/memory.h"
+#include "image/transform.h"
 #include "input.h"
 
 enum { PIXELS_MAX = 1 << 20 /* more would only be slow */, CROP = 16, RESIZE = 20 };
@@ -61,7 +61,7 @@ static void decode_parts(const uint8_t *bytes, size_t size_bytes, const elm_pict
 
 static void read_inputs(const uint8_t *bytes, size_t size_bytes)
 {
-    const elm_store_info info = {.channels = 3, .mean = {0.5f, 0.5f, 0.5f}, .deviation = {0.25f, 0.25f, 0.25f}};
+    const elm_image_format format = {.channels = 3, .mean = {0.5f, 0.5f, 0.5f}, .deviation = {0.25f, 0.25f, 0.25f}};
     elm_picture_reader *reader = NULL;
     elm_error err = {0};
     float out[3 * CROP * CROP];
@@ -69,7 +69,7 @@ static void read_inputs(const uint8_t *bytes, size_t size_bytes)
         return;
     elm_rng rng = elm_rng_stream(1, ELM_RNG_DATA, size_bytes, 0);
     for (int random = 0; random < 2; random++) {
-        const elm_picture_transform transform = elm_picture_transform_of(&info, CROP, RESIZE, random != 0);
+        const elm_picture_transform transform = elm_picture_transform_of(&format, CROP, RESIZE, random != 0);
         const int status = elm_picture_read(reader, &transform, &rng, bytes, size_bytes, out, &err);
         fuzz_check_status(status, &err);
         for (int i = 0; status == 0 && i < 3 * CROP * CROP; i++)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint/safetensors/safetensors.h"
 #include "elmpi/memory.h"
-#include "elmpi/safetensors.h"
 #include "input.h"
 
 enum { LENGTH_BYTES = 8 };

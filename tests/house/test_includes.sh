@@ -1,60 +1,75 @@
 #!/usr/bin/env bash
-# The house keeps its order: include directions, one source a public header, libraries only in their rooms. A planted violation of every kind
-# has to be found, or the check itself is broken.
+# The source layout: include directions between modules, no circles, one source a public header, libraries only in the modules that own them.
+# A planted violation of every kind has to be found, or the check itself is wrong.
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh"
 
-# Rooms and what they may include besides base and themselves.
-declare -A may_use=(
-    [base]="" [image]="" [job]="" [comm]="" [data]="image" [nn]="" [loss]="" [optim]="" [checkpoint]=""
-    [eval]="job comm data nn loss optim checkpoint"
-    [export]="data nn checkpoint eval"
-    [train]="job comm data nn loss optim checkpoint eval export"
-    [report]="job comm data nn loss optim checkpoint"
-    [tools]="image job comm data nn loss optim checkpoint train eval export report"
+# Modules, bottom to top, and what they may include besides base and themselves (tools/make-pictures.sh draws this table).
+declare -A may_include=(
+    [base]=""
+    [job]=""
+    [comm]=""
+    [hdf5]=""
+    [image]=""
+    [store]="hdf5"
+    [prepare]="hdf5 image store"
+    [data]="image store"
+    [nn]=""
+    [loss]=""
+    [optim]=""
+    [checkpoint]="comm hdf5"
+    [linalg]="comm"
+    [eval]="comm store data nn loss linalg checkpoint"
+    [analysis]="comm hdf5 data nn loss linalg eval"
+    [export]="store nn checkpoint"
+    [train]="job comm store data nn loss optim checkpoint eval"
+    [report]="job hdf5"
+    [tools]="job comm hdf5 image store prepare data nn loss optim checkpoint linalg eval analysis export train report"
 )
 
-# Library headers (regular expression) and the rooms that know them.
+# Library headers (regular expression) and the modules that know them.
 libraries=(
     '^mpi\.h$|[Bb]lacs:comm'
-    '^(hdf5|hdf5_hl|H5[A-Za-z]*)\.h$:data checkpoint eval report'
-    '^archive(_entry)?\.h$:data'
-    '^(turbojpeg|jpeglib|png|zlib|iconv)\.h$:data'
+    '^(hdf5|hdf5_hl|H5[A-Za-z]*)\.h$:hdf5 store checkpoint report analysis'
+    '^archive(_entry)?\.h$:prepare'
+    '^(turbojpeg|jpeglib|png)\.h$:image'
+    '^zlib\.h$:hdf5 image prepare'
+    '^iconv\.h$:prepare'
     '^oneapi/|^dnnl:nn'
-    '^cblas\.h$|^lapacke?\.h$:nn loss eval'
+    '^cblas\.h$|^lapacke?\.h$:nn loss'
     '^ini\.h$:job'
-    '^yajl/:data eval export report'
-    '^openssl/:data checkpoint'
+    '^yajl/:prepare eval checkpoint export report'
+    '^openssl/:store prepare checkpoint'
 )
 
 # Public headers without a source: inline, or mere declarations.
-header_only=" bf16 kernels option tensor split reduce "
+header_only=" option split reduce "
 
 # includes FILE: the names in its #include lines, with their quote or bracket.
 includes() {
     sed -nE 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*(["<][^">]+)[">].*/\1/p' "$1"
 }
 
-# room_of_header NOUN: where elmpi/NOUN.h is implemented; prints a complaint and fails unless there is exactly one place.
-room_of_header() {
+# module_of_header NOUN: where elmpi/NOUN.h is implemented; prints a complaint and fails unless there is exactly one place.
+module_of_header() {
     local noun=$1 sources
     if [[ $header_only == *" $noun "* ]]; then
         echo base
         return
     fi
-    sources=(src/*/"$noun.c")
-    if [ ! -e "${sources[0]}" ]; then
-        echo "include/elmpi/$noun.h: no src/<room>/$noun.c implements it"
+    mapfile -t sources < <(find src -name "$noun.c")
+    if [ ${#sources[@]} -eq 0 ]; then
+        echo "include/elmpi/$noun.h: no src/<module>/$noun.c implements it"
         return 1
     fi
     if [ ${#sources[@]} -ne 1 ]; then
         echo "include/elmpi/$noun.h: implemented twice (${sources[*]})"
         return 1
     fi
-    basename "$(dirname "${sources[0]}")"
+    cut -d/ -f2 <<<"${sources[0]}"
 }
 
-# check_library FILE ROOM HEADER
+# check_library FILE MODULE HEADER
 check_library() {
     local row
     for row in "${libraries[@]}"; do
@@ -64,37 +79,37 @@ check_library() {
     done
 }
 
-# check_own FILE ROOM HEADER: an include in quotes.
+# check_own FILE MODULE HEADER: an include in quotes.
 check_own() {
-    local file=$1 room=$2 header=$3 other
+    local file=$1 module=$2 header=$3 other
     case $header in
     elmpi/*)
         other=${header#elmpi/}
-        other=${header_room[${other%.h}]:-}
+        other=${header_module[${other%.h}]:-}
         [ -n "$other" ] || return 0 # complained about already, or the compiler will
         ;;
     */*)
         other=${header%%/*}
-        if [ "$other" != "$room" ] && [ "$other" != image ]; then # image has no public header yet
-            echo "$file: includes the private header \"$header\" of another room"
+        if [[ $file == include/* ]]; then
+            echo "$file: a public header includes the private \"$header\""
             return
         fi
         ;;
     *)
-        [ "$room" = tools ] || echo "$file: includes \"$header\" without its room (write \"$room/...\")"
+        [ "$module" = tools ] || echo "$file: includes \"$header\" without its module (write \"$module/...\")"
         return
         ;;
     esac
-    if [ "$other" != base ] && [ "$other" != "$room" ] && [[ " ${may_use[$room]} " != *" $other "* ]]; then
-        echo "$file: $room must not include $other (\"$header\")"
+    if [ "$other" != base ] && [ "$other" != "$module" ] && [[ " ${may_include[$module]} " != *" $other "* ]]; then
+        echo "$file: $module must not include $other (\"$header\")"
     fi
 }
 
-# check_file FILE ROOM
+# check_file FILE MODULE
 check_file() {
     local include
-    if [ -z "${may_use[$2]+known}" ]; then
-        echo "$1: room $2 is not in the house (tests/house/test_includes.sh lists the rooms)"
+    if [ -z "${may_include[$2]+known}" ]; then
+        echo "$1: module $2 is unknown (tests/house/test_includes.sh lists the modules)"
         return
     fi
     while read -r include; do
@@ -109,63 +124,67 @@ check_file() {
     fi
 }
 
-# room_of FILE: by its folder, or, of a public header, by its source.
-room_of() {
+# module_of FILE: by its folder, or, of a public header, by its source.
+module_of() {
     local name=${1##*/}
     case $1 in
-    src/*/*)
-        name=${1#src/}
-        echo "${name%%/*}"
-        ;;
-    include/*) echo "${header_room[${name%.h}]:-}" ;;
+    src/*/*) cut -d/ -f2 <<<"$1" ;;
+    include/*) echo "${header_module[${name%.h}]:-}" ;;
     *) echo tools ;;
     esac
 }
 
-# check_house FOLDER [FILE]: prints one line a violation, of all files or of that one and the public headers' places.
-check_house() (
+# check_folders: no folder of sources with more than 25 files.
+check_folders() {
+    find src -name '*.[ch]' -printf '%h\n' | sort | uniq -c | awk '$1 > 25 { print $2 ": " $1 " files, more than 25: divide it" }'
+}
+
+# check_layout FOLDER [FILE]: prints one line a violation, of all files or of that one and the public headers' places.
+check_layout() (
     cd "$1"
-    declare -A header_room=()
-    local file noun room
+    declare -A header_module=()
+    local file noun module
     for file in include/elmpi/*.h; do
         noun=$(basename "$file" .h)
-        if room=$(room_of_header "$noun"); then
-            header_room[$noun]=$room
+        if module=$(module_of_header "$noun"); then
+            header_module[$noun]=$module
         else
-            echo "$room"
+            echo "$module"
         fi
     done
+    check_folders
     while read -r file; do
-        room=$(room_of "$file")
-        [ -z "$room" ] || check_file "$file" "$room"
+        module=$(module_of "$file")
+        [ -z "$module" ] || check_file "$file" "$module"
     done < <(if [ $# -gt 1 ]; then echo "$2"; else find src/*/ include tools -name '*.[ch]'; fi)
 )
 
-# planted WHAT FILE LINE: in a copy of the house the line, put into the file, is found.
+# planted WHAT FILE LINE: in a copy of the source the line, put into the file, is found.
 planted() {
-    local copy="$scratch/house"
+    local copy="$scratch/copy"
     rm -rf "$copy"
     mkdir "$copy"
     cp -r "$ELMPI_SOURCE"/{src,include,tools} "$copy"
     printf '%s\n' "$3" >>"$copy/$2"
-    check_house "$copy" "$2" >"$scratch/found"
+    check_layout "$copy" "$2" >"$scratch/found"
     [ -s "$scratch/found" ] || fail "a planted violation is not found: $1"
 }
 
-check_house "$ELMPI_SOURCE" >"$scratch/without"
+check_layout "$ELMPI_SOURCE" >"$scratch/without"
 if [ -s "$scratch/without" ]; then
     cat "$scratch/without" >&2
-    fail "$(wc -l <"$scratch/without") violations of the house's order"
+    fail "$(wc -l <"$scratch/without") violations of the source layout"
 fi
 planted "a sibling's header" src/data/planted.c '#include "elmpi/net.h"'
-planted "a room above" include/elmpi/loss.h '#include "elmpi/evaluation.h"'
+planted "a module above" include/elmpi/loss.h '#include "elmpi/evaluation.h"'
 planted "train from eval" src/eval/planted.c '#  include "elmpi/run.h"'
 planted "MPI outside comm" src/train/planted.c '#include <mpi.h>'
-planted "BLACS outside comm" src/eval/planted.c 'void f(void) { Cblacs_exit(1); }'
-planted "HDF5 outside data and checkpoint" src/nn/planted.c '#include <hdf5.h>'
-planted "libarchive outside data" src/checkpoint/planted.c '#include <archive.h>'
-planted "a private header of another room" src/train/planted.c '#include "nn/layer.h"'
-planted "a header without its room" src/nn/planted.c '#include "layer.h"'
+planted "BLACS outside comm" src/linalg/planted.c 'void f(void) { Cblacs_exit(1); }'
+planted "HDF5 outside its modules" src/nn/planted.c '#include <hdf5.h>'
+planted "libarchive outside prepare" src/checkpoint/planted.c '#include <archive.h>'
+planted "a private header of a module above" src/nn/planted.c '#include "train/run.h"'
+planted "a private header in a public one" include/elmpi/net.h '#include "base/rng.h"'
+planted "a header without its module" src/nn/planted.c '#include "layer.h"'
 planted "a public header without a source" include/elmpi/planted.h '#include <stdint.h>'
 planted "two sources of one public header" src/data/metrics.c ''
-echo "the house is in order: $(find "$ELMPI_SOURCE"/{src,include,tools} -name '*.[ch]' | wc -l) files"
+echo "include directions hold: $(find "$ELMPI_SOURCE"/{src,include,tools} -name '*.[ch]' | wc -l) files"

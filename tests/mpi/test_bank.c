@@ -5,7 +5,7 @@
 
 #include "mpi/batches.h"
 #include "mpi/ranks.h"
-#include "train/bank_traffic.h"
+#include "train/bank_exchange.h"
 
 enum { WIDTH = 19, CLASSES = 9, IMAGES = 100, BATCH = 37, STEPS = 12, PIECES = 2048 };
 

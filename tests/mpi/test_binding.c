@@ -2,8 +2,8 @@
 #include <omp.h>
 #include <stdlib.h>
 
-#include "elmpi/affinity.h"
-#include "elmpi/binding.h"
+#include "base/cpu/affinity.h"
+#include "comm/binding.h"
 #include "ranks.h"
 
 static elm_cpus masks[16];

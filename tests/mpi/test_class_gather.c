@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elmpi/class_gather.h"
+#include "comm/class_gather.h"
 #include "mpi/batches.h"
 #include "mpi/ranks.h"
 

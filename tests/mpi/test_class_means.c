@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "elmpi/class_means.h"
 #include "elmpi/memory.h"
+#include "eval/class_means.h"
 #include "ranks.h"
 
 enum { IMAGES = 300, FEATURES = 5, CLASSES = 4, WIDTH = 8 }; /* 5 batches: no number of ranks shares them evenly */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "ranks.h"
-#include "train/data_identity.h"
+#include "train/dataset_fingerprint.h"
 
 enum { IMAGES = 7, CLASSES = 3, SIDE = 3 };
 

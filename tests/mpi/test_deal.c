@@ -1,5 +1,5 @@
 /* Deal: every row arrives once, at the rank it was for, in order; empty shares; rows that are not a multiple of a word. */
-#include "elmpi/deal.h"
+#include "comm/deal.h"
 
 #include "mpi/ranks.h"
 

@@ -6,9 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "checkpoint/broadcast.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
-#include "elmpi/weights.h"
+#include "nn/weights.h"
 #include "ranks.h"
 
 enum { IMAGES = 300, WIDTH = 5, CLASSES = 3 }; /* 5 batches: no number of ranks shares them evenly */

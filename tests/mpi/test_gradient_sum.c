@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "elmpi/gradient_sum.h"
+#include "comm/gradient_sum.h"
 #include "golden/pseudo.h"
 #include "mpi/ranks.h"
 

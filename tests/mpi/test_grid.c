@@ -1,6 +1,6 @@
 /* Process grids: every cell of a matrix lies on exactly one rank, whatever the grid and the block; grids that do not fit are refused. */
 
-#include "elmpi/grid.h"
+#include "comm/grid.h"
 #include "elmpi/memory.h"
 
 static int failures = 0;

@@ -3,8 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "eval/lda_fit.h"
-#include "eval/spectrum.h"
+#include "analysis/spectrum.h"
+#include "eval/classifiers/lda_fit.h"
+#include "eval/forward_pass.h"
 #include "golden/lda_golden.h"
 #include "golden/pseudo.h"
 #include "mpi/ranks.h"
@@ -61,7 +62,10 @@ typedef struct layout {
 
 static elm_scatter_problem problem_of(const images *all, const elm_embedded *e, const int64_t *class_count, double epsilon, layout on)
 {
-    return (elm_scatter_problem){.embedded = e,
+    return (elm_scatter_problem){.embeddings = e->embeddings,
+                                 .labels = e->labels,
+                                 .local = e->count,
+                                 .width = e->width,
                                  .count = all->count,
                                  .batch = all->batch,
                                  .classes = all->classes,

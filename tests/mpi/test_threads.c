@@ -5,7 +5,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "elmpi/threads.h"
+#include "base/cpu/threads.h"
 #include "ranks.h"
 
 /* Odd ranks on the second core, even ones on the first; before MPI starts, as mpirun does it, so only the launcher can tell the rank. */

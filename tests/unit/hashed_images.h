@@ -2,7 +2,7 @@
 #ifndef ELMPI_UNIT_HASHED_IMAGES_H
 #define ELMPI_UNIT_HASHED_IMAGES_H
 
-#include "image/image.h"
+#include "image/augment/pixels.h"
 
 typedef enum hashed_kind { HASHED_NOISE, HASHED_NARROW, HASHED_RAMP, HASHED_FLAT } hashed_kind;
 

@@ -4,10 +4,10 @@
 
 #include "unit/picture_archives.h"
 
-#include "data/shards.h"
 #include "elmpi/dataset.h"
 #include "elmpi/memory.h"
 #include "elmpi/prepare.h"
+#include "store/shards.h"
 
 static const elm_log quiet = {.program = "test", .quiet = true};
 

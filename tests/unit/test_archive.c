@@ -11,9 +11,9 @@
 #include <archive_entry.h>
 #include <cmocka.h>
 
-#include "data/archive.h"
+#include "base/rng.h"
 #include "elmpi/memory.h"
-#include "elmpi/rng.h"
+#include "prepare/archives/archive.h"
 #include "unit/scratch.h"
 
 enum { FIRST_BYTES = 200000, SECOND_BYTES = 1000 };

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/archive.h"
 #include "elmpi/memory.h"
+#include "prepare/archives/archive.h"
 
 enum { FILES = 3, BYTES_MAX = 1 << 16 };
 

@@ -11,10 +11,10 @@
 #include <archive_entry.h>
 #include <cmocka.h>
 
-#include "data/archive.h"
-#include "data/catalogue.h"
-#include "data/picture_source.h"
 #include "elmpi/memory.h"
+#include "prepare/archives/archive.h"
+#include "prepare/sets/manifest.h"
+#include "prepare/source_files.h"
 #include "unit/scratch.h"
 
 typedef int (*archive_choice)(struct archive *writer);

@@ -10,36 +10,30 @@
 
 #include <cmocka.h>
 
-#include "data/augment.h"
+#include "image/augment/augment.h"
 
 enum { SIDE_MAX = 32, PIXELS_MAX = SIDE_MAX * SIDE_MAX * 3 };
 
-static const elm_store_info colour = {.dataset = "cifar10",
-                                      .classes = 10,
-                                      .height = 32,
-                                      .width = 32,
-                                      .channels = 3,
-                                      .mean = {.49f, .48f, .45f},
-                                      .deviation = {.25f, .24f, .26f}};
-static const elm_store_info grey = {
-    .dataset = "digits", .classes = 10, .height = 8, .width = 8, .channels = 1, .mean = {.3f}, .deviation = {.4f}};
-static const elm_store_info oblong = {
-    .dataset = "oblong", .classes = 2, .height = 5, .width = 9, .channels = 2, .mean = {.1f, .9f}, .deviation = {.5f, 2}};
-static const elm_store_info points = {.dataset = "two-moons", .classes = 2, .features = 2};
+static const elm_image_format colour = {
+    .dataset = "cifar10", .height = 32, .width = 32, .channels = 3, .mean = {.49f, .48f, .45f}, .deviation = {.25f, .24f, .26f}};
+static const elm_image_format grey = {.dataset = "digits", .height = 8, .width = 8, .channels = 1, .mean = {.3f}, .deviation = {.4f}};
+static const elm_image_format oblong = {
+    .dataset = "oblong", .height = 5, .width = 9, .channels = 2, .mean = {.1f, .9f}, .deviation = {.5f, 2}};
+static const elm_image_format points = {.dataset = "two-moons"};
 
-static void fill_picture(const elm_store_info *info, uint8_t *picture)
+static void fill_picture(const elm_image_format *info, uint8_t *picture)
 {
     for (int i = 0; i < info->height * info->width * info->channels; i++)
         picture[i] = (uint8_t)(1 + i * 7 % 255);
 }
 
-static float normalised(const elm_store_info *info, int channel, int byte)
+static float normalised(const elm_image_format *info, int channel, int byte)
 {
     return (float)((byte / 255.0 - info->mean[channel]) / info->deviation[channel]);
 }
 
 /* Pads the picture with zeros, cuts the window at (down, right) out of it, mirrors it, normalises. */
-static void plain(const elm_store_info *info, int pad, int down, int right, bool flip, const uint8_t *picture, float *out)
+static void plain(const elm_image_format *info, int pad, int down, int right, bool flip, const uint8_t *picture, float *out)
 {
     const int h = info->height, w = info->width, n = info->channels;
     static uint8_t padded[(SIDE_MAX + 8) * (SIDE_MAX + 8) * 3];
@@ -54,7 +48,7 @@ static void plain(const elm_store_info *info, int pad, int down, int right, bool
             }
 }
 
-static void check_against_plain(const elm_store_info *info, const char *choice, int pad, bool flips)
+static void check_against_plain(const elm_image_format *info, const char *choice, int pad, bool flips)
 {
     static uint8_t picture[PIXELS_MAX];
     static float out[PIXELS_MAX], expected[PIXELS_MAX];
@@ -155,7 +149,7 @@ static void refused(void **state)
     (void)state;
     static const struct {
         const char *text;
-        const elm_store_info *info;
+        const elm_image_format *info;
     } rows[] = {
         {"crop:32, flip", &colour}, {"crop:4:mean, flip, invert", &colour}, {"gray", &grey}, {"flop", &colour}, {"invert", &points}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

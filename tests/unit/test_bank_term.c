@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "elmpi/bank.h"
 #include "elmpi/memory.h"
 #include "golden/bank_golden.h"
+#include "loss/embedding/memory_bank.h"
 #include "unit/slopes.h"
 
 static const elm_class_counts golden_classes = {BANK_CLASSES, bank_counts, BANK_IMAGES};

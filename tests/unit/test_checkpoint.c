@@ -21,10 +21,10 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "checkpoint/digest.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/memory.h"
-#include "elmpi/rng.h"
 #include "unit/hdf5_leaks.h"
 #include "unit/scratch.h"
 

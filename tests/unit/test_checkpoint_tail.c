@@ -17,6 +17,7 @@
 #include "checkpoint/format.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/memory.h"
+#include "hdf5/read.h"
 #include "unit/scratch.h"
 
 enum { RECORDS = 1000, RECORD_BYTES = 37, PIECE = 64 /* records */ };
@@ -116,7 +117,7 @@ static void lies_are_refused(void **state)
         elm_checkpoint *read = NULL;
         elm_error err = {0};
         assert_int_equal((p.given = 0, elm_checkpoint_write(path, &made, &err)), 0);
-        const hid_t access_list = elm_checkpoint_access(), file = H5Fopen(path, H5F_ACC_RDWR, access_list);
+        const hid_t access_list = elm_h5_access(), file = H5Fopen(path, H5F_ACC_RDWR, access_list);
         const hid_t attribute = H5Aopen(file, lies[i].name, H5P_DEFAULT);
         assert_true(attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_INT64, &lies[i].value) >= 0);
         H5Aclose(attribute);

@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-#include "elmpi/coverage.h"
+#include "base/long_tail.h"
+#include "data/positive_rate.h"
 #include "elmpi/loss.h"
 #include "elmpi/split.h"
 #include "golden/pseudo.h"

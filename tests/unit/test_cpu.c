@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "elmpi/cpu.h"
-#include "elmpi/rng.h"
-#include "elmpi/vectors.h"
+#include "base/cpu/cpu.h"
+#include "base/cpu/vectors.h"
+#include "base/rng.h"
 #include "optim/sgd_kernels.h"
 
 /* In a process of its own, as the choice is made once: the exit code is 0 where ELMPI_ISA = `asked` gives `wanted`, or, with -1, an error

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "elmpi/affinity.h"
-#include "elmpi/cpus.h"
+#include "base/cpu/affinity.h"
+#include "base/cpu/cpus.h"
 
 enum { RANKS_MAX = 16 };
 

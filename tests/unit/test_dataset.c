@@ -9,14 +9,15 @@
 
 #include <cmocka.h>
 
-#include "data/augment.h"
-#include "data/data_options.h"
+#include "base/long_tail.h"
+#include "data/defaults.h"
 #include "data/holdout.h"
 #include "data/sampler.h"
+#include "data/subset.h"
 #include "elmpi/dataset.h"
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
-#include "elmpi/subset.h"
+#include "image/augment/augment.h"
 #include "unit/scratch.h"
 
 enum { CLASSES = 4, PER_CLASS = 50, COUNT = CLASSES * PER_CLASS };
@@ -98,7 +99,7 @@ static void long_tailed(void **state)
     elm_dataset *dataset = load(path, "train", 10);
     int64_t total = 0;
     for (int c = 0; c < CLASSES; c++) {
-        assert_int_equal(dataset->class_count[c], elm_subset_class_count(PER_CLASS, 10, c, CLASSES));
+        assert_int_equal(dataset->class_count[c], elm_long_tail_count(PER_CLASS, 10, c, CLASSES));
         total += dataset->class_count[c];
     }
     assert_int_equal(dataset->class_count[CLASSES - 1], 5);

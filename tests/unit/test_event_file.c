@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
+#include "base/file/protobuf.h"
 #include "elmpi/memory.h"
-#include "elmpi/protobuf.h"
-#include "train/event_file.h"
+#include "train/metrics/event_file.h"
 #include "unit/scratch.h"
 
 /* RFC 3720, appendix B.4, and the check value of the algorithm's catalogue entry. */

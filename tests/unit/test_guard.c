@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "elmpi/guard.h"
+#include "base/file/guard.h"
 
 /* Kinds of this test alone; each function runs in the second process. */
 static int read_well(const char *path, elm_error *err)

@@ -9,12 +9,12 @@
 
 #include <cmocka.h>
 
-#include "data/archive.h"
-#include "data/picture_decode.h"
-#include "data/picture_lists.h"
 #include "elmpi/checkpoint.h"
 #include "elmpi/memory.h"
 #include "elmpi/store.h"
+#include "image/decode.h"
+#include "prepare/archives/archive.h"
+#include "prepare/lists/lists.h"
 
 static int open_store(const char *path, elm_error *err)
 {

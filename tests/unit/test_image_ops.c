@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "image/blur.h"
-#include "image/color.h"
-#include "image/geometry.h"
+#include "image/augment/blur.h"
+#include "image/augment/color.h"
+#include "image/augment/geometry.h"
 #include "unit/hashed_images.h"
 
 typedef struct golden_row {

@@ -11,8 +11,8 @@
 #include "elmpi/memory.h"
 #include "golden/nn_golden.h"
 #include "golden/pseudo.h"
-#include "nn/cosine.h"
 #include "nn/graph.h"
+#include "nn/layers/cosine.h"
 
 static const golden *expected(const char *name)
 {

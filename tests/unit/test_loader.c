@@ -10,10 +10,11 @@
 
 #include <cmocka.h>
 
-#include "data/augment.h"
 #include "data/sampler.h"
+#include "data/samples.h"
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
+#include "image/augment/augment.h"
 
 enum { COUNT = 103, SIDE = 8, ROW = SIDE * SIDE, CLASSES = 5, BATCH = 16, BATCHES = 7, LAST = COUNT % BATCH };
 
@@ -157,7 +158,8 @@ static void augmented_by_position(void **state)
     elm_augment augment;
     elm_error err = {0};
     float expected[ROW];
-    assert_int_equal(elm_augment_init(&augment, "crop-flip", &pictures.info, &err), 0);
+    const elm_image_format format = elm_image_format_of(&pictures.info);
+    assert_int_equal(elm_augment_init(&augment, "crop-flip", &format, &err), 0);
     elm_loader *loader = start(&pictures, &options, BATCH, 1, 3, 2, 0);
     for (int step = 0; step < 2 * BATCHES; step++) {
         const elm_batch *batch = elm_loader_next(loader);

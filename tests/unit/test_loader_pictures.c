@@ -1,13 +1,14 @@
 /* Pictures in shards on their way to the network: the same for any number of ranks and threads; what cannot be read is told, replaced by
  * the next of its class, and too much of it is an error. */
+#include "data/samples.h"
 #include "unit/picture_files.h"
 
 #include <unistd.h>
 
-#include "data/augment.h"
-#include "data/picture_input.h"
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
+#include "image/augment/augment.h"
+#include "image/transform.h"
 #include "unit/scratch.h"
 
 enum { CLASSES = 3, TRAIN = 23, TEST = 9, CROP = 32, ROW = 3 * CROP * CROP, BATCH = 8, PICTURE_SIDE = 60 };
@@ -158,7 +159,8 @@ static void batches_hold_the_pictures(void **state)
         elm_dataset *dataset = load(&options, testing ? "test" : "train");
         assert_int_equal(dataset->info.height, CROP);
         assert_int_equal(dataset->info.width, CROP);
-        const elm_picture_transform transform = elm_picture_transform_of(&dataset->info, CROP, 36, !testing); /* 8/7 of 32, rounded down */
+        const elm_image_format format = elm_image_format_of(&dataset->info);
+        const elm_picture_transform transform = elm_picture_transform_of(&format, CROP, 36, !testing); /* 8/7 of 32, rounded down */
         elm_loader *loader = NULL;
         if (testing)
             assert_int_equal(elm_loader_create_evaluation(&loader, dataset, 4, 0, 1, &err), 0);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/long_tail.h"
 #include "elmpi/memory.h"
 #include "unit/loss_fixture.h"
 

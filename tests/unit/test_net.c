@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "elmpi/memory.h"
 #include "elmpi/net.h"
-#include "elmpi/rng.h"
 
 enum { IMAGES = 6, CLASSES = 5, SIDE = 8 };
 

@@ -11,7 +11,7 @@
 
 #include "elmpi/memory.h"
 #include "elmpi/net.h"
-#include "nn/norm_kernels.h"
+#include "nn/layers/batchnorm_kernels.h"
 
 enum { IMAGES = 3, CLASSES = 5, SIDE = 32, FEATURES = 6 };
 

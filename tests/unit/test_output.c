@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "base/process/process.h"
 #include "elmpi/output.h"
-#include "elmpi/process.h"
 #include "unit/scratch.h"
 
 static void put(const char *path, const char *text)

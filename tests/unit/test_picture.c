@@ -7,16 +7,16 @@
 
 #include "unit/picture_files.h"
 
-#include "data/picture_header.h"
-#include "data/picture_input.h"
-#include "data/resample.h"
 #include "elmpi/memory.h"
 #include "golden/picture_golden.h"
+#include "image/header.h"
+#include "image/resample.h"
+#include "image/transform.h"
 
 enum { CROP = 224, RESIZE = 256, VALUES = 3 * CROP * CROP };
 
 /* Normalised values are bytes again. */
-static const elm_store_info plain = {.classes = 1, .channels = 3, .deviation = {1 / 255.f, 1 / 255.f, 1 / 255.f}};
+static const elm_image_format plain = {.channels = 3, .deviation = {1 / 255.f, 1 / 255.f, 1 / 255.f}};
 
 static float out[VALUES], other[VALUES];
 static elm_picture_reader *reader;

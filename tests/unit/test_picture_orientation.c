@@ -3,7 +3,7 @@
 
 #include <zlib.h>
 
-#include "data/picture_header.h"
+#include "image/header.h"
 
 static void put32(uint8_t *at, uint32_t value)
 {

@@ -2,8 +2,8 @@
  * number of threads. */
 #include <math.h>
 
-#include "data/picture_resize.h"
 #include "elmpi/memory.h"
+#include "image/resize.h"
 #include "unit/picture_files.h"
 
 enum { WIDE = 420, HIGH = 300, SIDE = 100 };

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "image/pipeline.h"
+#include "image/augment/pipeline.h"
 #include "unit/hashed_images.h"
 
 typedef struct golden_row {

@@ -13,10 +13,11 @@
 #include <archive_entry.h>
 #include <cmocka.h>
 
+#include "base/long_tail.h"
+#include "data/subset.h"
 #include "elmpi/dataset.h"
 #include "elmpi/memory.h"
 #include "elmpi/prepare.h"
-#include "elmpi/subset.h"
 #include "unit/scratch.h"
 
 static const elm_log quiet = {.program = "test", .quiet = true};
@@ -61,7 +62,7 @@ static void digits(void **state)
     assert_int_equal(test->count, 500);
     for (int c = 0; c < 10; c++) {
         assert_int_equal(test->class_count[c], 50);
-        assert_int_equal(train->class_count[c], elm_subset_class_count(124, 20, c, 10));
+        assert_int_equal(train->class_count[c], elm_long_tail_count(124, 20, c, 10));
     }
     assert_int_equal(train->class_count[9], 6);
     for (int64_t i = 0; i < train->count * PIXELS; i++) {

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "data/shard_writer.h"
+#include "prepare/shard_writer.h"
 
 /* Runs in a process that is killed once a certain shard stands there. With one thread: a forked process has no use of the OpenMP threads of
  * its parent. */

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "elmpi/process.h"
-#include "elmpi/shared_memory.h"
+#include "base/file/shared_memory.h"
+#include "base/process/process.h"
 #include "unit/scratch.h"
 
 /* A process that `life` is the whole of; stderr goes to the file. */

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "elmpi/rng.h"
+#include "base/rng.h"
 
 static void known_answers(void **state)
 {

@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "elmpi/io.h"
+#include "base/file/io.h"
+#include "checkpoint/safetensors/safetensors.h"
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
-#include "elmpi/safetensors.h"
 #include "unit/scratch.h"
 
 /* A file with this header, whose length may be a lie, and these bytes behind it. */

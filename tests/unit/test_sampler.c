@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "data/augment.h"
 #include "data/sampler.h"
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
+#include "image/augment/augment.h"
 
 enum { CLASSES = 6, COUNT = 6231, EPOCHS = 10, BATCH = 100 };
 

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <hdf5.h>
 
+#include "base/rng.h"
 #include "elmpi/memory.h"
-#include "elmpi/rng.h"
 #include "elmpi/store.h"
 #include "unit/hdf5_leaks.h"
 #include "unit/scratch.h"

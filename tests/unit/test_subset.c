@@ -10,11 +10,12 @@
 
 #include <cmocka.h>
 
+#include "base/long_tail.h"
 #include "data/numpy_random.h"
+#include "data/subset.h"
 #include "elmpi/memory.h"
 #include "elmpi/prepare.h"
 #include "elmpi/store.h"
-#include "elmpi/subset.h"
 #include "unit/scratch.h"
 
 typedef struct subset_golden {
@@ -104,9 +105,9 @@ static void profiles(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int64_t total = 0;
         for (int c = 0; c < rows[i].classes; c++)
-            total += elm_subset_class_count(rows[i].n_max, rows[i].rho, c, rows[i].classes);
+            total += elm_long_tail_count(rows[i].n_max, rows[i].rho, c, rows[i].classes);
         assert_int_equal(total, rows[i].total);
-        assert_int_equal(elm_subset_class_count(rows[i].n_max, rows[i].rho, rows[i].classes - 1, rows[i].classes), rows[i].last);
+        assert_int_equal(elm_long_tail_count(rows[i].n_max, rows[i].rho, rows[i].classes - 1, rows[i].classes), rows[i].last);
     }
 }
 

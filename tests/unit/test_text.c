@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "base/text/text.h"
 #include "elmpi/status.h"
-#include "elmpi/text.h"
 
 static const struct {
     const char *text, *shown;

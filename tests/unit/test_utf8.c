@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "elmpi/utf8.h"
+#include "base/text/utf8.h"
 
 static void validity(void **state)
 {

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "base/fault.h"
-#include "elmpi/build_id.h"
+#include "base/build_id.h"
+#include "base/process/fault_injection.h"
 #include "elmpi/watch.h"
 #include "unit/scratch.h"
 

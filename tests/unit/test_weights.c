@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "elmpi/memory.h"
-#include "elmpi/weights.h"
+#include "nn/weights.h"
 
 enum { TENSORS_MAX = 128 };
 

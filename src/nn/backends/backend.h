@@ -1,6 +1,6 @@
 /* Backend: who computes the convolutions. */
-#ifndef ELMPI_NN_BACKEND_H
-#define ELMPI_NN_BACKEND_H
+#ifndef ELMPI_NN_BACKENDS_BACKEND_H
+#define ELMPI_NN_BACKENDS_BACKEND_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /* im2col: the unfolding of an image into the matrix that a convolution multiplies with its weights, and back. */
-#ifndef ELMPI_NN_IM2COL_H
-#define ELMPI_NN_IM2COL_H
+#ifndef ELMPI_NN_BACKENDS_IM2COL_H
+#define ELMPI_NN_BACKENDS_IM2COL_H
 
-#include "elmpi/kernels.h"
+#include "base/cpu/kernels.h"
 #include "nn/backends/backend.h"
 
 /** Shape:  image NCHW; columns [in_channels][kernel][kernel][out_height][out_width] */

@@ -1,8 +1,8 @@
 /* What differs between oneDNN 2.x and 3.x, behind one interface. In 2.x a memory descriptor is a struct that the caller holds, and a
  * primitive descriptor is made from an operation descriptor; in 3.x memory descriptors are opaque objects with a destructor, and a
  * primitive descriptor is made from its arguments at once. Everything else that elmpi calls is the same in both. */
-#ifndef ELMPI_NN_ONEDNN_API_H
-#define ELMPI_NN_ONEDNN_API_H
+#ifndef ELMPI_NN_BACKENDS_ONEDNN_API_H
+#define ELMPI_NN_BACKENDS_ONEDNN_API_H
 
 #include <oneapi/dnnl/dnnl.h>
 

@@ -1,0 +1,41 @@
+/* Split: what an analysis knows of one split while it is under way. */
+#ifndef ELMPI_ANALYSIS_SPLIT_STATE_H
+#define ELMPI_ANALYSIS_SPLIT_STATE_H
+
+#include "analysis/image_statistics.h"
+#include "analysis/rows_by_class.h"
+#include "analysis/spectrum.h"
+#include "elmpi/analysis.h"
+#include "hdf5/table_file.h"
+
+/* Of each class; the same on all ranks once shared. */
+typedef struct elm_class_figures {
+    double *memory;
+    double *images, *trace, *distance, *pull, *bound; /* [classes] */
+    double *means;                                    /* [classes][width] */
+    double largest_norm;                              /* max |Phi| over the split, by which figure 4 divides distances */
+} elm_class_figures;
+
+/* Everything under way for one split. */
+typedef struct elm_analysis_split {
+    const elm_analysis_input *in;
+    const char *name;
+    const elm_dataset *dataset;
+    const double *shift, *alpha; /* [classes] */
+    elm_embedded embedded;
+    elm_split_figures images;
+    elm_class_rows rows;
+    elm_class_figures classes;
+} elm_analysis_split;
+
+/** Writes all but /tsne. Local: rank 0's.
+ *  Errors: memory; a single class */
+int elm_analysis_put(elm_table_file *file, const elm_analysis_split *train, const elm_analysis_split *test, const elm_spectrum *spectrum,
+                     elm_error *err);
+
+/** Writes /tsne: a picture of some classes' neighbourhoods. The ranks other than 0, which have no file, only lend their images.
+ *  Ranks:  collective
+ *  Errors: memory: agreed by all ranks */
+int elm_class_picture_write_all(const elm_analysis_split *split, const elm_spectrum *spectrum, elm_table_file *file, elm_error *err);
+
+#endif

@@ -1,0 +1,55 @@
+/* Watch state: what the watchdog's thread (watch.c) and its words (watch_words.c) share. */
+#ifndef ELMPI_BASE_PROCESS_WATCH_STATE_H
+#define ELMPI_BASE_PROCESS_WATCH_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/file/io.h"
+#include "base/process/fault_injection.h"
+#include "base/process/heartbeat.h"
+#include "elmpi/watch.h"
+
+struct elm_watch {
+    const char *program;
+    int rank, size;
+    bool launched; /* by something that may have started other ranks, of which there is no news yet */
+    elm_fault fault;
+    _Atomic(const char *) phase;
+    atomic_int_fast64_t step;
+    _Atomic double moved; /* elm_io_seconds of the last sign of life */
+
+    /* Shared with the watchdog under `lock`. */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    pthread_t thread;
+    bool guarded, ends;
+    double timeout;
+    double floor;               /* but not before so many seconds in the present phase */
+    char folder[ELM_PATH_SIZE]; /* empty: none yet */
+    int run;
+    bool beats; /* a heartbeat was made */
+    long long count;
+    double awake; /* since when, elm_io_seconds: a process that was suspended has not been waiting */
+    char about[256];
+    const char *about_phase; /* the phase that `about` and `floor` belong to */
+    elm_heartbeat *seen;     /* [size] as they were at `seen_at`; NULL: not looked at since this rank moved */
+    double seen_at;
+    double worked; /* what a process that waits for nobody has done so far: see work_done */
+};
+
+/** Seconds between two looks. */
+double watch_interval(double timeout);
+/** This rank's heartbeat, now. */
+void watch_beat(elm_watch *watch, int flags);
+/** Notes what every heartbeat is now, to be compared with what it is later. */
+void watch_look_at_others(elm_watch *watch);
+void watch_forget_others(elm_watch *watch);
+/** Whether a heartbeat shows, by its change since then, that somebody lives and has moved on within the patience. */
+bool watch_somebody_moves(const elm_watch *watch);
+/** Where this rank waits, and where everybody was last seen. */
+void watch_say_stall(const elm_watch *watch, double waited, FILE *to);
+
+#endif

@@ -1,0 +1,137 @@
+/* What the watchdog knows of the other ranks, and what it says. */
+#include <string.h>
+
+#include "base/file/shared_memory.h"
+#include "base/process/watch_state.h"
+#include "base/text/text.h"
+#include "elmpi/memory.h"
+
+enum { SHOWN_MAX = 16 };
+
+double watch_interval(double timeout)
+{
+    const double interval = timeout / 10; /* often enough for ages to say something, seldom enough for a shared disk */
+    return interval < 0.1 ? 0.1 : interval > 30 ? 30 : interval;
+}
+
+static void path_of(const elm_watch *watch, int rank, char path[ELM_PATH_SIZE])
+{
+    elm_heartbeat_path(watch->folder, watch->run, rank, path);
+}
+
+void watch_beat(elm_watch *watch, int flags)
+{
+    char path[ELM_PATH_SIZE];
+    elm_heartbeat mine = {.step = (long long)atomic_load(&watch->step),
+                          .count = ++watch->count,
+                          .stayed = elm_io_seconds() - atomic_load(&watch->moved),
+                          .every = watch_interval(watch->timeout)};
+    snprintf(mine.phase, sizeof mine.phase, "%.31s", atomic_load(&watch->phase));
+    path_of(watch, watch->rank, path);
+    watch->beats |= elm_heartbeat_write(path, flags, &mine);
+}
+
+static elm_heartbeat heartbeat_of(const elm_watch *watch, int rank)
+{
+    char path[ELM_PATH_SIZE];
+    if (!*watch->folder)
+        return (elm_heartbeat){0};
+    path_of(watch, rank, path);
+    return elm_heartbeat_read(path);
+}
+
+void watch_forget_others(elm_watch *watch)
+{
+    elm_free(watch->seen);
+    watch->seen = NULL;
+}
+
+/* What every heartbeat is now, to be compared with what it is later. */
+void watch_look_at_others(elm_watch *watch)
+{
+    watch->seen = elm_alloc((size_t)watch->size, sizeof *watch->seen, NULL);
+    watch->seen_at = elm_io_seconds();
+    for (int r = 0; watch->seen && r < watch->size; r++)
+        watch->seen[r] = heartbeat_of(watch, r);
+}
+
+static bool is_silent(const elm_watch *watch, int rank, const elm_heartbeat *now)
+{
+    return !now->known || !watch->seen || !elm_heartbeat_differs(now, &watch->seen[rank]);
+}
+
+/* Whether a heartbeat shows that somebody lives and has moved on within the patience. */
+bool watch_somebody_moves(const elm_watch *watch)
+{
+    for (int r = 0; r < watch->size; r++) {
+        const elm_heartbeat theirs = heartbeat_of(watch, r);
+        if (r != watch->rank && !is_silent(watch, r, &theirs) && theirs.stayed < watch->timeout)
+            return true;
+    }
+    return false;
+}
+
+static void say_rank(const elm_watch *watch, int rank, const elm_heartbeat *seen, bool silent, FILE *to)
+{
+    if (!seen->known) {
+        fprintf(to, "  rank %d: never heard of\n", rank);
+        return;
+    }
+    char host[4 * sizeof seen->host], phase[4 * sizeof seen->phase]; /* from a file that anybody may have written */
+    elm_text_escape(host, sizeof host, seen->host);
+    elm_text_escape(phase, sizeof phase, seen->phase);
+    fprintf(to, "  rank %d on %s: %s, step %lld, for %.1f s", rank, host, phase, seen->step, seen->stayed);
+    if (silent)
+        fprintf(to, ", nothing heard of for %.1f s or longer: silent since (stopped, dead or cut off)", elm_io_seconds() - watch->seen_at);
+    fputc('\n', to);
+}
+
+/* Who is silent comes first; of many others just the number. */
+static void say_everybody(const elm_watch *watch, FILE *to)
+{
+    for (int silent = 1, shown = 0; silent >= 0; silent--) {
+        int rest = 0;
+        for (int r = 0; r < watch->size; r++) {
+            const elm_heartbeat now = heartbeat_of(watch, r);
+            if ((r != watch->rank && is_silent(watch, r, &now)) != silent)
+                continue;
+            if (shown++ < SHOWN_MAX)
+                say_rank(watch, r, &now, silent, to);
+            else
+                rest++;
+        }
+        if (rest)
+            fprintf(to, "  and %d more %s\n", rest, silent ? "that are silent" : "that wait");
+    }
+}
+
+void watch_say_stall(const elm_watch *watch, double waited, FILE *to)
+{
+    const long long step = (long long)atomic_load(&watch->step);
+    fprintf(to, "%s: error: rank %d has been in %s", watch->program, watch->rank, atomic_load(&watch->phase));
+    if (step > 0)
+        fprintf(to, " of step %lld", step);
+    if (*watch->about && watch->about_phase == atomic_load(&watch->phase)) {
+        char about[4 * sizeof watch->about];
+        elm_text_escape(about, sizeof about, watch->about);
+        fprintf(to, " (%s)", about);
+    }
+    fprintf(to, " for %.1f s and nobody has moved on since", waited);
+    if (*watch->folder) {
+        fprintf(to, " (run.stall_timeout = %g s): the job ends here, --resume continues from the last checkpoint. Last seen:\n",
+                watch->timeout);
+        say_everybody(watch, to);
+    } else if (watch->size > 1 || watch->launched) {
+        fprintf(
+            to,
+            " (patience: %g s; run.stall_timeout or ELMPI_STALL_TIMEOUT sets it): a rank has not come so far, or is stopped or cut off: "
+            "look for it (ps -eo pid,stat,args on each host), then start the job again\n",
+            watch->timeout);
+    } else {
+        fprintf(to,
+                " (patience: %g s; ELMPI_STALL_TIMEOUT sets it): what it waits for does not answer: look at that, then start it again\n",
+                watch->timeout);
+    }
+    elm_shared_memory_tell_own(to);
+    fflush(to);
+}

@@ -1,0 +1,102 @@
+/* Reading archives and writing shards keep their order; only what is between, and costs most, is done by many threads. */
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "elmpi/memory.h"
+#include "image/decode_queue.h"
+#include "image/resize.h"
+
+enum { QUEUE_MAX = 256, QUEUE_BYTES = 64 << 20 };
+
+struct elm_resize_queue {
+    int threads, side, quality, count;
+    bool decode;
+    size_t waiting_bytes;
+    elm_picture_resizer **resizers; /* [threads] */
+    elm_queued_picture pictures[QUEUE_MAX];
+};
+
+int elm_resize_queue_create(elm_resize_queue **out, int threads, int side, int quality, bool decode, elm_error *err)
+{
+    elm_resize_queue *queue = elm_alloc(1, sizeof *queue, err);
+    *out = NULL;
+    if (queue == NULL)
+        return -1;
+    queue->threads = threads;
+    queue->side = side;
+    queue->quality = quality;
+    queue->decode = decode;
+    queue->resizers = elm_alloc((size_t)threads, sizeof(void *), err);
+    int status = queue->resizers != NULL ? 0 : -1;
+    for (int t = 0; t < threads && status == 0; t++)
+        status = elm_picture_resizer_create(&queue->resizers[t], err);
+    if (status != 0) {
+        elm_resize_queue_destroy(queue);
+        return -1;
+    }
+    *out = queue;
+    return 0;
+}
+
+static void clear(elm_resize_queue *queue)
+{
+    for (int i = 0; i < queue->count; i++) {
+        elm_free(queue->pictures[i].bytes);
+        free(queue->pictures[i].name);
+        free(queue->pictures[i].resized.bytes);
+    }
+    queue->count = 0;
+    queue->waiting_bytes = 0;
+}
+
+void elm_resize_queue_destroy(elm_resize_queue *queue)
+{
+    if (queue == NULL)
+        return;
+    clear(queue);
+    for (int t = 0; queue->resizers != NULL && t < queue->threads; t++)
+        elm_picture_resizer_destroy(queue->resizers[t]);
+    elm_free(queue->resizers);
+    elm_free(queue);
+}
+
+int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name, const uint8_t *bytes, size_t size_bytes,
+                         const elm_picture_header *header, bool *full, elm_error *err)
+{
+    elm_queued_picture *picture = &queue->pictures[queue->count];
+    *picture = (elm_queued_picture){
+        .item = item, .name = strdup(name), .bytes = elm_alloc(size_bytes, 1, err), .size_bytes = size_bytes, .header = *header};
+    if (picture->name == NULL || picture->bytes == NULL) {
+        free(picture->name);
+        elm_free(picture->bytes);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "no memory for the pictures that wait to be resized: use fewer --threads");
+    }
+    memcpy(picture->bytes, bytes, size_bytes);
+    queue->waiting_bytes += size_bytes;
+    *full = ++queue->count == QUEUE_MAX || queue->waiting_bytes >= QUEUE_BYTES;
+    return 0;
+}
+
+static void resize(const elm_resize_queue *queue, elm_queued_picture *picture, elm_picture_resizer *resizer)
+{
+    picture->status = elm_picture_resize(resizer, picture->bytes, picture->size_bytes, &picture->header, queue->side, queue->quality,
+                                         &picture->resized, &picture->why);
+    if (picture->status == ELM_PICTURE_DONE && picture->resized.bytes == NULL && queue->decode)
+        picture->status =
+            elm_picture_sound(elm_picture_resizer_decoder(resizer), picture->bytes, picture->size_bytes, &picture->header, &picture->why);
+}
+
+int elm_resize_queue_flush(elm_resize_queue *queue, int (*take)(void *context, const elm_queued_picture *picture, elm_error *err),
+                           void *context, elm_error *err)
+{
+    int status = 0;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(queue->threads)
+    for (int i = 0; i < queue->count; i++)
+        resize(queue, &queue->pictures[i], queue->resizers[omp_get_thread_num()]);
+    for (int i = 0; i < queue->count && status == 0; i++)
+        status = take(context, &queue->pictures[i], err);
+    clear(queue);
+    return status;
+}

@@ -1,0 +1,22 @@
+/* Picture links: pictures that archives hold under several names. */
+#ifndef ELMPI_PREPARE_FOLDERS_LINKS_H
+#define ELMPI_PREPARE_FOLDERS_LINKS_H
+
+#include "prepare/index_build.h"
+
+/** A picture that a link leads to and the file that it is. */
+typedef struct elm_linked_picture {
+    const char *real; /* the file's path; text of the catalogue */
+    elm_picture_item *item;
+} elm_linked_picture;
+
+typedef struct elm_linked_pictures {
+    elm_linked_picture *items; /* sorted by `real` */
+    int64_t count, capacity;
+} elm_linked_pictures;
+
+/** The pictures wanted that an archive has as links. What leads to none goes to the report.
+ *  Owns:   elm_free(linked->items) */
+int elm_picture_links_find(elm_picture_job *job, const char *archive, const char *front, elm_linked_pictures *linked, elm_error *err);
+
+#endif

@@ -1,0 +1,12 @@
+/* Broken numbers: which values of a step that came to nothing are not finite, and whose. */
+#ifndef ELMPI_TRAIN_NONFINITE_SEARCH_H
+#define ELMPI_TRAIN_NONFINITE_SEARCH_H
+
+#include "train/step.h"
+
+/** Nothing is known of this global batch yet. */
+void elm_broken_reset(elm_trainer *trainer);
+/** Looks at a part of the global batch whose loss or gradients are not finite on this rank, before the next one takes its place. Local. */
+void elm_broken_note(elm_trainer *trainer, const elm_batch *part);
+
+#endif
