@@ -11,7 +11,8 @@
 
 static const elm_flag builtin_flags[] = {
     {"--help", ELM_FLAG_SWITCH, NULL, 0, 0, NULL, "print this help and exit"},
-    {"--version", ELM_FLAG_SWITCH, NULL, 0, 0, NULL, "print version, commit, kinds of CPU and libraries, and exit"},
+    {"--version", ELM_FLAG_SWITCH, NULL, 0, 0, NULL,
+     "print version, commit, kinds of CPU and libraries, and exit"},
     {0},
 };
 
@@ -19,8 +20,10 @@ static void print_flags(const elm_flag *flags)
 {
     for (; flags->name != NULL; flags++) {
         char left[64];
-        snprintf(left, sizeof left, "%s %s", flags->name, flags->argument != NULL ? flags->argument : "");
-        printf("  %-24s %s%s\n", left, flags->help, flags->type == ELM_FLAG_LIST ? " (repeatable)" : "");
+        snprintf(left, sizeof left, "%s %s", flags->name,
+                 flags->argument != NULL ? flags->argument : "");
+        printf("  %-24s %s%s\n", left, flags->help,
+               flags->type == ELM_FLAG_LIST ? " (repeatable)" : "");
     }
 }
 
@@ -53,7 +56,8 @@ static const elm_flag *find_flag(const elm_flag *flags, const char *name, size_t
     return NULL;
 }
 
-static elm_command_result unknown_flag(const elm_command *command, const char *name, size_t length, elm_error *err)
+static elm_command_result unknown_flag(const elm_command *command, const char *name, size_t length,
+                                       elm_error *err)
 {
     enum { NAMES_MAX = 64 };
     const char *names[NAMES_MAX];
@@ -66,8 +70,11 @@ static elm_command_result unknown_flag(const elm_command *command, const char *n
     snprintf(text, sizeof text, "%.*s", (int)length, name);
     const char *nearest = elm_nearest_name(text, names, count);
     if (nearest != NULL)
-        return elm_error_set(err, ELM_EXIT_USAGE, "unknown flag %s (command line): did you mean %s? --help lists all", text, nearest);
-    return elm_error_set(err, ELM_EXIT_USAGE, "unknown flag %s (command line): --help lists the valid ones", text);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "unknown flag %s (command line): did you mean %s? --help lists all",
+                             text, nearest);
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "unknown flag %s (command line): --help lists the valid ones", text);
 }
 
 static bool in_range(const elm_flag *flag, double value)
@@ -79,8 +86,10 @@ static elm_command_result bad_number(const elm_flag *flag, const char *text, elm
 {
     const char *kind = flag->type == ELM_FLAG_INT ? "a whole number" : "a number";
     if (flag->min == 0 && flag->max == 0)
-        return elm_error_set(err, ELM_EXIT_USAGE, "bad value \"%s\" (%s): give %s", text, flag->name, kind);
-    return elm_error_set(err, ELM_EXIT_USAGE, "bad value \"%s\" (%s): give %s from %g to %g", text, flag->name, kind, flag->min, flag->max);
+        return elm_error_set(err, ELM_EXIT_USAGE, "bad value \"%s\" (%s): give %s", text,
+                             flag->name, kind);
+    return elm_error_set(err, ELM_EXIT_USAGE, "bad value \"%s\" (%s): give %s from %g to %g", text,
+                         flag->name, kind, flag->min, flag->max);
 }
 
 static elm_command_result set_value(const elm_flag *flag, const char *text, elm_error *err)
@@ -93,7 +102,8 @@ static elm_command_result set_value(const elm_flag *flag, const char *text, elm_
         return ELM_COMMAND_RUN;
     case ELM_FLAG_TEXT:
         if (text[0] == '\0')
-            return elm_error_set(err, ELM_EXIT_USAGE, "empty value (%s): give %s", flag->name, flag->argument);
+            return elm_error_set(err, ELM_EXIT_USAGE, "empty value (%s): give %s", flag->name,
+                                 flag->argument);
         *(const char **)flag->value = text;
         return ELM_COMMAND_RUN;
     case ELM_FLAG_INT: {
@@ -113,7 +123,8 @@ static elm_command_result set_value(const elm_flag *flag, const char *text, elm_
     case ELM_FLAG_LIST: {
         elm_text_list *list = flag->value;
         if (list->count == ELM_LIST_MAX)
-            return elm_error_set(err, ELM_EXIT_USAGE, "too many values (%s): at most %d", flag->name, ELM_LIST_MAX);
+            return elm_error_set(err, ELM_EXIT_USAGE, "too many values (%s): at most %d",
+                                 flag->name, ELM_LIST_MAX);
         list->item[list->count++] = text;
         return ELM_COMMAND_RUN;
     }
@@ -122,7 +133,8 @@ static elm_command_result set_value(const elm_flag *flag, const char *text, elm_
 }
 
 /* argv[*i] is a flag: sets its value, moving *i on to a value given as the next argument. */
-static elm_command_result parse_flag(elm_command *command, int argc, char **argv, int *i, elm_error *err)
+static elm_command_result parse_flag(elm_command *command, int argc, char **argv, int *i,
+                                     elm_error *err)
 {
     const char *text = argv[*i];
     const char *equals = strchr(text, '=');
@@ -138,11 +150,13 @@ static elm_command_result parse_flag(elm_command *command, int argc, char **argv
     if (flag == NULL)
         return unknown_flag(command, text, length, err);
     if (flag->type == ELM_FLAG_SWITCH && equals != NULL)
-        return elm_error_set(err, ELM_EXIT_USAGE, "a value that is not wanted (%s): give the flag alone", flag->name);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "a value that is not wanted (%s): give the flag alone", flag->name);
     if (flag->type == ELM_FLAG_SWITCH || equals != NULL)
         return set_value(flag, equals != NULL ? equals + 1 : "", err);
     if (*i + 1 == argc)
-        return elm_error_set(err, ELM_EXIT_USAGE, "missing value (%s): give %s %s", flag->name, flag->name, flag->argument);
+        return elm_error_set(err, ELM_EXIT_USAGE, "missing value (%s): give %s %s", flag->name,
+                             flag->name, flag->argument);
     return set_value(flag, argv[++*i], err);
 }
 
@@ -164,10 +178,11 @@ elm_command_result elm_command_parse(elm_command *command, int argc, char **argv
         }
     }
     if (command->word_count < command->min_words)
-        return elm_error_set(err, ELM_EXIT_USAGE, "%s is missing (command line): usage: %s %s", command->word_name, command->program,
-                             command->usage);
+        return elm_error_set(err, ELM_EXIT_USAGE, "%s is missing (command line): usage: %s %s",
+                             command->word_name, command->program, command->usage);
     if (command->word_count > command->max_words)
-        return elm_error_set(err, ELM_EXIT_USAGE, "one argument too many: %s (command line): usage: %s %s",
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "one argument too many: %s (command line): usage: %s %s",
                              command->words[command->max_words], command->program, command->usage);
     return ELM_COMMAND_RUN;
 }

@@ -1,4 +1,5 @@
-/* Command: the command line of every program, as a table of flags. Help, checks and "did you mean" follow from the rows. */
+/* Command: the command line of every program, as a table of flags. Help, checks and "did you
+ * mean" follow from the rows. */
 #ifndef ELMPI_TOOLS_COMMAND_H
 #define ELMPI_TOOLS_COMMAND_H
 
@@ -23,7 +24,8 @@ typedef enum elm_flag_type {
     ELM_FLAG_LIST,   /* elm_text_list: repeatable */
 } elm_flag_type;
 
-/** One flag. What its value points at keeps its old content where the flag is not given: that is the default. */
+/** One flag. What its value points at keeps its old content where the flag is not given: that is
+ * the default. */
 typedef struct elm_flag {
     const char *name; /* "--out"; NULL ends a table */
     elm_flag_type type;
@@ -54,8 +56,8 @@ typedef enum elm_command_result {
     ELM_COMMAND_DONE = 1, /* --help or --version has been printed: exit with success */
 } elm_command_result;
 
-/** Parses argv against the table: "--name value", "--name=value", switches, words in any order, "--" ends the flags.
- *  A flag given twice counts the last time.
+/** Parses argv against the table: "--name value", "--name=value", switches, words in any order,
+ * "--" ends the flags. A flag given twice counts the last time.
  *  Ranks:  local; the same result on every rank given the same argv */
 elm_command_result elm_command_parse(elm_command *command, int argc, char **argv, elm_error *err);
 

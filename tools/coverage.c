@@ -11,7 +11,8 @@
 #include "elmpi/net.h"
 
 /* Floats of an embedding of the job's network. */
-static int find_width(const elm_job_options *options, const elm_store_info *data, int *width, elm_error *err)
+static int find_width(const elm_job_options *options, const elm_store_info *data, int *width,
+                      elm_error *err)
 {
     const elm_net_spec spec = {.model = &options->model,
                                .channels = data->channels,
@@ -54,10 +55,12 @@ static void print_row(const elm_coverage *c, int ranks, int width)
     printf(" %6.2f %6.2f\n", c->rows_slices * mib, ranks > 1 ? c->rows_all * mib : 0);
 }
 
-static int print_table(const elm_dataset *dataset, const int64_t *order, int64_t batch, int width, elm_error *err)
+static int print_table(const elm_dataset *dataset, const int64_t *order, int64_t batch, int width,
+                       elm_error *err)
 {
     static const int ranks[] = {1, 4, 16, 64, 256, 1024};
-    printf("\nBatch %lld, first epoch. Anchors with a positive, in %%, by loss.pull.scope; embeddings of %d floats that a rank receives a "
+    printf("\nBatch %lld, first epoch. Anchors with a positive, in %%, by loss.pull.scope; "
+           "embeddings of %d floats that a rank receives a "
            "step, in MiB.\n\n"
            "      | global                      | rank                        | class\n"
            "ranks |    all   head  torso   tail |    all   head  torso   tail | slices    all\n",
@@ -93,11 +96,13 @@ int elm_print_coverage(const elm_job_options *options, const char *store, elm_er
         return -1;
     int64_t *order = elm_alloc((size_t)dataset->count, sizeof *order, err);
     const double loaded = elm_comm_seconds();
-    int status = order ? elm_sampler_order(&data, dataset, (uint64_t)options->run.seed, 0, order, err) : -1;
+    int status =
+        order ? elm_sampler_order(&data, dataset, (uint64_t)options->run.seed, 0, order, err) : -1;
     if (!status) {
-        printf("%lld training images of %d classes: index read in %.3f s, an epoch's order made in %.3f s, %.1f MiB\n",
-               (long long)dataset->count, dataset->info.classes, loaded - begun, elm_comm_seconds() - loaded,
-               (double)(resident_kib() - before) / 1024);
+        printf("%lld training images of %d classes: index read in %.3f s, an epoch's order made in "
+               "%.3f s, %.1f MiB\n",
+               (long long)dataset->count, dataset->info.classes, loaded - begun,
+               elm_comm_seconds() - loaded, (double)(resident_kib() - before) / 1024);
         status = find_width(options, &dataset->info, &width, err);
     }
     if (!status)

@@ -70,18 +70,27 @@ static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, 
 {
     const elm_flag flags[] = {
         {"--model", ELM_FLAG_TEXT, &s->model, 0, 0, "NAME", "network (default cifar-resnet32)"},
-        {"--batch", ELM_FLAG_INT, &s->batch, 1, 1 << 20, "B", "images of the global batch (default 128)"},
-        {"--classes", ELM_FLAG_INT, &s->classes, 2, 1 << 20, "C", "classes (default 100 for CIFAR's networks, 1000 for ImageNet's)"},
-        {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "P", "format of activations: fp32 (default), bf16 or auto"},
-        {"--layout", ELM_FLAG_TEXT, &s->layout, 0, 0, "L", "order of activations in memory: blocked, nhwc, nchw or auto (default)"},
-        {"--steps", ELM_FLAG_INT, &s->steps, 1, 1000000, "N", "timed steps, after 3 to warm up (default 20)"},
-        {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "T", "threads a rank (default: as for training)"},
-        {"--set", ELM_FLAG_LIST, &s->overrides, 0, 0, "KEY=VALUE", "any option of a job file, e.g. --set loss.embed=pull"},
+        {"--batch", ELM_FLAG_INT, &s->batch, 1, 1 << 20, "B",
+         "images of the global batch (default 128)"},
+        {"--classes", ELM_FLAG_INT, &s->classes, 2, 1 << 20, "C",
+         "classes (default 100 for CIFAR's networks, 1000 for ImageNet's)"},
+        {"--precision", ELM_FLAG_TEXT, &s->precision, 0, 0, "P",
+         "format of activations: fp32 (default), bf16 or auto"},
+        {"--layout", ELM_FLAG_TEXT, &s->layout, 0, 0, "L",
+         "order of activations in memory: blocked, nhwc, nchw or auto (default)"},
+        {"--steps", ELM_FLAG_INT, &s->steps, 1, 1000000, "N",
+         "timed steps, after 3 to warm up (default 20)"},
+        {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "T",
+         "threads a rank (default: as for training)"},
+        {"--set", ELM_FLAG_LIST, &s->overrides, 0, 0, "KEY=VALUE",
+         "any option of a job file, e.g. --set loss.embed=pull"},
         {"--coverage", ELM_FLAG_TEXT, &s->coverage, 0, 0, "STORE",
-         "only count how often the pull term finds a partner in this data set's batches, for 1 to 1024 ranks, and what must travel for it "
+         "only count how often the pull term finds a partner in this data set's batches, for 1 to "
+         "1024 ranks, and what must travel for it "
          "with --model's embeddings"},
         {"--timeline", ELM_FLAG_TEXT, &s->trace, 0, 0, "FILE",
-         "write the last 3 steps of all ranks, layer by layer, as a Chrome trace (open it in https://ui.perfetto.dev)"},
+         "write the last 3 steps of all ranks, layer by layer, as a Chrome trace (open it in "
+         "https://ui.perfetto.dev)"},
         {"--peak", ELM_FLAG_SWITCH, &s->peak_only, 0, 0, NULL, "only measure the FMA peak"},
         {"--json", ELM_FLAG_SWITCH, &s->json, 0, 0, NULL, "end with one line of JSON"},
         {0},
@@ -90,7 +99,8 @@ static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, 
         .program = program,
         .version = ELMPI_VERSION,
         .usage = "[--model NAME] [--batch B] [--steps N] [--json]",
-        .summary = "Times whole training steps (forward, losses, backward, allreduce, update) on synthetic images and states them as a "
+        .summary = "Times whole training steps (forward, losses, backward, allreduce, update) on "
+                   "synthetic images and states them as a "
                    "share of the FMA peak "
                    "measured in the same run.",
         .flags = flags,
@@ -106,20 +116,24 @@ static int parse_job(bench *b, elm_error *err)
     elm_job_option_sets(o, sets);
     char text[2048];
     snprintf(text, sizeof text,
-             "[run]\nname = bench\nprecision = %s\nlayout = %s\nthreads = %lld\n[data]\nstore = none\n[model]\nname = %s\n[optim]\nbatch = "
+             "[run]\nname = bench\nprecision = %s\nlayout = %s\nthreads = %lld\n[data]\nstore = "
+             "none\n[model]\nname = %s\n[optim]\nbatch = "
              "%lld\nlr = 0.01\n",
-             b->set.precision, b->set.layout, (long long)b->set.threads, b->set.model, (long long)b->set.batch);
+             b->set.precision, b->set.layout, (long long)b->set.threads, b->set.model,
+             (long long)b->set.batch);
     if (elm_net_check_name(b->set.model, err))
         return -1;
     elm_job *job = NULL;
-    const int status = elm_job_parse(&job, text, "command line", b->set.overrides.item, b->set.overrides.count, sets, ELM_JOB_SETS, err);
+    const int status = elm_job_parse(&job, text, "command line", b->set.overrides.item,
+                                     b->set.overrides.count, sets, ELM_JOB_SETS, err);
     elm_job_destroy(job);
     elm_precision precision = (elm_precision)o->run.precision;
     if (!status && elm_net_resolve_precision(precision, o->run.backend, &precision, err))
         return -1;
     if (!status && o->optim.batch < elm_comm_size(b->comm))
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "a batch of %lld images is smaller than the %d ranks (--batch): use fewer ranks or a larger batch",
+                             "a batch of %lld images is smaller than the %d ranks (--batch): use "
+                             "fewer ranks or a larger batch",
                              (long long)o->optim.batch, elm_comm_size(b->comm));
     return status;
 }
@@ -136,8 +150,10 @@ static const elm_store_info *find_data(const char *model)
 static int make_batch(bench *b, elm_error *err)
 {
     const elm_store_info *d = &b->data;
-    const elm_share share = elm_share_of(b->options.optim.batch, elm_comm_size(b->comm), elm_comm_rank(b->comm));
-    const size_t size = d->features ? (size_t)d->features : (size_t)d->channels * d->height * d->width;
+    const elm_share share =
+        elm_share_of(b->options.optim.batch, elm_comm_size(b->comm), elm_comm_rank(b->comm));
+    const size_t size =
+        d->features ? (size_t)d->features : (size_t)d->channels * d->height * d->width;
     b->class_count = elm_alloc((size_t)d->classes, sizeof *b->class_count, err);
     b->labels = b->class_count ? elm_alloc((size_t)share.global, sizeof *b->labels, err) : NULL;
     b->input = b->labels ? elm_alloc((size_t)share.local * size, sizeof *b->input, err) : NULL;
@@ -156,7 +172,8 @@ static int make_batch(bench *b, elm_error *err)
             left = b->class_count[++c];
         b->set_labels[i] = (int32_t)c;
     }
-    elm_rng labels = elm_rng_stream(0, ELM_RNG_DATA, 0, 0), pixels = elm_rng_stream(0, ELM_RNG_DATA, 1, (uint64_t)share.first);
+    elm_rng labels = elm_rng_stream(0, ELM_RNG_DATA, 0, 0),
+            pixels = elm_rng_stream(0, ELM_RNG_DATA, 1, (uint64_t)share.first);
     for (int64_t i = 0; i < share.global; i++) {
         b->members[i] = elm_rng_below(&labels, (uint32_t)total);
         b->labels[i] = b->set_labels[b->members[i]];
@@ -177,8 +194,11 @@ static int make_batch(bench *b, elm_error *err)
 static int choose_all(bench *b, elm_error *err)
 {
     const elm_run_options *o = &b->options.run;
-    const elm_share share = elm_share_of(elm_optim_part(&b->options.optim), elm_comm_size(b->comm), 0); /* the largest */
-    const elm_choice_request request = {o->backend, (elm_layout)o->layout, (elm_precision)o->precision};
+    /* the largest */
+    const elm_share share =
+        elm_share_of(elm_optim_part(&b->options.optim), elm_comm_size(b->comm), 0);
+    const elm_choice_request request = {o->backend, (elm_layout)o->layout,
+                                        (elm_precision)o->precision};
     const elm_net_spec spec = {.model = &b->options.model,
                                .channels = b->data.channels,
                                .height = b->data.height,
@@ -195,7 +215,8 @@ static int choose_all(bench *b, elm_error *err)
     b->choice_seconds = elm_comm_seconds() - begin;
     b->set.precision = elm_precision_names[b->chosen.precision];
     /* Some CPUs multiply bf16 more slowly than fp32, and a library is free to use either. */
-    b->peaks.gflops = b->chosen.precision == ELM_PRECISION_BF16 ? fmax(b->peak_fp32, b->peak_bf16) : b->peak_fp32;
+    b->peaks.gflops =
+        b->chosen.precision == ELM_PRECISION_BF16 ? fmax(b->peak_fp32, b->peak_bf16) : b->peak_fp32;
     return 0;
 }
 
@@ -274,10 +295,14 @@ static int time_steps_all(bench *b, elm_error *err)
         if (s == (b->set.steps > TRACED ? b->set.steps - TRACED : 0))
             b->trace_origin = elm_timeline_now(b->timeline);
         const double begun = elm_comm_seconds();
-        /* A rate this small leaves the weights where they are: synthetic images have nothing to teach. */
-        const elm_step_report report = elm_trainer_step_all(b->trainer, &b->batch, 1e-6, (elm_step_wishes){0});
+        /* A rate this small leaves the weights where they are: synthetic images have nothing to
+         * teach. */
+        const elm_step_report report =
+            elm_trainer_step_all(b->trainer, &b->batch, 1e-6, (elm_step_wishes){0});
         if (!report.finite)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "a step gave numbers that are not finite (%s): report this", b->options.model.name);
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "a step gave numbers that are not finite (%s): report this",
+                                 b->options.model.name);
         double seconds = elm_comm_seconds() - begun;
         elm_comm_max_all(b->comm, &seconds, 1);
         if (s < 0)
@@ -293,9 +318,11 @@ static int time_steps_all(bench *b, elm_error *err)
 static void report(bench *b)
 {
     qsort(b->seconds, (size_t)b->set.steps, sizeof *b->seconds, by_size);
-    const double median = b->seconds[b->set.steps / 2], images = (double)b->options.optim.batch / median;
+    const double median = b->seconds[b->set.steps / 2],
+                 images = (double)b->options.optim.batch / median;
     const double gflops = images * elm_net_training_flops(elm_trainer_net(b->trainer)) * 1e-9;
-    /* A library that beats the meter shows that the meter does not know its unit: the peak is what was reached at least. */
+    /* A library that beats the meter shows that the meter does not know its unit: the peak is
+     * what was reached at least. */
     const double reached = fmax(gflops, elm_profile_gflops(&b->profile, elm_comm_size(b->comm)));
     b->peaks.gflops = fmax(b->peaks.gflops, reached);
     struct rusage usage;
@@ -305,26 +332,34 @@ static void report(bench *b)
     elm_net_describe(elm_trainer_net(b->trainer), libraries, sizeof libraries);
     elm_net_implementation(elm_trainer_net(b->trainer), implementation, sizeof implementation);
     printf("%s: kernels for %s, %s\n", elm_cpu_name(cpu), elm_isa_names[elm_cpu_isa()], libraries);
-    printf("%s, batch %lld, %s, %d ranks x %d threads, %s, %s (%s)\n", b->options.model.name, (long long)b->options.optim.batch,
-           b->set.precision, elm_comm_size(b->comm), omp_get_max_threads(), elm_net_backend(elm_trainer_net(b->trainer)),
+    printf("%s, batch %lld, %s, %d ranks x %d threads, %s, %s (%s)\n", b->options.model.name,
+           (long long)b->options.optim.batch, b->set.precision, elm_comm_size(b->comm),
+           omp_get_max_threads(), elm_net_backend(elm_trainer_net(b->trainer)),
            elm_layout_names[b->chosen.layout], implementation);
     printf("%s\n", b->binding);
-    printf(
-        "%.1f images/s, %.1f GFLOP/s = %.1f%% of the measured FMA peak of %.1f GFLOP/s; median step %.1f ms of %lld; %ld MiB on rank 0\n",
-        images, gflops, 100 * gflops / b->peaks.gflops, b->peaks.gflops, 1e3 * median, (long long)b->set.steps, rss);
+    printf("%.1f images/s, %.1f GFLOP/s = %.1f%% of the measured FMA peak of %.1f GFLOP/s; median "
+           "step %.1f ms of %lld; %ld MiB on rank 0\n",
+           images, gflops, 100 * gflops / b->peaks.gflops, b->peaks.gflops, 1e3 * median,
+           (long long)b->set.steps, rss);
     for (int p = 0; p < ELM_PHASES; p++)
-        printf("  %-23s %8.3f ms  %5.1f%%\n", elm_phase_names[p], 1e3 * b->phases[p], 100 * b->phases[p] / median);
+        printf("  %-23s %8.3f ms  %5.1f%%\n", elm_phase_names[p], 1e3 * b->phases[p],
+               100 * b->phases[p] / median);
     printf("  of these, on rank 0 (memory moves at %.1f GB/s):\n", b->peaks.gbytes_per_s);
     elm_profile_print(&b->profile, median, elm_comm_size(b->comm), b->peaks);
     if (!b->set.json)
         return;
-    printf("{\"model\": \"%s\", \"batch\": %lld, \"precision\": \"%s\", \"ranks\": %d, \"threads\": %d, \"backend\": \"%s\", \"steps\": "
+    printf("{\"model\": \"%s\", \"batch\": %lld, \"precision\": \"%s\", \"ranks\": %d, "
+           "\"threads\": %d, \"backend\": \"%s\", \"steps\": "
            "%lld, \"images_per_s\": %.2f, "
-           "\"gflops\": %.2f, \"fma_peak_gflops\": %.2f, \"peak_share\": %.4f, \"peak_rss_mib\": %ld, \"cpu\": \"%s\", \"isa\": \"%s\", "
-           "\"libraries\": \"%s\", \"layout\": \"%s\", \"implementation\": \"%s\", \"choice_seconds\": %.3f, \"phases\": {",
-           b->options.model.name, (long long)b->options.optim.batch, b->set.precision, elm_comm_size(b->comm), omp_get_max_threads(),
-           elm_net_backend(elm_trainer_net(b->trainer)), (long long)b->set.steps, images, gflops, b->peaks.gflops, gflops / b->peaks.gflops,
-           rss, cpu, elm_isa_names[elm_cpu_isa()], libraries, elm_layout_names[b->chosen.layout], implementation, b->choice_seconds);
+           "\"gflops\": %.2f, \"fma_peak_gflops\": %.2f, \"peak_share\": %.4f, \"peak_rss_mib\": "
+           "%ld, \"cpu\": \"%s\", \"isa\": \"%s\", "
+           "\"libraries\": \"%s\", \"layout\": \"%s\", \"implementation\": \"%s\", "
+           "\"choice_seconds\": %.3f, \"phases\": {",
+           b->options.model.name, (long long)b->options.optim.batch, b->set.precision,
+           elm_comm_size(b->comm), omp_get_max_threads(),
+           elm_net_backend(elm_trainer_net(b->trainer)), (long long)b->set.steps, images, gflops,
+           b->peaks.gflops, gflops / b->peaks.gflops, rss, cpu, elm_isa_names[elm_cpu_isa()],
+           libraries, elm_layout_names[b->chosen.layout], implementation, b->choice_seconds);
     for (int p = 0; p < ELM_PHASES; p++)
         printf("%s\"%s\": %.6f", p ? ", " : "", elm_phase_names[p], b->phases[p]);
     printf("}, \"layers\": {");
@@ -337,14 +372,19 @@ static int run_all(bench *b, elm_error *err)
     if (elm_cpu_same_all(b->comm, err) || elm_comm_agree_all(b->comm, parse_job(b, err), err))
         return -1;
     if (b->set.coverage)
-        return elm_comm_agree_all(b->comm, elm_comm_rank(b->comm) == 0 ? elm_print_coverage(&b->options, b->set.coverage, err) : 0, err);
+        return elm_comm_agree_all(
+            b->comm,
+            elm_comm_rank(b->comm) == 0 ? elm_print_coverage(&b->options, b->set.coverage, err) : 0,
+            err);
     elm_binding_apply_all(b->comm, b->options.run.binding, (int)b->set.threads, b->binding);
     measure_peak_all(b);
     const bool first = elm_comm_rank(b->comm) == 0;
     if (b->set.peak_only) {
         if (first)
-            printf(b->set.json ? "{\"fma_peak_gflops\": %.2f, \"bf16_peak_gflops\": %.2f, \"memory_gbytes_per_s\": %.2f}\n"
-                               : "FMA peak: fp32 %.1f GFLOP/s, bf16 %.1f GFLOP/s; memory %.1f GB/s\n",
+            printf(b->set.json
+                       ? "{\"fma_peak_gflops\": %.2f, \"bf16_peak_gflops\": %.2f, "
+                         "\"memory_gbytes_per_s\": %.2f}\n"
+                       : "FMA peak: fp32 %.1f GFLOP/s, bf16 %.1f GFLOP/s; memory %.1f GB/s\n",
                    b->peak_fp32, b->peak_bf16, b->peaks.gbytes_per_s);
         return 0;
     }
@@ -352,7 +392,9 @@ static int run_all(bench *b, elm_error *err)
         return -1;
     if (first)
         report(b);
-    return b->set.trace ? elm_profile_write_trace_all(b->comm, b->traced, b->trace_origin, b->set.trace, err) : 0;
+    return b->set.trace
+               ? elm_profile_write_trace_all(b->comm, b->traced, b->trace_origin, b->set.trace, err)
+               : 0;
 }
 
 static int bench_all(bench *b, int argc, char **argv)
@@ -377,12 +419,17 @@ static int bench_all(bench *b, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    bench b = {.set = {.model = "cifar-resnet32", .precision = "fp32", .layout = "auto", .batch = 128, .steps = 20}};
+    bench b = {.set = {.model = "cifar-resnet32",
+                       .precision = "fp32",
+                       .layout = "auto",
+                       .batch = 128,
+                       .steps = 20}};
     elm_error err = {0};
     elm_program self;
     int code;
     elm_affinity_reload(argv);
-    if (elm_program_begin(&self, program, &err) || elm_ranks_join_all(&self, &b.comm, &argc, &argv, &err) ||
+    if (elm_program_begin(&self, program, &err) ||
+        elm_ranks_join_all(&self, &b.comm, &argc, &argv, &err) ||
         elm_comm_agree_all(b.comm, elm_watch_enter(self.watch, "work", &err), &err)) {
         elm_log_error(&(elm_log){.program = program}, "%s", err.text);
         code = err.code;

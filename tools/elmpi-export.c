@@ -21,19 +21,24 @@ typedef struct command_line {
     const char *checkpoint, *to, *store, *class_names;
 } command_line;
 
-static elm_command_result parse_command(command_line *s, const char *program, int argc, char **argv, elm_error *err)
+static elm_command_result parse_command(command_line *s, const char *program, int argc, char **argv,
+                                        elm_error *err)
 {
     const elm_flag flags[] = {
-        {"--to", ELM_FLAG_TEXT, &s->to, 0, 0, "FILE", "what to write; its name's end says the format: .safetensors or .onnx"},
-        {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE", "the data set, where it is not at the job's data.store"},
-        {"--class-names", ELM_FLAG_TEXT, &s->class_names, 0, 0, "FILE", "other names of the classes, one a line, class 0 first"},
+        {"--to", ELM_FLAG_TEXT, &s->to, 0, 0, "FILE",
+         "what to write; its name's end says the format: .safetensors or .onnx"},
+        {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE",
+         "the data set, where it is not at the job's data.store"},
+        {"--class-names", ELM_FLAG_TEXT, &s->class_names, 0, 0, "FILE",
+         "other names of the classes, one a line, class 0 first"},
         {0},
     };
     elm_command command = {
         .program = program,
         .version = ELMPI_VERSION,
         .usage = "CHECKPOINT --to FILE.safetensors|FILE.onnx [--data STORE]",
-        .summary = "Writes a checkpoint's network for PyTorch (safetensors, torchvision's names) and others (ONNX, opset 13).",
+        .summary = "Writes a checkpoint's network for PyTorch (safetensors, torchvision's names) "
+                   "and others (ONNX, opset 13).",
         .flags = flags,
         .min_words = 1,
         .max_words = 1,
@@ -44,20 +49,25 @@ static elm_command_result parse_command(command_line *s, const char *program, in
         return result;
     s->checkpoint = command.words[0];
     if (s->to == NULL) {
-        elm_error_set(err, ELM_EXIT_USAGE, "no name for the file (--to): give one, such as model.safetensors or model.onnx");
+        elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "no name for the file (--to): give one, such as model.safetensors or model.onnx");
         return ELM_COMMAND_ERROR;
     }
     return elm_export_check_name(s->to, err) == 0 ? ELM_COMMAND_RUN : ELM_COMMAND_ERROR;
 }
 
-/* The job inside the checkpoint. Who computed it does not matter here, and this build may lack that backend. */
-static int parse_job(const elm_checkpoint *checkpoint, const char *name, elm_job_options *options, elm_error *err)
+/* The job inside the checkpoint. Who computed it does not matter here, and this build may lack
+ * that backend. */
+static int parse_job(const elm_checkpoint *checkpoint, const char *name, elm_job_options *options,
+                     elm_error *err)
 {
     static const char *const overrides[] = {"run.backend=auto"};
     elm_option_set sets[ELM_JOB_SETS];
     elm_job_option_sets(options, sets);
     elm_job *job = NULL;
-    const int status = elm_job_parse(&job, checkpoint->job, name, overrides, 1, sets, ELM_JOB_SETS, err);
+    const int status =
+        elm_job_parse(&job, checkpoint->job, name, overrides, 1, sets, ELM_JOB_SETS, err);
     elm_job_destroy(job);
     if (status == 0)
         options->model.head = elm_trainer_head(&options->model, &options->loss);
@@ -65,14 +75,15 @@ static int parse_job(const elm_checkpoint *checkpoint, const char *name, elm_job
 }
 
 /* What the network's input is, and that its classes are the data set's. */
-static int describe_data(const command_line *s, const elm_checkpoint *checkpoint, const elm_job_options *options, elm_store_info *info,
-                         elm_error *err)
+static int describe_data(const command_line *s, const elm_checkpoint *checkpoint,
+                         const elm_job_options *options, elm_store_info *info, elm_error *err)
 {
     const char *path = s->store != NULL ? s->store : options->data.store;
     elm_store *store = NULL;
     if (access(path, R_OK) != 0)
         return elm_error_set(err, access(path, F_OK) != 0 ? ELM_EXIT_USAGE : ELM_EXIT_FAILURE,
-                             "the data set, which knows the input's shape and normalisation, is not there or not readable (%s): name its "
+                             "the data set, which knows the input's shape and normalisation, is "
+                             "not there or not readable (%s): name its "
                              "store with --data",
                              path);
     if (elm_store_check(path, err) != 0 || elm_store_open(&store, path, err) != 0)
@@ -88,7 +99,8 @@ static int describe_data(const command_line *s, const elm_checkpoint *checkpoint
         info->height = info->width = (int)options->data.crop;
     return differs < 0 ? 0
                        : elm_error_set(err, ELM_EXIT_FAILURE,
-                                       "the checkpoint is of another data set (%s: %d classes, the checkpoint %d; class %d differs): name "
+                                       "the checkpoint is of another data set (%s: %d classes, the "
+                                       "checkpoint %d; class %d differs): name "
                                        "the right store with --data",
                                        path, info->classes, checkpoint->classes, differs);
 }
@@ -111,17 +123,20 @@ static int export(const command_line *s, const elm_log *log, elm_error *err)
                                             .model = &options.model,
                                             .data = &info,
                                             .crop = info.in_shards ? (int)options.data.crop : 0,
-                                            .resize = info.in_shards ? elm_data_resize(&options.data) : 0,
+                                            .resize =
+                                                info.in_shards ? elm_data_resize(&options.data) : 0,
                                             .version = ELMPI_VERSION,
                                             .class_names = (const char *const *)names};
         status = elm_export_write(&request, s->to, err);
     }
     if (status == 0) {
         char newer[256];
-        elm_log_info(log, "weights of %s, epoch %.2f, step %lld", s->checkpoint, checkpoint->epoch, (long long)checkpoint->step);
+        elm_log_info(log, "weights of %s, epoch %.2f, step %lld", s->checkpoint, checkpoint->epoch,
+                     (long long)checkpoint->step);
         if (elm_run_folder_has_newer(s->checkpoint, checkpoint->step, newer, sizeof newer))
             elm_log_warn(log,
-                         "this is not the newest checkpoint of its folder, which is %s (the run was stopped between the two, or is at "
+                         "this is not the newest checkpoint of its folder, which is %s (the run "
+                         "was stopped between the two, or is at "
                          "work): name that one, or let elmpi-train --resume mend the folder",
                          newer);
     }
@@ -153,7 +168,8 @@ int main(int argc, char **argv)
     elm_error err = {0};
     elm_program self;
     int code;
-    if (elm_program_begin(&self, "elmpi-export", &err) == 0 && elm_watch_enter(self.watch, "work", &err) == 0) {
+    if (elm_program_begin(&self, "elmpi-export", &err) == 0 &&
+        elm_watch_enter(self.watch, "work", &err) == 0) {
         code = run(argc, argv);
     } else {
         elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);

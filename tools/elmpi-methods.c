@@ -1,4 +1,5 @@
-/* elmpi-methods: the tables of losses, samplers and classifiers as a page of Markdown, docs/methods.md. */
+/* elmpi-methods: the tables of losses, samplers and classifiers as a page of Markdown,
+ * docs/methods.md. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 #include "image/augment/pipeline.h"
 #include "program.h"
 
-/* Which option rows a method has: those used only with `key` = `name`; without a name, those of the section that no method claims. */
+/* Which option rows a method has: those used only with `key` = `name`; without a name, those of
+ * the section that no method claims. */
 typedef struct claim {
     const char *key, *name;
 } claim;
@@ -75,16 +77,20 @@ static void print_augmentation(void)
 {
     printf("\n## Augmentation (`data.augment`)\n");
     elm_option_print_table(elm_data_option_rows, is_input, NULL);
-    printf(
-        "\nParameters follow colons, in this order or as `name=value`; of several words the first is the default. Pixel operations equal "
-        "Pillow 9.4's bit for bit (`tests/unit/test_image_ops.c`, `test_pipeline.c`); what is drawn depends on the seed, the epoch and the "
-        "image's position in it, not on ranks or threads. Pictures in shards are resized without Pillow's rounding to 8 bits between the "
-        "two directions, and rounded before the next step.\n\n| step | what it does | source |\n|---|---|---|\n");
+    printf("\nParameters follow colons, in this order or as `name=value`; of several words the "
+           "first is the default. Pixel operations equal "
+           "Pillow 9.4's bit for bit (`tests/unit/test_image_ops.c`, `test_pipeline.c`); what is "
+           "drawn depends on the seed, the epoch and the "
+           "image's position in it, not on ranks or threads. Pictures in shards are resized "
+           "without Pillow's rounding to 8 bits between the "
+           "two directions, and rounded before the next step.\n\n| step | what it does | source "
+           "|\n|---|---|---|\n");
     for (const elm_step_kind *kind = elm_step_kinds; kind->name; kind++) {
         printf("| `%s", kind->name);
         for (int i = 0; i < ELM_STEP_PARAMETERS && kind->parameters[i].name; i++)
             print_parameter(&kind->parameters[i]);
-        printf("` | %s%s | %s |\n", kind->help, kind->needs_color ? "; three channels only" : "", kind->source);
+        printf("` | %s%s | %s |\n", kind->help, kind->needs_color ? "; three channels only" : "",
+               kind->source);
     }
 }
 
@@ -92,7 +98,8 @@ static void print_losses(bool (*about)(int i, elm_loss_about *about), const char
 {
     elm_loss_about loss;
     for (int i = 0; about(i, &loss); i++) {
-        printf("\n### `%s`\n\n%c%s.\n\n", loss.name, *loss.help >= 'a' && *loss.help <= 'z' ? *loss.help - 'a' + 'A' : *loss.help,
+        printf("\n### `%s`\n\n%c%s.\n\n", loss.name,
+               *loss.help >= 'a' && *loss.help <= 'z' ? *loss.help - 'a' + 'A' : *loss.help,
                loss.help + 1);
         printf("* Formula: `%s`\n* Source: %s\n", loss.formula, loss.source);
         elm_option_print_table(elm_loss_option_rows, belongs, &(claim){key, loss.name});
@@ -101,12 +108,14 @@ static void print_losses(bool (*about)(int i, elm_loss_about *about), const char
 
 static void print_page(void)
 {
-    printf(
-        "# Methods\n\nMade by `tools/make-methods.sh` from the program's own tables: edit the rows, not this page. Every option can stand "
-        "in a job file or "
-        "after `--set`. n is the number of training images of a class, pi its share, L the number of classes, K the length of an embedding "
-        "Phi, f the logits. Any loss on the logits goes with any term on the embeddings; both are means over the global batch.\n\n"
-        "## Losses in general\n");
+    printf("# Methods\n\nMade by `tools/make-methods.sh` from the program's own tables: edit the "
+           "rows, not this page. Every option can stand "
+           "in a job file or "
+           "after `--set`. n is the number of training images of a class, pi its share, L the "
+           "number of classes, K the length of an embedding "
+           "Phi, f the logits. Any loss on the logits goes with any term on the embeddings; both "
+           "are means over the global batch.\n\n"
+           "## Losses in general\n");
     elm_option_print_table(elm_loss_option_rows, is_general, NULL);
     printf("\n## Losses on the logits (`loss.logit`)\n");
     print_losses(elm_loss_about_logit, "loss.logit");
@@ -127,7 +136,8 @@ static int run(int argc, char **argv)
         .program = "elmpi-methods",
         .version = ELMPI_VERSION,
         .usage = "",
-        .summary = "Prints losses, samplers and classifiers with formulas, sources and options as Markdown (docs/methods.md).",
+        .summary = "Prints losses, samplers and classifiers with formulas, sources and options as "
+                   "Markdown (docs/methods.md).",
         .flags = flags,
     };
     elm_error err = {0};
@@ -144,7 +154,8 @@ int main(int argc, char **argv)
     elm_error err = {0};
     elm_program self;
     int code;
-    if (elm_program_begin(&self, "elmpi-methods", &err) == 0 && elm_watch_enter(self.watch, "work", &err) == 0) {
+    if (elm_program_begin(&self, "elmpi-methods", &err) == 0 &&
+        elm_watch_enter(self.watch, "work", &err) == 0) {
         code = run(argc, argv);
     } else {
         elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);

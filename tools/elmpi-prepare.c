@@ -16,7 +16,8 @@ static void print_sources(void)
     printf("sources:\n");
     for (const elm_prepare_source *source = elm_prepare_sources; source->name != NULL; source++)
         printf("  %-10s %s\n", source->name, source->help);
-    printf("\nThe archive may be compressed and packed in any way that libarchive knows; nothing is unpacked to disk.\n"
+    printf("\nThe archive may be compressed and packed in any way that libarchive knows; nothing "
+           "is unpacked to disk.\n"
            "A store is HDF5: h5ls and h5py open it.\n"
            "Exit codes: 0 success, 1 failure, 2 wrong command line.\n");
 }
@@ -58,34 +59,48 @@ static int run(int argc, char **argv)
     bool decode = false;
     time_t said = time(NULL);
     const elm_flag flags[] = {
-        {"--archive", ELM_FLAG_LIST, &archives, 0, 0, "FILE", "the original archive; pictures: repeatable, a folder will do"},
-        {"--out", ELM_FLAG_TEXT, &request.out, 0, 0, "FILE", "the store to make (its folder is made where it is missing)"},
-        {"--imbalance", ELM_FLAG_REAL, &request.imbalance, 1, 1e6, "R", "n_max / n_min of the training set (digits, two-moons)"},
+        {"--archive", ELM_FLAG_LIST, &archives, 0, 0, "FILE",
+         "the original archive; pictures: repeatable, a folder will do"},
+        {"--out", ELM_FLAG_TEXT, &request.out, 0, 0, "FILE",
+         "the store to make (its folder is made where it is missing)"},
+        {"--imbalance", ELM_FLAG_REAL, &request.imbalance, 1, 1e6, "R",
+         "n_max / n_min of the training set (digits, two-moons)"},
         {"--seed", ELM_FLAG_INT, &seed, 0, 9e15, "N", "seed of synthetic data (two-moons)"},
         {"--images", ELM_FLAG_INT, &request.images, 2, 1e8, "N", "training points (two-moons)"},
-        {"--train-list", ELM_FLAG_TEXT, &pictures->lists[0], 0, 0, "FILE", "training pictures: lines \"path label\", or COCO-style JSON"},
+        {"--train-list", ELM_FLAG_TEXT, &pictures->lists[0], 0, 0, "FILE",
+         "training pictures: lines \"path label\", or COCO-style JSON"},
         {"--val-list", ELM_FLAG_TEXT, &pictures->lists[1], 0, 0, "FILE", "validation pictures"},
         {"--test-list", ELM_FLAG_TEXT, &pictures->lists[2], 0, 0, "FILE", "test pictures"},
-        {"--class-names", ELM_FLAG_TEXT, &pictures->class_names, 0, 0, "FILE", "names of the lists' classes, one a line"},
+        {"--class-names", ELM_FLAG_TEXT, &pictures->class_names, 0, 0, "FILE",
+         "names of the lists' classes, one a line"},
         {"--name-encoding", ELM_FLAG_TEXT, &pictures->encoding, 0, 0, "ENC",
-         "of class names that are not UTF-8: latin1, cp437, shift_jis ..., or escape (\\xE4); else they are refused"},
+         "of class names that are not UTF-8: latin1, cp437, shift_jis ..., or escape (\\xE4); else "
+         "they are refused"},
         {"--layout", ELM_FLAG_TEXT, &pictures->layout, 0, 0, "HOW",
-         "what folders mean without lists: splits (train/dog/...), classes (dog/...), class-split (dog/train/...), last (the folder that a "
-         "picture lies in is its class); default: as found, and refused where there are two readings"},
+         "what folders mean without lists: splits (train/dog/...), classes (dog/...), class-split "
+         "(dog/train/...), last (the folder that a "
+         "picture lies in is its class); default: as found, and refused where there are two "
+         "readings"},
         {"--drop-empty-classes", ELM_FLAG_SWITCH, &pictures->drop_empty, 0, 0, NULL,
          "leave classes without a training picture out and number the others anew"},
         {"--strict", ELM_FLAG_SWITCH, &pictures->strict, 0, 0, NULL,
          "whatever is left out (unreadable, missing, there twice, in no class ...) is an error"},
         {"--no-decode", ELM_FLAG_SWITCH, &pictures->no_decode, 0, 0, NULL,
-         "read only each picture's header and end: quicker, but damage within is met in training and evaluation"},
-        {"--decode", ELM_FLAG_SWITCH, &decode, 0, 0, NULL, "decode every picture: what is done anyway, unless --no-decode is given"},
+         "read only each picture's header and end: quicker, but damage within is met in training "
+         "and evaluation"},
+        {"--decode", ELM_FLAG_SWITCH, &decode, 0, 0, NULL,
+         "decode every picture: what is done anyway, unless --no-decode is given"},
         {"--copy", ELM_FLAG_SWITCH, &pictures->copy, 0, 0, NULL,
          "copy the pictures also out of an uncompressed tar, which else is used as it is"},
         {"--resize", ELM_FLAG_INT, &pictures->resize, 8, 65535, "N",
-         "copy pictures whose short side is longer with one of N pixels, as JPEG files turned upright; the others as they are"},
-        {"--quality", ELM_FLAG_INT, &pictures->quality, 1, 100, "Q", "of those JPEG files (default 95)"},
-        {"--threads", ELM_FLAG_INT, &pictures->threads, 1, 1024, "T", "that decode and resize (default: the cores allowed)"},
-        {"--shard-mib", ELM_FLAG_INT, &shard_mib, 1, 1 << 20, "N", "size of the tar files that pictures are copied into (default 1024)"},
+         "copy pictures whose short side is longer with one of N pixels, as JPEG files turned "
+         "upright; the others as they are"},
+        {"--quality", ELM_FLAG_INT, &pictures->quality, 1, 100, "Q",
+         "of those JPEG files (default 95)"},
+        {"--threads", ELM_FLAG_INT, &pictures->threads, 1, 1024, "T",
+         "that decode and resize (default: the cores allowed)"},
+        {"--shard-mib", ELM_FLAG_INT, &shard_mib, 1, 1 << 20, "N",
+         "size of the tar files that pictures are copied into (default 1024)"},
         {"--force", ELM_FLAG_SWITCH, &request.force, 0, 0, NULL, "replace an existing store"},
         {0},
     };
@@ -105,11 +120,14 @@ static int run(int argc, char **argv)
     if (status == ELM_COMMAND_DONE)
         return ELM_EXIT_SUCCESS;
     if (status == ELM_COMMAND_RUN && request.out == NULL)
-        status = elm_error_set(&err, ELM_EXIT_USAGE, "no name for the store (--out): give one, such as data/%s.h5", command.words[0]);
+        status = elm_error_set(&err, ELM_EXIT_USAGE,
+                               "no name for the store (--out): give one, such as data/%s.h5",
+                               command.words[0]);
     if (status == ELM_COMMAND_RUN)
         status = elm_cpu_choose(&err);
     if (status == ELM_COMMAND_RUN && decode && pictures->no_decode)
-        status = elm_error_set(&err, ELM_EXIT_USAGE, "--decode and --no-decode (command line): give one of them");
+        status = elm_error_set(&err, ELM_EXIT_USAGE,
+                               "--decode and --no-decode (command line): give one of them");
     if (status == ELM_COMMAND_RUN) {
         request.seed = (uint64_t)seed;
         request.archives = archives.item;
@@ -135,7 +153,8 @@ int main(int argc, char **argv)
     elm_error err = {0};
     elm_program self;
     int code;
-    if (elm_program_begin(&self, "elmpi-prepare", &err) == 0 && elm_watch_enter(self.watch, "work", &err) == 0) {
+    if (elm_program_begin(&self, "elmpi-prepare", &err) == 0 &&
+        elm_watch_enter(self.watch, "work", &err) == 0) {
         code = run(argc, argv);
     } else {
         elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);

@@ -11,7 +11,9 @@ static int check_end(const char *out, elm_error *err)
     const char *dot = strrchr(out, '.');
     return dot != NULL && strcmp(dot, ".html") == 0
                ? 0
-               : elm_error_set(err, ELM_EXIT_USAGE, "the report is a page (--out %s): give it a name that ends in .html", out);
+               : elm_error_set(err, ELM_EXIT_USAGE,
+                               "the report is a page (--out %s): give it a name that ends in .html",
+                               out);
 }
 
 static int run(int argc, char **argv)
@@ -21,8 +23,10 @@ static int run(int argc, char **argv)
     const char *out = "report.html", *class_names = NULL;
     const elm_flag flags[] = {
         {"--out", ELM_FLAG_TEXT, &out, 0, 0, "FILE.html",
-         "the page (default report.html); its figures as SVG, PDF and CSV come into the folder FILE-figures"},
-        {"--class-names", ELM_FLAG_TEXT, &class_names, 0, 0, "FILE", "other names of the classes, one a line, class 0 first"},
+         "the page (default report.html); its figures as SVG, PDF and CSV come into the folder "
+         "FILE-figures"},
+        {"--class-names", ELM_FLAG_TEXT, &class_names, 0, 0, "FILE",
+         "other names of the classes, one a line, class 0 first"},
         {"--quiet", ELM_FLAG_SWITCH, &log.quiet, 0, 0, NULL, "say nothing but errors"},
         {0},
     };
@@ -30,9 +34,9 @@ static int run(int argc, char **argv)
         .program = log.program,
         .version = ELMPI_VERSION,
         .usage = "RUN... [--out report.html]",
-        .summary =
-            "Writes one self-contained page about any runs: settings, curves, accuracies beside the paper's, and, where elmpi-evaluate "
-            "--analysis RUN/analysis.h5 has been, margins, distances, spectra, t-SNE.",
+        .summary = "Writes one self-contained page about any runs: settings, curves, accuracies "
+                   "beside the paper's, and, where elmpi-evaluate "
+                   "--analysis RUN/analysis.h5 has been, margins, distances, spectra, t-SNE.",
         .flags = flags,
         .min_words = 1,
         .max_words = 256,
@@ -58,7 +62,8 @@ int main(int argc, char **argv)
     elm_error err = {0};
     elm_program self;
     int code;
-    if (elm_program_begin(&self, "elmpi-report", &err) == 0 && elm_watch_enter(self.watch, "work", &err) == 0) {
+    if (elm_program_begin(&self, "elmpi-report", &err) == 0 &&
+        elm_watch_enter(self.watch, "work", &err) == 0) {
         code = run(argc, argv);
     } else {
         elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);

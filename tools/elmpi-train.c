@@ -1,4 +1,5 @@
-/* elmpi-train: trains a network as a job file says. Start it under mpirun or srun for more than one rank. */
+/* elmpi-train: trains a network as a job file says. Start it under mpirun or srun for more than
+ * one rank. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,28 +33,38 @@ static void print_options(void)
     elm_option_print_help(sets, ELM_JOB_SETS);
     print_losses("Losses on the logits (loss.logit)", elm_loss_about_logit);
     print_losses("Terms on the embeddings (loss.embed)", elm_loss_about_embed);
-    printf(
-        "\nUSR1, TERM, INT or HUP: the step ends, a checkpoint is written, exit status 75; --resume continues. Before training and at a\n"
-        "second INT: the end at once, exit status 75. ELMPI_STALL_TIMEOUT: seconds that ranks wait for each other until the job is known.\n"
-        "Exit status: 0 success, 1 failure, 2 wrong command line or job file, 75 stopped on request.\n");
+    printf("\nUSR1, TERM, INT or HUP: the step ends, a checkpoint is written, exit status 75; "
+           "--resume continues. Before training and at a\n"
+           "second INT: the end at once, exit status 75. ELMPI_STALL_TIMEOUT: seconds that ranks "
+           "wait for each other until the job is known.\n"
+           "Exit status: 0 success, 1 failure, 2 wrong command line or job file, 75 stopped on "
+           "request.\n");
 }
 
-static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_request *request, elm_text_list *overrides, elm_error *err)
+static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_request *request,
+                                elm_text_list *overrides, elm_error *err)
 {
     const elm_flag flags[] = {
-        {"--set", ELM_FLAG_LIST, overrides, 0, 0, "KEY=VALUE", "override an option of the job file, e.g. --set optim.lr=0.1"},
-        {"--resume", ELM_FLAG_SWITCH, &request->resume, 0, 0, NULL, "continue from the newest good checkpoint of the run folder"},
-        {"--run-dir", ELM_FLAG_TEXT, &request->run_dir, 0, 0, "FOLDER", "run folder (default runs/<run.name>)"},
-        {"--init", ELM_FLAG_TEXT, &request->init, 0, 0, "FILE", "begin with the weights of a checkpoint or a .safetensors file"},
-        {"--max-steps", ELM_FLAG_INT, &request->max_steps, 0, 1e15, "N", "end after step N of the run; 0 writes the initial weights"},
+        {"--set", ELM_FLAG_LIST, overrides, 0, 0, "KEY=VALUE",
+         "override an option of the job file, e.g. --set optim.lr=0.1"},
+        {"--resume", ELM_FLAG_SWITCH, &request->resume, 0, 0, NULL,
+         "continue from the newest good checkpoint of the run folder"},
+        {"--run-dir", ELM_FLAG_TEXT, &request->run_dir, 0, 0, "FOLDER",
+         "run folder (default runs/<run.name>)"},
+        {"--init", ELM_FLAG_TEXT, &request->init, 0, 0, "FILE",
+         "begin with the weights of a checkpoint or a .safetensors file"},
+        {"--max-steps", ELM_FLAG_INT, &request->max_steps, 0, 1e15, "N",
+         "end after step N of the run; 0 writes the initial weights"},
         {0},
     };
     elm_command command = {
         .program = program,
         .version = ELMPI_VERSION,
         .usage = "JOB [--set KEY=VALUE]... [--resume]",
-        .summary = "Trains a network on a long-tailed data set. JOB is a job file, or the name of one, such as cifar100-lt-elm, in the "
-                   "working folder, in a folder of ELMPI_JOBS or among the installed jobs. Under mpirun the ranks share every batch; the "
+        .summary = "Trains a network on a long-tailed data set. JOB is a job file, or the name of "
+                   "one, such as cifar100-lt-elm, in the "
+                   "working folder, in a folder of ELMPI_JOBS or among the installed jobs. Under "
+                   "mpirun the ranks share every batch; the "
                    "result does not depend on their number.",
         .flags = flags,
         .min_words = 1,
@@ -68,9 +79,11 @@ static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_reque
     return result;
 }
 
-/* How long the job lets ranks wait for each other, before MPI can tell: what the command line says, or the job file, if that is one that
- * can be read twice. What is wrong with either is said later. */
-static double patience_of(const elm_run_request *request, const elm_text_list *overrides, double otherwise)
+/* How long the job lets ranks wait for each other, before MPI can tell: what the command line
+ * says, or the job file, if that is one that can be read twice. What is wrong with either is
+ * said later. */
+static double patience_of(const elm_run_request *request, const elm_text_list *overrides,
+                          double otherwise)
 {
     static const char key[] = "run.stall_timeout=";
     struct stat about;
@@ -80,7 +93,8 @@ static double patience_of(const elm_run_request *request, const elm_text_list *o
         elm_option_set sets[ELM_JOB_SETS];
         elm_job *job = NULL;
         elm_job_option_sets(&options, sets);
-        if (elm_job_load(&job, request->job_file, overrides->item, overrides->count, sets, ELM_JOB_SETS, &ignored) == 0)
+        if (elm_job_load(&job, request->job_file, overrides->item, overrides->count, sets,
+                         ELM_JOB_SETS, &ignored) == 0)
             otherwise = options.run.stall_timeout;
         elm_job_destroy(job);
         return otherwise;
@@ -88,14 +102,16 @@ static double patience_of(const elm_run_request *request, const elm_text_list *o
     for (int i = 0; i < overrides->count; i++) {
         char *end = NULL;
         const char *text = overrides->item[i] + sizeof key - 1;
-        const double value = strncmp(overrides->item[i], key, sizeof key - 1) == 0 ? strtod(text, &end) : -1;
+        const double value =
+            strncmp(overrides->item[i], key, sizeof key - 1) == 0 ? strtod(text, &end) : -1;
         if (value >= 0 && value <= 1e9 && end > text)
             otherwise = value;
     }
     return otherwise;
 }
 
-/* The watchdog's patience for the time until all ranks know the job. The environment's, if it says one, goes before the job's. */
+/* The watchdog's patience for the time until all ranks know the job. The environment's, if it
+ * says one, goes before the job's. */
 static int guard_start(const elm_program *self, int argc, char **argv, elm_error *err)
 {
     elm_text_list overrides = {0};
@@ -104,7 +120,8 @@ static int guard_start(const elm_program *self, int argc, char **argv, elm_error
     double timeout;
     if (elm_watch_timeout(-1, &timeout, err) != 0)
         return -1;
-    char **words = timeout < 0 ? elm_alloc((size_t)argc + 1, sizeof *words, NULL) : NULL; /* parsing moves them */
+    /* parsing moves them */
+    char **words = timeout < 0 ? elm_alloc((size_t)argc + 1, sizeof *words, NULL) : NULL;
     if (words == NULL)
         return 0;
     memcpy(words, argv, (size_t)argc * sizeof *words);
@@ -123,7 +140,10 @@ static int train_all(int argc, char **argv, elm_comm *comm, elm_log *log)
     elm_error err = {0};
     elm_text_list overrides = {0};
     const bool first = elm_comm_rank(comm) == 0;
-    elm_run_request request = {.max_steps = -1, .progress = elm_terminal_watched(), .version = ELMPI_GIT, .stop = elm_process_stop()};
+    elm_run_request request = {.max_steps = -1,
+                               .progress = elm_terminal_watched(),
+                               .version = ELMPI_GIT,
+                               .stop = elm_process_stop()};
     int code = ELM_EXIT_SUCCESS;
     log->quiet = !first;
     switch (parse(argc, argv, !first, &request, &overrides, &err)) {

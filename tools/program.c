@@ -9,7 +9,8 @@ int elm_program_begin(elm_program *program, const char *name, elm_error *err)
     double timeout;
     *program = (elm_program){.name = name};
     if (elm_process_begin(name, err) != 0 || elm_watch_create(&program->watch, name, err) != 0 ||
-        elm_watch_timeout(patience, &timeout, err) != 0 || elm_watch_guard(program->watch, timeout, err) != 0)
+        elm_watch_timeout(patience, &timeout, err) != 0 ||
+        elm_watch_guard(program->watch, timeout, err) != 0)
         return -1;
     return elm_watch_enter_with(program->watch, "launch", "", err);
 }

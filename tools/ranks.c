@@ -1,8 +1,10 @@
 #include "ranks.h"
 
-int elm_ranks_join_all(const elm_program *program, elm_comm **comm, int *argc, char ***argv, elm_error *err)
+int elm_ranks_join_all(const elm_program *program, elm_comm **comm, int *argc, char ***argv,
+                       elm_error *err)
 {
-    if (elm_watch_enter_with(program->watch, "mpi-init", "waiting for all ranks to start", err) != 0 ||
+    if (elm_watch_enter_with(program->watch, "mpi-init", "waiting for all ranks to start", err) !=
+            0 ||
         elm_comm_start_all(comm, argc, argv, err) != 0)
         return -1;
     elm_comm_set_watch(*comm, program->watch);

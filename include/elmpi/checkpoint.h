@@ -1,4 +1,5 @@
-/* Checkpoint: one training state in one HDF5 file (DESIGN 5). Rank 0's affair; nothing here communicates. */
+/* Checkpoint: one training state in one HDF5 file (DESIGN 5). Rank 0's affair; nothing here
+ * communicates. */
 #ifndef ELMPI_CHECKPOINT_H
 #define ELMPI_CHECKPOINT_H
 
@@ -16,25 +17,30 @@ typedef struct elm_history_column {
     const double *values;
 } elm_history_column;
 
-/** A named scalar under /progress (attributes): metric accumulators and counters that make a resume in mid-epoch exact. */
+/** A named scalar under /progress (attributes): metric accumulators and counters that make a
+ * resume in mid-epoch exact. */
 typedef struct elm_progress_value {
     char name[64];
     double value;
 } elm_progress_value;
 
-/** Records behind the HDF5 part of the file, for what is too large for one memory: the class bank. They have no name inside HDF5, which
- * builds its part in memory; the root attributes bank_records and bank_record_bytes tell their number and size, and they are the file's
- * last records * record_bytes bytes (elm_bank_layout says what is in them). The user block's length and digest cover them. */
+/** Records behind the HDF5 part of the file, for what is too large for one memory: the class
+ * bank. They have no name inside HDF5, which builds its part in memory; the root attributes
+ * bank_records and bank_record_bytes tell their number and size, and they are the file's last
+ * records * record_bytes bytes (elm_bank_layout says what is in them). The user block's length
+ * and digest cover them. */
 typedef struct elm_checkpoint_tail {
     int64_t records; /* 0: none */
     size_t record_bytes;
-    /* For writing: gives the next piece, in whole, until all records have been given; never fails. */
+    /* For writing: gives the next piece, in whole, until all records have been given; never
+     * fails. */
     void (*next)(void *context, const void **piece, size_t *size_bytes);
     void *context;
     int64_t offset; /* after reading: of the first record in the file */
 } elm_checkpoint_tail;
 
-/** What a checkpoint says and holds. For writing everything is borrowed; after reading everything belongs to the struct. */
+/** What a checkpoint says and holds. For writing everything is borrowed; after reading
+ * everything belongs to the struct. */
 typedef struct elm_checkpoint {
     const char *job; /* resolved job text */
     double epoch;    /* finished epochs, with fraction */
@@ -43,7 +49,8 @@ typedef struct elm_checkpoint {
     int ranks;
     const char *git;       /* version that wrote it */
     const char *made_with; /* threads a rank and libraries; an empty text: not known */
-    int tensor_count;      /* full path in `name`: "model/conv1.weight", "optimizer/momentum/conv1.weight", "loss/..." */
+    /* full path in `name`: "model/conv1.weight", "optimizer/momentum/conv1.weight", "loss/..." */
+    int tensor_count;
     elm_tensor *tensors;
     int classes;
     const char *const *class_names; /* /classes/name */
@@ -56,10 +63,11 @@ typedef struct elm_checkpoint {
     elm_checkpoint_tail tail;
 } elm_checkpoint;
 
-/** Writes `path` by way of a temporary file beside it: written, closed, digest put into the user block, read back and verified, fsynced,
- *  renamed, folder fsynced. An existing `path` is replaced in one instant or stays as it was.
- *  Format: HDF5, H5Pset_libver_bounds(V110, V110), chunked with fletcher32, 512-byte user block "ELMPI checkpoint 1\nlength <n>\nsha256
- * <hex>\n" Errors: full disk, no permission: temporary file removed, message says where and what */
+/** Writes `path` by way of a temporary file beside it: written, closed, digest put into the user
+ * block, read back and verified, fsynced, renamed, folder fsynced. An existing `path` is replaced
+ * in one instant or stays as it was. Format: HDF5, H5Pset_libver_bounds(V110, V110), chunked with
+ * fletcher32, 512-byte user block "ELMPI checkpoint 1\nlength <n>\nsha256 <hex>\n"
+ *  Errors: full disk, no permission: temporary file removed, message says where and what */
 int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm_error *err);
 
 /** Checks length and SHA-256 before HDF5 sees the file. */
@@ -73,15 +81,17 @@ void elm_checkpoint_free(elm_checkpoint *checkpoint);
 /** The library that reads and writes it, for logs: "HDF5 1.10.8". */
 void elm_checkpoint_library(char *text, size_t size_bytes);
 
-/** Bytes [offset, offset + size_bytes) of the tail of a checkpoint that has been read from `path`. */
-int elm_checkpoint_read_tail(const char *path, const elm_checkpoint_tail *tail, int64_t offset, void *bytes, size_t size_bytes,
-                             elm_error *err);
+/** Bytes [offset, offset + size_bytes) of the tail of a checkpoint that has been read from
+ * `path`. */
+int elm_checkpoint_read_tail(const char *path, const elm_checkpoint_tail *tail, int64_t offset,
+                             void *bytes, size_t size_bytes, elm_error *err);
 
 /** The tensor of that full name, or NULL. */
 const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name);
 /** A progress value, or `missing`. */
 double elm_checkpoint_progress(const elm_checkpoint *checkpoint, const char *name, double missing);
 /** A history column, or NULL. */
-const elm_history_column *elm_checkpoint_history(const elm_checkpoint *checkpoint, const char *name);
+const elm_history_column *elm_checkpoint_history(const elm_checkpoint *checkpoint,
+                                                 const char *name);
 
 #endif

@@ -1,5 +1,5 @@
-/* Classifier: how a checkpoint's embeddings become predictions. One file a classifier, one row in a table (src/eval/classifier.c); the
- * evaluator's help and checks follow from the row. */
+/* Classifier: how a checkpoint's embeddings become predictions. One file a classifier, one row
+ * in a table (src/eval/classifier.c); the evaluator's help and checks follow from the row. */
 #ifndef ELMPI_CLASSIFIER_H
 #define ELMPI_CLASSIFIER_H
 
@@ -18,7 +18,9 @@ enum { ELM_TAUS = 21 }; /* tau-norm tries 0, 0.1, .. 2 */
 
 /** What a user may set, and what was chosen. */
 typedef struct elm_classifier_settings {
-    double tau;                    /* posthoc-la, tau-norm; NaN: 1, or chosen on the selection split. Afterwards the one that was used */
+    /* posthoc-la, tau-norm; NaN: 1, or chosen on the selection split. Afterwards the one that
+     * was used */
+    double tau;
     int64_t k;                     /* knn */
     bool cosine;                   /* knn: else Euclidean distance */
     double epsilon;                /* lda: shrinkage, a share of the mean variance */
@@ -28,14 +30,17 @@ typedef struct elm_classifier_settings {
 
 /** What a classifier may look at. Borrowed. */
 typedef struct elm_classifier_input {
-    elm_net *net;                 /* with the checkpoint's weights */
-    const elm_dataset *test;      /* the split to be predicted */
-    const elm_dataset *train;     /* ELM_CLASSIFIER_TRAIN: images as in evaluation; else NULL */
-    const elm_dataset *selection; /* ELM_CLASSIFIER_SELECTION, unless tau is set: what to choose it on; else NULL */
-    const int64_t *train_count;   /* [classes] training images */
+    elm_net *net;             /* with the checkpoint's weights */
+    const elm_dataset *test;  /* the split to be predicted */
+    const elm_dataset *train; /* ELM_CLASSIFIER_TRAIN: images as in evaluation; else NULL */
+    /* ELM_CLASSIFIER_SELECTION, unless tau is set: what to choose it on; else NULL */
+    const elm_dataset *selection;
+    const int64_t *train_count; /* [classes] training images */
     elm_comm *comm;
     const volatile sig_atomic_t *stop; /* or NULL */
-    const elm_log *log;                /* is told of pictures of the test split that cannot be read; NULL: such a picture is an error */
+    /* is told of pictures of the test split that cannot be read; NULL: such a picture is an
+     * error */
+    const elm_log *log;
     elm_classifier_settings *settings; /* NULL for fc */
 } elm_classifier_input;
 
@@ -52,8 +57,10 @@ typedef struct elm_classifier {
     const char *name; /* "fc" */
     const char *help; /* one line: what it does, source */
     int uses;         /* of the above */
-    /** Counts what it predicts of the test split, the same on all ranks and for any number of them. NULL: this build lacks a library for
-     * it. Ranks:  collective Owns:   the caller calls elm_tally_release */
+    /** Counts what it predicts of the test split, the same on all ranks and for any number of them.
+     * NULL: this build lacks a library for it.
+     *  Ranks:  collective
+     *  Owns:   the caller calls elm_tally_release */
     int (*count_all)(const elm_classifier_input *input, elm_tally *tally, elm_error *err);
 } elm_classifier;
 

@@ -1,5 +1,5 @@
-/* Comm: the ranks of a job, what they agree on and what they sum. The only module that knows MPI and BLACS.
- * MPI failures abort the job: nobody waits for a rank that failed. */
+/* Comm: the ranks of a job, what they agree on and what they sum. The only module that knows MPI
+ * and BLACS. MPI failures abort the job: nobody waits for a rank that failed. */
 #ifndef ELMPI_COMM_H
 #define ELMPI_COMM_H
 
@@ -27,7 +27,8 @@ typedef enum elm_compression {
 
 typedef struct elm_comm elm_comm;
 
-/** Starts MPI (MPI_THREAD_FUNNELED) and duplicates a communicator for each kind of traffic, so that none can meet another's messages.
+/** Starts MPI (MPI_THREAD_FUNNELED) and duplicates a communicator for each kind of traffic, so that
+ * none can meet another's messages.
  *  Ranks:  collective over all started processes
  *  Owns:   the caller, until elm_comm_finish_all
  *  Errors: -1 when the MPI library lacks the thread level */
@@ -36,7 +37,8 @@ int elm_comm_start_all(elm_comm **comm, int *argc, char ***argv, elm_error *err)
 /** Ends MPI. Every rank must have left its last collective. Accepts NULL. */
 void elm_comm_finish_all(elm_comm *comm);
 
-/** The watch that collective work tells where this rank is; NULL: nobody watches. Borrowed. Local. */
+/** The watch that collective work tells where this rank is; NULL: nobody watches. Borrowed.
+ * Local. */
 void elm_comm_set_watch(elm_comm *comm, elm_watch *watch);
 elm_watch *elm_comm_watch(const elm_comm *comm);
 /** Who says what long work is at; NULL: nobody. Borrowed. Local. */
@@ -55,27 +57,33 @@ int elm_comm_local_size(const elm_comm *comm);
 int elm_comm_core_sharers(const elm_comm *comm);
 
 /** Makes a local outcome everybody's: `status` is 0 or -1 (then `err` says why).
- *  Ranks:  collective; returns -1 on every rank when any rank gave -1, with the lowest failing rank's code and text in `err`
- *          everywhere, prefixed "rank N: " when size > 1 unless the code is ELM_EXIT_USAGE (a wrong job file is wrong on any rank) */
+ *  Ranks:  collective; returns -1 on every rank when any rank gave -1, with the lowest failing
+ *          rank's code and text in `err` everywhere, prefixed "rank N: " when size > 1 unless
+ *          the code is ELM_EXIT_USAGE (a wrong job file is wrong on any rank) */
 int elm_comm_agree_all(elm_comm *comm, int status, elm_error *err);
 
-/** Refuses to go on unless every rank hands in the same text (a job, a list of libraries). `what` names the thing in the error, which shows
- *  the first line that differs, of rank 0 and of the lowest rank with another.
+/** Refuses to go on unless every rank hands in the same text (a job, a list of libraries). `what`
+ * names the thing in the error, which shows the first line that differs, of rank 0 and of the
+ * lowest rank with another.
  *  Ranks:  collective, any length per rank */
 int elm_comm_same_all(elm_comm *comm, const char *what, const char *text, elm_error *err);
 
 void elm_comm_barrier_all(elm_comm *comm);
-void elm_comm_broadcast_all(elm_comm *comm, void *bytes, size_t size_bytes); /* from rank 0; any size */
-void elm_comm_sum_all(elm_comm *comm, double *values, int64_t count);        /* in place */
+/* from rank 0; any size */
+void elm_comm_broadcast_all(elm_comm *comm, void *bytes, size_t size_bytes);
+void elm_comm_sum_all(elm_comm *comm, double *values, int64_t count); /* in place */
 void elm_comm_sum_counts_all(elm_comm *comm, int64_t *values, int64_t count);
 void elm_comm_max_all(elm_comm *comm, double *values, int64_t count);
 void elm_comm_sum_floats_all(elm_comm *comm, float *values, int64_t count);
 void elm_comm_or_all(elm_comm *comm, uint8_t *bits, int64_t size_bytes);
-/** Concatenates every rank's bytes in rank order on rank 0; `sizes` [size] on rank 0 may be NULL elsewhere.
+/** Concatenates every rank's bytes in rank order on rank 0; `sizes` [size] on rank 0 may be NULL
+ * elsewhere.
  *  Owns:   *gathered is allocated on rank 0 (elm_free) and NULL elsewhere */
-int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_bytes, void **gathered, size_t *sizes, elm_error *err);
+int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_bytes, void **gathered,
+                              size_t *sizes, elm_error *err);
 
-/** Global sums for synchronised BatchNorm, on a communicator of their own. Valid as long as `comm`. */
+/** Global sums for synchronised BatchNorm, on a communicator of their own. Valid as long as
+ * `comm`. */
 elm_reducer elm_comm_reducer(elm_comm *comm);
 
 /** Seconds on a clock that only goes forward (local). */

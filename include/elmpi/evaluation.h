@@ -12,17 +12,22 @@
 #include "elmpi/net.h"
 #include "elmpi/output.h"
 
-/** Images of an evaluation batch: a function of the data set alone, so that results do not depend on the number of ranks. 64 small ones, 16
- * of 128 x 128 pixels and more, so that a network made for a few large pictures a rank need not have room for many. */
+/** Images of an evaluation batch: a function of the data set alone, so that results do not
+ * depend on the number of ranks. 64 small ones, 16 of 128 x 128 pixels and more, so that a
+ * network made for a few large pictures a rank need not have room for many. */
 int elm_evaluation_batch(const elm_store_info *info);
 
-/** Counts what the plain logits predict (ties go to the lower class) over the whole data set, the same on all ranks. `stop` set by a signal
- * handler on any rank breaks it off; NULL: never. `log` is told of pictures that cannot be read, which the tally counts as
- * data.unreadable_test says; NULL: one is an error. Shape:  net built for at least elm_evaluation_batch images and for the data set's
- * classes Ranks:  collective; batch b of elm_evaluation_batch images is computed by rank b % size Owns:   the caller calls
- * elm_tally_release Errors: a non-finite logit, agreed by all ranks; ELM_EXIT_STOPPED; *tally is empty then */
-int elm_evaluation_count_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const volatile sig_atomic_t *stop,
-                             const elm_log *log, elm_tally *tally, elm_error *err);
+/** Counts what the plain logits predict (ties go to the lower class) over the whole data set, the
+ * same on all ranks. `stop` set by a signal handler on any rank breaks it off; NULL: never. `log`
+ * is told of pictures that cannot be read, which the tally counts as data.unreadable_test says;
+ * NULL: one is an error.
+ *  Shape:  net built for at least elm_evaluation_batch images and for the data set's classes
+ *  Ranks:  collective; batch b of elm_evaluation_batch images is computed by rank b % size
+ *  Owns:   the caller calls elm_tally_release
+ *  Errors: a non-finite logit, agreed by all ranks; ELM_EXIT_STOPPED; *tally is empty then */
+int elm_evaluation_count_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm,
+                             const volatile sig_atomic_t *stop, const elm_log *log,
+                             elm_tally *tally, elm_error *err);
 
 /** Who was evaluated, for the table and the JSON file. Strings borrowed. */
 typedef struct elm_evaluation_about {
@@ -42,11 +47,14 @@ typedef struct elm_evaluation_detail {
 } elm_evaluation_detail;
 
 /** Prints the table for people. */
-void elm_evaluation_print(const elm_log *log, const elm_metrics *metrics, const elm_evaluation_about *about);
-/** Writes evaluation.json (DESIGN 5: balanced_accuracy, accuracy, groups.{head,torso,tail}, per_class_accuracy, classifier, checkpoint,
- * images; NaN as null). */
-int elm_evaluation_write_json(const char *path, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err);
+void elm_evaluation_print(const elm_log *log, const elm_metrics *metrics,
+                          const elm_evaluation_about *about);
+/** Writes evaluation.json (DESIGN 5: balanced_accuracy, accuracy, groups.{head,torso,tail},
+ * per_class_accuracy, classifier, checkpoint, images; NaN as null). */
+int elm_evaluation_write_json(const char *path, const elm_metrics *metrics,
+                              const elm_evaluation_about *about, elm_error *err);
 /** The same into an output that is open; its own failures are told by elm_output_commit. */
-int elm_evaluation_put_json(elm_output *output, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err);
+int elm_evaluation_put_json(elm_output *output, const elm_metrics *metrics,
+                            const elm_evaluation_about *about, elm_error *err);
 
 #endif

@@ -10,8 +10,11 @@
 typedef struct elm_export_request {
     const elm_checkpoint *checkpoint;
     const elm_model_options *model; /* of the checkpoint's job */
-    const elm_store_info *data;     /* of the store that it was trained on; height and width as the network sees pictures */
-    int crop, resize;               /* pictures in shards: data.crop and elm_data_resize; 0: the network sees the store's pictures */
+    /* of the store that it was trained on; height and width as the network sees pictures */
+    const elm_store_info *data;
+    /* pictures in shards: data.crop and elm_data_resize; 0: the network sees the store's
+     * pictures */
+    int crop, resize;
     const char *version;            /* elmpi's */
     const char *const *class_names; /* [classes] instead of the checkpoint's, or NULL */
 } elm_export_request;
@@ -20,11 +23,12 @@ typedef struct elm_export_request {
  *  Errors: ELM_EXIT_USAGE with the valid ones */
 int elm_export_check_name(const char *path, elm_error *err);
 
-/** Writes the network by way of a temporary file; `path` changes in one instant or not at all. Factors on the logits (fc.scale) are
- * multiplied into the last layer.
- *  Format: by the name's end. safetensors: the checkpoint's names, which are torchvision's, with num_batches_tracked. ONNX: opset 13, input
- *          float "input" [batch, channels, height, width] or [batch, features] as the metadata say (resize, crop, mean, std), output
- * "logits" [batch, classes] Errors: weights that do not fit the model, memory, a file that cannot be written */
+/** Writes the network by way of a temporary file; `path` changes in one instant or not at all.
+ * Factors on the logits (fc.scale) are multiplied into the last layer. Format: by the name's end.
+ * safetensors: the checkpoint's names, which are torchvision's, with num_batches_tracked. ONNX:
+ * opset 13, input float "input" [batch, channels, height, width] or [batch, features] as the
+ * metadata say (resize, crop, mean, std), output "logits" [batch, classes]
+ *  Errors: weights that do not fit the model, memory, a file that cannot be written */
 int elm_export_write(const elm_export_request *request, const char *path, elm_error *err);
 
 #endif

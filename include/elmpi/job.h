@@ -1,4 +1,5 @@
-/* Job: job files (INI) and --set overrides, resolved against the rooms' option rows. The only parser of options. */
+/* Job: job files (INI) and --set overrides, resolved against the rooms' option rows. The only
+ * parser of options. */
 #ifndef ELMPI_JOB_H
 #define ELMPI_JOB_H
 
@@ -9,43 +10,52 @@
 
 typedef struct elm_job elm_job;
 
-/** Reads the job that `path` leads to, applies the overrides "section.key=value" in order, fills the structs behind `sets` and resolves
- * every default. A mere name that is no file here is looked for, with or without .ini, in the folders of ELMPI_JOBS and among the installed
- * jobs. A file may begin with "[job] include = other.ini" (relative to its own folder): it then says only what it changes of the other
- * file.
- *  "[job] setup = paper" declares what the file says from there on as a set-up that elm_job_differences compares with.
+/** Reads the job that `path` leads to, applies the overrides "section.key=value" in order, fills
+ * the structs behind `sets` and resolves every default. A mere name that is no file here is looked
+ * for, with or without .ini, in the folders of ELMPI_JOBS and among the installed jobs. A file may
+ * begin with "[job] include = other.ini" (relative to its own folder): it then says only what it
+ * changes of the other file. "[job] setup = paper" declares what the file says from there on as a
+ * set-up that elm_job_differences compares with.
  *  Owns:   the caller frees with elm_job_destroy; the sets' rows must outlive it
- *  Errors: ELM_EXIT_USAGE with file, line, cause and the nearest valid name for unknown keys or sections, bad values, values out of range,
- *          missing required keys, duplicate keys, includes that fail or lead back; nothing in `sets` is meaningful then */
-int elm_job_load(elm_job **job, const char *path, const char *const *overrides, int override_count, const elm_option_set *sets,
-                 int set_count, elm_error *err);
+ *  Errors: ELM_EXIT_USAGE with file, line, cause and the nearest valid name for unknown keys or
+ *          sections, bad values, values out of range, missing required keys, duplicate keys,
+ *          includes that fail or lead back; nothing in `sets` is meaningful then */
+int elm_job_load(elm_job **job, const char *path, const char *const *overrides, int override_count,
+                 const elm_option_set *sets, int set_count, elm_error *err);
 
 /** The same from memory; `name` stands for the file in messages. */
-int elm_job_parse(elm_job **job, const char *text, const char *name, const char *const *overrides, int override_count,
-                  const elm_option_set *sets, int set_count, elm_error *err);
+int elm_job_parse(elm_job **job, const char *text, const char *name, const char *const *overrides,
+                  int override_count, const elm_option_set *sets, int set_count, elm_error *err);
 void elm_job_destroy(elm_job *job);
 
-/** The resolved job as INI text: every option with its value, in table order, sections in order of appearance. Parsing it again gives the
- * same options and the same text. */
+/** The resolved job as INI text: every option with its value, in table order, sections in order
+ * of appearance. Parsing it again gives the same options and the same text. */
 const char *elm_job_text(const elm_job *job);
 
 /** Notes for the user, such as keys that the chosen schedule does not use. NULL after the last. */
 const char *elm_job_note(const elm_job *job, int i);
 
-/** "differs from the paper's set-up: optim.epochs 30 (256), ..." where the job, overrides included, does what its set-up does not; NULL: it
- * differs in nothing, or declares no set-up. The resolved text declares none. */
+/** "differs from the paper's set-up: optim.epochs 30 (256), ..." where the job, overrides
+ * included, does what its set-up does not; NULL: it differs in nothing, or declares no set-up.
+ * The resolved text declares none. */
 const char *elm_job_differences(const elm_job *job);
 
-/** Compares two resolved texts. Keys starting with one of `allowed` (NULL-terminated prefixes) may differ.
+/** Compares two resolved texts. Keys starting with one of `allowed` (NULL-terminated prefixes) may
+ * differ.
  *  Errors: ELM_EXIT_USAGE naming the first difference with both values */
-int elm_job_compare(const char *before, const char *now, const char *const *allowed, elm_error *err);
+int elm_job_compare(const char *before, const char *now, const char *const *allowed,
+                    elm_error *err);
 
-/** A path as the text of an ELM_OPTION_PATH option, in which $ and a leading ~ would mean something else; for paths that the command line
- * gave. Cut where it does not fit into `size` bytes. Returns the whole length. */
+/** A path as the text of an ELM_OPTION_PATH option, in which $ and a leading ~ would mean
+ * something else; for paths that the command line gave. Cut where it does not fit into `size`
+ * bytes. Returns the whole length. */
 size_t elm_path_escape(const char *path, char *text, size_t size);
 
-/** Prints those of the rows that `wanted` picks as a Markdown table: option, what it may be, default, help. Nothing without any. */
-void elm_option_print_table(const elm_option *rows, bool (*wanted)(const elm_option *row, const void *context), const void *context);
+/** Prints those of the rows that `wanted` picks as a Markdown table: option, what it may be,
+ * default, help. Nothing without any. */
+void elm_option_print_table(const elm_option *rows,
+                            bool (*wanted)(const elm_option *row, const void *context),
+                            const void *context);
 
 /** Prints the help of the rows: key, type or choices, default, text. */
 void elm_option_print_help(const elm_option_set *sets, int set_count);

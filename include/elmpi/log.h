@@ -13,12 +13,15 @@ typedef struct elm_log {
 } elm_log;
 
 /** Prints a line to stdout, or stderr, and the log file. */
-void elm_log_info(const elm_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void elm_log_info(const elm_log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /** Prints "<program>: warning: ..." to stderr and the log file. */
-void elm_log_warn(const elm_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void elm_log_warn(const elm_log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /** Prints "<program>: error: ..." to stderr and the log file, on every rank that calls it. */
-void elm_log_error(const elm_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void elm_log_error(const elm_log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,5 +1,6 @@
-/* Loss: the logit losses and embedding terms, pure mathematics on buffers (no communication). One file a loss, one row in a table
- * (src/loss/table.c); help, option checks, gradient tests and documentation follow from the row. */
+/* Loss: the logit losses and embedding terms, pure mathematics on buffers (no communication).
+ * One file a loss, one row in a table (src/loss/table.c); help, option checks, gradient tests
+ * and documentation follow from the row. */
 #ifndef ELMPI_LOSS_H
 #define ELMPI_LOSS_H
 
@@ -16,7 +17,9 @@ typedef enum elm_loss_reach {
     ELM_LOSS_LOCAL,      /* none */
     ELM_LOSS_SAME_CLASS, /* those of the classes that this rank holds */
     ELM_LOSS_EVERYTHING, /* all */
-    ELM_LOSS_OWNED,      /* all of the classes that this rank owns, and no others: the rows it evaluates are those, not its own images */
+    /* all of the classes that this rank owns, and no others: the rows it evaluates are those,
+     * not its own images */
+    ELM_LOSS_OWNED,
 } elm_loss_reach;
 
 /** The data set's statistics that the losses depend on. */
@@ -35,32 +38,37 @@ typedef struct elm_loss_moment {
     double length;    /* epochs of the whole run */
 } elm_loss_moment;
 
-/** What a step shows the losses. Rows are float32, contiguous.
- *  Gradients are added to, not set; the loss and its gradient carry 1/global (and lambda) already.
- *  `images` differs from `global` only with optim.accumulate: then it counts those of the part of the global batch that is at work, to
- *  which local and remote rows belong. */
+/** What a step shows the losses. Rows are float32, contiguous. Gradients are added to, not set;
+ * the loss and its gradient carry 1/global (and lambda) already. `images` differs from `global`
+ * only with optim.accumulate: then it counts those of the part of the global batch that is at
+ * work, to which local and remote rows belong. */
 typedef struct elm_loss_batch {
-    int64_t global;                 /* images of the global batch, B: what sums are divided by */
-    int64_t images;                 /* of those at work, on all ranks */
-    int first;                      /* place among them of this rank's first */
-    int local;                      /* images of this rank; may be 0 */
-    int remote;                     /* rows from other ranks */
-    int width;                      /* of an embedding, K */
-    int classes;                    /* L */
-    const int32_t *global_labels;   /* [global] of the whole global batch; may be NULL where neither weights nor a term read them */
+    int64_t global; /* images of the global batch, B: what sums are divided by */
+    int64_t images; /* of those at work, on all ranks */
+    int first;      /* place among them of this rank's first */
+    int local;      /* images of this rank; may be 0 */
+    int remote;     /* rows from other ranks */
+    int width;      /* of an embedding, K */
+    int classes;    /* L */
+    /* [global] of the whole global batch; may be NULL where neither weights nor a term read them */
+    const int32_t *global_labels;
     const int32_t *labels;          /* [local] */
     const float *embeddings;        /* [local][width] */
     const float *logits;            /* [local][classes] */
     const int32_t *remote_labels;   /* [remote] */
     const int64_t *remote_position; /* [remote] place among `images`, ascending */
     const float *remote_embeddings; /* [remote][width] */
-    int present;                    /* only for terms that asked for logits: classes that occur among `images` */
+    /* only for terms that asked for logits: classes that occur among `images` */
+    int present;
     const int32_t *present_classes; /* [present] ascending */
     const float *remote_logits;     /* [remote][present]: columns of present_classes */
-    const int64_t *members;         /* [local] places in the training set; only where there is a bank */
-    const double *class_means;  /* [classes that occur among `images`, ascending][width] over all images of a class, as the bank has them;
-                                 * only for terms that asked */
-    struct elm_bank *bank;      /* earlier embeddings of the classes that this rank owns (ELM_LOSS_OWNED), or NULL */
+    /* [local] places in the training set; only where there is a bank */
+    const int64_t *members;
+    /* [classes that occur among `images`, ascending][width] over all images of a class, as the
+     * bank has them; only for terms that asked */
+    const double *class_means;
+    /* earlier embeddings of the classes that this rank owns (ELM_LOSS_OWNED), or NULL */
+    struct elm_bank *bank;
     float *embeddings_gradient; /* [local][width] */
     float *logits_gradient;     /* [local][classes] */
     elm_loss_moment moment;
@@ -77,7 +85,9 @@ typedef struct elm_loss_value {
     int64_t anchors[3];
     int64_t with_bank[3]; /* anchors that met a positive in the bank */
     double drift,
-        spread; /* over anchors that have an entry and met others: squared distance to their own, mean squared one to the others */
+        /* over anchors that have an entry and met others: squared distance to their own, mean
+         * squared one to the others */
+        spread;
 } elm_loss_value;
 
 /** Whose images are an anchor's positives. */
@@ -123,7 +133,8 @@ extern const elm_option elm_loss_option_rows[];
 /** The pull term's margins alpha_y as the options say (loss.pull.alpha, .scale).
  *  Shape:  alpha [counts.classes] is written
  *  Errors: ELM_EXIT_USAGE for an unknown rule */
-int elm_loss_pull_margins(const elm_loss_options *options, elm_class_counts counts, double *alpha, elm_error *err);
+int elm_loss_pull_margins(const elm_loss_options *options, elm_class_counts counts, double *alpha,
+                          elm_error *err);
 
 typedef struct elm_loss elm_loss;
 
@@ -132,32 +143,39 @@ typedef struct elm_loss elm_loss;
  *  Ranks:  local
  *  Owns:   all work space, so that evaluating allocates nothing
  *  Errors: unknown names and impossible values, with the valid ones */
-int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_counts counts, int width, int max_local, int64_t max_rows,
-                    elm_error *err);
+int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_counts counts,
+                    int width, int max_local, int64_t max_rows, elm_error *err);
 void elm_loss_destroy(elm_loss *loss);
 
-/** What the embedding term wants gathered; ELM_LOSS_LOCAL without a term, with lambda 0 or with scope rank. */
+/** What the embedding term wants gathered; ELM_LOSS_LOCAL without a term, with lambda 0 or with
+ * scope rank. */
 elm_loss_reach elm_loss_wants(const elm_loss *loss);
 
 /** Logit loss of the local images; adds to logits_gradient. */
 elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch);
 
-/** Embedding term of the local anchors, lambda included (ELM_LOSS_OWNED: of all anchors of the owned classes); adds to embeddings_gradient.
- * Rows of the same class must all be there, local or remote. */
+/** Embedding term of the local anchors, lambda included (ELM_LOSS_OWNED: of all anchors of the
+ * owned classes); adds to embeddings_gradient. Rows of the same class must all be there, local
+ * or remote. */
 elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
 
 /** Whether the weights of logit loss and embedding term depend on how long the run is to be. */
 bool elm_loss_depends_on_length(const elm_loss_options *options);
 
-/** Whether the embedding term also wants the logits of all images of the classes that occur (remote_logits). */
+/** Whether the embedding term also wants the logits of all images of the classes that occur
+ * (remote_logits). */
 bool elm_loss_wants_logits(const elm_loss *loss);
 
-/** Whether the embedding term works with the class bank: as an owner of classes (ELM_LOSS_OWNED), or by the class means that it gives. */
+/** Whether the embedding term works with the class bank: as an owner of classes
+ * (ELM_LOSS_OWNED), or by the class means that it gives. */
 bool elm_loss_wants_bank(const elm_loss *loss);
 
-/** Whether the embedding term wants the mean embedding of every class over the whole training set before each epoch. */
+/** Whether the embedding term wants the mean embedding of every class over the whole training
+ * set before each epoch. */
 bool elm_loss_wants_means(const elm_loss *loss);
-/** Hands them over. Shape: means [classes][width], copied. Ranks: local; equal everywhere. */
+/** Hands them over.
+ *  Shape:  means [classes][width], copied.
+ *  Ranks:  local; equal everywhere. */
 void elm_loss_set_means(elm_loss *loss, const float *means);
 
 /** What the logit loss wants of the last layer before training begins. */
@@ -166,15 +184,17 @@ typedef struct elm_loss_head {
     bool bias_is_set; /* the bias starts at `bias` instead of the network's own rule */
     double bias;
 } elm_loss_head;
-/** Ranks: local. Depends on the options alone. Unknown names give an ordinary head: elm_loss_create refuses them. */
+/** Ranks:  local. Depends on the options alone. Unknown names give an ordinary head:
+ *          elm_loss_create refuses them. */
 elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes);
 
-/** To be called once a step's gradients are known to be good and the weights are updated: what the losses themselves learn (centres,
- * margins) follows.
+/** To be called once a step's gradients are known to be good and the weights are updated: what the
+ * losses themselves learn (centres, margins) follows.
  *  Ranks:  local: all ranks saw the same rows, so all arrive at the same values */
 void elm_loss_update(elm_loss *loss, double lr);
 
-/** What a loss learns and a checkpoint must hold: tensors "loss/<name>", views of the loss's own memory.
+/** What a loss learns and a checkpoint must hold: tensors "loss/<name>", views of the loss's own
+ * memory.
  *  Shape:  returns how many there are; the first `capacity` of them are filled in */
 int elm_loss_tensors(elm_loss *loss, elm_tensor *tensors, int capacity);
 

@@ -11,7 +11,8 @@ enum { ELM_ALIGNMENT = 64 }; /* bytes: one cache line, one AVX-512 register */
 
 /** Allocates count * size_bytes zeroed bytes, aligned to ELM_ALIGNMENT.
  *  Owns:   the caller, to be freed with elm_free
- *  Errors: NULL with `err` filled when the product overflows or memory is exhausted; count 0 gives a valid pointer */
+ *  Errors: NULL with `err` filled when the product overflows or memory is exhausted; count 0
+ *          gives a valid pointer */
 void *elm_alloc(size_t count, size_t size_bytes, elm_error *err);
 
 /** One block among several: its pointer's place, and what it is to hold. */

@@ -1,4 +1,5 @@
-/* Metrics: what predictions are worth on a balanced test set. Pure counting, so the figures are the same for any number of ranks. */
+/* Metrics: what predictions are worth on a balanced test set. Pure counting, so the figures are
+ * the same for any number of ranks. */
 #ifndef ELMPI_METRICS_H
 #define ELMPI_METRICS_H
 
@@ -22,7 +23,8 @@ typedef struct elm_tally {
     bool omits;                /* left out, else among those tested, and wrong */
 } elm_tally;
 
-/** All zero. Owns: the caller calls elm_tally_release, also after an error */
+/** All zero.
+ *  Owns:   the caller calls elm_tally_release, also after an error */
 int elm_tally_create(elm_tally *tally, int classes, elm_error *err);
 void elm_tally_release(elm_tally *tally);
 static inline void elm_tally_add(elm_tally *tally, int label, int predicted)
@@ -43,11 +45,13 @@ typedef struct elm_metrics {
     int classes;
     elm_group_rule rule;
     int64_t images, correct;
-    int64_t unreadable; /* images that could not be read: counted among the images as wrong, or left out */
+    /* images that could not be read: counted among the images as wrong, or left out */
+    int64_t unreadable;
     bool omits;
     double accuracy;
-    double balanced_accuracy;      /* mean of per-class recall over classes that have test images */
-    double group[ELM_GROUPS];      /* mean recall over the classes of head, torso, tail that have test images */
+    double balanced_accuracy; /* mean of per-class recall over classes that have test images */
+    /* mean recall over the classes of head, torso, tail that have test images */
+    double group[ELM_GROUPS];
     int group_classes[ELM_GROUPS]; /* all classes of the group */
     double *recall;                /* [classes] */
     int64_t *tested;               /* [classes] */
@@ -55,7 +59,8 @@ typedef struct elm_metrics {
 
 /** From what was counted and the training images of each class [tally->classes].
  *  Owns:   the caller frees with elm_metrics_destroy */
-int elm_metrics_create(elm_metrics **metrics, const elm_tally *tally, const int64_t *train_count, elm_group_rule rule, elm_error *err);
+int elm_metrics_create(elm_metrics **metrics, const elm_tally *tally, const int64_t *train_count,
+                       elm_group_rule rule, elm_error *err);
 void elm_metrics_destroy(elm_metrics *metrics);
 
 /** The rule of that name ("elm", "kang").

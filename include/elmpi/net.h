@@ -14,40 +14,50 @@
 
 /** [model] of a job file. */
 typedef struct elm_model_options {
-    char name[ELM_TEXT_SIZE]; /* cifar-resnet32, mlp:16,8,2, ..., or ELM_NET_AUTO until it is resolved */
-    char bn[ELM_TEXT_SIZE];   /* global | rank | group:<n> */
-    bool zero_init_gamma;     /* last gamma of each residual block */
-    int train;                /* elm_net_train */
-    int head;                 /* elm_net_head */
+    /* cifar-resnet32, mlp:16,8,2, ..., or ELM_NET_AUTO until it is resolved */
+    char name[ELM_TEXT_SIZE];
+    char bn[ELM_TEXT_SIZE]; /* global | rank | group:<n> */
+    bool zero_init_gamma;   /* last gamma of each residual block */
+    int train;              /* elm_net_train */
+    int head;               /* elm_net_head */
 } elm_model_options;
 
 /** The last layer: model.head. */
 typedef enum elm_net_head {
-    ELM_HEAD_AUTO,   /* what the loss wants; whoever knows the loss resolves it, and a network takes it for linear */
+    /* what the loss wants; whoever knows the loss resolves it, and a network takes it for linear */
+    ELM_HEAD_AUTO,
     ELM_HEAD_LINEAR, /* fc.weight and fc.bias */
-    ELM_HEAD_COSINE, /* fc.weight alone; embeddings and class vectors are scaled to length 1, logits are their cosines */
+    /* fc.weight alone; embeddings and class vectors are scaled to length 1, logits are their
+     * cosines */
+    ELM_HEAD_COSINE,
 } elm_net_head;
 
-/** Format of the activations and their gradients: run.precision. Weights, their gradients, BatchNorm's statistics, embeddings and logits
- * are fp32, and so are all sums. */
+/** Format of the activations and their gradients: run.precision. Weights, their gradients,
+ * BatchNorm's statistics, embeddings and logits are fp32, and so are all sums. */
 typedef enum elm_precision {
-    ELM_PRECISION_AUTO, /* the fastest that this machine has; whoever asks elm_net_resolve_precision, and a network takes it for fp32 */
+    /* the fastest that this machine has; whoever asks elm_net_resolve_precision, and a network
+     * takes it for fp32 */
+    ELM_PRECISION_AUTO,
     ELM_PRECISION_FP32,
     ELM_PRECISION_BF16, /* where the CPU multiplies bf16 in hardware (AVX512-BF16, AMX) */
 } elm_precision;
 extern const char *const elm_precision_names[]; /* by value */
 
-/** Where the numbers of an activation lie: run.layout. Which is quickest depends on CPU, shapes and library. */
+/** Where the numbers of an activation lie: run.layout. Which is quickest depends on CPU, shapes
+ * and library. */
 typedef enum elm_layout {
-    ELM_LAYOUT_AUTO,    /* the quickest as measured (choice.h); a network takes it for what the backend's library asks for, or NCHW */
-    ELM_LAYOUT_BLOCKED, /* [image][channel / block][h][w][block], block 8 or 16 as the backend likes */
-    ELM_LAYOUT_NHWC,    /* [image][h][w][channel]: channels last */
-    ELM_LAYOUT_NCHW,    /* [image][channel][h][w] */
+    /* the quickest as measured (choice.h); a network takes it for what the backend's library
+     * asks for, or NCHW */
+    ELM_LAYOUT_AUTO,
+    /* [image][channel / block][h][w][block], block 8 or 16 as the backend likes */
+    ELM_LAYOUT_BLOCKED,
+    ELM_LAYOUT_NHWC, /* [image][h][w][channel]: channels last */
+    ELM_LAYOUT_NCHW, /* [image][channel][h][w] */
 } elm_layout;
 extern const char *const elm_layout_names[]; /* by value */
 
-/** What of a network learns: model.train. The rest keeps its values; a backbone that does not learn normalises by its running statistics.
- */
+/** What of a network learns: model.train. The rest keeps its values; a backbone that does not
+ * learn normalises by its running statistics. */
 typedef enum elm_net_train {
     ELM_TRAIN_ALL,
     ELM_TRAIN_BACKBONE,   /* all but the last layer */
@@ -80,8 +90,8 @@ typedef struct elm_net elm_net;
 int elm_net_create(elm_net **net, const elm_net_spec *spec, elm_error *err);
 void elm_net_destroy(elm_net *net);
 
-/** The parameters, in forward order, as views of one contiguous block each for weights and gradients (same offsets).
- *  `state` is the second block: BatchNorm's running mean and variance. */
+/** The parameters, in forward order, as views of one contiguous block each for weights and
+ * gradients (same offsets). `state` is the second block: BatchNorm's running mean and variance. */
 typedef struct elm_net_parameters {
     int count;
     const elm_tensor *tensors; /* data points into weights */
@@ -99,9 +109,11 @@ elm_net_parameters elm_net_view(elm_net *net);
 /** To be called after anybody has written into `weights` or `state`. */
 void elm_net_weights_changed(elm_net *net);
 
-/** Images -> embeddings. Training: batch statistics (synchronised over ranks by bn scope; every rank must call, also with share.local == 0)
- * and running statistics updated; otherwise running statistics, no communication. Shape:  input [share.local][C][H][W]; returns Phi
- * [share.local][K] float32, borrowed until the next call */
+/** Images -> embeddings. Training: batch statistics (synchronised over ranks by bn scope; every
+ * rank must call, also with share.local == 0) and running statistics updated; otherwise running
+ * statistics, no communication.
+ *  Shape:  input [share.local][C][H][W]; returns Phi [share.local][K] float32, borrowed until
+ *          the next call */
 const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training);
 
 /** Embeddings of the last elm_net_embed_all -> logits [share.local][L], borrowed. Local. */
@@ -113,12 +125,14 @@ float *elm_net_embeddings_gradient(elm_net *net); /* [local][K] */
 
 /** What the backward pass tells its caller, so that communication overlaps with it. */
 typedef struct elm_net_watch {
-    void (*gradients_final)(void *context, int64_t first); /* all from `first` to the block's end are final */
-    void (*poll)(void *context);                           /* called between layers */
+    /* all from `first` to the block's end are final */
+    void (*gradients_final)(void *context, int64_t first);
+    void (*poll)(void *context); /* called between layers */
     void *context;
 } elm_net_watch;
 
-/** Gradients of the parameters that learn from the two gradient blocks; sets (does not add to) the gradient block.
+/** Gradients of the parameters that learn from the two gradient blocks; sets (does not add to) the
+ * gradient block.
  *  Ranks:  collective where BatchNorm is synchronised */
 void elm_net_backward_all(elm_net *net, const elm_net_watch *watch);
 
@@ -128,17 +142,16 @@ void elm_net_set_timeline(elm_net *net, elm_timeline *timeline);
 int elm_net_width(const elm_net *net);   /* K */
 int elm_net_classes(const elm_net *net); /* L */
 const char *elm_net_backend(const elm_net *net);
-/** What computes most of the convolutions (by operations), as the library names it: "forward, data gradient, weight gradient"; "" without
- *  convolutions. */
+/** What computes most of the convolutions (by operations), as the library names it: "forward,
+ * data gradient, weight gradient"; "" without convolutions. */
 void elm_net_implementation(const elm_net *net, char *text, size_t size_bytes);
 /** Of the activations; never ELM_LAYOUT_AUTO. */
 elm_layout elm_net_layout(const elm_net *net);
-/** Floating-point operations of one training step a image: 2 x multiply-adds of convolutions and FC, forward + data gradient (not the first
- * layer's)
- *  + weight gradient. */
+/** Floating-point operations of one training step a image: 2 x multiply-adds of convolutions and
+ * FC, forward + data gradient (not the first layer's) + weight gradient. */
 double elm_net_training_flops(const elm_net *net);
-/** True when ranks compute running statistics of their own (bn = rank or group), so that `state` has to be averaged over ranks, weighted by
- * images. */
+/** True when ranks compute running statistics of their own (bn = rank or group), so that `state`
+ * has to be averaged over ranks, weighted by images. */
 bool elm_net_state_differs(const elm_net *net);
 /** Checks a backend's name; err lists the valid ones. */
 int elm_net_check_backend(const char *name, elm_error *err);
@@ -146,15 +159,16 @@ int elm_net_check_backend(const char *name, elm_error *err);
 const char *elm_net_resolve_backend(const char *name, elm_error *err);
 /** What "auto" stands for on this machine with that backend; an explicit format is checked.
  *  Errors: -1 when this machine computes bf16 only by emulation, with the remedy in err */
-int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_precision *resolved, elm_error *err);
+int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_precision *resolved,
+                              elm_error *err);
 /** Versions of the libraries that compute the network, and the kind of CPU they compute for. */
 void elm_net_describe(const elm_net *net, char *text, size_t size_bytes);
 /** Kinds of CPU that these libraries compute for here; ranks must agree. */
 void elm_net_cpu(char *text, size_t size_bytes);
 /** The same as each library names it; empty for oneDNN where the build has none. */
 void elm_net_cpu_names(char *onednn, size_t onednn_bytes, char *openblas, size_t openblas_bytes);
-/** model.name of a job that leaves the network open, and the network that it stands for with input of that many pixels a side, or features.
- */
+/** model.name of a job that leaves the network open, and the network that it stands for with
+ * input of that many pixels a side, or features. */
 #define ELM_NET_AUTO "auto"
 const char *elm_net_name_for(int side, int features);
 /** Checks a model name without building it; err lists the valid ones. */

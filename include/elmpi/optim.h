@@ -22,7 +22,8 @@ typedef struct elm_optim_options {
 } elm_optim_options;
 extern const elm_option elm_optim_option_rows[];
 
-/** "optim.warmup_epochs 15, optim.milestones 96,192,224" as far as they lie beyond the run's end (used ones only); empty: none does. */
+/** "optim.warmup_epochs 15, optim.milestones 96,192,224" as far as they lie beyond the run's end
+ * (used ones only); empty: none does. */
 void elm_optim_beyond(const elm_optim_options *options, char *text, size_t size_bytes);
 
 /** A run of consecutive parameters that are decayed alike. */
@@ -31,33 +32,39 @@ typedef struct elm_decay_range {
     bool decay;
 } elm_decay_range;
 
-/** One SGD update of the contiguous block. g += wd w; v = mu v + g; w -= lr v, or w -= lr (g + mu v) with Nesterov.
+/** One SGD update of the contiguous block. g += wd w; v = mu v + g; w -= lr v, or w -= lr (g + mu
+ * v) with Nesterov.
  *  Shape:  weights, gradients, momentum [count] float32; ranges cover [0, count) in order
  *  Ranks:  local; equal input gives equal bits for any number of threads */
-void elm_sgd_update(const elm_optim_options *options, double lr, float *weights, const float *gradients, float *momentum,
-                    const elm_decay_range *ranges, int range_count);
+void elm_sgd_update(const elm_optim_options *options, double lr, float *weights,
+                    const float *gradients, float *momentum, const elm_decay_range *ranges,
+                    int range_count);
 
 /** Length of the gradient, sums in double.
  *  Shape:  gradients [count] float32
  *  Ranks:  local; equal input gives equal bits for any number of threads. Allocates nothing */
 double elm_gradient_norm(const float *gradients, int64_t count);
-/** Makes the gradient no longer than clip_norm, as PyTorch's clip_grad_norm_ does; returns the length it had, 0 where clipping is off.
+/** Makes the gradient no longer than clip_norm, as PyTorch's clip_grad_norm_ does; returns the
+ * length it had, 0 where clipping is off.
  *  Math:   g *= min(1, clip_norm / (|g| + 1e-6)), before weight decay is added
  *  Shape:  gradients [count] of all that learns
  *  Ranks:  local, of the summed gradient: equal bits everywhere */
 double elm_gradient_clip(const elm_optim_options *options, float *gradients, int64_t count);
 
 /** Learning rate of step `step` (from 0) of a run with `steps_per_epoch` steps an epoch.
- *  Math:   warm-up lr min(1, (s+1)/warm-up steps) times: constant 1; multistep gamma^(milestones passed: s >= milestone steps);
- *          cosine (1 + cos(pi t)) / 2 with t = s / total steps. Epochs, warm-up and milestones are real numbers (DESIGN 4) */
+ *  Math:   warm-up lr min(1, (s+1)/warm-up steps) times: constant 1; multistep gamma^(milestones
+ *          passed: s >= milestone steps); cosine (1 + cos(pi t)) / 2 with t = s / total steps.
+ *          Epochs, warm-up and milestones are real numbers (DESIGN 4) */
 double elm_schedule_lr(const elm_optim_options *options, int64_t step, int64_t steps_per_epoch);
 
 /** Whether that of a step depends on how long the run is to be. */
 bool elm_lr_depends_on_length(const elm_optim_options *options);
 
-/** Images of the largest part of a global batch: ceil(batch / accumulate). The parts differ by one image at most (elm_split_begin). */
+/** Images of the largest part of a global batch: ceil(batch / accumulate). The parts differ by
+ * one image at most (elm_split_begin). */
 int64_t elm_optim_part(const elm_optim_options *options);
-/** Parts of a whole global batch: accumulate, or fewer where rounding up makes the last ones empty. */
+/** Parts of a whole global batch: accumulate, or fewer where rounding up makes the last ones
+ * empty. */
 int64_t elm_optim_parts(const elm_optim_options *options);
 /** Errors: ELM_EXIT_USAGE for more parts than images */
 int elm_optim_check(const elm_optim_options *options, elm_error *err);

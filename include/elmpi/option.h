@@ -1,5 +1,5 @@
-/* Option rows: every room lists its options in a table; `job` is their only parser, and help texts, checks and
- * documentation follow from the rows. */
+/* Option rows: every room lists its options in a table; `job` is their only parser, and help
+ * texts, checks and documentation follow from the rows. */
 #ifndef ELMPI_OPTION_H
 #define ELMPI_OPTION_H
 
@@ -16,11 +16,13 @@ typedef struct elm_reals {
 } elm_reals;
 
 typedef enum elm_option_type {
-    ELM_OPTION_INT,    /* int64_t */
-    ELM_OPTION_REAL,   /* double */
-    ELM_OPTION_BOOL,   /* bool; true|false */
-    ELM_OPTION_TEXT,   /* char[ELM_TEXT_SIZE] */
-    ELM_OPTION_PATH,   /* char[ELM_TEXT_SIZE], a file or folder: $VAR, ${VAR}, ~ and ~user are expanded, $$ is a dollar sign */
+    ELM_OPTION_INT,  /* int64_t */
+    ELM_OPTION_REAL, /* double */
+    ELM_OPTION_BOOL, /* bool; true|false */
+    ELM_OPTION_TEXT, /* char[ELM_TEXT_SIZE] */
+    /* char[ELM_TEXT_SIZE], a file or folder: $VAR, ${VAR}, ~ and ~user are expanded, $$ is a
+     * dollar sign */
+    ELM_OPTION_PATH,
     ELM_OPTION_CHOICE, /* int: place in `choices` */
     ELM_OPTION_REALS,  /* elm_reals, comma separated */
 } elm_option_type;
@@ -28,12 +30,16 @@ typedef enum elm_option_type {
 typedef struct elm_option {
     const char *key; /* "section.name"; NULL ends a table */
     elm_option_type type;
-    size_t offset;                                   /* of the value in the room's options struct */
-    const char *fallback;                            /* default, as text; NULL: must be given */
-    double min, max;                                 /* numbers: inclusive range; both 0: unbounded */
-    const char *choices;                             /* "a|b|c" for ELM_OPTION_CHOICE */
-    int (*check)(const char *value, elm_error *err); /* further check of a text, or NULL; err says what is valid */
-    const char *used_if; /* "optim.schedule=multistep|cosine" or "loss.embed!=none": else its default, with a note; NULL: always used */
+    size_t offset;        /* of the value in the room's options struct */
+    const char *fallback; /* default, as text; NULL: must be given */
+    /* numbers: inclusive range; both 0: unbounded */
+    double min, max;
+    const char *choices; /* "a|b|c" for ELM_OPTION_CHOICE */
+    /* further check of a text, or NULL; err says what is valid */
+    int (*check)(const char *value, elm_error *err);
+    /* "optim.schedule=multistep|cosine" or "loss.embed!=none": else its default, with a note;
+     * NULL: always used */
+    const char *used_if;
     const char *help;
 } elm_option;
 

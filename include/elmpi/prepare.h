@@ -1,4 +1,5 @@
-/* Prepare: original archives in, stores out. One file a data set, one row in a table (src/prepare/prepare.c). */
+/* Prepare: original archives in, stores out. One file a data set, one row in a table
+ * (src/prepare/prepare.c). */
 #ifndef ELMPI_PREPARE_H
 #define ELMPI_PREPARE_H
 
@@ -10,18 +11,26 @@
 
 /** What the sources of pictures take besides: lists, and how shards are made. */
 typedef struct elm_prepare_pictures {
-    const char *lists[3];    /* of train, val and test: "path label" lines or COCO-style JSON; NULL: none */
+    /* of train, val and test: "path label" lines or COCO-style JSON; NULL: none */
+    const char *lists[3];
     const char *class_names; /* a file of names, one a line, or NULL */
-    const char *encoding;    /* of class names that are not UTF-8, as iconv calls it, or "escape"; NULL: such are refused */
-    bool drop_empty;         /* classes without a training picture are left out and the others numbered anew */
-    const char *layout;      /* what folders mean, without lists: "splits", "classes", "class-split", "last"; NULL, "auto": as found */
-    bool strict;             /* whatever would be left out is an error */
-    bool no_decode;          /* pictures' headers and ends are read, else all of them is decoded */
-    bool copy;               /* into shards, also where the original tar could be indexed in place */
-    int64_t resize;          /* pictures with a longer short side are made anew with one of so many pixels, and copied; 0: none are */
-    int64_t quality;         /* of their JPEG files, 1 .. 100 */
-    int64_t threads;         /* that decode and resize; 0: the cores allowed */
-    int64_t shard_bytes;     /* a shard is ended at this size; 0: 1 GiB */
+    /* of class names that are not UTF-8, as iconv calls it, or "escape"; NULL: such are refused */
+    const char *encoding;
+    /* classes without a training picture are left out and the others numbered anew */
+    bool drop_empty;
+    /* what folders mean, without lists: "splits", "classes", "class-split", "last"; NULL,
+     * "auto": as found */
+    const char *layout;
+    bool strict;    /* whatever would be left out is an error */
+    bool no_decode; /* pictures' headers and ends are read, else all of them is decoded */
+    /* into shards, also where the original tar could be indexed in place */
+    bool copy;
+    /* pictures with a longer short side are made anew with one of so many pixels, and copied; 0:
+     * none are */
+    int64_t resize;
+    int64_t quality;     /* of their JPEG files, 1 .. 100 */
+    int64_t threads;     /* that decode and resize; 0: the cores allowed */
+    int64_t shard_bytes; /* a shard is ended at this size; 0: 1 GiB */
 } elm_prepare_pictures;
 
 typedef struct elm_prepare_request {
@@ -29,19 +38,28 @@ typedef struct elm_prepare_request {
     const char *const *archives; /* sources of pictures take several, and folders */
     int archive_count;
     elm_prepare_pictures pictures;
-    const char *out;  /* path of the store */
-    double imbalance; /* digits, two-moons: n_max / n_min of the training set made; 0: the data set's default */
-    int64_t images;   /* two-moons: training points; 0: default */
-    uint64_t seed;    /* two-moons */
-    bool force;       /* an existing store is replaced */
+    const char *out; /* path of the store */
+    /* digits, two-moons: n_max / n_min of the training set made; 0: the data set's default */
+    double imbalance;
+    int64_t images; /* two-moons: training points; 0: default */
+    uint64_t seed;  /* two-moons */
+    bool force;     /* an existing store is replaced */
     const elm_log *log;
     void (*progress)(void *context, const char *what,
-                     double share); /* told now and then what is being done, share 0..1, and at the end ""; or NULL */
+                     /* told now and then what is being done, share 0..1, and at the end ""; or
+                      * NULL */
+                     double share);
     void *progress_context;
 } elm_prepare_request;
 
 /** What a source makes use of, so that a request for more is refused rather than ignored. */
-enum { ELM_PREPARE_ARCHIVE = 1, ELM_PREPARE_IMBALANCE = 2, ELM_PREPARE_IMAGES = 4, ELM_PREPARE_SEED = 8, ELM_PREPARE_PICTURES = 16 };
+enum {
+    ELM_PREPARE_ARCHIVE = 1,
+    ELM_PREPARE_IMBALANCE = 2,
+    ELM_PREPARE_IMAGES = 4,
+    ELM_PREPARE_SEED = 8,
+    ELM_PREPARE_PICTURES = 16
+};
 
 typedef struct elm_prepare_source {
     const char *name; /* "cifar100" */
@@ -54,10 +72,12 @@ typedef struct elm_prepare_source {
 /** The sources elmpi knows, ended by name NULL. */
 extern const elm_prepare_source elm_prepare_sources[];
 
-/** Makes the store `request->out` from the source `name` and prints a summary of it. The store's folder is made where it is missing.
+/** Makes the store `request->out` from the source `name` and prints a summary of it. The store's
+ * folder is made where it is missing.
  *  Ranks:  local; one process
- *  Errors: ELM_EXIT_USAGE for an unknown source (with the nearest and all valid ones), a missing archive, or what the source does not use;
- *          an existing store without `force`; whatever goes wrong with archive and store. Nothing new stands under `out` then */
+ *  Errors: ELM_EXIT_USAGE for an unknown source (with the nearest and all valid ones), a missing
+ *          archive, or what the source does not use; an existing store without `force`; whatever
+ *          goes wrong with archive and store. Nothing new stands under `out` then */
 int elm_prepare_run(const char *name, const elm_prepare_request *request, elm_error *err);
 
 #endif

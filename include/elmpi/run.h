@@ -1,4 +1,5 @@
-/* Run: one training run from its job to its last checkpoint. Joins data, nn, loss, optim, comm and checkpoint. */
+/* Run: one training run from its job to its last checkpoint. Joins data, nn, loss, optim, comm
+ * and checkpoint. */
 #ifndef ELMPI_RUN_H
 #define ELMPI_RUN_H
 
@@ -52,16 +53,17 @@ enum { ELM_JOB_SETS = 7 };
  *  Ranks:  collective */
 bool elm_run_has_bf16_all(elm_comm *comm);
 
-/** Backend, layout and precision for a network, the same on all ranks: what the request fixes, and else what is quickest (choice.h) by rank
- *  0's cache or by a measurement on all ranks, of which the slowest counts. Says so in one line unless there is nothing to choose.
- *  ELMPI_MEASURE=off in the environment: the first in the order of preference, unmeasured.
+/** Backend, layout and precision for a network, the same on all ranks: what the request fixes, and
+ * else what is quickest (choice.h) by rank 0's cache or by a measurement on all ranks, of which the
+ * slowest counts. Says so in one line unless there is nothing to choose. ELMPI_MEASURE=off in the
+ * environment: the first in the order of preference, unmeasured.
  *  Ranks:  collective; request and spec (but for its reducer) must agree
  *  Errors: nothing fits the request, or not on all ranks; memory */
-int elm_run_choose_all(elm_comm *comm, const elm_choice_request *request, const elm_net_spec *spec, const elm_log *log,
-                       elm_candidate *chosen, elm_error *err);
+int elm_run_choose_all(elm_comm *comm, const elm_choice_request *request, const elm_net_spec *spec,
+                       const elm_log *log, elm_candidate *chosen, elm_error *err);
 
-/** The rooms' rows with the places of their values in `options`, in the order of a job file's sections; options NULL: rows alone, for help.
- */
+/** The rooms' rows with the places of their values in `options`, in the order of a job file's
+ * sections; options NULL: rows alone, for help. */
 void elm_job_option_sets(elm_job_options *options, elm_option_set sets[ELM_JOB_SETS]);
 
 /** What the command line adds to the job file. Strings borrowed. */
@@ -72,15 +74,17 @@ typedef struct elm_run_request {
     const char *run_dir; /* NULL: runs/<run.name> */
     const char *init;    /* checkpoint to take the weights from, or NULL */
     bool resume;
-    int64_t max_steps;                 /* -1: the whole schedule; 0 writes the initial weights */
-    bool progress;                     /* stdout is a terminal */
-    const char *version;               /* of the program, for checkpoints */
-    const volatile sig_atomic_t *stop; /* set by a signal handler when the run shall checkpoint and end; NULL: never */
+    int64_t max_steps;   /* -1: the whole schedule; 0 writes the initial weights */
+    bool progress;       /* stdout is a terminal */
+    const char *version; /* of the program, for checkpoints */
+    /* set by a signal handler when the run shall checkpoint and end; NULL: never */
+    const volatile sig_atomic_t *stop;
 } elm_run_request;
 
 /** Trains. Rank 0 writes the run folder.
  *  Ranks:  collective; returns the same on all
- *  Errors: -1 with err->code ELM_EXIT_USAGE, ELM_EXIT_FAILURE or ELM_EXIT_STOPPED (checkpoint written, --resume continues) */
+ *  Errors: -1 with err->code ELM_EXIT_USAGE, ELM_EXIT_FAILURE or ELM_EXIT_STOPPED (checkpoint
+ *          written, --resume continues) */
 int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *log, elm_error *err);
 
 #endif

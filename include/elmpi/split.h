@@ -1,11 +1,12 @@
-/* Split: how a count of things is dealt to ranks in consecutive shares that differ by one at most. */
+/* Split: how a count of things is dealt to ranks in consecutive shares that differ by one at
+ * most. */
 #ifndef ELMPI_SPLIT_H
 #define ELMPI_SPLIT_H
 
 #include <stdint.h>
 
-/** First index of share `part` of `count` things cut into `parts` shares; the first count % parts shares hold one
- *  more. elm_split_begin(count, parts, parts) is count. */
+/** First index of share `part` of `count` things cut into `parts` shares; the first count %
+ * parts shares hold one more. elm_split_begin(count, parts, parts) is count. */
 static inline int64_t elm_split_begin(int64_t count, int parts, int part)
 {
     const int64_t base = count / parts, extra = count % parts;

@@ -15,7 +15,9 @@ typedef struct elm_tensor {
     float *data;    /* borrowed */
 } elm_tensor;
 
-/** Name of the first of these tensors that holds a NaN or an infinite value, borrowed from it; NULL: none does. Ranks: local */
+/** Name of the first of these tensors that holds a NaN or an infinite value, borrowed from it;
+ * NULL: none does.
+ *  Ranks:  local */
 const char *elm_tensors_not_finite(const elm_tensor *tensors, int count);
 
 #endif

@@ -1,11 +1,13 @@
-/* Timeline: what a rank did when, layer by layer and message by message, for benchmarks. Whoever can record takes a pointer that is usually
- * NULL; then nothing is recorded and no clock is read. */
+/* Timeline: what a rank did when, layer by layer and message by message, for benchmarks. Whoever
+ * can record takes a pointer that is usually NULL; then nothing is recorded and no clock is
+ * read. */
 #ifndef ELMPI_TIMELINE_H
 #define ELMPI_TIMELINE_H
 
 #include "elmpi/status.h"
 
-enum { ELM_TRACK_WORK, ELM_TRACK_MESSAGES }; /* what the rank's main thread does; what is under way meanwhile */
+/* what the rank's main thread does; what is under way meanwhile */
+enum { ELM_TRACK_WORK, ELM_TRACK_MESSAGES };
 
 typedef struct elm_event {
     int track;
@@ -20,7 +22,8 @@ typedef struct elm_timeline elm_timeline;
 int elm_timeline_create(elm_timeline **timeline, int capacity, elm_error *err);
 void elm_timeline_destroy(elm_timeline *timeline);
 
-/** Seconds on the host's clock that only goes forward, which all its processes share; 0 without a timeline. */
+/** Seconds on the host's clock that only goes forward, which all its processes share; 0 without
+ * a timeline. */
 double elm_timeline_now(const elm_timeline *timeline);
 
 /** Events beyond the capacity are counted and dropped. Allocates nothing; NULL is accepted. */

@@ -22,8 +22,10 @@ typedef struct elm_trainer_spec {
     const elm_optim_options *optim;
     const elm_store_info *data; /* shape of the input, classes */
     elm_class_counts counts;    /* training images of each class */
-    const int32_t
-        *labels; /* [counts.total] of the training set, by the places that elm_batch.members names; only the class bank needs them */
+    const int32_t *
+        /* [counts.total] of the training set, by the places that elm_batch.members names; only
+         * the class bank needs them */
+        labels;
     const elm_comm_options *comm;
     const char *backend; /* auto | onednn | openblas */
     elm_precision precision;
@@ -59,16 +61,19 @@ typedef struct elm_step_wishes {
 /** What a step did, the same on all ranks but for `seconds`. */
 typedef struct elm_step_report {
     int64_t images, correct; /* of the global batch, by the logits before the update */
-    int64_t absent;          /* of the images: there was no picture to read, so they counted for nothing */
+    /* of the images: there was no picture to read, so they counted for nothing */
+    int64_t absent;
     double loss, logit_loss, embed_loss;
     int64_t anchors[3], with_positive[3]; /* head, torso, tail; 0 without an embedding term */
     bool banked;                          /* there is a class bank */
     int64_t with_bank[3];                 /* anchors that met a positive in the class bank */
     double drift, spread;                 /* sums of elm_loss_value; 0 without a bank */
-    /* Sums over the images of the length of the gradient at their embedding: the embedding term's alone, and that of all losses. */
+    /* Sums over the images of the length of the gradient at their embedding: the embedding
+     * term's alone, and that of all losses. */
     double embed_gradient[3], gradient[3];
-    bool finite;            /* false: loss or gradient is NaN or Inf on some rank and the step came to nothing: weights,
-                             * momentum, running statistics and what losses learn are as they were before it */
+    /* false: loss or gradient is NaN or Inf on some rank and the step came to nothing: weights,
+     * momentum, running statistics and what losses learn are as they were before it */
+    bool finite;
     double gradient_norm;   /* before clipping; 0 where optim.clip_norm is off */
     elm_step_wishes wishes; /* any rank's */
     double seconds[ELM_PHASES];
@@ -85,7 +90,8 @@ typedef enum elm_suspects {
 
 /** The first values that are not finite, in the order of the forward pass, gradients last. */
 typedef struct elm_broken {
-    char what[192];                   /* the same on all ranks: "embeddings", "the gradient of conv1.weight" */
+    /* the same on all ranks: "embeddings", "the gradient of conv1.weight" */
+    char what[192];
     bool is_input;                    /* the same on all ranks: nothing that training computed */
     elm_suspects suspects;            /* the same on all ranks */
     int64_t count;                    /* of them on this rank */
@@ -95,19 +101,24 @@ typedef struct elm_broken {
 
 /** Ranks:  collective; the spec's contents equal everywhere
  *  Errors: local ones (memory, unknown names) are agreed by all ranks */
-int elm_trainer_create_all(elm_trainer **trainer, const elm_trainer_spec *spec, elm_comm *comm, elm_error *err);
+int elm_trainer_create_all(elm_trainer **trainer, const elm_trainer_spec *spec, elm_comm *comm,
+                           elm_error *err);
 void elm_trainer_destroy(elm_trainer *trainer);
 
-/** One training step on this rank's share of the global batch, or of a part of it: gradients of parts are added up, and the last one's
- * call updates; only its report is complete (DESIGN 3). Allocates nothing.
+/** One training step on this rank's share of the global batch, or of a part of it: gradients of
+ * parts are added up, and the last one's call updates; only its report is complete (DESIGN 3).
+ * Allocates nothing.
  *  Ranks:  collective; batch, lr equal everywhere, wishes each rank's own */
-elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr, elm_step_wishes wishes);
+elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr,
+                                     elm_step_wishes wishes);
 
-/** What was not finite in the step just reported as such. `part` is the batch, or its last part, still unchanged.
+/** What was not finite in the step just reported as such. `part` is the batch, or its last part,
+ * still unchanged.
  *  Ranks:  collective */
 void elm_trainer_find_broken_all(elm_trainer *trainer, const elm_batch *part, elm_broken *broken);
 
-/** Tells the rank's watch that a phase begins; elm_trainer_step_all does so for all but the input's. Local. */
+/** Tells the rank's watch that a phase begins; elm_trainer_step_all does so for all but the
+ * input's. Local. */
 void elm_trainer_enter(elm_trainer *trainer, elm_phase phase);
 /** What went wrong on this rank in the last step, for which it refused to update. Local. */
 int elm_trainer_check(const elm_trainer *trainer, elm_error *err);
@@ -120,7 +131,8 @@ elm_loss *elm_trainer_loss(elm_trainer *trainer);
 /** NULL without a class bank. */
 struct elm_bank_traffic *elm_trainer_bank(elm_trainer *trainer);
 
-/** Names and views of all that a checkpoint must hold: weights, running statistics, momentum, what the losses learn.
+/** Names and views of all that a checkpoint must hold: weights, running statistics, momentum, what
+ * the losses learn.
  *  Owns:   *tensors to be freed with elm_free; the data is the trainer's */
 int elm_trainer_export(elm_trainer *trainer, elm_tensor **tensors, int *count, elm_error *err);
 /** Takes over all of these. */

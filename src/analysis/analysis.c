@@ -20,7 +20,8 @@ static void release_split(elm_analysis_split *s)
 
 static int create_split(elm_analysis_split *s, elm_error *err)
 {
-    const size_t classes = (size_t)s->dataset->info.classes, width = (size_t)elm_net_width(s->in->net);
+    const size_t classes = (size_t)s->dataset->info.classes,
+                 width = (size_t)elm_net_width(s->in->net);
     elm_class_figures *c = &s->classes;
     if (elm_embedded_create(&s->embedded, s->dataset, s->in->comm, (int)width, err) != 0 ||
         elm_split_figures_create(&s->images, s->dataset, err) != 0)
@@ -28,7 +29,8 @@ static int create_split(elm_analysis_split *s, elm_error *err)
     double *at = c->memory = elm_alloc(classes * (CLASS_COLUMNS + width), sizeof *c->memory, err);
     if (at == NULL)
         return -1;
-    double **const columns[] = {&c->images, &c->trace, &c->distance, &c->pull, &c->bound, &c->means};
+    double **const columns[] = {&c->images, &c->trace, &c->distance,
+                                &c->pull,   &c->bound, &c->means};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++, at += classes)
         *columns[i] = at;
     return 0;
@@ -66,7 +68,8 @@ static void look_at_classes(elm_analysis_split *s, double *scratch)
         if (n == 0)
             continue;
         const elm_class_statistics found =
-            elm_class_statistics_of(r->rows + first, n, r->width, s->alpha[c], f->means + (size_t)c * (size_t)r->width, scratch);
+            elm_class_statistics_of(r->rows + first, n, r->width, s->alpha[c],
+                                    f->means + (size_t)c * (size_t)r->width, scratch);
         f->images[c] = (double)n;
         f->trace[c] = found.trace;
         f->distance[c] = found.distance;
@@ -92,7 +95,8 @@ static int study_all(elm_analysis_split *s, elm_error *err)
     if (status == 0)
         status = elm_outputs_pass(s->in->net, s->dataset, comm, NULL, NULL, take_batch, s, err);
     if (elm_comm_agree_all(comm, status, err) != 0 ||
-        elm_class_rows_all(&s->rows, &s->embedded, s->dataset->class_count, classes, comm, err) != 0)
+        elm_class_rows_all(&s->rows, &s->embedded, s->dataset->class_count, classes, comm, err) !=
+            0)
         return -1;
     double *scratch = elm_alloc((size_t)s->rows.count, sizeof *scratch, err);
     status = elm_comm_agree_all(comm, scratch != NULL ? 0 : -1, err);
@@ -121,20 +125,27 @@ static int find_spectrum_all(const elm_analysis_split *s, elm_spectrum *spectrum
     return elm_spectrum_find_all(spectrum, &problem, s->in->comm, err);
 }
 
-/* Margins of the pull term, and what is added to the logits before the logit loss: tau log pi for logadj, nothing for others. */
+/* Margins of the pull term, and what is added to the logits before the logit loss: tau log pi
+ * for logadj, nothing for others. */
 static int find_margins(const elm_analysis_input *in, double *alpha, double *shift, elm_error *err)
 {
     const elm_dataset *d = in->train;
     const bool adjusted = strcmp(in->loss->logit, "logadj") == 0;
     for (int c = 0; c < d->info.classes; c++)
-        shift[c] = adjusted && d->class_count[c] > 0 ? in->loss->logadj_tau * log((double)d->class_count[c] / (double)d->count) : 0;
-    return elm_loss_pull_margins(in->loss, (elm_class_counts){d->info.classes, d->class_count, d->count}, alpha, err);
+        shift[c] = adjusted && d->class_count[c] > 0
+                       ? in->loss->logadj_tau * log((double)d->class_count[c] / (double)d->count)
+                       : 0;
+    return elm_loss_pull_margins(
+        in->loss, (elm_class_counts){d->info.classes, d->class_count, d->count}, alpha, err);
 }
 
-static int analyse_all(const elm_analysis_input *in, const double *alpha, const double *shift, elm_table_file *file, elm_error *err)
+static int analyse_all(const elm_analysis_input *in, const double *alpha, const double *shift,
+                       elm_table_file *file, elm_error *err)
 {
-    elm_analysis_split train = {.in = in, .name = "train", .dataset = in->train, .shift = shift, .alpha = alpha};
-    elm_analysis_split test = {.in = in, .name = in->test_split, .dataset = in->test, .shift = shift, .alpha = alpha};
+    elm_analysis_split train = {
+        .in = in, .name = "train", .dataset = in->train, .shift = shift, .alpha = alpha};
+    elm_analysis_split test = {
+        .in = in, .name = in->test_split, .dataset = in->test, .shift = shift, .alpha = alpha};
     elm_spectrum spectrum = {0};
     int status = study_all(&train, err);
     if (status == 0)
@@ -160,7 +171,8 @@ int elm_analysis_write_all(const elm_analysis_input *in, const char *path, elm_e
     const bool writes = elm_comm_rank(in->comm) == 0;
     const int classes = in->train->info.classes;
     elm_table_file *file = NULL;
-    double *alpha = elm_alloc(2 * (size_t)classes, sizeof *alpha, err), *shift = alpha != NULL ? alpha + classes : NULL;
+    double *alpha = elm_alloc(2 * (size_t)classes, sizeof *alpha, err),
+           *shift = alpha != NULL ? alpha + classes : NULL;
     int status = shift != NULL ? find_margins(in, alpha, shift, err) : -1;
     if (status == 0 && writes)
         status = elm_table_file_create(&file, path, "elmpi-analysis", err);

@@ -6,7 +6,8 @@
 
 #include "elmpi/status.h"
 
-/** Shape:  count, order [classes]: the classes, the one with the most images first, the lower number first among equals
+/** Shape:  count, order [classes]: the classes, the one with the most images first, the lower
+ *          number first among equals
  *  Errors: memory */
 int elm_class_order(int *order, const int64_t *count, int classes, elm_error *err);
 

@@ -15,14 +15,17 @@ static void find_mean(const float *const *rows, int64_t n, int width, double *me
         mean[k] /= (double)n;
 }
 
-/* log(1 + sum exp(d^2 - alpha)) of one image, scaled by the largest term so that nothing overflows; `farthest` by the way. */
-static double pull_of(const float *const *rows, int64_t n, int width, double alpha, int64_t i, double *farthest)
+/* log(1 + sum exp(d^2 - alpha)) of one image, scaled by the largest term so that nothing
+ * overflows; `farthest` by the way. */
+static double pull_of(const float *const *rows, int64_t n, int width, double alpha, int64_t i,
+                      double *farthest)
 {
     double largest = 0, sum = 1, most = 0; /* the term 1 is exp(0) */
     for (int64_t j = 0; j < n; j++) {
         if (j == i)
             continue;
-        const double d = elm_vectors()->square_distance(rows[i], rows[j], width), exponent = d - alpha;
+        const double d = elm_vectors()->square_distance(rows[i], rows[j], width),
+                     exponent = d - alpha;
         most = d > most ? d : most;
         if (exponent > largest) {
             sum = sum * exp(largest - exponent) + 1;
@@ -35,7 +38,8 @@ static double pull_of(const float *const *rows, int64_t n, int width, double alp
     return largest + log(sum);
 }
 
-elm_class_statistics elm_class_statistics_of(const float *const *rows, int64_t n, int width, double alpha, double *mean, double *farthest)
+elm_class_statistics elm_class_statistics_of(const float *const *rows, int64_t n, int width,
+                                             double alpha, double *mean, double *farthest)
 {
     elm_class_statistics s = {.bound = NAN};
     if (n == 0)

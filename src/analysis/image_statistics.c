@@ -15,7 +15,8 @@ int elm_split_figures_create(elm_split_figures *f, const elm_dataset *dataset, e
     double *at = f->memory = elm_alloc(COLUMNS * n, sizeof *f->memory, err);
     if (at == NULL)
         return -1;
-    double **const columns[COLUMNS] = {&f->predicted, &f->margin, &f->confidence, &f->loss, &f->farthest};
+    double **const columns[COLUMNS] = {&f->predicted, &f->margin, &f->confidence, &f->loss,
+                                       &f->farthest};
     for (int c = 0; c < COLUMNS; c++, at += n)
         *columns[c] = at;
     return 0;
@@ -58,7 +59,8 @@ void elm_split_figures_add(elm_split_figures *f, const elm_outputs *out, const d
 
 void elm_split_figures_share_all(elm_split_figures *f, elm_comm *comm)
 {
-    elm_comm_sum_all(comm, f->memory, COLUMNS * f->count); /* each image was one rank's: 0 elsewhere */
+    /* each image was one rank's: 0 elsewhere */
+    elm_comm_sum_all(comm, f->memory, COLUMNS * f->count);
 }
 
 static void calibrate(elm_quality *q, const elm_split_figures *f)
@@ -152,7 +154,8 @@ static int find_confusions(elm_quality *q, const elm_split_figures *f, elm_error
     return 0;
 }
 
-int elm_quality_of(elm_quality *q, const elm_split_figures *f, const int64_t *train_count, elm_error *err)
+int elm_quality_of(elm_quality *q, const elm_split_figures *f, const int64_t *train_count,
+                   elm_error *err)
 {
     const int classes = f->dataset->info.classes;
     const size_t size = (size_t)classes;

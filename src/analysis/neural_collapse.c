@@ -27,7 +27,8 @@ static void centre(centred *c, const double *means, const double *present, int c
             c->rows[(size_t)i * width + k] = means[(size_t)c->class[i] * width + k] - mean;
     }
     for (int i = 0; i < c->count; i++)
-        c->norms[i] = sqrt(elm_vectors()->dot_double(c->rows + (size_t)i * width, c->rows + (size_t)i * width, c->width));
+        c->norms[i] = sqrt(elm_vectors()->dot_double(c->rows + (size_t)i * width,
+                                                     c->rows + (size_t)i * width, c->width));
 }
 
 static double deviation(double sum, double squares, double count)
@@ -57,8 +58,11 @@ static int compare_pairs(elm_collapse *out, const centred *c, elm_error *err)
 #pragma omp parallel for schedule(dynamic, 8)
     for (int i = 0; i < c->count; i++)
         for (int j = 0; j < i; j++) {
-            const double product = elm_vectors()->dot_double(c->rows + (size_t)i * width, c->rows + (size_t)j * width, c->width);
-            const double square = c->norms[i] * c->norms[i] + c->norms[j] * c->norms[j] - 2 * product, norms = c->norms[i] * c->norms[j];
+            const double product = elm_vectors()->dot_double(c->rows + (size_t)i * width,
+                                                             c->rows + (size_t)j * width, c->width);
+            const double square =
+                             c->norms[i] * c->norms[i] + c->norms[j] * c->norms[j] - 2 * product,
+                         norms = c->norms[i] * c->norms[j];
             const double cosine = norms > 0 ? product / norms : 0;
             rows[i][DISTANCE] += sqrt(square > 0 ? square : 0);
             rows[i][COSINE] += cosine;
@@ -91,8 +95,8 @@ static void compare_weights(elm_collapse *out, const centred *c, const float *we
     out->duality = w > 0 && m > 0 ? 2 - 2 * product / sqrt(w * m) : NAN;
 }
 
-int elm_collapse_of(elm_collapse *out, const double *means, const float *weights, const double *present, int classes, int width,
-                    elm_error *err)
+int elm_collapse_of(elm_collapse *out, const double *means, const float *weights,
+                    const double *present, int classes, int width, elm_error *err)
 {
     centred c = {.width = width};
     *out = (elm_collapse){.duality = NAN};
@@ -103,8 +107,9 @@ int elm_collapse_of(elm_collapse *out, const double *means, const float *weights
     if (status == 0) {
         centre(&c, means, present, classes);
         if (c.count < 2)
-            status =
-                elm_error_set(err, ELM_EXIT_FAILURE, "images of one class alone have nothing to compare (analysis): use another split");
+            status = elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "images of one class alone have nothing to compare (analysis): use another split");
     }
     if (status == 0) {
         compare_norms(out, &c);

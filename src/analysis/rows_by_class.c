@@ -41,7 +41,8 @@ static int by_class(const void *a, const void *b)
 }
 
 /* Rows as they go, and where to. */
-static int pack(const elm_embedded *e, const int *owner, char **rows, size_t row_size, int **to, elm_error *err)
+static int pack(const elm_embedded *e, const int *owner, char **rows, size_t row_size, int **to,
+                elm_error *err)
 {
     *rows = elm_alloc((size_t)e->count, row_size, err);
     *to = *rows != NULL ? elm_alloc((size_t)e->count, sizeof **to, err) : NULL;
@@ -50,7 +51,8 @@ static int pack(const elm_embedded *e, const int *owner, char **rows, size_t row
     for (int64_t i = 0; i < e->count; i++) {
         head *h = (head *)(*rows + (size_t)i * row_size);
         *h = (head){e->members[i], e->labels[i]};
-        memcpy(h + 1, e->embeddings + (size_t)i * (size_t)e->width, (size_t)e->width * sizeof *e->embeddings);
+        memcpy(h + 1, e->embeddings + (size_t)i * (size_t)e->width,
+               (size_t)e->width * sizeof *e->embeddings);
         (*to)[i] = owner[e->labels[i]];
     }
     return 0;
@@ -64,7 +66,8 @@ static int arrange(elm_class_rows *r, size_t row_size, elm_error *err)
                               {&r->first, (size_t)r->classes + 1, sizeof *r->first}};
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) != 0)
         return -1;
-    const head **heads = (const head **)r->rows; /* sorted as heads, then each moves on to what follows it */
+    /* sorted as heads, then each moves on to what follows it */
+    const head **heads = (const head **)r->rows;
     for (int64_t i = 0; i < r->count; i++)
         heads[i] = (const head *)((const char *)r->memory + (size_t)i * row_size);
     qsort(heads, (size_t)r->count, sizeof *heads, by_class);
@@ -79,14 +82,17 @@ static int arrange(elm_class_rows *r, size_t row_size, elm_error *err)
     return 0;
 }
 
-int elm_class_rows_all(elm_class_rows *r, const elm_embedded *e, const int64_t *class_count, int classes, elm_comm *comm, elm_error *err)
+int elm_class_rows_all(elm_class_rows *r, const elm_embedded *e, const int64_t *class_count,
+                       int classes, elm_comm *comm, elm_error *err)
 {
-    const size_t size = sizeof(head) + ((size_t)e->width * sizeof(float) + 7) / 8 * 8; /* so that heads stay aligned */
+    /* so that heads stay aligned */
+    const size_t size = sizeof(head) + ((size_t)e->width * sizeof(float) + 7) / 8 * 8;
     char *rows = NULL;
     int *to = NULL;
     *r = (elm_class_rows){.classes = classes, .width = e->width};
     r->owner = elm_alloc((size_t)classes, sizeof *r->owner, err);
-    int status = r->owner != NULL ? share_out(r->owner, class_count, classes, elm_comm_size(comm), err) : -1;
+    int status =
+        r->owner != NULL ? share_out(r->owner, class_count, classes, elm_comm_size(comm), err) : -1;
     if (status == 0)
         status = pack(e, r->owner, &rows, size, &to, err);
     status = elm_comm_agree_all(comm, status, err);

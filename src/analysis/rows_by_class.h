@@ -1,5 +1,5 @@
-/* Class rows: embeddings that lie on many ranks by batch, dealt out by class: each class wholly on one rank, for whatever looks at pairs.
- */
+/* Class rows: embeddings that lie on many ranks by batch, dealt out by class: each class wholly
+ * on one rank, for whatever looks at pairs. */
 #ifndef ELMPI_ANALYSIS_ROWS_BY_CLASS_H
 #define ELMPI_ANALYSIS_ROWS_BY_CLASS_H
 
@@ -7,19 +7,21 @@
 
 typedef struct elm_class_rows {
     int classes, width;
-    int *owner;         /* [classes] the rank that holds it, the same on all ranks */
-    int64_t count;      /* images here */
-    const float **rows; /* [count] each [width], class by class, in the order of their places in the data set */
-    int64_t *members;   /* [count] places in the data set */
-    int64_t *first;     /* [classes + 1] where a class begins in rows; empty where another rank holds it */
+    int *owner;    /* [classes] the rank that holds it, the same on all ranks */
+    int64_t count; /* images here */
+    /* [count] each [width], class by class, in the order of their places in the data set */
+    const float **rows;
+    int64_t *members; /* [count] places in the data set */
+    /* [classes + 1] where a class begins in rows; empty where another rank holds it */
+    int64_t *first;
     void *memory;
 } elm_class_rows;
 
 /** Classes are shared out so that each rank has about as many pairs.
  *  Ranks:  collective: errors agreed
  *  Owns:   the caller calls elm_class_rows_release, also after an error */
-int elm_class_rows_all(elm_class_rows *rows, const elm_embedded *embedded, const int64_t *class_count, int classes, elm_comm *comm,
-                       elm_error *err);
+int elm_class_rows_all(elm_class_rows *rows, const elm_embedded *embedded,
+                       const int64_t *class_count, int classes, elm_comm *comm, elm_error *err);
 void elm_class_rows_release(elm_class_rows *rows);
 
 #endif

@@ -22,7 +22,8 @@ static int create_work(work *w, const elm_scatter *s, elm_error *err)
     w->values = elm_alloc((size_t)s->width, sizeof *w->values, err);
     int status = w->values != NULL ? 0 : -1;
     for (size_t i = 0; status == 0 && i < sizeof matrices / sizeof *matrices; i++)
-        status = elm_matrix_create(matrices[i], s->square, s->width, s->width, s->block, s->block, err);
+        status =
+            elm_matrix_create(matrices[i], s->square, s->width, s->width, s->block, s->block, err);
     return status;
 }
 
@@ -42,15 +43,19 @@ static int count_present(const elm_scatter_problem *p)
     return present;
 }
 
-/* This rank's rows sqrt(weight) (mu_c - m), with m the mean of the same weights: class means balanced (1/L), or as often as their images
- * (n_c/N); 0 for a class without any. `weights` [classes], `mean` [width] are work space. */
-static void centre_means(const elm_scatter *s, bool balanced, const elm_matrix *rows, double *weights, double *mean)
+/* This rank's rows sqrt(weight) (mu_c - m), with m the mean of the same weights: class means
+ * balanced (1/L), or as often as their images (n_c/N); 0 for a class without any. `weights`
+ * [classes], `mean` [width] are work space. */
+static void centre_means(const elm_scatter *s, bool balanced, const elm_matrix *rows,
+                         double *weights, double *mean)
 {
     const size_t width = (size_t)s->width;
     const int64_t *count = s->problem->class_count;
     const int present = count_present(s->problem);
     for (int c = 0; c < s->problem->classes; c++) {
-        weights[c] = !balanced ? (double)count[c] / (double)s->problem->count : count[c] > 0 ? 1.0 / present : 0;
+        weights[c] = !balanced      ? (double)count[c] / (double)s->problem->count
+                     : count[c] > 0 ? 1.0 / present
+                                    : 0;
         for (size_t k = 0; k < width; k++)
             mean[k] += weights[c] * s->means[(size_t)c * width + k];
     }
@@ -69,7 +74,9 @@ static int scatter_means_all(const work *w, bool balanced, elm_error *err)
     const int classes = s->problem->classes;
     elm_matrix rows = {0}, sums = {0};
     double *space = elm_alloc((size_t)classes + (size_t)s->width, sizeof *space, err);
-    int status = space != NULL ? elm_matrix_create(&rows, s->tall, classes, s->width, s->block, s->width, err) : -1;
+    int status = space != NULL
+                     ? elm_matrix_create(&rows, s->tall, classes, s->width, s->block, s->width, err)
+                     : -1;
     if (status == 0)
         status = elm_matrix_create(&sums, s->tall, s->width, s->width, s->block, s->block, err);
     status = elm_comm_agree_all(s->comm, status, err);
@@ -88,9 +95,11 @@ static int scatter_means_all(const work *w, bool balanced, elm_error *err)
 static int solve_all(const work *w, elm_error *err)
 {
     const elm_scatter *s = w->scatter;
-    if (elm_comm_agree_all(s->comm, elm_matrix_eigen_all(&w->a, w->values, &w->vectors, err), err) != 0)
+    if (elm_comm_agree_all(s->comm, elm_matrix_eigen_all(&w->a, w->values, &w->vectors, err),
+                           err) != 0)
         return -1;
-    elm_comm_broadcast_all(s->comm, w->values, (size_t)s->width * sizeof *w->values); /* ranks outside the grid have none */
+    /* ranks outside the grid have none */
+    elm_comm_broadcast_all(s->comm, w->values, (size_t)s->width * sizeof *w->values);
     return 0;
 }
 
@@ -104,7 +113,8 @@ static void take_descending(const work *w, double *to)
     }
 }
 
-/* The eigenvectors of the largest eigenvalues, on all ranks, turned so that their largest entries are positive. */
+/* The eigenvectors of the largest eigenvalues, on all ranks, turned so that their largest
+ * entries are positive. */
 static void take_axes_all(const work *w, double *axes)
 {
     const int width = w->scatter->width;
@@ -147,7 +157,8 @@ static int find_collapse_all(const work *w, elm_spectrum *out, elm_error *err)
         if (w->values[column] <= negligible * w->values[s->width - 1])
             continue;
         for (int k = 0; k < s->width; k++) {
-            const double *v = elm_matrix_cell(&w->vectors, k, column), *product = elm_matrix_cell(&w->product, k, column);
+            const double *v = elm_matrix_cell(&w->vectors, k, column),
+                         *product = elm_matrix_cell(&w->product, k, column);
             sum += v != NULL && product != NULL ? *v * *product / w->values[column] : 0;
         }
     }
@@ -162,18 +173,21 @@ static int find_fisher_all(const work *w, elm_spectrum *out, elm_error *err)
     const elm_scatter *s = w->scatter;
     if (scatter_means_all(w, true, err) != 0 || elm_scatter_shrink_all(s, &s->within, err) != 0)
         return -1;
-    if (elm_comm_agree_all(s->comm, elm_matrix_reduce_all(&w->a, &s->within, err), err) != 0 || solve_all(w, err) != 0)
+    if (elm_comm_agree_all(s->comm, elm_matrix_reduce_all(&w->a, &s->within, err), err) != 0 ||
+        solve_all(w, err) != 0)
         return -1;
     take_descending(w, out->fisher);
     return 0;
 }
 
-int elm_spectrum_find_all(elm_spectrum *out, const elm_scatter_problem *problem, elm_comm *comm, elm_error *err)
+int elm_spectrum_find_all(elm_spectrum *out, const elm_scatter_problem *problem, elm_comm *comm,
+                          elm_error *err)
 {
     elm_scatter s;
     work w = {0};
     const size_t width = (size_t)problem->width;
-    *out = (elm_spectrum){.width = (int)width, .memory = elm_alloc((2 + ELM_AXES) * width, sizeof(double), err)};
+    *out = (elm_spectrum){.width = (int)width,
+                          .memory = elm_alloc((2 + ELM_AXES) * width, sizeof(double), err)};
     out->principal = out->memory;
     out->fisher = out->principal + width;
     out->axes = out->fisher + width;

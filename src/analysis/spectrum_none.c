@@ -1,7 +1,8 @@
 /* In the place of spectrum.c in builds without ScaLAPACK. */
 #include "analysis/spectrum.h"
 
-int elm_spectrum_find_all(elm_spectrum *spectrum, const elm_scatter_problem *problem, elm_comm *comm, elm_error *err)
+int elm_spectrum_find_all(elm_spectrum *spectrum, const elm_scatter_problem *problem,
+                          elm_comm *comm, elm_error *err)
 {
     (void)problem;
     (void)comm;

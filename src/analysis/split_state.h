@@ -13,7 +13,8 @@ typedef struct elm_class_figures {
     double *memory;
     double *images, *trace, *distance, *pull, *bound; /* [classes] */
     double *means;                                    /* [classes][width] */
-    double largest_norm;                              /* max |Phi| over the split, by which figure 4 divides distances */
+    /* max |Phi| over the split, by which figure 4 divides distances */
+    double largest_norm;
 } elm_class_figures;
 
 /* Everything under way for one split. */
@@ -30,12 +31,14 @@ typedef struct elm_analysis_split {
 
 /** Writes all but /tsne. Local: rank 0's.
  *  Errors: memory; a single class */
-int elm_analysis_put(elm_table_file *file, const elm_analysis_split *train, const elm_analysis_split *test, const elm_spectrum *spectrum,
-                     elm_error *err);
+int elm_analysis_put(elm_table_file *file, const elm_analysis_split *train,
+                     const elm_analysis_split *test, const elm_spectrum *spectrum, elm_error *err);
 
-/** Writes /tsne: a picture of some classes' neighbourhoods. The ranks other than 0, which have no file, only lend their images.
+/** Writes /tsne: a picture of some classes' neighbourhoods. The ranks other than 0, which have no
+ * file, only lend their images.
  *  Ranks:  collective
  *  Errors: memory: agreed by all ranks */
-int elm_class_picture_write_all(const elm_analysis_split *split, const elm_spectrum *spectrum, elm_table_file *file, elm_error *err);
+int elm_class_picture_write_all(const elm_analysis_split *split, const elm_spectrum *spectrum,
+                                elm_table_file *file, elm_error *err);
 
 #endif

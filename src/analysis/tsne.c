@@ -16,7 +16,8 @@ typedef struct space {
     double *mass;                     /* [n] row sums of 1 / (1 + d^2) */
 } space;
 
-/* Affinities of one point for a bandwidth; returns their entropy. `row` holds square distances, `out` the affinities. */
+/* Affinities of one point for a bandwidth; returns their entropy. `row` holds square distances,
+ * `out` the affinities. */
 static double spread(const double *row, int n, int i, double precision, double *out)
 {
     double nearest = INFINITY, sum = 0, mean = 0;
@@ -50,7 +51,8 @@ static void fit_bandwidth(const double *row, int n, int i, double perplexity, do
     }
 }
 
-static void find_affinities(space *s, const float *const *x, int width, double perplexity, double *distances)
+static void find_affinities(space *s, const float *const *x, int width, double perplexity,
+                            double *distances)
 {
     const size_t n = (size_t)s->n;
 #pragma omp parallel for schedule(static)
@@ -97,7 +99,8 @@ static void find_slopes(const space *s, double attraction)
     for (size_t i = 0; i < n; i++) {
         double a = 0, b = 0;
         for (size_t j = 0; j < n; j++) {
-            const double q = closeness(s->y, i, j), pull = 4 * (attraction * s->p[i * n + j] - q / mass) * q;
+            const double q = closeness(s->y, i, j),
+                         pull = 4 * (attraction * s->p[i * n + j] - q / mass) * q;
             a += pull * (s->y[2 * i] - s->y[2 * j]);
             b += pull * (s->y[2 * i + 1] - s->y[2 * j + 1]);
         }
@@ -133,8 +136,8 @@ static double divergence_of(const space *s)
     return sum;
 }
 
-/* The start is only a direction, small, and rounded: components that differ in their last digits, as on other numbers of ranks, begin the
- * same descent. */
+/* The start is only a direction, small, and rounded: components that differ in their last
+ * digits, as on other numbers of ranks, begin the same descent. */
 static void shrink(const space *s)
 {
     double sum = 0;
@@ -144,21 +147,26 @@ static void shrink(const space *s)
         s->y[k] = nearbyint(s->y[k] * 1e5 / sqrt(sum)) * 1e-9;
 }
 
-int elm_tsne(const float *const *x, int points, int width, elm_tsne_settings settings, double *y, double *divergence, elm_error *err)
+int elm_tsne(const float *const *x, int points, int width, elm_tsne_settings settings, double *y,
+             double *divergence, elm_error *err)
 {
     const size_t n = points > 0 ? (size_t)points : 0;
     space s = {.n = points, .y = y};
     double *distances = NULL;
     if (points < 4)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "%d points are too few for a picture of neighbourhoods (t-SNE): choose more classes",
-                             points);
-    const elm_need needs[] = {{&s.p, n * n, sizeof *s.p},         {&distances, n * n, sizeof *distances},
-                              {&s.slope, 2 * n, sizeof *s.slope}, {&s.speed, 2 * n, sizeof *s.speed},
-                              {&s.gain, 2 * n, sizeof *s.gain},   {&s.mass, n, sizeof *s.mass}};
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "%d points are too few for a picture of neighbourhoods (t-SNE): choose more classes",
+            points);
+    const elm_need needs[] = {
+        {&s.p, n * n, sizeof *s.p},         {&distances, n * n, sizeof *distances},
+        {&s.slope, 2 * n, sizeof *s.slope}, {&s.speed, 2 * n, sizeof *s.speed},
+        {&s.gain, 2 * n, sizeof *s.gain},   {&s.mass, n, sizeof *s.mass}};
     const int status = elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
     if (status == 0) {
         const double most = ((double)points - 1) / 3, rate = points / (4 * exaggeration);
-        find_affinities(&s, x, width, settings.perplexity < most ? settings.perplexity : most, distances);
+        find_affinities(&s, x, width, settings.perplexity < most ? settings.perplexity : most,
+                        distances);
         for (size_t k = 0; k < 2 * n; k++)
             s.gain[k] = 1;
         shrink(&s);

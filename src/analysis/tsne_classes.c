@@ -42,7 +42,8 @@ static void release_picture(picture *p)
 }
 
 /* The first images of the chosen classes, on all ranks. */
-static int collect_all(const elm_analysis_split *s, const int *chosen, int count, picture *p, elm_error *err)
+static int collect_all(const elm_analysis_split *s, const int *chosen, int count, picture *p,
+                       elm_error *err)
 {
     const int width = elm_net_width(s->in->net);
     const size_t room = (size_t)count * TSNE_IMAGES;
@@ -50,17 +51,20 @@ static int collect_all(const elm_analysis_split *s, const int *chosen, int count
                               {&p->place, 2 * room, sizeof *p->place},
                               {&p->label, room, sizeof *p->label},
                               {&p->member, room, sizeof *p->member}};
-    if (elm_comm_agree_all(s->in->comm, elm_alloc_each(needs, sizeof needs / sizeof *needs, err), err) != 0)
+    if (elm_comm_agree_all(s->in->comm, elm_alloc_each(needs, sizeof needs / sizeof *needs, err),
+                           err) != 0)
         return -1;
     for (int i = 0; i < count; i++) {
         const int c = chosen[i];
-        const int64_t here = s->rows.first[c + 1] - s->rows.first[c], all = s->dataset->class_count[c];
+        const int64_t here = s->rows.first[c + 1] - s->rows.first[c],
+                      all = s->dataset->class_count[c];
         for (int64_t j = 0; j < (all < TSNE_IMAGES ? all : TSNE_IMAGES); j++, p->points++) {
             p->label[p->points] = c;
             if (here == 0)
                 continue; /* another rank's */
             p->member[p->points] = s->rows.members[s->rows.first[c] + j];
-            memcpy(p->x + (size_t)p->points * (size_t)width, s->rows.rows[s->rows.first[c] + j], (size_t)width * sizeof *p->x);
+            memcpy(p->x + (size_t)p->points * (size_t)width, s->rows.rows[s->rows.first[c] + j],
+                   (size_t)width * sizeof *p->x);
         }
     }
     elm_comm_sum_floats_all(s->in->comm, p->x, (int64_t)p->points * width);
@@ -68,7 +72,8 @@ static int collect_all(const elm_analysis_split *s, const int *chosen, int count
     return 0;
 }
 
-/* Begins with the training set's first two principal components; without them with two coordinates. */
+/* Begins with the training set's first two principal components; without them with two
+ * coordinates. */
 static void project(const elm_analysis_split *s, const elm_spectrum *spectrum, const picture *p)
 {
     const int width = elm_net_width(s->in->net);
@@ -100,7 +105,8 @@ static int arrange(const picture *p, int width, double *divergence, elm_error *e
     return status;
 }
 
-int elm_class_picture_write_all(const elm_analysis_split *s, const elm_spectrum *spectrum, elm_table_file *file, elm_error *err)
+int elm_class_picture_write_all(const elm_analysis_split *s, const elm_spectrum *spectrum,
+                                elm_table_file *file, elm_error *err)
 {
     elm_comm *comm = s->in->comm;
     picture p = {0};

@@ -1,5 +1,6 @@
-/* Embeddings leave in rounds: one batch of every rank travels to rank 0, which writes it down. A rank that has failed takes part in the
- * remaining rounds with nothing, so that nobody waits for it. */
+/* Embeddings leave in rounds: one batch of every rank travels to rank 0, which writes it down. A
+ * rank that has failed takes part in the remaining rounds with nothing, so that nobody waits for
+ * it. */
 #include <string.h>
 
 #include "elmpi/analysis.h"
@@ -46,7 +47,8 @@ static void write_round(const sender *s, const char *at)
         if (s->sizes[r] == 0)
             continue;
         elm_table_file_rows(s->file, embeddings, batch * s->batch, images, at);
-        elm_table_file_rows(s->file, logits, batch * s->batch, images, at + (size_t)images * (size_t)s->width * sizeof(float));
+        elm_table_file_rows(s->file, logits, batch * s->batch, images,
+                            at + (size_t)images * (size_t)s->width * sizeof(float));
     }
 }
 
@@ -64,7 +66,8 @@ static int send_all(sender *s, const void *bytes, size_t size, elm_error *err)
 static int send_batch(void *context, const elm_outputs *out, elm_error *err)
 {
     sender *s = context;
-    const size_t images = (size_t)out->batch->share.local, first = images * (size_t)out->width * sizeof(float);
+    const size_t images = (size_t)out->batch->share.local,
+                 first = images * (size_t)out->width * sizeof(float);
     const size_t second = images * (size_t)out->classes * sizeof(float);
     memcpy(s->block, out->embeddings, first);
     memcpy(s->block + first, out->logits, second);
@@ -75,7 +78,8 @@ static int open_split(sender *s, elm_error *err)
 {
     char name[NAME];
     s->block = elm_alloc((size_t)s->batch * (size_t)(s->width + s->classes), sizeof(float), err);
-    s->sizes = s->block != NULL ? elm_alloc((size_t)elm_comm_size(s->comm), sizeof *s->sizes, err) : NULL;
+    s->sizes =
+        s->block != NULL ? elm_alloc((size_t)elm_comm_size(s->comm), sizeof *s->sizes, err) : NULL;
     if (s->sizes == NULL)
         return -1;
     if (s->file == NULL)
@@ -89,8 +93,8 @@ static int open_split(sender *s, elm_error *err)
     return 0;
 }
 
-static int write_split_all(const elm_analysis_input *in, elm_table_file *file, const elm_dataset *dataset, const char *split,
-                           elm_error *err)
+static int write_split_all(const elm_analysis_input *in, elm_table_file *file,
+                           const elm_dataset *dataset, const char *split, elm_error *err)
 {
     const int ranks = elm_comm_size(in->comm);
     sender s = {.comm = in->comm,
@@ -119,22 +123,28 @@ static int write_split_all(const elm_analysis_input *in, elm_table_file *file, c
 
 static void write_layer(const elm_analysis_input *in, elm_table_file *file)
 {
-    const elm_tensor *weight = elm_last_layer(in->net, "fc.weight"), *bias = elm_last_layer(in->net, "fc.bias");
+    const elm_tensor *weight = elm_last_layer(in->net, "fc.weight"),
+                     *bias = elm_last_layer(in->net, "fc.bias");
     elm_table_file_text(file, "/", "checkpoint", in->checkpoint);
     elm_table_file_text(file, "/", "name", in->name);
-    elm_table_file_array(file, "/classes/train_count", ELM_TABLE_INT64, in->train->info.classes, 0, in->train->class_count);
-    elm_table_file_texts(file, "/classes/name", (const char *const *)in->train->class_names, in->train->info.classes);
+    elm_table_file_array(file, "/classes/train_count", ELM_TABLE_INT64, in->train->info.classes, 0,
+                         in->train->class_count);
+    elm_table_file_texts(file, "/classes/name", (const char *const *)in->train->class_names,
+                         in->train->info.classes);
     if (weight != NULL)
-        elm_table_file_array(file, "/fc/weight", ELM_TABLE_FLOAT, elm_net_classes(in->net), elm_net_width(in->net), weight->data);
+        elm_table_file_array(file, "/fc/weight", ELM_TABLE_FLOAT, elm_net_classes(in->net),
+                             elm_net_width(in->net), weight->data);
     if (bias != NULL)
-        elm_table_file_array(file, "/fc/bias", ELM_TABLE_FLOAT, elm_net_classes(in->net), 0, bias->data);
+        elm_table_file_array(file, "/fc/bias", ELM_TABLE_FLOAT, elm_net_classes(in->net), 0,
+                             bias->data);
 }
 
 int elm_embeddings_write_all(const elm_analysis_input *in, const char *path, elm_error *err)
 {
     elm_table_file *file = NULL;
     const bool writes = elm_comm_rank(in->comm) == 0;
-    int status = elm_comm_agree_all(in->comm, writes ? elm_table_file_create(&file, path, "elmpi-embeddings", err) : 0, err);
+    int status = elm_comm_agree_all(
+        in->comm, writes ? elm_table_file_create(&file, path, "elmpi-embeddings", err) : 0, err);
     if (status == 0 && file != NULL)
         write_layer(in, file);
     if (status == 0)

@@ -27,19 +27,23 @@ static void write_head(elm_table_file *file, const elm_analysis_input *in, const
     elm_table_file_text(file, "/", "dataset", in->train->info.dataset);
     elm_table_file_text(file, "/", "test_split", in->test_split);
     elm_table_file_number(file, "/", "normalised", in->loss->pull_normalize);
-    elm_table_file_array(file, "/classes/train_count", ELM_TABLE_INT64, classes, 0, in->train->class_count);
+    elm_table_file_array(file, "/classes/train_count", ELM_TABLE_INT64, classes, 0,
+                         in->train->class_count);
     elm_table_file_array(file, "/classes/alpha", ELM_TABLE_DOUBLE, classes, 0, alpha);
-    elm_table_file_texts(file, "/classes/name", (const char *const *)in->train->class_names, classes);
+    elm_table_file_texts(file, "/classes/name", (const char *const *)in->train->class_names,
+                         classes);
 }
 
-static void put(elm_table_file *file, const elm_analysis_split *s, const char *what, const double *values, int64_t count)
+static void put(elm_table_file *file, const elm_analysis_split *s, const char *what,
+                const double *values, int64_t count)
 {
     char name[NAME];
     snprintf(name, sizeof name, "/%s/%s", s->name, what);
     elm_table_file_array(file, name, ELM_TABLE_DOUBLE, count, 0, values);
 }
 
-static void write_quality(elm_table_file *file, const elm_analysis_split *s, const char *group, const elm_quality *q)
+static void write_quality(elm_table_file *file, const elm_analysis_split *s, const char *group,
+                          const elm_quality *q)
 {
     char name[NAME];
     elm_table_file_number(file, group, "macro_f1", q->macro_f1);
@@ -71,7 +75,8 @@ static int write_split(elm_table_file *file, const elm_analysis_split *s, elm_er
     const elm_tensor *weight = elm_last_layer(s->in->net, "fc.weight");
     snprintf(group, sizeof group, "/%s", s->name);
     if (elm_quality_of(&quality, &s->images, s->in->train->class_count, err) != 0 ||
-        elm_collapse_of(&collapse, f->means, weight != NULL ? weight->data : NULL, f->images, classes, elm_net_width(s->in->net), err) != 0)
+        elm_collapse_of(&collapse, f->means, weight != NULL ? weight->data : NULL, f->images,
+                        classes, elm_net_width(s->in->net), err) != 0)
         return -1;
     snprintf(name, sizeof name, "/%s/labels", s->name);
     elm_table_file_array(file, name, ELM_TABLE_INT32, s->dataset->count, 0, s->dataset->labels);
@@ -118,12 +123,13 @@ static double dot(const float *a, const float *b, int width)
 }
 
 /* The bound of two classes as printed: f = (w_1 - w_0) Phi + b. */
-static void write_binary_bound(elm_table_file *file, const elm_analysis_split *s, const float *weight, double largest, double mean,
-                               double pull)
+static void write_binary_bound(elm_table_file *file, const elm_analysis_split *s,
+                               const float *weight, double largest, double mean, double pull)
 {
     const int width = elm_net_width(s->in->net);
     const float *zero = weight, *one = weight + width;
-    const double norm = dot(zero, zero, width) + dot(one, one, width) - 2 * dot(zero, one, width), log_term = log(2 / confidence_left);
+    const double norm = dot(zero, zero, width) + dot(one, one, width) - 2 * dot(zero, one, width),
+                 log_term = log(2 / confidence_left);
     double single = 0;
     for (int c = 0; c < 2; c++) {
         const double n = s->classes.images[c];
@@ -153,12 +159,14 @@ static int write_bound(elm_table_file *file, const elm_analysis_split *s, elm_er
     }
     for (int c = 0; c < classes; c++) {
         const float *w = layer != NULL ? layer->data + (size_t)c * (size_t)width : NULL;
-        terms[c] = f->images[c] > 0 ? (f->pull[c] + s->alpha[c]) / (double)s->images.count : 0; /* pi_y / n_y = 1 / N */
+        /* pi_y / n_y = 1 / N */
+        terms[c] = f->images[c] > 0 ? (f->pull[c] + s->alpha[c]) / (double)s->images.count : 0;
         traces[c] = w != NULL ? dot(w, w, width) * f->trace[c] : NAN;
         pull += terms[c];
     }
     elm_table_file_array(file, "/proposition_2/pull_term", ELM_TABLE_DOUBLE, classes, 0, terms);
-    elm_table_file_array(file, "/proposition_2/weighted_trace", ELM_TABLE_DOUBLE, classes, 0, traces);
+    elm_table_file_array(file, "/proposition_2/weighted_trace", ELM_TABLE_DOUBLE, classes, 0,
+                         traces);
     elm_table_file_number(file, "/proposition_2", "largest_loss", largest);
     elm_table_file_number(file, "/proposition_2", "mean_loss", mean);
     if (classes == 2 && layer != NULL)
@@ -167,10 +175,13 @@ static int write_bound(elm_table_file *file, const elm_analysis_split *s, elm_er
     return 0;
 }
 
-int elm_analysis_put(elm_table_file *file, const elm_analysis_split *train, const elm_analysis_split *test, const elm_spectrum *spectrum,
-                     elm_error *err)
+int elm_analysis_put(elm_table_file *file, const elm_analysis_split *train,
+                     const elm_analysis_split *test, const elm_spectrum *spectrum, elm_error *err)
 {
     write_head(file, train->in, train->alpha);
     write_spectrum(file, spectrum);
-    return write_split(file, train, err) != 0 || write_split(file, test, err) != 0 || write_bound(file, train, err) != 0 ? -1 : 0;
+    return write_split(file, train, err) != 0 || write_split(file, test, err) != 0 ||
+                   write_bound(file, train, err) != 0
+               ? -1
+               : 0;
 }

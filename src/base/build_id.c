@@ -23,7 +23,8 @@ static size_t padded(size_t size)
     return (size + 3) & ~(size_t)3;
 }
 
-/* A segment of notes: each a head, an owner's name and a content, the latter two padded to words. */
+/* A segment of notes: each a head, an owner's name and a content, the latter two padded to
+ * words. */
 static void search_notes(const char *notes, size_t size, const search *to)
 {
     ElfW(Nhdr) head;
@@ -43,7 +44,8 @@ static int visit_program(struct dl_phdr_info *info, size_t size, void *context)
     (void)size;
     for (int i = 0; i < info->dlpi_phnum; i++)
         if (info->dlpi_phdr[i].p_type == PT_NOTE)
-            search_notes((const char *)info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, info->dlpi_phdr[i].p_memsz, context);
+            search_notes((const char *)info->dlpi_addr + info->dlpi_phdr[i].p_vaddr,
+                         info->dlpi_phdr[i].p_memsz, context);
     return 1; /* the program itself comes first, its libraries do not count */
 }
 

@@ -1,4 +1,5 @@
-/* Build ID: which build of a program this is, as the linker notes it (--build-id): other code or other compiler flags, another ID. */
+/* Build ID: which build of a program this is, as the linker notes it (--build-id): other code or
+ * other compiler flags, another ID. */
 #ifndef ELMPI_BASE_BUILD_ID_H
 #define ELMPI_BASE_BUILD_ID_H
 

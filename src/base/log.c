@@ -8,7 +8,8 @@
 #include "base/process/process.h"
 #include "base/text/text.h"
 
-/* Whatever is in a message, a name from outside among it, reaches the terminal only through here. */
+/* Whatever is in a message, a name from outside among it, reaches the terminal only through
+ * here. */
 static void print_shown(FILE *to, const char *text)
 {
     while (*text != '\0') {
@@ -19,7 +20,8 @@ static void print_shown(FILE *to, const char *text)
 }
 
 /* Line feeds are the format's, at its front; those of its arguments are shown as what they are. */
-static void print(FILE *to, const char *program, const char *kind, const char *format, const char *text)
+static void print(FILE *to, const char *program, const char *kind, const char *format,
+                  const char *text)
 {
     for (; *format == '\n'; format++)
         fputc('\n', to);
@@ -32,16 +34,19 @@ static void print(FILE *to, const char *program, const char *kind, const char *f
 }
 
 /* A line to the stream and, if there is one, the file. */
-static void print_both(const elm_log *log, FILE *stream, const char *kind, const char *format, va_list arguments)
+static void print_both(const elm_log *log, FILE *stream, const char *kind, const char *format,
+                       va_list arguments)
 {
     const char *program = kind ? log->program : NULL, *text_format = format + strspn(format, "\n");
     char brief[2048], *whole = NULL;
     va_list again;
     va_copy(again, arguments);
     const int length =
-        vsnprintf(brief, sizeof brief, text_format, arguments); /* NOLINT(clang-diagnostic-format-nonliteral): the caller's */
+        /* NOLINT(clang-diagnostic-format-nonliteral): the caller's */
+        vsnprintf(brief, sizeof brief, text_format, arguments);
     if (length >= (int)sizeof brief && (whole = malloc((size_t)length + 1)) != NULL)
-        vsnprintf(whole, (size_t)length + 1, text_format, again); /* NOLINT(clang-diagnostic-format-nonliteral) */
+        /* NOLINT(clang-diagnostic-format-nonliteral) */
+        vsnprintf(whole, (size_t)length + 1, text_format, again);
     va_end(again);
     const char *text = whole ? whole : brief; /* without memory the message is cut, not lost */
     print(stream, program, kind, format, text);

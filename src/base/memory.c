@@ -11,15 +11,19 @@ void *elm_alloc(size_t count, size_t size_bytes, elm_error *err)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size_bytes, &bytes) || bytes > SIZE_MAX - ELM_ALIGNMENT) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "%zu elements of %zu bytes overflow the address space (memory): check the sizes asked for",
+        elm_error_set(err, ELM_EXIT_FAILURE,
+                      "%zu elements of %zu bytes overflow the address space (memory): check the "
+                      "sizes asked for",
                       count, size_bytes);
         return NULL;
     }
-    const size_t rounded = bytes ? (bytes + ELM_ALIGNMENT - 1) / ELM_ALIGNMENT * ELM_ALIGNMENT : ELM_ALIGNMENT;
+    const size_t rounded =
+        bytes ? (bytes + ELM_ALIGNMENT - 1) / ELM_ALIGNMENT * ELM_ALIGNMENT : ELM_ALIGNMENT;
     void *memory = aligned_alloc(ELM_ALIGNMENT, rounded);
     if (!memory) {
         elm_error_set(err, ELM_EXIT_FAILURE,
-                      "out of memory (%zu bytes asked for): use a smaller batch, more ranks on more hosts, or a host with more memory",
+                      "out of memory (%zu bytes asked for): use a smaller batch, more ranks on "
+                      "more hosts, or a host with more memory",
                       bytes);
         return NULL;
     }

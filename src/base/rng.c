@@ -7,7 +7,8 @@ static const double pi = 3.14159265358979323846;
 static inline void round_once(uint32_t c[4], const uint32_t k[2])
 {
     const uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
-    const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k[0], (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ k[1], (uint32_t)a};
+    const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ k[0], (uint32_t)b,
+                              (uint32_t)(a >> 32) ^ c[3] ^ k[1], (uint32_t)a};
     for (int i = 0; i < 4; i++)
         c[i] = next[i];
 }
@@ -24,11 +25,14 @@ void elm_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4
     }
 }
 
-/* The counter holds (block, a, b, use and the seed's upper half); the key mixes the seed. The use takes the key's second word with the
- * seed's upper half, so streams of different uses never meet. */
+/* The counter holds (block, a, b, use and the seed's upper half); the key mixes the seed. The
+ * use takes the key's second word with the seed's upper half, so streams of different uses never
+ * meet. */
 elm_rng elm_rng_stream(uint64_t seed, elm_rng_use use, uint64_t a, uint64_t b)
 {
-    return (elm_rng){.key = {(uint32_t)seed, (uint32_t)use}, .counter = {0, (uint32_t)a, (uint32_t)b, (uint32_t)(seed >> 32)}, .used = 4};
+    return (elm_rng){.key = {(uint32_t)seed, (uint32_t)use},
+                     .counter = {0, (uint32_t)a, (uint32_t)b, (uint32_t)(seed >> 32)},
+                     .used = 4};
 }
 
 uint32_t elm_rng_u32(elm_rng *rng)
@@ -49,7 +53,8 @@ double elm_rng_uniform(elm_rng *rng)
 
 uint32_t elm_rng_below(elm_rng *rng, uint32_t limit)
 {
-    /* Lemire's method: the product's upper half is uniform once the few biased lower halves are drawn again. */
+    /* Lemire's method: the product's upper half is uniform once the few biased lower halves are
+     * drawn again. */
     uint64_t product = (uint64_t)elm_rng_u32(rng) * limit;
     if ((uint32_t)product < limit) {
         const uint32_t threshold = -limit % limit;

@@ -1,5 +1,5 @@
-/* Random numbers: Philox4x32-10 (Salmon et al. 2011), counter-based. A draw is a pure function of what it is for, so there is no
- * state to save and any number of ranks draws the same. */
+/* Random numbers: Philox4x32-10 (Salmon et al. 2011), counter-based. A draw is a pure function
+ * of what it is for, so there is no state to save and any number of ranks draws the same. */
 #ifndef ELMPI_BASE_RNG_H
 #define ELMPI_BASE_RNG_H
 
@@ -22,7 +22,8 @@ typedef struct elm_rng {
     int used; /* words of the block handed out */
 } elm_rng;
 
-/** The ten-round Philox4x32 bijection. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011. */
+/** The ten-round Philox4x32 bijection. Source: Salmon et al., "Parallel random numbers: as easy
+ * as 1, 2, 3", SC 2011. */
 void elm_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);
 
 /** The stream of (seed, use, a, b); a < 2^32, b < 2^32, up to 2^34 words long. */

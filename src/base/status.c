@@ -10,7 +10,8 @@ int elm_error_set(elm_error *err, int code, const char *format, ...)
 {
     if (!err)
         return -1;
-    elm_error made = {.code = code}; /* apart from *err, whose own text may be among the arguments */
+    /* apart from *err, whose own text may be among the arguments */
+    elm_error made = {.code = code};
     va_list arguments;
     va_start(arguments, format);
     if (vsnprintf(made.text, sizeof made.text, format, arguments) >= (int)sizeof made.text)

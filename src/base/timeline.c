@@ -10,7 +10,8 @@ struct elm_timeline {
 
 int elm_timeline_create(elm_timeline **timeline, int capacity, elm_error *err)
 {
-    elm_timeline *t = *timeline = elm_alloc(1, sizeof *t + (size_t)capacity * sizeof *t->events, err);
+    elm_timeline *t = *timeline =
+        elm_alloc(1, sizeof *t + (size_t)capacity * sizeof *t->events, err);
     if (!t)
         return -1;
     t->capacity = capacity;

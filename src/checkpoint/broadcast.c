@@ -1,5 +1,6 @@
-/* A checkpoint from rank 0 to all. One walk over the struct serves measuring, packing and unpacking, so that the three cannot drift apart.
- * Only the small parts are packed; tensor data goes straight from and into its own memory, since a second copy of it would be large. */
+/* A checkpoint from rank 0 to all. One walk over the struct serves measuring, packing and
+ * unpacking, so that the three cannot drift apart. Only the small parts are packed; tensor data
+ * goes straight from and into its own memory, since a second copy of it would be large. */
 #include "checkpoint/broadcast.h"
 
 #include <string.h>
@@ -22,7 +23,9 @@ static void walk_bytes(parcel *p, void *data, size_t size_bytes)
         return;
     if (p->direction != MEASURE) {
         if (size_bytes > p->size - p->used) {
-            p->status = elm_error_set(p->err, ELM_EXIT_FAILURE, "a checkpoint arrived incomplete (broadcast): report this as a bug");
+            p->status =
+                elm_error_set(p->err, ELM_EXIT_FAILURE,
+                              "a checkpoint arrived incomplete (broadcast): report this as a bug");
             return;
         }
         if (p->direction == PACK)
@@ -33,8 +36,8 @@ static void walk_bytes(parcel *p, void *data, size_t size_bytes)
     p->used += size_bytes;
 }
 
-/* An array whose elements the caller walks: the given one, or on UNPACK `count` zeroed elements. NULL when rank 0 has none or memory ran
- * out. */
+/* An array whose elements the caller walks: the given one, or on UNPACK `count` zeroed elements.
+ * NULL when rank 0 has none or memory ran out. */
 static void *walk_array(parcel *p, const void *array, int64_t count, size_t size_bytes)
 {
     bool present = array != NULL;
@@ -81,7 +84,8 @@ static void walk_tensors(parcel *p, elm_checkpoint *c)
     c->tensors = walk_array(p, c->tensors, c->tensor_count, sizeof *c->tensors);
     for (int i = 0; c->tensors != NULL && i < c->tensor_count; i++) {
         float *data = c->tensors[i].data;
-        walk_bytes(p, &c->tensors[i], sizeof c->tensors[i]); /* with rank 0's address, replaced in the next line */
+        /* with rank 0's address, replaced in the next line */
+        walk_bytes(p, &c->tensors[i], sizeof c->tensors[i]);
         c->tensors[i].data = walk_array(p, data, c->tensors[i].count, sizeof *data);
     }
 }
@@ -128,7 +132,8 @@ static int pack(elm_checkpoint *checkpoint, parcel *p, elm_error *err)
 {
     parcel measure = {.direction = MEASURE, .err = err};
     if (checkpoint == NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "no checkpoint to share with the other ranks: report this");
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "no checkpoint to share with the other ranks: report this");
     walk(&measure, checkpoint);
     *p = (parcel){.direction = PACK, .size = measure.used, .err = err};
     p->bytes = elm_alloc(p->size, 1, err);
@@ -168,10 +173,12 @@ int elm_checkpoint_share_all(elm_comm *comm, elm_checkpoint **checkpoint, elm_er
     if (elm_comm_agree_all(comm, p.bytes == NULL ? -1 : 0, err) != 0 || p.bytes == NULL)
         goto fail;
     elm_comm_broadcast_all(comm, p.bytes, p.size);
-    if (elm_comm_agree_all(comm, root ? 0 : unpack(checkpoint, &p), err) != 0 || *checkpoint == NULL)
+    if (elm_comm_agree_all(comm, root ? 0 : unpack(checkpoint, &p), err) != 0 ||
+        *checkpoint == NULL)
         goto fail;
     for (int i = 0; i < (*checkpoint)->tensor_count; i++)
-        elm_comm_broadcast_all(comm, (*checkpoint)->tensors[i].data, (size_t)(*checkpoint)->tensors[i].count * sizeof(float));
+        elm_comm_broadcast_all(comm, (*checkpoint)->tensors[i].data,
+                               (size_t)(*checkpoint)->tensors[i].count * sizeof(float));
     elm_free(p.bytes);
     return 0;
 
@@ -184,11 +191,13 @@ fail:
     return -1;
 }
 
-int elm_checkpoint_read_all(elm_comm *comm, const char *path, elm_checkpoint **checkpoint, elm_error *err)
+int elm_checkpoint_read_all(elm_comm *comm, const char *path, elm_checkpoint **checkpoint,
+                            elm_error *err)
 {
     *checkpoint = NULL;
     const int status = elm_comm_rank(comm) == 0 ? elm_checkpoint_read(path, checkpoint, err) : 0;
-    if (elm_comm_agree_all(comm, status, err) == 0 && elm_checkpoint_share_all(comm, checkpoint, err) == 0)
+    if (elm_comm_agree_all(comm, status, err) == 0 &&
+        elm_checkpoint_share_all(comm, checkpoint, err) == 0)
         return 0;
     elm_checkpoint_free(*checkpoint);
     *checkpoint = NULL;

@@ -11,10 +11,12 @@
  *  Errors: memory, agreed by all ranks; rank 0 keeps *checkpoint, it is NULL elsewhere */
 int elm_checkpoint_share_all(elm_comm *comm, elm_checkpoint **checkpoint, elm_error *err);
 
-/** Reads a checkpoint on rank 0 and hands it to all: every rank gets a copy of its own, tensors included.
+/** Reads a checkpoint on rank 0 and hands it to all: every rank gets a copy of its own, tensors
+ * included.
  *  Ranks:  collective; `path` counts on rank 0 only
  *  Owns:   the caller calls elm_checkpoint_free
  *  Errors: elm_checkpoint_read's and memory, agreed by all ranks; *checkpoint is NULL then */
-int elm_checkpoint_read_all(elm_comm *comm, const char *path, elm_checkpoint **checkpoint, elm_error *err);
+int elm_checkpoint_read_all(elm_comm *comm, const char *path, elm_checkpoint **checkpoint,
+                            elm_error *err);
 
 #endif

@@ -12,9 +12,11 @@ typedef struct elm_checkpoint_data {
     int classes;
 } elm_checkpoint_data;
 
-/** Whether a checkpoint says how many training images its classes had, and its classes are the data set's. `advice` ends the message.
+/** Whether a checkpoint says how many training images its classes had, and its classes are the data
+ * set's. `advice` ends the message.
  *  Ranks:  local
  *  Errors: ELM_EXIT_FAILURE with the first difference */
-int elm_checkpoint_check_classes(const elm_checkpoint *checkpoint, const elm_checkpoint_data *data, const char *advice, elm_error *err);
+int elm_checkpoint_check_classes(const elm_checkpoint *checkpoint, const elm_checkpoint_data *data,
+                                 const char *advice, elm_error *err);
 
 #endif

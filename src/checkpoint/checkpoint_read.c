@@ -1,5 +1,5 @@
-/* Reading. The digest only tells that the file is as somebody wrote it, so types, shapes and sizes are checked too: nothing is allocated
- * that the file does not hold. */
+/* Reading. The digest only tells that the file is as somebody wrote it, so types, shapes and
+ * sizes are checked too: nothing is allocated that the file does not hold. */
 #include <limits.h>
 #include <math.h>
 #include <stdbool.h>
@@ -29,19 +29,22 @@ typedef struct reader {
 
 static int refuse(const reader *r, const char *what)
 {
-    return elm_error_set(r->err, ELM_EXIT_FAILURE, "%s has an unexpected form (%s): this is no checkpoint of this elmpi; use another file",
-                         what, r->path);
+    return elm_error_set(
+        r->err, ELM_EXIT_FAILURE,
+        "%s has an unexpected form (%s): this is no checkpoint of this elmpi; use another file",
+        what, r->path);
 }
 
-/* Numbers as elmpi writes them, in any byte order. Others, such as whole numbers of many bytes, make HDF5 1.10 overrun its stack. */
+/* Numbers as elmpi writes them, in any byte order. Others, such as whole numbers of many bytes,
+ * make HDF5 1.10 overrun its stack. */
 static bool is_number(hid_t type)
 {
     const size_t size_bytes = H5Tget_size(type);
     if (H5Tget_class(type) == H5T_FLOAT)
-        return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0 || H5Tequal(type, H5T_IEEE_F32BE) > 0 ||
-               H5Tequal(type, H5T_IEEE_F64BE) > 0;
-    return H5Tget_class(type) == H5T_INTEGER && size_bytes <= sizeof(int64_t) && H5Tget_precision(type) == 8 * size_bytes &&
-           H5Tget_offset(type) == 0;
+        return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0 ||
+               H5Tequal(type, H5T_IEEE_F32BE) > 0 || H5Tequal(type, H5T_IEEE_F64BE) > 0;
+    return H5Tget_class(type) == H5T_INTEGER && size_bytes <= sizeof(int64_t) &&
+           H5Tget_precision(type) == 8 * size_bytes && H5Tget_offset(type) == 0;
 }
 
 /* Uncompressed, written in full, inside this file, and within what is left of the file. */
@@ -54,7 +57,8 @@ static bool storage_is_honest(reader *r, hid_t array, uint64_t bytes)
     for (int i = 0; honest && i < H5Pget_nfilters(layout); i++) {
         unsigned flags, config;
         size_t values = 0;
-        honest = H5Pget_filter2(layout, (unsigned)i, &flags, &values, NULL, 0, NULL, &config) == H5Z_FILTER_FLETCHER32;
+        honest = H5Pget_filter2(layout, (unsigned)i, &flags, &values, NULL, 0, NULL, &config) ==
+                 H5Z_FILTER_FLETCHER32;
     }
     H5Pclose(layout);
     if (!honest || bytes > r->bytes_left || (bytes && H5Dget_storage_size(array) < bytes))
@@ -64,7 +68,8 @@ static bool storage_is_honest(reader *r, hid_t array, uint64_t bytes)
 }
 
 /* Opens an array and takes its shape. Returns the data set, -1 when absent or not honest. */
-static hid_t open_array(reader *r, const char *path, H5T_class_t kind, int *dimensions, int64_t *shape, size_t *element_bytes)
+static hid_t open_array(reader *r, const char *path, H5T_class_t kind, int *dimensions,
+                        int64_t *shape, size_t *element_bytes)
 {
     const hid_t array = H5Dopen2(r->file, path, H5P_DEFAULT);
     if (array < 0)
@@ -72,14 +77,17 @@ static hid_t open_array(reader *r, const char *path, H5T_class_t kind, int *dime
     const hid_t space = H5Dget_space(array), type = H5Dget_type(array);
     hsize_t extents[ELM_RANK_MAX] = {0};
     uint64_t bytes = *element_bytes = H5Tget_size(type);
-    bool good = H5Tget_class(type) == kind && H5Tis_variable_str(type) <= 0 && (kind == H5T_STRING || is_number(type));
+    bool good = H5Tget_class(type) == kind && H5Tis_variable_str(type) <= 0 &&
+                (kind == H5T_STRING || is_number(type));
     *dimensions = H5Sget_simple_extent_ndims(space);
-    good = good && *dimensions >= 0 && *dimensions <= ELM_RANK_MAX && H5Sget_simple_extent_type(space) != H5S_NULL;
+    good = good && *dimensions >= 0 && *dimensions <= ELM_RANK_MAX &&
+           H5Sget_simple_extent_type(space) != H5S_NULL;
     if (good && *dimensions)
         good = H5Sget_simple_extent_dims(space, extents, NULL) == *dimensions;
     for (int i = 0; good && i < *dimensions; i++) {
         shape[i] = (int64_t)extents[i];
-        good = !__builtin_mul_overflow(bytes, extents[i], &bytes) && bytes <= INT64_MAX && extents[i] <= INT64_MAX;
+        good = !__builtin_mul_overflow(bytes, extents[i], &bytes) && bytes <= INT64_MAX &&
+               extents[i] <= INT64_MAX;
     }
     good = good && storage_is_honest(r, array, bytes);
     H5Tclose(type);
@@ -90,8 +98,10 @@ static hid_t open_array(reader *r, const char *path, H5T_class_t kind, int *dime
     return -1;
 }
 
-/* A whole array of at most one dimension as `mem_type`. Owns: *values to be freed with elm_free. */
-static int read_list(reader *r, const char *path, H5T_class_t kind, hid_t mem_type, int64_t *count, void **values)
+/* A whole array of at most one dimension as `mem_type`.
+ *  Owns:   *values to be freed with elm_free. */
+static int read_list(reader *r, const char *path, H5T_class_t kind, hid_t mem_type, int64_t *count,
+                     void **values)
 {
     int dimensions;
     int64_t shape[ELM_RANK_MAX] = {0};
@@ -112,8 +122,10 @@ static int read_list(reader *r, const char *path, H5T_class_t kind, hid_t mem_ty
     return status;
 }
 
-/* Texts of fixed length, each ended by a zero: count of them, `size` bytes apart. Owns: the returned block (elm_free), NULL on failure. */
-static char *read_texts(reader *r, const char *path, int dimensions_wanted, int64_t *count, size_t *size)
+/* Texts of fixed length, each ended by a zero: count of them, `size` bytes apart.
+ *  Owns:   the returned block (elm_free), NULL on failure. */
+static char *read_texts(reader *r, const char *path, int dimensions_wanted, int64_t *count,
+                        size_t *size)
 {
     int dimensions;
     int64_t shape[ELM_RANK_MAX];
@@ -157,7 +169,8 @@ static int read_number(const reader *r, const char *name, hid_t mem_type, void *
     return status ? refuse(r, name) : 0;
 }
 
-/* An attribute's text, NULL on failure. Owns: the caller (elm_free). */
+/* An attribute's text, NULL on failure.
+ *  Owns:   the caller (elm_free). */
 static char *read_text(const reader *r, const char *name)
 {
     char *text = NULL;
@@ -166,10 +179,11 @@ static char *read_text(const reader *r, const char *name)
         refuse(r, name);
         return NULL;
     }
-    const hid_t space = H5Aget_space(attribute), file_type = H5Aget_type(attribute), type = H5Tcopy(file_type);
+    const hid_t space = H5Aget_space(attribute), file_type = H5Aget_type(attribute),
+                type = H5Tcopy(file_type);
     const size_t size = H5Tget_size(file_type) + 1;
-    bool good = H5Tget_class(file_type) == H5T_STRING && H5Tis_variable_str(file_type) <= 0 && H5Sget_simple_extent_npoints(space) == 1 &&
-                size <= r->bytes_left;
+    bool good = H5Tget_class(file_type) == H5T_STRING && H5Tis_variable_str(file_type) <= 0 &&
+                H5Sget_simple_extent_npoints(space) == 1 && size <= r->bytes_left;
     if (good) {
         H5Tset_size(type, size);
         H5Tset_strpad(type, H5T_STR_NULLTERM);
@@ -201,11 +215,14 @@ static int read_facts(reader *r)
     if (read_number(r, "version", H5T_NATIVE_INT, &version))
         return -1;
     if (version != ELM_CHECKPOINT_VERSION)
-        return elm_error_set(r->err, ELM_EXIT_FAILURE,
-                             "checkpoint of version %d (%s): this elmpi reads version %d; use the one that wrote it", version, r->path,
-                             ELM_CHECKPOINT_VERSION);
-    if (read_number(r, "epoch", H5T_NATIVE_DOUBLE, &c->epoch) || read_number(r, "step", H5T_NATIVE_INT64, &c->step) ||
-        read_number(r, "seed", H5T_NATIVE_UINT64, &c->seed) || read_number(r, "ranks", H5T_NATIVE_INT, &c->ranks))
+        return elm_error_set(
+            r->err, ELM_EXIT_FAILURE,
+            "checkpoint of version %d (%s): this elmpi reads version %d; use the one that wrote it",
+            version, r->path, ELM_CHECKPOINT_VERSION);
+    if (read_number(r, "epoch", H5T_NATIVE_DOUBLE, &c->epoch) ||
+        read_number(r, "step", H5T_NATIVE_INT64, &c->step) ||
+        read_number(r, "seed", H5T_NATIVE_UINT64, &c->seed) ||
+        read_number(r, "ranks", H5T_NATIVE_INT, &c->ranks))
         return -1;
     if (!isfinite(c->epoch) || c->epoch < 0)
         return refuse(r, "epoch");
@@ -215,7 +232,8 @@ static int read_facts(reader *r)
         return refuse(r, "ranks");
     c->git = read_text(r, "git");
     /* Checkpoints of the first versions do not say. */
-    c->made_with = H5Aexists(r->file, "made_with") > 0 ? read_text(r, "made_with") : elm_alloc(1, 1, r->err);
+    c->made_with =
+        H5Aexists(r->file, "made_with") > 0 ? read_text(r, "made_with") : elm_alloc(1, 1, r->err);
     if (!c->git || !c->made_with)
         return -1;
     int64_t count;
@@ -257,7 +275,8 @@ static int read_classes(reader *r)
         char *texts = read_texts(r, "classes/name", 1, &names, &size);
         if (!texts)
             return -1;
-        const int status = names <= CLASSES_MAX ? split_names(r, texts, size, (int)names) : refuse(r, "classes/name");
+        const int status = names <= CLASSES_MAX ? split_names(r, texts, size, (int)names)
+                                                : refuse(r, "classes/name");
         elm_free(texts);
         if (status)
             return -1;
@@ -287,7 +306,8 @@ static int read_tensor(reader *r, const char *path)
     const hid_t array = open_array(r, path, H5T_FLOAT, &t->dimensions, t->shape, &element_bytes);
     if (array < 0)
         return refuse(r, path);
-    int status = strlen(path) < sizeof t->name && element_bytes == sizeof(float) ? 0 : refuse(r, path);
+    int status =
+        strlen(path) < sizeof t->name && element_bytes == sizeof(float) ? 0 : refuse(r, path);
     t->count = 1;
     for (int i = 0; !status && i < t->dimensions; i++)
         t->count *= t->shape[i];
@@ -296,7 +316,8 @@ static int read_tensor(reader *r, const char *path)
         t->data = elm_alloc((size_t)t->count, sizeof(float), r->err);
         status = t->data ? 0 : -1;
     }
-    if (!status && t->count && H5Dread(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, t->data) < 0)
+    if (!status && t->count &&
+        H5Dread(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, t->data) < 0)
         status = refuse(r, path);
     H5Dclose(array);
     return status;
@@ -340,7 +361,8 @@ static herr_t visit_history(hid_t group, const char *name, const H5L_info_t *lin
         void *values;
         snprintf(column->name, sizeof column->name, "%s", name);
         snprintf(path, sizeof path, "history/%s", name);
-        const int status = read_list(r, path, H5T_FLOAT, H5T_NATIVE_DOUBLE, &column->count, &values);
+        const int status =
+            read_list(r, path, H5T_FLOAT, H5T_NATIVE_DOUBLE, &column->count, &values);
         column->values = values;
         if (status)
             return -1;
@@ -372,7 +394,8 @@ static int visit_tensors(reader *r, bool counting)
     r->place = 0;
     for (int i = 0; i < ELM_TENSOR_GROUPS; i++) {
         r->group = elm_tensor_groups[i];
-        if (has(r, r->group) && H5Lvisit_by_name(r->file, r->group, H5_INDEX_NAME, H5_ITER_INC, visit_tensor, r, H5P_DEFAULT) < 0)
+        if (has(r, r->group) && H5Lvisit_by_name(r->file, r->group, H5_INDEX_NAME, H5_ITER_INC,
+                                                 visit_tensor, r, H5P_DEFAULT) < 0)
             return -1;
     }
     return 0;
@@ -394,7 +417,10 @@ static int visit_columns(reader *r, bool counting)
     r->counting = counting;
     r->place = 0;
     hsize_t position = 0;
-    return H5Literate_by_name(r->file, "history", H5_INDEX_NAME, H5_ITER_INC, &position, visit_history, r, H5P_DEFAULT) < 0 ? -1 : 0;
+    return H5Literate_by_name(r->file, "history", H5_INDEX_NAME, H5_ITER_INC, &position,
+                              visit_history, r, H5P_DEFAULT) < 0
+               ? -1
+               : 0;
 }
 
 static int read_history(reader *r)
@@ -415,7 +441,8 @@ static int visit_values(reader *r, hid_t group, bool counting)
     r->counting = counting;
     r->place = 0;
     hsize_t position = 0;
-    return H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &position, visit_progress, r) < 0 ? -1 : 0;
+    return H5Aiterate2(group, H5_INDEX_NAME, H5_ITER_INC, &position, visit_progress, r) < 0 ? -1
+                                                                                            : 0;
 }
 
 static int read_progress(reader *r)
@@ -446,7 +473,8 @@ static int read_tail_place(reader *r, int64_t file_bytes)
     if (read_number(r, "bank_records", H5T_NATIVE_INT64, &tail->records) ||
         read_number(r, "bank_record_bytes", H5T_NATIVE_INT64, &record_bytes))
         return -1;
-    if (tail->records < 0 || record_bytes < 1 || __builtin_mul_overflow(tail->records, record_bytes, &bytes) ||
+    if (tail->records < 0 || record_bytes < 1 ||
+        __builtin_mul_overflow(tail->records, record_bytes, &bytes) ||
         bytes > (int64_t)r->bytes_left)
         return refuse(r, "bank_records");
     r->bytes_left -= (uint64_t)bytes;
@@ -486,8 +514,9 @@ int elm_checkpoint_read_unguarded(const char *path, elm_checkpoint **checkpoint,
     }
     r.bytes_left = (uint64_t)about.st_size;
     r.made = elm_alloc(1, sizeof *r.made, &own);
-    const bool good = r.made && !read_facts(&r) && !read_tail_place(&r, (int64_t)about.st_size) && !read_classes(&r) && !read_tensors(&r) &&
-                      !read_history(&r) && !read_progress(&r);
+    const bool good = r.made && !read_facts(&r) && !read_tail_place(&r, (int64_t)about.st_size) &&
+                      !read_classes(&r) && !read_tensors(&r) && !read_history(&r) &&
+                      !read_progress(&r);
     H5Fclose(r.file);
     if (good) {
         *checkpoint = r.made;
@@ -502,13 +531,16 @@ int elm_checkpoint_read_unguarded(const char *path, elm_checkpoint **checkpoint,
 int elm_checkpoint_read_checked(const char *path, elm_checkpoint **checkpoint, elm_error *err)
 {
     *checkpoint = NULL;
-    return elm_guard_check("checkpoint", path, err) ? -1 : elm_checkpoint_read_unguarded(path, checkpoint, err);
+    return elm_guard_check("checkpoint", path, err)
+               ? -1
+               : elm_checkpoint_read_unguarded(path, checkpoint, err);
 }
 
 int elm_checkpoint_read(const char *path, elm_checkpoint **checkpoint, elm_error *err)
 {
     *checkpoint = NULL;
-    return elm_checkpoint_verify(path, err) ? -1 : elm_checkpoint_read_checked(path, checkpoint, err);
+    return elm_checkpoint_verify(path, err) ? -1
+                                            : elm_checkpoint_read_checked(path, checkpoint, err);
 }
 
 int elm_checkpoint_inner_version(const char *path)

@@ -1,5 +1,6 @@
-/* Writing. HDF5 builds the file in memory and this file's own code brings it to disk: HDF5 1.10 cannot recover from a full disk, not even
- * close the file, whereas a failed write(2) is a plain error with a reason. It costs one checkpoint's size of memory on rank 0. */
+/* Writing. HDF5 builds the file in memory and this file's own code brings it to disk: HDF5 1.10
+ * cannot recover from a full disk, not even close the file, whereas a failed write(2) is a plain
+ * error with a reason. It costs one checkpoint's size of memory on rank 0. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +39,13 @@ static int write_attribute(hid_t object, const char *name, hid_t type, const voi
     return status;
 }
 
-/* Of fixed length, as all texts here: HDF5 keeps texts of variable length in a heap without checksums, and believes what it reads there. */
+/* Of fixed length, as all texts here: HDF5 keeps texts of variable length in a heap without
+ * checksums, and believes what it reads there. */
 static int write_text_attribute(hid_t object, const char *name, const char *text)
 {
     const hid_t type = make_text_type(strlen(text));
-    const int status = write_attribute(object, name, type, text); /* an empty one has a byte, the final zero */
+    /* an empty one has a byte, the final zero */
+    const int status = write_attribute(object, name, type, text);
     H5Tclose(type);
     return status;
 }
@@ -55,7 +58,8 @@ static hid_t make_timeless(hid_t kind)
     return list;
 }
 
-/* Chunks of whole rows, about CHUNK_BYTES large, with a checksum each. HDF5 has none for scalars and empty arrays. */
+/* Chunks of whole rows, about CHUNK_BYTES large, with a checksum each. HDF5 has none for scalars
+ * and empty arrays. */
 static hid_t make_layout(int dimensions, const hsize_t *shape, size_t element_bytes)
 {
     const hid_t layout = make_timeless(H5P_DATASET_CREATE);
@@ -80,7 +84,8 @@ static int make_group(hid_t file, const char *path)
 {
     if (H5Lexists(file, path, H5P_DEFAULT) > 0)
         return 0;
-    const hid_t list = make_timeless(H5P_GROUP_CREATE), group = H5Gcreate2(file, path, H5P_DEFAULT, list, H5P_DEFAULT);
+    const hid_t list = make_timeless(H5P_GROUP_CREATE),
+                group = H5Gcreate2(file, path, H5P_DEFAULT, list, H5P_DEFAULT);
     H5Pclose(list);
     return group >= 0 && H5Gclose(group) >= 0 ? 0 : -1;
 }
@@ -89,21 +94,24 @@ static int make_groups_above(hid_t file, const char *path)
 {
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
         char group[ELM_NAME_SIZE + 16];
-        if (snprintf(group, sizeof group, "%.*s", (int)(slash - path), path) >= (int)sizeof group || make_group(file, group))
+        if (snprintf(group, sizeof group, "%.*s", (int)(slash - path), path) >= (int)sizeof group ||
+            make_group(file, group))
             return -1;
     }
     return 0;
 }
 
 /* A whole array at that path; groups on the way are made. */
-static int write_array(hid_t file, const char *path, hid_t type, int dimensions, const int64_t *extents, const void *values)
+static int write_array(hid_t file, const char *path, hid_t type, int dimensions,
+                       const int64_t *extents, const void *values)
 {
     if (make_groups_above(file, path))
         return -1;
     hsize_t shape[ELM_RANK_MAX] = {0};
     for (int i = 0; i < dimensions; i++)
         shape[i] = (hsize_t)extents[i];
-    const hid_t space = dimensions ? H5Screate_simple(dimensions, shape, NULL) : H5Screate(H5S_SCALAR);
+    const hid_t space =
+        dimensions ? H5Screate_simple(dimensions, shape, NULL) : H5Screate(H5S_SCALAR);
     const hid_t layout = make_layout(dimensions, shape, H5Tget_size(type));
     const hid_t array = H5Dcreate2(file, path, type, space, H5P_DEFAULT, layout, H5P_DEFAULT);
     int status = array >= 0 ? 0 : -1;
@@ -118,8 +126,10 @@ static int write_array(hid_t file, const char *path, hid_t type, int dimensions,
 
 static int could_not(const char *what, const char *path, elm_error *err)
 {
-    return elm_error_set(err, ELM_EXIT_FAILURE, "HDF5 failed to build the checkpoint's %s (%s): check the memory of rank 0's host", what,
-                         path);
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "HDF5 failed to build the checkpoint's %s (%s): check the memory of rank 0's host", what,
+        path);
 }
 
 static int write_facts(hid_t file, const elm_checkpoint *c, const char *path, elm_error *err)
@@ -160,7 +170,9 @@ static int write_class_names(hid_t file, const elm_checkpoint *c, elm_error *err
     const int status = write_array(file, "classes/name", type, 1, &extent, texts);
     H5Tclose(type);
     elm_free(texts);
-    return status ? elm_error_set(err, ELM_EXIT_FAILURE, "HDF5 failed to build the checkpoint's class names") : 0;
+    return status ? elm_error_set(err, ELM_EXIT_FAILURE,
+                                  "HDF5 failed to build the checkpoint's class names")
+                  : 0;
 }
 
 static int write_classes(hid_t file, const elm_checkpoint *c, const char *path, elm_error *err)
@@ -168,7 +180,8 @@ static int write_classes(hid_t file, const elm_checkpoint *c, const char *path, 
     const int64_t extent = c->classes;
     if (c->class_names && write_class_names(file, c, err))
         return -1;
-    if (c->class_count && write_array(file, "classes/train_count", H5T_NATIVE_INT64, 1, &extent, c->class_count))
+    if (c->class_count &&
+        write_array(file, "classes/train_count", H5T_NATIVE_INT64, 1, &extent, c->class_count))
         return could_not("class counts", path, err);
     return 0;
 }
@@ -188,8 +201,10 @@ static int write_tensors(hid_t file, const elm_checkpoint *c, const char *path, 
     for (int i = 0; i < c->tensor_count; i++) {
         const elm_tensor *t = &c->tensors[i];
         if (!is_tensor_name(t->name))
-            return elm_error_set(err, ELM_EXIT_FAILURE, "a tensor's name is not model/..., optimizer/... or loss/... (%s): %s", path,
-                                 t->name);
+            return elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "a tensor's name is not model/..., optimizer/... or loss/... (%s): %s", path,
+                t->name);
         if (write_array(file, t->name, H5T_NATIVE_FLOAT, t->dimensions, t->shape, t->data))
             return could_not(t->name, path, err);
     }
@@ -215,13 +230,15 @@ static int write_progress(hid_t file, const elm_checkpoint *c, const char *path,
         return could_not("progress", path, err);
     int status = 0;
     for (int i = 0; i < c->progress_count; i++)
-        status |= write_attribute(group, c->progress[i].name, H5T_NATIVE_DOUBLE, &c->progress[i].value);
+        status |=
+            write_attribute(group, c->progress[i].name, H5T_NATIVE_DOUBLE, &c->progress[i].value);
     H5Gclose(group);
     return status ? could_not("progress", path, err) : 0;
 }
 
-/* The file as the core driver keeps it. Callbacks make its memory ours: after the close it is the finished file, which
- * H5Fget_file_image (it changes the superblock of an open file but not its checksum) would not give. */
+/* The file as the core driver keeps it. Callbacks make its memory ours: after the close it is
+ * the finished file, which H5Fget_file_image (it changes the superblock of an open file but not
+ * its checksum) would not give. */
 typedef struct file_image {
     char *bytes;
     size_t size; /* of the memory; in the end, of the file */
@@ -237,8 +254,8 @@ static void *image_resize(void *bytes, size_t size, H5FD_file_image_op_t operati
     return larger;
 }
 
-/* Ours is kept, for the caller to free. H5Fcreate first opens a file that has the path already, such as a checkpoint of the same step: what
- * it read of that goes. */
+/* Ours is kept, for the caller to free. H5Fcreate first opens a file that has the path already,
+ * such as a checkpoint of the same step: what it read of that goes. */
 static herr_t image_keep(void *bytes, H5FD_file_image_op_t operation, void *context)
 {
     const file_image *image = context;
@@ -261,8 +278,11 @@ static herr_t context_free(void *context)
 
 static hid_t create_in_memory(const char *path, file_image *image)
 {
-    H5FD_file_image_callbacks_t callbacks = {
-        .image_realloc = image_resize, .image_free = image_keep, .udata_copy = context_copy, .udata_free = context_free, .udata = image};
+    H5FD_file_image_callbacks_t callbacks = {.image_realloc = image_resize,
+                                             .image_free = image_keep,
+                                             .udata_copy = context_copy,
+                                             .udata_free = context_free,
+                                             .udata = image};
     const hid_t access = elm_h5_access(), creation = make_timeless(H5P_FILE_CREATE);
     H5Pset_fapl_core(access, GROWTH_BYTES, 0);
     H5Pset_file_image_callbacks(access, &callbacks);
@@ -281,12 +301,15 @@ static int build(const elm_checkpoint *c, const char *path, file_image *image, e
     if (file < 0)
         return could_not("file", path, err);
     int status = 0;
-    if (write_facts(file, c, path, err) || write_classes(file, c, path, err) || write_tensors(file, c, path, err) ||
-        write_history(file, c, path, err) || write_progress(file, c, path, err))
+    if (write_facts(file, c, path, err) || write_classes(file, c, path, err) ||
+        write_tensors(file, c, path, err) || write_history(file, c, path, err) ||
+        write_progress(file, c, path, err))
         status = -1;
     /* The driver's memory grows in steps; the file ends where HDF5's addresses end. */
-    const ssize_t length = H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 ? -1 : H5Fget_file_image(file, NULL, 0);
-    if ((H5Fclose(file) < 0 || length <= 0 || (size_t)length > image->size - ELM_USER_BLOCK) && !status)
+    const ssize_t length =
+        H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 ? -1 : H5Fget_file_image(file, NULL, 0);
+    if ((H5Fclose(file) < 0 || length <= 0 || (size_t)length > image->size - ELM_USER_BLOCK) &&
+        !status)
         status = could_not("file", path, err);
     image->size = ELM_USER_BLOCK + (size_t)length;
     return status;
@@ -304,13 +327,16 @@ static int verify(const char *path, elm_watch *watch, elm_error *err)
 }
 
 /* By way of a temporary file: `path` changes in one instant or not at all. */
-static int store(const char *path, const file_image *image, const elm_checkpoint *checkpoint, elm_error *err)
+static int store(const char *path, const file_image *image, const elm_checkpoint *checkpoint,
+                 elm_error *err)
 {
     elm_output *output;
     if (elm_output_begin(&output, path, ELM_OUTPUT_SEEK, err))
         return -1;
-    if (!elm_parts_write(elm_output_descriptor(output), path, image->bytes, image->size, &checkpoint->tail, err) &&
-        !verify(elm_output_part(output), checkpoint->watch, err) && !elm_watch_enter(checkpoint->watch, "checkpoint-rename", err))
+    if (!elm_parts_write(elm_output_descriptor(output), path, image->bytes, image->size,
+                         &checkpoint->tail, err) &&
+        !verify(elm_output_part(output), checkpoint->watch, err) &&
+        !elm_watch_enter(checkpoint->watch, "checkpoint-rename", err))
         return elm_output_commit(output, err);
     elm_output_abandon(output);
     return -1;

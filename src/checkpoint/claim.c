@@ -25,7 +25,8 @@ static void read_word(const char *path, char *word, size_t size)
     snprintf(word, size, "%.*s", (int)strcspn(text, " \n"), text);
 }
 
-/* Start time of a live process, 0 if there is none. Field 22 of its stat file; the name in field 2 may hold spaces and brackets. */
+/* Start time of a live process, 0 if there is none. Field 22 of its stat file; the name in field
+ * 2 may hold spaces and brackets. */
 static unsigned long long process_start(long pid)
 {
     char path[64], text[2048];
@@ -55,7 +56,8 @@ elm_claim elm_claim_mine(int run)
     read_word("/proc/sys/kernel/random/boot_id", claim.boot, sizeof claim.boot);
     claim.start = process_start(claim.pid);
     const char *job = getenv("SLURM_JOB_ID"), *restart = getenv("SLURM_RESTART_COUNT");
-    snprintf(claim.job, sizeof claim.job, "%.*s", job ? (int)strcspn(job, " \n") : 1, job && *job ? job : "-");
+    snprintf(claim.job, sizeof claim.job, "%.*s", job ? (int)strcspn(job, " \n") : 1,
+             job && *job ? job : "-");
     claim.restart = restart ? strtol(restart, NULL, 10) : 0;
     return claim;
 }
@@ -77,8 +79,10 @@ int elm_claim_create(const char *folder, const elm_claim *claim, bool *taken, el
     }
     if (fd < 0)
         return elm_file_failed("claim the run folder", path, errno, err);
-    const int length = snprintf(text, sizeof text, "host %s\nboot %s\npid %ld\nstart %llu\njob %s\nrestart %ld\n", claim->host,
-                                *claim->boot ? claim->boot : "-", claim->pid, claim->start, claim->job, claim->restart);
+    const int length =
+        snprintf(text, sizeof text, "host %s\nboot %s\npid %ld\nstart %llu\njob %s\nrestart %ld\n",
+                 claim->host, *claim->boot ? claim->boot : "-", claim->pid, claim->start,
+                 claim->job, claim->restart);
     errno = 0;
     const bool written = write(fd, text, (size_t)length) == length && !fsync(fd);
     const int cause = errno ? errno : ENOSPC;
@@ -100,14 +104,16 @@ int elm_claim_read(const char *folder, int run, elm_claim *claim)
     fclose(file);
     text[got] = 0;
     *claim = (elm_claim){.run = run};
-    const int found = sscanf(text, "host %255s boot %63s pid %ld start %llu job %63s restart %ld %7s", claim->host, claim->boot,
-                             &claim->pid, &claim->start, claim->job, &claim->restart, ended);
+    const int found = sscanf(
+        text, "host %255s boot %63s pid %ld start %llu job %63s restart %ld %7s", claim->host,
+        claim->boot, &claim->pid, &claim->start, claim->job, &claim->restart, ended);
     claim->complete = found >= 6 && text[got - 1] == '\n';
     claim->ended = !strcmp(ended, "ended");
     return 0;
 }
 
-/* A writer takes an instant for the few bytes, and is waited for; one that died in the middle has ended. */
+/* A writer takes an instant for the few bytes, and is waited for; one that died in the middle
+ * has ended. */
 static bool is_being_written(const char *folder, elm_claim *theirs, elm_watch *watch)
 {
     const int run = theirs->run;
@@ -122,21 +128,25 @@ static bool is_being_written(const char *folder, elm_claim *theirs, elm_watch *w
 }
 
 /* Another host's process cannot be seen from here, but perhaps be heard. */
-static bool can_be_heard(const char *folder, const elm_claim *theirs, elm_watch *watch, const elm_log *log)
+static bool can_be_heard(const char *folder, const elm_claim *theirs, elm_watch *watch,
+                         const elm_log *log)
 {
     const double seconds = elm_watch_listening_time(folder, theirs->run);
     if (seconds < 0)
         return true; /* for all that is known */
     if (log)
-        elm_log_info(log, "Run %d was at work here, process %ld on %s: listening for %.0f s whether it still is.", theirs->run, theirs->pid,
-                     theirs->host, seconds);
+        elm_log_info(
+            log,
+            "Run %d was at work here, process %ld on %s: listening for %.0f s whether it still is.",
+            theirs->run, theirs->pid, theirs->host, seconds);
     const bool lives = elm_watch_listen(folder, theirs->run, watch);
     if (log && !lives)
         elm_log_info(log, "Nothing heard of run %d: it has ended.", theirs->run);
     return lives;
 }
 
-bool elm_claim_is_live(const char *folder, const elm_claim *claim, const elm_claim *mine, elm_watch *watch, const elm_log *log)
+bool elm_claim_is_live(const char *folder, const elm_claim *claim, const elm_claim *mine,
+                       elm_watch *watch, const elm_log *log)
 {
     elm_claim theirs = *claim;
     if (!theirs.complete && !is_being_written(folder, &theirs, watch))

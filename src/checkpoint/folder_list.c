@@ -14,7 +14,8 @@
 bool elm_checkpoint_entry_parse(const char *name, elm_checkpoint_entry *entry)
 {
     long long step;
-    if (sscanf(name, "checkpoint-%d-%lld.h5", &entry->run, &step) != 2 || entry->run < 1 || entry->run > ELM_RUN_MAX || step < 0)
+    if (sscanf(name, "checkpoint-%d-%lld.h5", &entry->run, &step) != 2 || entry->run < 1 ||
+        entry->run > ELM_RUN_MAX || step < 0)
         return false;
     entry->step = step;
     snprintf(entry->name, sizeof entry->name, "checkpoint-%d-%lld.h5", entry->run, step);
@@ -98,7 +99,8 @@ int elm_folder_list_read(const char *path, elm_folder_list *list, elm_error *err
         list->checkpoint_count = checkpoint_room;
     if (list->claim_count > claim_room)
         list->claim_count = claim_room;
-    qsort(list->checkpoints, (size_t)list->checkpoint_count, sizeof *list->checkpoints, newest_first);
+    qsort(list->checkpoints, (size_t)list->checkpoint_count, sizeof *list->checkpoints,
+          newest_first);
     return 0;
 }
 

@@ -23,10 +23,11 @@ typedef struct elm_folder_list {
     char trace[ELM_ENTRY_SIZE]; /* an entry that tells of an earlier run, or empty */
 } elm_folder_list;
 
-/** Whether that is the name of a run's checkpoint, checkpoint-<run>-<step>.h5, and nothing that merely begins like it. */
+/** Whether that is the name of a run's checkpoint, checkpoint-<run>-<step>.h5, and nothing that
+ * merely begins like it. */
 bool elm_checkpoint_entry_parse(const char *name, elm_checkpoint_entry *entry);
 
-/** Owns: *list to be freed with elm_folder_list_free, also after an error */
+/** Owns:   *list to be freed with elm_folder_list_free, also after an error */
 int elm_folder_list_read(const char *folder, elm_folder_list *list, elm_error *err);
 void elm_folder_list_free(elm_folder_list *list);
 

@@ -13,12 +13,14 @@ enum { ELM_CHECKPOINT_VERSION = 1 };
 enum { ELM_TENSOR_GROUPS = 3 };
 static const char *const elm_tensor_groups[ELM_TENSOR_GROUPS] = {"model", "optimizer", "loss"};
 
-/** The version that a file names within, where no user block's damage reaches; -1 where there is none. */
+/** The version that a file names within, where no user block's damage reaches; -1 where there is
+ * none. */
 int elm_checkpoint_inner_version(const char *path);
 
 /** elm_checkpoint_read of a file whose digest has just been found right. */
 int elm_checkpoint_read_checked(const char *path, elm_checkpoint **checkpoint, elm_error *err);
-/** The same without the process that reads it first (base/file/guard.h): for that process, and for a fuzzer, which is one itself. */
+/** The same without the process that reads it first (base/file/guard.h): for that process, and
+ * for a fuzzer, which is one itself. */
 int elm_checkpoint_read_unguarded(const char *path, elm_checkpoint **checkpoint, elm_error *err);
 
 #endif

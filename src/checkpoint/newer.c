@@ -1,4 +1,5 @@
-/* Whether a checkpoint is the newest of its folder: who only reads does not claim the folder, and does not mend it. */
+/* Whether a checkpoint is the newest of its folder: who only reads does not claim the folder,
+ * and does not mend it. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 #include "elmpi/run_folder.h"
 
 /* The newest whole one. */
-static bool find_newest(const elm_folder_list *list, const char *folder, elm_checkpoint_entry *newest)
+static bool find_newest(const elm_folder_list *list, const char *folder,
+                        elm_checkpoint_entry *newest)
 {
     for (int i = 0; i < list->checkpoint_count; i++) {
         char path[ELM_PATH_SIZE + ELM_ENTRY_SIZE];
@@ -34,9 +36,12 @@ bool elm_run_folder_has_newer(const char *path, int64_t step, char *name, int ca
     const char *real_slash = real ? strrchr(real, '/') : NULL;
     const bool is_link = real_slash && elm_checkpoint_entry_parse(real_slash + 1, &ours);
     bool newer = false;
-    if (real && !elm_checkpoint_entry_parse(base, &newest) && !elm_folder_list_read(folder, &list, NULL)) {
-        newer = find_newest(&list, folder, &newest) &&
-                (is_link ? newest.run > ours.run || (newest.run == ours.run && newest.step > ours.step) : newest.step > step);
+    if (real && !elm_checkpoint_entry_parse(base, &newest) &&
+        !elm_folder_list_read(folder, &list, NULL)) {
+        newer =
+            find_newest(&list, folder, &newest) &&
+            (is_link ? newest.run > ours.run || (newest.run == ours.run && newest.step > ours.step)
+                     : newest.step > step);
         if (newer)
             snprintf(name, (size_t)capacity, "%s", newest.name);
         elm_folder_list_free(&list);

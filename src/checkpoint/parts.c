@@ -7,11 +7,13 @@
 #include "checkpoint/digest.h"
 #include "checkpoint/files.h"
 
-/* The disk takes the tail over in portions, so that no wait at the end is long enough to look like a standstill. */
+/* The disk takes the tail over in portions, so that no wait at the end is long enough to look
+ * like a standstill. */
 enum { SYNC_BYTES = 1 << 28 };
 
 /* Appends the tail's pieces. *cause: the errno of what failed. */
-static int write_tail(int fd, const elm_checkpoint_tail *tail, elm_digest *digest, int *cause, elm_error *err)
+static int write_tail(int fd, const elm_checkpoint_tail *tail, elm_digest *digest, int *cause,
+                      elm_error *err)
 {
     uint64_t left = (uint64_t)tail->records * tail->record_bytes, unsynced = 0;
     while (left > 0) {
@@ -19,7 +21,9 @@ static int write_tail(int fd, const elm_checkpoint_tail *tail, elm_digest *diges
         size_t size_bytes;
         tail->next(tail->context, &piece, &size_bytes);
         if (size_bytes == 0 || size_bytes > left)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "the class bank has not the size it announced (checkpoint): report this");
+            return elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "the class bank has not the size it announced (checkpoint): report this");
         elm_digest_add(digest, piece, size_bytes);
         *cause = elm_io_write(fd, piece, size_bytes);
         unsynced += size_bytes;
@@ -34,7 +38,8 @@ static int write_tail(int fd, const elm_checkpoint_tail *tail, elm_digest *diges
     return 0;
 }
 
-static int write_all(int fd, const char *image, size_t size_bytes, const elm_checkpoint_tail *tail, int *cause, elm_error *err)
+static int write_all(int fd, const char *image, size_t size_bytes, const elm_checkpoint_tail *tail,
+                     int *cause, elm_error *err)
 {
     char block[ELM_USER_BLOCK] = "";
     elm_digest *digest = elm_digest_begin(err);
@@ -56,7 +61,8 @@ static int write_all(int fd, const char *image, size_t size_bytes, const elm_che
     return *cause ? -1 : 0;
 }
 
-int elm_parts_write(int fd, const char *path, const char *image, size_t size_bytes, const elm_checkpoint_tail *tail, elm_error *err)
+int elm_parts_write(int fd, const char *path, const char *image, size_t size_bytes,
+                    const elm_checkpoint_tail *tail, elm_error *err)
 {
     int cause = 0;
     const int status = write_all(fd, image, size_bytes, tail, &cause, err);
@@ -65,13 +71,14 @@ int elm_parts_write(int fd, const char *path, const char *image, size_t size_byt
     return cause ? elm_file_failed("write", path, cause, err) : status;
 }
 
-int elm_checkpoint_read_tail(const char *path, const elm_checkpoint_tail *tail, int64_t offset, void *bytes, size_t size_bytes,
-                             elm_error *err)
+int elm_checkpoint_read_tail(const char *path, const elm_checkpoint_tail *tail, int64_t offset,
+                             void *bytes, size_t size_bytes, elm_error *err)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     int cause = fd < 0 ? errno : 0;
     for (size_t done = 0; !cause && done < size_bytes;) {
-        const ssize_t got = pread(fd, (char *)bytes + done, size_bytes - done, (off_t)(tail->offset + offset + (int64_t)done));
+        const ssize_t got = pread(fd, (char *)bytes + done, size_bytes - done,
+                                  (off_t)(tail->offset + offset + (int64_t)done));
         if (got < 0 && errno == EINTR)
             continue;
         cause = got < 0 ? errno : got == 0 ? EIO : 0;

@@ -29,45 +29,49 @@ static int refuse_live(const char *path, const elm_claim *owner, elm_error *err)
 {
     if (!owner->complete)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "another run is taking the folder at this moment (%s/claim-%d): try again, or use another "
+                             "another run is taking the folder at this moment (%s/claim-%d): try "
+                             "again, or use another "
                              "run.name",
                              path, owner->run);
-    return elm_error_set(
-        err, ELM_EXIT_FAILURE,
-        "another run is at work in this folder: process %ld on %s (%s/claim-%d): wait for it or end it, use another run.name or "
-        "--run-dir, or, if you know that it is gone, delete that file",
-        owner->pid, owner->host, path, owner->run);
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "another run is at work in this folder: process %ld on %s (%s/claim-%d): "
+                         "wait for it or end it, use another run.name or "
+                         "--run-dir, or, if you know that it is gone, delete that file",
+                         owner->pid, owner->host, path, owner->run);
 }
 
-static int refuse_live_owners(const char *path, const elm_folder_list *list, elm_watch *watch, const elm_log *log, elm_error *err)
+static int refuse_live_owners(const char *path, const elm_folder_list *list, elm_watch *watch,
+                              const elm_log *log, elm_error *err)
 {
     const elm_claim mine = elm_claim_mine(0);
     for (int i = 0; i < list->claim_count; i++) {
         elm_claim theirs;
-        if (!elm_claim_read(path, list->claims[i], &theirs) && elm_claim_is_live(path, &theirs, &mine, watch, log))
+        if (!elm_claim_read(path, list->claims[i], &theirs) &&
+            elm_claim_is_live(path, &theirs, &mine, watch, log))
             return refuse_live(path, &theirs, err);
     }
     return 0;
 }
 
 /* One attempt to claim the next number; *taken when another start was quicker. */
-static int try_claim(elm_run_folder *folder, bool resume, bool *taken, const elm_log *log, elm_error *err)
+static int try_claim(elm_run_folder *folder, bool resume, bool *taken, const elm_log *log,
+                     elm_error *err)
 {
     elm_folder_list list;
     int status = elm_folder_list_read(folder->path, &list, err);
     if (!status)
         status = refuse_live_owners(folder->path, &list, folder->watch, log, err);
     if (!status && !resume && *list.trace)
-        status =
-            elm_error_set(err, ELM_EXIT_USAGE,
-                          "the run folder holds an earlier run (%s/%s): continue it with --resume, or use another run.name or --run-dir",
-                          folder->path, list.trace);
+        status = elm_error_set(err, ELM_EXIT_USAGE,
+                               "the run folder holds an earlier run (%s/%s): continue it with "
+                               "--resume, or use another run.name or --run-dir",
+                               folder->path, list.trace);
     if (!status && elm_folder_list_highest(&list) >= ELM_RUN_MAX)
-        status =
-            elm_error_set(err, ELM_EXIT_USAGE,
-                          "no number is left for another run (%s holds claim-%d or a checkpoint of it): remove it if nobody needs it, or "
-                          "use another run.name or --run-dir",
-                          folder->path, ELM_RUN_MAX);
+        status = elm_error_set(err, ELM_EXIT_USAGE,
+                               "no number is left for another run (%s holds claim-%d or a "
+                               "checkpoint of it): remove it if nobody needs it, or "
+                               "use another run.name or --run-dir",
+                               folder->path, ELM_RUN_MAX);
     if (!status) {
         folder->claim = elm_claim_mine(elm_folder_list_highest(&list) + 1);
         status = elm_claim_create(folder->path, &folder->claim, taken, err);
@@ -81,12 +85,14 @@ int elm_run_folder_open(elm_run_folder **folder, const char *path, bool resume, 
     return elm_run_folder_open_watched(folder, path, resume, NULL, NULL, err);
 }
 
-int elm_run_folder_open_watched(elm_run_folder **folder, const char *path, bool resume, elm_watch *watch, const elm_log *log,
-                                elm_error *err)
+int elm_run_folder_open_watched(elm_run_folder **folder, const char *path, bool resume,
+                                elm_watch *watch, const elm_log *log, elm_error *err)
 {
     *folder = NULL;
     if (strlen(path) >= FOLDER_SIZE)
-        return elm_error_set(err, ELM_EXIT_USAGE, "the run folder's path is too long (%.200s...): use a shorter --run-dir", path);
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "the run folder's path is too long (%.200s...): use a shorter --run-dir", path);
     elm_run_folder *made = elm_alloc(1, sizeof *made, err);
     if (!made)
         return -1;
@@ -102,7 +108,9 @@ int elm_run_folder_open_watched(elm_run_folder **folder, const char *path, bool 
     for (int i = 0; !status && taken && i < CLAIM_ATTEMPTS; i++)
         status = try_claim(made, resume, &taken, log, err);
     if (!status && taken)
-        status = elm_error_set(err, ELM_EXIT_FAILURE, "other runs keep claiming the folder (%s): use another run.name", path);
+        status =
+            elm_error_set(err, ELM_EXIT_FAILURE,
+                          "other runs keep claiming the folder (%s): use another run.name", path);
     if (status) {
         elm_free(made);
         return -1;
@@ -145,7 +153,8 @@ const char *elm_run_folder_path(const elm_run_folder *folder)
     return folder->path;
 }
 
-/* A run that was taken over must not write any more: it may be a process that its scheduler believes dead. */
+/* A run that was taken over must not write any more: it may be a process that its scheduler
+ * believes dead. */
 static int check_still_ours(const elm_run_folder *folder, elm_error *err)
 {
     elm_folder_list list;
@@ -153,8 +162,9 @@ static int check_still_ours(const elm_run_folder *folder, elm_error *err)
     const int highest = status ? 0 : elm_folder_list_highest(&list);
     if (highest > folder->claim.run)
         status = elm_error_set(err, ELM_EXIT_FAILURE,
-                               "run %d has taken the folder over from this run, %d (%s): nothing was written; end this one", highest,
-                               folder->claim.run, folder->path);
+                               "run %d has taken the folder over from this run, %d (%s): nothing "
+                               "was written; end this one",
+                               highest, folder->claim.run, folder->path);
     elm_folder_list_free(&list);
     return status;
 }
@@ -197,7 +207,8 @@ static void remember_damaged(elm_run_folder *folder, const char *name)
         snprintf(folder->damaged[folder->damaged_count++], ELM_ENTRY_SIZE, "%s", name);
 }
 
-/* What cannot be deleted costs space, not the run. Damaged ones do not count: they are not what `keep` promises. */
+/* What cannot be deleted costs space, not the run. Damaged ones do not count: they are not what
+ * `keep` promises. */
 static void delete_oldest(const elm_run_folder *folder, int64_t keep)
 {
     elm_folder_list list;
@@ -232,22 +243,27 @@ int elm_run_folder_settle(elm_run_folder *folder, const char *name, int64_t keep
     return 0;
 }
 
-int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep, elm_error *err)
+int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep,
+                        elm_error *err)
 {
     char name[ELM_ENTRY_SIZE], path[ELM_PATH_SIZE];
-    snprintf(name, sizeof name, "checkpoint-%d-%lld.h5", folder->claim.run, (long long)checkpoint->step);
+    snprintf(name, sizeof name, "checkpoint-%d-%lld.h5", folder->claim.run,
+             (long long)checkpoint->step);
     snprintf(path, sizeof path, "%s/%s", folder->path, name);
     if (check_still_ours(folder, err) || elm_checkpoint_write(path, checkpoint, err))
         return -1;
-    /* Once more: writing may have taken long. A checkpoint of a run that was taken over does no harm, as its number is lower. */
-    if (check_still_ours(folder, err) || elm_watch_enter(checkpoint->watch, "checkpoint-link", err) || point_to(folder, name, err))
+    /* Once more: writing may have taken long. A checkpoint of a run that was taken over does no
+     * harm, as its number is lower. */
+    if (check_still_ours(folder, err) ||
+        elm_watch_enter(checkpoint->watch, "checkpoint-link", err) || point_to(folder, name, err))
         return -1;
     forget_damaged(folder, name);
     delete_oldest(folder, keep);
     return 0;
 }
 
-int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writer write, const void *context, elm_error *err)
+int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writer write,
+                         const void *context, elm_error *err)
 {
     char path[ELM_PATH_SIZE];
     elm_output *output;
@@ -260,9 +276,10 @@ int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writ
     return -1;
 }
 
-/* Reads one candidate. *checkpoint stays NULL when it is damaged. A file that is whole but cannot be used is an error: passing over it
- * would throw work away. */
-static int read_candidate(const char *path, elm_watch *watch, const elm_log *log, elm_checkpoint **checkpoint, elm_error *err)
+/* Reads one candidate. *checkpoint stays NULL when it is damaged. A file that is whole but
+ * cannot be used is an error: passing over it would throw work away. */
+static int read_candidate(const char *path, elm_watch *watch, const elm_log *log,
+                          elm_checkpoint **checkpoint, elm_error *err)
 {
     bool damaged;
     elm_error cause = {0};
@@ -276,7 +293,8 @@ static int read_candidate(const char *path, elm_watch *watch, const elm_log *log
     return 0;
 }
 
-int elm_run_folder_newest(elm_run_folder *folder, const elm_log *log, elm_checkpoint **checkpoint, char *name, int capacity, elm_error *err)
+int elm_run_folder_newest(elm_run_folder *folder, const elm_log *log, elm_checkpoint **checkpoint,
+                          char *name, int capacity, elm_error *err)
 {
     elm_folder_list list;
     *checkpoint = NULL;

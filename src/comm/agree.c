@@ -1,4 +1,5 @@
-/* Agreement: one rank's failure becomes everybody's, so that all take the same branch and nobody waits for one that left. */
+/* Agreement: one rank's failure becomes everybody's, so that all take the same branch and nobody
+ * waits for one that left. */
 #include <mpi.h>
 #include <stdbool.h>
 #include <string.h>
@@ -14,7 +15,9 @@ int elm_comm_agree_all(elm_comm *comm, int status, elm_error *err)
     ELM_MPI(MPI_Allreduce(MPI_IN_PLACE, &failing, 1, MPI_INT, MPI_MIN, comm->world));
     if (failing == comm->size)
         return 0;
-    elm_error said = status && err ? *err : (elm_error){.code = ELM_EXIT_FAILURE, .text = "failed without a reason"};
+    elm_error said = status && err
+                         ? *err
+                         : (elm_error){.code = ELM_EXIT_FAILURE, .text = "failed without a reason"};
     ELM_MPI(MPI_Bcast(&said, (int)sizeof said, MPI_BYTE, failing, comm->world));
     /* A wrong job file is wrong everywhere: whose rank read it first is no help. */
     if (said.code == ELM_EXIT_USAGE)
@@ -45,15 +48,17 @@ static const char *first_difference(const char *mine, const char *first, const c
     }
 }
 
-static int refuse_difference(const elm_comm *comm, const char *what, const char *mine, const char *theirs, elm_error *err)
+static int refuse_difference(const elm_comm *comm, const char *what, const char *mine,
+                             const char *theirs, elm_error *err)
 {
     enum { SHOWN = 160 };
     const int a = line_length(mine), b = line_length(theirs);
-    return elm_error_set(
-        err, ELM_EXIT_USAGE,
-        "%s of rank %d is not that of rank 0: \"%.*s\" there, \"%.*s\" on rank 0: start all ranks with the same program, files "
-        "and options",
-        what, comm->rank, a < SHOWN ? a : SHOWN, mine, b < SHOWN ? b : SHOWN, theirs);
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "%s of rank %d is not that of rank 0: \"%.*s\" there, \"%.*s\" on rank 0: "
+                         "start all ranks with the same program, files "
+                         "and options",
+                         what, comm->rank, a < SHOWN ? a : SHOWN, mine, b < SHOWN ? b : SHOWN,
+                         theirs);
 }
 
 int elm_comm_same_all(elm_comm *comm, const char *what, const char *text, elm_error *err)
@@ -61,7 +66,8 @@ int elm_comm_same_all(elm_comm *comm, const char *what, const char *text, elm_er
     uint64_t size = strlen(text) + 1;
     elm_comm_broadcast_all(comm, &size, sizeof size);
     char *first = elm_alloc(size, 1, err);
-    if (elm_comm_agree_all(comm, first ? 0 : -1, err) || !first) { /* the latter for readers and analysers */
+    /* the latter for readers and analysers */
+    if (elm_comm_agree_all(comm, first ? 0 : -1, err) || !first) {
         elm_free(first);
         return -1;
     }
@@ -69,18 +75,21 @@ int elm_comm_same_all(elm_comm *comm, const char *what, const char *text, elm_er
         memcpy(first, text, size);
     elm_comm_broadcast_all(comm, first, size);
     const char *theirs, *mine = first_difference(text, first, &theirs);
-    const int status = elm_comm_agree_all(comm, mine ? refuse_difference(comm, what, mine, theirs, err) : 0, err);
+    const int status =
+        elm_comm_agree_all(comm, mine ? refuse_difference(comm, what, mine, theirs, err) : 0, err);
     elm_free(first);
     return status;
 }
 
-int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_bytes, void **gathered, size_t *sizes, elm_error *err)
+int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_bytes, void **gathered,
+                              size_t *sizes, elm_error *err)
 {
     const int mine = elm_mpi_count((int64_t)size_bytes);
     const bool root = comm->rank == 0;
     int *counts = root ? elm_alloc((size_t)comm->size, 2 * sizeof *counts, err) : NULL;
     *gathered = NULL;
-    if (elm_comm_agree_all(comm, root && !counts ? -1 : 0, err) || (root && !counts)) /* the latter for readers and analysers */
+    /* the latter for readers and analysers */
+    if (elm_comm_agree_all(comm, root && !counts ? -1 : 0, err) || (root && !counts))
         return -1;
     ELM_MPI(MPI_Gather(&mine, 1, MPI_INT, counts, 1, MPI_INT, 0, comm->world));
     int64_t total = 0;
@@ -96,7 +105,8 @@ int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_byt
         *gathered = elm_alloc((size_t)total, 1, err);
     const int status = elm_comm_agree_all(comm, root && !*gathered ? -1 : 0, err);
     if (!status)
-        ELM_MPI(MPI_Gatherv(bytes, mine, MPI_BYTE, *gathered, counts, places, MPI_BYTE, 0, comm->world));
+        ELM_MPI(MPI_Gatherv(bytes, mine, MPI_BYTE, *gathered, counts, places, MPI_BYTE, 0,
+                            comm->world));
     elm_free(counts);
     return status;
 }

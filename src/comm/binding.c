@@ -12,7 +12,8 @@
 /* The masks of a node's ranks, in rank order. */
 typedef struct node {
     int ranks, place;
-    bool is_hidden;                          /* ranks were started together, but by no launcher that can be seen: in a container, say */
+    /* ranks were started together, but by no launcher that can be seen: in a container, say */
+    bool is_hidden;
     elm_cpus *own, *ceilings, *shares, *now; /* one block */
     elm_topology topology;
 } node;
@@ -37,7 +38,8 @@ static MPI_Comm enter_node_all(node *n)
 
 static void gather_all(const elm_cpus *mine, elm_cpus *all, MPI_Comm host)
 {
-    ELM_MPI(MPI_Allgather(mine, (int)sizeof *mine, MPI_BYTE, all, (int)sizeof *mine, MPI_BYTE, host));
+    ELM_MPI(
+        MPI_Allgather(mine, (int)sizeof *mine, MPI_BYTE, all, (int)sizeof *mine, MPI_BYTE, host));
 }
 
 /* The masks that there are now, and with them who shares cores. */
@@ -77,14 +79,19 @@ static void describe(const node *n, elm_cpus_plan plan, bool automatic, char tex
     print_masks(n->own, n->ranks, before, sizeof before);
     print_masks(n->now, n->ranks, now, sizeof now);
     if (!automatic)
-        snprintf(text, ELM_BINDING_TEXT, "cores %s, as the launcher bound the ranks (run.binding = launcher)", now);
+        snprintf(text, ELM_BINDING_TEXT,
+                 "cores %s, as the launcher bound the ranks (run.binding = launcher)", now);
     else if (changed)
-        snprintf(text, ELM_BINDING_TEXT, "cores %s, the ranks' shares of this node (the launcher gave %s)", now, before);
+        snprintf(text, ELM_BINDING_TEXT,
+                 "cores %s, the ranks' shares of this node (the launcher gave %s)", now, before);
     else if (n->is_hidden)
-        snprintf(text, ELM_BINDING_TEXT, "cores %s, left as they were: what started the ranks is not among the processes seen from here",
+        snprintf(text, ELM_BINDING_TEXT,
+                 "cores %s, left as they were: what started the ranks is not among the processes "
+                 "seen from here",
                  now);
     else if (plan == ELM_CPUS_CROWDED)
-        snprintf(text, ELM_BINDING_TEXT, "cores %s, left as they were: there are more ranks than cores", now);
+        snprintf(text, ELM_BINDING_TEXT,
+                 "cores %s, left as they were: there are more ranks than cores", now);
     else
         snprintf(text, ELM_BINDING_TEXT, "cores %s, left as they were", now);
 }

@@ -36,19 +36,29 @@ void elm_class_exchange_destroy(elm_class_exchange *x)
         return;
     if (x->row != MPI_DATATYPE_NULL)
         MPI_Type_free(&x->row);
-    void *all[] = {x->out.counts, x->out.places, x->in.counts, x->in.places, x->order,    x->send,     x->send_mark,
-                   x->received,   x->labels,     x->position,  x->mark,      x->gradient, x->returned, x};
+    void *all[] = {x->out.counts, x->out.places,
+                   x->in.counts,  x->in.places,
+                   x->order,      x->send,
+                   x->send_mark,  x->received,
+                   x->labels,     x->position,
+                   x->mark,       x->gradient,
+                   x->returned,   x};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
 }
 
-static elm_class_exchange *create(elm_comm *comm, const elm_class_exchange_spec *spec, elm_error *err)
+static elm_class_exchange *create(elm_comm *comm, const elm_class_exchange_spec *spec,
+                                  elm_error *err)
 {
     elm_class_exchange *x = elm_alloc(1, sizeof *x, err);
     if (!x)
         return NULL;
-    *x = (elm_class_exchange){.comm = comm, .spec = *spec, .row = MPI_DATATYPE_NULL, .requests = {MPI_REQUEST_NULL, MPI_REQUEST_NULL}};
-    const size_t size = (size_t)comm->size, local = (size_t)spec->max_local, kept = (size_t)spec->max_kept, width = (size_t)spec->width;
+    *x = (elm_class_exchange){.comm = comm,
+                              .spec = *spec,
+                              .row = MPI_DATATYPE_NULL,
+                              .requests = {MPI_REQUEST_NULL, MPI_REQUEST_NULL}};
+    const size_t size = (size_t)comm->size, local = (size_t)spec->max_local,
+                 kept = (size_t)spec->max_kept, width = (size_t)spec->width;
     const elm_need needs[] = {
         {&x->out.counts, size, sizeof(int)},
         {&x->out.places, size, sizeof(int)},
@@ -70,7 +80,8 @@ static elm_class_exchange *create(elm_comm *comm, const elm_class_exchange_spec 
     return NULL;
 }
 
-int elm_class_exchange_create_all(elm_class_exchange **out, elm_comm *comm, const elm_class_exchange_spec *spec, elm_error *err)
+int elm_class_exchange_create_all(elm_class_exchange **out, elm_comm *comm,
+                                  const elm_class_exchange_spec *spec, elm_error *err)
 {
     *out = create(comm, spec, err);
     if (elm_comm_agree_all(comm, *out ? 0 : -1, err)) {
@@ -119,8 +130,8 @@ static void plan_out(elm_class_exchange *x, const int32_t *mine)
     find_places(&x->out, x->comm->size); /* placing has moved them */
 }
 
-void elm_class_exchange_post_all(elm_class_exchange *x, const int32_t *labels, const int64_t *begin, const float *embeddings,
-                                 const bool *mark)
+void elm_class_exchange_post_all(elm_class_exchange *x, const int32_t *labels, const int64_t *begin,
+                                 const float *embeddings, const bool *mark)
 {
     const size_t width = (size_t)x->spec.width;
     x->kept += x->rows;
@@ -128,13 +139,16 @@ void elm_class_exchange_post_all(elm_class_exchange *x, const int32_t *labels, c
     plan_in(x, labels, begin);
     plan_out(x, labels + begin[x->comm->rank]);
     for (int p = 0; p < x->local; p++) {
-        memcpy(x->send + (size_t)p * width, embeddings + (size_t)x->order[p] * width, width * sizeof *x->send);
+        memcpy(x->send + (size_t)p * width, embeddings + (size_t)x->order[p] * width,
+               width * sizeof *x->send);
         x->send_mark[p] = !mark || mark[x->order[p]];
     }
-    ELM_MPI(MPI_Ialltoallv(x->send, x->out.counts, x->out.places, x->row, x->received + (size_t)x->kept * width, x->in.counts, x->in.places,
+    ELM_MPI(MPI_Ialltoallv(x->send, x->out.counts, x->out.places, x->row,
+                           x->received + (size_t)x->kept * width, x->in.counts, x->in.places,
                            x->row, x->comm->gather, &x->requests[0]));
-    ELM_MPI(MPI_Ialltoallv(x->send_mark, x->out.counts, x->out.places, MPI_C_BOOL, x->mark + x->kept, x->in.counts, x->in.places,
-                           MPI_C_BOOL, x->comm->gather, &x->requests[1]));
+    ELM_MPI(MPI_Ialltoallv(x->send_mark, x->out.counts, x->out.places, MPI_C_BOOL,
+                           x->mark + x->kept, x->in.counts, x->in.places, MPI_C_BOOL,
+                           x->comm->gather, &x->requests[1]));
 }
 
 void elm_class_exchange_poll(elm_class_exchange *x)
@@ -146,17 +160,20 @@ void elm_class_exchange_poll(elm_class_exchange *x)
 elm_owned elm_class_exchange_wait_all(elm_class_exchange *x)
 {
     const size_t at = (size_t)x->kept, width = (size_t)x->spec.width;
-    /* NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker): the analyser does not see that _post_all made the requests */
+    /* NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker): the analyser does not see that
+     * _post_all made the requests */
     ELM_MPI(MPI_Waitall(2, x->requests, MPI_STATUSES_IGNORE));
     memset(x->gradient, 0, (size_t)x->rows * width * sizeof *x->gradient);
-    return (elm_owned){x->rows, x->received + at * width, x->labels + at, x->position + at, x->mark + at, x->gradient};
+    return (elm_owned){x->rows,        x->received + at * width,
+                       x->labels + at, x->position + at,
+                       x->mark + at,   x->gradient};
 }
 
 void elm_class_exchange_return_all(elm_class_exchange *x, float *gradient)
 {
     const size_t width = (size_t)x->spec.width;
-    ELM_MPI(
-        MPI_Alltoallv(x->gradient, x->in.counts, x->in.places, x->row, x->returned, x->out.counts, x->out.places, x->row, x->comm->gather));
+    ELM_MPI(MPI_Alltoallv(x->gradient, x->in.counts, x->in.places, x->row, x->returned,
+                          x->out.counts, x->out.places, x->row, x->comm->gather));
     for (int p = 0; p < x->local; p++) {
         const float *from = x->returned + (size_t)p * width;
         float *to = gradient + (size_t)x->order[p] * width;
@@ -167,7 +184,8 @@ void elm_class_exchange_return_all(elm_class_exchange *x, float *gradient)
 
 elm_owned elm_class_exchange_kept(const elm_class_exchange *x)
 {
-    return (elm_owned){(int)(x->kept + x->rows), x->received, x->labels, x->position, x->mark, NULL};
+    return (elm_owned){
+        (int)(x->kept + x->rows), x->received, x->labels, x->position, x->mark, NULL};
 }
 
 void elm_class_exchange_forget(elm_class_exchange *x)

@@ -28,12 +28,14 @@ void elm_class_gather_destroy(elm_class_gather *g)
 {
     if (!g)
         return;
-    void *all[] = {g->owner, g->mine, g->counts, g->places, g->send, g->received, g->labels, g->position, g};
+    void *all[] = {g->owner,    g->mine,   g->counts,   g->places, g->send,
+                   g->received, g->labels, g->position, g};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
 }
 
-static elm_class_gather *create(elm_comm *comm, elm_gather_mode mode, int width, int64_t max_global, int classes, elm_error *err)
+static elm_class_gather *create(elm_comm *comm, elm_gather_mode mode, int width, int64_t max_global,
+                                int classes, elm_error *err)
 {
     elm_class_gather *g = elm_alloc(1, sizeof *g, err);
     if (!g)
@@ -62,8 +64,8 @@ static elm_class_gather *create(elm_comm *comm, elm_gather_mode mode, int width,
     return NULL;
 }
 
-int elm_class_gather_create_all(elm_class_gather **out, elm_comm *comm, elm_gather_mode mode, int width, int64_t max_global, int classes,
-                                elm_error *err)
+int elm_class_gather_create_all(elm_class_gather **out, elm_comm *comm, elm_gather_mode mode,
+                                int width, int64_t max_global, int classes, elm_error *err)
 {
     *out = create(comm, mode, width, max_global, classes, err);
     if (!elm_comm_agree_all(comm, *out ? 0 : -1, err))
@@ -115,7 +117,8 @@ static void plan(elm_class_gather *g, const int32_t *labels, elm_share share)
     }
 }
 
-void elm_class_gather_post_all(elm_class_gather *g, const int32_t *labels, elm_share share, const float *embeddings)
+void elm_class_gather_post_all(elm_class_gather *g, const int32_t *labels, elm_share share,
+                               const float *embeddings)
 {
     if (g->mode == ELM_GATHER_NONE)
         return;
@@ -127,8 +130,8 @@ void elm_class_gather_post_all(elm_class_gather *g, const int32_t *labels, elm_s
             memcpy(to, embeddings + (size_t)i * g->width, (size_t)g->width * sizeof *to);
             to += g->width;
         }
-    ELM_MPI(MPI_Iallgatherv(g->send, g->counts[g->comm->rank], MPI_FLOAT, g->received, g->counts, g->places, MPI_FLOAT, g->comm->gather,
-                            &g->request));
+    ELM_MPI(MPI_Iallgatherv(g->send, g->counts[g->comm->rank], MPI_FLOAT, g->received, g->counts,
+                            g->places, MPI_FLOAT, g->comm->gather, &g->request));
 }
 
 void elm_class_gather_poll(elm_class_gather *g)
@@ -138,16 +141,20 @@ void elm_class_gather_poll(elm_class_gather *g)
         ELM_MPI(MPI_Test(&g->request, &done, MPI_STATUS_IGNORE));
 }
 
-/* Moves the rows that this rank needs to the front: other ranks', of classes it holds (all of them when everything was asked for). */
+/* Moves the rows that this rank needs to the front: other ranks', of classes it holds (all of
+ * them when everything was asked for). */
 static int keep_wanted(elm_class_gather *g)
 {
-    const int64_t own_first = g->places[g->comm->rank] / g->width, own_last = own_first + g->counts[g->comm->rank] / g->width;
+    const int64_t own_first = g->places[g->comm->rank] / g->width,
+                  own_last = own_first + g->counts[g->comm->rank] / g->width;
     int kept = 0;
     for (int64_t row = 0; row < g->total; row++) {
-        if ((row >= own_first && row < own_last) || (g->mode == ELM_GATHER_SLICES && !g->mine[g->labels[row]]))
+        if ((row >= own_first && row < own_last) ||
+            (g->mode == ELM_GATHER_SLICES && !g->mine[g->labels[row]]))
             continue;
         if (kept != row) {
-            memcpy(g->received + (size_t)kept * g->width, g->received + (size_t)row * g->width, (size_t)g->width * sizeof *g->received);
+            memcpy(g->received + (size_t)kept * g->width, g->received + (size_t)row * g->width,
+                   (size_t)g->width * sizeof *g->received);
             g->labels[kept] = g->labels[row];
             g->position[kept] = g->position[row];
         }
@@ -160,7 +167,8 @@ elm_gathered elm_class_gather_wait_all(elm_class_gather *g)
 {
     if (g->mode == ELM_GATHER_NONE)
         return (elm_gathered){0};
-    /* NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker): the analyser does not see that _post_all made the request */
+    /* NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker): the analyser does not see that
+     * _post_all made the request */
     ELM_MPI(MPI_Wait(&g->request, MPI_STATUS_IGNORE));
     return (elm_gathered){keep_wanted(g), g->received, g->labels, g->position};
 }

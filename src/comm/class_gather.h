@@ -1,5 +1,6 @@
-/* Class gather: brings the embeddings that a rank's images need from other ranks (DESIGN 3, step 3). The labels of the whole global batch
- * are known everywhere beforehand, so counts and places need no message. */
+/* Class gather: brings the embeddings that a rank's images need from other ranks (DESIGN 3, step
+ * 3). The labels of the whole global batch are known everywhere beforehand, so counts and places
+ * need no message. */
 #ifndef ELMPI_COMM_CLASS_GATHER_H
 #define ELMPI_COMM_CLASS_GATHER_H
 
@@ -14,9 +15,11 @@ typedef enum elm_gather_mode {
     ELM_GATHER_ALL,    /* everything */
 } elm_gather_mode;
 
-/** Rows that came from other ranks; the caller's own rows are not among them. Borrowed from the gather until the next post. */
+/** Rows that came from other ranks; the caller's own rows are not among them. Borrowed from the
+ * gather until the next post. */
 typedef struct elm_gathered {
-    int rows;                /* of all classes for ELM_GATHER_ALL; for SLICES only of classes that this rank holds too */
+    /* of all classes for ELM_GATHER_ALL; for SLICES only of classes that this rank holds too */
+    int rows;
     const float *embeddings; /* [rows][width] */
     const int32_t *labels;   /* [rows] */
     const int64_t *position; /* [rows] place in the global batch, ascending */
@@ -26,14 +29,16 @@ typedef struct elm_class_gather elm_class_gather;
 
 /** Shape:  width floats a row; at most max_global images a batch, labels below `classes`
  *  Ranks:  collective; arguments equal everywhere */
-int elm_class_gather_create_all(elm_class_gather **gather, elm_comm *comm, elm_gather_mode mode, int width, int64_t max_global, int classes,
-                                elm_error *err);
+int elm_class_gather_create_all(elm_class_gather **gather, elm_comm *comm, elm_gather_mode mode,
+                                int width, int64_t max_global, int classes, elm_error *err);
 void elm_class_gather_destroy(elm_class_gather *gather);
 
 /** Posts the MPI_Iallgatherv of this batch and returns. Allocates nothing.
- *  Shape:  labels [share.global] of the whole batch in its global order; embeddings [share.local][width], copied before return
+ *  Shape:  labels [share.global] of the whole batch in its global order; embeddings
+ *          [share.local][width], copied before return
  *  Ranks:  collective; share is elm_share_of(global, size, rank) on each */
-void elm_class_gather_post_all(elm_class_gather *gather, const int32_t *labels, elm_share share, const float *embeddings);
+void elm_class_gather_post_all(elm_class_gather *gather, const int32_t *labels, elm_share share,
+                               const float *embeddings);
 
 /** Gives MPI a chance to move on. Local. */
 void elm_class_gather_poll(elm_class_gather *gather);
@@ -41,7 +46,8 @@ void elm_class_gather_poll(elm_class_gather *gather);
 /** Waits for the posted gather. */
 elm_gathered elm_class_gather_wait_all(elm_class_gather *gather);
 
-/** Rows of this rank that travelled in the last post; sending everything would have cost share.local. */
+/** Rows of this rank that travelled in the last post; sending everything would have cost
+ * share.local. */
 int64_t elm_class_gather_rows_sent(const elm_class_gather *gather);
 
 #endif

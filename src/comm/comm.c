@@ -27,7 +27,8 @@ void elm_mpi_check(int result, const char *call, const char *file, int line)
 int elm_mpi_count(int64_t count)
 {
     if (count < 0 || count > INT_MAX) {
-        fprintf(stderr, "elmpi: fatal: %lld elements are more than an MPI call counts\n", (long long)count);
+        fprintf(stderr, "elmpi: fatal: %lld elements are more than an MPI call counts\n",
+                (long long)count);
         MPI_Abort(MPI_COMM_WORLD, ELM_EXIT_FAILURE);
     }
     return (int)count;
@@ -35,7 +36,8 @@ int elm_mpi_count(int64_t count)
 
 static void duplicate(elm_comm *comm)
 {
-    MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->spread, &comm->gather};
+    MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->spread,
+                                &comm->gather};
     for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
         ELM_MPI(MPI_Comm_dup(MPI_COMM_WORLD, copies[i]));
         ELM_MPI(MPI_Comm_set_errhandler(*copies[i], MPI_ERRORS_RETURN));
@@ -61,8 +63,9 @@ static void look_around_all(elm_comm *comm)
     ELM_MPI(MPI_Comm_free(&host));
 }
 
-/* Open MPI's default sums a bucket in place up a binomial tree and sends it down again, the whole of it at every level. Halving and
- * doubling moves each byte twice, whatever the number of ranks. What the user has set is left alone; other libraries ignore it. */
+/* Open MPI's default sums a bucket in place up a binomial tree and sends it down again, the
+ * whole of it at every level. Halving and doubling moves each byte twice, whatever the number of
+ * ranks. What the user has set is left alone; other libraries ignore it. */
 static void prefer_halving_sums(void)
 {
     setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm", "rabenseifner", 0);
@@ -74,16 +77,19 @@ int elm_comm_start_all(elm_comm **out, int *argc, char ***argv, elm_error *err)
     prefer_halving_sums();
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level) != MPI_SUCCESS)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "MPI does not start (MPI_Init_thread): check the MPI installation with a small program");
+                             "MPI does not start (MPI_Init_thread): check the MPI installation "
+                             "with a small program");
     elm_comm *comm = elm_alloc(1, sizeof *comm, err);
     if (!comm || level < MPI_THREAD_FUNNELED) {
         elm_free(comm);
         MPI_Finalize();
         return comm ? elm_error_set(err, ELM_EXIT_FAILURE,
-                                    "this MPI allows no threads beside it (MPI_THREAD_FUNNELED): use a library built with threads")
+                                    "this MPI allows no threads beside it (MPI_THREAD_FUNNELED): "
+                                    "use a library built with threads")
                     : -1;
     }
-    /* elm_mpi_check names the place, then aborts. Requests that fail while they are waited for call MPI_COMM_WORLD's handler. */
+    /* elm_mpi_check names the place, then aborts. Requests that fail while they are waited for
+     * call MPI_COMM_WORLD's handler. */
     ELM_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     ELM_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank));
     ELM_MPI(MPI_Comm_size(MPI_COMM_WORLD, &comm->size));
@@ -99,7 +105,8 @@ void elm_comm_finish_all(elm_comm *comm)
     if (!comm)
         return;
     elm_moments_op_free(comm);
-    MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->spread, &comm->gather};
+    MPI_Comm *const copies[] = {&comm->world, &comm->norm, &comm->gradient, &comm->spread,
+                                &comm->gather};
     for (size_t i = 0; i < sizeof copies / sizeof *copies; i++)
         ELM_MPI(MPI_Comm_free(copies[i]));
     elm_free(comm);
@@ -169,17 +176,19 @@ void elm_comm_broadcast_all(elm_comm *comm, void *bytes, size_t size_bytes)
 {
     for (size_t at = 0; at < size_bytes && comm->size > 1; at += CHUNK) {
         const size_t rest = size_bytes - at;
-        ELM_MPI(MPI_Bcast((char *)bytes + at, (int)(rest < CHUNK ? rest : CHUNK), MPI_BYTE, 0, comm->world));
+        ELM_MPI(MPI_Bcast((char *)bytes + at, (int)(rest < CHUNK ? rest : CHUNK), MPI_BYTE, 0,
+                          comm->world));
     }
 }
 
 /* In-place reduction of any number of elements. */
-static void reduce_all(elm_comm *comm, void *values, int64_t count, MPI_Datatype type, size_t size_bytes, MPI_Op op)
+static void reduce_all(elm_comm *comm, void *values, int64_t count, MPI_Datatype type,
+                       size_t size_bytes, MPI_Op op)
 {
     for (int64_t at = 0; at < count && comm->size > 1; at += CHUNK) {
         const int64_t rest = count - at;
-        ELM_MPI(MPI_Allreduce(MPI_IN_PLACE, (char *)values + (size_t)at * size_bytes, (int)(rest < CHUNK ? rest : CHUNK), type, op,
-                              comm->world));
+        ELM_MPI(MPI_Allreduce(MPI_IN_PLACE, (char *)values + (size_t)at * size_bytes,
+                              (int)(rest < CHUNK ? rest : CHUNK), type, op, comm->world));
     }
 }
 

@@ -13,7 +13,8 @@ struct elm_gradient_sum {
     float *gradients;
     int64_t count;
     int buckets, posted;
-    int64_t *first;             /* [buckets] where each begins, descending: bucket 0 ends the block */
+    /* [buckets] where each begins, descending: bucket 0 ends the block */
+    int64_t *first;
     int64_t *floats;            /* [buckets] in each */
     MPI_Request *requests;      /* [buckets] */
     elm_compressor *compressor; /* in their stead; NULL: fp32 travels */
@@ -34,7 +35,8 @@ void elm_gradient_sum_destroy(elm_gradient_sum *sum)
 }
 
 /* Buckets of at least `least` floats, whole parameters each, from the end of the block. */
-static int cut(elm_gradient_sum *sum, const int64_t *starts, int parameters, int64_t least, elm_error *err)
+static int cut(elm_gradient_sum *sum, const int64_t *starts, int parameters, int64_t least,
+               elm_error *err)
 {
     int64_t end = sum->count;
     for (int p = parameters - 1; p >= 0; p--) {
@@ -42,7 +44,8 @@ static int cut(elm_gradient_sum *sum, const int64_t *starts, int parameters, int
             continue;
         if (end - starts[p] > INT_MAX)
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "a gradient message of %lld values is more than MPI counts (gradient sum): use a smaller layer or bucket",
+                                 "a gradient message of %lld values is more than MPI counts "
+                                 "(gradient sum): use a smaller layer or bucket",
                                  (long long)(end - starts[p]));
         sum->requests[sum->buckets] = MPI_REQUEST_NULL;
         sum->floats[sum->buckets] = end - starts[p];
@@ -51,8 +54,9 @@ static int cut(elm_gradient_sum *sum, const int64_t *starts, int parameters, int
     return 0;
 }
 
-static int create(elm_gradient_sum **out, elm_comm *comm, float *gradients, int64_t count, const int64_t *starts, int parameters,
-                  const elm_comm_options *options, elm_error *err)
+static int create(elm_gradient_sum **out, elm_comm *comm, float *gradients, int64_t count,
+                  const int64_t *starts, int parameters, const elm_comm_options *options,
+                  elm_error *err)
 {
     elm_gradient_sum *sum = *out = elm_alloc(1, sizeof *sum, err);
     if (!sum)
@@ -63,17 +67,21 @@ static int create(elm_gradient_sum **out, elm_comm *comm, float *gradients, int6
                               {&sum->requests, (size_t)parameters, sizeof *sum->requests},
                               {&sum->left, (size_t)parameters, sizeof *sum->left}};
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) ||
-        cut(sum, starts, parameters, options->bucket_kib * (1024 / (int64_t)sizeof *gradients), err))
+        cut(sum, starts, parameters, options->bucket_kib * (1024 / (int64_t)sizeof *gradients),
+            err))
         return -1;
     if (options->compress == ELM_COMPRESS_NONE || comm->size == 1)
         return 0;
-    return elm_compressor_create(&sum->compressor, comm, gradients, sum->buckets, sum->first, sum->floats, err);
+    return elm_compressor_create(&sum->compressor, comm, gradients, sum->buckets, sum->first,
+                                 sum->floats, err);
 }
 
-int elm_gradient_sum_create_all(elm_gradient_sum **out, elm_comm *comm, float *gradients, int64_t count, const int64_t *starts,
-                                int parameters, const elm_comm_options *options, elm_error *err)
+int elm_gradient_sum_create_all(elm_gradient_sum **out, elm_comm *comm, float *gradients,
+                                int64_t count, const int64_t *starts, int parameters,
+                                const elm_comm_options *options, elm_error *err)
 {
-    if (!elm_comm_agree_all(comm, create(out, comm, gradients, count, starts, parameters, options, err), err))
+    if (!elm_comm_agree_all(
+            comm, create(out, comm, gradients, count, starts, parameters, options, err), err))
         return 0;
     elm_gradient_sum_destroy(*out);
     *out = NULL;
@@ -98,11 +106,13 @@ void elm_gradient_sum_ready_all(elm_gradient_sum *sum, int64_t first)
         const int b = sum->posted++;
         sum->left[b] = elm_timeline_now(sum->timeline);
         if (sum->comm->size == 1)
-            arrived(sum, b); /* there is nobody to wait for, but a timeline tells when the bucket was full */
+            /* there is nobody to wait for, but a timeline tells when the bucket was full */
+            arrived(sum, b);
         else if (sum->compressor)
             elm_compressor_post_all(sum->compressor, b);
         else
-            ELM_MPI(MPI_Iallreduce(MPI_IN_PLACE, sum->gradients + sum->first[b], elm_mpi_count(sum->floats[b]), MPI_FLOAT, MPI_SUM,
+            ELM_MPI(MPI_Iallreduce(MPI_IN_PLACE, sum->gradients + sum->first[b],
+                                   elm_mpi_count(sum->floats[b]), MPI_FLOAT, MPI_SUM,
                                    sum->comm->gradient, &sum->requests[b]));
     }
 }

@@ -1,4 +1,5 @@
-/* A BLACS grid of its own per elm_grid: its messages travel on a duplicate of the communicator and meet nobody else's. */
+/* A BLACS grid of its own per elm_grid: its messages travel on a duplicate of the communicator
+ * and meet nobody else's. */
 #include "comm/grid.h"
 
 #include "comm/mpi_parts.h"
@@ -10,8 +11,8 @@ void Cfree_blacs_system_handle(int handle);
 void Cblacs_gridinit(int *context, const char *order, int rows, int columns);
 void Cblacs_gridinfo(int context, int *rows, int *columns, int *row, int *column);
 void Cblacs_gridexit(int context);
-void Cigamn2d(int context, const char *scope, const char *topology, int rows, int columns, int *a, int lda, int *row_of, int *column_of,
-              int places, int row, int column);
+void Cigamn2d(int context, const char *scope, const char *topology, int rows, int columns, int *a,
+              int lda, int *row_of, int *column_of, int places, int row, int column);
 
 struct elm_grid {
     MPI_Comm comm;
@@ -34,8 +35,10 @@ int elm_grid_create_all(elm_grid **out, elm_comm *comm, int rows, int columns, e
     if (rows == 0)
         most_square(comm->size, &rows, &columns);
     if (rows < 1 || columns < 1 || columns > comm->size / rows)
-        return elm_error_set(err, ELM_EXIT_USAGE, "a grid of %d x %d does not fit on %d ranks (process grid): choose a smaller one", rows,
-                             columns, comm->size);
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "a grid of %d x %d does not fit on %d ranks (process grid): choose a smaller one", rows,
+            columns, comm->size);
     elm_grid *grid = elm_alloc(1, sizeof *grid, err);
     if (elm_comm_agree_all(comm, grid != NULL ? 0 : -1, err) != 0 || grid == NULL) {
         elm_free(grid);
@@ -46,7 +49,8 @@ int elm_grid_create_all(elm_grid **out, elm_comm *comm, int rows, int columns, e
     grid->place = (elm_grid_place){grid->handle, rows, columns, -1, -1};
     Cblacs_gridinit(&grid->place.context, "Row", rows, columns);
     if (comm->rank < rows * columns)
-        Cblacs_gridinfo(grid->place.context, &rows, &columns, &grid->place.row, &grid->place.column);
+        Cblacs_gridinfo(grid->place.context, &rows, &columns, &grid->place.row,
+                        &grid->place.column);
     else
         grid->place.context = -1;
     *out = grid;
@@ -80,7 +84,8 @@ int64_t elm_grid_share(int64_t count, int64_t block, int place, int places)
 {
     if (place < 0)
         return 0;
-    const int64_t before = (count / (block * places)) * block, rest = count % (block * places) - place * block;
+    const int64_t before = (count / (block * places)) * block,
+                  rest = count % (block * places) - place * block;
     return before + (rest < 0 ? 0 : rest < block ? rest : block);
 }
 

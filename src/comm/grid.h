@@ -1,4 +1,5 @@
-/* Grid: the ranks of a job as rows and columns, and matrices laid over them in blocks, as ScaLAPACK wants them. */
+/* Grid: the ranks of a job as rows and columns, and matrices laid over them in blocks, as
+ * ScaLAPACK wants them. */
 #ifndef ELMPI_COMM_GRID_H
 #define ELMPI_COMM_GRID_H
 
@@ -29,7 +30,8 @@ elm_grid_place elm_grid_where(const elm_grid *grid);
  *  Ranks:  collective over the grid's; those outside must not call */
 bool elm_grid_agree_all(elm_grid_place place, bool mine);
 
-/** How many of `count` rows (or columns), dealt out in blocks, the `place`-th of `places` holds; 0 for place -1. */
+/** How many of `count` rows (or columns), dealt out in blocks, the `place`-th of `places` holds;
+ * 0 for place -1. */
 int64_t elm_grid_share(int64_t count, int64_t block, int place, int places);
 /** Which row (or column) of the whole its `local`-th one is. */
 int64_t elm_grid_index(int64_t local, int64_t block, int place, int places);

@@ -19,7 +19,8 @@ struct elm_comm {
     int rank, size, local_rank, local_size, core_sharers;
 };
 
-/** Ends the job when an MPI call failed or an invariant broke: says rank, file and line, never waits for anybody. */
+/** Ends the job when an MPI call failed or an invariant broke: says rank, file and line, never
+ * waits for anybody. */
 #define ELM_MPI(call) elm_mpi_check((call), #call, __FILE__, __LINE__)
 void elm_mpi_check(int result, const char *call, const char *file, int line);
 

@@ -1,5 +1,6 @@
-/* Global sums for BatchNorm, on a communicator of their own. Moments are merged by an operation of ours: it is symmetric to the bit, so
- * every reduction tree that MPI may choose gives all ranks the same bits. */
+/* Global sums for BatchNorm, on a communicator of their own. Moments are merged by an operation
+ * of ours: it is symmetric to the bit, so every reduction tree that MPI may choose gives all
+ * ranks the same bits. */
 #include "comm/mpi_parts.h"
 #include "elmpi/reduce.h"
 

@@ -1,5 +1,5 @@
-/* Relay: pieces of something that is spread over the ranks, one after another to rank 0, or from it. What passes is never whole in one
- * memory. */
+/* Relay: pieces of something that is spread over the ranks, one after another to rank 0, or from
+ * it. What passes is never whole in one memory. */
 #ifndef ELMPI_COMM_RELAY_H
 #define ELMPI_COMM_RELAY_H
 
@@ -7,8 +7,8 @@
 
 #include "elmpi/comm.h"
 
-/** Rank `from` sends, rank 0 receives (when they are the same, the bytes stay where they are). Both know the order of the pieces; the
- *  others need not call.
+/** Rank `from` sends, rank 0 receives (when they are the same, the bytes stay where they are). Both
+ * know the order of the pieces; the others need not call.
  *  Ranks:  called by `from` and by rank 0, in the same order for all pieces of a rank */
 void elm_relay_to_first(elm_comm *comm, int from, void *bytes, size_t size_bytes);
 /** The other way: from rank 0 to rank `to`. */

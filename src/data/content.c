@@ -15,7 +15,8 @@ typedef struct reading {
     size_t capacity;
 } reading;
 
-static int complain(const elm_dataset *set, int64_t member, const char *what, const char *advice, elm_error *err)
+static int complain(const elm_dataset *set, int64_t member, const char *what, const char *advice,
+                    elm_error *err)
 {
     const elm_dataset_pictures *pictures = set->pictures;
     const elm_store_place *place = &pictures->places[member];
@@ -24,9 +25,10 @@ static int complain(const elm_dataset *set, int64_t member, const char *what, co
     if (elm_store_open(&store, pictures->store, NULL) == 0)
         elm_store_picture_name(store, pictures->split, set->rows[member], name, sizeof name, NULL);
     elm_store_close(store);
-    return elm_error_set(err, ELM_EXIT_FAILURE, "a picture %s (%s, picture %lld of %s, at byte %lld of %s): %s", what, name,
-                         (long long)set->rows[member], pictures->split, (long long)place->offset,
-                         elm_shards_path(pictures->shards, place->shard), advice);
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE, "a picture %s (%s, picture %lld of %s, at byte %lld of %s): %s",
+        what, name, (long long)set->rows[member], pictures->split, (long long)place->offset,
+        elm_shards_path(pictures->shards, place->shard), advice);
 }
 
 /* *digest of the picture as it is now. */
@@ -47,7 +49,8 @@ static int read_digest(reading *r, int64_t member, int64_t *digest, elm_error *e
     if (place->digest == 0 || place->digest == *digest)
         return 0;
     return complain(r->set, member, "is not the one that the store was made with",
-                    "bring the shards back, or make the store again with elmpi-prepare --force (data.verify=none does without the check)",
+                    "bring the shards back, or make the store again with elmpi-prepare --force "
+                    "(data.verify=none does without the check)",
                     err);
 }
 
@@ -77,7 +80,8 @@ int elm_content_sample(const elm_dataset *set, uint64_t *sample, elm_error *err)
     return status;
 }
 
-int elm_content_verify(const elm_dataset *set, int64_t first, int64_t step, void (*tick)(void *context), void *context, elm_error *err)
+int elm_content_verify(const elm_dataset *set, int64_t first, int64_t step,
+                       void (*tick)(void *context), void *context, elm_error *err)
 {
     if (set->pictures == NULL || set->pictures->verify != ELM_VERIFY_ALL)
         return 0;

@@ -41,7 +41,8 @@ int elm_data_resize(const elm_data_options *options)
 }
 
 /* Index and open shards instead of rows. */
-static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, elm_error *err)
+static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_options *options,
+                         const char *split, elm_error *err)
 {
     elm_dataset_pictures *pictures = dataset->pictures = elm_alloc(1, sizeof *pictures, err);
     if (pictures == NULL)
@@ -52,10 +53,13 @@ static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_
     pictures->verify = options->verify;
     pictures->unreadable = options->unreadable;
     pictures->omits_unreadable = options->unreadable_test != 0;
-    pictures->split = store_split_names[store_split_index(split)]; /* it is there: its labels have been read */
+    /* it is there: its labels have been read */
+    pictures->split = store_split_names[store_split_index(split)];
     if (pictures->resize < pictures->crop)
-        return elm_error_set(err, ELM_EXIT_USAGE, "a crop of %d pixels from pictures of %d (data.resize): give data.crop or more",
-                             pictures->crop, pictures->resize);
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "a crop of %d pixels from pictures of %d (data.resize): give data.crop or more",
+            pictures->crop, pictures->resize);
     dataset->info.height = dataset->info.width = pictures->crop;
     const size_t path_bytes = strlen(options->store) + 1;
     pictures->store = elm_alloc(path_bytes, 1, err);
@@ -64,7 +68,8 @@ static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_
     memcpy(pictures->store, options->store, path_bytes);
     if (elm_store_places(store, split, dataset->rows, dataset->count, &pictures->places, err) != 0)
         return -1;
-    return elm_shards_open(&pictures->shards, store, options->store, options->shards, options->outside == ELM_OUTSIDE_ALLOW, err);
+    return elm_shards_open(&pictures->shards, store, options->store, options->shards,
+                           options->outside == ELM_OUTSIDE_ALLOW, err);
 }
 
 static void destroy_pictures(elm_dataset_pictures *pictures)
@@ -77,7 +82,8 @@ static void destroy_pictures(elm_dataset_pictures *pictures)
     elm_free(pictures);
 }
 
-static int take_rows(elm_dataset *dataset, elm_store *store, const char *split, const int64_t *members, elm_error *err)
+static int take_rows(elm_dataset *dataset, elm_store *store, const char *split,
+                     const int64_t *members, elm_error *err)
 {
     void *rows = NULL;
     if (elm_store_read(store, split, members, dataset->count, &rows, err) != 0)
@@ -90,10 +96,12 @@ static int take_rows(elm_dataset *dataset, elm_store *store, const char *split, 
 }
 
 /* Labels of the members, with the labels of the whole split at hand. */
-static int take_labels(elm_dataset *dataset, const int32_t *labels, const int64_t *members, elm_error *err)
+static int take_labels(elm_dataset *dataset, const int32_t *labels, const int64_t *members,
+                       elm_error *err)
 {
     dataset->labels = elm_alloc((size_t)dataset->count, sizeof *dataset->labels, err);
-    dataset->class_count = elm_alloc((size_t)dataset->info.classes, sizeof *dataset->class_count, err);
+    dataset->class_count =
+        elm_alloc((size_t)dataset->info.classes, sizeof *dataset->class_count, err);
     if (dataset->labels == NULL || dataset->class_count == NULL)
         return -1;
     for (int64_t i = 0; i < dataset->count; i++) {
@@ -108,8 +116,9 @@ static int check_classes(const elm_dataset *dataset, const char *path, elm_error
     for (int c = 0; c < dataset->info.classes; c++)
         if (dataset->class_count[c] == 0)
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "class %d (%s) has no training image (%s): its prior would be 0; make the store without it", c,
-                                 dataset->class_names[c], path);
+                                 "class %d (%s) has no training image (%s): its prior would be 0; "
+                                 "make the store without it",
+                                 c, dataset->class_names[c], path);
     return 0;
 }
 
@@ -127,36 +136,43 @@ void elm_data_normalize(const elm_data_options *options, elm_store_info *info)
         normalize_half(info);
 }
 
-static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *options, const char *split, elm_error *err)
+static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *options,
+                const char *split, elm_error *err)
 {
     int32_t *labels = NULL;
     int64_t *members = NULL;
-    const bool training = strcmp(split, "train") == 0, held_out = strcmp(split, ELM_HOLDOUT_SPLIT) == 0;
+    const bool training = strcmp(split, "train") == 0,
+               held_out = strcmp(split, ELM_HOLDOUT_SPLIT) == 0;
     if (held_out)
         split = "train"; /* it is a part of it */
     dataset->info = *elm_store_describe(store);
     elm_data_normalize(options, &dataset->info);
     dataset->class_names = copy_class_names(store, dataset->info.classes, err);
-    int status = dataset->class_names != NULL ? elm_store_labels(store, split, &labels, &dataset->count, err) : -1;
+    int status = dataset->class_names != NULL
+                     ? elm_store_labels(store, split, &labels, &dataset->count, err)
+                     : -1;
     if (status == 0 && options->imbalance != 0)
-        status = elm_subset_long_tail(labels, dataset->count, dataset->info.classes, options->imbalance, &members, &dataset->count, err);
+        status = elm_subset_long_tail(labels, dataset->count, dataset->info.classes,
+                                      options->imbalance, &members, &dataset->count, err);
     else if (status == 0)
         status = (members = all_members(dataset->count, err)) != NULL ? 0 : -1;
     if (status == 0 && (training || held_out))
-        status = elm_holdout_keep(options->holdout, held_out, labels, dataset->info.classes, members, &dataset->count, err);
+        status = elm_holdout_keep(options->holdout, held_out, labels, dataset->info.classes,
+                                  members, &dataset->count, err);
     if (status == 0)
         status = take_labels(dataset, labels, members, err);
     dataset->rows = members;
     if (status == 0)
-        status =
-            dataset->info.in_shards ? take_pictures(dataset, store, options, split, err) : take_rows(dataset, store, split, members, err);
+        status = dataset->info.in_shards ? take_pictures(dataset, store, options, split, err)
+                                         : take_rows(dataset, store, split, members, err);
     if (status == 0 && training)
         status = check_classes(dataset, options->store, err);
     elm_free(labels);
     return status;
 }
 
-static int open_and_load(elm_dataset **out, const elm_data_options *options, const char *split, elm_error *err)
+static int open_and_load(elm_dataset **out, const elm_data_options *options, const char *split,
+                         elm_error *err)
 {
     *out = NULL;
     elm_store *store = NULL;
@@ -172,7 +188,8 @@ static int open_and_load(elm_dataset **out, const elm_data_options *options, con
     return *out != NULL ? 0 : -1;
 }
 
-int elm_dataset_load_job(elm_dataset **dataset, const elm_data_options *options, const char *split, elm_error *err)
+int elm_dataset_load_job(elm_dataset **dataset, const elm_data_options *options, const char *split,
+                         elm_error *err)
 {
     elm_data_options own = *options;
     if (strcmp(split, "train") != 0 && strcmp(split, ELM_HOLDOUT_SPLIT) != 0)
@@ -185,13 +202,18 @@ bool elm_dataset_holds_out(const elm_data_options *options)
     return elm_holdout_asked(options->holdout);
 }
 
-int elm_dataset_load(elm_dataset **dataset, const char *store_path, const char *split, double imbalance, elm_error *err)
+int elm_dataset_load(elm_dataset **dataset, const char *store_path, const char *split,
+                     double imbalance, elm_error *err)
 {
-    elm_data_options options = {
-        .imbalance = imbalance, .crop = ELM_DATA_CROP, .threads = ELM_DATA_THREADS, .unreadable = ELM_DATA_UNREADABLE};
+    elm_data_options options = {.imbalance = imbalance,
+                                .crop = ELM_DATA_CROP,
+                                .threads = ELM_DATA_THREADS,
+                                .unreadable = ELM_DATA_UNREADABLE};
     *dataset = NULL;
-    if (snprintf(options.store, sizeof options.store, "%s", store_path) >= (int)sizeof options.store)
-        return elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): move the store", store_path);
+    if (snprintf(options.store, sizeof options.store, "%s", store_path) >=
+        (int)sizeof options.store)
+        return elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): move the store",
+                             store_path);
     return open_and_load(dataset, &options, split, err);
 }
 

@@ -24,7 +24,9 @@ static int parse(const char *value, holdout *asked, elm_error *err)
     const bool share = strchr(value, '.') != NULL;
     *asked = (holdout){0};
     if (!plain || *end != '\0' || (share && !(number < 1)))
-        return elm_error_set(err, ELM_EXIT_USAGE, "give images a class, such as 5, or a share of each class below 1, such as 0.1, or 0");
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "give images a class, such as 5, or a share of each class below 1, such as 0.1, or 0");
     if (share)
         asked->share = number;
     else
@@ -47,7 +49,8 @@ bool elm_holdout_asked(const char *value)
 /* How many of a class: one always stays for training. */
 static int64_t share_of(const holdout *asked, int64_t images)
 {
-    const int64_t wanted = asked->per_class > 0 ? asked->per_class : llround(asked->share * (double)images);
+    const int64_t wanted =
+        asked->per_class > 0 ? asked->per_class : llround(asked->share * (double)images);
     return wanted < images ? wanted : images > 0 ? images - 1 : 0;
 }
 
@@ -57,16 +60,19 @@ typedef struct class_state {
     elm_rng rng;
 } class_state;
 
-/* Selection sampling (Knuth, TAOCP 2, algorithm 3.4.2 S): every subset of the wanted size is equally likely, in one pass and in order. */
+/* Selection sampling (Knuth, TAOCP 2, algorithm 3.4.2 S): every subset of the wanted size is
+ * equally likely, in one pass and in order. */
 static bool chosen(class_state *state)
 {
-    const bool taken = state->wanted > 0 && elm_rng_below(&state->rng, (uint32_t)state->left) < (uint32_t)state->wanted;
+    const bool taken = state->wanted > 0 &&
+                       elm_rng_below(&state->rng, (uint32_t)state->left) < (uint32_t)state->wanted;
     state->left--;
     state->wanted -= taken;
     return taken;
 }
 
-int elm_holdout_keep(const char *value, bool held_out, const int32_t *labels, int classes, int64_t *members, int64_t *count, elm_error *err)
+int elm_holdout_keep(const char *value, bool held_out, const int32_t *labels, int classes,
+                     int64_t *members, int64_t *count, elm_error *err)
 {
     holdout asked;
     if (parse(value, &asked, err) != 0)
@@ -88,7 +94,8 @@ int elm_holdout_keep(const char *value, bool held_out, const int32_t *labels, in
     *count = kept;
     if (held_out && kept == 0)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "no image is held out (data.holdout = %s): train with more held out, or choose another split; one image of "
+                             "no image is held out (data.holdout = %s): train with more held out, "
+                             "or choose another split; one image of "
                              "each class is always kept",
                              value[0] != '\0' ? value : "0");
     return 0;

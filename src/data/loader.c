@@ -50,7 +50,8 @@ struct elm_loader {
     int64_t *order;       /* [count], of order_epoch; training only */
     int64_t order_epoch;
 
-    /* Shared, under the mutex: batches laid out, filled, taken and given back since the beginning, each in this order. */
+    /* Shared, under the mutex: batches laid out, filled, taken and given back since the
+     * beginning, each in this order. */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     loader_slot slots[SLOTS];
@@ -91,20 +92,23 @@ static int64_t batch_images(const elm_loader *loader)
     return least(loader->batch, loader->dataset->count - loader->index * loader->batch);
 }
 
-/* Parts of a global batch: none larger than loader->part, and as even as can be, since what a part's images see of each other (BatchNorm,
- * pairs) should not depend on what is left over. */
+/* Parts of a global batch: none larger than loader->part, and as even as can be, since what a
+ * part's images see of each other (BatchNorm, pairs) should not depend on what is left over. */
 static int parts_of(const elm_loader *loader, int64_t images)
 {
     return (int)((images + loader->part - 1) / loader->part);
 }
 
-/* Who is in the part (epoch, index, turn): a function of the three, so that it does not matter when or where it is made. */
+/* Who is in the part (epoch, index, turn): a function of the three, so that it does not matter
+ * when or where it is made. */
 static void lay_out(elm_loader *loader, loader_slot *slot)
 {
     const int64_t start = loader->index * loader->batch, images = batch_images(loader);
     const int parts = parts_of(loader, images);
-    const int64_t first = elm_split_begin(images, parts, loader->turn), global = elm_split_begin(images, parts, loader->turn + 1) - first;
-    const elm_share share = loader->training ? elm_share_of(global, loader->size, loader->rank) : (elm_share){global, 0, (int)global, 1};
+    const int64_t first = elm_split_begin(images, parts, loader->turn),
+                  global = elm_split_begin(images, parts, loader->turn + 1) - first;
+    const elm_share share = loader->training ? elm_share_of(global, loader->size, loader->rank)
+                                             : (elm_share){global, 0, (int)global, 1};
     for (int64_t i = 0; i < images; i++) {
         slot->members[i] = member_at(loader, start + i);
         slot->labels[i] = loader->dataset->labels[slot->members[i]];
@@ -146,13 +150,14 @@ static bool advance(elm_loader *loader)
     return true;
 }
 
-static void fill(elm_loader *loader, elm_record_reader *reader, loader_slot *slot, int first, int count)
+static void fill(elm_loader *loader, elm_record_reader *reader, loader_slot *slot, int first,
+                 int count)
 {
     const elm_share share = slot->batch.share;
     for (int i = first; i < first + count; i++) {
-        const elm_record_content content =
-            elm_record_fill(&loader->records, reader, slot->batch.members[share.first + i], slot->batch.epoch,
-                            slot->batch.position + share.first + i, slot->input + i * loader->records.values);
+        const elm_record_content content = elm_record_fill(
+            &loader->records, reader, slot->batch.members[share.first + i], slot->batch.epoch,
+            slot->batch.position + share.first + i, slot->input + i * loader->records.values);
         slot->absent[i] = content == ELM_RECORD_NOTHING;
         slot->substituted[i] = content == ELM_RECORD_SUBSTITUTE;
     }
@@ -180,7 +185,8 @@ static void note_prepared(elm_loader *loader)
 /* Under the mutex, which is given up while records are filled. */
 static void do_records(elm_loader *loader, elm_record_reader *reader, loader_slot *slot)
 {
-    const int first = slot->handed, left = slot->batch.share.local - first, count = left < loader->grain ? left : loader->grain;
+    const int first = slot->handed, left = slot->batch.share.local - first,
+              count = left < loader->grain ? left : loader->grain;
     slot->handed += count;
     pthread_mutex_unlock(&loader->mutex);
     fill(loader, reader, slot, first, count);
@@ -229,12 +235,14 @@ static int allocate_slots(elm_loader *loader, int64_t images, int64_t local, elm
 {
     for (int i = 0; i < SLOTS; i++) {
         loader_slot *slot = &loader->slots[i];
-        slot->input = elm_alloc((size_t)local, (size_t)loader->records.values * sizeof *slot->input, err);
+        slot->input =
+            elm_alloc((size_t)local, (size_t)loader->records.values * sizeof *slot->input, err);
         slot->labels = elm_alloc((size_t)images, sizeof *slot->labels, err);
         slot->members = elm_alloc((size_t)images, sizeof *slot->members, err);
         slot->absent = elm_alloc((size_t)local, sizeof *slot->absent, err);
         slot->substituted = elm_alloc((size_t)local, sizeof *slot->substituted, err);
-        if (slot->input == NULL || slot->labels == NULL || slot->members == NULL || slot->absent == NULL || slot->substituted == NULL)
+        if (slot->input == NULL || slot->labels == NULL || slot->members == NULL ||
+            slot->absent == NULL || slot->substituted == NULL)
             return -1;
     }
     return 0;
@@ -260,16 +268,19 @@ static int start_threads(elm_loader *loader, elm_error *err)
         if (!started) {
             elm_record_reader_release(&thread->reader);
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "cannot start the loader's threads (data): raise the limit of processes (ulimit -u)");
+                                 "cannot start the loader's threads (data): raise the limit of "
+                                 "processes (ulimit -u)");
         }
     }
     return 0;
 }
 
 /* Takes over `loader`, which is destroyed after a failure. */
-static int finish_creation(elm_loader **out, elm_loader *loader, const char *augment, elm_error *err)
+static int finish_creation(elm_loader **out, elm_loader *loader, const char *augment,
+                           elm_error *err)
 {
-    const int64_t count = loader->dataset->count, images = least(loader->batch, count), part = least(loader->part, count);
+    const int64_t count = loader->dataset->count, images = least(loader->batch, count),
+                  part = least(loader->part, count);
     pthread_mutex_init(&loader->mutex, NULL);
     pthread_cond_init(&loader->changed, NULL);
     loader->batches = elm_loader_batches(loader->dataset, loader->batch, loader->drop_last);
@@ -279,13 +290,17 @@ static int finish_creation(elm_loader **out, elm_loader *loader, const char *aug
     }
     loader->order_epoch = -1;
     loader->ended = loader->index >= loader->batches;
-    if (elm_records_init(&loader->records, loader->dataset, augment, loader->training, loader->seed, err) != 0)
+    if (elm_records_init(&loader->records, loader->dataset, augment, loader->training, loader->seed,
+                         err) != 0)
         goto fail;
-    const int64_t local = loader->training ? elm_share_of(part, loader->size, loader->rank).local : part;
-    loader->grain = loader->records.threads > 1 || loader->dataset->pictures != NULL ? 1 : (int)part;
+    const int64_t local =
+        loader->training ? elm_share_of(part, loader->size, loader->rank).local : part;
+    loader->grain =
+        loader->records.threads > 1 || loader->dataset->pictures != NULL ? 1 : (int)part;
     if (allocate_slots(loader, images, local, err) != 0)
         goto fail;
-    if (loader->training && (loader->order = elm_alloc((size_t)count, sizeof *loader->order, err)) == NULL)
+    if (loader->training &&
+        (loader->order = elm_alloc((size_t)count, sizeof *loader->order, err)) == NULL)
         goto fail;
     if (start_threads(loader, err) != 0)
         goto fail;
@@ -296,8 +311,10 @@ fail:
     return -1;
 }
 
-int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset, const elm_data_options *options, uint64_t seed, int64_t batch,
-                               int64_t part, int rank, int size, int64_t epoch, int64_t index, elm_error *err)
+int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset,
+                               const elm_data_options *options, uint64_t seed, int64_t batch,
+                               int64_t part, int rank, int size, int64_t epoch, int64_t index,
+                               elm_error *err)
 {
     *out = NULL;
     elm_loader *loader = elm_alloc(1, sizeof *loader, err);
@@ -320,7 +337,8 @@ int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset, con
     return finish_creation(out, loader, options->augment, err);
 }
 
-int elm_loader_create_evaluation(elm_loader **out, const elm_dataset *dataset, int64_t batch, int rank, int size, elm_error *err)
+int elm_loader_create_evaluation(elm_loader **out, const elm_dataset *dataset, int64_t batch,
+                                 int rank, int size, elm_error *err)
 {
     *out = NULL;
     elm_loader *loader = elm_alloc(1, sizeof *loader, err);
@@ -371,7 +389,8 @@ const elm_batch *elm_loader_next(elm_loader *loader)
         loader->returned = loader->taken;
         pthread_cond_broadcast(&loader->changed);
     }
-    while (loader->prepared == loader->taken && !(loader->ended && loader->prepared == loader->begun))
+    while (loader->prepared == loader->taken &&
+           !(loader->ended && loader->prepared == loader->begun))
         pthread_cond_wait(&loader->changed, &loader->mutex);
     if (loader->prepared > loader->taken)
         batch = &loader->slots[loader->taken++ % SLOTS].batch;
@@ -386,18 +405,21 @@ double elm_loader_waited(const elm_loader *loader)
 }
 
 /* The store is asked for the name only now: HDF5 is for the caller's thread alone. */
-static void describe_fault(const elm_dataset *dataset, const elm_fault *fault, char *text, size_t size_bytes)
+static void describe_fault(const elm_dataset *dataset, const elm_fault *fault, char *text,
+                           size_t size_bytes)
 {
     const elm_dataset_pictures *pictures = dataset->pictures;
     const elm_store_place *place = &pictures->places[fault->member];
     char name[512] = "";
     elm_store *store = NULL;
     if (elm_store_open(&store, pictures->store, NULL) == 0 &&
-        elm_store_picture_name(store, pictures->split, dataset->rows[fault->member], name, sizeof name, NULL) != 0)
+        elm_store_picture_name(store, pictures->split, dataset->rows[fault->member], name,
+                               sizeof name, NULL) != 0)
         name[0] = '\0';
     elm_store_close(store);
     snprintf(text, size_bytes, "%s (%s, byte %lld): %s", name[0] != '\0' ? name : "a picture",
-             elm_shards_path(pictures->shards, place->shard), (long long)place->offset, fault->reason);
+             elm_shards_path(pictures->shards, place->shard), (long long)place->offset,
+             fault->reason);
 }
 
 bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes)
@@ -414,11 +436,14 @@ bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes)
 
 int elm_loader_check_shards(elm_loader *loader, elm_error *err)
 {
-    const char *broken = loader->records.faults != NULL ? elm_faults_broken(loader->records.faults) : NULL;
+    const char *broken =
+        loader->records.faults != NULL ? elm_faults_broken(loader->records.faults) : NULL;
     if (broken == NULL)
         return 0;
-    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the shards (%s): %s: check disk, network and memory, then --resume",
-                         loader->dataset->pictures->store, broken);
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "cannot read the shards (%s): %s: check disk, network and memory, then --resume",
+        loader->dataset->pictures->store, broken);
 }
 
 int elm_loader_check(elm_loader *loader, elm_error *err)
@@ -428,11 +453,12 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
         return 0;
     if (elm_loader_check_shards(loader, err) != 0)
         return -1;
-    const char *advice =
-        loader->training
-            ? "check the disk; raise data.unreadable and go on with --resume, or make the store again with elmpi-prepare, which "
-              "leaves such pictures out, and begin a new run"
-            : "check the disk, or make the store again with elmpi-prepare, which leaves such pictures out";
+    const char *advice = loader->training
+                             ? "check the disk; raise data.unreadable and go on with --resume, or "
+                               "make the store again with elmpi-prepare, which "
+                               "leaves such pictures out, and begin a new run"
+                             : "check the disk, or make the store again with elmpi-prepare, which "
+                               "leaves such pictures out";
     const elm_dataset *dataset = loader->dataset;
     elm_fault fault;
     char what[1024];
@@ -441,9 +467,11 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
         return elm_error_set(err, ELM_EXIT_FAILURE, "unreadable picture: %s: %s", what, advice);
     }
     if (elm_faults_too_many(faults))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "%lld of %lld pictures cannot be read (%s, %s%s): %s",
-                             (long long)elm_faults_count(faults), (long long)dataset->count, dataset->pictures->store,
-                             dataset->pictures->split, loader->training ? "; data.unreadable allows fewer" : "", advice);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "%lld of %lld pictures cannot be read (%s, %s%s): %s",
+                             (long long)elm_faults_count(faults), (long long)dataset->count,
+                             dataset->pictures->store, dataset->pictures->split,
+                             loader->training ? "; data.unreadable allows fewer" : "", advice);
     return 0;
 }
 

@@ -20,7 +20,8 @@ static void regenerate(elm_numpy_random *random)
 {
     uint32_t *word = random->word;
     for (int i = 0; i < ELM_MT_WORDS; i++)
-        word[i] = word[(i + MT_SHIFT) % ELM_MT_WORDS] ^ twist(word[i], word[(i + 1) % ELM_MT_WORDS]);
+        word[i] =
+            word[(i + MT_SHIFT) % ELM_MT_WORDS] ^ twist(word[i], word[(i + 1) % ELM_MT_WORDS]);
     random->next = 0;
 }
 

@@ -1,4 +1,5 @@
-/* NumPy random: the part of numpy.random.RandomState that the public long-tail subsets are drawn with, bit for bit. */
+/* NumPy random: the part of numpy.random.RandomState that the public long-tail subsets are drawn
+ * with, bit for bit. */
 #ifndef ELMPI_DATA_NUMPY_RANDOM_H
 #define ELMPI_DATA_NUMPY_RANDOM_H
 
@@ -19,8 +20,9 @@ void elm_numpy_seed(elm_numpy_random *random, uint32_t seed);
 /** The next 32 bits. */
 uint32_t elm_numpy_u32(elm_numpy_random *random);
 
-/** RandomState.shuffle of a one-dimensional array: Fisher-Yates from the end; a place in 0..i is drawn by masking 32-bit words and
- * rejecting those above i. Shape: values [count], count <= 2^32 */
+/** RandomState.shuffle of a one-dimensional array: Fisher-Yates from the end; a place in 0..i is
+ * drawn by masking 32-bit words and rejecting those above i.
+ *  Shape:  values [count], count <= 2^32 */
 void elm_numpy_shuffle(elm_numpy_random *random, int64_t *values, int64_t count);
 
 #endif

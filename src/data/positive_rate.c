@@ -6,15 +6,17 @@
 #include "elmpi/memory.h"
 #include "elmpi/split.h"
 
-/* What a class of the batch at hand looks like. Stamps tell which batch, or which rank of which batch, wrote an entry, so that nothing has
- * to be cleared for thousands of classes that do not occur. */
+/* What a class of the batch at hand looks like. Stamps tell which batch, or which rank of which
+ * batch, wrote an entry, so that nothing has to be cleared for thousands of classes that do not
+ * occur. */
 typedef struct class_seen {
     int64_t batch, share;    /* stamps */
     int64_t images, on_rank; /* in the batch; on the rank that is being counted */
     int64_t ranks;           /* that hold it */
 } class_seen;
 
-static void see_share(class_seen *seen, const int32_t *labels, const int64_t *members, elm_share share, int64_t batch, int64_t stamp)
+static void see_share(class_seen *seen, const int32_t *labels, const int64_t *members,
+                      elm_share share, int64_t batch, int64_t stamp)
 {
     for (int64_t i = share.first; i < share.first + share.local; i++) {
         class_seen *c = &seen[labels[members[i]]];
@@ -31,7 +33,8 @@ static void see_share(class_seen *seen, const int32_t *labels, const int64_t *me
 }
 
 /* After a rank's images have been seen, its classes tell how many of them it holds. */
-static void count_rank(elm_coverage *coverage, const class_seen *seen, const elm_dataset *d, const int64_t *members, elm_share share)
+static void count_rank(elm_coverage *coverage, const class_seen *seen, const elm_dataset *d,
+                       const int64_t *members, elm_share share)
 {
     for (int64_t i = share.first; i < share.first + share.local; i++) {
         const int32_t label = d->labels[members[i]];
@@ -40,7 +43,8 @@ static void count_rank(elm_coverage *coverage, const class_seen *seen, const elm
 }
 
 /* Images of the batch, and embeddings that travel: those of classes that several ranks hold. */
-static int64_t count_global(elm_coverage *coverage, const class_seen *seen, const elm_dataset *d, const int64_t *members, int64_t images)
+static int64_t count_global(elm_coverage *coverage, const class_seen *seen, const elm_dataset *d,
+                            const int64_t *members, int64_t images)
 {
     int64_t travel = 0;
     for (int64_t i = 0; i < images; i++) {
@@ -53,11 +57,14 @@ static int64_t count_global(elm_coverage *coverage, const class_seen *seen, cons
     return travel;
 }
 
-int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const int64_t *order, int64_t batch, int ranks, elm_error *err)
+int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const int64_t *order,
+                       int64_t batch, int ranks, elm_error *err)
 {
     if (batch < ranks)
-        return elm_error_set(err, ELM_EXIT_USAGE, "a batch of %lld images is smaller than the %d ranks (coverage): use a larger batch",
-                             (long long)batch, ranks);
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "a batch of %lld images is smaller than the %d ranks (coverage): use a larger batch",
+            (long long)batch, ranks);
     class_seen *seen = elm_alloc((size_t)dataset->info.classes, sizeof *seen, err);
     if (!seen)
         return -1;

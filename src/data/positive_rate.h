@@ -1,5 +1,5 @@
-/* Coverage: how often a pull term finds a partner, and what must travel for it: a count over the labels of real epochs, without any
- * picture. */
+/* Coverage: how often a pull term finds a partner, and what must travel for it: a count over the
+ * labels of real epochs, without any picture. */
 #ifndef ELMPI_DATA_POSITIVE_RATE_H
 #define ELMPI_DATA_POSITIVE_RATE_H
 
@@ -11,15 +11,18 @@
 /** Means over the batches counted. Groups are head, torso, tail (elm_class_group). */
 typedef struct elm_coverage {
     int64_t batches, anchors[3];
-    int64_t global[3];  /* anchors with another image of their class in the global batch (loss.pull.scope = global) */
-    int64_t rank[3];    /* among the images of their own rank (scope = rank) */
-    double rows_slices; /* embeddings that the class gather receives a rank and step, its own included */
-    double rows_all;    /* the same if everything were gathered: the global batch */
+    /* anchors with another image of their class in the global batch (loss.pull.scope = global) */
+    int64_t global[3];
+    int64_t rank[3]; /* among the images of their own rank (scope = rank) */
+    /* embeddings that the class gather receives a rank and step, its own included */
+    double rows_slices;
+    double rows_all; /* the same if everything were gathered: the global batch */
 } elm_coverage;
 
 /** Counts the global batches of one epoch, cut into shares of `ranks` ranks.
  *  Ranks:  local
  *  Errors: memory; fewer images a batch than ranks */
-int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const int64_t *order, int64_t batch, int ranks, elm_error *err);
+int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const int64_t *order,
+                       int64_t batch, int ranks, elm_error *err);
 
 #endif

@@ -45,7 +45,8 @@ enum { SAMPLERS = sizeof samplers / sizeof *samplers };
 static int64_t number_after(const char *value, const char *name, int64_t least)
 {
     const size_t length = strlen(name);
-    if (strncmp(value, name, length) != 0 || value[length] != ':' || value[length + 1] < '0' || value[length + 1] > '9')
+    if (strncmp(value, name, length) != 0 || value[length] != ':' || value[length + 1] < '0' ||
+        value[length + 1] > '9')
         return -1;
     char *end;
     errno = 0;
@@ -57,7 +58,8 @@ static const sampler_row *find(const char *value, int64_t *number)
 {
     *number = 0;
     for (int i = 0; i < SAMPLERS; i++) {
-        if (!samplers[i].takes_number && strcmp(value[0] != '\0' ? value : samplers[0].name, samplers[i].name) == 0)
+        if (!samplers[i].takes_number &&
+            strcmp(value[0] != '\0' ? value : samplers[0].name, samplers[i].name) == 0)
             return &samplers[i];
         if (samplers[i].takes_number && (*number = number_after(value, samplers[i].name, 1)) > 0)
             return &samplers[i];
@@ -68,9 +70,10 @@ static const sampler_row *find(const char *value, int64_t *number)
 int elm_sampler_check(const char *value, elm_error *err)
 {
     int64_t number;
-    return find(value, &number) != NULL
-               ? 0
-               : elm_error_set(err, ELM_EXIT_USAGE, "choose instance, class-balanced, sqrt, progressive or class-aware:<k>, k from 1");
+    return find(value, &number) != NULL ? 0
+                                        : elm_error_set(err, ELM_EXIT_USAGE,
+                                                        "choose instance, class-balanced, sqrt, "
+                                                        "progressive or class-aware:<k>, k from 1");
 }
 
 bool elm_sampler_depends_on_length(const elm_data_options *options)
@@ -83,18 +86,24 @@ bool elm_sampler_depends_on_length(const elm_data_options *options)
 /* Images of a window, 0 for a full shuffle, -1 for neither. */
 static int64_t window_of(const char *value)
 {
-    return value[0] == '\0' || strcmp(value, "full") == 0 ? 0 : number_after(value, "window", ELM_WINDOW_MIN);
+    return value[0] == '\0' || strcmp(value, "full") == 0
+               ? 0
+               : number_after(value, "window", ELM_WINDOW_MIN);
 }
 
 int elm_shuffle_check(const char *value, elm_error *err)
 {
-    return window_of(value) >= 0 ? 0 : elm_error_set(err, ELM_EXIT_USAGE, "choose full or window:<n>, n from %d images", ELM_WINDOW_MIN);
+    return window_of(value) >= 0
+               ? 0
+               : elm_error_set(err, ELM_EXIT_USAGE, "choose full or window:<n>, n from %d images",
+                               ELM_WINDOW_MIN);
 }
 
 /* What the options ask for; the option rows have refused most of what is wrong here already. */
 static int configure(elm_sampler *sampler, const elm_data_options *options, elm_error *err)
 {
-    if (elm_sampler_check(options->sampler, err) != 0 || elm_shuffle_check(options->shuffle, err) != 0)
+    if (elm_sampler_check(options->sampler, err) != 0 ||
+        elm_shuffle_check(options->shuffle, err) != 0)
         return -1;
     sampler->row = find(options->sampler, &sampler->number);
     sampler->order = options->order;
@@ -102,18 +111,23 @@ static int configure(elm_sampler *sampler, const elm_data_options *options, elm_
     sampler->window = window_of(options->shuffle);
     if (sampler->row->by_class && sampler->order == ELM_ORDER_SEQUENTIAL)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "an order without chance has no sampler but instance (data.order = sequential, data.sampler = %s): change one",
+                             "an order without chance has no sampler but instance (data.order = "
+                             "sequential, data.sampler = %s): change one",
                              options->sampler);
     if (sampler->row->by_class && sampler->window > 0)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "only the sampler instance keeps reads together (data.shuffle = %s, data.sampler = %s): change one",
+                             "only the sampler instance keeps reads together (data.shuffle = %s, "
+                             "data.sampler = %s): change one",
                              options->shuffle, options->sampler);
     if (elm_sampler_depends_on_length(options) && !(sampler->epochs > 0))
-        return elm_error_set(err, ELM_EXIT_USAGE, "the run's length is unknown (data.sampler = progressive): choose another sampler");
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "the run's length is unknown (data.sampler = progressive): choose another sampler");
     return 0;
 }
 
-int elm_sampler_create(elm_sampler **out, const elm_dataset *dataset, const elm_data_options *options, elm_error *err)
+int elm_sampler_create(elm_sampler **out, const elm_dataset *dataset,
+                       const elm_data_options *options, elm_error *err)
 {
     *out = NULL;
     elm_sampler *sampler = elm_alloc(1, sizeof *sampler, err);
@@ -148,8 +162,8 @@ void elm_sampler_fill(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_
     sampler->row->fill(sampler, seed, epoch, order);
 }
 
-int elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order,
-                      elm_error *err)
+int elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed,
+                      int64_t epoch, int64_t *order, elm_error *err)
 {
     elm_sampler *sampler = NULL;
     if (elm_sampler_create(&sampler, dataset, options, err) != 0)

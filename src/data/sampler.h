@@ -12,7 +12,8 @@
 /** Places in ELM_ORDER_CHOICES. */
 enum { ELM_ORDER_SHUFFLE, ELM_ORDER_SEQUENTIAL };
 
-/** Least n of data.shuffle = window:<n>, and how many blocks of consecutive images a window mixes. */
+/** Least n of data.shuffle = window:<n>, and how many blocks of consecutive images a window
+ * mixes. */
 enum { ELM_WINDOW_MIN = 64, ELM_WINDOW_BLOCKS = 16 };
 
 /** Checks of option rows: data.sampler and data.shuffle. An empty text is the default. */
@@ -23,11 +24,14 @@ typedef struct elm_sampler elm_sampler;
 
 /** Takes the memory that the epochs' orders need.
  *  Owns:   borrows dataset; the caller destroys
- *  Errors: ELM_EXIT_USAGE for options that no sampler understands, for progressive without options->run_epochs */
-int elm_sampler_create(elm_sampler **sampler, const elm_dataset *dataset, const elm_data_options *options, elm_error *err);
+ *  Errors: ELM_EXIT_USAGE for options that no sampler understands, for progressive without
+ *          options->run_epochs */
+int elm_sampler_create(elm_sampler **sampler, const elm_dataset *dataset,
+                       const elm_data_options *options, elm_error *err);
 void elm_sampler_destroy(elm_sampler *sampler);
 
-/** Fills order [dataset->count] as elm_sampler_order says. Allocates nothing; one thread at a time. */
+/** Fills order [dataset->count] as elm_sampler_order says. Allocates nothing; one thread at a
+ * time. */
 void elm_sampler_fill(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order);
 
 /** Fisher-Yates, from the end. */

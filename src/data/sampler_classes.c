@@ -1,6 +1,5 @@
-/* Samplers that draw a class first and then the next image of it. Every epoch begins its walks anew, so that its order needs no other
- * epoch's.
- */
+/* Samplers that draw a class first and then the next image of it. Every epoch begins its walks
+ * anew, so that its order needs no other epoch's. */
 #include <math.h>
 #include <string.h>
 
@@ -18,7 +17,8 @@ int sampler_walks_create(class_walks *walks, const elm_dataset *dataset, elm_err
     walks->passed = elm_alloc(classes, sizeof *walks->passed, err);
     walks->reach = elm_alloc(classes, sizeof *walks->reach, err);
     walks->classes = elm_alloc(classes, sizeof *walks->classes, err);
-    if (walks->starts == NULL || walks->images == NULL || walks->passed == NULL || walks->reach == NULL || walks->classes == NULL)
+    if (walks->starts == NULL || walks->images == NULL || walks->passed == NULL ||
+        walks->reach == NULL || walks->classes == NULL)
         return -1;
     for (int64_t i = 0; i < dataset->count; i++)
         walks->starts[dataset->labels[i] + 1]++;
@@ -56,14 +56,16 @@ static void begin(class_walks *walks, const elm_dataset *dataset)
             walks->classes[walks->present++] = c;
 }
 
-/* Fisher-Yates a step at a time: the pass that ends leaves a permutation, which is as good a start as any for the next. */
+/* Fisher-Yates a step at a time: the pass that ends leaves a permutation, which is as good a
+ * start as any for the next. */
 static int64_t next_image(class_walks *walks, int64_t c, elm_rng *rng)
 {
     int64_t *own = walks->images + walks->starts[c];
     const int64_t images = images_of(walks, c);
     if (walks->passed[c] == images)
         walks->passed[c] = 0;
-    const int64_t i = walks->passed[c]++, j = i + elm_rng_below(rng, (uint32_t)(images - i)), chosen = own[j];
+    const int64_t i = walks->passed[c]++, j = i + elm_rng_below(rng, (uint32_t)(images - i)),
+                  chosen = own[j];
     own[j] = own[i];
     own[i] = chosen;
     return chosen;
@@ -81,11 +83,13 @@ double sampler_weight_sqrt(const elm_sampler *sampler, int64_t images, int64_t e
     return sqrt((double)images);
 }
 
-/* Kang et al., "Decoupling representation and classifier for long-tailed recognition", ICLR 2020, eq. 3. */
+/* Kang et al., "Decoupling representation and classifier for long-tailed recognition", ICLR
+ * 2020, eq. 3. */
 double sampler_weight_progressive(const elm_sampler *sampler, int64_t images, int64_t epoch)
 {
     const double passed = fmin((double)epoch / sampler->epochs, 1);
-    return (1 - passed) * (double)images / (double)sampler->dataset->count + passed / (double)sampler->walks.present;
+    return (1 - passed) * (double)images / (double)sampler->dataset->count +
+           passed / (double)sampler->walks.present;
 }
 
 /* Which of the present classes: the first whose reach is beyond a random point. */
@@ -110,7 +114,8 @@ void sampler_fill_drawn(elm_sampler *sampler, uint64_t seed, int64_t epoch, int6
     begin(walks, sampler->dataset);
     double sum = 0;
     for (int64_t i = 0; i < walks->present; i++)
-        walks->reach[i] = sum += sampler->row->weight(sampler, images_of(walks, walks->classes[i]), epoch);
+        walks->reach[i] = sum +=
+            sampler->row->weight(sampler, images_of(walks, walks->classes[i]), epoch);
     for (int64_t i = 0; i < sampler->dataset->count; i++)
         order[i] = next_image(walks, draw_class(walks, &rng), &rng);
 }

@@ -1,10 +1,12 @@
-/* A sampler's parts, for sampler.c (the table), sampler_classes.c (samplers that draw classes) and sampler_window.c (shuffles). */
+/* A sampler's parts, for sampler.c (the table), sampler_classes.c (samplers that draw classes)
+ * and sampler_window.c (shuffles). */
 #ifndef ELMPI_DATA_SAMPLER_PARTS_H
 #define ELMPI_DATA_SAMPLER_PARTS_H
 
 #include "data/sampler.h"
 
-/** The images of each class, dealt out one by one: every image of the class once, in random order, before any comes again. */
+/** The images of each class, dealt out one by one: every image of the class once, in random
+ * order, before any comes again. */
 typedef struct class_walks {
     int64_t *starts;  /* [classes + 1] in images */
     int64_t *images;  /* [count] places in the data set, by class */
@@ -34,8 +36,10 @@ struct sampler_row {
     const char *name;
     bool takes_number; /* "name:<number>" */
     void (*fill)(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order);
-    double (*weight)(const elm_sampler *sampler, int64_t images, int64_t epoch); /* of drawing a class, by its images; NULL: draws none */
-    bool by_class;                                                               /* needs the walks */
+    /* of drawing a class, by its images; NULL: draws none */
+    double (*weight)(const elm_sampler *sampler, int64_t images, int64_t epoch);
+    /* needs the walks */
+    bool by_class;
 };
 
 int sampler_walks_create(class_walks *walks, const elm_dataset *dataset, elm_error *err);

@@ -1,6 +1,8 @@
-/* A shuffle that reads the shards nearly as they lie: blocks of consecutive pictures in random order, and the pictures of a window, which
- * are those of a few blocks, among each other. One block would do for the disk, but archives are often sorted by class: several blocks from
- * anywhere mix the classes of a batch. While a window is read, each of its blocks is read as a whole. */
+/* A shuffle that reads the shards nearly as they lie: blocks of consecutive pictures in random
+ * order, and the pictures of a window, which are those of a few blocks, among each other. One
+ * block would do for the disk, but archives are often sorted by class: several blocks from
+ * anywhere mix the classes of a batch. While a window is read, each of its blocks is read as a
+ * whole. */
 #define _GNU_SOURCE /* qsort_r */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,8 @@ static int64_t block_of(const elm_sampler *sampler)
 static int by_place(const void *a, const void *b, void *context)
 {
     const elm_store_place *places = context;
-    const elm_store_place *left = &places[*(const int64_t *)a], *right = &places[*(const int64_t *)b];
+    const elm_store_place *left = &places[*(const int64_t *)a],
+                          *right = &places[*(const int64_t *)b];
     if (left->shard != right->shard)
         return left->shard < right->shard ? -1 : 1;
     return (left->offset > right->offset) - (left->offset < right->offset);
@@ -33,7 +36,8 @@ int sampler_window_create(elm_sampler *sampler, elm_error *err)
     for (int64_t i = 0; i < dataset->count; i++)
         sampler->by_place[i] = i;
     if (dataset->pictures != NULL)
-        qsort_r(sampler->by_place, (size_t)dataset->count, sizeof *sampler->by_place, by_place, dataset->pictures->places);
+        qsort_r(sampler->by_place, (size_t)dataset->count, sizeof *sampler->by_place, by_place,
+                dataset->pictures->places);
     return 0;
 }
 
@@ -45,7 +49,8 @@ static int64_t within(int64_t position, int64_t count)
 void sampler_fill_window(elm_sampler *sampler, elm_rng *rng, int64_t *order)
 {
     const int64_t count = sampler->dataset->count, block = block_of(sampler);
-    const int64_t shift = elm_rng_below(rng, (uint32_t)block); /* blocks end elsewhere in every epoch */
+    /* blocks end elsewhere in every epoch */
+    const int64_t shift = elm_rng_below(rng, (uint32_t)block);
     for (int64_t b = 0; b < sampler->block_count; b++)
         sampler->blocks[b] = b;
     elm_shuffle(rng, sampler->blocks, sampler->block_count);

@@ -9,8 +9,11 @@ _Static_assert((int)ELM_FORMAT_CHANNELS_MAX == (int)ELM_CHANNELS_MAX, "images of
 
 elm_image_format elm_image_format_of(const elm_store_info *info)
 {
-    elm_image_format format = {
-        .dataset = info->dataset, .channels = info->channels, .height = info->height, .width = info->width, .in_shards = info->in_shards};
+    elm_image_format format = {.dataset = info->dataset,
+                               .channels = info->channels,
+                               .height = info->height,
+                               .width = info->width,
+                               .in_shards = info->in_shards};
     memcpy(format.mean, info->mean, sizeof info->mean);
     memcpy(format.deviation, info->deviation, sizeof info->deviation);
     return format;
@@ -28,21 +31,25 @@ static int init_pictures(elm_records *records, const char *augment, bool trainin
     *transform = elm_picture_transform_of(&format, pictures->crop, pictures->resize, area[1] > 0);
     transform->flip = flip;
     memcpy(transform->area, area, sizeof area);
-    for (int c = 0; c < 3 && records->augment.pipeline.count > 0; c++) { /* the pipeline takes pixels */
+    /* the pipeline takes pixels */
+    for (int c = 0; c < 3 && records->augment.pipeline.count > 0; c++) {
         transform->gain[c] = 1;
         transform->offset[c] = 0;
     }
     records->threads = pictures->threads;
-    const int64_t limit = training ? (int64_t)(pictures->unreadable * (double)records->dataset->count) : 0;
+    const int64_t limit =
+        training ? (int64_t)(pictures->unreadable * (double)records->dataset->count) : 0;
     return elm_faults_create(&records->faults, records->dataset->count, limit, err);
 }
 
-int elm_records_init(elm_records *records, const elm_dataset *dataset, const char *augment, bool training, uint64_t seed, elm_error *err)
+int elm_records_init(elm_records *records, const elm_dataset *dataset, const char *augment,
+                     bool training, uint64_t seed, elm_error *err)
 {
     const elm_store_info *info = &dataset->info;
     const elm_image_format format = elm_image_format_of(info);
     *records = (elm_records){.dataset = dataset, .replace = training, .seed = seed, .threads = 1};
-    records->values = info->channels > 0 ? (int64_t)info->channels * info->height * info->width : info->features;
+    records->values =
+        info->channels > 0 ? (int64_t)info->channels * info->height * info->width : info->features;
     return dataset->pictures != NULL ? init_pictures(records, augment, training, err)
                                      : elm_augment_init(&records->augment, augment, &format, err);
 }
@@ -58,7 +65,8 @@ int elm_record_reader_init(elm_record_reader *reader, const elm_records *records
     *reader = (elm_record_reader){0};
     if (elm_augment_work_init(&reader->work, &records->augment, err) != 0)
         return -1;
-    if (records->dataset->pictures == NULL || elm_picture_reader_create(&reader->pictures, err) == 0)
+    if (records->dataset->pictures == NULL ||
+        elm_picture_reader_create(&reader->pictures, err) == 0)
         return 0;
     elm_augment_work_release(&reader->work);
     return -1;
@@ -72,7 +80,8 @@ void elm_record_reader_release(elm_record_reader *reader)
     *reader = (elm_record_reader){0};
 }
 
-static int load_bytes(const elm_dataset_pictures *pictures, elm_record_reader *reader, const elm_store_place *place, elm_error *err)
+static int load_bytes(const elm_dataset_pictures *pictures, elm_record_reader *reader,
+                      const elm_store_place *place, elm_error *err)
 {
     if (place->length > reader->capacity) {
         elm_free(reader->bytes);
@@ -86,7 +95,8 @@ static int load_bytes(const elm_dataset_pictures *pictures, elm_record_reader *r
     return elm_shards_read(pictures->shards, place, reader->bytes, err);
 }
 
-static bool read_picture(const elm_records *records, elm_record_reader *reader, int64_t member, elm_rng rng, float *out)
+static bool read_picture(const elm_records *records, elm_record_reader *reader, int64_t member,
+                         elm_rng rng, float *out)
 {
     const elm_store_place *place = &records->dataset->pictures->places[member];
     elm_error why = {0};
@@ -94,7 +104,8 @@ static bool read_picture(const elm_records *records, elm_record_reader *reader, 
         return false;
     int status = load_bytes(records->dataset->pictures, reader, place, &why);
     if (status == 0)
-        status = elm_picture_read(reader->pictures, &records->transform, &rng, reader->bytes, place->length, out, &why);
+        status = elm_picture_read(reader->pictures, &records->transform, &rng, reader->bytes,
+                                  place->length, out, &why);
     if (status == ELM_PICTURE_DONE && records->augment.pipeline.count > 0)
         elm_augment_pixels(&records->augment, &reader->work, &rng, out);
     if (status == ELM_PICTURE_BROKEN)
@@ -114,8 +125,10 @@ static int64_t next_of_class(const elm_dataset *dataset, int64_t member)
     return next;
 }
 
-/* The replacement depends on the data set alone, so that every number of ranks trains on the same pictures. */
-static elm_record_content fill_picture(const elm_records *records, elm_record_reader *reader, int64_t member, elm_rng rng, float *out)
+/* The replacement depends on the data set alone, so that every number of ranks trains on the
+ * same pictures. */
+static elm_record_content fill_picture(const elm_records *records, elm_record_reader *reader,
+                                       int64_t member, elm_rng rng, float *out)
 {
     int64_t candidate = member;
     if (read_picture(records, reader, member, rng, out))
@@ -127,8 +140,8 @@ static elm_record_content fill_picture(const elm_records *records, elm_record_re
     return ELM_RECORD_NOTHING;
 }
 
-elm_record_content elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position,
-                                   float *out)
+elm_record_content elm_record_fill(const elm_records *records, elm_record_reader *reader,
+                                   int64_t member, int64_t epoch, int64_t position, float *out)
 {
     const elm_dataset *dataset = records->dataset;
     const size_t values = (size_t)records->values;
@@ -136,9 +149,11 @@ elm_record_content elm_record_fill(const elm_records *records, elm_record_reader
         memcpy(out, dataset->features + (size_t)member * values, values * sizeof *out);
         return ELM_RECORD_OWN;
     }
-    elm_rng rng = elm_rng_stream(records->seed, ELM_RNG_AUGMENT, (uint64_t)epoch, (uint64_t)position);
+    elm_rng rng =
+        elm_rng_stream(records->seed, ELM_RNG_AUGMENT, (uint64_t)epoch, (uint64_t)position);
     if (dataset->pictures != NULL)
         return fill_picture(records, reader, member, rng, out);
-    elm_augment_picture(&records->augment, &reader->work, &rng, dataset->images + (size_t)member * values, out);
+    elm_augment_picture(&records->augment, &reader->work, &rng,
+                        dataset->images + (size_t)member * values, out);
     return ELM_RECORD_OWN;
 }

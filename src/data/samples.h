@@ -1,5 +1,5 @@
-/* Records: how one record of a data set becomes the network's input, whatever it is: features, a picture in memory, a picture in a shard.
- */
+/* Records: how one record of a data set becomes the network's input, whatever it is: features, a
+ * picture in memory, a picture in a shard. */
 #ifndef ELMPI_DATA_SAMPLES_H
 #define ELMPI_DATA_SAMPLES_H
 
@@ -14,7 +14,8 @@ typedef struct elm_records {
     elm_augment augment;             /* of pictures in memory */
     elm_picture_transform transform; /* of pictures in shards */
     elm_faults *faults;              /* of pictures in shards */
-    bool replace;                    /* the next picture of its class takes the place of one that cannot be read */
+    /* the next picture of its class takes the place of one that cannot be read */
+    bool replace;
     uint64_t seed;
     int64_t values; /* floats of one record */
     int threads;    /* that are worth while */
@@ -26,7 +27,8 @@ elm_image_format elm_image_format_of(const elm_store_info *info);
 /** `augment` is data.augment's text. Training replaces what cannot be read, evaluation does not.
  *  Owns:   borrows dataset; elm_records_release
  *  Errors: ELM_EXIT_USAGE for augmentation that does not fit the records */
-int elm_records_init(elm_records *records, const elm_dataset *dataset, const char *augment, bool training, uint64_t seed, elm_error *err);
+int elm_records_init(elm_records *records, const elm_dataset *dataset, const char *augment,
+                     bool training, uint64_t seed, elm_error *err);
 void elm_records_release(elm_records *records);
 
 /** One thread's memory. */
@@ -47,8 +49,9 @@ typedef enum elm_record_content {
     ELM_RECORD_NOTHING,    /* zeros */
 } elm_record_content;
 
-/** Fills out [values] with record `member`, augmented for its position in the epoch. What cannot be read is noted in records->faults. */
-elm_record_content elm_record_fill(const elm_records *records, elm_record_reader *reader, int64_t member, int64_t epoch, int64_t position,
-                                   float *out);
+/** Fills out [values] with record `member`, augmented for its position in the epoch. What cannot
+ * be read is noted in records->faults. */
+elm_record_content elm_record_fill(const elm_records *records, elm_record_reader *reader,
+                                   int64_t member, int64_t epoch, int64_t position, float *out);
 
 #endif

@@ -17,13 +17,16 @@ static int add_batch(void *context, const elm_outputs *out, elm_error *err)
     return 0;
 }
 
-int elm_class_means_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, float **out, elm_error *err)
+int elm_class_means_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, float **out,
+                        elm_error *err)
 {
     const int width = elm_net_width(net);
     const int64_t cells = (int64_t)dataset->info.classes * width;
     float *means = elm_alloc((size_t)cells, sizeof *means, err);
     double *sums = means ? elm_alloc((size_t)cells, sizeof *sums, err) : NULL;
-    const int status = elm_comm_agree_all(comm, sums ? elm_outputs_pass(net, dataset, comm, NULL, NULL, add_batch, sums, err) : -1, err);
+    const int status = elm_comm_agree_all(
+        comm, sums ? elm_outputs_pass(net, dataset, comm, NULL, NULL, add_batch, sums, err) : -1,
+        err);
     if (!status && sums) {
         elm_comm_sum_all(comm, sums, cells);
         for (int64_t i = 0; i < cells; i++) {

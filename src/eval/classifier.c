@@ -13,14 +13,18 @@
 
 const elm_classifier elm_classifiers[] = {
     {"fc", "the network's own last layer, largest logit", 0, elm_fc_count_all},
-    {"posthoc-la", "f - tau log pi, tau 1 unless --tau says otherwise (Menon et al. 2021)", ELM_CLASSIFIER_TAU, elm_posthoc_la_count_all},
-    {"tau-norm", "w / |w|^tau, no bias (Kang et al. 2020); tau of 0, 0.1, .. 2 chosen on --select-on, or --tau",
+    {"posthoc-la", "f - tau log pi, tau 1 unless --tau says otherwise (Menon et al. 2021)",
+     ELM_CLASSIFIER_TAU, elm_posthoc_la_count_all},
+    {"tau-norm",
+     "w / |w|^tau, no bias (Kang et al. 2020); tau of 0, 0.1, .. 2 chosen on --select-on, or --tau",
      ELM_CLASSIFIER_TAU | ELM_CLASSIFIER_SELECTION, elm_tau_norm_count_all},
-    {"ncm", "nearest class mean of centred embeddings of length 1 (Kang et al. 2020)", ELM_CLASSIFIER_TRAIN, elm_ncm_count_all},
-    {"knn", "most of the --k nearest training embeddings, by --distance", ELM_CLASSIFIER_TRAIN | ELM_CLASSIFIER_NEIGHBOURS,
-     elm_knn_count_all},
+    {"ncm", "nearest class mean of centred embeddings of length 1 (Kang et al. 2020)",
+     ELM_CLASSIFIER_TRAIN, elm_ncm_count_all},
+    {"knn", "most of the --k nearest training embeddings, by --distance",
+     ELM_CLASSIFIER_TRAIN | ELM_CLASSIFIER_NEIGHBOURS, elm_knn_count_all},
     {"lda",
-     "linear discriminant analysis: w = S^-1 mu, uniform prior (ELM, section 4.2); covariance S shrunk by --epsilon; wants ScaLAPACK",
+     "linear discriminant analysis: w = S^-1 mu, uniform prior (ELM, section 4.2); covariance S "
+     "shrunk by --epsilon; wants ScaLAPACK",
      ELM_CLASSIFIER_TRAIN | ELM_CLASSIFIER_SHRINKAGE, elm_lda_row},
     {NULL, NULL, 0, NULL},
 };
@@ -36,16 +40,19 @@ const elm_classifier *elm_classifier_find(const char *name, elm_error *err)
             return &elm_classifiers[i];
         if (strcmp(elm_classifiers[i].name, name) == 0) {
             elm_error_set(err, ELM_EXIT_USAGE,
-                          "this build has no ScaLAPACK (--classifier %s): install libscalapack-openmpi-dev and build again, or use ncm",
+                          "this build has no ScaLAPACK (--classifier %s): install "
+                          "libscalapack-openmpi-dev and build again, or use ncm",
                           name);
             return NULL;
         }
         names[i] = elm_classifiers[i].name;
         if (used < sizeof valid)
-            used += (size_t)snprintf(valid + used, sizeof valid - used, "%s%s", i > 0 ? ", " : "", names[i]);
+            used += (size_t)snprintf(valid + used, sizeof valid - used, "%s%s", i > 0 ? ", " : "",
+                                     names[i]);
     }
     const char *nearest = elm_nearest_name(name, names, CLASSIFIERS);
-    elm_error_set(err, ELM_EXIT_USAGE, "unknown classifier (%s): %s%s%suse one of %s", name, nearest != NULL ? "did you mean " : "",
-                  nearest != NULL ? nearest : "", nearest != NULL ? "? " : "", valid);
+    elm_error_set(err, ELM_EXIT_USAGE, "unknown classifier (%s): %s%s%suse one of %s", name,
+                  nearest != NULL ? "did you mean " : "", nearest != NULL ? nearest : "",
+                  nearest != NULL ? "? " : "", valid);
     return NULL;
 }

@@ -1,4 +1,5 @@
-/* What an evaluation says: a table for people, JSON for programs. Accuracies are per cent in the table, fractions in the file. */
+/* What an evaluation says: a table for people, JSON for programs. Accuracies are per cent in the
+ * table, fractions in the file. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -29,14 +30,16 @@ static const char *percent(double fraction, char text[PERCENT_TEXT])
     return text;
 }
 
-static void print_class(const elm_log *log, const elm_metrics *m, const elm_evaluation_about *about, int c)
+static void print_class(const elm_log *log, const elm_metrics *m, const elm_evaluation_about *about,
+                        int c)
 {
     char text[PERCENT_TEXT], number[PERCENT_TEXT];
     snprintf(number, sizeof number, "%d", c);
     const char *name = about->class_names != NULL ? about->class_names[c] : number;
     char shown[25];
-    elm_log_info(log, "  %-24s %9" PRId64 " %9" PRId64 " %10s", elm_utf8_escape(shown, sizeof shown, name), about->train_count[c],
-                 m->tested[c], percent(m->recall[c], text));
+    elm_log_info(log, "  %-24s %9" PRId64 " %9" PRId64 " %10s",
+                 elm_utf8_escape(shown, sizeof shown, name), about->train_count[c], m->tested[c],
+                 percent(m->recall[c], text));
 }
 
 typedef struct ranked_class {
@@ -50,7 +53,8 @@ static int by_recall(const void *a, const void *b)
     return x->recall > y->recall ? -1 : x->recall < y->recall ? 1 : x->index - y->index;
 }
 
-/* The two ends of the ranking by recall; without memory for the ranking the table ends here, nothing else suffers. */
+/* The two ends of the ranking by recall; without memory for the ranking the table ends here,
+ * nothing else suffers. */
 static void print_ends(const elm_log *log, const elm_metrics *m, const elm_evaluation_about *about)
 {
     ranked_class *ranked = elm_alloc((size_t)m->classes, sizeof *ranked, NULL);
@@ -71,22 +75,28 @@ static void print_ends(const elm_log *log, const elm_metrics *m, const elm_evalu
     elm_free(ranked);
 }
 
-void elm_evaluation_print(const elm_log *log, const elm_metrics *m, const elm_evaluation_about *about)
+void elm_evaluation_print(const elm_log *log, const elm_metrics *m,
+                          const elm_evaluation_about *about)
 {
     char text[PERCENT_TEXT];
-    elm_log_info(log, "%s, %s split, %" PRId64 " images, classifier %s", about->dataset, about->split, m->images, about->classifier);
-    elm_log_info(log, "%s, epoch %.2f, step %" PRId64, about->checkpoint, about->epoch, about->step);
+    elm_log_info(log, "%s, %s split, %" PRId64 " images, classifier %s", about->dataset,
+                 about->split, m->images, about->classifier);
+    elm_log_info(log, "%s, epoch %.2f, step %" PRId64, about->checkpoint, about->epoch,
+                 about->step);
     elm_log_info(log, "%s", "");
     elm_log_info(log, "  balanced accuracy %10s", percent(m->balanced_accuracy, text));
-    elm_log_info(log, "  accuracy          %10s  (%" PRId64 " of %" PRId64 ")", percent(m->accuracy, text), m->correct, m->images);
+    elm_log_info(log, "  accuracy          %10s  (%" PRId64 " of %" PRId64 ")",
+                 percent(m->accuracy, text), m->correct, m->images);
     if (m->unreadable > 0)
-        elm_log_info(log, "  %" PRId64 " image%s could not be read and %s", m->unreadable, m->unreadable > 1 ? "s" : "",
-                     m->omits ? "left out (data.unreadable_test = omit)" : "count as wrong (data.unreadable_test = wrong)");
+        elm_log_info(log, "  %" PRId64 " image%s could not be read and %s", m->unreadable,
+                     m->unreadable > 1 ? "s" : "",
+                     m->omits ? "left out (data.unreadable_test = omit)"
+                              : "count as wrong (data.unreadable_test = wrong)");
     elm_log_info(log, "%s", "");
     elm_log_info(log, "  %-6s %8s  %-16s %10s", "group", "classes", "training images", "accuracy");
     for (int g = 0; g < ELM_GROUPS; g++)
-        elm_log_info(log, "  %-6s %8d  %-16s %10s", elm_group_name(g), m->group_classes[g], elm_group_range(m->rule, g),
-                     percent(m->group[g], text));
+        elm_log_info(log, "  %-6s %8d  %-16s %10s", elm_group_name(g), m->group_classes[g],
+                     elm_group_range(m->rule, g), percent(m->group[g], text));
     elm_log_info(log, "%s", "");
     elm_log_info(log, "  %-24s %9s %9s %10s", "class", "training", "tested", "accuracy");
     if (m->classes > TABLE_CLASSES_MAX) {
@@ -101,11 +111,13 @@ void elm_evaluation_print(const elm_log *log, const elm_metrics *m, const elm_ev
 static void put_text(yajl_gen gen, const char *text)
 {
     char escaped[TEXT_BYTES];
-    const char *sound = elm_utf8_is_valid(text) ? text : elm_utf8_escape(escaped, sizeof escaped, text);
+    const char *sound =
+        elm_utf8_is_valid(text) ? text : elm_utf8_escape(escaped, sizeof escaped, text);
     yajl_gen_string(gen, (const unsigned char *)sound, strlen(sound));
 }
 
-/* The shortest text that reads back as the same double. yajl's own would write 0.28999999999999998. */
+/* The shortest text that reads back as the same double. yajl's own would write
+ * 0.28999999999999998. */
 static void put_real(yajl_gen gen, double value)
 {
     if (!isfinite(value)) {
@@ -187,8 +199,10 @@ static void put_details(yajl_gen gen, const elm_evaluation_detail *details)
 
 static void put_all(yajl_gen gen, const elm_metrics *m, const elm_evaluation_about *about)
 {
-    const char *const texts[][2] = {
-        {"checkpoint", about->checkpoint}, {"classifier", about->classifier}, {"dataset", about->dataset}, {"split", about->split}};
+    const char *const texts[][2] = {{"checkpoint", about->checkpoint},
+                                    {"classifier", about->classifier},
+                                    {"dataset", about->dataset},
+                                    {"split", about->split}};
     yajl_gen_map_open(gen);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         put_text(gen, texts[i][0]);
@@ -218,13 +232,15 @@ static void put_all(yajl_gen gen, const elm_metrics *m, const elm_evaluation_abo
     yajl_gen_map_close(gen);
 }
 
-int elm_evaluation_put_json(elm_output *output, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err)
+int elm_evaluation_put_json(elm_output *output, const elm_metrics *metrics,
+                            const elm_evaluation_about *about, elm_error *err)
 {
     yajl_gen gen = yajl_gen_alloc(NULL);
     const unsigned char *text = NULL;
     size_t size_bytes = 0;
     if (gen == NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "memory is exhausted (evaluation): free some and try again");
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "memory is exhausted (evaluation): free some and try again");
     yajl_gen_config(gen, yajl_gen_beautify, 1);
     put_all(gen, metrics, about);
     yajl_gen_get_buf(gen, &text, &size_bytes);
@@ -233,7 +249,8 @@ int elm_evaluation_put_json(elm_output *output, const elm_metrics *metrics, cons
     return 0;
 }
 
-int elm_evaluation_write_json(const char *path, const elm_metrics *metrics, const elm_evaluation_about *about, elm_error *err)
+int elm_evaluation_write_json(const char *path, const elm_metrics *metrics,
+                              const elm_evaluation_about *about, elm_error *err)
 {
     elm_output *output;
     if (elm_output_begin(&output, path, 0, err) != 0)

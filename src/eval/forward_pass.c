@@ -1,4 +1,5 @@
-/* What a batch holds, and with it every rounding of its logits, is the same for any number of ranks. */
+/* What a batch holds, and with it every rounding of its logits, is the same for any number of
+ * ranks. */
 #include "eval/forward_pass.h"
 
 #include <inttypes.h>
@@ -21,16 +22,19 @@ static int check_finite(const elm_outputs *out, elm_error *err)
     for (int i = 0; i < out->batch->share.local; i++)
         if (!all_finite(out->logits + (size_t)i * (size_t)out->classes, (size_t)out->classes) ||
             !all_finite(out->embeddings + (size_t)i * (size_t)out->width, (size_t)out->width))
-            return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "the network's output is not finite (image %" PRId64
-                                 " of the split): its weights are broken, take an earlier checkpoint",
-                                 out->batch->members[out->batch->share.first + i]);
+            return elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "the network's output is not finite (image %" PRId64
+                " of the split): its weights are broken, take an earlier checkpoint",
+                out->batch->members[out->batch->share.first + i]);
     return 0;
 }
 
-static int take_batch(elm_net *net, const elm_batch *batch, elm_outputs_take take, void *context, elm_error *err)
+static int take_batch(elm_net *net, const elm_batch *batch, elm_outputs_take take, void *context,
+                      elm_error *err)
 {
-    elm_outputs out = {.batch = batch, .width = elm_net_width(net), .classes = elm_net_classes(net)};
+    elm_outputs out = {
+        .batch = batch, .width = elm_net_width(net), .classes = elm_net_classes(net)};
     out.embeddings = elm_net_embed_all(net, batch->input, batch->share, false);
     out.logits = elm_net_classify(net);
     return check_finite(&out, err) != 0 ? -1 : take(context, &out, err);
@@ -44,27 +48,32 @@ static void say_complaints(elm_loader *loader, const elm_dataset *dataset, const
     loud.quiet = false;
     while (elm_loader_complaint(loader, text, sizeof text))
         elm_log_warn(&loud, "%s: %s", text,
-                     dataset->pictures->omits_unreadable ? "left out (data.unreadable_test = omit)" : "counted as wrong");
+                     dataset->pictures->omits_unreadable ? "left out (data.unreadable_test = omit)"
+                                                         : "counted as wrong");
 }
 
-int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm, const volatile sig_atomic_t *stop, const elm_log *log,
-                     elm_outputs_take take, void *context, elm_error *err)
+int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm,
+                     const volatile sig_atomic_t *stop, const elm_log *log, elm_outputs_take take,
+                     void *context, elm_error *err)
 {
     const int classes = dataset->info.classes;
     if (elm_net_classes(net) != classes)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "the network tells %d classes apart, the data set has %d (%s): use the data set it was trained on",
+                             "the network tells %d classes apart, the data set has %d (%s): use "
+                             "the data set it was trained on",
                              elm_net_classes(net), classes, dataset->info.dataset);
     elm_loader *loader = NULL;
     int status =
-        elm_loader_create_evaluation(&loader, dataset, elm_evaluation_batch(&dataset->info), elm_comm_rank(comm), elm_comm_size(comm), err);
+        elm_loader_create_evaluation(&loader, dataset, elm_evaluation_batch(&dataset->info),
+                                     elm_comm_rank(comm), elm_comm_size(comm), err);
     const elm_batch *batch = NULL;
     int64_t seen = 0;
     elm_ticker_begin(elm_comm_ticker(comm), "images passed through the network", dataset->count);
     while (status == 0 && (batch = elm_loader_next(loader)) != NULL) {
         elm_watch_tick(elm_comm_watch(comm));
-        status = stop != NULL && *stop ? elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request (evaluation)")
-                                       : take_batch(net, batch, take, context, err);
+        status = stop != NULL && *stop
+                     ? elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request (evaluation)")
+                     : take_batch(net, batch, take, context, err);
         seen += batch->share.global * elm_comm_size(comm); /* the other ranks are about as far */
         elm_ticker_advance(elm_comm_ticker(comm), seen < dataset->count ? seen : dataset->count);
     }
@@ -104,23 +113,27 @@ static int count_batch(void *context, const elm_outputs *out, elm_error *err)
             continue;
         }
         const int predicted =
-            c->predict(c->context, out->embeddings + (size_t)i * (size_t)out->width, out->logits + (size_t)i * (size_t)out->classes);
+            c->predict(c->context, out->embeddings + (size_t)i * (size_t)out->width,
+                       out->logits + (size_t)i * (size_t)out->classes);
         if (predicted < 0)
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "the classifier's scores are not finite (image %" PRId64 " of the split): use another classifier",
+                                 "the classifier's scores are not finite (image %" PRId64
+                                 " of the split): use another classifier",
                                  out->batch->members[out->batch->share.first + i]);
         elm_tally_add(c->tally, out->batch->labels[i], predicted);
     }
     return 0;
 }
 
-int elm_predictions_count_all(const elm_classifier_input *input, elm_predict predict, const void *context, elm_tally *tally, elm_error *err)
+int elm_predictions_count_all(const elm_classifier_input *input, elm_predict predict,
+                              const void *context, elm_tally *tally, elm_error *err)
 {
     const counting c = {predict, context, tally};
     int status = elm_tally_create(tally, input->test->info.classes, err);
     if (status == 0) {
         tally->omits = input->test->pictures != NULL && input->test->pictures->omits_unreadable;
-        status = elm_outputs_pass(input->net, input->test, input->comm, input->stop, input->log, count_batch, (void *)&c, err);
+        status = elm_outputs_pass(input->net, input->test, input->comm, input->stop, input->log,
+                                  count_batch, (void *)&c, err);
     }
     if (elm_comm_agree_all(input->comm, status, err) != 0) {
         elm_tally_release(tally);
@@ -137,7 +150,8 @@ void elm_embedded_keep(elm_embedded *e, const elm_outputs *out)
     memcpy(e->embeddings + (size_t)e->count * (size_t)e->width, out->embeddings,
            (size_t)share.local * (size_t)e->width * sizeof *e->embeddings);
     memcpy(e->labels + e->count, out->batch->labels, (size_t)share.local * sizeof *e->labels);
-    memcpy(e->members + e->count, out->batch->members + share.first, (size_t)share.local * sizeof *e->members);
+    memcpy(e->members + e->count, out->batch->members + share.first,
+           (size_t)share.local * sizeof *e->members);
     for (int i = 0; i < share.local; i++)
         e->absent[e->count + i] = elm_outputs_absent(out, i);
     e->count += share.local;
@@ -160,7 +174,8 @@ static int64_t share_of_batches(const elm_dataset *dataset, const elm_comm *comm
     return count;
 }
 
-int elm_embedded_create(elm_embedded *e, const elm_dataset *dataset, const elm_comm *comm, int width, elm_error *err)
+int elm_embedded_create(elm_embedded *e, const elm_dataset *dataset, const elm_comm *comm,
+                        int width, elm_error *err)
 {
     const size_t count = (size_t)share_of_batches(dataset, comm);
     *e = (elm_embedded){.width = width};
@@ -171,7 +186,8 @@ int elm_embedded_create(elm_embedded *e, const elm_dataset *dataset, const elm_c
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
-int elm_embed_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const elm_log *log, elm_embedded *embedded, elm_error *err)
+int elm_embed_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const elm_log *log,
+                  elm_embedded *embedded, elm_error *err)
 {
     int status = elm_embedded_create(embedded, dataset, comm, elm_net_width(net), err);
     if (status == 0)

@@ -1,4 +1,5 @@
-/* Predictions: a data set passed through the network in fixed batches, for whoever makes something of embeddings and logits. */
+/* Predictions: a data set passed through the network in fixed batches, for whoever makes
+ * something of embeddings and logits. */
 #ifndef ELMPI_EVAL_FORWARD_PASS_H
 #define ELMPI_EVAL_FORWARD_PASS_H
 
@@ -18,13 +19,16 @@ typedef struct elm_outputs {
 /** Does something with a batch's outputs; -1 ends the pass. */
 typedef int (*elm_outputs_take)(void *context, const elm_outputs *outputs, elm_error *err);
 
-/** Passes this rank's batches of the data set: b of elm_evaluation_batch images belongs to rank b % size.
- *  Ranks:  local: forward passes outside training do not communicate, so a rank may end before the others; the caller agrees
- *  log:    is told of unreadable pictures, which `take` looks for with elm_outputs_absent; NULL: one is an error
- *  Errors: what `take` says, unreadable pictures without a log, another number of classes, logits or embeddings that are not finite;
- * ELM_EXIT_STOPPED */
-int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm, const volatile sig_atomic_t *stop, const elm_log *log,
-                     elm_outputs_take take, void *context, elm_error *err);
+/** Passes this rank's batches of the data set: b of elm_evaluation_batch images belongs to rank
+ * b % size. Unreadable images are logged to `log`, and `take` looks for them with
+ * elm_outputs_absent; without a log one is an error.
+ *  Ranks:  local: forward passes outside training do not communicate, so a rank may end before the
+ *          others; the caller agrees
+ *  Errors: what `take` says, unreadable images without a log, another number of classes, logits or
+ *          embeddings that are not finite; ELM_EXIT_STOPPED */
+int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm,
+                     const volatile sig_atomic_t *stop, const elm_log *log, elm_outputs_take take,
+                     void *context, elm_error *err);
 
 /** Whether the batch's i-th image could not be read: what the network says of it means nothing. */
 static inline bool elm_outputs_absent(const elm_outputs *outputs, int i)
@@ -38,8 +42,8 @@ typedef int (*elm_predict)(const void *context, const float *embedding, const fl
 /** Counts the predictions over the data set, the same on all ranks.
  *  Ranks:  collective
  *  Owns:   the caller calls elm_tally_release; empty after an error */
-int elm_predictions_count_all(const elm_classifier_input *input, elm_predict predict, const void *context, elm_tally *tally,
-                              elm_error *err);
+int elm_predictions_count_all(const elm_classifier_input *input, elm_predict predict,
+                              const void *context, elm_tally *tally, elm_error *err);
 
 /** The largest of scores [classes], the first one on ties; -1 where one of them is NaN. */
 int elm_largest(const double *scores, int classes);
@@ -54,15 +58,18 @@ typedef struct elm_embedded {
     bool *absent;      /* [count] images that could not be read */
 } elm_embedded;
 
-/** Room for this rank's share of a data set; elm_embedded_keep then adds batch after batch, in a pass of the caller's.
+/** Room for this rank's share of a data set; elm_embedded_keep then adds batch after batch, in a
+ * pass of the caller's.
  *  Owns:   the caller calls elm_embedded_release, also after an error */
-int elm_embedded_create(elm_embedded *embedded, const elm_dataset *dataset, const elm_comm *comm, int width, elm_error *err);
+int elm_embedded_create(elm_embedded *embedded, const elm_dataset *dataset, const elm_comm *comm,
+                        int width, elm_error *err);
 void elm_embedded_keep(elm_embedded *embedded, const elm_outputs *outputs);
 
 /** log: as for elm_outputs_pass.
  *  Ranks:  collective: errors agreed
  *  Owns:   the caller calls elm_embedded_release, also after an error */
-int elm_embed_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const elm_log *log, elm_embedded *embedded, elm_error *err);
+int elm_embed_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const elm_log *log,
+                  elm_embedded *embedded, elm_error *err);
 void elm_embedded_release(elm_embedded *embedded);
 
 #endif

@@ -32,8 +32,8 @@ int elm_group_rule_parse(const char *name, elm_group_rule *rule, elm_error *err)
             *rule = (elm_group_rule)i;
             return 0;
         }
-    return elm_error_set(err, ELM_EXIT_USAGE, "unknown group rule (%s): use %s or %s", name, rules[ELM_GROUPS_ELM].name,
-                         rules[ELM_GROUPS_KANG].name);
+    return elm_error_set(err, ELM_EXIT_USAGE, "unknown group rule (%s): use %s or %s", name,
+                         rules[ELM_GROUPS_ELM].name, rules[ELM_GROUPS_KANG].name);
 }
 
 const char *elm_group_rule_name(elm_group_rule rule)
@@ -59,7 +59,8 @@ static double ratio(double part, double whole)
 
 int elm_tally_create(elm_tally *tally, int classes, elm_error *err)
 {
-    *tally = (elm_tally){.classes = classes, .tested = elm_alloc(2 * (size_t)classes, sizeof *tally->tested, err)};
+    *tally = (elm_tally){.classes = classes,
+                         .tested = elm_alloc(2 * (size_t)classes, sizeof *tally->tested, err)};
     if (tally->tested == NULL)
         return -1;
     tally->correct = tally->tested + classes;
@@ -104,7 +105,8 @@ static void average_classes(elm_metrics *m, const int64_t *train_count)
         m->group[g] = ratio(group_sum[g], group_counted[g]);
 }
 
-int elm_metrics_create(elm_metrics **metrics, const elm_tally *tally, const int64_t *train_count, elm_group_rule rule, elm_error *err)
+int elm_metrics_create(elm_metrics **metrics, const elm_tally *tally, const int64_t *train_count,
+                       elm_group_rule rule, elm_error *err)
 {
     const int classes = tally->classes;
     elm_metrics *m = elm_alloc(1, sizeof *m, err);

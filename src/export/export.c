@@ -27,13 +27,16 @@ typedef struct subject {
 static int build_safetensors(const subject *s, elm_bytes *file, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(s->net);
-    elm_tensor *tensors = elm_alloc((size_t)view.count + (size_t)view.state_count, sizeof *tensors, err);
+    elm_tensor *tensors =
+        elm_alloc((size_t)view.count + (size_t)view.state_count, sizeof *tensors, err);
     if (tensors == NULL)
         return -1;
     memcpy(tensors, view.tensors, (size_t)view.count * sizeof *tensors);
     if (view.state_count > 0)
-        memcpy(tensors + view.count, view.state_tensors, (size_t)view.state_count * sizeof *tensors);
-    const int status = elm_safetensors_build(tensors, view.count + view.state_count, s->request->checkpoint->step, s->metadata, file, err);
+        memcpy(tensors + view.count, view.state_tensors,
+               (size_t)view.state_count * sizeof *tensors);
+    const int status = elm_safetensors_build(tensors, view.count + view.state_count,
+                                             s->request->checkpoint->step, s->metadata, file, err);
     elm_free(tensors);
     return status;
 }
@@ -42,7 +45,8 @@ static int build_onnx(const subject *s, elm_bytes *file, elm_error *err)
 {
     const elm_store_info *data = s->request->data;
     const elm_onnx_input input = {data->channels, data->height, data->width, data->features};
-    return elm_onnx_build(s->net, &input, s->request->model->name, s->request->version, s->metadata, file, err);
+    return elm_onnx_build(s->net, &input, s->request->model->name, s->request->version, s->metadata,
+                          file, err);
 }
 
 static const struct {
@@ -68,8 +72,10 @@ int elm_export_check_name(const char *path, elm_error *err)
     if (format_of(path) < FORMATS)
         return 0;
     const bool pytorch = elm_safetensors_check_other(path, NULL) != 0;
-    return elm_error_set(err, ELM_EXIT_USAGE, "the file's name says no known format (%s): end it with .safetensors or .onnx%s", path,
-                         pytorch ? "; PyTorch reads the former (safetensors.torch.load_file)" : "");
+    return elm_error_set(
+        err, ELM_EXIT_USAGE,
+        "the file's name says no known format (%s): end it with .safetensors or .onnx%s", path,
+        pytorch ? "; PyTorch reads the former (safetensors.torch.load_file)" : "");
 }
 
 /* "[0.5071,0.4867,0.4408]" */
@@ -77,26 +83,34 @@ static void print_reals(char *text, size_t size_bytes, const float *values, int 
 {
     size_t used = (size_t)snprintf(text, size_bytes, "[");
     for (int i = 0; i < count && used < size_bytes; i++)
-        used += (size_t)snprintf(text + used, size_bytes - used, i > 0 ? ",%.9g" : "%.9g", (double)values[i]);
+        used += (size_t)snprintf(text + used, size_bytes - used, i > 0 ? ",%.9g" : "%.9g",
+                                 (double)values[i]);
     if (used < size_bytes)
         snprintf(text + used, size_bytes - used, "]");
 }
 
-/* The classes' names as a JSON list, copied out of the generator; NULL with err where they cannot be. */
+/* The classes' names as a JSON list, copied out of the generator; NULL with err where they
+ * cannot be. */
 static char *class_list(const elm_export_request *request, elm_error *err)
 {
     const elm_checkpoint *checkpoint = request->checkpoint;
-    const char *const *names = request->class_names != NULL ? request->class_names : checkpoint->class_names;
+    const char *const *names =
+        request->class_names != NULL ? request->class_names : checkpoint->class_names;
     yajl_gen gen = yajl_gen_alloc(NULL);
     const unsigned char *text = NULL;
     size_t length = 0;
-    bool sound = gen != NULL && yajl_gen_config(gen, yajl_gen_validate_utf8, 1) && yajl_gen_array_open(gen) == yajl_gen_status_ok;
+    bool sound = gen != NULL && yajl_gen_config(gen, yajl_gen_validate_utf8, 1) &&
+                 yajl_gen_array_open(gen) == yajl_gen_status_ok;
     char escaped[TEXT_BYTES];
     for (int c = 0; sound && names != NULL && c < checkpoint->classes; c++) {
-        const char *name = elm_utf8_is_valid(names[c]) ? names[c] : elm_utf8_escape(escaped, sizeof escaped, names[c]);
-        sound = yajl_gen_string(gen, (const unsigned char *)name, strlen(name)) == yajl_gen_status_ok;
+        const char *name = elm_utf8_is_valid(names[c])
+                               ? names[c]
+                               : elm_utf8_escape(escaped, sizeof escaped, names[c]);
+        sound =
+            yajl_gen_string(gen, (const unsigned char *)name, strlen(name)) == yajl_gen_status_ok;
     }
-    sound = sound && yajl_gen_array_close(gen) == yajl_gen_status_ok && yajl_gen_get_buf(gen, &text, &length) == yajl_gen_status_ok;
+    sound = sound && yajl_gen_array_close(gen) == yajl_gen_status_ok &&
+            yajl_gen_get_buf(gen, &text, &length) == yajl_gen_status_ok;
     char *list = NULL;
     if (!sound)
         elm_error_set(err, ELM_EXIT_FAILURE, "memory ran out (metadata): close other programs");
@@ -125,7 +139,8 @@ static int load_net(subject *s, elm_error *err)
     };
     return elm_net_create(&s->net, &spec, err) != 0
                ? -1
-               : elm_weights_start(s->net, r->checkpoint->tensors, r->checkpoint->tensor_count, false, err);
+               : elm_weights_start(s->net, r->checkpoint->tensors, r->checkpoint->tensor_count,
+                                   false, err);
 }
 
 /* What is done to a picture before the network sees it. */
@@ -136,12 +151,14 @@ static void describe_input(const elm_export_request *request, char *text, size_t
         snprintf(text, size_bytes, "float32 [batch, %d], as in the data set", data->features);
     else if (request->resize > 0)
         snprintf(text, size_bytes,
-                 "float32 [batch, %d, %d, %d]: torchvision's Resize(%d, bilinear, antialias) of the upright picture, CenterCrop(%d), then "
+                 "float32 [batch, %d, %d, %d]: torchvision's Resize(%d, bilinear, antialias) of "
+                 "the upright picture, CenterCrop(%d), then "
                  "(pixel / 255 - mean) / std by channel, pixel 0..255",
                  data->channels, data->height, data->width, request->resize, request->crop);
     else
-        snprintf(text, size_bytes, "float32 [batch, %d, %d, %d]: (pixel / 255 - mean) / std by channel, pixel 0..255", data->channels,
-                 data->height, data->width);
+        snprintf(text, size_bytes,
+                 "float32 [batch, %d, %d, %d]: (pixel / 255 - mean) / std by channel, pixel 0..255",
+                 data->channels, data->height, data->width);
 }
 
 int elm_export_write(const elm_export_request *request, const char *path, elm_error *err)

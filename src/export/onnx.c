@@ -1,4 +1,5 @@
-/* Field numbers are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3). */
+/* Field numbers are those of onnx.proto3
+ * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3). */
 #include "export/onnx.h"
 
 #include <math.h>
@@ -9,7 +10,8 @@
 #include "elmpi/memory.h"
 
 enum {
-    IR_VERSION = 7, /* the one that came with opset 13's ONNX 1.8 and is read by whatever reads that */
+    /* the one that came with opset 13's ONNX 1.8 and is read by whatever reads that */
+    IR_VERSION = 7,
     OPSET = 13,
     TYPE_FLOAT = 1,
     TYPE_INT64 = 7,
@@ -18,11 +20,25 @@ enum {
     ATTRIBUTE_INTS = 7,
 };
 
-/* ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto, ValueInfoProto: the fields that are used. */
-enum { MODEL_IR = 1, MODEL_PRODUCER = 2, MODEL_PRODUCER_VERSION = 3, MODEL_GRAPH = 7, MODEL_OPSET = 8, MODEL_METADATA = 14 };
+/* ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto, ValueInfoProto: the fields
+ * that are used. */
+enum {
+    MODEL_IR = 1,
+    MODEL_PRODUCER = 2,
+    MODEL_PRODUCER_VERSION = 3,
+    MODEL_GRAPH = 7,
+    MODEL_OPSET = 8,
+    MODEL_METADATA = 14
+};
 enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
 enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OPERATOR = 4, NODE_ATTRIBUTE = 5 };
-enum { ATTRIBUTE_NAME = 1, ATTRIBUTE_F = 2, ATTRIBUTE_I = 3, ATTRIBUTE_LIST = 8, ATTRIBUTE_TYPE = 20 };
+enum {
+    ATTRIBUTE_NAME = 1,
+    ATTRIBUTE_F = 2,
+    ATTRIBUTE_I = 3,
+    ATTRIBUTE_LIST = 8,
+    ATTRIBUTE_TYPE = 20
+};
 enum { TENSOR_DIMENSION = 1, TENSOR_TYPE = 2, TENSOR_NAME = 8, TENSOR_RAW = 9 };
 enum {
     VALUE_NAME = 1,
@@ -37,7 +53,8 @@ enum {
 
 enum { NAME_BYTES = 2 * ELM_NAME_SIZE };
 
-/* The graph under way. A node is begun, given its attributes and ended; its output is what the next one reads. */
+/* The graph under way. A node is begun, given its attributes and ended; its output is what the
+ * next one reads. */
 typedef struct writer {
     elm_bytes *out;
     size_t node;
@@ -52,7 +69,8 @@ static void value_name(char name[NAME_BYTES], int value)
         snprintf(name, NAME_BYTES, "value%d", value);
 }
 
-static void begin_node(writer *w, const char *operator, const char * const * inputs, int input_count, const char *output)
+static void begin_node(writer *w, const char *operator, const char * const * inputs,
+                       int input_count, const char *output)
 {
     char name[64];
     snprintf(name, sizeof name, "%s_%d", operator, w->serial++);
@@ -97,7 +115,8 @@ static void put_ints(writer *w, const char *name, const int64_t *values, int cou
     elm_protobuf_end(w->out, begun);
 }
 
-static void put_constant(writer *w, const char *name, int type, const int64_t *shape, int dimensions, const void *data, size_t size_bytes)
+static void put_constant(writer *w, const char *name, int type, const int64_t *shape,
+                         int dimensions, const void *data, size_t size_bytes)
 {
     const size_t begun = elm_protobuf_begin(w->out, GRAPH_INITIALIZER);
     for (int d = 0; d < dimensions; d++)
@@ -110,7 +129,8 @@ static void put_constant(writer *w, const char *name, int type, const int64_t *s
 
 static void put_tensor(writer *w, const elm_tensor *tensor)
 {
-    put_constant(w, tensor->name, TYPE_FLOAT, tensor->shape, tensor->dimensions, tensor->data, (size_t)tensor->count * sizeof(float));
+    put_constant(w, tensor->name, TYPE_FLOAT, tensor->shape, tensor->dimensions, tensor->data,
+                 (size_t)tensor->count * sizeof(float));
 }
 
 static void put_integers(writer *w, const char *name, const int64_t *values, int64_t count)
@@ -126,7 +146,8 @@ static void put_simple(writer *w, const char *operator, const char * input, cons
 }
 
 /* A node of two inputs and no attributes. */
-static void put_pair(writer *w, const char *operator, const char * a, const char *b, const char *output)
+static void put_pair(writer *w, const char *operator, const char * a, const char *b,
+                     const char *output)
 {
     begin_node(w, operator,(const char *const[]){a, b}, 2, output);
     end_node(w);
@@ -134,8 +155,10 @@ static void put_pair(writer *w, const char *operator, const char * a, const char
 
 static void put_window(writer *w, const elm_net_layer *layer)
 {
-    const int64_t kernel[] = {layer->kernel, layer->kernel}, strides[] = {layer->stride, layer->stride};
-    const int64_t pads[] = {layer->padding, layer->padding, layer->padding_after, layer->padding_after};
+    const int64_t kernel[] = {layer->kernel, layer->kernel},
+                  strides[] = {layer->stride, layer->stride};
+    const int64_t pads[] = {layer->padding, layer->padding, layer->padding_after,
+                            layer->padding_after};
     put_ints(w, "kernel_shape", kernel, 2);
     put_ints(w, "strides", strides, 2);
     put_ints(w, "pads", pads, 4);
@@ -183,7 +206,8 @@ static void put_norm(writer *w, const elm_net_layer *layer, const char *in, cons
 /* Every stride-th row and column by Slice, zero channels by Pad. */
 static void put_shortcut_a(writer *w, const elm_net_layer *layer, const char *in, const char *out)
 {
-    const int64_t before = (layer->channels - layer->channels_in) / 2, after = layer->channels - layer->channels_in - before;
+    const int64_t before = (layer->channels - layer->channels_in) / 2,
+                  after = layer->channels - layer->channels_in - before;
     const struct {
         const char *suffix;
         int64_t values[8], count;
@@ -201,7 +225,8 @@ static void put_shortcut_a(writer *w, const elm_net_layer *layer, const char *in
         put_integers(w, names[c], constants[c].values, constants[c].count);
     }
     snprintf(sliced, sizeof sliced, "%s_sliced", out);
-    begin_node(w, "Slice", (const char *const[]){in, names[0], names[1], names[2], names[3]}, 5, sliced);
+    begin_node(w, "Slice", (const char *const[]){in, names[0], names[1], names[2], names[3]}, 5,
+               sliced);
     end_node(w);
     put_pair(w, "Pad", sliced, names[PADS], out);
 }
@@ -218,12 +243,14 @@ static void put_pool(writer *w, const elm_net_layer *layer, const char *in, cons
 }
 
 /* y = x weight^T + bias */
-static void put_gemm(writer *w, const char *in, const elm_tensor *weight, const elm_tensor *bias, const char *out)
+static void put_gemm(writer *w, const char *in, const elm_tensor *weight, const elm_tensor *bias,
+                     const char *out)
 {
     put_tensor(w, weight);
     if (bias != NULL)
         put_tensor(w, bias);
-    begin_node(w, "Gemm", (const char *const[]){in, weight->name, bias != NULL ? bias->name : ""}, bias != NULL ? 3 : 2, out);
+    begin_node(w, "Gemm", (const char *const[]){in, weight->name, bias != NULL ? bias->name : ""},
+               bias != NULL ? 3 : 2, out);
     put_int(w, "transB", 1);
     end_node(w);
 }
@@ -240,16 +267,21 @@ static void put_linear(writer *w, const elm_net_layer *layer, const char *in, co
 static void put_layer(writer *w, const elm_net_layer *layer, const char *in)
 {
     static void (*const writers[])(writer *, const elm_net_layer *, const char *, const char *) = {
-        [ELM_LAYER_CONV] = put_conv,       [ELM_LAYER_NORM] = put_norm, [ELM_LAYER_SHORTCUT_A] = put_shortcut_a,
-        [ELM_LAYER_MAXPOOL] = put_maxpool, [ELM_LAYER_POOL] = put_pool, [ELM_LAYER_LINEAR] = put_linear,
+        [ELM_LAYER_CONV] = put_conv,
+        [ELM_LAYER_NORM] = put_norm,
+        [ELM_LAYER_SHORTCUT_A] = put_shortcut_a,
+        [ELM_LAYER_MAXPOOL] = put_maxpool,
+        [ELM_LAYER_POOL] = put_pool,
+        [ELM_LAYER_LINEAR] = put_linear,
     };
     char out[NAME_BYTES];
     value_name(out, layer->output);
     writers[layer->type](w, layer, in, out);
 }
 
-/* x / (|x| + 1e-12), the sum and the widening as products with ones: OpenCV's importer (4.6) knows LpNormalization not at all, and ReduceL2
- * and a division of different shapes not for batches of any size. The 1e-12 is lost beside any length but 0, which stays 0. */
+/* x / (|x| + 1e-12), the sum and the widening as products with ones: OpenCV's importer (4.6)
+ * knows LpNormalization not at all, and ReduceL2 and a division of different shapes not for
+ * batches of any size. The 1e-12 is lost beside any length but 0, which stays 0. */
 static int put_direction(writer *w, const char *vector, int64_t width, elm_error *err)
 {
     const float smallest = 1e-12f;
@@ -258,8 +290,10 @@ static int put_direction(writer *w, const char *vector, int64_t width, elm_error
         return -1;
     for (int64_t k = 0; k < width; k++)
         ones[k] = 1;
-    put_constant(w, "ones_column", TYPE_FLOAT, (const int64_t[]){width, 1}, 2, ones, (size_t)width * sizeof *ones);
-    put_constant(w, "ones_row", TYPE_FLOAT, (const int64_t[]){1, width}, 2, ones, (size_t)width * sizeof *ones);
+    put_constant(w, "ones_column", TYPE_FLOAT, (const int64_t[]){width, 1}, 2, ones,
+                 (size_t)width * sizeof *ones);
+    put_constant(w, "ones_row", TYPE_FLOAT, (const int64_t[]){1, width}, 2, ones,
+                 (size_t)width * sizeof *ones);
     put_constant(w, "smallest_length", TYPE_FLOAT, NULL, 0, &smallest, sizeof smallest);
     elm_free(ones);
     put_pair(w, "Mul", vector, vector, "squares");
@@ -271,12 +305,14 @@ static int put_direction(writer *w, const char *vector, int64_t width, elm_error
     return 0;
 }
 
-/* Class vectors are scaled to length 1 here, so that only the embeddings are left to be divided by theirs. */
+/* Class vectors are scaled to length 1 here, so that only the embeddings are left to be divided
+ * by theirs. */
 static int put_cosines(writer *w, const char *embeddings, const elm_tensor *weight, elm_error *err)
 {
     elm_tensor unit = *weight;
     const int64_t width = weight->shape[1];
-    const double smallest = 1e-12; /* as src/nn/layers/cosine.h: a shorter vector has no direction */
+    /* as src/nn/layers/cosine.h: a shorter vector has no direction */
+    const double smallest = 1e-12;
     unit.data = elm_alloc((size_t)weight->count, sizeof *unit.data, err);
     if (unit.data == NULL)
         return -1;
@@ -308,7 +344,8 @@ static void put_value(elm_bytes *out, int field, const char *name, const int *sh
 {
     const size_t value = elm_protobuf_begin(out, field);
     elm_protobuf_text(out, VALUE_NAME, name);
-    const size_t type = elm_protobuf_begin(out, VALUE_TYPE), tensor = elm_protobuf_begin(out, TYPE_TENSOR);
+    const size_t type = elm_protobuf_begin(out, VALUE_TYPE),
+                 tensor = elm_protobuf_begin(out, TYPE_TENSOR);
     elm_protobuf_int(out, TENSOR_ELEMENT, TYPE_FLOAT);
     const size_t sizes = elm_protobuf_begin(out, TENSOR_SHAPE);
     size_t dimension = elm_protobuf_begin(out, SHAPE_DIMENSION);
@@ -333,7 +370,8 @@ static int put_nodes(writer *w, elm_net *net, const elm_onnx_input *input, elm_e
     for (int l = 0; l < elm_net_layer_count(net); l++) {
         const elm_net_layer layer = elm_net_layer_at(net, l);
         value_name(in, layer.input);
-        if (l == 0 && layer.type == ELM_LAYER_LINEAR && input->features == 0) { /* a perceptron reads a picture as one long vector */
+        /* a perceptron reads a picture as one long vector */
+        if (l == 0 && layer.type == ELM_LAYER_LINEAR && input->features == 0) {
             put_simple(w, "Flatten", "input", "input_vector");
             snprintf(in, sizeof in, "input_vector");
         }
@@ -346,10 +384,12 @@ static int put_nodes(writer *w, elm_net *net, const elm_onnx_input *input, elm_e
     return 0;
 }
 
-static int put_graph(elm_bytes *file, elm_net *net, const elm_onnx_input *input, const char *name, elm_error *err)
+static int put_graph(elm_bytes *file, elm_net *net, const elm_onnx_input *input, const char *name,
+                     elm_error *err)
 {
     writer w = {.out = file};
-    const int picture[] = {input->channels, input->height, input->width}, classes = elm_net_classes(net);
+    const int picture[] = {input->channels, input->height, input->width},
+              classes = elm_net_classes(net);
     const size_t graph = elm_protobuf_begin(file, MODEL_GRAPH);
     const int status = put_nodes(&w, net, input, err);
     elm_protobuf_text(file, GRAPH_NAME, name);
@@ -372,8 +412,8 @@ static void put_metadata(elm_bytes *file, const elm_metadata *metadata)
     }
 }
 
-int elm_onnx_build(elm_net *net, const elm_onnx_input *input, const char *name, const char *version, const elm_metadata *metadata,
-                   elm_bytes *file, elm_error *err)
+int elm_onnx_build(elm_net *net, const elm_onnx_input *input, const char *name, const char *version,
+                   const elm_metadata *metadata, elm_bytes *file, elm_error *err)
 {
     elm_protobuf_int(file, MODEL_IR, IR_VERSION);
     elm_protobuf_text(file, MODEL_PRODUCER, "elmpi");
@@ -386,6 +426,11 @@ int elm_onnx_build(elm_net *net, const elm_onnx_input *input, const char *name, 
     elm_protobuf_end(file, opset);
     put_metadata(file, metadata);
     if (file->size > INT32_MAX)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "the network is too large for one ONNX file, which ends at 2 GiB: export safetensors");
-    return file->failed ? elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (weights of an ONNX file): use a machine with more") : 0;
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "the network is too large for one ONNX file, which ends at 2 GiB: export safetensors");
+    return file->failed
+               ? elm_error_set(err, ELM_EXIT_FAILURE,
+                               "out of memory (weights of an ONNX file): use a machine with more")
+               : 0;
 }

@@ -5,7 +5,12 @@
 
 #include "elmpi/memory.h"
 
-enum { CHUNK_BYTES_MAX = 1 << 26, CHECKSUM_BYTES = 4, PIECE_BYTES = 1 << 16, STORED_MIN = 8 /* a chunk's entry in an index, at least */ };
+enum {
+    CHUNK_BYTES_MAX = 1 << 26,
+    CHECKSUM_BYTES = 4,
+    PIECE_BYTES = 1 << 16,
+    STORED_MIN = 8 /* a chunk's entry in an index, at least */
+};
 static const uint64_t probe_bytes_max = UINT64_C(1) << 28, probe_piece_bytes = UINT64_C(1) << 22;
 
 /* The filters of an array: where deflate stands, and what fletcher32 adds before and behind it. */
@@ -22,7 +27,8 @@ static pipeline pipeline_of(hid_t properties)
     for (int i = 0; i < count; i++) {
         unsigned flags, config;
         size_t values = 0;
-        const H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        const H5Z_filter_t filter =
+            H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
         if (filter == H5Z_FILTER_DEFLATE) {
             p.unusual |= p.deflate >= 0;
             p.deflate = i;
@@ -44,18 +50,21 @@ static uint64_t bytes_of_chunk(const elm_h5_array *array)
 
 int elm_h5_chunks_read(elm_h5_array *array, hid_t properties, uint64_t file_bytes)
 {
-    if (H5Pget_chunk(properties, array->dimensions, array->chunk) != array->dimensions || bytes_of_chunk(array) == 0)
+    if (H5Pget_chunk(properties, array->dimensions, array->chunk) != array->dimensions ||
+        bytes_of_chunk(array) == 0)
         return -1;
     uint64_t count = 1;
     for (int i = 0; i < array->dimensions; i++)
-        if (__builtin_mul_overflow(count, (array->shape[i] + array->chunk[i] - 1) / array->chunk[i], &count) ||
+        if (__builtin_mul_overflow(count, (array->shape[i] + array->chunk[i] - 1) / array->chunk[i],
+                                   &count) ||
             count > file_bytes / STORED_MIN + 1)
             return -1;
     array->chunk_rows = array->chunk[0];
     return 0;
 }
 
-/* Whether a stored chunk inflates to exactly that many bytes; what follows the stream is fletcher32's. */
+/* Whether a stored chunk inflates to exactly that many bytes; what follows the stream is
+ * fletcher32's. */
 static bool inflates_to(uint8_t *stored, size_t stored_bytes, uint64_t wanted, uint8_t *piece)
 {
     z_stream stream = {.next_in = stored, .avail_in = (uInt)stored_bytes};
@@ -73,9 +82,11 @@ static bool inflates_to(uint8_t *stored, size_t stored_bytes, uint64_t wanted, u
     return status == Z_STREAM_END && made == wanted;
 }
 
-static int check_chunk(const elm_h5_array *array, const pipeline *p, const hsize_t *offset, uint8_t *stored, uint8_t *piece)
+static int check_chunk(const elm_h5_array *array, const pipeline *p, const hsize_t *offset,
+                       uint8_t *stored, uint8_t *piece)
 {
-    const uint64_t bytes = bytes_of_chunk(array), plain = bytes + p->inner + p->outer, most = plain + plain / 1000 + 64;
+    const uint64_t bytes = bytes_of_chunk(array), plain = bytes + p->inner + p->outer,
+                   most = plain + plain / 1000 + 64;
     hsize_t size = 0;
     if (H5Dget_chunk_storage_size(array->id, offset, &size) < 0 || size == 0 || size > most)
         return -1;
@@ -84,7 +95,8 @@ static int check_chunk(const elm_h5_array *array, const pipeline *p, const hsize
     uint32_t skipped = 0;
     if (H5Dread_chunk(array->id, H5P_DEFAULT, offset, &skipped, stored) < 0)
         return -1;
-    if (skipped != 0) /* a filter that was left out of this chunk: HDF5 does it where deflate gains nothing */
+    /* a filter that was left out of this chunk: HDF5 does it where deflate gains nothing */
+    if (skipped != 0)
         return size <= plain ? 0 : -1;
     return inflates_to(stored, (size_t)size, bytes + p->inner, piece) ? 0 : -1;
 }
@@ -106,7 +118,8 @@ int elm_h5_chunks_check(const elm_h5_array *array, hid_t properties)
     const pipeline p = pipeline_of(properties);
     const uint64_t bytes = bytes_of_chunk(array);
     hsize_t offset[ELM_H5_DIMENSIONS_MAX] = {0};
-    uint8_t *stored = elm_alloc((size_t)(bytes + bytes / 1000 + 128), 1, NULL), *piece = elm_alloc(PIECE_BYTES, 1, NULL);
+    uint8_t *stored = elm_alloc((size_t)(bytes + bytes / 1000 + 128), 1, NULL),
+            *piece = elm_alloc(PIECE_BYTES, 1, NULL);
     int status = stored == NULL || piece == NULL || p.unusual ? -1 : 0;
     bool more = true;
     while (status == 0 && more) {
@@ -122,9 +135,12 @@ static int read_all(const elm_h5_array *array, uint64_t row_bytes)
 {
     const hid_t type = H5Dget_type(array->id);
     const hsize_t block_rows = row_bytes < probe_piece_bytes ? probe_piece_bytes / row_bytes : 1;
-    const bool by_chunk = array->chunk_rows > block_rows && array->chunk_rows <= CHUNK_BYTES_MAX / row_bytes;
-    const hsize_t at_once = by_chunk ? array->chunk_rows : block_rows; /* HDF5 would inflate a large chunk anew for each part */
-    void *block = elm_alloc((size_t)(at_once < array->shape[0] ? at_once : array->shape[0]), (size_t)row_bytes, NULL);
+    const bool by_chunk =
+        array->chunk_rows > block_rows && array->chunk_rows <= CHUNK_BYTES_MAX / row_bytes;
+    /* HDF5 would inflate a large chunk anew for each part */
+    const hsize_t at_once = by_chunk ? array->chunk_rows : block_rows;
+    void *block = elm_alloc((size_t)(at_once < array->shape[0] ? at_once : array->shape[0]),
+                            (size_t)row_bytes, NULL);
     int status = block == NULL ? -1 : 0;
     for (hsize_t first = 0; status == 0 && first < array->shape[0]; first += at_once) {
         const hsize_t left = array->shape[0] - first;

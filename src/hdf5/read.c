@@ -32,7 +32,8 @@ bool elm_h5_exists(hid_t file, const char *path)
         const int length = slash != NULL ? (int)(slash - path) : (int)strlen(path);
         snprintf(part, sizeof part, "%.*s", length, path);
         H5L_info_t info;
-        if (H5Lexists(file, part, H5P_DEFAULT) <= 0 || H5Lget_info(file, part, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
+        if (H5Lexists(file, part, H5P_DEFAULT) <= 0 ||
+            H5Lget_info(file, part, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
             return false;
         if (slash != NULL)
             slash++;
@@ -40,8 +41,8 @@ bool elm_h5_exists(hid_t file, const char *path)
     return true;
 }
 
-/* Deflate may make the stored bytes fewer than the values; any filter but these few is refused: for one that it does not know, HDF5 would
- * load a plug-in. */
+/* Deflate may make the stored bytes fewer than the values; any filter but these few is refused:
+ * for one that it does not know, HDF5 would load a plug-in. */
 static bool filters_are_known(hid_t properties, bool *compressed)
 {
     const int count = H5Pget_nfilters(properties);
@@ -49,24 +50,27 @@ static bool filters_are_known(hid_t properties, bool *compressed)
     for (int i = 0; i < count; i++) {
         unsigned flags, config;
         size_t values = 0;
-        const H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
-        if (filter != H5Z_FILTER_FLETCHER32 && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_DEFLATE)
+        const H5Z_filter_t filter =
+            H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        if (filter != H5Z_FILTER_FLETCHER32 && filter != H5Z_FILTER_SHUFFLE &&
+            filter != H5Z_FILTER_DEFLATE)
             return false;
         *compressed |= filter == H5Z_FILTER_DEFLATE;
     }
     return count >= 0;
 }
 
-/* Numbers as computers have them. HDF5 also knows whole numbers of a megabyte each, and floats whose exponent lies anywhere; converting
- * such a whole number to a float, 1.10 overruns its stack. */
+/* Numbers as computers have them. HDF5 also knows whole numbers of a megabyte each, and floats
+ * whose exponent lies anywhere; converting such a whole number to a float, 1.10 overruns its
+ * stack. */
 static bool is_number(hid_t type)
 {
     const size_t size_bytes = H5Tget_size(type);
     if (H5Tget_class(type) == H5T_FLOAT)
-        return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0 || H5Tequal(type, H5T_IEEE_F32BE) > 0 ||
-               H5Tequal(type, H5T_IEEE_F64BE) > 0;
-    return H5Tget_class(type) == H5T_INTEGER && size_bytes <= sizeof(int64_t) && H5Tget_precision(type) == 8 * size_bytes &&
-           H5Tget_offset(type) == 0;
+        return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0 ||
+               H5Tequal(type, H5T_IEEE_F32BE) > 0 || H5Tequal(type, H5T_IEEE_F64BE) > 0;
+    return H5Tget_class(type) == H5T_INTEGER && size_bytes <= sizeof(int64_t) &&
+           H5Tget_precision(type) == 8 * size_bytes && H5Tget_offset(type) == 0;
 }
 
 /* Bytes of the whole array, or 0 when that overflows. */
@@ -84,7 +88,8 @@ static int check_layout(elm_h5_array *array, hid_t properties, uint64_t file_byt
     const uint64_t bytes = array_bytes(array);
     const H5D_layout_t layout = H5Pget_layout(properties);
     bool compressed;
-    if (!filters_are_known(properties, &compressed) || bytes == 0 || layout == H5D_VIRTUAL || H5Pget_external_count(properties) != 0)
+    if (!filters_are_known(properties, &compressed) || bytes == 0 || layout == H5D_VIRTUAL ||
+        H5Pget_external_count(properties) != 0)
         return -1;
     if (bytes / (compressed ? COMPRESSION_MAX : 1) > file_bytes)
         return -1;
@@ -165,11 +170,12 @@ int elm_h5_numbers(hid_t file, const char *name, hid_t mem_type, int count, void
     return status;
 }
 
-/* A type for texts in memory that HDF5 can convert the file's type to: it never converts between fixed and variable length, nor between
- * character sets. */
+/* A type for texts in memory that HDF5 can convert the file's type to: it never converts between
+ * fixed and variable length, nor between character sets. */
 static hid_t text_type(hid_t file_type)
 {
-    const size_t bytes = H5Tis_variable_str(file_type) > 0 ? H5T_VARIABLE : H5Tget_size(file_type) + 1;
+    const size_t bytes =
+        H5Tis_variable_str(file_type) > 0 ? H5T_VARIABLE : H5Tget_size(file_type) + 1;
     if (bytes != H5T_VARIABLE && bytes > TEXT_BYTES_MAX)
         return -1;
     const hid_t type = H5Tcopy(H5T_C_S1);
@@ -207,14 +213,16 @@ int elm_h5_text(hid_t file, const char *name, char *text, size_t size_bytes)
 }
 
 /* One at a time: a hundred thousand rows may all point to the same megabyte. */
-static int read_variable_texts(const elm_h5_array *array, hid_t type, char *texts, size_t size_bytes)
+static int read_variable_texts(const elm_h5_array *array, hid_t type, char *texts,
+                               size_t size_bytes)
 {
     const hid_t one = H5Screate(H5S_SCALAR);
     int status = 0;
     for (hsize_t i = 0; status == 0 && i < array->shape[0]; i++) {
         char *value = NULL;
         status = elm_h5_rows(array, type, i, 1, &value);
-        snprintf(texts + i * size_bytes, size_bytes, "%s", status == 0 && value != NULL ? value : "");
+        snprintf(texts + i * size_bytes, size_bytes, "%s",
+                 status == 0 && value != NULL ? value : "");
         if (value != NULL)
             H5Dvlen_reclaim(type, one, H5P_DEFAULT, &value);
     }
@@ -226,7 +234,8 @@ static int read_fixed_texts(const elm_h5_array *array, hid_t type, char *texts, 
 {
     const size_t bytes = H5Tget_size(type);
     /* Whole chunks, of at most 64 MiB: HDF5 would inflate a large one anew for each part of it. */
-    const hsize_t block = TEXT_BLOCK_BYTES / bytes, at_once = array->chunk_rows > block ? array->chunk_rows : block;
+    const hsize_t block = TEXT_BLOCK_BYTES / bytes,
+                  at_once = array->chunk_rows > block ? array->chunk_rows : block;
     char *values = elm_alloc(array->shape[0] < at_once ? array->shape[0] : at_once, bytes, NULL);
     int status = values != NULL ? 0 : -1;
     for (hsize_t first = 0; status == 0 && first < array->shape[0]; first += at_once) {
@@ -259,7 +268,8 @@ int elm_h5_text_at(const elm_h5_array *array, hsize_t row, char *text, size_t si
     char value[TEXT_BYTES_MAX] = "";
     if (array->kind != H5T_STRING || array->dimensions != 1 || row >= array->shape[0])
         return -1;
-    const hid_t file_type = H5Dget_type(array->id), type = H5Tis_variable_str(file_type) > 0 ? -1 : text_type(file_type);
+    const hid_t file_type = H5Dget_type(array->id),
+                type = H5Tis_variable_str(file_type) > 0 ? -1 : text_type(file_type);
     int status = -1;
     if (type >= 0) {
         status = elm_h5_rows(array, type, row, 1, value);
@@ -271,12 +281,14 @@ int elm_h5_text_at(const elm_h5_array *array, hsize_t row, char *text, size_t si
     return status;
 }
 
-int elm_h5_rows(const elm_h5_array *array, hid_t mem_type, hsize_t first, hsize_t count, void *values)
+int elm_h5_rows(const elm_h5_array *array, hid_t mem_type, hsize_t first, hsize_t count,
+                void *values)
 {
     hsize_t start[ELM_H5_DIMENSIONS_MAX] = {first}, extent[ELM_H5_DIMENSIONS_MAX];
     memcpy(extent, array->shape, sizeof extent);
     extent[0] = count;
-    const hid_t file_space = H5Dget_space(array->id), space = H5Screate_simple(array->dimensions, extent, NULL);
+    const hid_t file_space = H5Dget_space(array->id),
+                space = H5Screate_simple(array->dimensions, extent, NULL);
     int status = -1;
     if (H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, extent, NULL) >= 0)
         status = H5Dread(array->id, mem_type, space, file_space, H5P_DEFAULT, values) < 0 ? -1 : 0;

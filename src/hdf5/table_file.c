@@ -28,7 +28,8 @@ static void note(elm_table_file *f, bool fine)
         elm_output_fail(f->output, errno);
 }
 
-int elm_table_file_create(elm_table_file **out, const char *path, const char *format, elm_error *err)
+int elm_table_file_create(elm_table_file **out, const char *path, const char *format,
+                          elm_error *err)
 {
     elm_table_file *f = *out = elm_alloc(1, sizeof *f, err);
     if (f == NULL)
@@ -74,12 +75,14 @@ static hid_t open_group(elm_table_file *f, const char *name)
 {
     if (strcmp(name, "/") == 0 || H5Lexists(f->file, name, H5P_DEFAULT) > 0)
         return H5Gopen2(f->file, name, H5P_DEFAULT);
-    const hid_t list = make_groups(), group = H5Gcreate2(f->file, name, list, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t list = make_groups(),
+                group = H5Gcreate2(f->file, name, list, H5P_DEFAULT, H5P_DEFAULT);
     H5Pclose(list);
     return group;
 }
 
-static void put_attribute(elm_table_file *f, const char *group_name, const char *name, hid_t type, const void *value)
+static void put_attribute(elm_table_file *f, const char *group_name, const char *name, hid_t type,
+                          const void *value)
 {
     const hid_t group = open_group(f, group_name), space = H5Screate(H5S_SCALAR);
     const hid_t attribute = H5Acreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
@@ -111,13 +114,16 @@ void elm_table_file_text(elm_table_file *f, const char *group, const char *name,
 }
 
 /* An array with checksums, in chunks of whole rows. */
-static hid_t make_array(elm_table_file *f, const char *name, hid_t type, int64_t rows, int64_t columns)
+static hid_t make_array(elm_table_file *f, const char *name, hid_t type, int64_t rows,
+                        int64_t columns)
 {
     const hsize_t shape[2] = {(hsize_t)rows, (hsize_t)(columns > 0 ? columns : 1)};
     const size_t row = H5Tget_size(type) * (size_t)shape[1];
-    const hsize_t fit = row < CHUNK_BYTES ? CHUNK_BYTES / row : 1, chunk[2] = {fit < shape[0] ? fit : shape[0], shape[1]};
+    const hsize_t fit = row < CHUNK_BYTES ? CHUNK_BYTES / row : 1,
+                  chunk[2] = {fit < shape[0] ? fit : shape[0], shape[1]};
     const int dimensions = columns > 0 ? 2 : 1;
-    const hid_t space = H5Screate_simple(dimensions, shape, NULL), layout = H5Pcreate(H5P_DATASET_CREATE), list = make_groups();
+    const hid_t space = H5Screate_simple(dimensions, shape, NULL),
+                layout = H5Pcreate(H5P_DATASET_CREATE), list = make_groups();
     H5Pset_obj_track_times(layout, 0);
     if (rows > 0) {
         H5Pset_chunk(layout, dimensions, chunk);
@@ -131,19 +137,22 @@ static hid_t make_array(elm_table_file *f, const char *name, hid_t type, int64_t
     return array;
 }
 
-static void put_array(elm_table_file *f, const char *name, hid_t type, int64_t rows, int64_t columns, const void *values)
+static void put_array(elm_table_file *f, const char *name, hid_t type, int64_t rows,
+                      int64_t columns, const void *values)
 {
     const hid_t array = make_array(f, name, type, rows, columns);
     note(f, rows == 0 || H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
     note(f, H5Dclose(array) >= 0);
 }
 
-void elm_table_file_array(elm_table_file *f, const char *name, elm_table_type type, int64_t rows, int64_t columns, const void *values)
+void elm_table_file_array(elm_table_file *f, const char *name, elm_table_type type, int64_t rows,
+                          int64_t columns, const void *values)
 {
     put_array(f, name, type_of(type), rows, columns, values);
 }
 
-void elm_table_file_texts(elm_table_file *f, const char *name, const char *const *texts, int64_t count)
+void elm_table_file_texts(elm_table_file *f, const char *name, const char *const *texts,
+                          int64_t count)
 {
     size_t longest = 1;
     for (int64_t i = 0; i < count; i++)
@@ -160,14 +169,17 @@ void elm_table_file_texts(elm_table_file *f, const char *name, const char *const
     elm_free(block);
 }
 
-void elm_table_file_open_rows(elm_table_file *f, const char *name, elm_table_type type, int64_t rows, int64_t columns)
+void elm_table_file_open_rows(elm_table_file *f, const char *name, elm_table_type type,
+                              int64_t rows, int64_t columns)
 {
     note(f, H5Dclose(make_array(f, name, type_of(type), rows, columns)) >= 0);
 }
 
-void elm_table_file_rows(elm_table_file *f, const char *name, int64_t first, int64_t count, const void *values)
+void elm_table_file_rows(elm_table_file *f, const char *name, int64_t first, int64_t count,
+                         const void *values)
 {
-    const hid_t array = H5Dopen2(f->file, name, H5P_DEFAULT), space = H5Dget_space(array), type = H5Dget_type(array);
+    const hid_t array = H5Dopen2(f->file, name, H5P_DEFAULT), space = H5Dget_space(array),
+                type = H5Dget_type(array);
     const hid_t native = H5Tget_native_type(type, H5T_DIR_DEFAULT);
     hsize_t shape[2] = {0, 1}, start[2] = {(hsize_t)first, 0};
     const int dimensions = H5Sget_simple_extent_dims(space, shape, NULL);

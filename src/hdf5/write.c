@@ -8,8 +8,9 @@
 
 #include "hdf5/read.h"
 
-/* At the end of the process HDF5 1.10 closes what could not be closed before, and crashes over that: the write that fails may be the
- * close's own. All files are closed by their users, so it need not. Only before its first call can it be told so. */
+/* At the end of the process HDF5 1.10 closes what could not be closed before, and crashes over
+ * that: the write that fails may be the close's own. All files are closed by their users, so it
+ * need not. Only before its first call can it be told so. */
 __attribute__((constructor)) static void close_nothing_at_exit(void)
 {
     H5dont_atexit();
@@ -33,8 +34,9 @@ void elm_h5_give_up(hid_t file)
     void *handle = NULL;
     if (H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0 || !handle)
         return;
-    /* The default driver's handle is its descriptor. What takes its place can be read, sought and truncated, and is empty: a memory file
-     * takes a few megabytes at most, what HDF5 caches. */
+    /* The default driver's handle is its descriptor. What takes its place can be read, sought
+     * and truncated, and is empty: a memory file takes a few megabytes at most, what HDF5
+     * caches. */
     int nowhere = memfd_create("elmpi", MFD_CLOEXEC);
     if (nowhere < 0)
         nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -11,14 +11,18 @@
 
 #include "elmpi/memory.h"
 
-/* libjpeg's own interface and not TurboJPEG's: only there can the rows and columns outside a crop be left out, and truncated files be told
- * from sound ones. */
+/* libjpeg's own interface and not TurboJPEG's: only there can the rows and columns outside a
+ * crop be left out, and truncated files be told from sound ones. */
 
-enum { SCANS_MAX = 200 }; /* of a progressive picture; encoders make 10 or so, and each goes over all its pixels */
-enum { MARGIN = 2 };      /* pixels: chroma is interpolated from neighbours, which must be there at the edge of the box, too */
+/* of a progressive picture; encoders make 10 or so, and each goes over all its pixels */
+enum { SCANS_MAX = 200 };
+/* pixels: chroma is interpolated from neighbours, which must be there at the edge of the box,
+ * too */
+enum { MARGIN = 2 };
 
 struct elm_decoder {
-    struct jpeg_error_mgr errors; /* libjpeg's; first, so that a pointer to it is one to the decoder */
+    /* libjpeg's; first, so that a pointer to it is one to the decoder */
+    struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
     struct jpeg_decompress_struct jpeg;
@@ -45,11 +49,12 @@ static void leave(j_common_ptr jpeg)
     longjmp(decoder->failed, 1);
 }
 
-/* libjpeg goes on after these with grey or wrong pixels. Other warnings are of things that change no pixel, such as bytes too many between
- * two segments, which many cameras' files have. */
+/* libjpeg goes on after these with grey or wrong pixels. Other warnings are of things that
+ * change no pixel, such as bytes too many between two segments, which many cameras' files have. */
 static void note_damage(j_common_ptr jpeg, int level)
 {
-    static const int damage[] = {JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC};
+    static const int damage[] = {JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF,
+                                 JWRN_MUST_RESYNC};
     for (size_t i = 0; level < 0 && i < sizeof damage / sizeof *damage; i++)
         if (jpeg->err->msg_code == damage[i])
             ((elm_decoder *)jpeg->err)->damaged = true;
@@ -75,7 +80,9 @@ int elm_decoder_create(elm_decoder **out, elm_error *err)
     decoder->errors.error_exit = leave;
     decoder->errors.emit_message = note_damage;
     if (setjmp(decoder->failed) != 0) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "cannot start a JPEG decoder (%s): check that libjpeg and its headers are of one version",
+        elm_error_set(err, ELM_EXIT_FAILURE,
+                      "cannot start a JPEG decoder (%s): check that libjpeg and its headers are of "
+                      "one version",
                       decoder->reason);
         elm_decoder_destroy(decoder);
         return -1;
@@ -98,10 +105,12 @@ void elm_decoder_destroy(elm_decoder *decoder)
     elm_free(decoder);
 }
 
-/* Room for `height` rows of `width` pixels. It grows by half at least, so that it soon stays as it is. */
+/* Room for `height` rows of `width` pixels. It grows by half at least, so that it soon stays as
+ * it is. */
 static uint8_t *pixels_for(elm_decoder *decoder, size_t width, size_t height, elm_error *err)
 {
-    const size_t needed = width * height * ELM_PIXEL_BYTES, grown = decoder->capacity + decoder->capacity / 2;
+    const size_t needed = width * height * ELM_PIXEL_BYTES,
+                 grown = decoder->capacity + decoder->capacity / 2;
     if (needed <= decoder->capacity)
         return decoder->buffer;
     elm_free(decoder->buffer);
@@ -123,7 +132,8 @@ static void reduce(int first, int count, int reduction, int whole, int *from, in
         *to = whole;
 }
 
-/* Adobe writes CMYK inverted: 255 is no ink. Whoever writes it the other way round does not leave Adobe's mark. */
+/* Adobe writes CMYK inverted: 255 is no ink. Whoever writes it the other way round does not
+ * leave Adobe's mark. */
 static void cmyk_to_rgb(uint8_t *pixels, size_t count, bool inverted)
 {
     for (uint8_t *at = pixels; count > 0; at += ELM_PIXEL_BYTES, count--) {
@@ -146,9 +156,10 @@ static bool is_as_told(const struct jpeg_decompress_struct *jpeg, const elm_pict
     return (int)jpeg->image_width == header->width && (int)jpeg->image_height == header->height;
 }
 
-/* Everything up to the first row. libjpeg's functions may leave by longjmp: nothing between here and setjmp is changed and used again. */
-static bool start_jpeg(struct jpeg_decompress_struct *jpeg, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header,
-                       int reduction)
+/* Everything up to the first row. libjpeg's functions may leave by longjmp: nothing between here
+ * and setjmp is changed and used again. */
+static bool start_jpeg(struct jpeg_decompress_struct *jpeg, const uint8_t *bytes, size_t size_bytes,
+                       const elm_picture_header *header, int reduction)
 {
     jpeg_mem_src(jpeg, bytes, (unsigned long)size_bytes);
     jpeg_read_header(jpeg, TRUE);
@@ -156,13 +167,15 @@ static bool start_jpeg(struct jpeg_decompress_struct *jpeg, const uint8_t *bytes
         return false;
     jpeg->scale_num = 1;
     jpeg->scale_denom = (unsigned)reduction;
-    jpeg->dct_method = JDCT_ISLOW; /* as PIL and OpenCV decode; the fast one saves little where there is SIMD */
+    /* as PIL and OpenCV decode; the fast one saves little where there is SIMD */
+    jpeg->dct_method = JDCT_ISLOW;
     jpeg->out_color_space = is_cmyk(jpeg) ? JCS_CMYK : JCS_EXT_RGBX;
     jpeg_start_decompress(jpeg);
     return true;
 }
 
-static void read_rows(struct jpeg_decompress_struct *jpeg, uint8_t *buffer, size_t stride, JDIMENSION skip, int rows)
+static void read_rows(struct jpeg_decompress_struct *jpeg, uint8_t *buffer, size_t stride,
+                      JDIMENSION skip, int rows)
 {
     if (skip > 0)
         jpeg_skip_scanlines(jpeg, skip);
@@ -173,14 +186,17 @@ static void read_rows(struct jpeg_decompress_struct *jpeg, uint8_t *buffer, size
     jpeg_abort_decompress(jpeg); /* what is below the box stays undecoded */
 }
 
-static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_picture_box box,
-                     int reduction, elm_pixels *out, elm_error *err)
+static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
+                     const elm_picture_header *header, elm_picture_box box, int reduction,
+                     elm_pixels *out, elm_error *err)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
     if (setjmp(decoder->failed) != 0) {
         jpeg_abort_decompress(jpeg);
         if (decoder->errors.msg_code == JERR_OUT_OF_MEMORY)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "no memory to decode a picture: use fewer threads, or a host with more memory");
+            return elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "no memory to decode a picture: use fewer threads, or a host with more memory");
         return elm_picture_broken(err, decoder->reason);
     }
     decoder->damaged = false;
@@ -208,7 +224,8 @@ static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_byt
     read_rows(jpeg, decoder->buffer, out->stride, (JDIMENSION)out->y, out->height);
     out->damaged = decoder->damaged;
     if (is_cmyk(jpeg))
-        cmyk_to_rgb(decoder->buffer, (size_t)out->width * (size_t)out->height, jpeg->saw_Adobe_marker);
+        cmyk_to_rgb(decoder->buffer, (size_t)out->width * (size_t)out->height,
+                    jpeg->saw_Adobe_marker);
     return 0;
 }
 
@@ -242,13 +259,15 @@ static void take_bytes(png_structp png, png_bytep to, size_t count)
     rest->size_bytes -= count;
 }
 
-/* Values as they stand in the file, as PIL gives them: no gamma is applied, of 16 bits the upper 8 count. Transparency becomes the byte
- * without meaning. */
-static void decode_png(png_structp png, png_infop info, const elm_picture_header *header, elm_decoder *decoder, elm_pixels *out)
+/* Values as they stand in the file, as PIL gives them: no gamma is applied, of 16 bits the upper
+ * 8 count. Transparency becomes the byte without meaning. */
+static void decode_png(png_structp png, png_infop info, const elm_picture_header *header,
+                       elm_decoder *decoder, elm_pixels *out)
 {
     png_set_user_limits(png, (png_uint_32)header->width, (png_uint_32)header->height);
     png_read_info(png, info);
-    if (png_get_image_width(png, info) != (png_uint_32)header->width || png_get_image_height(png, info) != (png_uint_32)header->height)
+    if (png_get_image_width(png, info) != (png_uint_32)header->width ||
+        png_get_image_height(png, info) != (png_uint_32)header->height)
         png_error(png, "two headers that contradict each other");
     png_set_expand(png);
     png_set_strip_16(png);
@@ -264,8 +283,8 @@ static void decode_png(png_structp png, png_infop info, const elm_picture_header
     png_read_end(png, NULL);
 }
 
-static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_pixels *out,
-                    elm_error *err)
+static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
+                    const elm_picture_header *header, elm_pixels *out, elm_error *err)
 {
     *out = (elm_pixels){.stride = (size_t)header->width * ELM_PIXEL_BYTES,
                         .width = header->width,
@@ -280,7 +299,9 @@ static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_byte
     png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
     int status = 0;
     if (info == NULL) {
-        status = elm_error_set(err, ELM_EXIT_FAILURE, "no memory to decode a picture: use fewer threads, or a host with more memory");
+        status = elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "no memory to decode a picture: use fewer threads, or a host with more memory");
     } else if (setjmp(decoder->failed) != 0) {
         status = elm_picture_broken(err, decoder->reason);
     } else {
@@ -291,10 +312,12 @@ static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_byte
     return status;
 }
 
-int elm_decoder_read(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_picture_box box,
-                     int reduction, elm_pixels *pixels, elm_error *err)
+int elm_decoder_read(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
+                     const elm_picture_header *header, elm_picture_box box, int reduction,
+                     elm_pixels *pixels, elm_error *err)
 {
     *pixels = (elm_pixels){0};
-    return header->format == ELM_PICTURE_JPEG ? read_jpeg(decoder, bytes, size_bytes, header, box, reduction, pixels, err)
-                                              : read_png(decoder, bytes, size_bytes, header, pixels, err);
+    return header->format == ELM_PICTURE_JPEG
+               ? read_jpeg(decoder, bytes, size_bytes, header, box, reduction, pixels, err)
+               : read_png(decoder, bytes, size_bytes, header, pixels, err);
 }

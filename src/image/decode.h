@@ -1,4 +1,5 @@
-/* Picture decode: part of a JPEG or PNG file as pixels, made smaller on the way where it is much too large. */
+/* Picture decode: part of a JPEG or PNG file as pixels, made smaller on the way where it is much
+ * too large. */
 #ifndef ELMPI_IMAGE_DECODE_H
 #define ELMPI_IMAGE_DECODE_H
 
@@ -9,10 +10,11 @@
 #include "elmpi/status.h"
 #include "image/header.h"
 
-enum { ELM_PIXEL_BYTES = 4 }; /* red, green, blue and one without meaning: a pixel fills a register evenly */
+/* red, green, blue and one without meaning: a pixel fills a register evenly */
+enum { ELM_PIXEL_BYTES = 4 };
 
-/** What reading a picture may come to: done, or the picture is at fault; -1, that of any function, means that the means failed (memory), so
- * nothing is known of the picture. */
+/** What reading a picture may come to: done, or the picture is at fault; -1, that of any
+ * function, means that the means failed (memory), so nothing is known of the picture. */
 enum { ELM_PICTURE_DONE = 0, ELM_PICTURE_BROKEN = 1 };
 
 /** The reason where pixels.damaged is not to be put up with. */
@@ -26,13 +28,15 @@ typedef struct elm_picture_box {
     int x, y, width, height;
 } elm_picture_box;
 
-/** Pixels of a box, in a picture that is `reduction` times smaller than the stored one. Borrowed until the decoder's next call. */
+/** Pixels of a box, in a picture that is `reduction` times smaller than the stored one. Borrowed
+ * until the decoder's next call. */
 typedef struct elm_pixels {
     const uint8_t *pixels;             /* [height][stride], ELM_PIXEL_BYTES a pixel */
     size_t stride;                     /* bytes of a row */
     int x, y, width, height;           /* what of the smaller picture is here; at least the box */
     int picture_width, picture_height; /* of the whole smaller picture */
-    bool damaged;                      /* some of them are guesses: the file's data are broken or end early */
+    /* some of them are guesses: the file's data are broken or end early */
+    bool damaged;
 } elm_pixels;
 
 /** One thread's decoder: libjpeg's state and a buffer that grows as pictures need it. */
@@ -42,11 +46,12 @@ typedef struct elm_decoder elm_decoder;
 int elm_decoder_create(elm_decoder **decoder, elm_error *err);
 void elm_decoder_destroy(elm_decoder *decoder);
 
-/** Decodes `box` of a picture, 1/reduction of its size (1, 2, 4 or 8; PNG: always 1) in each direction. Grey, CMYK and palettes become red,
- *  green and blue; transparency is left out.
- *  Errors: ELM_PICTURE_BROKEN for what cannot be decoded: the text is the reason alone ("Unsupported marker type 0xc4"), for the caller to
- *          put into a sentence; -1: memory */
-int elm_decoder_read(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_picture_box box,
-                     int reduction, elm_pixels *pixels, elm_error *err);
+/** Decodes `box` of a picture, 1/reduction of its size (1, 2, 4 or 8; PNG: always 1) in each
+ * direction. Grey, CMYK and palettes become red, green and blue; transparency is left out.
+ *  Errors: ELM_PICTURE_BROKEN for what cannot be decoded: the text is the reason alone
+ *          ("Unsupported marker type 0xc4"), for the caller to put into a sentence; -1: memory */
+int elm_decoder_read(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
+                     const elm_picture_header *header, elm_picture_box box, int reduction,
+                     elm_pixels *pixels, elm_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* Reading archives and placing pictures keep their order, so that a store does not depend on the number of threads; decoding, which costs
- * most, is between. */
+/* Reading archives and placing pictures keep their order, so that a store does not depend on the
+ * number of threads; decoding, which costs most, is between. */
 #include "image/decode_queue.h"
 
 #include <omp.h>
@@ -11,19 +11,25 @@
 enum { QUEUE_MAX = 256, QUEUE_THREAD = 16, QUEUE_BYTES = 64 << 20, SMALLEST = 8 };
 
 struct elm_decode_queue {
-    int threads, count, limit; /* many enough to keep the threads busy, few enough that little is lost when a preparation is interrupted */
+    /* many enough to keep the threads busy, few enough that little is lost when a preparation is
+     * interrupted */
+    int threads, count, limit;
     size_t waiting_bytes;
     elm_decoder **decoders; /* [threads] */
     elm_checked_picture pictures[QUEUE_MAX];
 };
 
-int elm_picture_sound(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_error *why)
+int elm_picture_sound(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
+                      const elm_picture_header *header, elm_error *why)
 {
     const elm_picture_box whole = {0, 0, header->width, header->height};
     elm_pixels pixels;
     const int reduction = header->format == ELM_PICTURE_JPEG ? SMALLEST : 1;
-    const int status = elm_decoder_read(decoder, bytes, size_bytes, header, whole, reduction, &pixels, why);
-    return status == ELM_PICTURE_DONE && pixels.damaged ? elm_picture_broken(why, elm_picture_damaged) : status;
+    const int status =
+        elm_decoder_read(decoder, bytes, size_bytes, header, whole, reduction, &pixels, why);
+    return status == ELM_PICTURE_DONE && pixels.damaged
+               ? elm_picture_broken(why, elm_picture_damaged)
+               : status;
 }
 
 int elm_decode_queue_create(elm_decode_queue **out, int threads, elm_error *err)
@@ -67,7 +73,8 @@ void elm_decode_queue_destroy(elm_decode_queue *queue)
     elm_free(queue);
 }
 
-int elm_decode_queue_add(elm_decode_queue *queue, const elm_checked_picture *picture, bool *full, elm_error *err)
+int elm_decode_queue_add(elm_decode_queue *queue, const elm_checked_picture *picture, bool *full,
+                         elm_error *err)
 {
     elm_checked_picture *own = &queue->pictures[queue->count];
     *own = *picture;
@@ -76,7 +83,9 @@ int elm_decode_queue_add(elm_decode_queue *queue, const elm_checked_picture *pic
     if (own->name == NULL || own->bytes == NULL) {
         free(own->name);
         elm_free(own->bytes);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "no memory for the pictures that wait to be decoded: use fewer --threads");
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "no memory for the pictures that wait to be decoded: use fewer --threads");
     }
     memcpy(own->bytes, picture->bytes, picture->size_bytes);
     queue->waiting_bytes += picture->size_bytes;
@@ -84,14 +93,17 @@ int elm_decode_queue_add(elm_decode_queue *queue, const elm_checked_picture *pic
     return 0;
 }
 
-int elm_decode_queue_flush(elm_decode_queue *queue, int (*take)(void *context, const elm_checked_picture *picture, elm_error *err),
+int elm_decode_queue_flush(elm_decode_queue *queue,
+                           int (*take)(void *context, const elm_checked_picture *picture,
+                                       elm_error *err),
                            void *context, elm_error *err)
 {
     int status = 0;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(queue->threads)
     for (int i = 0; i < queue->count; i++) {
         elm_checked_picture *p = &queue->pictures[i];
-        p->status = elm_picture_sound(queue->decoders[omp_get_thread_num()], p->bytes, p->size_bytes, &p->header, &p->why);
+        p->status = elm_picture_sound(queue->decoders[omp_get_thread_num()], p->bytes,
+                                      p->size_bytes, &p->header, &p->why);
     }
     for (int i = 0; i < queue->count && status == 0; i++)
         status = take(context, &queue->pictures[i], err);

@@ -1,4 +1,5 @@
-/* Decode queue: pictures that a preparation decodes to see whether they are sound, on several threads, and that come out in their order. */
+/* Decode queue: pictures that a preparation decodes to see whether they are sound, on several
+ * threads, and that come out in their order. */
 #ifndef ELMPI_IMAGE_DECODE_QUEUE_H
 #define ELMPI_IMAGE_DECODE_QUEUE_H
 
@@ -25,7 +26,8 @@ typedef struct elm_checked_picture {
 
 /** Decodes the whole picture, as small as the decoder can, which reads every byte all the same.
  *  Errors: ELM_PICTURE_BROKEN with the reason; -1: memory */
-int elm_picture_sound(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, elm_error *why);
+int elm_picture_sound(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
+                      const elm_picture_header *header, elm_error *why);
 
 /** Owns:   the caller destroys */
 int elm_decode_queue_create(elm_decode_queue **queue, int threads, elm_error *err);
@@ -33,10 +35,14 @@ void elm_decode_queue_destroy(elm_decode_queue *queue);
 
 /** Adds a picture; bytes and name are copied. *full: it is time to flush.
  *  Errors: memory */
-int elm_decode_queue_add(elm_decode_queue *queue, const elm_checked_picture *picture, bool *full, elm_error *err);
+int elm_decode_queue_add(elm_decode_queue *queue, const elm_checked_picture *picture, bool *full,
+                         elm_error *err);
 
-/** Decodes all that wait, then hands them over in the order they came in; stops at the first call that does not return 0. */
-int elm_decode_queue_flush(elm_decode_queue *queue, int (*take)(void *context, const elm_checked_picture *picture, elm_error *err),
+/** Decodes all that wait, then hands them over in the order they came in; stops at the first
+ * call that does not return 0. */
+int elm_decode_queue_flush(elm_decode_queue *queue,
+                           int (*take)(void *context, const elm_checked_picture *picture,
+                                       elm_error *err),
                            void *context, elm_error *err);
 
 #endif

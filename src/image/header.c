@@ -6,7 +6,15 @@
 #include <zlib.h>
 
 /* Markers of ITU-T T.81, table B.1. */
-enum { JPEG_SOI = 0xd8, JPEG_EOI = 0xd9, JPEG_SOS = 0xda, JPEG_TEM = 0x01, JPEG_RST0 = 0xd0, JPEG_RST7 = 0xd7, JPEG_APP1 = 0xe1 };
+enum {
+    JPEG_SOI = 0xd8,
+    JPEG_EOI = 0xd9,
+    JPEG_SOS = 0xda,
+    JPEG_TEM = 0x01,
+    JPEG_RST0 = 0xd0,
+    JPEG_RST7 = 0xd7,
+    JPEG_APP1 = 0xe1
+};
 
 static unsigned read16(const uint8_t *bytes, bool little)
 {
@@ -19,7 +27,8 @@ static uint32_t read32(const uint8_t *bytes, bool little)
                   : (uint32_t)read16(bytes, false) << 16 | read16(bytes + 2, false);
 }
 
-/* The orientation in EXIF data (a TIFF header and its first directory), or 1: a broken one is no reason to refuse the picture. */
+/* The orientation in EXIF data (a TIFF header and its first directory), or 1: a broken one is no
+ * reason to refuse the picture. */
 static int tiff_orientation(const uint8_t *tiff, size_t length)
 {
     enum { ENTRY = 12, TAG = 0x0112, SHORT = 3, LONG = 4 };
@@ -35,7 +44,8 @@ static int tiff_orientation(const uint8_t *tiff, size_t length)
         const unsigned type = read16(entry + 2, little);
         if (read16(entry, little) != TAG || (type != SHORT && type != LONG))
             continue;
-        const uint32_t value = type == SHORT ? read16(entry + 8, little) : read32(entry + 8, little);
+        const uint32_t value =
+            type == SHORT ? read16(entry + 8, little) : read32(entry + 8, little);
         return value >= 1 && value <= 8 ? (int)value : 1;
     }
     return 1;
@@ -45,7 +55,9 @@ static int tiff_orientation(const uint8_t *tiff, size_t length)
 static int exif_orientation(const uint8_t *segment, size_t size_bytes)
 {
     enum { HEAD = 6 };
-    return size_bytes >= HEAD && memcmp(segment, "Exif\0\0", HEAD) == 0 ? tiff_orientation(segment + HEAD, size_bytes - HEAD) : 1;
+    return size_bytes >= HEAD && memcmp(segment, "Exif\0\0", HEAD) == 0
+               ? tiff_orientation(segment + HEAD, size_bytes - HEAD)
+               : 1;
 }
 
 static bool is_frame(int marker)
@@ -69,7 +81,8 @@ static const char *check_size(const elm_picture_header *header)
     return NULL;
 }
 
-static const char *read_frame(elm_picture_header *header, int marker, const uint8_t *segment, size_t size_bytes)
+static const char *read_frame(elm_picture_header *header, int marker, const uint8_t *segment,
+                              size_t size_bytes)
 {
     if (!is_decodable(marker))
         return "a kind of JPEG that is not supported (lossless or hierarchical)";
@@ -82,8 +95,8 @@ static const char *read_frame(elm_picture_header *header, int marker, const uint
     return check_size(header);
 }
 
-/* The end mark cannot occur within compressed data, where a byte 255 is followed by 0 or a restart mark; what comes behind it does not
- * matter. */
+/* The end mark cannot occur within compressed data, where a byte 255 is followed by 0 or a
+ * restart mark; what comes behind it does not matter. */
 static bool has_end(const uint8_t *bytes, size_t from, size_t size_bytes)
 {
     for (const uint8_t *at = bytes + from, *end = bytes + size_bytes; at + 1 < end; at++) {
@@ -107,7 +120,8 @@ static const char *read_jpeg(elm_picture_header *header, const uint8_t *bytes, s
         if (at >= size_bytes)
             return "truncated";
         const int marker = bytes[at++];
-        if (marker == 0 || marker == JPEG_TEM || marker == JPEG_SOI || (marker >= JPEG_RST0 && marker <= JPEG_RST7))
+        if (marker == 0 || marker == JPEG_TEM || marker == JPEG_SOI ||
+            (marker >= JPEG_RST0 && marker <= JPEG_RST7))
             continue;
         if (marker == JPEG_EOI)
             return "a JPEG without a picture";
@@ -121,12 +135,15 @@ static const char *read_jpeg(elm_picture_header *header, const uint8_t *bytes, s
         const uint8_t *segment = bytes + at + 2;
         at += length;
         if (marker == JPEG_SOS)
-            return !framed ? "broken JPEG header" : has_end(bytes, at, size_bytes) ? NULL : "truncated";
+            return !framed                          ? "broken JPEG header"
+                   : has_end(bytes, at, size_bytes) ? NULL
+                                                    : "truncated";
         if (marker == JPEG_APP1 && !oriented && length > 8 && memcmp(segment, "Exif", 4) == 0) {
             header->orientation = exif_orientation(segment, length - 2);
             oriented = true;
         } else if (is_frame(marker)) {
-            const char *problem = framed ? "broken JPEG header" : read_frame(header, marker, segment, length - 2);
+            const char *problem =
+                framed ? "broken JPEG header" : read_frame(header, marker, segment, length - 2);
             if (problem != NULL)
                 return problem;
             framed = true;
@@ -150,7 +167,8 @@ static const char *read_png(elm_picture_header *header, const uint8_t *bytes, si
             return check_size(header);
         if (length > size_bytes - at - CHUNK)
             return "truncated";
-        if (memcmp(bytes + at + 4, "eXIf", 4) == 0 && read32(bytes + at + 8 + length, false) == crc32(0, bytes + at + 4, (uInt)length + 4))
+        if (memcmp(bytes + at + 4, "eXIf", 4) == 0 &&
+            read32(bytes + at + 8 + length, false) == crc32(0, bytes + at + 4, (uInt)length + 4))
             header->orientation = tiff_orientation(bytes + at + 8, length);
         at += CHUNK + length;
     }
@@ -173,17 +191,20 @@ static const char *foreign_kind(const uint8_t *bytes, size_t size_bytes)
         {4, "ftyphei", "neither JPEG nor PNG: a HEIC"},
         {0, "<!DOCTYPE", "neither JPEG nor PNG, but a web page"},
         {0, "<html", "neither JPEG nor PNG, but a web page"},
-        {0, "version https://git-lfs", "neither JPEG nor PNG, but a pointer of Git LFS (git lfs pull fetches the picture)"},
+        {0, "version https://git-lfs",
+         "neither JPEG nor PNG, but a pointer of Git LFS (git lfs pull fetches the picture)"},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const size_t length = strlen(kinds[i].magic);
-        if (size_bytes >= kinds[i].place + length && memcmp(bytes + kinds[i].place, kinds[i].magic, length) == 0)
+        if (size_bytes >= kinds[i].place + length &&
+            memcmp(bytes + kinds[i].place, kinds[i].magic, length) == 0)
             return kinds[i].text;
     }
     return "neither JPEG nor PNG";
 }
 
-const char *elm_picture_header_read(elm_picture_header *header, const uint8_t *bytes, size_t size_bytes)
+const char *elm_picture_header_read(elm_picture_header *header, const uint8_t *bytes,
+                                    size_t size_bytes)
 {
     *header = (elm_picture_header){.orientation = 1};
     if (size_bytes == 0)

@@ -26,6 +26,7 @@ static inline int elm_picture_short_side(const elm_picture_header *header)
 /** Reads the header of a whole JPEG or PNG file and looks for the mark of its end.
  *  Shape:  bytes [size_bytes]: the whole file
  *  Errors: NULL when it is one, else why not, in a few words ("truncated") */
-const char *elm_picture_header_read(elm_picture_header *header, const uint8_t *bytes, size_t size_bytes);
+const char *elm_picture_header_read(elm_picture_header *header, const uint8_t *bytes,
+                                    size_t size_bytes);
 
 #endif

@@ -13,8 +13,9 @@ typedef struct elm_orientation {
 static inline elm_orientation elm_orientation_of(int exif)
 {
     static const elm_orientation rows[9] = {
-        [1] = {false, false, false}, [2] = {true, false, false}, [3] = {true, true, false}, [4] = {false, true, false},
-        [5] = {false, false, true},  [6] = {false, true, true},  [7] = {true, true, true},  [8] = {true, false, true},
+        [1] = {false, false, false}, [2] = {true, false, false}, [3] = {true, true, false},
+        [4] = {false, true, false},  [5] = {false, false, true}, [6] = {false, true, true},
+        [7] = {true, true, true},    [8] = {true, false, true},
     };
     return rows[exif];
 }

@@ -11,7 +11,9 @@ static int reserve_axis(elm_axis *axis, int count, int taps, elm_error *err)
         return 0;
     elm_axis_free(axis);
     axis->first = elm_alloc((size_t)count, sizeof *axis->first, err);
-    axis->weights = axis->first != NULL ? elm_alloc((size_t)count * (size_t)taps, sizeof *axis->weights, err) : NULL;
+    axis->weights = axis->first != NULL
+                        ? elm_alloc((size_t)count * (size_t)taps, sizeof *axis->weights, err)
+                        : NULL;
     if (axis->weights == NULL)
         return -1;
     axis->count = count;
@@ -29,8 +31,10 @@ void elm_axis_free(elm_axis *axis)
 elm_output_layout elm_layout_turned(elm_orientation turn, int width, int height)
 {
     const int across = turn.exchange ? height : width, down = turn.exchange ? width : height;
-    elm_output_layout layout = {
-        .plane = (int64_t)width * height, .step_x = turn.exchange ? width : 1, .step_y = turn.exchange ? 1 : width, .gain = {1, 1, 1}};
+    elm_output_layout layout = {.plane = (int64_t)width * height,
+                                .step_x = turn.exchange ? width : 1,
+                                .step_y = turn.exchange ? 1 : width,
+                                .gain = {1, 1, 1}};
     if (turn.mirror_x) {
         layout.start += (across - 1) * layout.step_x;
         layout.step_x = -layout.step_x;

@@ -4,7 +4,8 @@
 typedef float pixel __attribute__((vector_size(16)));
 
 /* One output row before it is resized across: input rows, weighted. */
-static void blend_rows(const elm_pixels *pixels, const uint8_t *top, const float *weights, int taps, float *restrict line)
+static void blend_rows(const elm_pixels *pixels, const uint8_t *top, const float *weights, int taps,
+                       float *restrict line)
 {
     const int values = pixels->width * ELM_PIXEL_BYTES;
     for (int i = 0; i < values; i++)
@@ -20,7 +21,8 @@ static void blend_rows(const elm_pixels *pixels, const uint8_t *top, const float
 }
 
 /* Across, normalised, to its place. */
-static void write_row(const elm_pixels *pixels, const elm_axis *across, const float *line, const elm_output_layout *layout, float *out)
+static void write_row(const elm_pixels *pixels, const elm_axis *across, const float *line,
+                      const elm_output_layout *layout, float *out)
 {
     const pixel gain = {layout->gain[0], layout->gain[1], layout->gain[2]};
     const pixel offset = {layout->offset[0], layout->offset[1], layout->offset[2]};
@@ -40,8 +42,8 @@ static void write_row(const elm_pixels *pixels, const elm_axis *across, const fl
     }
 }
 
-static void resample(const elm_pixels *pixels, const elm_axis *across, const elm_axis *down, float *line, const elm_output_layout *layout,
-                     float *out)
+static void resample(const elm_pixels *pixels, const elm_axis *across, const elm_axis *down,
+                     float *line, const elm_output_layout *layout, float *out)
 {
     for (int y = 0; y < down->count; y++) {
         const uint8_t *top = pixels->pixels + (size_t)(down->first[y] - pixels->y) * pixels->stride;

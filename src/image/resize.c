@@ -19,7 +19,8 @@ struct elm_picture_resizer {
     bool ready; /* jpeg has been made */
     elm_decoder *decoder;
     elm_axis across, down;
-    float *line, *values; /* a row of the decoded picture; the resized picture, red, green, blue side by side */
+    /* a row of the decoded picture; the resized picture, red, green, blue side by side */
+    float *line, *values;
     size_t line_capacity, value_capacity;
     uint8_t *row;
     size_t row_capacity;
@@ -45,7 +46,9 @@ int elm_picture_resizer_create(elm_picture_resizer **out, elm_error *err)
         return -1;
     }
     if (setjmp(resizer->failed) != 0) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "cannot start a JPEG encoder (%s): check that libjpeg and its headers are of one version",
+        elm_error_set(err, ELM_EXIT_FAILURE,
+                      "cannot start a JPEG encoder (%s): check that libjpeg and its headers are of "
+                      "one version",
                       resizer->reason);
         elm_picture_resizer_destroy(resizer);
         return -1;
@@ -87,11 +90,13 @@ static int grow(void *memory, size_t *capacity, size_t count, size_t size_bytes,
     return *block != NULL ? 0 : -1;
 }
 
-/* As much smaller as libjpeg can make it on the way with twice the pixels wanted left: no detail of the result is lost. */
+/* As much smaller as libjpeg can make it on the way with twice the pixels wanted left: no detail
+ * of the result is lost. */
 static int reduction_for(const elm_picture_header *header, int shorter, int side)
 {
     int reduction = 1;
-    while (header->format == ELM_PICTURE_JPEG && reduction < 8 && shorter / (2 * reduction) >= 2 * side)
+    while (header->format == ELM_PICTURE_JPEG && reduction < 8 &&
+           shorter / (2 * reduction) >= 2 * side)
         reduction *= 2;
     return reduction;
 }
@@ -100,29 +105,41 @@ static elm_axis_view whole_view(int stored, int reduction, int picture_side, int
 {
     const double length = (double)stored / reduction;
     const int high = (int)ceil(length);
-    return (elm_axis_view){0, length, .low = 0, .high = high < picture_side ? high : picture_side, .full = full, .start = 0, .count = full};
+    return (elm_axis_view){0,
+                           length,
+                           .low = 0,
+                           .high = high < picture_side ? high : picture_side,
+                           .full = full,
+                           .start = 0,
+                           .count = full};
 }
 
-static int decode(elm_picture_resizer *r, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, int side,
-                  elm_resized *resized, elm_error *why)
+static int decode(elm_picture_resizer *r, const uint8_t *bytes, size_t size_bytes,
+                  const elm_picture_header *header, int side, elm_resized *resized, elm_error *why)
 {
     const elm_orientation turn = elm_orientation_of(header->orientation);
-    const int shorter = elm_picture_short_side(header), reduction = reduction_for(header, shorter, side);
-    const int across = header->width == shorter ? side : (int)((double)side * header->width / shorter);
-    const int down = header->height == shorter ? side : (int)((double)side * header->height / shorter);
+    const int shorter = elm_picture_short_side(header),
+              reduction = reduction_for(header, shorter, side);
+    const int across =
+        header->width == shorter ? side : (int)((double)side * header->width / shorter);
+    const int down =
+        header->height == shorter ? side : (int)((double)side * header->height / shorter);
     const elm_picture_box whole = {0, 0, header->width, header->height};
     elm_pixels pixels;
     resized->width = turn.exchange ? down : across;
     resized->height = turn.exchange ? across : down;
-    const int status = elm_decoder_read(r->decoder, bytes, size_bytes, header, whole, reduction, &pixels, why);
+    const int status =
+        elm_decoder_read(r->decoder, bytes, size_bytes, header, whole, reduction, &pixels, why);
     if (status != ELM_PICTURE_DONE)
         return status;
     if (pixels.damaged)
         return elm_picture_broken(why, elm_picture_damaged);
     const elm_axis_view x = whole_view(header->width, reduction, pixels.picture_width, across);
     const elm_axis_view y = whole_view(header->height, reduction, pixels.picture_height, down);
-    if (grow(&r->line, &r->line_capacity, (size_t)pixels.width * ELM_PIXEL_BYTES, sizeof *r->line, why) != 0 ||
-        grow(&r->values, &r->value_capacity, 3 * (size_t)across * (size_t)down, sizeof *r->values, why) != 0 ||
+    if (grow(&r->line, &r->line_capacity, (size_t)pixels.width * ELM_PIXEL_BYTES, sizeof *r->line,
+             why) != 0 ||
+        grow(&r->values, &r->value_capacity, 3 * (size_t)across * (size_t)down, sizeof *r->values,
+             why) != 0 ||
         elm_axis_make(&r->across, &x, why) != 0 || elm_axis_make(&r->down, &y, why) != 0)
         return -1;
     const elm_output_layout layout = elm_layout_turned(turn, resized->width, resized->height);
@@ -138,7 +155,8 @@ static uint8_t byte_of(float value)
 static bool is_grey(const elm_picture_resizer *r, size_t plane)
 {
     for (size_t i = 0; i < plane; i++)
-        if (byte_of(r->values[i]) != byte_of(r->values[plane + i]) || byte_of(r->values[i]) != byte_of(r->values[2 * plane + i]))
+        if (byte_of(r->values[i]) != byte_of(r->values[plane + i]) ||
+            byte_of(r->values[i]) != byte_of(r->values[2 * plane + i]))
             return false;
     return true;
 }
@@ -149,20 +167,23 @@ static void write_rows(elm_picture_resizer *r, int width, int height, int channe
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++)
             for (int c = 0; c < channels; c++)
-                r->row[x * channels + c] = byte_of(r->values[(size_t)c * plane + (size_t)y * (size_t)width + (size_t)x]);
+                r->row[x * channels + c] =
+                    byte_of(r->values[(size_t)c * plane + (size_t)y * (size_t)width + (size_t)x]);
         JSAMPROW row = r->row;
         jpeg_write_scanlines(&r->jpeg, &row, 1);
     }
 }
 
-static int encode(elm_picture_resizer *r, int channels, int quality, elm_resized *resized, elm_error *why)
+static int encode(elm_picture_resizer *r, int channels, int quality, elm_resized *resized,
+                  elm_error *why)
 {
     struct jpeg_compress_struct *jpeg = &r->jpeg;
     unsigned char *made = NULL;
     unsigned long size_bytes = 0;
     if (setjmp(r->failed) != 0) {
         jpeg_abort_compress(jpeg);
-        /* Its memory is libjpeg's secret now: the only errors here are of memory run out, and the caller gives up. */
+        /* Its memory is libjpeg's secret now: the only errors here are of memory run out, and
+         * the caller gives up. */
         return elm_error_set(why, ELM_EXIT_FAILURE, "%s", r->reason);
     }
     jpeg_mem_dest(jpeg, &made, &size_bytes);
@@ -181,8 +202,9 @@ static int encode(elm_picture_resizer *r, int channels, int quality, elm_resized
     return 0;
 }
 
-int elm_picture_resize(elm_picture_resizer *resizer, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, int side,
-                       int quality, elm_resized *resized, elm_error *why)
+int elm_picture_resize(elm_picture_resizer *resizer, const uint8_t *bytes, size_t size_bytes,
+                       const elm_picture_header *header, int side, int quality,
+                       elm_resized *resized, elm_error *why)
 {
     *resized = (elm_resized){.width = header->width, .height = header->height};
     if (elm_picture_short_side(header) <= side)

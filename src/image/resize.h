@@ -22,11 +22,13 @@ typedef struct elm_resized {
     int width, height;
 } elm_resized;
 
-/** Makes the short side `side` pixels long: bilinear with antialiasing, turned as EXIF says, as a JPEG of full chroma resolution (a network
- *  sees colours no less than their edges), grey ones in grey. A picture whose short side is no longer than that is left alone: bytes NULL.
+/** Makes the short side `side` pixels long: bilinear with antialiasing, turned as EXIF says, as a
+ * JPEG of full chroma resolution (a network sees colours no less than their edges), grey ones in
+ * grey. A picture whose short side is no longer than that is left alone: bytes NULL.
  *  Errors: as elm_decoder_read; damaged pictures are ELM_PICTURE_BROKEN */
-int elm_picture_resize(elm_picture_resizer *resizer, const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header, int side,
-                       int quality, elm_resized *resized, elm_error *why);
+int elm_picture_resize(elm_picture_resizer *resizer, const uint8_t *bytes, size_t size_bytes,
+                       const elm_picture_header *header, int side, int quality,
+                       elm_resized *resized, elm_error *why);
 
 /** The resizer's decoder, between two pictures. */
 elm_decoder *elm_picture_resizer_decoder(elm_picture_resizer *resizer);
@@ -46,18 +48,24 @@ typedef struct elm_queued_picture {
     elm_error why;       /* and its reason */
 } elm_queued_picture;
 
-/** `decode`: small pictures, which stay as they are, are decoded too, to see whether they are sound.
+/** `decode`: small pictures, which stay as they are, are decoded too, to see whether they are
+ * sound.
  *  Owns:   the caller destroys */
-int elm_resize_queue_create(elm_resize_queue **queue, int threads, int side, int quality, bool decode, elm_error *err);
+int elm_resize_queue_create(elm_resize_queue **queue, int threads, int side, int quality,
+                            bool decode, elm_error *err);
 void elm_resize_queue_destroy(elm_resize_queue *queue);
 
 /** Adds a picture; bytes and name are copied. *full: it is time to flush.
  *  Errors: memory */
-int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name, const uint8_t *bytes, size_t size_bytes,
-                         const elm_picture_header *header, bool *full, elm_error *err);
+int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name,
+                         const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header,
+                         bool *full, elm_error *err);
 
-/** Resizes all that wait, then hands them over in the order they came in; stops at the first call that does not return 0. */
-int elm_resize_queue_flush(elm_resize_queue *queue, int (*take)(void *context, const elm_queued_picture *picture, elm_error *err),
+/** Resizes all that wait, then hands them over in the order they came in; stops at the first
+ * call that does not return 0. */
+int elm_resize_queue_flush(elm_resize_queue *queue,
+                           int (*take)(void *context, const elm_queued_picture *picture,
+                                       elm_error *err),
                            void *context, elm_error *err);
 
 #endif

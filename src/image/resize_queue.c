@@ -1,4 +1,5 @@
-/* Reading archives and writing shards keep their order; only what is between, and costs most, is done by many threads. */
+/* Reading archives and writing shards keep their order; only what is between, and costs most, is
+ * done by many threads. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ struct elm_resize_queue {
     elm_queued_picture pictures[QUEUE_MAX];
 };
 
-int elm_resize_queue_create(elm_resize_queue **out, int threads, int side, int quality, bool decode, elm_error *err)
+int elm_resize_queue_create(elm_resize_queue **out, int threads, int side, int quality, bool decode,
+                            elm_error *err)
 {
     elm_resize_queue *queue = elm_alloc(1, sizeof *queue, err);
     *out = NULL;
@@ -62,16 +64,22 @@ void elm_resize_queue_destroy(elm_resize_queue *queue)
     elm_free(queue);
 }
 
-int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name, const uint8_t *bytes, size_t size_bytes,
-                         const elm_picture_header *header, bool *full, elm_error *err)
+int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name,
+                         const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header,
+                         bool *full, elm_error *err)
 {
     elm_queued_picture *picture = &queue->pictures[queue->count];
-    *picture = (elm_queued_picture){
-        .item = item, .name = strdup(name), .bytes = elm_alloc(size_bytes, 1, err), .size_bytes = size_bytes, .header = *header};
+    *picture = (elm_queued_picture){.item = item,
+                                    .name = strdup(name),
+                                    .bytes = elm_alloc(size_bytes, 1, err),
+                                    .size_bytes = size_bytes,
+                                    .header = *header};
     if (picture->name == NULL || picture->bytes == NULL) {
         free(picture->name);
         elm_free(picture->bytes);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "no memory for the pictures that wait to be resized: use fewer --threads");
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "no memory for the pictures that wait to be resized: use fewer --threads");
     }
     memcpy(picture->bytes, bytes, size_bytes);
     queue->waiting_bytes += size_bytes;
@@ -79,16 +87,20 @@ int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name, 
     return 0;
 }
 
-static void resize(const elm_resize_queue *queue, elm_queued_picture *picture, elm_picture_resizer *resizer)
+static void resize(const elm_resize_queue *queue, elm_queued_picture *picture,
+                   elm_picture_resizer *resizer)
 {
-    picture->status = elm_picture_resize(resizer, picture->bytes, picture->size_bytes, &picture->header, queue->side, queue->quality,
-                                         &picture->resized, &picture->why);
+    picture->status =
+        elm_picture_resize(resizer, picture->bytes, picture->size_bytes, &picture->header,
+                           queue->side, queue->quality, &picture->resized, &picture->why);
     if (picture->status == ELM_PICTURE_DONE && picture->resized.bytes == NULL && queue->decode)
-        picture->status =
-            elm_picture_sound(elm_picture_resizer_decoder(resizer), picture->bytes, picture->size_bytes, &picture->header, &picture->why);
+        picture->status = elm_picture_sound(elm_picture_resizer_decoder(resizer), picture->bytes,
+                                            picture->size_bytes, &picture->header, &picture->why);
 }
 
-int elm_resize_queue_flush(elm_resize_queue *queue, int (*take)(void *context, const elm_queued_picture *picture, elm_error *err),
+int elm_resize_queue_flush(elm_resize_queue *queue,
+                           int (*take)(void *context, const elm_queued_picture *picture,
+                                       elm_error *err),
                            void *context, elm_error *err)
 {
     int status = 0;

@@ -5,8 +5,9 @@
 #include "elmpi/memory.h"
 #include "image/resample.h"
 
-/* How many times more pixels than needed must remain when a picture is decoded smaller. Training: the crop is random anyhow. Evaluation:
- * figures compare with those of others, who decode in full. */
+/* How many times more pixels than needed must remain when a picture is decoded smaller.
+ * Training: the crop is random anyhow. Evaluation: figures compare with those of others, who
+ * decode in full. */
 enum { SLACK_TRAINING = 1, SLACK_EVALUATION = 2 };
 
 struct elm_picture_reader {
@@ -23,9 +24,11 @@ typedef struct side_view {
     int full, start;  /* to so many, of which those from start on are wanted */
 } side_view;
 
-elm_picture_transform elm_picture_transform_of(const elm_image_format *format, int crop, int resize, bool random)
+elm_picture_transform elm_picture_transform_of(const elm_image_format *format, int crop, int resize,
+                                               bool random)
 {
-    elm_picture_transform transform = {.crop = crop, .resize = resize, .random = random, .flip = true, .area = {0.08, 1}};
+    elm_picture_transform transform = {
+        .crop = crop, .resize = resize, .random = random, .flip = true, .area = {0.08, 1}};
     for (int c = 0; c < 3; c++) {
         transform.gain[c] = 1 / (255 * format->deviation[c]);
         transform.offset[c] = -format->mean[c] / format->deviation[c];
@@ -78,7 +81,8 @@ static side_view mirrored(side_view view, int crop)
 static void source_range(side_view view, int crop, int *from, int *count)
 {
     const double scale = (double)view.count / view.full, support = scale > 1 ? scale : 1;
-    double begin = floor((view.start + 0.5) * scale - support), end = ceil((view.start + crop - 0.5) * scale + support) + 1;
+    double begin = floor((view.start + 0.5) * scale - support),
+           end = ceil((view.start + crop - 0.5) * scale + support) + 1;
     if (begin < 0)
         begin = 0;
     if (end > view.count)
@@ -87,10 +91,12 @@ static void source_range(side_view view, int crop, int *from, int *count)
     *count = (int)end - (int)begin;
 }
 
-static int reduction_for(const elm_picture_header *header, side_view across, side_view down, bool random)
+static int reduction_for(const elm_picture_header *header, side_view across, side_view down,
+                         bool random)
 {
     const double slack = random ? SLACK_TRAINING : SLACK_EVALUATION;
-    const double x = (double)across.count / across.full, y = (double)down.count / down.full, scale = (x < y ? x : y) / slack;
+    const double x = (double)across.count / across.full, y = (double)down.count / down.full,
+                 scale = (x < y ? x : y) / slack;
     if (header->format != ELM_PICTURE_JPEG)
         return 1;
     return scale >= 8 ? 8 : scale >= 4 ? 4 : scale >= 2 ? 2 : 1;
@@ -101,13 +107,18 @@ static elm_axis_view reduced_view(side_view view, int crop, int reduction, int p
 {
     const double begin = (double)view.first / reduction, length = (double)view.count / reduction;
     const int high = (int)ceil(begin + length);
-    return (elm_axis_view){
-        begin,        length, .low = (int)begin, .high = high < picture_side ? high : picture_side, .full = view.full, .start = view.start,
-        .count = crop};
+    return (elm_axis_view){begin,
+                           length,
+                           .low = (int)begin,
+                           .high = high < picture_side ? high : picture_side,
+                           .full = view.full,
+                           .start = view.start,
+                           .count = crop};
 }
 
 /* The network's input: turned, flipped or not, normalised. */
-static elm_output_layout layout_of(const elm_picture_transform *transform, elm_orientation row, bool flip)
+static elm_output_layout layout_of(const elm_picture_transform *transform, elm_orientation row,
+                                   bool flip)
 {
     const int side = transform->crop;
     elm_output_layout layout = elm_layout_turned(row, side, side);
@@ -159,8 +170,8 @@ static float *line_for(elm_picture_reader *reader, int pixels, elm_error *err)
 }
 
 /* Views of the picture as it is shown, with flip or not. */
-static void choose_views(const elm_picture_transform *transform, elm_rng *rng, int width, int height, side_view *across, side_view *down,
-                         bool *flip)
+static void choose_views(const elm_picture_transform *transform, elm_rng *rng, int width,
+                         int height, side_view *across, side_view *down, bool *flip)
 {
     *flip = false;
     if (transform->random) {
@@ -175,8 +186,9 @@ static void choose_views(const elm_picture_transform *transform, elm_rng *rng, i
     }
 }
 
-int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *transform, elm_rng *rng, const uint8_t *bytes,
-                     size_t size_bytes, float *out, elm_error *err)
+int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *transform,
+                     elm_rng *rng, const uint8_t *bytes, size_t size_bytes, float *out,
+                     elm_error *err)
 {
     elm_picture_header header;
     const char *problem = elm_picture_header_read(&header, bytes, size_bytes);
@@ -186,9 +198,10 @@ int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *tr
     const int crop = transform->crop;
     side_view shown_across, shown_down;
     bool flip;
-    choose_views(transform, rng, row.exchange ? header.height : header.width, row.exchange ? header.width : header.height, &shown_across,
-                 &shown_down, &flip);
-    side_view across = row.exchange ? shown_down : shown_across, down = row.exchange ? shown_across : shown_down;
+    choose_views(transform, rng, row.exchange ? header.height : header.width,
+                 row.exchange ? header.width : header.height, &shown_across, &shown_down, &flip);
+    side_view across = row.exchange ? shown_down : shown_across,
+              down = row.exchange ? shown_across : shown_down;
     if (row.mirror_x)
         across = mirrored(across, crop);
     if (row.mirror_y)
@@ -199,13 +212,15 @@ int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *tr
     source_range(down, crop, &box.y, &box.height);
     const int reduction = reduction_for(&header, across, down, transform->random);
     elm_pixels pixels;
-    const int status = elm_decoder_read(reader->decoder, bytes, size_bytes, &header, box, reduction, &pixels, err);
+    const int status =
+        elm_decoder_read(reader->decoder, bytes, size_bytes, &header, box, reduction, &pixels, err);
     if (status != ELM_PICTURE_DONE)
         return status;
     const elm_axis_view x = reduced_view(across, crop, reduction, pixels.picture_width);
     const elm_axis_view y = reduced_view(down, crop, reduction, pixels.picture_height);
     float *line = line_for(reader, pixels.width, err);
-    if (line == NULL || elm_axis_make(&reader->across, &x, err) != 0 || elm_axis_make(&reader->down, &y, err) != 0)
+    if (line == NULL || elm_axis_make(&reader->across, &x, err) != 0 ||
+        elm_axis_make(&reader->down, &y, err) != 0)
         return -1;
     const elm_output_layout layout = layout_of(transform, row, flip);
     elm_resampler()->resample(&pixels, &reader->across, &reader->down, line, &layout, out);

@@ -12,19 +12,23 @@
 
 /** What is done to every picture. */
 typedef struct elm_picture_transform {
-    int crop;                 /* side of the input */
-    int resize;               /* evaluation: length of the short side before the centre is cut out */
-    bool random, flip;        /* training: random resized crop, half of them flipped; else resize and centre */
+    int crop; /* side of the input */
+    /* evaluation: length of the short side before the centre is cut out */
+    int resize;
+    /* training: random resized crop, half of them flipped; else resize and centre */
+    bool random, flip;
     double area[2];           /* the least and the most of a picture that is cut out at random */
     float gain[3], offset[3]; /* of a byte, by channel: x / 255 less the mean, by the deviation */
 } elm_picture_transform;
 
-elm_picture_transform elm_picture_transform_of(const elm_image_format *format, int crop, int resize, bool random);
+elm_picture_transform elm_picture_transform_of(const elm_image_format *format, int crop, int resize,
+                                               bool random);
 
 /** A random part of a picture.
- *  Math:   torchvision's RandomResizedCrop.get_params: ten draws of an area in area[0]..area[1] of the picture's and of a ratio in 3/4..4/3
- *          (uniform in its logarithm), sides rounded; the first that fits goes to a random place; else the largest centre within 3/4..4/3
- */
+ *  Math:   torchvision's RandomResizedCrop.get_params: ten draws of an area in area[0]..area[1]
+ *          of the picture's and of a ratio in 3/4..4/3 (uniform in its logarithm), sides
+ *          rounded; the first that fits goes to a random place; else the largest centre within
+ *          3/4..4/3 */
 elm_picture_box elm_picture_draw_box(int width, int height, const double area[2], elm_rng *rng);
 
 /** One thread's means of reading pictures. */
@@ -36,11 +40,14 @@ void elm_picture_reader_destroy(elm_picture_reader *reader);
 
 /** Decodes, transforms and normalises a picture, turned as its EXIF orientation says.
  *  Shape:  bytes [size_bytes]: a whole file; out float [3][crop][crop]
- *  Math:   training: draw_box, resized to crop x crop, then flipped left to right in half of the cases; evaluation: torchvision's Resize
- *          (short side) and CenterCrop. Bilinear with antialiasing, like PIL's without its rounding to bytes in between. A picture much
- *          larger than needed is decoded smaller (libjpeg's scaling, only as far as no detail of the result is lost)
+ *  Math:   training: draw_box, resized to crop x crop, then flipped left to right in half of the
+ *          cases; evaluation: torchvision's Resize (short side) and CenterCrop. Bilinear with
+ *          antialiasing, like PIL's without its rounding to bytes in between. A picture much larger
+ *          than needed is decoded smaller (libjpeg's scaling, only as far as no detail of the
+ *          result is lost)
  *  Errors: as elm_decoder_read; out is unspecified then */
-int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *transform, elm_rng *rng, const uint8_t *bytes,
-                     size_t size_bytes, float *out, elm_error *err);
+int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *transform,
+                     elm_rng *rng, const uint8_t *bytes, size_t size_bytes, float *out,
+                     elm_error *err);
 
 #endif

@@ -39,7 +39,8 @@ static bool is_allowed(const char *const *allowed, const char *key)
     return false;
 }
 
-/* One entry of one text against the other text. Jobs are some 40 lines: reading the other anew for each is cheap. */
+/* One entry of one text against the other text. Jobs are some 40 lines: reading the other anew
+ * for each is cheap. */
 static int take_entry(void *context, const elm_entry *entry, elm_error *err)
 {
     const comparison *c = context;
@@ -55,7 +56,8 @@ static int take_entry(void *context, const elm_entry *entry, elm_error *err)
     const char *was = c->other_is_now ? entry->value : s.found ? s.value : "not known";
     const char *is = !c->other_is_now ? entry->value : s.found ? s.value : "not known";
     return elm_error_set(err, ELM_EXIT_USAGE,
-                         "%s was \"%.300s\" and is now \"%.300s\" (resolved job): go back to the former value, or start anew with another "
+                         "%s was \"%.300s\" and is now \"%.300s\" (resolved job): go back to the "
+                         "former value, or start anew with another "
                          "run.name or --run-dir",
                          key, was, is);
 }
@@ -65,6 +67,7 @@ int elm_job_compare(const char *before, const char *now, const char *const *allo
     comparison c = {.other = before, .other_name = "job of the checkpoint", .allowed = allowed};
     if (elm_lines_read(now, "present job", take_entry, &c, err))
         return -1;
-    c = (comparison){.other = now, .other_name = "present job", .other_is_now = true, .allowed = allowed};
+    c = (comparison){
+        .other = now, .other_name = "present job", .other_is_now = true, .allowed = allowed};
     return elm_lines_read(before, "job of the checkpoint", take_entry, &c, err);
 }

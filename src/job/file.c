@@ -22,11 +22,15 @@ static int read_stream(FILE *stream, const char *which, char *bytes, elm_error *
 {
     const size_t size = fread(bytes, 1, BYTES_MAX + 1, stream);
     if (ferror(stream))
-        return elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%s): %s", which, strerror(errno));
+        return elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%s): %s", which,
+                             strerror(errno));
     if (size > BYTES_MAX)
-        return elm_error_set(err, ELM_EXIT_USAGE, "larger than 1 MiB (%s): this is no job file; give an INI text", which);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "larger than 1 MiB (%s): this is no job file; give an INI text",
+                             which);
     if (strlen(bytes) != size)
-        return elm_error_set(err, ELM_EXIT_USAGE, "holds zero bytes (%s): this is no job file; give an INI text", which);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "holds zero bytes (%s): this is no job file; give an INI text", which);
     return 0;
 }
 
@@ -37,11 +41,13 @@ int elm_job_file_read(elm_job_file *file, const char *place, char **text, elm_er
     *text = NULL;
     struct stat about;
     /* The user's own file may be a pipe; one that a file names could be waited for for ever. */
-    if (place && stat(file->path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))
+    if (place && stat(file->path, &about) == 0 && !S_ISREG(about.st_mode) &&
+        !S_ISDIR(about.st_mode))
         return elm_error_set(err, ELM_EXIT_USAGE, "not a file (%s): include a job file", which);
     FILE *stream = fopen(file->path, "r");
     if (!stream || fstat(fileno(stream), &about)) {
-        elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%s): %s", which, strerror(errno));
+        elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%s): %s", which,
+                      strerror(errno));
         if (stream)
             fclose(stream);
         return -1;

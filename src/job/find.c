@@ -30,7 +30,8 @@ static void add_folder(folders *all, const char *path, size_t length)
         snprintf(all->path[all->count++], ELM_JOB_PATH_SIZE, "%.*s", (int)length, path);
 }
 
-/* ELM_JOBS_FROM_PROGRAM is relative to the program's folder, so that an installation can be moved; a build folder has the same layout. */
+/* ELM_JOBS_FROM_PROGRAM is relative to the program's folder, so that an installation can be
+ * moved; a build folder has the same layout. */
 static void add_installed(folders *all)
 {
     char program[ELM_JOB_PATH_SIZE], path[ELM_JOB_PATH_SIZE + sizeof ELM_JOBS_FROM_PROGRAM + 1];
@@ -66,7 +67,9 @@ static bool is_in(const char *folder, const char *name, char path[ELM_JOB_PATH_S
 {
     const char *const forms[] = {"", ending};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (snprintf(path, ELM_JOB_PATH_SIZE, "%s%s%s%s", folder, *folder ? "/" : "", name, forms[i]) < ELM_JOB_PATH_SIZE && is_file(path))
+        if (snprintf(path, ELM_JOB_PATH_SIZE, "%s%s%s%s", folder, *folder ? "/" : "", name,
+                     forms[i]) < ELM_JOB_PATH_SIZE &&
+            is_file(path))
             return true;
     return false;
 }
@@ -88,9 +91,11 @@ static void find_nearest(const folders *all, const char *name, char nearest[NAME
     int count = 0;
     for (int f = 0; names && pointers && f < all->count; f++) {
         DIR *folder = opendir(all->path[f]);
-        for (const struct dirent *entry; folder && count < NAMES_MAX && (entry = readdir(folder));) {
+        for (const struct dirent *entry;
+             folder && count < NAMES_MAX && (entry = readdir(folder));) {
             const size_t size = strlen(entry->d_name);
-            if (size <= strlen(ending) || size - strlen(ending) >= NAME_SIZE || strcmp(entry->d_name + size - strlen(ending), ending))
+            if (size <= strlen(ending) || size - strlen(ending) >= NAME_SIZE ||
+                strcmp(entry->d_name + size - strlen(ending), ending))
                 continue;
             snprintf(names[count], NAME_SIZE, "%.*s", (int)(size - strlen(ending)), entry->d_name);
             pointers[count] = names[count];
@@ -115,19 +120,25 @@ static int refuse(const folders *all, const char *given, elm_error *err)
     for (int f = 0; !slash && f < all->count && used < sizeof looked; f++)
         used += (size_t)snprintf(looked + used, sizeof looked - used, ", %s", all->path[f]);
     if (slash)
-        return elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%.300s): %s%s%s%s", given, strerror(ENOENT),
-                             *nearest ? "; the name alone, " : "", nearest, *nearest ? ", finds an installed job" : "");
-    return elm_error_set(err, ELM_EXIT_USAGE, "there is no job %.100s (looked for %.100s and %.100s.ini in the working folder%s): %s%s%s",
-                         given, given, given, looked,
-                         *nearest ? "did you mean " : "give the path of a job file, or name its folder in ELMPI_JOBS", nearest,
-                         *nearest ? "?" : "");
+        return elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%.300s): %s%s%s%s",
+                             given, strerror(ENOENT), *nearest ? "; the name alone, " : "", nearest,
+                             *nearest ? ", finds an installed job" : "");
+    return elm_error_set(
+        err, ELM_EXIT_USAGE,
+        "there is no job %.100s (looked for %.100s and %.100s.ini in the working folder%s): %s%s%s",
+        given, given, given, looked,
+        *nearest ? "did you mean "
+                 : "give the path of a job file, or name its folder in ELMPI_JOBS",
+        nearest, *nearest ? "?" : "");
 }
 
 int elm_job_find(const char *given, char path[ELM_JOB_PATH_SIZE], elm_error *err)
 {
     folders all;
     if (snprintf(path, ELM_JOB_PATH_SIZE, "%s", given) >= ELM_JOB_PATH_SIZE)
-        return elm_error_set(err, ELM_EXIT_USAGE, "the path is too long (%.300s...): use a shorter one for the job file", given);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "the path is too long (%.300s...): use a shorter one for the job file",
+                             given);
     if (is_file(given) || (errno != ENOENT && errno != ENOTDIR && strchr(given, '/')))
         return 0;
     list_folders(&all);
@@ -139,5 +150,6 @@ int elm_job_find(const char *given, char path[ELM_JOB_PATH_SIZE], elm_error *err
             return 0;
     }
     snprintf(path, ELM_JOB_PATH_SIZE, "%s", given);
-    return access(given, F_OK) == 0 ? 0 : refuse(&all, given, err); /* a folder: reading it says so */
+    /* a folder: reading it says so */
+    return access(given, F_OK) == 0 ? 0 : refuse(&all, given, err);
 }

@@ -16,7 +16,8 @@ static void print_wrapped(const char *text)
             putchar('\n');
             column = 0;
         }
-        column += column ? printf(" %.*s", length, text) : printf("%*s%.*s", INDENT, "", length, text);
+        column +=
+            column ? printf(" %.*s", length, text) : printf("%*s%.*s", INDENT, "", length, text);
         text += length;
         text += strspn(text, " ");
     }
@@ -30,7 +31,8 @@ static void print_row(const elm_option *row)
     if (!row->fallback)
         snprintf(facts, sizeof facts, "%s; must be given", wanted);
     else
-        snprintf(facts, sizeof facts, "%s; default: %s", wanted, *row->fallback ? row->fallback : "(empty)");
+        snprintf(facts, sizeof facts, "%s; default: %s", wanted,
+                 *row->fallback ? row->fallback : "(empty)");
     printf("  %s\n", row->key);
     print_wrapped(row->help);
     print_wrapped(facts);
@@ -58,7 +60,9 @@ static void print_cell(const char *text)
         printf(strchr("|<*", *text) ? "\\%c" : "%c", *text);
 }
 
-void elm_option_print_table(const elm_option *rows, bool (*wanted)(const elm_option *row, const void *context), const void *context)
+void elm_option_print_table(const elm_option *rows,
+                            bool (*wanted)(const elm_option *row, const void *context),
+                            const void *context)
 {
     bool begun = false;
     for (const elm_option *row = rows; row->key; row++) {
@@ -71,7 +75,8 @@ void elm_option_print_table(const elm_option *rows, bool (*wanted)(const elm_opt
         elm_value_describe(row, value, sizeof value);
         printf("| `%s` | ", row->key);
         print_cell(value);
-        printf(" | %s%s%s | ", row->fallback ? "`" : "", row->fallback ? row->fallback : "must be given", row->fallback ? "`" : "");
+        printf(" | %s%s%s | ", row->fallback ? "`" : "",
+               row->fallback ? row->fallback : "must be given", row->fallback ? "`" : "");
         print_cell(row->help);
         printf(" |\n");
     }

@@ -1,5 +1,5 @@
-/* Resolving a job: defaults first, then the files (an included one before the one that includes it), then --set, then what the chosen
- * methods do not use goes back to its default. */
+/* Resolving a job: defaults first, then the files (an included one before the one that includes
+ * it), then --set, then what the chosen methods do not use goes back to its default. */
 #include "elmpi/job.h"
 
 #include <stdbool.h>
@@ -13,7 +13,14 @@
 #include "job/path.h"
 #include "job/value.h"
 
-enum { NOTE_SIZE = 512, NAMES_MAX = 256, NOT_GIVEN = 0, GIVEN_BY_SET = -1, FILES_MAX = 8, SETUP_NAME_SIZE = 64 };
+enum {
+    NOTE_SIZE = 512,
+    NAMES_MAX = 256,
+    NOT_GIVEN = 0,
+    GIVEN_BY_SET = -1,
+    FILES_MAX = 8,
+    SETUP_NAME_SIZE = 64
+};
 
 struct elm_job {
     char *text;
@@ -70,7 +77,8 @@ static const char *short_key(const elm_option *row)
 
 static bool in_section(const elm_option *row, const char *section)
 {
-    return strlen(section) == section_length(row) && !strncmp(row->key, section, section_length(row));
+    return strlen(section) == section_length(row) &&
+           !strncmp(row->key, section, section_length(row));
 }
 
 static slot *find_slot(const resolver *r, const char *key, size_t length)
@@ -92,17 +100,21 @@ static int refuse_section(const resolver *r, const char *section, const char *pl
             continue;
         snprintf(names[count], sizeof names[count], "%.*s", (int)section_length(row), row->key);
         if (used < (int)sizeof list)
-            used += snprintf(list + used, sizeof list - (size_t)used, "%s[%s]", count ? " " : "", names[count]);
+            used += snprintf(list + used, sizeof list - (size_t)used, "%s[%s]", count ? " " : "",
+                             names[count]);
         pointers[count] = names[count];
         count++;
     }
     const char *nearest = elm_nearest_name(section, pointers, count);
     if (nearest)
-        return elm_error_set(err, ELM_EXIT_USAGE, "unknown section [%s] (%s): did you mean [%s]?", section, place, nearest);
-    return elm_error_set(err, ELM_EXIT_USAGE, "unknown section [%s] (%s): use one of %s", section, place, list);
+        return elm_error_set(err, ELM_EXIT_USAGE, "unknown section [%s] (%s): did you mean [%s]?",
+                             section, place, nearest);
+    return elm_error_set(err, ELM_EXIT_USAGE, "unknown section [%s] (%s): use one of %s", section,
+                         place, list);
 }
 
-static int refuse_key(const resolver *r, const char *section, const char *key, const char *place, elm_error *err)
+static int refuse_key(const resolver *r, const char *section, const char *key, const char *place,
+                      elm_error *err)
 {
     const char *names[NAMES_MAX], *elsewhere = NULL;
     char list[600] = "";
@@ -115,21 +127,26 @@ static int refuse_key(const resolver *r, const char *section, const char *key, c
             continue;
         names[count++] = short_key(row);
         if (used < (int)sizeof list)
-            used += snprintf(list + used, sizeof list - (size_t)used, "%s%s", used ? ", " : "", short_key(row));
+            used += snprintf(list + used, sizeof list - (size_t)used, "%s%s", used ? ", " : "",
+                             short_key(row));
     }
     if (!count)
         return refuse_section(r, section, place, err);
     const char *nearest = elm_nearest_name(key, names, count);
     if (nearest)
-        return elm_error_set(err, ELM_EXIT_USAGE, "unknown key %s.%.100s (%s): did you mean %s.%s?", section, key, place, section, nearest);
+        return elm_error_set(err, ELM_EXIT_USAGE, "unknown key %s.%.100s (%s): did you mean %s.%s?",
+                             section, key, place, section, nearest);
     if (elsewhere)
-        return elm_error_set(err, ELM_EXIT_USAGE, "unknown key %s.%.100s (%s): did you mean %s?", section, key, place, elsewhere);
-    return elm_error_set(err, ELM_EXIT_USAGE, "unknown key %s.%.100s (%s): use one of %s", section, key, place, list);
+        return elm_error_set(err, ELM_EXIT_USAGE, "unknown key %s.%.100s (%s): did you mean %s?",
+                             section, key, place, elsewhere);
+    return elm_error_set(err, ELM_EXIT_USAGE, "unknown key %s.%.100s (%s): use one of %s", section,
+                         key, place, list);
 }
 
 static int take_entry(void *context, const elm_entry *entry, elm_error *err);
 
-/* "[job] include = name": that file's entries come before the rest of this one's, which may say otherwise. */
+/* "[job] include = name": that file's entries come before the rest of this one's, which may say
+ * otherwise. */
 static int include(resolver *r, const char *written, const char *place, elm_error *err)
 {
     static const elm_option row = {.key = "job.include"};
@@ -137,22 +154,30 @@ static int include(resolver *r, const char *written, const char *place, elm_erro
     if (elm_path_expand(&row, written, place, name, err))
         return -1;
     if (r->files[r->file].begun)
-        return elm_error_set(err, ELM_EXIT_USAGE, "job.include stands below other entries (%s): make it the file's first entry", place);
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "job.include stands below other entries (%s): make it the file's first entry", place);
     if (r->file + 1 == FILES_MAX)
-        return elm_error_set(err, ELM_EXIT_USAGE, "a chain of more than %d files (%s): include fewer files in a row", FILES_MAX, place);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "a chain of more than %d files (%s): include fewer files in a row",
+                             FILES_MAX, place);
     source *next = &r->files[r->file + 1];
     *next = (source){0};
     if (!*name || !elm_job_file_beside(r->files[r->file].file.path, name, next->file.path))
-        return elm_error_set(err, ELM_EXIT_USAGE, "job.include is %s (%s): name a job file, relative to this one",
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "job.include is %s (%s): name a job file, relative to this one",
                              *name ? "too long" : "empty", place);
     char *text;
     if (elm_job_file_read(&next->file, place, &text, err))
         return -1;
     int status = 0;
     for (int i = 0; i <= r->file && !status; i++)
-        if (r->files[i].file.inode == next->file.inode && r->files[i].file.device == next->file.device)
-            status = elm_error_set(err, ELM_EXIT_USAGE, "job.include = %.300s leads back to %.300s (%.300s): remove one of the includes",
-                                   name, r->files[i].file.path, place);
+        if (r->files[i].file.inode == next->file.inode &&
+            r->files[i].file.device == next->file.device)
+            status = elm_error_set(
+                err, ELM_EXIT_USAGE,
+                "job.include = %.300s leads back to %.300s (%.300s): remove one of the includes",
+                name, r->files[i].file.path, place);
     if (!status) {
         r->file++;
         status = elm_lines_read(text, next->file.path, take_entry, r, err);
@@ -163,15 +188,20 @@ static int include(resolver *r, const char *written, const char *place, elm_erro
     return status;
 }
 
-/* "[job] setup = name": what this file says from here on is the set-up that a run's log compares with. */
+/* "[job] setup = name": what this file says from here on is the set-up that a run's log compares
+ * with. */
 static int begin_setup(resolver *r, const elm_entry *entry, const char *place, elm_error *err)
 {
     char first[ELM_PLACE_SIZE];
     place_of(r, r->setup_file, r->setup_line, first);
     if (*r->setup)
-        return elm_error_set(err, ELM_EXIT_USAGE, "job.setup is given twice (%.400s and %.400s): remove one of them", place, first);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "job.setup is given twice (%.400s and %.400s): remove one of them",
+                             place, first);
     if (!*entry->value || strlen(entry->value) >= SETUP_NAME_SIZE)
-        return elm_error_set(err, ELM_EXIT_USAGE, "job.setup is no name (%s): give one of 1 to %d characters", place, SETUP_NAME_SIZE - 1);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "job.setup is no name (%s): give one of 1 to %d characters", place,
+                             SETUP_NAME_SIZE - 1);
     snprintf(r->setup, sizeof r->setup, "%s", entry->value);
     r->setup_file = r->file;
     r->setup_line = entry->line;
@@ -186,7 +216,9 @@ static int take_own(resolver *r, const elm_entry *entry, const char *place, elm_
         return include(r, entry->value, place, err);
     if (!strcmp(entry->key, "setup"))
         return begin_setup(r, entry, place, err);
-    return elm_error_set(err, ELM_EXIT_USAGE, "unknown key job.%.100s (%s): use one of include, setup", entry->key, place);
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "unknown key job.%.100s (%s): use one of include, setup", entry->key,
+                         place);
 }
 
 /* One entry of a file. */
@@ -206,7 +238,9 @@ static int take_entry(void *context, const elm_entry *entry, elm_error *err)
     if (!s || !in_section(s->row, entry->section))
         return refuse_key(r, entry->section, entry->key, place, err);
     if (s->line != NOT_GIVEN && s->file == r->file)
-        return elm_error_set(err, ELM_EXIT_USAGE, "%s is given twice (%s and line %d): remove one of them", s->row->key, place, s->line);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "%s is given twice (%s and line %d): remove one of them", s->row->key,
+                             place, s->line);
     s->line = entry->line;
     s->file = r->file;
     if (elm_value_parse(s->row, s->value, entry->value, place, err))
@@ -223,7 +257,10 @@ static int apply_override(resolver *r, const char *text, elm_error *err)
 {
     const char *equals = strchr(text, '='), *dot = strchr(text, '.');
     if (!equals || !dot || dot > equals)
-        return elm_error_set(err, ELM_EXIT_USAGE, "\"%.200s\" is no override (--set): write section.key=value, such as optim.lr=0.1", text);
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "\"%.200s\" is no override (--set): write section.key=value, such as optim.lr=0.1",
+            text);
     size_t length = (size_t)(equals - text);
     while (length && text[length - 1] == ' ')
         length--;
@@ -281,13 +318,15 @@ static void write_note(const resolver *r, const slot *s, char *note)
     place_of(r, s->file, s->line, place);
     const char *rule = s->row->used_if, *equals = strchr(rule, '=');
     const bool negated = equals[-1] == '!';
-    int used = snprintf(note, NOTE_SIZE, "%s is ignored (%.200s): it has a meaning only with %.*s %s ", s->row->key, place,
-                        (int)(equals - rule) - negated, rule, negated ? "other than" : "=");
+    int used = snprintf(note, NOTE_SIZE,
+                        "%s is ignored (%.200s): it has a meaning only with %.*s %s ", s->row->key,
+                        place, (int)(equals - rule) - negated, rule, negated ? "other than" : "=");
     for (const char *c = equals + 1; *c && used < NOTE_SIZE - 8; c++)
         used += snprintf(note + used, NOTE_SIZE - (size_t)used, *c == '|' ? " or " : "%c", *c);
 }
 
-/* Unused values go back to their default: the resolved job shows no setting that had no effect. A note is due where one was changed. */
+/* Unused values go back to their default: the resolved job shows no setting that had no effect.
+ * A note is due where one was changed. */
 static int drop_unused(resolver *r, elm_job *job, elm_error *err)
 {
     for (int i = 0; i < r->count; i++) {
@@ -309,9 +348,13 @@ static int check_required(const resolver *r, elm_error *err)
 {
     for (int i = 0; i < r->count; i++) {
         const slot *s = &r->slots[i];
-        if (!s->row->fallback && s->line == NOT_GIVEN && (!s->row->used_if || rule_holds(r, s->row->used_if)))
-            return elm_error_set(err, ELM_EXIT_USAGE, "%s is missing (%.500s): add \"%s = ...\" under [%.*s], or --set %s=...", s->row->key,
-                                 r->files[0].file.path, short_key(s->row), (int)section_length(s->row), s->row->key, s->row->key);
+        if (!s->row->fallback && s->line == NOT_GIVEN &&
+            (!s->row->used_if || rule_holds(r, s->row->used_if)))
+            return elm_error_set(
+                err, ELM_EXIT_USAGE,
+                "%s is missing (%.500s): add \"%s = ...\" under [%.*s], or --set %s=...",
+                s->row->key, r->files[0].file.path, short_key(s->row), (int)section_length(s->row),
+                s->row->key, s->row->key);
     }
     return 0;
 }
@@ -321,21 +364,27 @@ static int write_text(const resolver *r, elm_job *job, elm_error *err)
     size_t size;
     FILE *out = open_memstream(&job->text, &size);
     if (!out)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", r->files[0].file.path);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "out of memory (%s): use a host with more memory",
+                             r->files[0].file.path);
     const elm_option *before = NULL;
     for (int i = 0; i < r->count; i++) {
         const slot *s = &r->slots[i];
         if (!s->row->fallback && s->line == NOT_GIVEN)
             continue;
-        if (!before || section_length(before) != section_length(s->row) || strncmp(before->key, s->row->key, section_length(before)))
-            fprintf(out, "%s[%.*s]\n", before ? "\n" : "", (int)section_length(s->row), s->row->key);
+        if (!before || section_length(before) != section_length(s->row) ||
+            strncmp(before->key, s->row->key, section_length(before)))
+            fprintf(out, "%s[%.*s]\n", before ? "\n" : "", (int)section_length(s->row),
+                    s->row->key);
         char value[ELM_VALUE_SIZE];
         elm_value_print(s->row, s->value, value);
         fprintf(out, "%s =%s%s\n", short_key(s->row), *value ? " " : "", value);
         before = s->row;
     }
     if (fclose(out))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", r->files[0].file.path);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "out of memory (%s): use a host with more memory",
+                             r->files[0].file.path);
     return 0;
 }
 
@@ -358,7 +407,8 @@ static int collect_slots(resolver *r, const elm_option_set *sets, int set_count,
     return 0;
 }
 
-/* What the run does otherwise than the set-up that a file declares. Settings that have no meaning in this run do not count. */
+/* What the run does otherwise than the set-up that a file declares. Settings that have no
+ * meaning in this run do not count. */
 static int write_differences(const resolver *r, elm_job *job, elm_error *err)
 {
     size_t size;
@@ -369,7 +419,8 @@ static int write_differences(const resolver *r, elm_job *job, elm_error *err)
         const slot *s = &r->slots[i];
         char value[ELM_VALUE_SIZE];
         elm_value_print(s->row, s->value, value);
-        if (!s->in_setup || !strcmp(value, s->setup) || (s->row->used_if && !rule_holds(r, s->row->used_if)))
+        if (!s->in_setup || !strcmp(value, s->setup) ||
+            (s->row->used_if && !rule_holds(r, s->row->used_if)))
             continue;
         if (!count)
             fprintf(out, "differs from the %s's set-up:", r->setup);
@@ -377,7 +428,9 @@ static int write_differences(const resolver *r, elm_job *job, elm_error *err)
     }
     if (!out || fclose(out)) {
         free(text);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", r->files[0].file.path);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "out of memory (%s): use a host with more memory",
+                             r->files[0].file.path);
     }
     if (count)
         job->differences = text;
@@ -387,8 +440,9 @@ static int write_differences(const resolver *r, elm_job *job, elm_error *err)
 }
 
 /* `file` is the first of the chain, `text` what it holds. */
-static int resolve(elm_job **job, const elm_job_file *file, const char *text, const char *const *overrides, int override_count,
-                   const elm_option_set *sets, int set_count, elm_error *err)
+static int resolve(elm_job **job, const elm_job_file *file, const char *text,
+                   const char *const *overrides, int override_count, const elm_option_set *sets,
+                   int set_count, elm_error *err)
 {
     resolver *r = elm_alloc(1, sizeof *r, err);
     elm_job *made = elm_alloc(1, sizeof *made, err);
@@ -403,7 +457,8 @@ static int resolve(elm_job **job, const elm_job_file *file, const char *text, co
     }
     for (int i = 0; !status && i < override_count; i++)
         status = apply_override(r, overrides[i], err);
-    if (!status && (check_required(r, err) || drop_unused(r, made, err) || write_text(r, made, err) || write_differences(r, made, err)))
+    if (!status && (check_required(r, err) || drop_unused(r, made, err) ||
+                    write_text(r, made, err) || write_differences(r, made, err)))
         status = -1;
     if (status)
         elm_job_destroy(made);
@@ -415,8 +470,8 @@ static int resolve(elm_job **job, const elm_job_file *file, const char *text, co
     return status;
 }
 
-int elm_job_parse(elm_job **job, const char *text, const char *name, const char *const *overrides, int override_count,
-                  const elm_option_set *sets, int set_count, elm_error *err)
+int elm_job_parse(elm_job **job, const char *text, const char *name, const char *const *overrides,
+                  int override_count, const elm_option_set *sets, int set_count, elm_error *err)
 {
     elm_job_file file = {0};
     snprintf(file.path, sizeof file.path, "%s", name);
@@ -424,8 +479,8 @@ int elm_job_parse(elm_job **job, const char *text, const char *name, const char 
     return resolve(job, &file, text, overrides, override_count, sets, set_count, err);
 }
 
-int elm_job_load(elm_job **job, const char *path, const char *const *overrides, int override_count, const elm_option_set *sets,
-                 int set_count, elm_error *err)
+int elm_job_load(elm_job **job, const char *path, const char *const *overrides, int override_count,
+                 const elm_option_set *sets, int set_count, elm_error *err)
 {
     elm_job_file file = {0};
     char *text;

@@ -38,8 +38,8 @@ static bool section_is_clean(const reader *r)
     return end >= r->line + r->length || *end == ';' || *end == '#';
 }
 
-/* inih's source of lines. Always one whole line a call, so that numbers agree; indentation is taken off, as inih would read an indented
- * entry as more of the value above. */
+/* inih's source of lines. Always one whole line a call, so that numbers agree; indentation is
+ * taken off, as inih would read an indented entry as more of the value above. */
 static char *next_line(char *buffer, int size, void *stream)
 {
     reader *r = stream;
@@ -53,8 +53,9 @@ static char *next_line(char *buffer, int size, void *stream)
     r->rest = *end ? end + 1 : end;
     r->number++;
     if (r->length && *r->line == '[' && !section_is_clean(r)) {
-        elm_error_set(r->err, ELM_EXIT_USAGE, "something follows the section's bracket (%s:%d): give it a line of its own", r->name,
-                      r->number);
+        elm_error_set(r->err, ELM_EXIT_USAGE,
+                      "something follows the section's bracket (%s:%d): give it a line of its own",
+                      r->name, r->number);
         stop(r);
         return NULL;
     }
@@ -66,8 +67,9 @@ static char *next_line(char *buffer, int size, void *stream)
     return buffer;
 }
 
-/* The value of a line that inih saw only the beginning of (Debian builds it with a buffer of 200 bytes): what follows the separator, up to
- * a comment. Owns: to be freed with elm_free. */
+/* The value of a line that inih saw only the beginning of (Debian builds it with a buffer of 200
+ * bytes): what follows the separator, up to a comment.
+ *  Owns:   to be freed with elm_free. */
 static char *whole_value(const reader *r)
 {
     const char *end = r->line + r->length, *value = r->line + strcspn(r->line, "=:") + 1;
@@ -90,8 +92,10 @@ static int handle(void *user, const char *section, const char *key, const char *
     if (r->status)
         return 0;
     if (!*section) {
-        elm_error_set(r->err, ELM_EXIT_USAGE, "\"%s\" stands before the first section (%s:%d): put a line such as [optim] above it", key,
-                      r->name, r->number);
+        elm_error_set(
+            r->err, ELM_EXIT_USAGE,
+            "\"%s\" stands before the first section (%s:%d): put a line such as [optim] above it",
+            key, r->name, r->number);
         return stop(r);
     }
     char *whole = r->cut ? whole_value(r) : NULL;
@@ -101,15 +105,19 @@ static int handle(void *user, const char *section, const char *key, const char *
     return good ? 1 : stop(r);
 }
 
-int elm_lines_read(const char *text, const char *name, elm_entry_taker take, void *context, elm_error *err)
+int elm_lines_read(const char *text, const char *name, elm_entry_taker take, void *context,
+                   elm_error *err)
 {
     const char *begin = strncmp(text, "\xEF\xBB\xBF", 3) ? text : text + 3;
     reader r = {.name = name, .rest = begin, .take = take, .context = context, .err = err};
     const int bad = ini_parse_stream(next_line, &r, handle, &r);
     if (bad > 0 && bad != r.failed_line)
-        return elm_error_set(err, ELM_EXIT_USAGE, "not understood (%s:%d): write [section], key = value, or a comment after ; or #", name,
-                             bad);
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "not understood (%s:%d): write [section], key = value, or a comment after ; or #", name,
+            bad);
     if (bad < 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a host with more memory", name);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "out of memory (%s): use a host with more memory", name);
     return r.status;
 }

@@ -13,9 +13,11 @@ typedef struct elm_entry {
 /** Returns 0 to go on, or -1 with `err` filled, which ends the reading. */
 typedef int (*elm_entry_taker)(void *context, const elm_entry *entry, elm_error *err);
 
-/** Hands every entry of `text` to `take`. Comments ("; ...", "# ...", and " ;" after a value), a byte-order mark, CR LF and indentation are
- * no part of entries. Errors: ELM_EXIT_USAGE with `name` and line for the first line that is no section, entry or comment; what `take`
- * returned */
-int elm_lines_read(const char *text, const char *name, elm_entry_taker take, void *context, elm_error *err);
+/** Hands every entry of `text` to `take`. Comments ("; ...", "# ...", and " ;" after a value), a
+ * byte-order mark, CR LF and indentation are no part of entries.
+ *  Errors: ELM_EXIT_USAGE with `name` and line for the first line that is no section, entry or
+ *          comment; what `take` returned */
+int elm_lines_read(const char *text, const char *name, elm_entry_taker take, void *context,
+                   elm_error *err);
 
 #endif

@@ -11,7 +11,8 @@
 
 enum { NAME_MAX_SIZE = 128 };
 
-static const char name_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+static const char name_characters[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
 
 /* What is being expanded, for messages, and the result so far. */
 typedef struct expansion {
@@ -25,8 +26,9 @@ typedef struct expansion {
 static int put(expansion *e, const char *text, size_t length)
 {
     if (e->used + length >= ELM_TEXT_SIZE)
-        return elm_error_set(e->err, ELM_EXIT_USAGE, "%s is longer than %d characters (%s): shorten it", e->row->key, ELM_TEXT_SIZE - 1,
-                             e->place);
+        return elm_error_set(e->err, ELM_EXIT_USAGE,
+                             "%s is longer than %d characters (%s): shorten it", e->row->key,
+                             ELM_TEXT_SIZE - 1, e->place);
     memcpy(e->path + e->used, text, length);
     e->used += length;
     e->path[e->used] = 0;
@@ -36,8 +38,9 @@ static int put(expansion *e, const char *text, size_t length)
 static int refuse_dollar(const expansion *e)
 {
     return elm_error_set(e->err, ELM_EXIT_USAGE,
-                         "%s = %.200s has a $ that begins no name (%s): write $NAME, ${NAME}, or $$ for a dollar sign", e->row->key,
-                         e->text, e->place);
+                         "%s = %.200s has a $ that begins no name (%s): write $NAME, ${NAME}, or "
+                         "$$ for a dollar sign",
+                         e->row->key, e->text, e->place);
 }
 
 static int put_variable(expansion *e, const char *name, size_t length)
@@ -50,8 +53,9 @@ static int put_variable(expansion *e, const char *name, size_t length)
     if (value && *value)
         return put(e, value, strlen(value));
     return elm_error_set(e->err, ELM_EXIT_USAGE,
-                         "%s = %.200s needs the environment variable %s, which is %s (%s): set it, or write the path out", e->row->key,
-                         e->text, key, value ? "empty" : "not set", e->place);
+                         "%s = %.200s needs the environment variable %s, which is %s (%s): set it, "
+                         "or write the path out",
+                         e->row->key, e->text, key, value ? "empty" : "not set", e->place);
 }
 
 /* *text stands behind a $ and moves behind the name. */
@@ -82,15 +86,16 @@ static int expand_home(expansion *e, const char **text)
         home = entry ? entry->pw_dir : NULL;
     }
     if (!home || !*home || length >= sizeof user)
-        return elm_error_set(
-            e->err, ELM_EXIT_USAGE,
-            "%s = %.200s names the home folder of %s, which is not known (%s): write the path out, or ./~ for a file of that name",
-            e->row->key, e->text, length ? user : "this user", e->place);
+        return elm_error_set(e->err, ELM_EXIT_USAGE,
+                             "%s = %.200s names the home folder of %s, which is not known (%s): "
+                             "write the path out, or ./~ for a file of that name",
+                             e->row->key, e->text, length ? user : "this user", e->place);
     *text += 1 + length;
     return put(e, home, strlen(home));
 }
 
-int elm_path_expand(const elm_option *row, const char *text, const char *place, char *path, elm_error *err)
+int elm_path_expand(const elm_option *row, const char *text, const char *place, char *path,
+                    elm_error *err)
 {
     expansion e = {row, text, place, path, 0, err};
     *path = 0;

@@ -13,7 +13,8 @@
 
 enum { CHOICES_MAX = 32, CHOICES_SIZE = 512 };
 
-/* "a|b|c" as separate names. Returns their number. Shape: copy [CHOICES_SIZE] holds them, names [CHOICES_MAX] point into it. */
+/* "a|b|c" as separate names. Returns their number.
+ *  Shape:  copy [CHOICES_SIZE] holds them, names [CHOICES_MAX] point into it. */
 static int split_choices(const char *choices, char *copy, const char **names)
 {
     int count = 0;
@@ -42,7 +43,11 @@ static void describe_choices(const elm_option *row, char *text, int size)
     const int count = split_choices(row->choices, copy, names);
     int used = 0;
     for (int i = 0; i < count && used < size; i++)
-        used += snprintf(text + used, (size_t)(size - used), "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", names[i]);
+        used += snprintf(text + used, (size_t)(size - used), "%s%s",
+                         i == 0          ? ""
+                         : i + 1 < count ? ", "
+                                         : " or ",
+                         names[i]);
 }
 
 void elm_value_describe(const elm_option *row, char *text, int size)
@@ -74,11 +79,13 @@ void elm_value_describe(const elm_option *row, char *text, int size)
     }
 }
 
-static int refuse(const elm_option *row, const char *text, const char *fault, const char *place, elm_error *err)
+static int refuse(const elm_option *row, const char *text, const char *fault, const char *place,
+                  elm_error *err)
 {
     char wanted[256];
     elm_value_describe(row, wanted, sizeof wanted);
-    return elm_error_set(err, ELM_EXIT_USAGE, "%s = %.200s %s (%s): give %s", row->key, text, fault, place, wanted);
+    return elm_error_set(err, ELM_EXIT_USAGE, "%s = %.200s %s (%s): give %s", row->key, text, fault,
+                         place, wanted);
 }
 
 static bool in_range(const elm_option *row, double value)
@@ -86,7 +93,8 @@ static bool in_range(const elm_option *row, double value)
     return (row->min == 0 && row->max == 0) || (value >= row->min && value <= row->max);
 }
 
-static int parse_int(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
+static int parse_int(const elm_option *row, void *value, const char *text, const char *place,
+                     elm_error *err)
 {
     char *end;
     errno = 0;
@@ -99,7 +107,8 @@ static int parse_int(const elm_option *row, void *value, const char *text, const
     return 0;
 }
 
-static int parse_real(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
+static int parse_real(const elm_option *row, void *value, const char *text, const char *place,
+                      elm_error *err)
 {
     char *end;
     const double number = strtod(text, &end);
@@ -111,7 +120,8 @@ static int parse_real(const elm_option *row, void *value, const char *text, cons
     return 0;
 }
 
-static int parse_bool(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
+static int parse_bool(const elm_option *row, void *value, const char *text, const char *place,
+                      elm_error *err)
 {
     const bool yes = !strcmp(text, "true");
     if (!yes && strcmp(text, "false"))
@@ -121,24 +131,31 @@ static int parse_bool(const elm_option *row, void *value, const char *text, cons
 }
 
 /* A text must survive being written into a job file and read again. */
-static int parse_text(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
+static int parse_text(const elm_option *row, void *value, const char *text, const char *place,
+                      elm_error *err)
 {
     bool blank = true; /* before the first character, as after " = " */
     for (const char *c = text; *c; c++) {
         if ((unsigned char)*c < ' ' || *c == 127)
-            return elm_error_set(err, ELM_EXIT_USAGE, "%s holds a control character (%s): remove it", row->key, place);
+            return elm_error_set(err, ELM_EXIT_USAGE,
+                                 "%s holds a control character (%s): remove it", row->key, place);
         if (*c == ';' && blank)
-            return elm_error_set(err, ELM_EXIT_USAGE, "%s holds a \";\" that begins a comment in job files (%s): use another text",
-                                 row->key, place);
+            return elm_error_set(
+                err, ELM_EXIT_USAGE,
+                "%s holds a \";\" that begins a comment in job files (%s): use another text",
+                row->key, place);
         blank = *c == ' ';
     }
     if (strlen(text) >= ELM_TEXT_SIZE)
-        return elm_error_set(err, ELM_EXIT_USAGE, "%s is longer than %d characters (%s): shorten it", row->key, ELM_TEXT_SIZE - 1, place);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "%s is longer than %d characters (%s): shorten it", row->key,
+                             ELM_TEXT_SIZE - 1, place);
     snprintf(value, ELM_TEXT_SIZE, "%s", text);
     return 0;
 }
 
-static int parse_choice(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
+static int parse_choice(const elm_option *row, void *value, const char *text, const char *place,
+                        elm_error *err)
 {
     char copy[CHOICES_SIZE];
     const char *names[CHOICES_MAX];
@@ -151,11 +168,13 @@ static int parse_choice(const elm_option *row, void *value, const char *text, co
     const char *nearest = elm_nearest_name(text, names, count);
     char wanted[CHOICES_SIZE];
     describe_choices(row, wanted, sizeof wanted);
-    return elm_error_set(err, ELM_EXIT_USAGE, "%s = %.200s is no choice (%s): %s%s%sgive %s", row->key, text, place,
-                         nearest ? "did you mean " : "", nearest ? nearest : "", nearest ? "? Else " : "", wanted);
+    return elm_error_set(err, ELM_EXIT_USAGE, "%s = %.200s is no choice (%s): %s%s%sgive %s",
+                         row->key, text, place, nearest ? "did you mean " : "",
+                         nearest ? nearest : "", nearest ? "? Else " : "", wanted);
 }
 
-static int parse_reals(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
+static int parse_reals(const elm_option *row, void *value, const char *text, const char *place,
+                       elm_error *err)
 {
     elm_reals list = {0};
     for (const char *rest = text; *rest;) {
@@ -166,7 +185,9 @@ static int parse_reals(const elm_option *row, void *value, const char *text, con
         if (!in_range(row, number))
             return refuse(row, text, "is out of range", place, err);
         if (list.count == ELM_REALS_MAX)
-            return elm_error_set(err, ELM_EXIT_USAGE, "%s has more than %d numbers (%s): shorten it", row->key, ELM_REALS_MAX, place);
+            return elm_error_set(err, ELM_EXIT_USAGE,
+                                 "%s has more than %d numbers (%s): shorten it", row->key,
+                                 ELM_REALS_MAX, place);
         list.value[list.count++] = number + 0.0;
         end += strspn(end, " \t");
         if (*end && (*end != ',' || !end[1]))
@@ -178,17 +199,21 @@ static int parse_reals(const elm_option *row, void *value, const char *text, con
 }
 
 /* What is written down again is the expanded path. */
-static int parse_path(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
+static int parse_path(const elm_option *row, void *value, const char *text, const char *place,
+                      elm_error *err)
 {
     char path[ELM_TEXT_SIZE], escaped[ELM_VALUE_SIZE];
     if (elm_path_expand(row, text, place, path, err))
         return -1;
     if (elm_path_escape(path, escaped, sizeof escaped) >= sizeof escaped)
-        return elm_error_set(err, ELM_EXIT_USAGE, "%s is longer than %d characters (%s): shorten it", row->key, ELM_VALUE_SIZE - 1, place);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "%s is longer than %d characters (%s): shorten it", row->key,
+                             ELM_VALUE_SIZE - 1, place);
     return parse_text(row, value, path, place, err);
 }
 
-static int parse_typed(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
+static int parse_typed(const elm_option *row, void *value, const char *text, const char *place,
+                       elm_error *err)
 {
     switch (row->type) {
     case ELM_OPTION_INT:
@@ -210,7 +235,8 @@ static int parse_typed(const elm_option *row, void *value, const char *text, con
 }
 
 /* A room's own check names the key in brackets at most; the place goes beside it. */
-static int add_place(const elm_option *row, const char *place, const elm_error *cause, elm_error *err)
+static int add_place(const elm_option *row, const char *place, const elm_error *cause,
+                     elm_error *err)
 {
     char where[128];
     snprintf(where, sizeof where, "(%s", row->key);
@@ -218,13 +244,16 @@ static int add_place(const elm_option *row, const char *place, const elm_error *
     if (!found)
         return elm_error_set(err, ELM_EXIT_USAGE, "%s [%s]", cause->text, place);
     const char *rest = found + strlen(where);
-    return elm_error_set(err, ELM_EXIT_USAGE, "%.*s, %s%s", (int)(rest - cause->text), cause->text, place, rest);
+    return elm_error_set(err, ELM_EXIT_USAGE, "%.*s, %s%s", (int)(rest - cause->text), cause->text,
+                         place, rest);
 }
 
-int elm_value_parse(const elm_option *row, void *value, const char *text, const char *place, elm_error *err)
+int elm_value_parse(const elm_option *row, void *value, const char *text, const char *place,
+                    elm_error *err)
 {
     if (!*text && !row->fallback)
-        return elm_error_set(err, ELM_EXIT_USAGE, "%s is empty (%s): give it a value", row->key, place);
+        return elm_error_set(err, ELM_EXIT_USAGE, "%s is empty (%s): give it a value", row->key,
+                             place);
     if (parse_typed(row, value, text, place, err))
         return -1;
     elm_error cause = {0};

@@ -1,5 +1,6 @@
-/* Matrix: a matrix of doubles dealt out over a process grid in blocks (two-dimensional block-cyclic), and what elmpi asks ScaLAPACK to do
- * with it. Every function is collective over all ranks; those outside the grid hold nothing and compute nothing. Places count from 0. */
+/* Matrix: a matrix of doubles dealt out over a process grid in blocks (two-dimensional
+ * block-cyclic), and what elmpi asks ScaLAPACK to do with it. Every function is collective over
+ * all ranks; those outside the grid hold nothing and compute nothing. Places count from 0. */
 #ifndef ELMPI_LINALG_MATRIX_H
 #define ELMPI_LINALG_MATRIX_H
 
@@ -15,8 +16,10 @@ typedef struct elm_matrix {
 
 /** Filled with 0.
  *  Owns:   the caller calls elm_matrix_release, also after an error
- *  Errors: -1: memory, or more than 2^31 numbers on a rank, which ScaLAPACK cannot count; local: the caller agrees */
-int elm_matrix_create(elm_matrix *matrix, const elm_grid *grid, int rows, int columns, int row_block, int column_block, elm_error *err);
+ *  Errors: -1: memory, or more than 2^31 numbers on a rank, which ScaLAPACK cannot count; local:
+ *          the caller agrees */
+int elm_matrix_create(elm_matrix *matrix, const elm_grid *grid, int rows, int columns,
+                      int row_block, int column_block, elm_error *err);
 void elm_matrix_release(elm_matrix *matrix);
 
 /** The number at a place, where this rank holds it; else NULL. */
@@ -28,7 +31,8 @@ void elm_matrix_squares_all(const elm_matrix *x, double factor, const elm_matrix
 /** Copies from one grid to another; `world` is a grid of all ranks. */
 void elm_matrix_copy_all(const elm_matrix *from, const elm_matrix *to, const elm_grid *world);
 
-/** Replaces b by a^-1 b for a positive definite a, of which the lower half is read and destroyed (Cholesky).
+/** Replaces b by a^-1 b for a positive definite a, of which the lower half is read and destroyed
+ * (Cholesky).
  *  Errors: -1 on the ranks of the grid when a is not positive definite; the caller agrees */
 int elm_matrix_solve_all(const elm_matrix *a, const elm_matrix *b, elm_error *err);
 
@@ -36,16 +40,19 @@ int elm_matrix_solve_all(const elm_matrix *a, const elm_matrix *b, elm_error *er
 void elm_matrix_add(const elm_matrix *what, const elm_matrix *to);
 
 /** to = a b for a symmetric a of which the lower half is read. */
-void elm_matrix_symmetric_product_all(const elm_matrix *a, const elm_matrix *b, const elm_matrix *to);
+void elm_matrix_symmetric_product_all(const elm_matrix *a, const elm_matrix *b,
+                                      const elm_matrix *to);
 
-/** Replaces a, symmetric, by L^-1 a L^-T with b = L L^T: the generalised eigenproblem a v = lambda b v becomes an ordinary one. Lower
- *  halves; b is destroyed.
+/** Replaces a, symmetric, by L^-1 a L^-T with b = L L^T: the generalised eigenproblem a v = lambda
+ * b v becomes an ordinary one. Lower halves; b is destroyed.
  *  Errors: -1 on the ranks of the grid when b is not positive definite; the caller agrees */
 int elm_matrix_reduce_all(const elm_matrix *a, const elm_matrix *b, elm_error *err);
 
-/** Eigenvalues of a symmetric a, of which the lower half is read and destroyed, in ascending order, and its eigenvectors as columns.
+/** Eigenvalues of a symmetric a, of which the lower half is read and destroyed, in ascending order,
+ * and its eigenvectors as columns.
  *  Shape:  values [a->rows], on the grid's ranks alone
  *  Errors: -1: memory, no convergence; the caller agrees */
-int elm_matrix_eigen_all(const elm_matrix *a, double *values, const elm_matrix *vectors, elm_error *err);
+int elm_matrix_eigen_all(const elm_matrix *a, double *values, const elm_matrix *vectors,
+                         elm_error *err);
 
 #endif

@@ -6,14 +6,18 @@
 
 #include "elmpi/memory.h"
 
-/* OpenBLAS brings LAPACK in Fortran; a header is not always installed with it. The lengths of texts come last. */
-void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork, int *info);
-void dormqr_(const char *side, const char *trans, const int *m, const int *n, const int *k, const double *a, const int *lda,
-             const double *tau, double *c, const int *ldc, double *work, const int *lwork, int *info, size_t side_size, size_t trans_size);
-void dsygvx_(const int *itype, const char *jobz, const char *range, const char *uplo, const int *n, double *a, const int *lda, double *b,
-             const int *ldb, const double *vl, const double *vu, const int *il, const int *iu, const double *abstol, int *m, double *w,
-             double *z, const int *ldz, double *work, const int *lwork, int *iwork, int *ifail, int *info, size_t jobz_size,
-             size_t range_size, size_t uplo_size);
+/* OpenBLAS brings LAPACK in Fortran; a header is not always installed with it. The lengths of
+ * texts come last. */
+void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work,
+             const int *lwork, int *info);
+void dormqr_(const char *side, const char *trans, const int *m, const int *n, const int *k,
+             const double *a, const int *lda, const double *tau, double *c, const int *ldc,
+             double *work, const int *lwork, int *info, size_t side_size, size_t trans_size);
+void dsygvx_(const int *itype, const char *jobz, const char *range, const char *uplo, const int *n,
+             double *a, const int *lda, double *b, const int *ldb, const double *vl,
+             const double *vu, const int *il, const int *iu, const double *abstol, int *m,
+             double *w, double *z, const int *ldz, double *work, const int *lwork, int *iwork,
+             int *ifail, int *info, size_t jobz_size, size_t range_size, size_t uplo_size);
 
 struct elm_lapack {
     double *tau; /* [count] the rest of Q */
@@ -42,24 +46,28 @@ void elm_lapack_destroy(elm_lapack *l)
     elm_free(l);
 }
 
-static void geqrf(elm_lapack *l, double *columns, int height, int count, double *work, int size, int *info)
+static void geqrf(elm_lapack *l, double *columns, int height, int count, double *work, int size,
+                  int *info)
 {
     dgeqrf_(&height, &count, columns, &height, l->tau, work, &size, info);
 }
 
-static void ormqr(elm_lapack *l, const double *columns, int height, int count, double *x, int vectors, double *work, int size, int *info)
+static void ormqr(elm_lapack *l, const double *columns, int height, int count, double *x,
+                  int vectors, double *work, int size, int *info)
 {
-    dormqr_("L", "N", &height, &vectors, &count, columns, &height, l->tau, x, &height, work, &size, info, 1, 1);
+    dormqr_("L", "N", &height, &vectors, &count, columns, &height, l->tau, x, &height, work, &size,
+            info, 1, 1);
 }
 
-static void sygvx(elm_lapack *l, double *a, double *b, int side, int wanted, double *values, double *vectors, double *work, int size,
-                  int *info)
+static void sygvx(elm_lapack *l, double *a, double *b, int side, int wanted, double *values,
+                  double *vectors, double *work, int size, int *info)
 {
     const int one = 1, first = side - wanted + 1;
     const double unused = 0;
     int found;
-    dsygvx_(&one, "V", "I", "L", &side, a, &side, b, &side, &unused, &unused, &first, &side, &unused, &found, values, vectors, &side, work,
-            &size, l->integers, l->failed, info, 1, 1, 1);
+    dsygvx_(&one, "V", "I", "L", &side, a, &side, b, &side, &unused, &unused, &first, &side,
+            &unused, &found, values, vectors, &side, work, &size, l->integers, l->failed, info, 1,
+            1, 1);
 }
 
 /* The largest work space that any of the three asks for. */
@@ -105,7 +113,8 @@ int elm_lapack_qr(elm_lapack *l, double *columns, int height, int count)
     return info ? -1 : 0;
 }
 
-int elm_lapack_times_q(elm_lapack *l, double *columns, int height, int count, double *x, int vectors)
+int elm_lapack_times_q(elm_lapack *l, double *columns, int height, int count, double *x,
+                       int vectors)
 {
     int info;
     const int threads = one_thread();
@@ -121,7 +130,8 @@ void elm_lapack_squares(const double *x, int side, int count, double *to)
     omp_set_num_threads(threads);
 }
 
-int elm_lapack_largest(elm_lapack *l, double *a, double *b, int side, int wanted, double *values, double *vectors)
+int elm_lapack_largest(elm_lapack *l, double *a, double *b, int side, int wanted, double *values,
+                       double *vectors)
 {
     int info;
     const int threads = one_thread();

@@ -21,7 +21,8 @@ struct elm_loss {
     bool wants_means, wants_bank;
 };
 
-static int create_part(part *p, const elm_loss_row *row, double weight, const elm_loss_setup *setup, elm_error *err)
+static int create_part(part *p, const elm_loss_row *row, double weight, const elm_loss_setup *setup,
+                       elm_error *err)
 {
     if (!row)
         return -1;
@@ -57,31 +58,36 @@ static mixture mixture_at(const elm_loss *loss, const elm_loss_moment *moment)
     return m;
 }
 
-int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_counts counts, int width, int max_local, int64_t max_rows,
-                    elm_error *err)
+int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_counts counts,
+                    int width, int max_local, int64_t max_rows, elm_error *err)
 {
     const elm_loss_setup setup = {options, counts, width, max_local, max_rows};
     elm_loss *l = elm_alloc(1, sizeof *l, err);
     *loss = NULL;
     if (!l)
         return -1;
-    if (create_part(&l->logit, elm_loss_find(elm_logit_losses, "loss.logit", options->logit, err), 1, &setup, err))
+    if (create_part(&l->logit, elm_loss_find(elm_logit_losses, "loss.logit", options->logit, err),
+                    1, &setup, err))
         goto fail;
     if (elm_class_weights_create(&l->weights, l->logit.row, &setup, err))
         goto fail;
     l->reach = ELM_LOSS_LOCAL;
     if (strcmp(options->embed, "none") != 0) {
-        const elm_loss_row *row = elm_loss_find(elm_embedding_terms, "loss.embed", options->embed, err);
+        const elm_loss_row *row =
+            elm_loss_find(elm_embedding_terms, "loss.embed", options->embed, err);
         /* An owner may be sent all rows of a batch. */
         elm_loss_setup embed = setup;
         if (row && row->reach && row->reach(options) == ELM_LOSS_OWNED)
             embed.max_local = (int)max_rows;
-        /* With weight 0 the name is checked and the term left out: nothing is gathered, and 0 * infinity cannot become NaN. */
-        if (!row || (options->lambda != 0 && create_part(&l->embed, row, options->lambda, &embed, err)))
+        /* With weight 0 the name is checked and the term left out: nothing is gathered, and 0 *
+         * infinity cannot become NaN. */
+        if (!row ||
+            (options->lambda != 0 && create_part(&l->embed, row, options->lambda, &embed, err)))
             goto fail;
         if (l->embed.row && row->reach)
             l->reach = row->reach(options);
-        l->wants_bank = l->reach == ELM_LOSS_OWNED || (l->embed.row && row->wants_bank_means && row->wants_bank_means(options));
+        l->wants_bank = l->reach == ELM_LOSS_OWNED ||
+                        (l->embed.row && row->wants_bank_means && row->wants_bank_means(options));
         l->wants_means = l->embed.row && row->wants_means && row->wants_means(options);
     }
     *loss = l;
@@ -128,7 +134,8 @@ void elm_loss_set_means(elm_loss *loss, const float *means)
 
 bool elm_loss_depends_on_length(const elm_loss_options *options)
 {
-    const elm_loss_row *row = elm_loss_find(elm_embedding_terms, "loss.embed", options->embed, NULL);
+    const elm_loss_row *row =
+        elm_loss_find(elm_embedding_terms, "loss.embed", options->embed, NULL);
     return row && row->mix;
 }
 
@@ -164,10 +171,12 @@ int elm_loss_tensors(elm_loss *loss, elm_tensor *tensors, int capacity)
     int count = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i]->row && parts[i]->row->tensors)
-            count += parts[i]->row->tensors(parts[i]->state, tensors + count, capacity > count ? capacity - count : 0);
+            count += parts[i]->row->tensors(parts[i]->state, tensors + count,
+                                            capacity > count ? capacity - count : 0);
     for (int i = 0; i < count && i < capacity; i++) {
         char name[ELM_NAME_SIZE];
-        snprintf(name, sizeof name, "loss/%.*s", (int)(sizeof name - sizeof "loss/"), tensors[i].name);
+        snprintf(name, sizeof name, "loss/%.*s", (int)(sizeof name - sizeof "loss/"),
+                 tensors[i].name);
         memcpy(tensors[i].name, name, sizeof name);
     }
     return count;

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A loss a line: elm_loss_<name> is the row that its file defines. Every line ends in a backslash; the empty line ends the list. */
+/* A loss a line: elm_loss_<name> is the row that its file defines. Every line ends in a
+ * backslash; the empty line ends the list. */
 /* clang-format off */
 #define LOGIT_LOSSES(ROW) \
     ROW(ce) \
@@ -44,7 +45,8 @@ static void append(char *text, size_t size, const char *before, const char *word
     snprintf(text + used, size - used, "%s%s", before, word);
 }
 
-const elm_loss_row *elm_loss_find(const elm_loss_row *const *rows, const char *key, const char *name, elm_error *err)
+const elm_loss_row *elm_loss_find(const elm_loss_row *const *rows, const char *key,
+                                  const char *name, elm_error *err)
 {
     const char *names[NAMES_MAX];
     char valid[512] = "";
@@ -56,7 +58,7 @@ const elm_loss_row *elm_loss_find(const elm_loss_row *const *rows, const char *k
         append(valid, sizeof valid, count ? ", " : "", rows[count]->name);
     }
     const char *near = elm_nearest_name(name, names, count);
-    elm_error_set(err, ELM_EXIT_USAGE, "unknown loss %s (%s): %s%s%suse one of %s", name, key, near ? "did you mean " : "",
-                  near ? near : "", near ? "? Else " : "", valid);
+    elm_error_set(err, ELM_EXIT_USAGE, "unknown loss %s (%s): %s%s%suse one of %s", name, key,
+                  near ? "did you mean " : "", near ? near : "", near ? "? Else " : "", valid);
     return NULL;
 }

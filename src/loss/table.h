@@ -1,12 +1,14 @@
-/* The table of losses: all that the rest of the program knows about one is its row. A new loss is one file that defines its row, one line
- * in table.c and one in CMakeLists.txt; help, option checks and tests over the table follow. */
+/* The table of losses: all that the rest of the program knows about one is its row. A new loss
+ * is one file that defines its row, one line in table.c and one in CMakeLists.txt; help, option
+ * checks and tests over the table follow. */
 #ifndef ELMPI_LOSS_TABLE_H
 #define ELMPI_LOSS_TABLE_H
 
 #include "elmpi/loss.h"
 #include "elmpi/tensor.h"
 
-/** What a loss is built from. Borrowed during creation, except `counts`, whose array outlives the loss. */
+/** What a loss is built from. Borrowed during creation, except `counts`, whose array outlives
+ * the loss. */
 typedef struct elm_loss_setup {
     const elm_loss_options *options;
     elm_class_counts counts;
@@ -24,45 +26,55 @@ typedef struct elm_loss_row {
 
     /** Which embeddings of other ranks it wants; NULL: none. */
     elm_loss_reach (*reach)(const elm_loss_options *options);
-    bool wants_logits; /* an embedding term that also sees the logits of all images; its reach must be ELM_LOSS_EVERYTHING */
+    /* an embedding term that also sees the logits of all images; its reach must be
+     * ELM_LOSS_EVERYTHING */
+    bool wants_logits;
 
-    /** An embedding term that works with the classes' means over the whole training set: whether it wants them, and what it does with new
-     * ones before each epoch. NULL: no. */
+    /** An embedding term that works with the classes' means over the whole training set: whether
+     * it wants them, and what it does with new ones before each epoch. NULL: no. */
     bool (*wants_means)(const elm_loss_options *options);
     void (*set_means)(void *state, const float *means);
 
-    /** A term that sees the batch's rows itself and wants class_means of the bank beside them. NULL: no. */
+    /** A term that sees the batch's rows itself and wants class_means of the bank beside them.
+     * NULL: no. */
     bool (*wants_bank_means)(const elm_loss_options *options);
 
     /** A logit loss that needs another last layer than a plain one; NULL: plain. */
     elm_loss_head (*head)(const elm_loss_options *options, int classes);
-    bool balanced;  /* a logit loss whose definition has class-balanced weights: what loss.weights = auto stands for */
-    bool per_image; /* a logit loss whose weighted sum is divided by the images, not by the sum of their weights */
+    /* a logit loss whose definition has class-balanced weights: what loss.weights = auto stands
+     * for */
+    bool balanced;
+    /* a logit loss whose weighted sum is divided by the images, not by the sum of their weights */
+    bool per_image;
 
-    /** Allocates everything that evaluating needs. *state is what the other functions get. NULL: nothing, and no destroy either.
+    /** Allocates everything that evaluating needs. *state is what the other functions get. NULL:
+     * nothing, and no destroy either.
      *  Errors: -1 with *state NULL */
     int (*create)(void **state, const elm_loss_setup *setup, elm_error *err);
 
-    /** This rank's part of the batch's mean; adds its gradient times `weight` to the batch's gradient blocks.
-     *  A logit loss multiplies each image's loss by elm_loss_share, an embedding term divides by batch->global.
-     *  A term that is no mean over images (one number for the whole batch) counts as images/global of one, and its value is told by the
-     *  ranks in proportion to their images: value * local / images.
+    /** This rank's part of the batch's mean; adds its gradient times `weight` to the batch's
+     * gradient blocks. A logit loss multiplies each image's loss by elm_loss_share, an embedding
+     * term divides by batch->global. A term that is no mean over images (one number for the whole
+     * batch) counts as images/global of one, and its value is told by the ranks in proportion to
+     * their images: value * local / images.
      *  Shape:  the value is before `weight`
      *  Ranks:  local; allocates nothing; the same bits for any number of threads */
     elm_loss_value (*evaluate)(void *state, const elm_loss_batch *batch, double weight);
 
-    /** How much of the logit loss and of the embedding term counts at this moment (hybrid schedules); multiplies 1 and lambda. Embedding
-     * terms only; NULL: 1 and 1. */
+    /** How much of the logit loss and of the embedding term counts at this moment (hybrid
+     * schedules); multiplies 1 and lambda. Embedding terms only; NULL: 1 and 1. */
     void (*mix)(const elm_loss_moment *moment, double *logit, double *embed);
 
-    /** Lets what it learns follow the last evaluation, after the step has been found good; NULL: it learns nothing. */
+    /** Lets what it learns follow the last evaluation, after the step has been found good; NULL:
+     * it learns nothing. */
     void (*update)(void *state, double lr);
 
     /** Accepts NULL. */
     void (*destroy)(void *state);
 
-    /** Views of what it learns and a checkpoint must hold (centres, margins, their optimiser state), names without the "loss/" prefix;
-     *  returns how many there are and fills `tensors` as far as `capacity` goes. NULL: it learns nothing. */
+    /** Views of what it learns and a checkpoint must hold (centres, margins, their optimiser
+     * state), names without the "loss/" prefix; returns how many there are and fills `tensors`
+     * as far as `capacity` goes. NULL: it learns nothing. */
     int (*tensors)(void *state, elm_tensor *tensors, int capacity);
 } elm_loss_row;
 
@@ -77,7 +89,9 @@ extern const elm_loss_row *const elm_logit_losses[];
 extern const elm_loss_row *const elm_embedding_terms[];
 
 /** The row of that name.
- *  Errors: NULL, with the nearest name and all names in `err`; `key` is the option that holds the name */
-const elm_loss_row *elm_loss_find(const elm_loss_row *const *rows, const char *key, const char *name, elm_error *err);
+ *  Errors: NULL, with the nearest name and all names in `err`; `key` is the option that holds
+ *          the name */
+const elm_loss_row *elm_loss_find(const elm_loss_row *const *rows, const char *key,
+                                  const char *name, elm_error *err);
 
 #endif

@@ -18,7 +18,9 @@ int elm_norm_scope_parse(const char *text, elm_norm_scope *scope, elm_error *err
         if (end != text + 6 && !*end && scope->group >= 1)
             return 0;
     }
-    return elm_error_set(err, ELM_EXIT_USAGE, "\"%s\" is no BatchNorm scope (model.bn): use global, rank or group:<images>", text);
+    return elm_error_set(
+        err, ELM_EXIT_USAGE,
+        "\"%s\" is no BatchNorm scope (model.bn): use global, rank or group:<images>", text);
 }
 
 elm_capacity elm_norm_scope_capacity(elm_norm_scope scope, int max_images, int ranks)
@@ -34,7 +36,8 @@ elm_capacity elm_norm_scope_capacity(elm_norm_scope scope, int max_images, int r
     }
 }
 
-int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *segments, int64_t *shared_groups, int *shared_count)
+int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *segments,
+                            int64_t *shared_groups, int *shared_count)
 {
     *shared_count = 0;
     if (scope.kind == ELM_NORM_RANK) {
@@ -42,7 +45,8 @@ int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *
         return share.local ? 1 : 0;
     }
     const int64_t group = scope.kind == ELM_NORM_GLOBAL ? share.global : scope.group;
-    if (scope.kind == ELM_NORM_GLOBAL && share.size > 1) /* shared whoever holds the images: ranks without any follow its statistics */
+    /* shared whoever holds the images: ranks without any follow its statistics */
+    if (scope.kind == ELM_NORM_GLOBAL && share.size > 1)
         shared_groups[(*shared_count)++] = 0;
     for (int r = 1; r < share.size && scope.kind == ELM_NORM_GROUP;
          r++) { /* a border between ranks inside a group makes that group shared */
@@ -57,7 +61,8 @@ int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *
         while (next < *shared_count && shared_groups[next] < at / group)
             next++;
         const bool shared = next < *shared_count && shared_groups[next] == at / group;
-        segments[count] = (elm_segment){(int)(at - share.first), (int)((end < last ? end : last) - at), shared ? next : -1};
+        segments[count] = (elm_segment){(int)(at - share.first),
+                                        (int)((end < last ? end : last) - at), shared ? next : -1};
         at += segments[count].images;
     }
     return count;

@@ -15,7 +15,9 @@ int elm_norm_scope_parse(const char *text, elm_norm_scope *scope, elm_error *err
 /** Most segments a rank has in a batch, and most groups that span ranks. */
 elm_capacity elm_norm_scope_capacity(elm_norm_scope scope, int max_images, int ranks);
 
-/** Cuts this rank's share into segments. segments and shared_groups have the capacity above; *shared_count is the same on all ranks. */
-int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *segments, int64_t *shared_groups, int *shared_count);
+/** Cuts this rank's share into segments. segments and shared_groups have the capacity above;
+ * *shared_count is the same on all ranks. */
+int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *segments,
+                            int64_t *shared_groups, int *shared_count);
 
 #endif

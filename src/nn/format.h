@@ -1,5 +1,6 @@
-/* Format: how the numbers of an activation or of its gradient lie in memory. Arithmetic on them is always fp32. Functions that take a
- * format are inlined where it is a constant, so that a loop has none of the choice left in it. */
+/* Format: how the numbers of an activation or of its gradient lie in memory. Arithmetic on them
+ * is always fp32. Functions that take a format are inlined where it is a constant, so that a
+ * loop has none of the choice left in it. */
 #ifndef ELMPI_NN_FORMAT_H
 #define ELMPI_NN_FORMAT_H
 
@@ -24,7 +25,8 @@ ELM_INLINE void *elm_element(const void *array, size_t at, elm_format format)
 
 ELM_INLINE float elm_read(const void *array, size_t at, elm_format format)
 {
-    return format == ELM_BF16 ? elm_bf16_to_float(((const elm_bf16 *)array)[at]) : ((const float *)array)[at];
+    return format == ELM_BF16 ? elm_bf16_to_float(((const elm_bf16 *)array)[at])
+                              : ((const float *)array)[at];
 }
 
 ELM_INLINE void elm_write(void *array, size_t at, float value, elm_format format)
@@ -36,12 +38,12 @@ ELM_INLINE void elm_write(void *array, size_t at, float value, elm_format format
 }
 
 /** Calls `function` with the format as a constant last argument. */
-#define ELM_BY_FORMAT(format, function, ...)                                                                                               \
-    do {                                                                                                                                   \
-        if ((format) == ELM_BF16)                                                                                                          \
-            function(__VA_ARGS__, ELM_BF16);                                                                                               \
-        else                                                                                                                               \
-            function(__VA_ARGS__, ELM_FP32);                                                                                               \
+#define ELM_BY_FORMAT(format, function, ...)                                                       \
+    do {                                                                                           \
+        if ((format) == ELM_BF16)                                                                  \
+            function(__VA_ARGS__, ELM_BF16);                                                       \
+        else                                                                                       \
+            function(__VA_ARGS__, ELM_FP32);                                                       \
     } while (0)
 
 #endif

@@ -5,8 +5,12 @@
 static elm_net_layer_type type_of(const elm_layer_kind *kind)
 {
     const elm_layer_kind *const kinds[] = {
-        [ELM_LAYER_CONV] = &elm_conv_layer,        [ELM_LAYER_NORM] = elm_norm_layer(), [ELM_LAYER_SHORTCUT_A] = elm_shortcut_a_layer(),
-        [ELM_LAYER_MAXPOOL] = elm_maxpool_layer(), [ELM_LAYER_POOL] = elm_pool_layer(), [ELM_LAYER_LINEAR] = elm_linear_layer(),
+        [ELM_LAYER_CONV] = &elm_conv_layer,
+        [ELM_LAYER_NORM] = elm_norm_layer(),
+        [ELM_LAYER_SHORTCUT_A] = elm_shortcut_a_layer(),
+        [ELM_LAYER_MAXPOOL] = elm_maxpool_layer(),
+        [ELM_LAYER_POOL] = elm_pool_layer(),
+        [ELM_LAYER_LINEAR] = elm_linear_layer(),
     };
     int type = 0;
     while (kinds[type] != kind)

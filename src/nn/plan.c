@@ -48,7 +48,8 @@ static int backward_tick(const draft *d, int layer)
 static int add_buffer(draft *d, const elm_value *value, int tick)
 {
     const size_t bytes = d->images * elm_value_image(value) * elm_format_size(value->format);
-    d->buffers[d->buffer_count] = (buffer){.size = (bytes + LINE - 1) / LINE * LINE, .first = tick, .last = tick};
+    d->buffers[d->buffer_count] =
+        (buffer){.size = (bytes + LINE - 1) / LINE * LINE, .first = tick, .last = tick};
     return d->buffer_count++;
 }
 
@@ -57,8 +58,8 @@ static unsigned reads(const elm_layer *layer)
     return layer->kind->backward_reads ? layer->kind->backward_reads(layer) : 0;
 }
 
-/* A norm layer's output is rebuilt when that takes one pass and frees something: without a residual, or with one that is there anyway or
- * needs nothing but its own producer's input. */
+/* A norm layer's output is rebuilt when that takes one pass and frees something: without a
+ * residual, or with one that is there anyway or needs nothing but its own producer's input. */
 static bool worth_rebuilding(draft *d, const elm_layer *layer)
 {
     if (!layer->kind->rebuild)
@@ -77,7 +78,8 @@ static void choose_rebuilt(draft *d)
         place_of(d, layer->output)->wanted |= (reads(layer) & ELM_READS_OUTPUT) != 0;
     }
     for (int l = 0; l < d->graph->layer_count; l++)
-        place_of(d, d->graph->layers[l].output)->rebuilt = worth_rebuilding(d, &d->graph->layers[l]);
+        place_of(d, d->graph->layers[l].output)->rebuilt =
+            worth_rebuilding(d, &d->graph->layers[l]);
 }
 
 static void keep_until(draft *d, int number, int tick)
@@ -133,22 +135,26 @@ static void recall(elm_plan *plan, const elm_value *value, int by)
 static int contribute(draft *d, elm_value *value, int number, elm_error *err)
 {
     if (value->contributions == ELM_CONTRIBUTIONS_MAX)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "a value has more than %d consumers (model): a copy layer is needed",
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "a value has more than %d consumers (model): a copy layer is needed",
                              ELM_CONTRIBUTIONS_MAX);
     place_of(d, value)->gradient[value->contributions++] = number;
     return 0;
 }
 
-/* Where a layer's backward pass leaves its gradients. Layers that work in place hand on what they read: the residual gets the first
- * contribution, the input the next; there is a new buffer when none is left. */
+/* Where a layer's backward pass leaves its gradients. Layers that work in place hand on what
+ * they read: the residual gets the first contribution, the input the next; there is a new buffer
+ * when none is left. */
 static int plan_gradients(draft *d, int l, elm_error *err)
 {
     elm_layer *layer = &d->graph->layers[l];
     elm_value *in = layer->input, *out = layer->output;
     const place *p = place_of(d, out);
     if (out->contributions > layer->kind->contributions)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "a %s layer's output has %d consumers (model): it can add the gradients of %d",
-                             layer->kind->name, out->contributions, layer->kind->contributions);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "a %s layer's output has %d consumers (model): it can add the gradients of %d",
+            layer->kind->name, out->contributions, layer->kind->contributions);
     for (int c = 0; c < out->contributions; c++)
         keep_until(d, p->gradient[c], backward_tick(d, l));
     int handed_on = 0;
@@ -161,7 +167,8 @@ static int plan_gradients(draft *d, int l, elm_error *err)
     return contribute(d, in, d->input_gradient[l], err);
 }
 
-static int plan_backward(elm_plan *plan, elm_value *embeddings, float *embeddings_gradient, elm_error *err)
+static int plan_backward(elm_plan *plan, elm_value *embeddings, float *embeddings_gradient,
+                         elm_error *err)
 {
     draft *d = plan->draft;
     const int outside = add_buffer(d, embeddings, 0);
@@ -189,7 +196,8 @@ static int largest_first(const void *a, const void *b)
     return x->first != y->first ? (x->first > y->first) - (x->first < y->first) : (x > y) - (x < y);
 }
 
-/* The lowest offset at which the buffer meets none that lives when it does. `placed` is sorted by offset. */
+/* The lowest offset at which the buffer meets none that lives when it does. `placed` is sorted
+ * by offset. */
 static size_t find_offset(const buffer *b, buffer *const *placed, int count)
 {
     size_t offset = 0;
@@ -205,8 +213,9 @@ static size_t find_offset(const buffer *b, buffer *const *placed, int count)
     return offset;
 }
 
-/* Packs the buffers into one arena, largest first, each at the lowest offset that is free all its life: a known heuristic for this problem
- * (interval colouring with sizes, which is NP-hard), and on the ResNets within a few per cent of the most that is alive at once. */
+/* Packs the buffers into one arena, largest first, each at the lowest offset that is free all
+ * its life: a known heuristic for this problem (interval colouring with sizes, which is
+ * NP-hard), and on the ResNets within a few per cent of the most that is alive at once. */
 static int pack(elm_plan *plan, elm_error *err)
 {
     draft *d = plan->draft;
@@ -233,7 +242,8 @@ static int pack(elm_plan *plan, elm_error *err)
     return 0;
 }
 
-int elm_plan_create(elm_plan **out, elm_graph *graph, elm_value *embeddings, float *embeddings_gradient, int max_images, elm_error *err)
+int elm_plan_create(elm_plan **out, elm_graph *graph, elm_value *embeddings,
+                    float *embeddings_gradient, int max_images, elm_error *err)
 {
     elm_plan *plan = elm_alloc(1, sizeof *plan, err);
     draft *d = plan ? elm_alloc(1, sizeof *d, err) : NULL;
@@ -244,7 +254,8 @@ int elm_plan_create(elm_plan **out, elm_graph *graph, elm_value *embeddings, flo
     d->images = (size_t)max_images;
     plan_forward(d);
     use_forward(d, embeddings, backward_tick(d, 0));
-    if ((embeddings_gradient && plan_backward(plan, embeddings, embeddings_gradient, err)) || pack(plan, err))
+    if ((embeddings_gradient && plan_backward(plan, embeddings, embeddings_gradient, err)) ||
+        pack(plan, err))
         goto fail;
     *out = plan;
     return 0;

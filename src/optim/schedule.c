@@ -5,7 +5,8 @@
 
 #include "elmpi/optim.h"
 
-/* Epochs are decimal fractions in binary: 0.7 epochs of 10 steps are 7.000000000000001 steps, and mean 7. */
+/* Epochs are decimal fractions in binary: 0.7 epochs of 10 steps are 7.000000000000001 steps,
+ * and mean 7. */
 static const double tolerance = 1e-6;
 
 static double constant(const elm_optim_options *options, int64_t step, int64_t steps_per_epoch)
@@ -42,7 +43,8 @@ static double (*const factors[])(const elm_optim_options *, int64_t, int64_t) = 
 
 double elm_schedule_lr(const elm_optim_options *options, int64_t step, int64_t steps_per_epoch)
 {
-    const double warmup = options->warmup_epochs * (double)steps_per_epoch, begun = (double)step + 1;
+    const double warmup = options->warmup_epochs * (double)steps_per_epoch,
+                 begun = (double)step + 1;
     const double warm = begun < warmup ? begun / warmup : 1;
     return options->lr * warm * factors[options->schedule](options, step, steps_per_epoch);
 }

@@ -1,21 +1,25 @@
-/* SGD in one pass over weights, gradients and momentum: the update is bound by memory traffic, so nothing is read twice. */
+/* SGD in one pass over weights, gradients and momentum: the update is bound by memory traffic,
+ * so nothing is read twice. */
 #include "elmpi/optim.h"
 #include "optim/sgd_kernels.h"
 
-/* Floats a thread takes at a time. The cuts are the same for any number of threads, and so is what the compiler does with each piece's
- * remainder: equal bits. */
+/* Floats a thread takes at a time. The cuts are the same for any number of threads, and so is
+ * what the compiler does with each piece's remainder: equal bits. */
 enum { CHUNK = 1 << 14 };
 
-void elm_sgd_update(const elm_optim_options *options, double lr, float *weights, const float *gradients, float *momentum,
-                    const elm_decay_range *ranges, int range_count)
+void elm_sgd_update(const elm_optim_options *options, double lr, float *weights,
+                    const float *gradients, float *momentum, const elm_decay_range *ranges,
+                    int range_count)
 {
     for (int r = 0; r < range_count; r++) {
         const int64_t first = ranges[r].first, end = first + ranges[r].count;
         const elm_sgd_kernels *kernels = elm_sgd_kernels_of();
         elm_sgd_update_function *update = options->nesterov ? kernels->nesterov : kernels->plain;
-        const elm_sgd_coefficients k = {(float)lr, (float)options->momentum, ranges[r].decay ? (float)options->weight_decay : 0};
+        const elm_sgd_coefficients k = {(float)lr, (float)options->momentum,
+                                        ranges[r].decay ? (float)options->weight_decay : 0};
 #pragma omp parallel for schedule(static) if (end - first > CHUNK)
         for (int64_t at = first; at < end; at += CHUNK)
-            update(weights + at, gradients + at, momentum + at, end - at < CHUNK ? end - at : CHUNK, k);
+            update(weights + at, gradients + at, momentum + at, end - at < CHUNK ? end - at : CHUNK,
+                   k);
     }
 }

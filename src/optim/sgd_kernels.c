@@ -1,6 +1,7 @@
 #include "optim/sgd_kernels.h"
 
-static void update_plain(float *restrict w, const float *restrict g, float *restrict v, int64_t count, elm_sgd_coefficients k)
+static void update_plain(float *restrict w, const float *restrict g, float *restrict v,
+                         int64_t count, elm_sgd_coefficients k)
 {
 #pragma omp simd
     for (int64_t i = 0; i < count; i++) {
@@ -9,7 +10,8 @@ static void update_plain(float *restrict w, const float *restrict g, float *rest
     }
 }
 
-static void update_nesterov(float *restrict w, const float *restrict g, float *restrict v, int64_t count, elm_sgd_coefficients k)
+static void update_nesterov(float *restrict w, const float *restrict g, float *restrict v,
+                            int64_t count, elm_sgd_coefficients k)
 {
 #pragma omp simd
     for (int64_t i = 0; i < count; i++) {
@@ -19,4 +21,5 @@ static void update_nesterov(float *restrict w, const float *restrict g, float *r
     }
 }
 
-const elm_sgd_kernels ELM_KERNEL(elm_sgd_kernels_of) = {.plain = update_plain, .nesterov = update_nesterov};
+const elm_sgd_kernels ELM_KERNEL(elm_sgd_kernels_of) = {.plain = update_plain,
+                                                        .nesterov = update_nesterov};

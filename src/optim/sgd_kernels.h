@@ -11,7 +11,8 @@ typedef struct elm_sgd_coefficients {
 } elm_sgd_coefficients;
 
 /** g += decay w; v = momentum v + g; w -= lr v, or, Nesterov's, lr (g + momentum v). */
-typedef void elm_sgd_update_function(float *restrict w, const float *restrict g, float *restrict v, int64_t count, elm_sgd_coefficients k);
+typedef void elm_sgd_update_function(float *restrict w, const float *restrict g, float *restrict v,
+                                     int64_t count, elm_sgd_coefficients k);
 
 typedef struct elm_sgd_kernels {
     elm_sgd_update_function *plain, *nesterov;

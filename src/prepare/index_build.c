@@ -34,10 +34,12 @@ int elm_picture_job_shard(elm_picture_job *job, const char *path, elm_error *err
     return job->shard_count++;
 }
 
-elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, int *status, elm_error *err)
+elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, int *status,
+                                       elm_error *err)
 {
     *status = 0;
-    return job->listed ? elm_catalogue_find(job->catalogue, path) : elm_picture_folders_item(job, path, status, err);
+    return job->listed ? elm_catalogue_find(job->catalogue, path)
+                       : elm_picture_folders_item(job, path, status, err);
 }
 
 static int read_lists(elm_picture_job *job, elm_error *err)
@@ -47,19 +49,25 @@ static int read_lists(elm_picture_job *job, elm_error *err)
         if (job->lists[split] == NULL)
             continue;
         const int64_t before = elm_catalogue_count(job->catalogue);
-        if (elm_picture_list_read(job->catalogue, &job->class_names, job->lists[split], split, job->report, err) != 0)
+        if (elm_picture_list_read(job->catalogue, &job->class_names, job->lists[split], split,
+                                  job->report, err) != 0)
             return -1;
         const int64_t count = elm_catalogue_count(job->catalogue) - before;
         if (count == 0 && elm_report_count(job->report) > 0)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "no picture in the list that can be used (%s), first \"%s\": mend the list",
-                                 job->lists[split], elm_report_first(job->report, first, sizeof first));
+            return elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "no picture in the list that can be used (%s), first \"%s\": mend the list",
+                job->lists[split], elm_report_first(job->report, first, sizeof first));
         if (count == 0)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "an empty list (%s): give lines \"path label\", or leave it away",
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "an empty list (%s): give lines \"path label\", or leave it away",
                                  job->lists[split]);
-        elm_log_info(job->request->log, "%s: %lld pictures listed (%s)", store_split_names[split], (long long)count, job->lists[split]);
+        elm_log_info(job->request->log, "%s: %lld pictures listed (%s)", store_split_names[split],
+                     (long long)count, job->lists[split]);
     }
     const char *names = job->request->pictures.class_names;
-    if (names != NULL && elm_class_names_read(&job->class_names, job->catalogue, names, &job->named, err) != 0)
+    if (names != NULL &&
+        elm_class_names_read(&job->class_names, job->catalogue, names, &job->named, err) != 0)
         return -1;
     return elm_catalogue_index(job->catalogue, err);
 }
@@ -71,8 +79,10 @@ static size_t append_file(char *text, size_t length, const char *what, const cha
     stat(path, &about);
     /* Of what would not fit, the length alone is told: the caller refuses. */
     char *end = length < REQUEST_BYTES ? text + length : NULL;
-    const int added = snprintf(end, end != NULL ? REQUEST_BYTES - length : 0, "%s %lld %lld.%09ld %s\n", what, (long long)about.st_size,
-                               (long long)about.st_mtim.tv_sec, (long)about.st_mtim.tv_nsec, full != NULL ? full : path);
+    const int added =
+        snprintf(end, end != NULL ? REQUEST_BYTES - length : 0, "%s %lld %lld.%09ld %s\n", what,
+                 (long long)about.st_size, (long long)about.st_mtim.tv_sec,
+                 (long)about.st_mtim.tv_nsec, full != NULL ? full : path);
     free(full);
     return length + (size_t)added;
 }
@@ -84,16 +94,21 @@ int elm_picture_job_quality(const elm_picture_job *job)
     return asked > 0 ? (int)asked : QUALITY;
 }
 
-/* All that decides what will be in the store; what only decides what is said about it (--strict) is left out. */
+/* All that decides what will be in the store; what only decides what is said about it (--strict)
+ * is left out. */
 static int describe_request(const elm_picture_job *job, char *text, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
     const elm_prepare_pictures *pictures = &request->pictures;
-    size_t length = (size_t)snprintf(text, REQUEST_BYTES, "source %s\noptions decode %d copy %d resize %lld quality %lld shard %lld\n",
-                                     job->set->info.dataset, !pictures->no_decode, pictures->copy, (long long)pictures->resize,
-                                     (long long)elm_picture_job_quality(job), (long long)pictures->shard_bytes);
-    if (job->layout.kind != ELM_LAYOUT_AUTO && pictures->layout != NULL) /* not where it is as always: journals of old stay valid */
-        length += (size_t)snprintf(text + length, REQUEST_BYTES - length, "layout %s\n", pictures->layout);
+    size_t length = (size_t)snprintf(
+        text, REQUEST_BYTES,
+        "source %s\noptions decode %d copy %d resize %lld quality %lld shard %lld\n",
+        job->set->info.dataset, !pictures->no_decode, pictures->copy, (long long)pictures->resize,
+        (long long)elm_picture_job_quality(job), (long long)pictures->shard_bytes);
+    /* not where it is as always: journals of old stay valid */
+    if (job->layout.kind != ELM_LAYOUT_AUTO && pictures->layout != NULL)
+        length += (size_t)snprintf(text + length, REQUEST_BYTES - length, "layout %s\n",
+                                   pictures->layout);
     for (int i = 0; i < request->archive_count; i++)
         length = append_file(text, length, "archive", request->archives[i]);
     for (int split = 0; split < STORE_SPLITS; split++)
@@ -101,7 +116,8 @@ static int describe_request(const elm_picture_job *job, char *text, elm_error *e
             length = append_file(text, length, store_split_names[split], job->lists[split]);
     return length < REQUEST_BYTES ? 0
                                   : elm_error_set(err, ELM_EXIT_USAGE,
-                                                  "paths of all archives and lists too long (--archive): name a folder with the archives' "
+                                                  "paths of all archives and lists too long "
+                                                  "(--archive): name a folder with the archives' "
                                                   "pictures instead, or shorten the paths");
 }
 
@@ -126,8 +142,8 @@ static int take_entry(elm_picture_job *job, const elm_journal_entry *entry, elm_
         job->shards[shard].known = true;
         return shard == entry->shard && shard_is_there(job, entry) ? 0 : 1;
     }
-    elm_picture_item *item =
-        job->listed ? elm_catalogue_exact(job->catalogue, entry->name) : elm_picture_folders_item(job, entry->name, &status, err);
+    elm_picture_item *item = job->listed ? elm_catalogue_exact(job->catalogue, entry->name)
+                                         : elm_picture_folders_item(job, entry->name, &status, err);
     if (item == NULL)
         return status < 0 ? -1 : 1;
     item->place = entry->place;
@@ -135,13 +151,16 @@ static int take_entry(elm_picture_job *job, const elm_journal_entry *entry, elm_
     return 0;
 }
 
-/* Shards may follow their pictures within a batch; now all must be there, and every picture within one. */
+/* Shards may follow their pictures within a batch; now all must be there, and every picture
+ * within one. */
 static bool places_hold(elm_picture_job *job)
 {
     for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
         const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
-        if (item->placed && (item->place.shard < 0 || item->place.shard >= job->shard_count || item->place.offset < 0 ||
-                             item->place.offset > job->shards[item->place.shard].size_bytes - (int64_t)item->place.length))
+        if (item->placed && (item->place.shard < 0 || item->place.shard >= job->shard_count ||
+                             item->place.offset < 0 ||
+                             item->place.offset > job->shards[item->place.shard].size_bytes -
+                                                      (int64_t)item->place.length))
             return false;
     }
     return true;
@@ -154,7 +173,8 @@ static int forget_places(elm_picture_job *job, elm_error *err)
         item->placed = item->earlier = false;
     }
     job->shard_count = 0;
-    elm_log_info(job->request->log, "what an interrupted preparation left is no longer whole: starting over");
+    elm_log_info(job->request->log,
+                 "what an interrupted preparation left is no longer whole: starting over");
     return elm_journal_clear(job->journal, err);
 }
 
@@ -171,14 +191,17 @@ static int resume(elm_picture_job *job, elm_error *err)
         status = elm_journal_open(&job->journal, path, text, job->folder, job->request->force, err);
     elm_free(text);
     int64_t done = 0;
-    for (elm_journal_entry entry; status == 0 && elm_journal_read(job->journal, &entry); done += entry.name != NULL)
+    for (elm_journal_entry entry; status == 0 && elm_journal_read(job->journal, &entry);
+         done += entry.name != NULL)
         status = take_entry(job, &entry, err);
     if (status < 0)
         return -1;
     if (status > 0 || !places_hold(job))
         return forget_places(job, err);
     if (done > 0)
-        elm_log_info(job->request->log, "continuing an interrupted preparation: %lld pictures are done", (long long)done);
+        elm_log_info(job->request->log,
+                     "continuing an interrupted preparation: %lld pictures are done",
+                     (long long)done);
     return 0;
 }
 
@@ -188,8 +211,10 @@ static int begin(elm_picture_job *job, elm_error *err)
     const char *slash = strrchr(request->out, '/');
     const size_t length = strlen(request->out);
     if (length + 64 > PICTURE_PATH_BYTES)
-        return elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): choose a shorter --out", request->out);
-    snprintf(job->folder, sizeof job->folder, "%.*s", slash != NULL ? (int)(slash - request->out) : 1, slash != NULL ? request->out : ".");
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "path too long (%.80s...): choose a shorter --out", request->out);
+    snprintf(job->folder, sizeof job->folder, "%.*s",
+             slash != NULL ? (int)(slash - request->out) : 1, slash != NULL ? request->out : ".");
     if (slash == request->out)
         snprintf(job->folder, sizeof job->folder, "/");
     snprintf(job->stem, sizeof job->stem, "%s", request->out);
@@ -207,11 +232,14 @@ static int begin(elm_picture_job *job, elm_error *err)
     if (elm_class_names_check_encoding(request->pictures.encoding, err) != 0)
         return -1;
     if (job->set->listed && (!job->listed || job->lists[0] == NULL))
-        return elm_error_set(err, ELM_EXIT_USAGE, "no list of training pictures (--train-list): %s", job->set->advice);
+        return elm_error_set(err, ELM_EXIT_USAGE, "no list of training pictures (--train-list): %s",
+                             job->set->advice);
     if (!job->listed && request->pictures.class_names != NULL)
-        return elm_error_set(err, ELM_EXIT_USAGE, "names of classes without lists (--class-names): the folders name the classes");
-    if (elm_catalogue_create(&job->catalogue, err) != 0 || elm_catalogue_create(&job->folders, err) != 0 ||
-        elm_report_create(&job->report, err) != 0)
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "names of classes without lists (--class-names): the folders name the classes");
+    if (elm_catalogue_create(&job->catalogue, err) != 0 ||
+        elm_catalogue_create(&job->folders, err) != 0 || elm_report_create(&job->report, err) != 0)
         return -1;
     return job->listed ? read_lists(job, err) : elm_picture_folders_decide(job, err);
 }
@@ -223,7 +251,8 @@ static int report_missing(elm_picture_job *job, int64_t *placed, elm_error *err)
         const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
         *placed += item->placed;
         if (!item->placed && !item->settled &&
-            elm_report_add(job->report, ELM_REPORT_MISSING, item->name, store_split_names[(int)item->split], err) != 0)
+            elm_report_add(job->report, ELM_REPORT_MISSING, item->name,
+                           store_split_names[(int)item->split], err) != 0)
             return -1;
     }
     return 0;
@@ -233,23 +262,26 @@ static int finish(elm_picture_job *job, elm_error *err)
 {
     int64_t placed;
     int classes = 0;
-    if (report_missing(job, &placed, err) != 0 || (placed > 0 && elm_picture_classes_settle(job, &classes, err) != 0) ||
+    if (report_missing(job, &placed, err) != 0 ||
+        (placed > 0 && elm_picture_classes_settle(job, &classes, err) != 0) ||
         elm_report_write(job->report, job->report_path, err) != 0)
         return -1;
     if (placed == 0)
         elm_report_summarise(job->report, job->report_path, job->request->log);
     if (placed == 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "no picture found (%s%s): %s", job->request->archives[0],
-                             job->request->archive_count > 1 ? " and others" : "",
-                             job->listed ? "the lists' paths must end as the archives' do, such as class/name.jpg"
-                                         : "give an archive or folder with a folder a class, or lists");
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE, "no picture found (%s%s): %s", job->request->archives[0],
+            job->request->archive_count > 1 ? " and others" : "",
+            job->listed ? "the lists' paths must end as the archives' do, such as class/name.jpg"
+                        : "give an archive or folder with a folder a class, or lists");
     if (job->request->pictures.strict && elm_report_count(job->report) > 0)
         return elm_report_refuse(job->report, job->report_path, err);
     elm_report_summarise(job->report, job->report_path, job->request->log);
     return elm_picture_store_write(job, classes, err);
 }
 
-int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *request, elm_error *err)
+int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *request,
+                        elm_error *err)
 {
     elm_picture_job *job = elm_alloc(1, sizeof *job, err);
     if (job == NULL)

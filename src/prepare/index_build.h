@@ -1,12 +1,13 @@
-/* Picture job: one preparation of pictures, from lists and archives to a store.
+/* Index build: one preparation of pictures, from lists and archives to a store.
  *
- *   picture_sets.c    the data sets it is done for
- *   picture_job.c     begins: lists, what an interrupted run has left; ends: what is missing, the report
- *   picture_folders.c without lists: what the folders mean
- *   picture_files.c   goes through the archives, checks each picture and gives it its place
- *   picture_links.c   what the archives' links lead to
- *   picture_classes.c classes and their names
- *   picture_store.c   the store itself */
+ *   sets/image_sets.c   the data sets it is done for
+ *   index_build.c       begins: lists, what an interrupted run has left;
+ *                       ends: what is missing, the report
+ *   folders/folders.c   without lists: what the folders mean
+ *   index_scan.c        goes through the archives, checks each picture and gives it its place
+ *   folders/links.c     what the archives' links lead to
+ *   folders/classes.c   classes and their names
+ *   index_write.c       the store itself */
 #ifndef ELMPI_PREPARE_INDEX_BUILD_H
 #define ELMPI_PREPARE_INDEX_BUILD_H
 
@@ -63,11 +64,12 @@ typedef struct elm_picture_job {
     int shard_count, shard_capacity;
 
     /* Of picture_files.c. */
-    elm_shard_writer *writer;        /* of the shard being written, or NULL */
-    int writing;                     /* its number */
-    int64_t waiting;                 /* pictures not committed yet */
-    struct elm_decode_queue *checks; /* pictures that wait to be decoded; NULL with --resize, --no-decode */
-    uint8_t *bytes;                  /* of one file */
+    elm_shard_writer *writer; /* of the shard being written, or NULL */
+    int writing;              /* its number */
+    int64_t waiting;          /* pictures not committed yet */
+    /* pictures that wait to be decoded; NULL with --resize, --no-decode */
+    struct elm_decode_queue *checks;
+    uint8_t *bytes; /* of one file */
     size_t capacity;
     struct elm_resize_queue *queue; /* --resize: pictures that wait to be made smaller */
     struct {
@@ -79,7 +81,8 @@ typedef struct elm_picture_job {
 } elm_picture_job;
 
 /** Does the whole of it. */
-int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *request, elm_error *err);
+int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *request,
+                        elm_error *err);
 
 /** Of the JPEG files that are made anew. */
 int elm_picture_job_quality(const elm_picture_job *job);
@@ -87,18 +90,23 @@ int elm_picture_job_quality(const elm_picture_job *job);
 /** Without lists: goes through the names in all archives and decides what the folders mean. */
 int elm_picture_folders_decide(elm_picture_job *job, elm_error *err);
 /** Without lists: the picture that a path means, as elm_picture_job_item. */
-elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *path, int *status, elm_error *err);
+elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *path, int *status,
+                                           elm_error *err);
 
 /** An archive's or folder's files and links, sorted.
  *  Owns:   the caller destroys */
-int elm_picture_links_scan(elm_link_table **table, const char *archive, const char *front, elm_error *err);
+int elm_picture_links_scan(elm_link_table **table, const char *archive, const char *front,
+                           elm_error *err);
 
-/** Classes and their names: settles which there are and how they are numbered. *classes: how many. */
+/** Classes and their names: settles which there are and how they are numbered. *classes: how
+ * many. */
 int elm_picture_classes_settle(elm_picture_job *job, int *classes, elm_error *err);
 
 enum { PICTURE_FRONT_BYTES = 256 };
-/** What stands in front of the paths of an archive: "", or "train/" where the archive is that split. */
-const char *elm_picture_job_front(const elm_picture_job *job, const char *archive, char front[PICTURE_FRONT_BYTES]);
+/** What stands in front of the paths of an archive: "", or "train/" where the archive is that
+ * split. */
+const char *elm_picture_job_front(const elm_picture_job *job, const char *archive,
+                                  char front[PICTURE_FRONT_BYTES]);
 
 /** Goes through all archives. */
 int elm_picture_files_walk(elm_picture_job *job, elm_error *err);
@@ -107,8 +115,10 @@ void elm_picture_files_release(elm_picture_job *job);
 
 /** Number of a shard, which is made where it is new; -1: memory. */
 int elm_picture_job_shard(elm_picture_job *job, const char *path, elm_error *err);
-/** The picture that a file's path means, or NULL where it means none (which goes to the report where it should be one) or on failure. */
-elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, int *status, elm_error *err);
+/** The picture that a file's path means, or NULL where it means none (which goes to the report
+ * where it should be one) or on failure. */
+elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, int *status,
+                                       elm_error *err);
 
 /** The store, which stands under request->out afterwards. */
 int elm_picture_store_write(elm_picture_job *job, int classes, elm_error *err);

@@ -8,11 +8,14 @@
 
 static int by_class_and_name(const void *a, const void *b)
 {
-    const elm_picture_item *left = *(elm_picture_item *const *)a, *right = *(elm_picture_item *const *)b;
-    return left->label != right->label ? left->label - right->label : strcmp(left->name, right->name);
+    const elm_picture_item *left = *(elm_picture_item *const *)a,
+                           *right = *(elm_picture_item *const *)b;
+    return left->label != right->label ? left->label - right->label
+                                       : strcmp(left->name, right->name);
 }
 
-/* Those with a place, in the order of the lists; without lists by class and name, however the archives hold them. */
+/* Those with a place, in the order of the lists; without lists by class and name, however the
+ * archives hold them. */
 static elm_picture_item **ordered_items(elm_picture_job *job, int64_t *count, elm_error *err)
 {
     const int64_t all = elm_catalogue_count(job->catalogue);
@@ -26,7 +29,8 @@ static elm_picture_item **ordered_items(elm_picture_job *job, int64_t *count, el
     return items;
 }
 
-static int write_index(elm_picture_job *job, const elm_store_info *info, elm_picture_item *const *items, int64_t count, elm_error *err)
+static int write_index(elm_picture_job *job, const elm_store_info *info,
+                       elm_picture_item *const *items, int64_t count, elm_error *err)
 {
     size_t longest = 1;
     for (int64_t i = 0; i < count; i++)
@@ -38,10 +42,12 @@ static int write_index(elm_picture_job *job, const elm_store_info *info, elm_pic
         shards[i] = (elm_store_shard){job->shards[i].path, job->shards[i].size_bytes};
     elm_store_writer *writer = NULL;
     int status =
-        elm_store_writer_create_index(&writer, job->request->out, info, job->class_names.name, shards, job->shard_count, longest, err);
+        elm_store_writer_create_index(&writer, job->request->out, info, job->class_names.name,
+                                      shards, job->shard_count, longest, err);
     for (int64_t i = 0; status == 0 && i < count; i++)
-        status = elm_store_writer_append_place(writer, store_split_names[(int)items[i]->split], items[i]->label, items[i]->name,
-                                               &items[i]->place, err);
+        status =
+            elm_store_writer_append_place(writer, store_split_names[(int)items[i]->split],
+                                          items[i]->label, items[i]->name, &items[i]->place, err);
     elm_free(shards);
     if (status == 0)
         return elm_store_writer_finish(writer, err);
@@ -50,7 +56,8 @@ static int write_index(elm_picture_job *job, const elm_store_info *info, elm_pic
 }
 
 /* A class without a training picture can be evaluated but not learned. */
-static int warn_of_empty_classes(const elm_picture_job *job, int classes, elm_picture_item *const *items, int64_t count, elm_error *err)
+static int warn_of_empty_classes(const elm_picture_job *job, int classes,
+                                 elm_picture_item *const *items, int64_t count, elm_error *err)
 {
     int64_t *trained = elm_alloc((size_t)classes, sizeof *trained, err), all = 0;
     if (trained == NULL)
@@ -68,12 +75,16 @@ static int warn_of_empty_classes(const elm_picture_job *job, int classes, elm_pi
         }
     if (all > 0 && empty > 0)
         elm_log_warn(job->request->log,
-                     "%d of %d classes have no training picture, such as %d (%s): training on this store will be refused; "
+                     "%d of %d classes have no training picture, such as %d (%s): training on this "
+                     "store will be refused; "
                      "--drop-empty-classes leaves them out",
                      empty, classes, first, job->class_names.name[first]);
     if (job->set->classes > 0 && (classes != job->set->classes || all != job->set->train_count))
-        elm_log_warn(job->request->log, "%s as published has %d classes and %lld training pictures; here are %d and %lld",
-                     job->set->info.dataset, job->set->classes, (long long)job->set->train_count, classes, (long long)all);
+        elm_log_warn(
+            job->request->log,
+            "%s as published has %d classes and %lld training pictures; here are %d and %lld",
+            job->set->info.dataset, job->set->classes, (long long)job->set->train_count, classes,
+            (long long)all);
     elm_free(trained);
     return 0;
 }

@@ -13,8 +13,9 @@
 #include "base/file/io.h"
 #include "elmpi/memory.h"
 
-/* The file: a title, the request, a line "begin", then batches of lines "shard ..." and "content ...", each batch ended by "commit" and the
- * checksum of its lines. Whatever follows the last good commit does not count. */
+/* The file: a title, the request, a line "begin", then batches of lines "shard ..." and "content
+ * ...", each batch ended by "commit" and the checksum of its lines. Whatever follows the last
+ * good commit does not count. */
 
 enum { PATH_BYTES = 4096 };
 static const char title[] = "elmpi-prepare journal 1\n", begin[] = "begin\n", mark[] = "commit ";
@@ -35,8 +36,9 @@ struct elm_journal {
 static int write_failed(const elm_journal *journal, elm_error *err)
 {
     return elm_error_set(err, ELM_EXIT_FAILURE,
-                         "cannot write the journal (%s): %s: make room on that disk, then run the same command again", journal->path,
-                         strerror(errno));
+                         "cannot write the journal (%s): %s: make room on that disk, then run the "
+                         "same command again",
+                         journal->path, strerror(errno));
 }
 
 static uint32_t checksum(const char *text, size_t length)
@@ -54,7 +56,8 @@ static char *read_file(int descriptor, elm_error *err)
         about.st_size = 0;
     char *text = elm_alloc((size_t)about.st_size + 1, 1, err);
     size_t done = 0;
-    for (ssize_t count = 1; text != NULL && done < (size_t)about.st_size && count > 0; done += count > 0 ? (size_t)count : 0)
+    for (ssize_t count = 1; text != NULL && done < (size_t)about.st_size && count > 0;
+         done += count > 0 ? (size_t)count : 0)
         count = pread(descriptor, text + done, (size_t)about.st_size - done, (off_t)done);
     return text;
 }
@@ -74,7 +77,8 @@ static char *last_commit(char *from)
 }
 
 /* What has been written is on the disk. */
-static int write_through(const elm_journal *journal, const char *bytes, size_t size_bytes, elm_error *err)
+static int write_through(const elm_journal *journal, const char *bytes, size_t size_bytes,
+                         elm_error *err)
 {
     const int cause = elm_io_write(journal->descriptor, bytes, size_bytes);
     if (cause != 0)
@@ -93,27 +97,32 @@ int elm_journal_clear(elm_journal *journal, elm_error *err)
     return write_through(journal, journal->head, journal->head_bytes, err);
 }
 
-/* "shard <index> <bytes> <copied> <path>" or "content <shard> <offset> <length> <width> <height> <digest> <name>"; "picture",
- * of earlier versions, lacks the digest. */
+/* "shard <index> <bytes> <copied> <path>" or "content <shard> <offset> <length> <width> <height>
+ * <digest> <name>"; "picture", of earlier versions, lacks the digest. */
 static bool parse_line(char *line, elm_journal_entry *entry)
 {
     int text = -1, copied = 0;
     *entry = (elm_journal_entry){0};
-    if (sscanf(line, "shard %d %" SCNd64 " %d %n", &entry->shard, &entry->shard_bytes, &copied, &text) == 3 && text > 0) {
+    if (sscanf(line, "shard %d %" SCNd64 " %d %n", &entry->shard, &entry->shard_bytes, &copied,
+               &text) == 3 &&
+        text > 0) {
         entry->copied = copied != 0;
         entry->path = line + text;
         return true;
     }
     elm_store_place *place = &entry->place;
-    if (sscanf(line, "content %" SCNd32 " %" SCNd64 " %" SCNu32 " %" SCNu16 " %" SCNu16 " %" SCNd64 " %n", &place->shard, &place->offset,
-               &place->length, &place->width, &place->height, &place->digest, &text) == 6 &&
+    if (sscanf(line,
+               "content %" SCNd32 " %" SCNd64 " %" SCNu32 " %" SCNu16 " %" SCNu16 " %" SCNd64 " %n",
+               &place->shard, &place->offset, &place->length, &place->width, &place->height,
+               &place->digest, &text) == 6 &&
         text > 0) {
         entry->shard = place->shard;
         entry->name = line + text;
         return true;
     }
-    if (sscanf(line, "picture %" SCNd32 " %" SCNd64 " %" SCNu32 " %" SCNu16 " %" SCNu16 " %n", &place->shard, &place->offset,
-               &place->length, &place->width, &place->height, &text) == 5 &&
+    if (sscanf(line, "picture %" SCNd32 " %" SCNd64 " %" SCNu32 " %" SCNu16 " %" SCNu16 " %n",
+               &place->shard, &place->offset, &place->length, &place->width, &place->height,
+               &text) == 5 &&
         text > 0) {
         entry->shard = place->shard;
         entry->name = line + text;
@@ -157,11 +166,13 @@ static int load(elm_journal *journal, const char *folder, bool force, elm_error 
     if (journal->text == NULL)
         return -1;
     if (strncmp(journal->text, journal->head, journal->head_bytes) != 0) {
-        const bool interrupted = strstr(journal->text, begin) != NULL && last_commit(strstr(journal->text, begin) + sizeof begin - 1) !=
-                                                                             strstr(journal->text, begin) + sizeof begin - 1;
+        const bool interrupted = strstr(journal->text, begin) != NULL &&
+                                 last_commit(strstr(journal->text, begin) + sizeof begin - 1) !=
+                                     strstr(journal->text, begin) + sizeof begin - 1;
         if (interrupted && !force)
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "an interrupted preparation from other archives, lists or options lies there (%s): repeat that command to "
+                                 "an interrupted preparation from other archives, lists or options "
+                                 "lies there (%s): repeat that command to "
                                  "continue it, or discard it with --force",
                                  journal->path);
         return discard(journal, folder, err);
@@ -171,12 +182,14 @@ static int load(elm_journal *journal, const char *folder, bool force, elm_error 
     *end = '\0';
     journal->empty = end == journal->next;
     const off_t length = end - journal->text;
-    if (ftruncate(journal->descriptor, length) != 0 || lseek(journal->descriptor, length, SEEK_SET) < 0)
+    if (ftruncate(journal->descriptor, length) != 0 ||
+        lseek(journal->descriptor, length, SEEK_SET) < 0)
         return write_failed(journal, err);
     return 0;
 }
 
-int elm_journal_open(elm_journal **out, const char *path, const char *request, const char *folder, bool force, elm_error *err)
+int elm_journal_open(elm_journal **out, const char *path, const char *request, const char *folder,
+                     bool force, elm_error *err)
 {
     *out = NULL;
     elm_journal *journal = elm_alloc(1, sizeof *journal, err);
@@ -195,8 +208,11 @@ int elm_journal_open(elm_journal **out, const char *path, const char *request, c
         write_failed(journal, err);
         goto fail;
     }
-    if (flock(journal->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* other failures: a file system without locks */
-        elm_error_set(err, ELM_EXIT_FAILURE, "another elmpi-prepare is at work on this store (%s): wait for it, or choose another --out",
+    /* other failures: a file system without locks */
+    if (flock(journal->descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        elm_error_set(err, ELM_EXIT_FAILURE,
+                      "another elmpi-prepare is at work on this store (%s): wait for it, or choose "
+                      "another --out",
                       journal->path);
         journal->empty = false;
         goto fail;
@@ -215,11 +231,14 @@ fail:
 int elm_journal_add(elm_journal *journal, const elm_journal_entry *entry, elm_error *err)
 {
     const elm_store_place *place = &entry->place;
-    const int written =
-        entry->name == NULL
-            ? fprintf(journal->stream, "shard %d %" PRId64 " %d %s\n", entry->shard, entry->shard_bytes, entry->copied, entry->path)
-            : fprintf(journal->stream, "content %" PRId32 " %" PRId64 " %" PRIu32 " %" PRIu16 " %" PRIu16 " %" PRId64 " %s\n", place->shard,
-                      place->offset, place->length, place->width, place->height, place->digest, entry->name);
+    const int written = entry->name == NULL
+                            ? fprintf(journal->stream, "shard %d %" PRId64 " %d %s\n", entry->shard,
+                                      entry->shard_bytes, entry->copied, entry->path)
+                            : fprintf(journal->stream,
+                                      "content %" PRId32 " %" PRId64 " %" PRIu32 " %" PRIu16
+                                      " %" PRIu16 " %" PRId64 " %s\n",
+                                      place->shard, place->offset, place->length, place->width,
+                                      place->height, place->digest, entry->name);
     return written > 0 ? 0 : write_failed(journal, err);
 }
 
@@ -229,7 +248,8 @@ int elm_journal_commit(elm_journal *journal, elm_error *err)
         return write_failed(journal, err);
     if (journal->batch_bytes == 0)
         return 0;
-    if (fprintf(journal->stream, "%s%08" PRIx32 "\n", mark, checksum(journal->batch, journal->batch_bytes)) < 0 ||
+    if (fprintf(journal->stream, "%s%08" PRIx32 "\n", mark,
+                checksum(journal->batch, journal->batch_bytes)) < 0 ||
         fflush(journal->stream) != 0)
         return write_failed(journal, err);
     if (write_through(journal, journal->batch, journal->batch_bytes, err) != 0)

@@ -1,5 +1,5 @@
-/* Journal: what a preparation has finished so far, so that one that was interrupted continues. Entries count in batches: a batch is on the
- * disk, with its checksum, or it is not there. */
+/* Journal: what a preparation has finished so far, so that one that was interrupted continues.
+ * Entries count in batches: a batch is on the disk, with its checksum, or it is not there. */
 #ifndef ELMPI_PREPARE_JOURNAL_H
 #define ELMPI_PREPARE_JOURNAL_H
 
@@ -20,13 +20,15 @@ typedef struct elm_journal_entry {
     elm_store_place place;
 } elm_journal_entry;
 
-/** Opens or begins the journal at `path`. `request` tells, in lines, what is being prepared from what: a journal of another request is
- *  an error, or, with `force`, is discarded together with the shards that it knows as copied (in `folder`).
+/** Opens or begins the journal at `path`. `request` tells, in lines, what is being prepared from
+ * what: a journal of another request is an error, or, with `force`, is discarded together with the
+ * shards that it knows as copied (in `folder`).
  *  Owns:   the caller finishes or closes */
-int elm_journal_open(elm_journal **journal, const char *path, const char *request, const char *folder, bool force, elm_error *err);
+int elm_journal_open(elm_journal **journal, const char *path, const char *request,
+                     const char *folder, bool force, elm_error *err);
 
-/** Hands out what an interrupted preparation has left, one entry a call, in order; false after the last. Texts are borrowed until the next
- *  call. */
+/** Hands out what an interrupted preparation has left, one entry a call, in order; false after
+ * the last. Texts are borrowed until the next call. */
 bool elm_journal_read(elm_journal *journal, elm_journal_entry *entry);
 
 /** Appends to the batch. */

@@ -14,24 +14,35 @@
 enum { SOURCES_MAX = 64 };
 
 const elm_prepare_source elm_prepare_sources[] = {
-    {"cifar10", "CIFAR-10: 60,000 pictures of 10 classes; archive cifar-10-binary.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html",
+    {"cifar10",
+     "CIFAR-10: 60,000 pictures of 10 classes; archive cifar-10-binary.tar.gz from "
+     "https://www.cs.toronto.edu/~kriz/cifar.html",
      1, ELM_PREPARE_ARCHIVE, elm_prepare_cifar10},
-    {"cifar100", "CIFAR-100: 60,000 pictures of 100 classes; archive cifar-100-binary.tar.gz from the same page", 1, ELM_PREPARE_ARCHIVE,
-     elm_prepare_cifar100},
-    {"digits", "1,797 handwritten digits, 8 x 8 (Alpaydin and Kaynak 1998; comes with elmpi); --imbalance, default 20", 0,
-     ELM_PREPARE_ARCHIVE | ELM_PREPARE_IMBALANCE, elm_prepare_digits},
-    {"two-moons", "two half circles with noise; --images, default 2000; --imbalance, default 19 (5% in the tail); --seed", 0,
-     ELM_PREPARE_IMBALANCE | ELM_PREPARE_IMAGES | ELM_PREPARE_SEED, elm_prepare_moons},
+    {"cifar100",
+     "CIFAR-100: 60,000 pictures of 100 classes; archive cifar-100-binary.tar.gz from the same "
+     "page",
+     1, ELM_PREPARE_ARCHIVE, elm_prepare_cifar100},
+    {"digits",
+     "1,797 handwritten digits, 8 x 8 (Alpaydin and Kaynak 1998; comes with elmpi); --imbalance, "
+     "default 20",
+     0, ELM_PREPARE_ARCHIVE | ELM_PREPARE_IMBALANCE, elm_prepare_digits},
+    {"two-moons",
+     "two half circles with noise; --images, default 2000; --imbalance, default 19 (5% in the "
+     "tail); --seed",
+     0, ELM_PREPARE_IMBALANCE | ELM_PREPARE_IMAGES | ELM_PREPARE_SEED, elm_prepare_moons},
     {"imagenet-lt",
-     "ImageNet-LT (Liu et al. 2019): ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar, each with --archive, and the lists "
+     "ImageNet-LT (Liu et al. 2019): ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar, each "
+     "with --archive, and the lists "
      "ImageNet_LT_{train,val,test}.txt",
      1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_PICTURES, elm_prepare_imagenet_lt},
     {"inat2018",
-     "iNaturalist 2018: train_val2018.tar.gz and the lists train2018.json and val2018.json (or iNaturalist18_{train,val}.txt); the "
+     "iNaturalist 2018: train_val2018.tar.gz and the lists train2018.json and val2018.json (or "
+     "iNaturalist18_{train,val}.txt); the "
      "validation list becomes /test",
      1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_PICTURES, elm_prepare_inat2018},
     {"pictures",
-     "JPEG and PNG files of any archives or folders, by lists of \"path label\" lines, or else a folder a class (below folders train, val, "
+     "JPEG and PNG files of any archives or folders, by lists of \"path label\" lines, or else a "
+     "folder a class (below folders train, val, "
      "test, if there are)",
      1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_PICTURES, elm_prepare_pictures_any},
     {0},
@@ -48,17 +59,22 @@ static const elm_prepare_source *find_source(const char *name, elm_error *err)
             return source;
         names[count++] = source->name;
         if (length < sizeof all)
-            length += (size_t)snprintf(all + length, sizeof all - length, "%s%s", length > 0 ? ", " : "", source->name);
+            length += (size_t)snprintf(all + length, sizeof all - length, "%s%s",
+                                       length > 0 ? ", " : "", source->name);
     }
     const char *nearest = elm_nearest_name(name, names, count);
     if (nearest != NULL)
-        elm_error_set(err, ELM_EXIT_USAGE, "unknown source \"%s\" (command line): did you mean %s? There are: %s", name, nearest, all);
+        elm_error_set(err, ELM_EXIT_USAGE,
+                      "unknown source \"%s\" (command line): did you mean %s? There are: %s", name,
+                      nearest, all);
     else
-        elm_error_set(err, ELM_EXIT_USAGE, "unknown source \"%s\" (command line): there are: %s", name, all);
+        elm_error_set(err, ELM_EXIT_USAGE, "unknown source \"%s\" (command line): there are: %s",
+                      name, all);
     return NULL;
 }
 
-static int check_request(const elm_prepare_source *source, const elm_prepare_request *request, elm_error *err)
+static int check_request(const elm_prepare_source *source, const elm_prepare_request *request,
+                         elm_error *err)
 {
     const elm_prepare_pictures *pictures = &request->pictures;
     const struct {
@@ -88,14 +104,20 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given && !(source->uses & flags[i].use))
-            return elm_error_set(err, ELM_EXIT_USAGE, "%s has no use for it (%s): leave it away%s", source->name, flags[i].flag,
-                                 flags[i].use == ELM_PREPARE_IMBALANCE ? "; set data.imbalance in the job file" : "");
+            return elm_error_set(err, ELM_EXIT_USAGE, "%s has no use for it (%s): leave it away%s",
+                                 source->name, flags[i].flag,
+                                 flags[i].use == ELM_PREPARE_IMBALANCE
+                                     ? "; set data.imbalance in the job file"
+                                     : "");
     if (source->needs_archive && request->archive == NULL)
         return elm_error_set(err, ELM_EXIT_USAGE, "no archive (--archive): %s", source->help);
     if (pictures->quality != 0 && pictures->resize == 0)
-        return elm_error_set(err, ELM_EXIT_USAGE, "nothing is made anew (--quality): give --resize too, or leave it away");
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "nothing is made anew (--quality): give --resize too, or leave it away");
     if (request->imbalance != 0 && !(request->imbalance >= 1))
-        return elm_error_set(err, ELM_EXIT_USAGE, "bad imbalance ratio %g (--imbalance): give n_max / n_min, 1 or more",
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "bad imbalance ratio %g (--imbalance): give n_max / n_min, 1 or more",
                              request->imbalance);
     return 0;
 }
@@ -105,15 +127,17 @@ static int make_folders(const char *path, elm_error *err)
 {
     char folder[ELM_PATH_SIZE], failed[ELM_PATH_SIZE];
     if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder)
-        return elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): choose a shorter --out", path);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "path too long (%.80s...): choose a shorter --out", path);
     char *slash = strrchr(folder, '/');
     if (slash == NULL || slash == folder)
         return 0;
     *slash = '\0';
     const int cause = elm_io_make_folders(folder, failed);
-    return cause == 0
-               ? 0
-               : elm_error_set(err, ELM_EXIT_FAILURE, "cannot make the folder (%s): %s: choose another --out", failed, strerror(cause));
+    return cause == 0 ? 0
+                      : elm_error_set(err, ELM_EXIT_FAILURE,
+                                      "cannot make the folder (%s): %s: choose another --out",
+                                      failed, strerror(cause));
 }
 
 static int check_out(const elm_prepare_request *request, elm_error *err)
@@ -122,9 +146,12 @@ static int check_out(const elm_prepare_request *request, elm_error *err)
     if (lstat(request->out, &about) != 0)
         return make_folders(request->out, err);
     if (S_ISDIR(about.st_mode))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "a folder stands there (%s): give --out the name of a file", request->out);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "a folder stands there (%s): give --out the name of a file",
+                             request->out);
     if (!request->force)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "the store exists already (%s): --force replaces it", request->out);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "the store exists already (%s): --force replaces it", request->out);
     return 0;
 }
 
@@ -140,7 +167,8 @@ static void format_counts(const int64_t *count, int classes, char *text, size_t 
             c = classes - ENDS;
         }
         if (length < size_bytes)
-            length += (size_t)snprintf(text + length, size_bytes - length, "%s%lld", c > 0 ? " " : "", (long long)count[c]);
+            length += (size_t)snprintf(text + length, size_bytes - length, "%s%lld",
+                                       c > 0 ? " " : "", (long long)count[c]);
     }
 }
 
@@ -178,8 +206,9 @@ static void print_classes(elm_store *store, const elm_log *log)
             c = classes - 1;
         }
         if (used < sizeof text)
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%d %s", c == 0 ? "" : ", ", c,
-                                     elm_utf8_escape(name, sizeof name, elm_store_class_name(store, c)));
+            used += (size_t)snprintf(
+                text + used, sizeof text - used, "%s%d %s", c == 0 ? "" : ", ", c,
+                elm_utf8_escape(name, sizeof name, elm_store_class_name(store, c)));
     }
     elm_log_info(log, "  names: %s", text);
 }
@@ -194,13 +223,14 @@ static int print_summary(const elm_prepare_request *request, elm_error *err)
     stat(request->out, &about);
     char shape[64];
     if (info->in_shards)
-        snprintf(shape, sizeof shape, "pictures in %d shard%s", elm_store_shard_count(store), elm_store_shard_count(store) > 1 ? "s" : "");
+        snprintf(shape, sizeof shape, "pictures in %d shard%s", elm_store_shard_count(store),
+                 elm_store_shard_count(store) > 1 ? "s" : "");
     else if (info->channels > 0)
         snprintf(shape, sizeof shape, "%d x %d x %d", info->height, info->width, info->channels);
     else
         snprintf(shape, sizeof shape, "%d features", info->features);
-    elm_log_info(request->log, "%s: %s, %d classes, %s, %.1f MB", request->out, info->dataset, info->classes, shape,
-                 (double)about.st_size / 1e6);
+    elm_log_info(request->log, "%s: %s, %d classes, %s, %.1f MB", request->out, info->dataset,
+                 info->classes, shape, (double)about.st_size / 1e6);
     print_classes(store, request->log);
     const char *const splits[] = {"train", "val", "test"};
     int status = 0;
@@ -213,7 +243,8 @@ static int print_summary(const elm_prepare_request *request, elm_error *err)
 int elm_prepare_run(const char *name, const elm_prepare_request *request, elm_error *err)
 {
     const elm_prepare_source *source = find_source(name, err);
-    if (source == NULL || check_request(source, request, err) != 0 || check_out(request, err) != 0 || source->run(request, err) != 0)
+    if (source == NULL || check_request(source, request, err) != 0 ||
+        check_out(request, err) != 0 || source->run(request, err) != 0)
         return -1;
     if (request->progress != NULL)
         request->progress(request->progress_context, "", 1);

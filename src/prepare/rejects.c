@@ -62,7 +62,8 @@ void elm_report_destroy(elm_report *report)
 static void count_ending(endings *all, const char *dot)
 {
     char ending[sizeof all->list[0].name] = "";
-    for (size_t i = 0; dot != NULL && isalnum((unsigned char)dot[1 + i]) && i + 1 < sizeof ending; i++)
+    for (size_t i = 0; dot != NULL && isalnum((unsigned char)dot[1 + i]) && i + 1 < sizeof ending;
+         i++)
         ending[i] = (char)tolower((unsigned char)dot[1 + i]);
     for (int i = 0; i < ENDINGS_MAX; i++)
         if (all->list[i].count == 0 || strcmp(all->list[i].name, ending) == 0) {
@@ -72,20 +73,24 @@ static void count_ending(endings *all, const char *dot)
         }
 }
 
-/* By what is in it, where that is known ("neither JPEG nor PNG: a GIF"), else by the end of its name. */
+/* By what is in it, where that is known ("neither JPEG nor PNG: a GIF"), else by the end of its
+ * name. */
 static void count_foreign(elm_report *report, const char *name, const char *why)
 {
-    count_ending(&report->foreign, strstr(why, "PNG: a") != NULL ? strrchr(why, ' ') : strrchr(name, '.'));
+    count_ending(&report->foreign,
+                 strstr(why, "PNG: a") != NULL ? strrchr(why, ' ') : strrchr(name, '.'));
 }
 
 void elm_report_pass(elm_report *report, const char *name)
 {
-    const char *slash = strrchr(name, '/'), *base = slash != NULL ? slash + 1 : name, *dot = strrchr(base, '.');
+    const char *slash = strrchr(name, '/'), *base = slash != NULL ? slash + 1 : name,
+               *dot = strrchr(base, '.');
     count_ending(&report->passed, dot != base ? dot : NULL);
     report->passed_count++;
 }
 
-int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why, elm_error *err)
+int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why,
+                   elm_error *err)
 {
     char raw[LINE_BYTES], line[4 * LINE_BYTES];
     snprintf(raw, sizeof raw, "%s: %.4000s: %s", kinds[kind].word, name, why);
@@ -135,8 +140,10 @@ static void format_endings(const endings *all, char *text, size_t size_bytes)
     size_t used = 0;
     text[0] = '\0';
     for (int i = 0; i < ENDINGS_MAX && all->list[i].count > 0 && used < size_bytes; i++)
-        used += (size_t)snprintf(text + used, size_bytes - used, "%s%lld %s", i > 0 ? ", " : " (", (long long)all->list[i].count,
-                                 all->list[i].name[0] != '\0' ? all->list[i].name : "without an ending");
+        used += (size_t)snprintf(text + used, size_bytes - used, "%s%lld %s", i > 0 ? ", " : " (",
+                                 (long long)all->list[i].count,
+                                 all->list[i].name[0] != '\0' ? all->list[i].name
+                                                              : "without an ending");
     if (used > 0 && used < size_bytes)
         snprintf(text + used, size_bytes - used, ")");
 }
@@ -151,22 +158,25 @@ void elm_report_summarise(const elm_report *report, const char *path, const elm_
                          kind == ELM_REPORT_LINK      ? "link"
                          : kind == ELM_REPORT_ARCHIVE ? "archive"
                                                       : "picture",
-                         report->count[kind] > 1 ? "s" : "", kinds[kind].summary, kind == ELM_REPORT_FOREIGN ? text : "", path);
+                         report->count[kind] > 1 ? "s" : "", kinds[kind].summary,
+                         kind == ELM_REPORT_FOREIGN ? text : "", path);
     }
     if (report->count[ELM_REPORT_ATTRIBUTES] > 0)
-        elm_log_info(log, "%lld files of macOS that are no pictures, such as ._1.jpg, are passed over",
+        elm_log_info(log,
+                     "%lld files of macOS that are no pictures, such as ._1.jpg, are passed over",
                      (long long)report->count[ELM_REPORT_ATTRIBUTES]);
     format_endings(&report->passed, text, sizeof text);
     if (report->passed_count > 0)
-        elm_log_info(log, "%lld file%s whose name is no picture's%s: not looked into", (long long)report->passed_count,
-                     report->passed_count > 1 ? "s" : "", text);
+        elm_log_info(log, "%lld file%s whose name is no picture's%s: not looked into",
+                     (long long)report->passed_count, report->passed_count > 1 ? "s" : "", text);
 }
 
 /* The first line but those of macOS's attributes; there is one. */
 static const char *first_line(const elm_report *report, int *length)
 {
     const char *line = report->text, *end = memchr(line, '\n', report->used);
-    while (strncmp(line, kinds[ELM_REPORT_ATTRIBUTES].word, strlen(kinds[ELM_REPORT_ATTRIBUTES].word)) == 0) {
+    while (strncmp(line, kinds[ELM_REPORT_ATTRIBUTES].word,
+                   strlen(kinds[ELM_REPORT_ATTRIBUTES].word)) == 0) {
         line = end + 1;
         end = memchr(line, '\n', report->used - (size_t)(line - report->text));
     }
@@ -187,6 +197,7 @@ int elm_report_refuse(const elm_report *report, const char *path, elm_error *err
     int length;
     const char *line = first_line(report, &length);
     return elm_error_set(err, ELM_EXIT_FAILURE,
-                         "%lld pictures that are not as they should be (%s), first \"%.*s\": mend them, or leave --strict away",
+                         "%lld pictures that are not as they should be (%s), first \"%.*s\": mend "
+                         "them, or leave --strict away",
                          (long long)elm_report_count(report), path, length, line);
 }

@@ -18,7 +18,8 @@ typedef enum elm_report_kind {
     ELM_REPORT_LINK,       /* a link that leads to no file of the archive */
     ELM_REPORT_ARCHIVE,    /* an archive beside pictures */
     ELM_REPORT_CLASS,      /* of a class that is left out */
-    ELM_REPORT_ATTRIBUTES, /* no picture, though its name looks like one: what macOS knows of one; never an offence */
+    /* no picture, though its name looks like one: what macOS knows of one; never an offence */
+    ELM_REPORT_ATTRIBUTES,
     ELM_REPORT_KINDS,
 } elm_report_kind;
 
@@ -29,13 +30,15 @@ int elm_report_create(elm_report **report, elm_error *err);
 void elm_report_destroy(elm_report *report);
 
 /** Notes one case: a line "<kind>: <name>: <why>". */
-int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why, elm_error *err);
+int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why,
+                   elm_error *err);
 /** Counts a file that is passed over because its name is no picture's; never an offence. */
 void elm_report_pass(elm_report *report, const char *name);
 /** Cases that something should be done about. */
 int64_t elm_report_count(const elm_report *report);
 
-/** Writes all lines to `path`, by way of a temporary file; where there are none, removes what an earlier run left there. */
+/** Writes all lines to `path`, by way of a temporary file; where there are none, removes what an
+ * earlier run left there. */
 int elm_report_write(const elm_report *report, const char *path, elm_error *err);
 /** Says how many of each kind there are, as warnings. */
 void elm_report_summarise(const elm_report *report, const char *path, const elm_log *log);

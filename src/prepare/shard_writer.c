@@ -21,7 +21,8 @@ struct elm_shard_writer {
 static int failed(const elm_shard_writer *writer, const char *cause, elm_error *err)
 {
     return elm_error_set(err, ELM_EXIT_FAILURE,
-                         "cannot write a shard (%s): %s: make room or choose another --out, then run the same command again: it continues",
+                         "cannot write a shard (%s): %s: make room or choose another --out, then "
+                         "run the same command again: it continues",
                          writer->path, cause != NULL ? cause : "unknown cause");
 }
 
@@ -44,7 +45,8 @@ static int open_tar(elm_shard_writer *writer)
     writer->entry = archive_entry_new();
     if (tar == NULL || writer->entry == NULL)
         return -1;
-    archive_write_set_format_gnutar(tar); /* names of any length and any bytes, with nothing added where they are short */
+    /* names of any length and any bytes, with nothing added where they are short */
+    archive_write_set_format_gnutar(tar);
     archive_write_set_bytes_per_block(tar, 0);
     archive_write_set_bytes_in_last_block(tar, 1);
     return archive_write_open(tar, writer, NULL, write_bytes, NULL) == ARCHIVE_OK ? 0 : -1;
@@ -71,8 +73,8 @@ fail:
 }
 
 /* No owner and no time: equal input gives equal bytes. */
-int elm_shard_writer_add(elm_shard_writer *writer, const char *name, const uint8_t *bytes, size_t size_bytes, int64_t *offset,
-                         elm_error *err)
+int elm_shard_writer_add(elm_shard_writer *writer, const char *name, const uint8_t *bytes,
+                         size_t size_bytes, int64_t *offset, elm_error *err)
 {
     struct archive_entry *entry = archive_entry_clear(writer->entry);
     archive_entry_set_pathname(entry, name);
@@ -101,7 +103,8 @@ int elm_shard_writer_finish(elm_shard_writer *writer, int64_t *size_bytes, elm_e
     if (archive_write_close(writer->tar) != ARCHIVE_OK)
         status = failed(writer, archive_error_string(writer->tar), err);
     else if (elm_output_commit(writer->output, &cause) != 0)
-        status = elm_error_set(err, cause.code, "%s, then run the same command again: it continues", cause.text);
+        status = elm_error_set(err, cause.code, "%s, then run the same command again: it continues",
+                               cause.text);
     if (status == 0 || cause.code != 0)
         writer->output = NULL;
     *size_bytes = writer->written;

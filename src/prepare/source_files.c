@@ -59,13 +59,15 @@ static int open_folder(elm_picture_source *source, elm_error *err)
     FTS *count = start_walk(source->name);
     for (FTSENT *entry; count != NULL && (entry = fts_read(count)) != NULL;) {
         source->files += entry->fts_info == FTS_F;
-        source->pictures |= entry->fts_info == FTS_F && elm_picture_name_kind(entry->fts_name) != ELM_NAME_OTHER;
+        source->pictures |=
+            entry->fts_info == FTS_F && elm_picture_name_kind(entry->fts_name) != ELM_NAME_OTHER;
     }
     if (count != NULL)
         fts_close(count);
     source->walk = start_walk(source->name);
     if (source->walk == NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the folder (%s): %s: check its permissions", source->name,
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "cannot read the folder (%s): %s: check its permissions", source->name,
                              strerror(errno));
     source->prefix = strlen(source->name);
     while (source->prefix > 1 && source->name[source->prefix - 1] == '/') /* fts leaves them out */
@@ -76,11 +78,14 @@ static int open_folder(elm_picture_source *source, elm_error *err)
 /* libarchive reads nothing as an archive of nothing: a class would be gone. */
 static int nothing_in_it(const elm_picture_source *source, const char *path, elm_error *err)
 {
-    return elm_error_set(err, ELM_EXIT_FAILURE, "an empty file instead of an archive (%s, %s): download it again, or remove it",
-                         source->name, path);
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "an empty file instead of an archive (%s, %s): download it again, or remove it",
+        source->name, path);
 }
 
-static int open_outer(elm_picture_source *source, const char *path, const char *prefix, elm_error *err)
+static int open_outer(elm_picture_source *source, const char *path, const char *prefix,
+                      elm_error *err)
 {
     open_archive *first = &source->archives[0];
     struct stat about;
@@ -94,7 +99,8 @@ static int open_outer(elm_picture_source *source, const char *path, const char *
     return 0;
 }
 
-int elm_picture_source_open(elm_picture_source **out, const char *path, const char *front, elm_error *err)
+int elm_picture_source_open(elm_picture_source **out, const char *path, const char *front,
+                            elm_error *err)
 {
     *out = NULL;
     struct stat about = {0};
@@ -131,21 +137,25 @@ void elm_picture_source_close(elm_picture_source *source)
 
 static int path_too_long(const elm_picture_source *source, const char *path, elm_error *err)
 {
-    return elm_error_set(err, ELM_EXIT_FAILURE, "a path of more than %d bytes (%s, %.80s...): shorten it", PATH_BYTES - 1, source->name,
-                         path);
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "a path of more than %d bytes (%s, %.80s...): shorten it", PATH_BYTES - 1,
+                         source->name, path);
 }
 
 /* "n01440764.tar": the path of its files begins with "n01440764/". */
-static int open_inner(elm_picture_source *source, const elm_archive_entry *entry, size_t stem, elm_error *err)
+static int open_inner(elm_picture_source *source, const elm_archive_entry *entry, size_t stem,
+                      elm_error *err)
 {
     open_archive *outer = &source->archives[source->depth - 1], *inner = outer + 1;
     if (entry->size_bytes == 0)
         return nothing_in_it(source, entry->path, err);
     if (source->depth == ARCHIVES_MAX)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "too many archives within each other (%s, %s): unpack the outer ones", source->name,
-                             entry->path);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "too many archives within each other (%s, %s): unpack the outer ones",
+                             source->name, entry->path);
     char prefix[sizeof inner->prefix];
-    if (snprintf(prefix, sizeof prefix, "%s%.*s/", outer->prefix, (int)stem, entry->path) >= (int)sizeof prefix)
+    if (snprintf(prefix, sizeof prefix, "%s%.*s/", outer->prefix, (int)stem, entry->path) >=
+        (int)sizeof prefix)
         return path_too_long(source, entry->path, err);
     memcpy(inner->prefix, prefix, sizeof prefix);
     if (elm_archive_open_inner(&inner->archive, outer->archive, entry, err) != 0)
@@ -155,21 +165,24 @@ static int open_inner(elm_picture_source *source, const elm_archive_entry *entry
     return 0;
 }
 
-static int take_link(elm_picture_source *source, const open_archive *from, const elm_archive_entry *entry, elm_source_file *file,
-                     elm_error *err)
+static int take_link(elm_picture_source *source, const open_archive *from,
+                     const elm_archive_entry *entry, elm_source_file *file, elm_error *err)
 {
     char target[PATH_BYTES];
     source->size_bytes = 0;
     *file = (elm_source_file){.path = source->path, .offset = -1, .link = source->link};
     if (!elm_archive_link_target(entry->path, entry->link, entry->hard, target, sizeof target))
-        *file = (elm_source_file){.path = source->path, .offset = -1, .problem = "a link that leads out of the archive"};
-    else if (snprintf(source->link, sizeof source->link, "%s%s", from->prefix, target) >= (int)sizeof source->link)
+        *file = (elm_source_file){
+            .path = source->path, .offset = -1, .problem = "a link that leads out of the archive"};
+    else if (snprintf(source->link, sizeof source->link, "%s%s", from->prefix, target) >=
+             (int)sizeof source->link)
         return path_too_long(source, entry->path, err);
     elm_name_clean(source->link);
     return 1;
 }
 
-/* Inner archives are opened as they come up; their files bear the archive's name, less its ending, in front. */
+/* Inner archives are opened as they come up; their files bear the archive's name, less its
+ * ending, in front. */
 static int next_in_archive(elm_picture_source *source, elm_source_file *file, elm_error *err)
 {
     elm_archive_entry entry;
@@ -189,13 +202,16 @@ static int next_in_archive(elm_picture_source *source, elm_source_file *file, el
                 return -1;
             continue;
         }
-        if (snprintf(source->path, sizeof source->path, "%s%s", from->prefix, entry.path) >= (int)sizeof source->path)
+        if (snprintf(source->path, sizeof source->path, "%s%s", from->prefix, entry.path) >=
+            (int)sizeof source->path)
             return path_too_long(source, entry.path, err);
         elm_name_clean(source->path);
         if (entry.link != NULL)
             return take_link(source, from, &entry, file, err);
         source->size_bytes = entry.size_bytes;
-        *file = (elm_source_file){.path = source->path, .size_bytes = entry.size_bytes, .offset = source->walk == NULL ? entry.offset : -1};
+        *file = (elm_source_file){.path = source->path,
+                                  .size_bytes = entry.size_bytes,
+                                  .offset = source->walk == NULL ? entry.offset : -1};
         return 1;
     }
     return 0;
@@ -215,15 +231,17 @@ static int next_in_walk(elm_picture_source *source, elm_source_file *file, elm_e
     while (errno = 0, (entry = fts_read(source->walk)) != NULL) {
         size_t stem;
         if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR || entry->fts_info == FTS_NS)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the folder (%s): %s: check its permissions", entry->fts_path,
-                                 strerror(entry->fts_errno));
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "cannot read the folder (%s): %s: check its permissions",
+                                 entry->fts_path, strerror(entry->fts_errno));
         const char *problem = folder_problem(entry), *path = entry->fts_path + source->prefix + 1;
         if (entry->fts_info != FTS_F && problem == NULL)
             continue;
         if (strlen(entry->fts_path) >= sizeof source->file)
             return path_too_long(source, path, err);
         snprintf(source->file, sizeof source->file, "%s", entry->fts_path);
-        if (snprintf(source->path, sizeof source->path, "%s%s", source->front, path) >= (int)sizeof source->path)
+        if (snprintf(source->path, sizeof source->path, "%s%s", source->front, path) >=
+            (int)sizeof source->path)
             return path_too_long(source, path, err);
         source->passed += problem == NULL;
         const bool archive = problem == NULL && elm_archive_is_name(path, &stem);
@@ -231,15 +249,21 @@ static int next_in_walk(elm_picture_source *source, elm_source_file *file, elm_e
             problem = "an archive beside pictures: give it with --archive, too, if it is wanted";
         else if (archive) {
             char prefix[PATH_BYTES];
-            if (snprintf(prefix, sizeof prefix, "%s%.*s/", source->front, (int)stem, path) >= (int)sizeof prefix)
+            if (snprintf(prefix, sizeof prefix, "%s%.*s/", source->front, (int)stem, path) >=
+                (int)sizeof prefix)
                 return path_too_long(source, path, err);
             return open_outer(source, source->file, prefix, err) == 0 ? 2 : -1;
         }
         source->size_bytes = problem != NULL ? 0 : entry->fts_statp->st_size;
-        *file = (elm_source_file){.path = source->path, .size_bytes = source->size_bytes, .offset = -1, .problem = problem};
+        *file = (elm_source_file){.path = source->path,
+                                  .size_bytes = source->size_bytes,
+                                  .offset = -1,
+                                  .problem = problem};
         return 1;
     }
-    return errno == 0 ? 0 : elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the folder (%s): %s", source->name, strerror(errno));
+    return errno == 0 ? 0
+                      : elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the folder (%s): %s",
+                                      source->name, strerror(errno));
 }
 
 int elm_picture_source_next(elm_picture_source *source, elm_source_file *file, elm_error *err)
@@ -271,21 +295,25 @@ static int read_in_folder(const elm_picture_source *source, uint8_t *bytes, elm_
         close(descriptor);
     if (done == source->size_bytes && descriptor >= 0)
         return 0;
-    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the file (%s): %s: check its permissions and the disk", source->file,
-                         count < 0 ? strerror(cause) : "it has become shorter");
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "cannot read the file (%s): %s: check its permissions and the disk",
+                         source->file, count < 0 ? strerror(cause) : "it has become shorter");
 }
 
 int elm_picture_source_read(elm_picture_source *source, uint8_t *bytes, elm_error *err)
 {
     if (source->depth == 0)
         return read_in_folder(source, bytes, err);
-    return elm_archive_read(source->archives[source->depth - 1].archive, bytes, (size_t)source->size_bytes, err);
+    return elm_archive_read(source->archives[source->depth - 1].archive, bytes,
+                            (size_t)source->size_bytes, err);
 }
 
 double elm_picture_source_share(const elm_picture_source *source)
 {
     if (source->walk != NULL)
         return source->files > 0 ? (double)source->passed / (double)source->files : 1;
-    const int64_t position = source->depth > 0 ? elm_archive_position(source->archives[source->depth - 1].archive) : source->archive_bytes;
+    const int64_t position = source->depth > 0
+                                 ? elm_archive_position(source->archives[source->depth - 1].archive)
+                                 : source->archive_bytes;
     return position < source->archive_bytes ? (double)position / (double)source->archive_bytes : 1;
 }

@@ -1,4 +1,5 @@
-/* Picture source: the files of an archive, of a folder, and of the archives within either, one after the other. */
+/* Picture source: the files of an archive, of a folder, and of the archives within either, one
+ * after the other. */
 #ifndef ELMPI_PREPARE_SOURCE_FILES_H
 #define ELMPI_PREPARE_SOURCE_FILES_H
 
@@ -10,21 +11,25 @@ typedef struct elm_picture_source elm_picture_source;
 
 /** A file. Borrowed until the next elm_picture_source_next. */
 typedef struct elm_source_file {
-    const char *path; /* within the source; a file of an inner archive n01440764.tar: "n01440764/<its path there>" */
+    /* within the source; a file of an inner archive n01440764.tar: "n01440764/<its path there>" */
+    const char *path;
     int64_t size_bytes;
-    int64_t offset;      /* as elm_archive_entry's */
-    const char *link;    /* a link of an archive: the path that it leads to, a file's or a folder's; else NULL */
+    int64_t offset; /* as elm_archive_entry's */
+    /* a link of an archive: the path that it leads to, a file's or a folder's; else NULL */
+    const char *link;
     const char *problem; /* why it must be left out (a symbolic link that leads nowhere), or NULL */
 } elm_source_file;
 
 /** front: what stands in front of all paths: "", or "train/".
  *  Owns:   the caller closes
  *  Errors: missing, unreadable, not an archive */
-int elm_picture_source_open(elm_picture_source **source, const char *path, const char *front, elm_error *err);
+int elm_picture_source_open(elm_picture_source **source, const char *path, const char *front,
+                            elm_error *err);
 void elm_picture_source_close(elm_picture_source *source);
 
-/** Moves on to the next file: 1, or 0 after the last. A folder's files come sorted by name; symbolic links there are followed, but not one
- *  that leads back to a folder around it. Links of archives are handed out, not followed.
+/** Moves on to the next file: 1, or 0 after the last. A folder's files come sorted by name;
+ * symbolic links there are followed, but not one that leads back to a folder around it. Links of
+ * archives are handed out, not followed.
  *  Errors: truncated or corrupt archive; a folder that cannot be read */
 int elm_picture_source_next(elm_picture_source *source, elm_source_file *file, elm_error *err);
 

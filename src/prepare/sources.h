@@ -4,14 +4,17 @@
 
 #include "elmpi/prepare.h"
 
-/** CIFAR-10 and CIFAR-100 from the authors' binary archives: the store's order is the record order. */
+/** CIFAR-10 and CIFAR-100 from the authors' binary archives: the store's order is the record
+ * order. */
 int elm_prepare_cifar10(const elm_prepare_request *request, elm_error *err);
 int elm_prepare_cifar100(const elm_prepare_request *request, elm_error *err);
 
-/** The handwritten digits that elmpi brings along: a long-tailed training set and a balanced test set. */
+/** The handwritten digits that elmpi brings along: a long-tailed training set and a balanced
+ * test set. */
 int elm_prepare_digits(const elm_prepare_request *request, elm_error *err);
 
-/** Two interleaving half circles with noise: a synthetic training set with a rare class, and a balanced test set. */
+/** Two interleaving half circles with noise: a synthetic training set with a rare class, and a
+ * balanced test set. */
 int elm_prepare_moons(const elm_prepare_request *request, elm_error *err);
 
 /** Pictures in shards: ImageNet-LT, iNaturalist 2018, and whatever else comes as files. */

@@ -1,4 +1,5 @@
-/* A file from outside: elm_h5_open compares sizes with the file's own before anything is read into memory. */
+/* A file from outside: elm_h5_open compares sizes with the file's own before anything is read
+ * into memory. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,13 +24,16 @@ typedef struct reader {
 static void refuse(reader *r, const char *what)
 {
     if (r->status == 0)
-        r->status =
-            elm_error_set(r->err, ELM_EXIT_FAILURE,
-                          "%s is missing or not what it should be (%s): make the file anew with elmpi-evaluate --analysis", what, r->path);
+        r->status = elm_error_set(r->err, ELM_EXIT_FAILURE,
+                                  "%s is missing or not what it should be (%s): make the file anew "
+                                  "with elmpi-evaluate --analysis",
+                                  what, r->path);
 }
 
-/* Numbers of an array in `wanted` rows of `columns`, or however many there are (wanted 0: *rows is set). */
-static double *read_array(reader *r, const char *group, const char *name, int64_t wanted, int columns, int64_t *rows)
+/* Numbers of an array in `wanted` rows of `columns`, or however many there are (wanted 0: *rows
+ * is set). */
+static double *read_array(reader *r, const char *group, const char *name, int64_t wanted,
+                          int columns, int64_t *rows)
 {
     char path[PATH_SIZE];
     elm_h5_array array = {.id = -1};
@@ -38,9 +42,11 @@ static double *read_array(reader *r, const char *group, const char *name, int64_
     if (r->status == 0 && elm_h5_open(&array, r->file, path, r->bytes) == 0) {
         const bool is_number = array.kind == H5T_INTEGER || array.kind == H5T_FLOAT;
         const hsize_t second = array.dimensions == 2 ? array.shape[1] : 1;
-        if (is_number && array.dimensions <= 2 && second == (hsize_t)columns && (wanted == 0 || array.shape[0] == (hsize_t)wanted))
+        if (is_number && array.dimensions <= 2 && second == (hsize_t)columns &&
+            (wanted == 0 || array.shape[0] == (hsize_t)wanted))
             values = elm_alloc((size_t)(array.shape[0] * second), sizeof *values, r->err);
-        if (values != NULL && elm_h5_rows(&array, H5T_NATIVE_DOUBLE, 0, array.shape[0], values) != 0) {
+        if (values != NULL &&
+            elm_h5_rows(&array, H5T_NATIVE_DOUBLE, 0, array.shape[0], values) != 0) {
             elm_free(values);
             values = NULL;
         }
@@ -56,7 +62,9 @@ static double *read_array(reader *r, const char *group, const char *name, int64_
 static double read_number(reader *r, const char *group_name, const char *name)
 {
     double value = NAN;
-    const hid_t group = r->status == 0 && elm_h5_exists(r->file, group_name) ? H5Gopen2(r->file, group_name, H5P_DEFAULT) : -1;
+    const hid_t group = r->status == 0 && elm_h5_exists(r->file, group_name)
+                            ? H5Gopen2(r->file, group_name, H5P_DEFAULT)
+                            : -1;
     if (group < 0 || elm_h5_numbers(group, name, H5T_NATIVE_DOUBLE, 1, &value) != 0)
         refuse(r, name);
     if (group >= 0)
@@ -75,7 +83,8 @@ static void tidy(char name[ELM_REPORT_NAME])
 {
     char whole[ELM_REPORT_NAME];
     size_t length = strlen(name);
-    for (int cut = 0; cut < 3 && length + 1 == ELM_REPORT_NAME - (size_t)cut && !elm_utf8_is_valid(name); cut++)
+    for (int cut = 0;
+         cut < 3 && length + 1 == ELM_REPORT_NAME - (size_t)cut && !elm_utf8_is_valid(name); cut++)
         name[--length] = '\0';
     memcpy(whole, name, sizeof whole);
     elm_utf8_escape(name, ELM_REPORT_NAME, whole);
@@ -86,8 +95,8 @@ static char (*read_names(reader *r, int classes))[ELM_REPORT_NAME]
 {
     elm_h5_array array = {.id = -1};
     char(*names)[ELM_REPORT_NAME] = NULL;
-    if (r->status == 0 && elm_h5_open(&array, r->file, "classes/name", r->bytes) == 0 && array.kind == H5T_STRING &&
-        array.dimensions == 1 && array.shape[0] == (hsize_t)classes)
+    if (r->status == 0 && elm_h5_open(&array, r->file, "classes/name", r->bytes) == 0 &&
+        array.kind == H5T_STRING && array.dimensions == 1 && array.shape[0] == (hsize_t)classes)
         names = elm_alloc((size_t)classes, sizeof *names, r->err);
     if (names == NULL || elm_h5_texts(&array, names[0], sizeof *names) != 0)
         refuse(r, "classes/name");
@@ -121,7 +130,8 @@ static void read_split(reader *r, const char *name, int classes, elm_split_file 
     s->bin_accuracy = read_array(r, name, "calibration/accuracy", rows, 1, NULL);
     char confusions[PATH_SIZE];
     snprintf(confusions, sizeof confusions, "%s/confusions", name);
-    if (r->status == 0 && elm_h5_exists(r->file, confusions)) { /* a network that is never wrong has none */
+    /* a network that is never wrong has none */
+    if (r->status == 0 && elm_h5_exists(r->file, confusions)) {
         s->confusion = read_array(r, name, "confusions", 0, 3, &rows);
         s->confusions = (int)rows;
     }
@@ -196,8 +206,9 @@ int elm_analysis_file_read_unguarded(elm_analysis_file *a, const char *path, elm
 
 static void release_split(elm_split_file *s)
 {
-    void *all[] = {s->labels,          s->margin,         s->farthest,       s->class_images, s->pull,      s->bound,
-                   s->shift_imbalance, s->shift_accuracy, s->bin_confidence, s->bin_accuracy, s->bin_count, s->confusion};
+    void *all[] = {s->labels,         s->margin,       s->farthest,        s->class_images,
+                   s->pull,           s->bound,        s->shift_imbalance, s->shift_accuracy,
+                   s->bin_confidence, s->bin_accuracy, s->bin_count,       s->confusion};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
 }
@@ -215,7 +226,9 @@ ELM_GUARD_SERVE(analysis, "analysis", read_and_release)
 
 int elm_analysis_file_read(elm_analysis_file *a, const char *path, elm_error *err)
 {
-    return elm_guard_check("analysis", path, err) != 0 ? -1 : elm_analysis_file_read_unguarded(a, path, err);
+    return elm_guard_check("analysis", path, err) != 0
+               ? -1
+               : elm_analysis_file_read_unguarded(a, path, err);
 }
 
 void elm_analysis_file_release(elm_analysis_file *a)

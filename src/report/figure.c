@@ -17,9 +17,14 @@
 
 extern char **environ;
 
-enum { PATH_SIZE = 4352, TITLE_LETTERS = 52, LEGEND_LETTERS = 32 /* of a name as it is drawn: a panel's width */ };
+enum {
+    PATH_SIZE = 4352,
+    TITLE_LETTERS = 52,
+    LEGEND_LETTERS = 32 /* of a name as it is drawn: a panel's width */
+};
 
-static const char *const inks[] = {elm_figure_ink, "rgb(1,2,3)", "rgb(  1,   2,   3)"}; /* as gnuplot writes it for lines and for texts */
+/* as gnuplot writes it for lines and for texts */
+static const char *const inks[] = {elm_figure_ink, "rgb(1,2,3)", "rgb(  1,   2,   3)"};
 
 int elm_figure_create(elm_figure **figure, const elm_figure_look *look, elm_error *err)
 {
@@ -125,11 +130,13 @@ void elm_figure_add(elm_figure *f, const char *panel, const char *series, double
     elm_figure_add_mean(f, panel, series, x, y, 0);
 }
 
-void elm_figure_add_mean(elm_figure *f, const char *panel, const char *series, double x, double y, double spread)
+void elm_figure_add_mean(elm_figure *f, const char *panel, const char *series, double x, double y,
+                         double spread)
 {
     if (!isfinite(x) || !isfinite(y) || !isfinite(spread) || f->full)
         return;
-    const int p = place_of(&f->panels, panel, TITLE_LETTERS), s = place_of(&f->series, series, LEGEND_LETTERS);
+    const int p = place_of(&f->panels, panel, TITLE_LETTERS),
+              s = place_of(&f->series, series, LEGEND_LETTERS);
     figure_point *more = grown(f->points, f->count, &f->room, sizeof *more);
     f->full = p < 0 || s < 0 || more == NULL;
     if (more != NULL)
@@ -146,7 +153,9 @@ bool elm_figure_is_empty(const elm_figure *f)
 
 bool elm_figure_is_wide(const elm_figure *f)
 {
-    const int columns = f->look->columns > 0 && f->look->columns < f->panels.count ? f->look->columns : f->panels.count;
+    const int columns = f->look->columns > 0 && f->look->columns < f->panels.count
+                            ? f->look->columns
+                            : f->panels.count;
     return columns > 2;
 }
 
@@ -191,7 +200,8 @@ static int write_csv(const elm_figure *f, const char *path, elm_error *err)
     return elm_output_commit(output, err);
 }
 
-static int write_script(const elm_figure *f, const char *path, const char *svg, const char *pdf, elm_error *err)
+static int write_script(const elm_figure *f, const char *path, const char *svg, const char *pdf,
+                        elm_error *err)
 {
     elm_output *output;
     if (elm_output_begin(&output, path, 0, err) != 0)
@@ -206,28 +216,35 @@ static int write_script(const elm_figure *f, const char *path, const char *svg, 
 static int draw(const char *script, const char *log, elm_error *err)
 {
     char program[] = "gnuplot", option[] = "-d" /* nobody's own settings */, beside[PATH_SIZE + 2];
-    snprintf(beside, sizeof beside, "%s%s", *script == '/' ? "" : "./", script); /* a name that begins with - is no option */
+    /* a name that begins with - is no option */
+    snprintf(beside, sizeof beside, "%s%s", *script == '/' ? "" : "./", script);
     char *arguments[] = {program, option, beside, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     pid_t child = -1;
     int status = -1;
     if (elm_process_spawn_signals(&attributes) != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot does not start (%s): no memory: give fewer runs", script);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "gnuplot does not start (%s): no memory: give fewer runs", script);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_TRUNC,
+                                     0666);
     const int started = posix_spawnp(&child, program, &actions, &attributes, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (started != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot does not start: %s; install it (gnuplot-nox)", strerror(started));
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "gnuplot does not start: %s; install it (gnuplot-nox)",
+                             strerror(started));
     if (waitpid(child, &status, 0) != child || status != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot does not draw %s: what it said is in %s", script, log);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "gnuplot does not draw %s: what it said is in %s", script, log);
     unlink(log);
     return 0;
 }
 
-/* gnuplot ends well, too, when what it draws into is full: whether the file holds its format's last word, near its end. */
+/* gnuplot ends well, too, when what it draws into is full: whether the file holds its format's
+ * last word, near its end. */
 static bool is_whole(const char *path, const char *last_word)
 {
     enum { TAIL = 256 };
@@ -263,7 +280,8 @@ static void put_inked(FILE *to, const char *line)
     }
 }
 
-/* Replaces the stand-in for the page's own colour, and lets the picture's width follow the page's. */
+/* Replaces the stand-in for the page's own colour, and lets the picture's width follow the
+ * page's. */
 static char *read_picture(const char *path, elm_error *err)
 {
     FILE *from = fopen(path, "rb"), *to = NULL;
@@ -282,7 +300,8 @@ static char *read_picture(const char *path, elm_error *err)
     if (copy != NULL)
         memcpy(copy, text, size);
     else
-        elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot left no picture (%s): see what it says above", path);
+        elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot left no picture (%s): see what it says above",
+                      path);
     free(text); /* open_memstream's */
     if (from != NULL)
         fclose(from);
@@ -299,13 +318,17 @@ int elm_figure_write(const elm_figure *f, const char *folder, char **svg, elm_er
     snprintf(log, sizeof log, "%.4000s/%.100s.log", folder, f->look->id);
     *svg = NULL;
     if (f->full)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "memory is exhausted (figure %s): give fewer runs", f->look->id);
-    if (write_csv(f, csv, err) != 0 || write_script(f, script, picture, pdf, err) != 0 || draw(script, log, err) != 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "memory is exhausted (figure %s): give fewer runs", f->look->id);
+    if (write_csv(f, csv, err) != 0 || write_script(f, script, picture, pdf, err) != 0 ||
+        draw(script, log, err) != 0)
         return -1;
     const char *cut = !is_whole(picture, "</svg>") ? picture : !is_whole(pdf, "%%EOF") ? pdf : NULL;
     if (cut != NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "gnuplot wrote a part of a figure only (%s): disk full? Make room, or choose another --out", cut);
+                             "gnuplot wrote a part of a figure only (%s): disk full? Make room, or "
+                             "choose another --out",
+                             cut);
     *svg = read_picture(picture, err);
     return *svg != NULL ? 0 : -1;
 }

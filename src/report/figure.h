@@ -1,4 +1,5 @@
-/* Figure: series of points in panels, drawn by gnuplot as SVG and PDF, with the points as CSV beside them. */
+/* Figure: series of points in panels, drawn by gnuplot as SVG and PDF, with the points as CSV
+ * beside them. */
 #ifndef ELMPI_REPORT_FIGURE_H
 #define ELMPI_REPORT_FIGURE_H
 
@@ -6,7 +7,12 @@
 
 #include "elmpi/status.h"
 
-typedef enum elm_figure_style { ELM_FIGURE_LINES, ELM_FIGURE_MARKS, ELM_FIGURE_DOTS, ELM_FIGURE_BARS } elm_figure_style;
+typedef enum elm_figure_style {
+    ELM_FIGURE_LINES,
+    ELM_FIGURE_MARKS,
+    ELM_FIGURE_DOTS,
+    ELM_FIGURE_BARS
+} elm_figure_style;
 
 /** What a figure is called and how it is drawn. */
 typedef struct elm_figure_look {
@@ -23,14 +29,16 @@ typedef struct elm_figure_look {
 
 typedef struct elm_figure elm_figure;
 
-/** Owns: the caller calls elm_figure_destroy; `look` is borrowed until then */
+/** Owns:   the caller calls elm_figure_destroy; `look` is borrowed until then */
 int elm_figure_create(elm_figure **figure, const elm_figure_look *look, elm_error *err);
 void elm_figure_destroy(elm_figure *figure);
 
-/** Adds a point to a series of a panel; both begin with their first point, and keep that order and colour. NaN is left out. */
+/** Adds a point to a series of a panel; both begin with their first point, and keep that order
+ * and colour. NaN is left out. */
 void elm_figure_add(elm_figure *figure, const char *panel, const char *series, double x, double y);
 /** The same with a standard deviation, which is drawn as a bar; 0: none. */
-void elm_figure_add_mean(elm_figure *figure, const char *panel, const char *series, double x, double y, double spread);
+void elm_figure_add_mean(elm_figure *figure, const char *panel, const char *series, double x,
+                         double y, double spread);
 /** Whoever adds has no memory left: elm_figure_write then says so. */
 void elm_figure_fail(elm_figure *figure);
 bool elm_figure_is_empty(const elm_figure *figure);

@@ -1,5 +1,5 @@
-/* Figure parts: what lies behind a figure, for the files that share it: figure.c (points, files, gnuplot) and figure_script.c (what gnuplot
- * is told). */
+/* Figure parts: what lies behind a figure, for the files that share it: figure.c (points, files,
+ * gnuplot) and figure_script.c (what gnuplot is told). */
 #ifndef ELMPI_REPORT_FIGURE_PARTS_H
 #define ELMPI_REPORT_FIGURE_PARTS_H
 
@@ -21,7 +21,8 @@ typedef struct figure_point {
 typedef struct figure_names {
     int count, room;
     struct figure_name {
-        char *whole;              /* as it was given, but for what could steer a program that shows it; elm_free */
+        /* as it was given, but for what could steer a program that shows it; elm_free */
+        char *whole;
         char shown[FIGURE_SHOWN]; /* cut, and still different from all others */
     } * item;
 } figure_names;

@@ -15,8 +15,10 @@ enum {
     PLAIN_TICKS = 12 /* whole numbers up to which each has a tick */
 };
 
-/* The first are colours that colour-blind readers tell apart on white and on black (Okabe and Ito). */
-static const char *const colours[] = {"#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999933", "#882255"};
+/* The first are colours that colour-blind readers tell apart on white and on black (Okabe and
+ * Ito). */
+static const char *const colours[] = {"#0072B2", "#E69F00", "#009E73", "#CC79A7",
+                                      "#56B4E9", "#D55E00", "#999933", "#882255"};
 enum { COLOURS = sizeof colours / sizeof *colours, COLOUR_SIZE = 16 };
 const char elm_figure_ink[] = "#010203";
 
@@ -26,7 +28,8 @@ static double from_hue(double hue, double shift, double saturation, double light
     return lightness - saturation * fmin(lightness, 1 - lightness) * fmax(wave, -1);
 }
 
-/* Further ones go round the circle by the golden angle in three lightnesses, so that none comes again. */
+/* Further ones go round the circle by the golden angle in three lightnesses, so that none comes
+ * again. */
 static void colour_of(int s, char text[COLOUR_SIZE])
 {
     if (s < COLOURS) {
@@ -36,21 +39,25 @@ static void colour_of(int s, char text[COLOUR_SIZE])
     static const double lightness[] = {0.42, 0.58, 0.5}, shifts[] = {0, 8, 4};
     int part[3];
     for (int i = 0; i < 3; i++)
-        part[i] = (int)lround(255 * from_hue(fmod(20 + 137.50776 * s, 360), shifts[i], 0.45 + 0.4 * (s / 3 % 2), lightness[s % 3]));
+        part[i] = (int)lround(255 * from_hue(fmod(20 + 137.50776 * s, 360), shifts[i],
+                                             0.45 + 0.4 * (s / 3 % 2), lightness[s % 3]));
     snprintf(text, COLOUR_SIZE, "#%02X%02X%02X", part[0] & 0xff, part[1] & 0xff, part[2] & 0xff);
 }
 
-/* A text that gnuplot takes for nothing but a text: in double quotes, with every sign that means something to it (quotes, back quotes,
- * which run programs, @, backslashes) by its number. */
+/* A text that gnuplot takes for nothing but a text: in double quotes, with every sign that means
+ * something to it (quotes, back quotes, which run programs, @, backslashes) by its number. */
 static void put_quoted(FILE *to, const char *text, bool in_svg)
 {
-    static const char plain[] = " ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.,:;()/+-_=";
+    static const char plain[] =
+        " ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.,:;()/+-_=";
     fputc('"', to);
     for (; *text != '\0'; text++)
         if (in_svg && text[0] == '&' && text[1] == '#')
             fprintf(to, "\\046\\043x26;");
         else
-            fprintf(to, strchr(plain, *text) != NULL || (unsigned char)*text >= 0x80 ? "%c" : "\\%03o", (unsigned char)*text);
+            fprintf(to,
+                    strchr(plain, *text) != NULL || (unsigned char)*text >= 0x80 ? "%c" : "\\%03o",
+                    (unsigned char)*text);
     fputc('"', to);
 }
 
@@ -100,8 +107,11 @@ static void put_data(FILE *to, const elm_figure *f)
             for (int i = 0; i < f->count; i++) {
                 const figure_point *at = &f->points[i];
                 if (at->panel == p && at->series == s)
-                    fprintf(to, "%.9g %.9g %.9g\n", at->x + (bars ? (s - (f->series.count - 1) / 2.0) * 0.8 / f->series.count : 0), at->y,
-                            at->spread);
+                    fprintf(to, "%.9g %.9g %.9g\n",
+                            at->x + (bars
+                                         ? (s - (f->series.count - 1) / 2.0) * 0.8 / f->series.count
+                                         : 0),
+                            at->y, at->spread);
             }
             fprintf(to, "END\n");
         }
@@ -124,7 +134,8 @@ static void put_series(FILE *to, const elm_figure *f, int p, int s)
     switch (f->look->style) {
     case ELM_FIGURE_LINES:
         if (points_of(f, p, s) < FEW)
-            fprintf(to, "using 1:2 with linespoints pt 7 ps 0.5 lw 2 dt %d lc rgb '%s'", dash, colour);
+            fprintf(to, "using 1:2 with linespoints pt 7 ps 0.5 lw 2 dt %d lc rgb '%s'", dash,
+                    colour);
         else
             fprintf(to, "using 1:2 with lines lw 2 dt %d lc rgb '%s'", dash, colour);
         break;
@@ -135,10 +146,12 @@ static void put_series(FILE *to, const elm_figure *f, int p, int s)
                 4 + s % 10, dash, colour);
         break;
     case ELM_FIGURE_DOTS:
-        fprintf(to, "using 1:2 with points pt %d ps 0.45 lc rgb '%s'", s / COLOURS == 0 ? 7 : 5 + 2 * (s / COLOURS % 5), colour);
+        fprintf(to, "using 1:2 with points pt %d ps 0.45 lc rgb '%s'",
+                s / COLOURS == 0 ? 7 : 5 + 2 * (s / COLOURS % 5), colour);
         break;
     case ELM_FIGURE_BARS:
-        fprintf(to, "using 1:2:(%.6g) with boxes fs solid 1 noborder lc rgb '%s'", 0.76 / f->series.count, colour);
+        fprintf(to, "using 1:2:(%.6g) with boxes fs solid 1 noborder lc rgb '%s'",
+                0.76 / f->series.count, colour);
         break;
     }
 }
@@ -155,7 +168,8 @@ static void put_y_range(FILE *to, const elm_figure *f, int p)
     else if (y.high - y.low < 1e-9 * fmax(1, fabs(y.high)) && look->percent)
         fprintf(to, "set yrange [%.9g:%.9g]\n", fmax(0, y.low - 1), fmin(100, y.high + 1));
     else if (y.high - y.low < 1e-9 * fmax(1, fabs(y.high)))
-        fprintf(to, "set yrange [%.9g:%.9g]\n", y.low - fmax(1, 0.1 * fabs(y.low)), y.high + fmax(1, 0.1 * fabs(y.high)));
+        fprintf(to, "set yrange [%.9g:%.9g]\n", y.low - fmax(1, 0.1 * fabs(y.low)),
+                y.high + fmax(1, 0.1 * fabs(y.high)));
     else
         fprintf(to, look->percent ? "set yrange [0<*:*<100]\n" : "set yrange [*:*]\n");
 }
@@ -167,7 +181,8 @@ static void put_panel(FILE *to, const elm_figure *f, int p, bool in_svg)
     put_quoted(to, f->panels.item[p].shown, in_svg);
     fprintf(to, " noenhanced textcolor rgb '%s'\nplot ", elm_figure_ink);
     if (f->look->diagonal)
-        fprintf(to, "x with lines lw 1 dt 2 lc rgb '%s' title \"as sure as right\"", elm_figure_ink);
+        fprintf(to, "x with lines lw 1 dt 2 lc rgb '%s' title \"as sure as right\"",
+                elm_figure_ink);
     bool first = !f->look->diagonal;
     for (int s = 0; s < f->series.count; s++) {
         if (!has(f, p, s))
@@ -205,9 +220,11 @@ static void put_x_axis(FILE *to, const elm_figure *f)
     else if (look->diagonal)
         fprintf(to, "set xrange [0:100]\n");
     else if (log_x)
-        fprintf(to, "set logscale x\nset xrange [%.9g:%.9g]\n", single ? x.low / 10 : x.low / 1.3, single ? x.high * 10 : x.high * 1.3);
+        fprintf(to, "set logscale x\nset xrange [%.9g:%.9g]\n", single ? x.low / 10 : x.low / 1.3,
+                single ? x.high * 10 : x.high * 1.3);
     else if (single)
-        fprintf(to, "set xrange [%.9g:%.9g]\n%s", x.low - 1, x.high + 1, x.whole ? "set xtics 1\n" : "");
+        fprintf(to, "set xrange [%.9g:%.9g]\n%s", x.low - 1, x.high + 1,
+                x.whole ? "set xtics 1\n" : "");
     else if (x.whole && x.high - x.low <= PLAIN_TICKS)
         fprintf(to, "set xtics 1\n");
 }
@@ -216,8 +233,12 @@ static void put_axes(FILE *to, const elm_figure *f)
 {
     const elm_figure_look *look = f->look;
     const char *ink = elm_figure_ink;
-    fprintf(to, "set border 3 lc rgb '%s' lw 0.8\nset tics nomirror textcolor rgb '%s'\n", ink, ink);
-    fprintf(to, "set grid ytics lc rgb '#a0a0a0' lw 0.4\nset key below height 1 noenhanced textcolor rgb '%s' samplen 1.5\n", ink);
+    fprintf(to, "set border 3 lc rgb '%s' lw 0.8\nset tics nomirror textcolor rgb '%s'\n", ink,
+            ink);
+    fprintf(to,
+            "set grid ytics lc rgb '#a0a0a0' lw 0.4\nset key below height 1 noenhanced textcolor "
+            "rgb '%s' samplen 1.5\n",
+            ink);
     fprintf(to, "set xlabel ");
     put_quoted(to, look->x_label, false);
     fprintf(to, " noenhanced offset 0,0.4 textcolor rgb '%s'\nset ylabel ", ink);
@@ -251,16 +272,23 @@ static int legend_height(const elm_figure *f, int panel_width)
 
 void elm_figure_script(FILE *to, const elm_figure *f, const char *svg, const char *pdf)
 {
-    const int columns = f->look->columns > 0 && f->look->columns < f->panels.count ? f->look->columns : f->panels.count;
-    const int rows = (f->panels.count + columns - 1) / columns, panel = columns == 1 ? ALONE_WIDTH : PANEL_WIDTH;
-    const int width = columns * panel, height = rows * ((f->look->no_axes ? TALL_HEIGHT : PANEL_HEIGHT) + legend_height(f, panel));
+    const int columns = f->look->columns > 0 && f->look->columns < f->panels.count
+                            ? f->look->columns
+                            : f->panels.count;
+    const int rows = (f->panels.count + columns - 1) / columns,
+              panel = columns == 1 ? ALONE_WIDTH : PANEL_WIDTH;
+    const int width = columns * panel,
+              height = rows *
+                       ((f->look->no_axes ? TALL_HEIGHT : PANEL_HEIGHT) + legend_height(f, panel));
     fprintf(to, "set encoding utf8\n");
     put_data(to, f);
     for (int k = 0; k < 2; k++) {
         if (k == 0)
-            fprintf(to, "set terminal svg size %d,%d font 'Helvetica,12'\nset output ", width, height);
+            fprintf(to, "set terminal svg size %d,%d font 'Helvetica,12'\nset output ", width,
+                    height);
         else
-            fprintf(to, "set terminal pdfcairo size %.2fin,%.2fin font 'Helvetica,9'\nset output ", width / 96.0, height / 96.0);
+            fprintf(to, "set terminal pdfcairo size %.2fin,%.2fin font 'Helvetica,9'\nset output ",
+                    width / 96.0, height / 96.0);
         put_path(to, k == 0 ? svg : pdf);
         fprintf(to, "\n");
         put_axes(to, f);

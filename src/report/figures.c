@@ -10,12 +10,14 @@
 
 enum { DENSITY_POINTS = 128, CDF_POINTS = 200 };
 
-static void add_column(elm_figure *f, const elm_run_files *run, const char *panel, const char *column, double factor)
+static void add_column(elm_figure *f, const elm_run_files *run, const char *panel,
+                       const char *column, double factor)
 {
     const elm_epochs *e = &run->epochs;
     const int x = elm_epochs_column(e, "epoch"), y = elm_epochs_column(e, column);
     for (int r = 0; x >= 0 && y >= 0 && r < e->rows; r++)
-        elm_figure_add(f, panel, run->name, e->values[r * e->columns + x], factor * e->values[r * e->columns + y]);
+        elm_figure_add(f, panel, run->name, e->values[r * e->columns + x],
+                       factor * e->values[r * e->columns + y]);
 }
 
 static void fill_loss(elm_figure *f, const elm_run_files *runs, int count)
@@ -53,7 +55,8 @@ static int by_value(const void *a, const void *b)
 }
 
 /* What a split says of its images of one group, sorted. Returns how many. */
-static int64_t take_group(const elm_analysis_file *a, const elm_split_file *s, const double *values, double unit, int group, double *out)
+static int64_t take_group(const elm_analysis_file *a, const elm_split_file *s, const double *values,
+                          double unit, int group, double *out)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < s->count; i++)
@@ -64,7 +67,8 @@ static int64_t take_group(const elm_analysis_file *a, const elm_split_file *s, c
 }
 
 /* Gaussian kernels of Silverman's width. */
-static void add_density(elm_figure *f, const char *panel, const char *series, const double *x, int64_t n)
+static void add_density(elm_figure *f, const char *panel, const char *series, const double *x,
+                        int64_t n)
 {
     double mean = 0, square = 0;
     for (int64_t i = 0; i < n; i++)
@@ -72,7 +76,8 @@ static void add_density(elm_figure *f, const char *panel, const char *series, co
     for (int64_t i = 0; i < n; i++)
         square += (x[i] - mean) * (x[i] - mean) / (double)n;
     const double quarter = (x[3 * n / 4] - x[n / 4]) / 1.34, deviation = sqrt(square);
-    const double width = 0.9 * (quarter > 0 && quarter < deviation ? quarter : deviation) * pow((double)n, -0.2);
+    const double width =
+        0.9 * (quarter > 0 && quarter < deviation ? quarter : deviation) * pow((double)n, -0.2);
     if (!(width > 0))
         return;
     const double low = x[0] - 2 * width, high = x[n - 1] + 2 * width;
@@ -85,7 +90,8 @@ static void add_density(elm_figure *f, const char *panel, const char *series, co
     }
 }
 
-static void add_cdf(elm_figure *f, const char *panel, const char *series, const double *x, int64_t n)
+static void add_cdf(elm_figure *f, const char *panel, const char *series, const double *x,
+                    int64_t n)
 {
     for (int p = 0; p <= CDF_POINTS; p++) {
         const int64_t i = (n - 1) * p / CDF_POINTS;
@@ -95,8 +101,10 @@ static void add_cdf(elm_figure *f, const char *panel, const char *series, const 
 
 typedef enum quantity { MARGIN, FARTHEST } quantity;
 
-static void fill_distribution(elm_figure *f, const elm_run_files *runs, int count, bool training, quantity what,
-                              void (*add)(elm_figure *f, const char *panel, const char *series, const double *x, int64_t n))
+static void fill_distribution(elm_figure *f, const elm_run_files *runs, int count, bool training,
+                              quantity what,
+                              void (*add)(elm_figure *f, const char *panel, const char *series,
+                                          const double *x, int64_t n))
 {
     for (int i = 0; i < count; i++) {
         const elm_analysis_file *a = &runs[i].analysis;
@@ -107,7 +115,8 @@ static void fill_distribution(elm_figure *f, const elm_run_files *runs, int coun
         if (values == NULL)
             elm_figure_fail(f);
         for (int g = 0; values != NULL && g < ELM_REPORT_GROUPS; g++) {
-            const int64_t n = take_group(a, s, what == MARGIN ? s->margin : s->farthest, what == MARGIN ? 1 : s->largest_norm, g, values);
+            const int64_t n = take_group(a, s, what == MARGIN ? s->margin : s->farthest,
+                                         what == MARGIN ? 1 : s->largest_norm, g, values);
             if (n > 3)
                 add(f, elm_report_groups[g], runs[i].name, values, n);
         }
@@ -144,11 +153,13 @@ static void fill_spectra(elm_figure *f, const elm_run_files *runs, int count)
             total += a->principal[k];
         for (int k = 0; k < a->width; k++) {
             if (a->fisher[k] > 0)
-                elm_figure_add(f, "Fisher: between / within", runs[i].name, k + 1, log10(a->fisher[k]));
+                elm_figure_add(f, "Fisher: between / within", runs[i].name, k + 1,
+                               log10(a->fisher[k]));
         }
         for (int k = 0; k < a->width && total > 0; k++) {
             sum += a->principal[k];
-            elm_figure_add(f, "principal components: variance explained (%)", runs[i].name, k + 1, 100 * sum / total);
+            elm_figure_add(f, "principal components: variance explained (%)", runs[i].name, k + 1,
+                           100 * sum / total);
         }
     }
 }
@@ -160,7 +171,8 @@ static void fill_tsne(elm_figure *f, const elm_run_files *runs, int count)
         for (int p = 0; p < a->points; p++) {
             const int c = (int)a->point_label[p];
             char series[256];
-            snprintf(series, sizeof series, "%s (%s, %.0f)", a->names[c], elm_report_groups[elm_class_group((int64_t)a->train_count[c])],
+            snprintf(series, sizeof series, "%s (%s, %.0f)", a->names[c],
+                     elm_report_groups[elm_class_group((int64_t)a->train_count[c])],
                      a->train_count[c]);
             elm_figure_add(f, runs[i].name, series, a->place[2 * p], a->place[2 * p + 1]);
         }
@@ -191,24 +203,28 @@ static void fill_calibration(elm_figure *f, const elm_run_files *runs, int count
         const elm_split_file *s = &runs[i].analysis.test;
         for (int b = 0; b < s->bins; b++)
             if (s->bin_count[b] > 0)
-                elm_figure_add(f, "test", runs[i].name, 100 * s->bin_confidence[b], 100 * s->bin_accuracy[b]);
+                elm_figure_add(f, "test", runs[i].name, 100 * s->bin_confidence[b],
+                               100 * s->bin_accuracy[b]);
     }
 }
 
 /* Whether a setting says what is computed, apart from the draw of random numbers. */
 static bool counts(const char *key)
 {
-    return strcmp(key, "run.name") != 0 && strcmp(key, "run.seed") != 0 && strncmp(key, "checkpoint.", 11) != 0;
+    return strcmp(key, "run.name") != 0 && strcmp(key, "run.seed") != 0 &&
+           strncmp(key, "checkpoint.", 11) != 0;
 }
 
-/* Whether two runs were told the same, seeds, names and where they write aside, but perhaps for one setting. */
+/* Whether two runs were told the same, seeds, names and where they write aside, but perhaps for
+ * one setting. */
 static bool same_but(const elm_run_files *a, const elm_run_files *b, const char *key)
 {
     if (a->settings != b->settings)
         return false;
     for (int s = 0; s < a->settings; s++) {
         const char *other = elm_run_setting(b, a->setting[s].key);
-        if (other == NULL || (counts(a->setting[s].key) && strcmp(a->setting[s].key, key) != 0 && strcmp(other, a->setting[s].value) != 0))
+        if (other == NULL || (counts(a->setting[s].key) && strcmp(a->setting[s].key, key) != 0 &&
+                              strcmp(other, a->setting[s].value) != 0))
             return false;
     }
     return true;
@@ -220,44 +236,55 @@ static bool same_value(const elm_run_files *a, const elm_run_files *b, const cha
     return left != NULL && right != NULL && strtod(left, NULL) == strtod(right, NULL);
 }
 
-/* Mean and deviation over the seeds of one value, which is the first run's; *first says whether that is the first of them. */
-static double seeds_of(const elm_run_files *runs, int count, int run, const char *key, double *spread, bool *first)
+/* Mean and deviation over the seeds of one value, which is the first run's; *first says whether
+ * that is the first of them. */
+static double seeds_of(const elm_run_files *runs, int count, int run, const char *key,
+                       double *spread, bool *first)
 {
     double sum = 0, squares = 0, n = 0;
     *first = true;
     for (int j = 0; j < count; j++) {
-        if (runs[j].evaluation.images == 0 || !same_but(&runs[run], &runs[j], key) || !same_value(&runs[run], &runs[j], key))
+        if (runs[j].evaluation.images == 0 || !same_but(&runs[run], &runs[j], key) ||
+            !same_value(&runs[run], &runs[j], key))
             continue;
         *first = *first && j >= run;
         sum += runs[j].evaluation.balanced;
         n++;
     }
     for (int j = 0; j < count; j++)
-        if (runs[j].evaluation.images > 0 && same_but(&runs[run], &runs[j], key) && same_value(&runs[run], &runs[j], key))
-            squares += (runs[j].evaluation.balanced - sum / n) * (runs[j].evaluation.balanced - sum / n);
+        if (runs[j].evaluation.images > 0 && same_but(&runs[run], &runs[j], key) &&
+            same_value(&runs[run], &runs[j], key))
+            squares +=
+                (runs[j].evaluation.balanced - sum / n) * (runs[j].evaluation.balanced - sum / n);
     *spread = n > 1 ? sqrt(squares / (n - 1)) : 0;
     return sum / n;
 }
 
-/* The name of a sweep: its method, and a number where others of that method differ in further settings. */
-static bool sweep_name(const elm_run_files *runs, int count, int run, const char *key, char *name, size_t size)
+/* The name of a sweep: its method, and a number where others of that method differ in further
+ * settings. */
+static bool sweep_name(const elm_run_files *runs, int count, int run, const char *key, char *name,
+                       size_t size)
 {
-    const char *logit = elm_run_setting(&runs[run], "loss.logit"), *embed = elm_run_setting(&runs[run], "loss.embed");
+    const char *logit = elm_run_setting(&runs[run], "loss.logit"),
+               *embed = elm_run_setting(&runs[run], "loss.embed");
     bool fellow = false;
     int earlier = 0;
     if (logit == NULL || embed == NULL)
         return false;
     for (int j = 0; j < count; j++)
-        fellow = fellow || (same_but(&runs[run], &runs[j], key) && !same_value(&runs[run], &runs[j], key));
+        fellow = fellow ||
+                 (same_but(&runs[run], &runs[j], key) && !same_value(&runs[run], &runs[j], key));
     for (int j = 0; j < run && !same_but(&runs[run], &runs[j], key); j++) {
         bool known = false; /* a sweep is counted at its first run */
         for (int k = 0; k < j; k++)
             known = known || same_but(&runs[j], &runs[k], key);
-        const char *other_logit = elm_run_setting(&runs[j], "loss.logit"), *other_embed = elm_run_setting(&runs[j], "loss.embed");
-        earlier +=
-            !known && other_logit != NULL && other_embed != NULL && strcmp(logit, other_logit) == 0 && strcmp(embed, other_embed) == 0;
+        const char *other_logit = elm_run_setting(&runs[j], "loss.logit"),
+                   *other_embed = elm_run_setting(&runs[j], "loss.embed");
+        earlier += !known && other_logit != NULL && other_embed != NULL &&
+                   strcmp(logit, other_logit) == 0 && strcmp(embed, other_embed) == 0;
     }
-    snprintf(name, size, earlier > 0 ? "%.40s + %.40s, other settings (%d)" : "%.40s + %.40s", logit, embed, earlier);
+    snprintf(name, size, earlier > 0 ? "%.40s + %.40s, other settings (%d)" : "%.40s + %.40s",
+             logit, embed, earlier);
     return fellow;
 }
 
@@ -272,8 +299,10 @@ static int by_x(const void *a, const void *b)
     return (left->x > right->x) - (left->x < right->x);
 }
 
-/* A point for each value of the setting that has a fellow with another value and the same of all others, seeds averaged. */
-static void fill_sweep(elm_figure *f, const elm_run_files *runs, int count, const char *key, const char *axis)
+/* A point for each value of the setting that has a fellow with another value and the same of all
+ * others, seeds averaged. */
+static void fill_sweep(elm_figure *f, const elm_run_files *runs, int count, const char *key,
+                       const char *axis)
 {
     sweep_point *points = elm_alloc((size_t)count, sizeof *points, NULL);
     int n = 0;
@@ -283,7 +312,8 @@ static void fill_sweep(elm_figure *f, const elm_run_files *runs, int count, cons
         sweep_point *p = &points[n];
         const char *value = elm_run_setting(&runs[i], key);
         bool first;
-        if (value == NULL || runs[i].evaluation.images == 0 || !sweep_name(runs, count, i, key, p->series, sizeof p->series))
+        if (value == NULL || runs[i].evaluation.images == 0 ||
+            !sweep_name(runs, count, i, key, p->series, sizeof p->series))
             continue;
         p->x = strtod(value, NULL);
         p->y = 100 * seeds_of(runs, count, i, key, &p->spread, &first);
@@ -314,10 +344,16 @@ static void fill_speed(elm_figure *f, const elm_run_files *runs, int count)
 }
 
 static const char *const group_ticks[] = {"all, balanced", "head", "torso", "tail", NULL};
-static const char *const shift_ticks[] = {"50", "25", "10", "5", "2", "uniform", "2", "5", "10", "25", "50", NULL};
+static const char *const shift_ticks[] = {"50", "25", "10", "5",  "2",  "uniform",
+                                          "2",  "5",  "10", "25", "50", NULL};
 
 const elm_figure_row elm_figure_rows[] = {
-    {{.id = "training", .title = "Training", .caption = "Means over an epoch's images.", .x_label = "epoch", .y_label = ""}, fill_loss},
+    {{.id = "training",
+      .title = "Training",
+      .caption = "Means over an epoch's images.",
+      .x_label = "epoch",
+      .y_label = ""},
+     fill_loss},
     {{.id = "accuracy",
       .title = "Balanced accuracy by epoch",
       .caption = "Mean of the classes' accuracies where a run measured it.",
@@ -328,7 +364,8 @@ const elm_figure_row elm_figure_rows[] = {
      fill_test},
     {{.id = "groups",
       .title = "Head, torso and tail (Figure 2)",
-      .caption = "Mean accuracy of classes with at least 100, 20 to 99 and under 20 training images, after training.",
+      .caption = "Mean accuracy of classes with at least 100, 20 to 99 and under 20 training "
+                 "images, after training.",
       .x_label = "classes",
       .y_label = "accuracy (%)",
       .style = ELM_FIGURE_BARS,
@@ -336,8 +373,8 @@ const elm_figure_row elm_figure_rows[] = {
      fill_groups},
     {{.id = "margins",
       .title = "Logit margins of test images (Figure 3)",
-      .caption =
-          "Density of &gamma;(x, y) = f<sub>y</sub>(x) &minus; max<sub>y'&ne;y</sub> f<sub>y'</sub>(x); left of 0 the prediction is wrong.",
+      .caption = "Density of &gamma;(x, y) = f<sub>y</sub>(x) &minus; max<sub>y'&ne;y</sub> "
+                 "f<sub>y'</sub>(x); left of 0 the prediction is wrong.",
       .x_label = "logit margin",
       .y_label = "density"},
      fill_margins},
@@ -355,14 +392,15 @@ const elm_figure_row elm_figure_rows[] = {
      fill_margin_cdf},
     {{.id = "distances",
       .title = "Largest distances within a class (Figure 4)",
-      .caption = "Density of d<sub>max</sub>(x), the distance to the farthest training image of the same class, over the largest norm.",
+      .caption = "Density of d<sub>max</sub>(x), the distance to the farthest training image of "
+                 "the same class, over the largest norm.",
       .x_label = "largest distance / largest norm",
       .y_label = "density"},
      fill_distances},
     {{.id = "tsne",
       .title = "Embeddings in the plane (Figure 5)",
-      .caption =
-          "t-SNE (perplexity 30, from principal components) of training images of some classes; distances between far groups mean nothing.",
+      .caption = "t-SNE (perplexity 30, from principal components) of training images of some "
+                 "classes; distances between far groups mean nothing.",
       .x_label = "",
       .y_label = "",
       .style = ELM_FIGURE_DOTS,
@@ -371,7 +409,8 @@ const elm_figure_row elm_figure_rows[] = {
      fill_tsne},
     {{.id = "spectra",
       .title = "Spectra of the training embeddings",
-      .caption = "Left: log<sub>10</sub> of the generalised eigenvalues of the covariance of class means over that within classes. Right: "
+      .caption = "Left: log<sub>10</sub> of the generalised eigenvalues of the covariance of class "
+                 "means over that within classes. Right: "
                  "of all images' covariance.",
       .x_label = "number",
       .y_label = ""},
@@ -385,7 +424,8 @@ const elm_figure_row elm_figure_rows[] = {
      fill_coverage},
     {{.id = "shift",
       .title = "Other test distributions",
-      .caption = "Accuracy if test classes were long-tailed as in training (left) or the other way round (right), as SADE and LADE report.",
+      .caption = "Accuracy if test classes were long-tailed as in training (left) or the other way "
+                 "round (right), as SADE and LADE report.",
       .x_label = "imbalance of the test set: forward, uniform, backward",
       .y_label = "accuracy (%)",
       .percent = true,
@@ -402,7 +442,8 @@ const elm_figure_row elm_figure_rows[] = {
      fill_calibration},
     {{.id = "lambda",
       .title = "Weight of the embedding term (Figure 7)",
-      .caption = "Runs that differ in <code>loss.lambda</code>; of several seeds the mean, with the standard deviation.",
+      .caption = "Runs that differ in <code>loss.lambda</code>; of several seeds the mean, with "
+                 "the standard deviation.",
       .x_label = "lambda",
       .y_label = "balanced accuracy (%)",
       .percent = true,
@@ -411,7 +452,8 @@ const elm_figure_row elm_figure_rows[] = {
      fill_lambda},
     {{.id = "scale",
       .title = "Scale of the embedding margin",
-      .caption = "Runs that differ in <code>loss.pull.scale</code>; of several seeds the mean, with the standard deviation.",
+      .caption = "Runs that differ in <code>loss.pull.scale</code>; of several seeds the mean, "
+                 "with the standard deviation.",
       .x_label = "scale",
       .y_label = "balanced accuracy (%)",
       .percent = true,

@@ -7,7 +7,8 @@
 
 typedef struct elm_figure_row {
     elm_figure_look look;
-    void (*fill)(elm_figure *figure, const elm_run_files *runs, int count); /* leaves it empty where no run has what it shows */
+    /* leaves it empty where no run has what it shows */
+    void (*fill)(elm_figure *figure, const elm_run_files *runs, int count);
 } elm_figure_row;
 
 /** Ended by fill NULL. */

@@ -36,7 +36,8 @@ double elm_paper_accuracy(const char *run, char *method)
         for (int c = 3; c < fields && c < columns; c++) {
             const int length = snprintf(job, sizeof job, "%s-%s", head[c], row[1]);
             const char next = strncmp(run, job, (size_t)length) == 0 ? run[length] : 'x';
-            if (strcmp(row[2], "fc") != 0 || (next != '\0' && next != '-') || (size_t)length <= longest)
+            if (strcmp(row[2], "fc") != 0 || (next != '\0' && next != '-') ||
+                (size_t)length <= longest)
                 continue;
             longest = (size_t)length; /* ce-drw is not ce */
             accuracy = strtod(row[c], NULL);

@@ -60,12 +60,16 @@ static int take_setting(void *context, const elm_entry *entry, elm_error *err)
 {
     elm_run_files *run = context;
     if (run->settings == SETTINGS_MAX)
-        return elm_error_set(err, ELM_EXIT_USAGE, "more than %d entries (line %d): give folders that elmpi-train wrote", SETTINGS_MAX,
-                             entry->line);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "more than %d entries (line %d): give folders that elmpi-train wrote",
+                             SETTINGS_MAX, entry->line);
     elm_setting *s = &run->setting[run->settings];
-    if (snprintf(s->key, sizeof s->key, "%s.%s", entry->section, entry->key) >= (int)sizeof s->key ||
+    if (snprintf(s->key, sizeof s->key, "%s.%s", entry->section, entry->key) >=
+            (int)sizeof s->key ||
         snprintf(s->value, sizeof s->value, "%s", entry->value) >= (int)sizeof s->value)
-        return elm_error_set(err, ELM_EXIT_USAGE, "an entry is too long (line %d): give folders that elmpi-train wrote", entry->line);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "an entry is too long (line %d): give folders that elmpi-train wrote",
+                             entry->line);
     run->settings++;
     return 0;
 }
@@ -75,13 +79,15 @@ static int read_settings(elm_run_files *run, const char *path, elm_error *err)
     size_t size_bytes;
     char *text = read_file(path, JOB_BYTES_MAX, &size_bytes, err);
     run->setting = text != NULL ? elm_alloc(SETTINGS_MAX, sizeof *run->setting, err) : NULL;
-    const int status = run->setting != NULL ? elm_lines_read(text, path, take_setting, run, err) : -1;
+    const int status =
+        run->setting != NULL ? elm_lines_read(text, path, take_setting, run, err) : -1;
     elm_free(text);
     if (status != 0)
         return -1;
     const char *name = elm_run_setting(run, "run.name");
     if (name == NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "no run.name in it (%s): give folders of runs", path);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "no run.name in it (%s): give folders of runs",
+                             path);
     snprintf(run->name, sizeof run->name, "%s", name);
     snprintf(run->job_name, sizeof run->job_name, "%s", name);
     elm_text_trim(run->name);
@@ -91,26 +97,31 @@ static int read_settings(elm_run_files *run, const char *path, elm_error *err)
 static int read_epochs(elm_epochs *e, const char *path, elm_error *err)
 {
     size_t size_bytes;
-    char *text = read_file(path, TEXT_BYTES_MAX, &size_bytes, err), *rest = text, *line = text != NULL ? strsep(&rest, "\n") : NULL;
+    char *text = read_file(path, TEXT_BYTES_MAX, &size_bytes, err), *rest = text,
+         *line = text != NULL ? strsep(&rest, "\n") : NULL;
     if (line == NULL) {
         elm_free(text);
         return -1;
     }
     for (char *name; (name = strsep(&line, ",")) != NULL && e->columns < ELM_REPORT_COLUMNS;)
         snprintf(e->name[e->columns++], ELM_REPORT_NAME, "%.100s", name);
-    /* Each row has as many separators as columns: more values than bytes there cannot be, whatever the first line promises. */
+    /* Each row has as many separators as columns: more values than bytes there cannot be,
+     * whatever the first line promises. */
     size_t lines = 1;
     for (const char *at = rest; at != NULL && *at != '\0'; at++)
         lines += *at == '\n';
     if (lines * (size_t)e->columns > size_bytes + 2 * ELM_REPORT_COLUMNS) {
         elm_free(text);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "rows with fewer values than columns (%s): give folders that elmpi-train wrote", path);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "rows with fewer values than columns (%s): give folders that elmpi-train wrote", path);
     }
     e->values = elm_alloc(lines * (size_t)e->columns, sizeof *e->values, err);
     while (e->values != NULL && (line = strsep(&rest, "\n")) != NULL && *line != '\0') {
         for (int c = 0; c < e->columns; c++) {
             const char *field = strsep(&line, ",");
-            e->values[e->rows * e->columns + c] = field != NULL && *field != '\0' ? strtod(field, NULL) : NAN;
+            e->values[e->rows * e->columns + c] =
+                field != NULL && *field != '\0' ? strtod(field, NULL) : NAN;
         }
         e->rows++;
     }
@@ -118,7 +129,8 @@ static int read_epochs(elm_epochs *e, const char *path, elm_error *err)
     return e->values != NULL ? 0 : -1;
 }
 
-/* Where in evaluation.json the parser is: only numbers in the outermost object and in its "groups" count. */
+/* Where in evaluation.json the parser is: only numbers in the outermost object and in its
+ * "groups" count. */
 typedef struct json_place {
     int depth;
     bool in_groups;
@@ -139,7 +151,8 @@ static int take_key(void *context, const unsigned char *key, size_t length)
     const struct {
         const char *name;
         double *value;
-    } numbers[] = {{"images", &at->images}, {"balanced_accuracy", &e->balanced}, {"accuracy", &e->accuracy}};
+    } numbers[] = {
+        {"images", &at->images}, {"balanced_accuracy", &e->balanced}, {"accuracy", &e->accuracy}};
     at->value = NULL;
     for (size_t i = 0; at->depth == 1 && i < sizeof numbers / sizeof *numbers; i++)
         if (is_key(key, length, numbers[i].name))
@@ -198,8 +211,10 @@ static int read_evaluation(elm_evaluation_file *e, const char *path, elm_error *
     elm_utf8_mend(text); /* names of classes, in runs of the first versions */
     e->balanced = e->accuracy = e->group[0] = e->group[1] = e->group[2] = NAN;
     yajl_handle parser = yajl_alloc(&callbacks, NULL, &at);
-    const bool whole = parser != NULL && yajl_parse(parser, (const unsigned char *)text, size_bytes) == yajl_status_ok &&
-                       yajl_complete_parse(parser) == yajl_status_ok;
+    const bool whole =
+        parser != NULL &&
+        yajl_parse(parser, (const unsigned char *)text, size_bytes) == yajl_status_ok &&
+        yajl_complete_parse(parser) == yajl_status_ok;
     if (parser != NULL)
         yajl_free(parser);
     elm_free(text);
@@ -207,7 +222,8 @@ static int read_evaluation(elm_evaluation_file *e, const char *path, elm_error *
     if (whole && at.images > 0 && at.images < exact)
         e->images = (int64_t)at.images;
     if (e->images <= 0 || isnan(e->balanced))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "this is no evaluation (%s): make it anew with elmpi-evaluate", path);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "this is no evaluation (%s): make it anew with elmpi-evaluate", path);
     return 0;
 }
 
@@ -223,15 +239,20 @@ int elm_run_files_read(elm_run_files *run, const char *folder, elm_error *err)
     *run = (elm_run_files){0};
     snprintf(run->folder, sizeof run->folder, "%.4000s", folder);
     if (!exists(path, folder, "job.ini"))
-        return elm_error_set(err, ELM_EXIT_USAGE, "no run's folder, there is no job.ini (%s): give folders that elmpi-train wrote", folder);
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "no run's folder, there is no job.ini (%s): give folders that elmpi-train wrote",
+            folder);
     if (read_settings(run, path, err) != 0)
         return -1;
     exists(path, folder, "metrics.csv");
     if (read_epochs(&run->epochs, path, err) != 0)
         return -1;
-    if (exists(path, folder, "evaluation.json") && read_evaluation(&run->evaluation, path, err) != 0)
+    if (exists(path, folder, "evaluation.json") &&
+        read_evaluation(&run->evaluation, path, err) != 0)
         return -1;
-    return exists(path, folder, "analysis.h5") ? elm_analysis_file_read(&run->analysis, path, err) : 0;
+    return exists(path, folder, "analysis.h5") ? elm_analysis_file_read(&run->analysis, path, err)
+                                               : 0;
 }
 
 void elm_run_files_release(elm_run_files *run)

@@ -36,7 +36,8 @@ typedef struct elm_split_file {
     double *bin_confidence, *bin_accuracy, *bin_count;
     int shifts, bins, confusions;
     double *confusion; /* [confusions][3] label, predicted, count */
-    double macro_f1, calibration_error, largest_norm, inter_intra, equal_norms, equal_angles, widest_angles, duality;
+    double macro_f1, calibration_error, largest_norm, inter_intra, equal_norms, equal_angles,
+        widest_angles, duality;
 } elm_split_file;
 
 /** analysis.h5; classes 0: there is none. */
@@ -63,7 +64,7 @@ typedef struct elm_run_files {
     elm_analysis_file analysis;
 } elm_run_files;
 
-/** Owns: the caller calls elm_run_files_release, also after an error
+/** Owns:   the caller calls elm_run_files_release, also after an error
  *  Errors: no run folder, files that are not what they should be */
 int elm_run_files_read(elm_run_files *run, const char *folder, elm_error *err);
 void elm_run_files_release(elm_run_files *run);

@@ -14,7 +14,11 @@ void elm_put_text(FILE *page, const char *text)
     while (*text != '\0') {
         char unit[ELM_TEXT_UNIT_SIZE];
         text += elm_text_unit(text, unit);
-        const char *const entity = *unit == '<' ? "&lt;" : *unit == '>' ? "&gt;" : *unit == '&' ? "&amp;" : *unit == '"' ? "&quot;" : unit;
+        const char *const entity = *unit == '<'   ? "&lt;"
+                                   : *unit == '>' ? "&gt;"
+                                   : *unit == '&' ? "&amp;"
+                                   : *unit == '"' ? "&quot;"
+                                                  : unit;
         fputs(entity, page);
     }
 }
@@ -25,7 +29,8 @@ static void put_number(FILE *page, double value, const char *format)
     if (isnan(value))
         fputs("&ndash;", page);
     else
-        fprintf(page, format, value); /* NOLINT(clang-diagnostic-format-nonliteral): the callers' own texts */
+        /* NOLINT(clang-diagnostic-format-nonliteral): the callers' own texts */
+        fprintf(page, format, value);
     fputs("</td>", page);
 }
 
@@ -38,7 +43,9 @@ static void put_name(FILE *page, const char *name)
 
 void elm_put_results(FILE *page, const elm_run_files *runs, int count)
 {
-    fputs("<div class=table><table><thead><tr><th>run<th>balanced<th>head<th>torso<th>tail<th>accuracy<th>macro F1<th>calibration "
+    fputs("<div "
+          "class=table><table><thead><tr><th>run<th>balanced<th>head<th>torso<th>tail<th>accuracy<"
+          "th>macro F1<th>calibration "
           "error<th>epochs<th>images/s"
           "<th>the paper's method<th>balanced, paper</thead><tbody>\n",
           page);
@@ -63,7 +70,8 @@ void elm_put_results(FILE *page, const elm_run_files *runs, int count)
         put_number(page, paper, "%.2f");
         fputs("</tr>\n", page);
     }
-    fputs("</tbody></table></div>\n<p>Test set, last checkpoint, in per cent. The paper's figures are means of three trials with its own "
+    fputs("</tbody></table></div>\n<p>Test set, last checkpoint, in per cent. The paper's figures "
+          "are means of three trials with its own "
           "schedule, so a "
           "shortened run is no comparison.</p>\n",
           page);
@@ -89,13 +97,15 @@ static bool is_listed_before(const elm_run_files *runs, int run, const char *key
     return false;
 }
 
-/* The next setting, of all runs, that is not the same everywhere; NULL behind the last. *run and *place say where it was found. */
+/* The next setting, of all runs, that is not the same everywhere; NULL behind the last. *run and
+ * *place say where it was found. */
 static const char *next_difference(const elm_run_files *runs, int count, int *run, int *place)
 {
     for (; *run < count; *run += 1, *place = -1)
         while (++*place < runs[*run].settings) {
             const char *key = runs[*run].setting[*place].key;
-            if (!is_listed_before(runs, *run, key) && strcmp(key, "run.name") != 0 && !is_common(runs, count, key))
+            if (!is_listed_before(runs, *run, key) && strcmp(key, "run.name") != 0 &&
+                !is_common(runs, count, key))
                 return key;
         }
     return NULL;
@@ -126,7 +136,8 @@ static void put_setting_rows(FILE *page, const elm_run_files *runs, int count, b
     for (int r = 0; r < count; r++)
         for (int s = 0; s < runs[r].settings; s++) {
             const char *key = runs[r].setting[s].key;
-            if (is_listed_before(runs, r, key) || strcmp(key, "run.name") == 0 || is_common(runs, count, key) != common)
+            if (is_listed_before(runs, r, key) || strcmp(key, "run.name") == 0 ||
+                is_common(runs, count, key) != common)
                 continue;
             put_name(page, key);
             for (int i = 0; i < (common ? 1 : count); i++) {
@@ -164,14 +175,16 @@ void elm_put_settings(FILE *page, const elm_run_files *runs, int count)
 {
     if (count > 1)
         put_differences(page, runs, count);
-    fputs("<details><summary>Settings that all have in common</summary><div class=table><table><tbody>\n", page);
+    fputs("<details><summary>Settings that all have in common</summary><div "
+          "class=table><table><tbody>\n",
+          page);
     put_setting_rows(page, runs, count, true);
     fputs("</tbody></table></div></details>\n", page);
 }
 
 /* Mean and variance of what a split says of a group's images. */
-static void find_moments(const elm_analysis_file *a, const elm_split_file *s, const double *values, int group, double *mean,
-                         double *variance)
+static void find_moments(const elm_analysis_file *a, const elm_split_file *s, const double *values,
+                         int group, double *mean, double *variance)
 {
     double n = 0, sum = 0, squares = 0;
     for (int64_t i = 0; i < s->count; i++) {
@@ -233,10 +246,13 @@ void elm_put_statistics(FILE *page, const elm_run_files *runs, int count)
         any = any || runs[i].analysis.classes > 0;
     if (!any)
         return;
-    fputs("<h2>Margins and distances</h2><div class=table><table><thead><tr><th rowspan=3>run<th colspan=6>logit margin, test<th "
+    fputs("<h2>Margins and distances</h2><div class=table><table><thead><tr><th rowspan=3>run<th "
+          "colspan=6>logit margin, test<th "
           "colspan=6>logit margin, "
-          "training<th colspan=3>d<sub>max</sub> / largest norm, training<tr><th colspan=2>head<th colspan=2>torso<th colspan=2>tail<th "
-          "colspan=2>head<th colspan=2>torso<th colspan=2>tail<th rowspan=2>head<th rowspan=2>torso<th rowspan=2>tail<tr>",
+          "training<th colspan=3>d<sub>max</sub> / largest norm, training<tr><th colspan=2>head<th "
+          "colspan=2>torso<th colspan=2>tail<th "
+          "colspan=2>head<th colspan=2>torso<th colspan=2>tail<th rowspan=2>head<th "
+          "rowspan=2>torso<th rowspan=2>tail<tr>",
           page);
     for (int i = 0; i < 6; i++)
         fputs("<th>mean<th>variance", page);
@@ -244,15 +260,18 @@ void elm_put_statistics(FILE *page, const elm_run_files *runs, int count)
     for (int i = 0; i < count; i++)
         if (runs[i].analysis.classes > 0)
             put_moments(page, &runs[i]);
-    fputs("</tbody></table></div>\n<h2>Compactness of training embeddings</h2><div class=table><table><thead><tr><th>run<th>inter / "
+    fputs("</tbody></table></div>\n<h2>Compactness of training embeddings</h2><div "
+          "class=table><table><thead><tr><th>run<th>inter / "
           "intra<th>NC1: tr(S<sub>w</sub> "
-          "S<sub>b</sub><sup>+</sup>)/L<th>NC2: norms differ by<th>NC2: cosines differ by<th>NC2: from widest angles<th>NC3: last layer "
+          "S<sub>b</sub><sup>+</sup>)/L<th>NC2: norms differ by<th>NC2: cosines differ by<th>NC2: "
+          "from widest angles<th>NC3: last layer "
           "and means<th>Proposition 1 holds, classes</thead><tbody>\n",
           page);
     for (int i = 0; i < count; i++)
         if (runs[i].analysis.classes > 0)
             put_collapse(page, &runs[i]);
-    fputs("</tbody></table></div>\n<p>inter / intra: mean distance between class means over the mean distance to one's own. NC: neural "
+    fputs("</tbody></table></div>\n<p>inter / intra: mean distance between class means over the "
+          "mean distance to one's own. NC: neural "
           "collapse "
           "(Papyan et al. 2020); 0 is complete.</p>\n",
           page);
@@ -270,7 +289,8 @@ void elm_put_confusions(FILE *page, const elm_run_files *runs, int count)
         headed = true;
         fputs("<details><summary>Most frequent confusions: ", page);
         elm_put_text(page, runs[i].name);
-        fputs("</summary><div class=table><table><thead><tr><th>class<th>training images<th>taken for<th>training images<th>test "
+        fputs("</summary><div class=table><table><thead><tr><th>class<th>training images<th>taken "
+              "for<th>training images<th>test "
               "images</thead><tbody>\n",
               page);
         for (int k = 0; k < a->test.confusions && k < CONFUSIONS; k++) {

@@ -32,19 +32,22 @@ int store_split_index(const char *split)
 
 int store_broken(const elm_store *store, const char *where, const char *what, elm_error *err)
 {
-    return elm_error_set(err, ELM_EXIT_FAILURE, "broken store (%s, %s): %s: make it again with elmpi-prepare --force", store->path, where,
-                         what);
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "broken store (%s, %s): %s: make it again with elmpi-prepare --force",
+                         store->path, where, what);
 }
 
 static int find_file(elm_store *store, elm_error *err)
 {
     struct stat about;
     if (stat(store->path, &about) != 0)
-        return elm_error_set(err, errno == ENOENT || errno == ENOTDIR ? ELM_EXIT_USAGE : ELM_EXIT_FAILURE,
-                             "cannot open the store (%s): %s: check data.store, or make it with elmpi-prepare", store->path,
-                             strerror(errno));
+        return elm_error_set(
+            err, errno == ENOENT || errno == ENOTDIR ? ELM_EXIT_USAGE : ELM_EXIT_FAILURE,
+            "cannot open the store (%s): %s: check data.store, or make it with elmpi-prepare",
+            store->path, strerror(errno));
     if (!S_ISREG(about.st_mode) || access(store->path, R_OK) != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the store (%s): %s: check data.store", store->path,
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "cannot read the store (%s): %s: check data.store", store->path,
                              S_ISREG(about.st_mode) ? strerror(errno) : "not a file");
     store->file_bytes = (uint64_t)about.st_size;
     return 0;
@@ -55,7 +58,9 @@ static int open_file(elm_store *store, elm_error *err)
     if (find_file(store, err) != 0)
         return -1;
     if (H5Fis_hdf5(store->path) <= 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "not a store (%s): it is no HDF5 file: make one with elmpi-prepare", store->path);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "not a store (%s): it is no HDF5 file: make one with elmpi-prepare",
+                             store->path);
     const hid_t access = elm_h5_access();
     store->file = H5Fopen(store->path, H5F_ACC_RDONLY, access);
     H5Pclose(access);
@@ -68,16 +73,19 @@ static int read_format(elm_store *store, elm_error *err)
 {
     char format[STORE_NAME_BYTES];
     int version = 0;
-    if (elm_h5_text(store->file, "format", format, sizeof format) != 0 || strcmp(format, STORE_FORMAT) != 0)
+    if (elm_h5_text(store->file, "format", format, sizeof format) != 0 ||
+        strcmp(format, STORE_FORMAT) != 0)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "not a store (%s): an HDF5 file without format=\"" STORE_FORMAT "\": make one with elmpi-prepare",
+                             "not a store (%s): an HDF5 file without format=\"" STORE_FORMAT
+                             "\": make one with elmpi-prepare",
                              store->path);
     if (elm_h5_numbers(store->file, "version", H5T_NATIVE_INT, 1, &version) != 0 || version < 1)
         return store_broken(store, "attribute version", "no version number", err);
     store->info.in_shards = version == STORE_VERSION_INDEX;
     if (version > STORE_VERSION_INDEX)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "store of a newer format (%s, version %d, this elmpi knows %d): use a newer elmpi or make it again",
+                             "store of a newer format (%s, version %d, this elmpi knows %d): use a "
+                             "newer elmpi or make it again",
                              store->path, version, STORE_VERSION_INDEX);
     if (elm_h5_text(store->file, "dataset", store->info.dataset, sizeof store->info.dataset) != 0)
         return store_broken(store, "attribute dataset", "no name of the data set", err);
@@ -91,7 +99,9 @@ static size_t class_bytes_of(const elm_h5_array *names)
     const hid_t type = H5Dget_type(names->id);
     const bool variable = H5Tis_variable_str(type) > 0;
     H5Tclose(type);
-    return !variable ? names->element_bytes + 1 : names->shape[0] > MANY ? STORE_CLASS_BYTES : STORE_CLASS_BYTES_MAX + 1;
+    return !variable                ? names->element_bytes + 1
+           : names->shape[0] > MANY ? STORE_CLASS_BYTES
+                                    : STORE_CLASS_BYTES_MAX + 1;
 }
 
 static int read_class_names(elm_store *store, elm_error *err)
@@ -140,15 +150,17 @@ static int read_labels(elm_store *store, store_split *split, const char *where, 
 }
 
 /* Pictures [N][H][W][C] or features [N][D], the same in all splits. */
-static int check_rows(elm_store *store, const store_split *split, const char *where, bool pictures, elm_error *err)
+static int check_rows(elm_store *store, const store_split *split, const char *where, bool pictures,
+                      elm_error *err)
 {
     const elm_h5_array *rows = &split->rows;
     elm_store_info *info = &store->info, shape = *info;
     if (rows->shape[0] != (hsize_t)split->count)
         return store_broken(store, where, "not as many rows as labels", err);
     if (pictures) {
-        if (rows->dimensions != 4 || rows->kind != H5T_INTEGER || rows->element_bytes != 1 || rows->is_signed ||
-            rows->shape[1] > SIDE_MAX || rows->shape[2] > SIDE_MAX || rows->shape[3] > ELM_CHANNELS_MAX)
+        if (rows->dimensions != 4 || rows->kind != H5T_INTEGER || rows->element_bytes != 1 ||
+            rows->is_signed || rows->shape[1] > SIDE_MAX || rows->shape[2] > SIDE_MAX ||
+            rows->shape[3] > ELM_CHANNELS_MAX)
             return store_broken(store, where, "not uint8 [N,H,W,C]", err);
         shape.height = (int)rows->shape[1];
         shape.width = (int)rows->shape[2];
@@ -159,8 +171,8 @@ static int check_rows(elm_store *store, const store_split *split, const char *wh
         shape.features = (int)rows->shape[1];
     }
     const bool first = info->features == 0 && info->channels == 0;
-    if (!first && (shape.height != info->height || shape.width != info->width || shape.channels != info->channels ||
-                   shape.features != info->features))
+    if (!first && (shape.height != info->height || shape.width != info->width ||
+                   shape.channels != info->channels || shape.features != info->features))
         return store_broken(store, where, "another shape than in the other splits", err);
     *info = shape;
     return 0;
@@ -198,7 +210,8 @@ static int read_normalisation(elm_store *store, elm_error *err)
         return store_broken(store, "attribute std", "not one number a channel", err);
     for (int i = 0; i < info->channels; i++)
         if (!isfinite(info->mean[i]) || !isfinite(info->deviation[i]) || info->deviation[i] <= 0)
-            return store_broken(store, "attributes mean and std", "not finite, or a deviation that is not positive", err);
+            return store_broken(store, "attributes mean and std",
+                                "not finite, or a deviation that is not positive", err);
     return 0;
 }
 
@@ -214,7 +227,9 @@ static int check_train_count(elm_store *store, elm_error *err)
     if (counts.dimensions != 1 || counts.kind != H5T_INTEGER || counts.shape[0] != (hsize_t)classes)
         store_broken(store, where, "not one number a class", err);
     else if ((told = elm_alloc((size_t)classes, sizeof *told, err)) != NULL)
-        status = elm_h5_rows(&counts, H5T_NATIVE_INT64, 0, (hsize_t)classes, told) == 0 ? 0 : store_broken(store, where, "corrupt", err);
+        status = elm_h5_rows(&counts, H5T_NATIVE_INT64, 0, (hsize_t)classes, told) == 0
+                     ? 0
+                     : store_broken(store, where, "corrupt", err);
     elm_h5_close(&counts);
     if (status == 0) {
         for (int64_t i = 0; i < store->splits[0].count; i++)
@@ -241,7 +256,8 @@ int elm_store_open(elm_store **out, const char *path, elm_error *err)
         elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): move the store", path);
         goto fail;
     }
-    if (open_file(store, err) != 0 || read_format(store, err) != 0 || read_class_names(store, err) != 0)
+    if (open_file(store, err) != 0 || read_format(store, err) != 0 ||
+        read_class_names(store, err) != 0)
         goto fail;
     if (store->info.in_shards && store_index_open_shards(store, err) != 0)
         goto fail;
@@ -264,7 +280,8 @@ fail:
     return -1;
 }
 
-/* What the second process does: all that a program may ask an open store for. Texts of an index are of fixed length. */
+/* What the second process does: all that a program may ask an open store for. Texts of an index
+ * are of fixed length. */
 static int read_everything(const char *path, elm_error *err)
 {
     elm_store *store = NULL;
@@ -272,9 +289,12 @@ static int read_everything(const char *path, elm_error *err)
         return -1;
     int status = 0;
     for (int i = 0; i < STORE_SPLITS && status == 0; i++) {
-        const elm_h5_array *array = store->info.in_shards ? &store->splits[i].names : &store->splits[i].rows;
-        if (store->splits[i].count > 0 && (array->kind != H5T_STRING || !array->variable) && elm_h5_probe(array) != 0)
-            status = store_broken(store, store_split_names[i], "its rows are truncated or corrupt", err);
+        const elm_h5_array *array =
+            store->info.in_shards ? &store->splits[i].names : &store->splits[i].rows;
+        if (store->splits[i].count > 0 && (array->kind != H5T_STRING || !array->variable) &&
+            elm_h5_probe(array) != 0)
+            status =
+                store_broken(store, store_split_names[i], "its rows are truncated or corrupt", err);
     }
     elm_store_close(store);
     return status;
@@ -285,7 +305,8 @@ ELM_GUARD_SERVE(store, "store", read_everything)
 int elm_store_check(const char *path, elm_error *err)
 {
     elm_store store = {.path = ""}; /* what needs no HDF5 is said without it */
-    return snprintf(store.path, sizeof store.path, "%s", path) < (int)sizeof store.path && find_file(&store, err) != 0
+    return snprintf(store.path, sizeof store.path, "%s", path) < (int)sizeof store.path &&
+                   find_file(&store, err) != 0
                ? -1
                : elm_guard_check("store", path, err);
 }
@@ -328,13 +349,15 @@ store_split *store_find_split(elm_store *store, const char *name, elm_error *err
 {
     const int index = store_split_index(name);
     if (index < 0 || store->splits[index].count == 0) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "no split \"%s\" (%s): make a store that has it", name, store->path);
+        elm_error_set(err, ELM_EXIT_FAILURE, "no split \"%s\" (%s): make a store that has it", name,
+                      store->path);
         return NULL;
     }
     return &store->splits[index];
 }
 
-int elm_store_labels(elm_store *store, const char *split, int32_t **labels, int64_t *count, elm_error *err)
+int elm_store_labels(elm_store *store, const char *split, int32_t **labels, int64_t *count,
+                     elm_error *err)
 {
     *labels = NULL;
     *count = 0;
@@ -361,16 +384,18 @@ static int by_member(const void *a, const void *b)
 }
 
 /* Reads whole blocks (the file's chunks) in file order, each once, and deals their rows out. */
-static int read_blocks(const elm_h5_array *array, hid_t type, size_t row_bytes, int64_t block_rows, uint8_t *block,
-                       const wanted_row *wanted, int64_t count, uint8_t *rows)
+static int read_blocks(const elm_h5_array *array, hid_t type, size_t row_bytes, int64_t block_rows,
+                       uint8_t *block, const wanted_row *wanted, int64_t count, uint8_t *rows)
 {
     for (int64_t i = 0; i < count;) {
         const int64_t first = wanted[i].member / block_rows * block_rows;
-        const int64_t left = (int64_t)array->shape[0] - first, present = left < block_rows ? left : block_rows;
+        const int64_t left = (int64_t)array->shape[0] - first,
+                      present = left < block_rows ? left : block_rows;
         if (elm_h5_rows(array, type, (hsize_t)first, (hsize_t)present, block) != 0)
             return -1;
         for (; i < count && wanted[i].member < first + present; i++)
-            memcpy(rows + (size_t)wanted[i].place * row_bytes, block + (size_t)(wanted[i].member - first) * row_bytes, row_bytes);
+            memcpy(rows + (size_t)wanted[i].place * row_bytes,
+                   block + (size_t)(wanted[i].member - first) * row_bytes, row_bytes);
     }
     return 0;
 }
@@ -382,7 +407,8 @@ static int64_t rows_at_a_time(const elm_h5_array *array, size_t row_bytes)
     return (int64_t)(array->chunk_rows > 0 && array->chunk_rows < most ? array->chunk_rows : most);
 }
 
-static int check_finite(const elm_store *store, const char *split, const float *values, int64_t count, elm_error *err)
+static int check_finite(const elm_store *store, const char *split, const float *values,
+                        int64_t count, elm_error *err)
 {
     for (int64_t i = 0; i < count; i++)
         if (!isfinite(values[i]))
@@ -391,12 +417,13 @@ static int check_finite(const elm_store *store, const char *split, const float *
 }
 
 /* The rows of `members`, or NULL with the reason in err. */
-static void *read_members(const elm_store *store, const store_split *found, const char *split, const int64_t *members, int64_t count,
-                          elm_error *err)
+static void *read_members(const elm_store *store, const store_split *found, const char *split,
+                          const int64_t *members, int64_t count, elm_error *err)
 {
     const elm_store_info *info = &store->info;
     const bool pictures = info->channels > 0;
-    const size_t row_bytes = pictures ? (size_t)info->height * info->width * info->channels : (size_t)info->features * sizeof(float);
+    const size_t row_bytes = pictures ? (size_t)info->height * info->width * info->channels
+                                      : (size_t)info->features * sizeof(float);
     const int64_t block_rows = rows_at_a_time(&found->rows, row_bytes);
     int status = -1;
     wanted_row *wanted = elm_alloc((size_t)count, sizeof *wanted, err);
@@ -421,24 +448,29 @@ static void *read_members(const elm_store *store, const store_split *found, cons
     return NULL;
 }
 
-int store_check_members(const elm_store *store, const char *split, int64_t count, const int64_t *members, int64_t member_count,
-                        elm_error *err)
+int store_check_members(const elm_store *store, const char *split, int64_t count,
+                        const int64_t *members, int64_t member_count, elm_error *err)
 {
     for (int64_t i = 0; i < member_count; i++)
         if (members[i] < 0 || members[i] >= count)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "row %lld of %lld (%s, %s): ask for rows that are there", (long long)members[i],
-                                 (long long)count, store->path, split);
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "row %lld of %lld (%s, %s): ask for rows that are there",
+                                 (long long)members[i], (long long)count, store->path, split);
     return 0;
 }
 
-int elm_store_read(elm_store *store, const char *split, const int64_t *members, int64_t member_count, void **rows, elm_error *err)
+int elm_store_read(elm_store *store, const char *split, const int64_t *members,
+                   int64_t member_count, void **rows, elm_error *err)
 {
     *rows = NULL;
     const store_split *found = store_find_split(store, split, err);
-    if (found == NULL || store_check_members(store, split, found->count, members, member_count, err) != 0)
+    if (found == NULL ||
+        store_check_members(store, split, found->count, members, member_count, err) != 0)
         return -1;
     if (store->info.in_shards)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "pictures in shards have no rows (%s): ask for their places", store->path);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "pictures in shards have no rows (%s): ask for their places",
+                             store->path);
     *rows = read_members(store, found, split, members, member_count, err);
     return *rows != NULL ? 0 : -1;
 }

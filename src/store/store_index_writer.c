@@ -8,11 +8,13 @@
 
 static hid_t column_type(int column)
 {
-    const hid_t types[STORE_COLUMNS] = {H5T_STD_I32LE, H5T_STD_I64LE, H5T_STD_U32LE, H5T_STD_U16LE, H5T_STD_U16LE, H5T_STD_I64LE};
+    const hid_t types[STORE_COLUMNS] = {H5T_STD_I32LE, H5T_STD_I64LE, H5T_STD_U32LE,
+                                        H5T_STD_U16LE, H5T_STD_U16LE, H5T_STD_I64LE};
     return types[column];
 }
 
-static int write_shard_paths(elm_store_writer *writer, const elm_store_shard *shards, elm_error *err)
+static int write_shard_paths(elm_store_writer *writer, const elm_store_shard *shards,
+                             elm_error *err)
 {
     size_t longest = 1;
     for (int i = 0; i < writer->shard_count; i++)
@@ -23,7 +25,8 @@ static int write_shard_paths(elm_store_writer *writer, const elm_store_shard *sh
     for (int i = 0; i < writer->shard_count; i++)
         memcpy(paths + (size_t)i * longest, shards[i].path, strlen(shards[i].path));
     const hid_t type = store_text_type(longest);
-    const int status = store_write_list(writer->file, "shards/path", type, writer->shard_count, paths);
+    const int status =
+        store_write_list(writer->file, "shards/path", type, writer->shard_count, paths);
     H5Tclose(type);
     elm_free(paths);
     return status == 0 ? 0 : store_write_failed(writer, 0, err);
@@ -33,28 +36,36 @@ static int write_shards(elm_store_writer *writer, const elm_store_shard *shards,
 {
     for (int i = 0; i < writer->shard_count; i++) {
         if (strlen(shards[i].path) >= STORE_SHARD_PATH_BYTES)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "path of a shard too long (%.80s...): move it", shards[i].path);
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "path of a shard too long (%.80s...): move it", shards[i].path);
         writer->shard_bytes[i] = shards[i].size_bytes;
     }
-    if (store_reserve(writer, (size_t)writer->shard_count * (STORE_SHARD_PATH_BYTES + sizeof(int64_t)), err) != 0)
+    if (store_reserve(writer,
+                      (size_t)writer->shard_count * (STORE_SHARD_PATH_BYTES + sizeof(int64_t)),
+                      err) != 0)
         return -1;
     const hid_t group = store_create_group(writer->file, "shards");
     if (group < 0)
         return store_write_failed(writer, 0, err);
     H5Gclose(group);
-    if (store_write_list(writer->file, "shards/size_bytes", H5T_NATIVE_INT64, writer->shard_count, writer->shard_bytes) != 0)
+    if (store_write_list(writer->file, "shards/size_bytes", H5T_NATIVE_INT64, writer->shard_count,
+                         writer->shard_bytes) != 0)
         return store_write_failed(writer, 0, err);
     return write_shard_paths(writer, shards, err);
 }
 
-int elm_store_writer_create_index(elm_store_writer **out, const char *path, const elm_store_info *info, const char *const *class_names,
-                                  const elm_store_shard *shards, int shard_count, size_t name_bytes, elm_error *err)
+int elm_store_writer_create_index(elm_store_writer **out, const char *path,
+                                  const elm_store_info *info, const char *const *class_names,
+                                  const elm_store_shard *shards, int shard_count, size_t name_bytes,
+                                  elm_error *err)
 {
     elm_store_writer *writer = NULL;
     *out = NULL;
     if (shard_count < 1 || shard_count > STORE_SHARDS_MAX)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "%d shards (%s): give 1 to %d", shard_count, path, STORE_SHARDS_MAX);
-    if (store_writer_start(&writer, path, info, class_names, sizeof(elm_store_place) + name_bytes, err) != 0)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "%d shards (%s): give 1 to %d", shard_count,
+                             path, STORE_SHARDS_MAX);
+    if (store_writer_start(&writer, path, info, class_names, sizeof(elm_store_place) + name_bytes,
+                           err) != 0)
         return -1;
     writer->name_bytes = name_bytes > 0 ? name_bytes : 1;
     writer->shard_count = shard_count;
@@ -67,7 +78,8 @@ int elm_store_writer_create_index(elm_store_writer **out, const char *path, cons
     return 0;
 }
 
-int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err)
+int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t group,
+                            elm_error *err)
 {
     const size_t rows = (size_t)writer->chunk_rows;
     split->place = elm_alloc(rows, sizeof *split->place, err);
@@ -80,7 +92,8 @@ int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t
     H5Tclose(type);
     bool made = split->names >= 0;
     for (int i = 0; made && i < STORE_COLUMNS; i++) {
-        split->columns[i] = store_create_array(group, store_columns[i].name, column_type(i), writer->chunk_rows, 1, NULL);
+        split->columns[i] = store_create_array(group, store_columns[i].name, column_type(i),
+                                               writer->chunk_rows, 1, NULL);
         made = split->columns[i] >= 0;
     }
     return made ? 0 : store_write_failed(writer, 0, err);
@@ -92,7 +105,8 @@ int store_index_flush(elm_store_writer *writer, writer_split *split)
     for (int i = 0; i < STORE_COLUMNS; i++) {
         for (int row = 0; row < split->waiting; row++)
             split->column[row] = store_columns[i].get(&split->place[row]);
-        if (store_extend(split->columns[i], H5T_NATIVE_INT64, split->written, count, split->column) != 0)
+        if (store_extend(split->columns[i], H5T_NATIVE_INT64, split->written, count,
+                         split->column) != 0)
             return -1;
     }
     const hid_t type = store_text_type(writer->name_bytes);
@@ -110,18 +124,22 @@ int store_index_close_split(writer_split *split)
     return status;
 }
 
-int elm_store_writer_append_place(elm_store_writer *writer, const char *split_name, int32_t label, const char *name,
-                                  const elm_store_place *place, elm_error *err)
+int elm_store_writer_append_place(elm_store_writer *writer, const char *split_name, int32_t label,
+                                  const char *name, const elm_store_place *place, elm_error *err)
 {
     const size_t length = strlen(name);
-    if (place->shard < 0 || place->shard >= writer->shard_count || place->offset < 0 || place->length == 0 ||
-        place->length > STORE_PICTURE_BYTES_MAX || place->offset > writer->shard_bytes[place->shard] - (int64_t)place->length ||
+    if (place->shard < 0 || place->shard >= writer->shard_count || place->offset < 0 ||
+        place->length == 0 || place->length > STORE_PICTURE_BYTES_MAX ||
+        place->offset > writer->shard_bytes[place->shard] - (int64_t)place->length ||
         place->width == 0 || place->height == 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "impossible place of a picture (%s, %s): give one within its shard", writer->path,
-                             name);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "impossible place of a picture (%s, %s): give one within its shard",
+                             writer->path, name);
     if (length > writer->name_bytes)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "name of a picture too long (%.80s...): at most %zu bytes were announced", name,
-                             writer->name_bytes);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "name of a picture too long (%.80s...): at most %zu bytes were announced", name,
+            writer->name_bytes);
     writer_split *split = store_begin_row(writer, split_name, label, err);
     if (split == NULL)
         return -1;

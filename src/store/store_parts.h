@@ -1,5 +1,6 @@
-/* Store parts: what lies behind an open store and its writer, for the files that share them: store.c and store_writer.c (the file, its
- * head, labels, rows of one size) and store_index.c and store_index_writer.c (pictures in shards). */
+/* Store parts: what lies behind an open store and its writer, for the files that share them:
+ * store.c and store_writer.c (the file, its head, labels, rows of one size) and store_index.c
+ * and store_index_writer.c (pictures in shards). */
 #ifndef ELMPI_STORE_STORE_PARTS_H
 #define ELMPI_STORE_STORE_PARTS_H
 
@@ -53,17 +54,19 @@ int store_broken(const elm_store *store, const char *where, const char *what, el
 /** A split that is there, or NULL with the reason in err. */
 store_split *store_find_split(elm_store *store, const char *name, elm_error *err);
 /** Errors: a member that is not below `count` */
-int store_check_members(const elm_store *store, const char *split, int64_t count, const int64_t *members, int64_t member_count,
-                        elm_error *err);
+int store_check_members(const elm_store *store, const char *split, int64_t count,
+                        const int64_t *members, int64_t member_count, elm_error *err);
 
 /** Reads /shards of an index. */
 int store_index_open_shards(elm_store *store, elm_error *err);
-/** Reads a split's columns and checks every value: shards that exist, bytes that lie within them. */
+/** Reads a split's columns and checks every value: shards that exist, bytes that lie within
+ * them. */
 int store_index_open_split(elm_store *store, int index, elm_error *err);
 
 /** One split on its way to the file: rows wait here until they fill a chunk. */
 typedef struct writer_split {
-    hid_t labels, rows;           /* data sets; -1: nothing appended yet. An index has no rows but */
+    /* data sets; -1: nothing appended yet. An index has no rows but */
+    hid_t labels, rows;
     hid_t columns[STORE_COLUMNS]; /* these */
     hid_t names;                  /* and this */
     hsize_t written;              /* rows in the file */
@@ -98,21 +101,25 @@ hid_t store_create_group(hid_t file, const char *name);
 /** A small data set of one dimension, written whole. */
 int store_write_list(hid_t file, const char *path, hid_t type, int count, const void *values);
 /** An empty data set [0, ...] that grows by its first dimension. */
-hid_t store_create_array(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions, const hsize_t *row_shape);
+hid_t store_create_array(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions,
+                         const hsize_t *row_shape);
 /** Appends `count` rows to a data set that has `before`. */
 int store_extend(hid_t array, hid_t type, hsize_t before, hsize_t count, const void *values);
 /** Takes room on the disk for the next bytes before HDF5 writes them. */
 int store_reserve(elm_store_writer *writer, size_t size_bytes, elm_error *err);
-/** The split that gets the next row, with its label put there; made where it is new. NULL: err says why. */
-writer_split *store_begin_row(elm_store_writer *writer, const char *split, int32_t label, elm_error *err);
+/** The split that gets the next row, with its label put there; made where it is new. NULL: err
+ * says why. */
+writer_split *store_begin_row(elm_store_writer *writer, const char *split, int32_t label,
+                              elm_error *err);
 /** Counts that row, and writes out all that wait where they fill a chunk. */
 int store_end_row(elm_store_writer *writer, writer_split *split, elm_error *err);
 /** What elm_store_writer_create does; chunks are laid out for rows of row_bytes. */
-int store_writer_start(elm_store_writer **writer, const char *path, const elm_store_info *info, const char *const *class_names,
-                       size_t row_bytes, elm_error *err);
+int store_writer_start(elm_store_writer **writer, const char *path, const elm_store_info *info,
+                       const char *const *class_names, size_t row_bytes, elm_error *err);
 
 /** Columns and names of a new split. */
-int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err);
+int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t group,
+                            elm_error *err);
 /** Writes the columns of the rows that wait. */
 int store_index_flush(elm_store_writer *writer, writer_split *split);
 /** -1 where closing a column failed, which may be what writes it. */

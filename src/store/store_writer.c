@@ -18,24 +18,30 @@ enum {
 
 int store_write_failed(const elm_store_writer *writer, int cause, elm_error *err)
 {
-    return elm_error_set(
-        err, ELM_EXIT_FAILURE, "cannot write the store (%s): %s: %s", writer->path, cause != 0 ? strerror(cause) : "HDF5 failed",
-        cause == ENOSPC || cause == EDQUOT ? "make room on that disk or choose another --out" : "check the folder and the disk");
+    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the store (%s): %s: %s", writer->path,
+                         cause != 0 ? strerror(cause) : "HDF5 failed",
+                         cause == ENOSPC || cause == EDQUOT
+                             ? "make room on that disk or choose another --out"
+                             : "check the folder and the disk");
 }
 
-/* Takes room on the disk for the next bytes before HDF5 writes them: HDF5 1.10 cannot recover from a full disk, not even close the file. */
+/* Takes room on the disk for the next bytes before HDF5 writes them: HDF5 1.10 cannot recover
+ * from a full disk, not even close the file. */
 int store_reserve(elm_store_writer *writer, size_t size_bytes, elm_error *err)
 {
     hsize_t used = 0;
     if (H5Fget_filesize(writer->file, &used) < 0)
         return store_write_failed(writer, 0, err);
-    const int cause = posix_fallocate(elm_output_descriptor(writer->output), 0, (off_t)(used + size_bytes + METADATA_BYTES));
-    if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL) /* these two: a file system that cannot reserve */
+    const int cause = posix_fallocate(elm_output_descriptor(writer->output), 0,
+                                      (off_t)(used + size_bytes + METADATA_BYTES));
+    /* these two: a file system that cannot reserve */
+    if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL)
         return store_write_failed(writer, cause, err);
     return 0;
 }
 
-/* Properties of whatever is made in the file: no time stamps, so that equal input gives equal bytes. */
+/* Properties of whatever is made in the file: no time stamps, so that equal input gives equal
+ * bytes. */
 static hid_t timeless(hid_t kind)
 {
     const hid_t properties = H5Pcreate(kind);
@@ -54,7 +60,8 @@ hid_t store_create_group(hid_t file, const char *name)
 static int write_attribute(hid_t file, const char *name, hid_t type, int count, const void *value)
 {
     const hsize_t extent = (hsize_t)count;
-    const hid_t space = count == SCALAR ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
+    const hid_t space =
+        count == SCALAR ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
     const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     int status = attribute >= 0 && H5Awrite(attribute, type, value) >= 0 ? 0 : -1;
     if (attribute >= 0 && H5Aclose(attribute) < 0)
@@ -85,9 +92,11 @@ static int write_text(hid_t file, const char *name, const char *text)
 int store_write_list(hid_t file, const char *path, hid_t type, int count, const void *values)
 {
     const hsize_t extent = (hsize_t)count;
-    const hid_t space = H5Screate_simple(1, &extent, NULL), properties = timeless(H5P_DATASET_CREATE);
+    const hid_t space = H5Screate_simple(1, &extent, NULL),
+                properties = timeless(H5P_DATASET_CREATE);
     const hid_t array = H5Dcreate2(file, path, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
-    int status = array >= 0 && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
+    int status =
+        array >= 0 && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
     if (array >= 0 && H5Dclose(array) < 0) /* which may be what writes it */
         status = -1;
     H5Pclose(properties);
@@ -101,7 +110,8 @@ static int write_class_names(elm_store_writer *writer, const char *const *names,
     size_t bytes = STORE_CLASS_BYTES;
     for (int c = 0; c < classes; c++) { /* cut, two names could become one */
         if (strlen(names[c]) >= STORE_CLASS_BYTES_MAX)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "name of class %d longer than %d bytes (%.60s...): shorten it", c,
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "name of class %d longer than %d bytes (%.60s...): shorten it", c,
                                  STORE_CLASS_BYTES_MAX - 1, names[c]);
         bytes = strlen(names[c]) >= bytes ? strlen(names[c]) + 1 : bytes;
     }
@@ -124,12 +134,15 @@ static int write_head(elm_store_writer *writer, const char *const *class_names, 
     const elm_store_info *info = &writer->info;
     const int version = info->in_shards ? STORE_VERSION_INDEX : STORE_VERSION;
     const hid_t classes = store_create_group(writer->file, "classes");
-    if (classes < 0 || H5Gclose(classes) < 0 || write_text(writer->file, "format", STORE_FORMAT) != 0 ||
+    if (classes < 0 || H5Gclose(classes) < 0 ||
+        write_text(writer->file, "format", STORE_FORMAT) != 0 ||
         write_attribute(writer->file, "version", H5T_NATIVE_INT, SCALAR, &version) != 0 ||
         write_text(writer->file, "dataset", info->dataset) != 0)
         return store_write_failed(writer, 0, err);
-    if (info->channels > 0 && (write_attribute(writer->file, "mean", H5T_NATIVE_FLOAT, info->channels, info->mean) != 0 ||
-                               write_attribute(writer->file, "std", H5T_NATIVE_FLOAT, info->channels, info->deviation) != 0))
+    if (info->channels > 0 &&
+        (write_attribute(writer->file, "mean", H5T_NATIVE_FLOAT, info->channels, info->mean) != 0 ||
+         write_attribute(writer->file, "std", H5T_NATIVE_FLOAT, info->channels, info->deviation) !=
+             0))
         return store_write_failed(writer, 0, err);
     return write_class_names(writer, class_names, err);
 }
@@ -142,7 +155,8 @@ static int chunk_rows_for(size_t row_bytes)
 
 static int create_part(elm_store_writer *writer, elm_error *err)
 {
-    if (elm_output_begin(&writer->output, writer->path, ELM_OUTPUT_SEEK | ELM_OUTPUT_PART, err) != 0)
+    if (elm_output_begin(&writer->output, writer->path, ELM_OUTPUT_SEEK | ELM_OUTPUT_PART, err) !=
+        0)
         return -1;
     const int cause = posix_fallocate(elm_output_descriptor(writer->output), 0, METADATA_BYTES);
     if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL)
@@ -160,8 +174,8 @@ static void forget_arrays(writer_split *split)
         split->columns[i] = -1;
 }
 
-int store_writer_start(elm_store_writer **out, const char *path, const elm_store_info *info, const char *const *class_names,
-                       size_t row_bytes, elm_error *err)
+int store_writer_start(elm_store_writer **out, const char *path, const elm_store_info *info,
+                       const char *const *class_names, size_t row_bytes, elm_error *err)
 {
     *out = NULL;
     elm_store_writer *writer = elm_alloc(1, sizeof *writer, err);
@@ -174,12 +188,14 @@ int store_writer_start(elm_store_writer **out, const char *path, const elm_store
     writer->row_bytes = row_bytes;
     writer->chunk_rows = chunk_rows_for(writer->row_bytes);
     if (snprintf(writer->path, sizeof writer->path, "%s", path) >= (int)sizeof writer->path) {
-        elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): choose a shorter --out", path);
+        elm_error_set(err, ELM_EXIT_USAGE, "path too long (%.80s...): choose a shorter --out",
+                      path);
         goto fail;
     }
     writer->train_count = elm_alloc((size_t)info->classes, sizeof *writer->train_count, err);
     if (writer->train_count == NULL || create_part(writer, err) != 0 ||
-        store_reserve(writer, (size_t)info->classes * (STORE_CLASS_BYTES + sizeof(int64_t)), err) != 0 ||
+        store_reserve(writer, (size_t)info->classes * (STORE_CLASS_BYTES + sizeof(int64_t)), err) !=
+            0 ||
         write_head(writer, class_names, err) != 0)
         goto fail;
     *out = writer;
@@ -189,20 +205,23 @@ fail:
     return -1;
 }
 
-int elm_store_writer_create(elm_store_writer **writer, const char *path, const elm_store_info *info, const char *const *class_names,
-                            elm_error *err)
+int elm_store_writer_create(elm_store_writer **writer, const char *path, const elm_store_info *info,
+                            const char *const *class_names, elm_error *err)
 {
     const size_t pixels = (size_t)info->height * info->width;
-    return store_writer_start(writer, path, info, class_names,
-                              info->channels > 0 ? pixels * info->channels : (size_t)info->features * sizeof(float), err);
+    return store_writer_start(
+        writer, path, info, class_names,
+        info->channels > 0 ? pixels * info->channels : (size_t)info->features * sizeof(float), err);
 }
 
-hid_t store_create_array(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions, const hsize_t *row_shape)
+hid_t store_create_array(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions,
+                         const hsize_t *row_shape)
 {
     hsize_t extent[4] = {0}, most[4] = {H5S_UNLIMITED}, chunk[4] = {(hsize_t)chunk_rows};
     for (int i = 1; i < dimensions; i++)
         extent[i] = most[i] = chunk[i] = row_shape[i - 1];
-    const hid_t space = H5Screate_simple(dimensions, extent, most), properties = timeless(H5P_DATASET_CREATE);
+    const hid_t space = H5Screate_simple(dimensions, extent, most),
+                properties = timeless(H5P_DATASET_CREATE);
     H5Pset_chunk(properties, dimensions, chunk);
     H5Pset_fletcher32(properties);
     const hid_t array = H5Dcreate2(group, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
@@ -215,13 +234,16 @@ hid_t store_create_array(hid_t group, const char *name, hid_t type, int chunk_ro
 static int start_rows(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err)
 {
     const elm_store_info *info = &writer->info;
-    const hsize_t picture[3] = {(hsize_t)info->height, (hsize_t)info->width, (hsize_t)info->channels},
+    const hsize_t picture[3] = {(hsize_t)info->height, (hsize_t)info->width,
+                                (hsize_t)info->channels},
                   vector[1] = {(hsize_t)info->features};
     split->row = elm_alloc((size_t)writer->chunk_rows, writer->row_bytes, err);
     if (split->row == NULL)
         return -1;
-    split->rows = info->channels > 0 ? store_create_array(group, "images", H5T_STD_U8LE, writer->chunk_rows, 4, picture)
-                                     : store_create_array(group, "features", H5T_IEEE_F32LE, writer->chunk_rows, 2, vector);
+    split->rows =
+        info->channels > 0
+            ? store_create_array(group, "images", H5T_STD_U8LE, writer->chunk_rows, 4, picture)
+            : store_create_array(group, "features", H5T_IEEE_F32LE, writer->chunk_rows, 2, vector);
     return split->rows >= 0 ? 0 : store_write_failed(writer, 0, err);
 }
 
@@ -252,7 +274,8 @@ int store_extend(hid_t array, hid_t type, hsize_t before, hsize_t count, const v
     if (dimensions < 1 || H5Dset_extent(array, extent) < 0)
         return -1;
     extent[0] = count;
-    const hid_t file_space = H5Dget_space(array), space = H5Screate_simple(dimensions, extent, NULL);
+    const hid_t file_space = H5Dget_space(array),
+                space = H5Screate_simple(dimensions, extent, NULL);
     int status = -1;
     if (H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, extent, NULL) >= 0)
         status = H5Dwrite(array, type, space, file_space, H5P_DEFAULT, values) < 0 ? -1 : 0;
@@ -261,19 +284,22 @@ int store_extend(hid_t array, hid_t type, hsize_t before, hsize_t count, const v
     return status;
 }
 
-/* Writes the rows that wait. Flushing at once keeps what HDF5 still has to write within the room reserved. */
+/* Writes the rows that wait. Flushing at once keeps what HDF5 still has to write within the room
+ * reserved. */
 static int flush_split(elm_store_writer *writer, writer_split *split, elm_error *err)
 {
     if (split->waiting == 0)
         return 0;
     const hid_t type = writer->info.channels > 0 ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
     const hsize_t count = (hsize_t)split->waiting;
-    if (store_reserve(writer, (size_t)writer->chunk_rows * (writer->row_bytes + sizeof(int32_t)), err) != 0)
+    if (store_reserve(writer, (size_t)writer->chunk_rows * (writer->row_bytes + sizeof(int32_t)),
+                      err) != 0)
         return -1;
     int status = store_extend(split->labels, H5T_NATIVE_INT32, split->written, count, split->label);
     if (status == 0)
-        status =
-            writer->info.in_shards ? store_index_flush(writer, split) : store_extend(split->rows, type, split->written, count, split->row);
+        status = writer->info.in_shards
+                     ? store_index_flush(writer, split)
+                     : store_extend(split->rows, type, split->written, count, split->row);
     if (status != 0 || H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0)
         return store_write_failed(writer, 0, err);
     split->written += count;
@@ -281,12 +307,14 @@ static int flush_split(elm_store_writer *writer, writer_split *split, elm_error 
     return 0;
 }
 
-writer_split *store_begin_row(elm_store_writer *writer, const char *split_name, int32_t label, elm_error *err)
+writer_split *store_begin_row(elm_store_writer *writer, const char *split_name, int32_t label,
+                              elm_error *err)
 {
     const int index = store_split_index(split_name);
     if (index < 0 || label < 0 || label >= writer->info.classes) {
-        elm_error_set(err, ELM_EXIT_FAILURE, "record of split \"%s\" and class %d (%s): no such split or class", split_name, (int)label,
-                      writer->path);
+        elm_error_set(err, ELM_EXIT_FAILURE,
+                      "record of split \"%s\" and class %d (%s): no such split or class",
+                      split_name, (int)label, writer->path);
         return NULL;
     }
     writer_split *split = &writer->splits[index];
@@ -303,7 +331,8 @@ int store_end_row(elm_store_writer *writer, writer_split *split, elm_error *err)
     return split->waiting == writer->chunk_rows ? flush_split(writer, split, err) : 0;
 }
 
-int elm_store_writer_append(elm_store_writer *writer, const char *split_name, int32_t label, const void *row, elm_error *err)
+int elm_store_writer_append(elm_store_writer *writer, const char *split_name, int32_t label,
+                            const void *row, elm_error *err)
 {
     writer_split *split = store_begin_row(writer, split_name, label, err);
     if (split == NULL)
@@ -319,8 +348,8 @@ static int close_file(elm_store_writer *writer)
     for (int i = 0; i < STORE_SPLITS; i++) {
         writer_split *split = &writer->splits[i];
         errno = 0;
-        if ((split->labels >= 0 && H5Dclose(split->labels) < 0) | (split->rows >= 0 && H5Dclose(split->rows) < 0) |
-            (store_index_close_split(split) != 0))
+        if ((split->labels >= 0 && H5Dclose(split->labels) < 0) |
+            (split->rows >= 0 && H5Dclose(split->rows) < 0) | (store_index_close_split(split) != 0))
             elm_output_fail(writer->output, errno);
         forget_arrays(split);
     }
@@ -336,11 +365,14 @@ static int complete_part(elm_store_writer *writer, elm_error *err)
     for (int i = 0; i < STORE_SPLITS; i++)
         if (flush_split(writer, &writer->splits[i], err) != 0)
             return -1;
-    if (store_write_list(writer->file, "classes/train_count", H5T_NATIVE_INT64, writer->info.classes, writer->train_count) != 0)
+    if (store_write_list(writer->file, "classes/train_count", H5T_NATIVE_INT64,
+                         writer->info.classes, writer->train_count) != 0)
         return store_write_failed(writer, 0, err);
-    if (H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0 || H5Fget_filesize(writer->file, &size_bytes) < 0 || close_file(writer) != 0)
+    if (H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0 ||
+        H5Fget_filesize(writer->file, &size_bytes) < 0 || close_file(writer) != 0)
         return store_write_failed(writer, 0, err);
-    if (ftruncate(elm_output_descriptor(writer->output), (off_t)size_bytes) != 0) /* what was reserved and not used */
+    /* what was reserved and not used */
+    if (ftruncate(elm_output_descriptor(writer->output), (off_t)size_bytes) != 0)
         return store_write_failed(writer, errno, err);
     return 0;
 }

@@ -57,14 +57,17 @@ static int create_local(elm_bank_traffic *t, const elm_bank_traffic_spec *spec, 
                                 .size = elm_comm_size(t->comm)};
     if (!spec->labels)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "the class bank needs the training set's labels (loss.pull.scope): use scope global here");
+                             "the class bank needs the training set's labels (loss.pull.scope): "
+                             "use scope global here");
     if (elm_bank_create(&t->bank, &bank, err))
         return -1;
     t->layout = elm_bank_layout_of(t->bank);
-    t->piece_records = t->layout.record_bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / t->layout.record_bytes) : 1;
+    t->piece_records =
+        t->layout.record_bytes < PIECE_BYTES ? (int64_t)(PIECE_BYTES / t->layout.record_bytes) : 1;
     t->classes = spec->counts.classes;
     t->width = spec->width;
-    const size_t classes = (size_t)spec->counts.classes, occur = spec->part < spec->counts.classes ? (size_t)spec->part : classes;
+    const size_t classes = (size_t)spec->counts.classes,
+                 occur = spec->part < spec->counts.classes ? (size_t)spec->part : classes;
     const elm_need needs[] = {
         {&t->place, spec->means ? classes : 0, sizeof *t->place},
         {&t->images, spec->means ? classes : 0, sizeof *t->images},
@@ -77,13 +80,15 @@ static int create_local(elm_bank_traffic *t, const elm_bank_traffic_spec *spec, 
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
-int elm_bank_traffic_create_all(elm_bank_traffic **out, elm_comm *comm, const elm_bank_traffic_spec *spec, elm_error *err)
+int elm_bank_traffic_create_all(elm_bank_traffic **out, elm_comm *comm,
+                                const elm_bank_traffic_spec *spec, elm_error *err)
 {
     elm_bank_traffic *t = elm_alloc(1, sizeof *t, err);
     *out = NULL;
     if (t)
         t->comm = comm;
-    if (elm_comm_agree_all(comm, t ? create_local(t, spec, err) : -1, err) || !t) /* without memory nobody agrees */
+    /* without memory nobody agrees */
+    if (elm_comm_agree_all(comm, t ? create_local(t, spec, err) : -1, err) || !t)
         goto fail;
     const elm_class_exchange_spec exchange = {.owner = elm_bank_owners(t->bank),
                                               .width = spec->width,
@@ -111,10 +116,11 @@ void elm_bank_traffic_post_all(elm_bank_traffic *t, const elm_batch *batch, cons
         t->begin[r] = elm_split_begin(batch->share.global, size, r);
     if (!batch->continues)
         elm_class_exchange_forget(t->exchange);
-    /* Neither the zeros nor the other picture that stand for one nobody could read are this image: as its entry, the other picture would be
-     * there twice and meet itself. */
+    /* Neither the zeros nor the other picture that stand for one nobody could read are this
+     * image: as its entry, the other picture would be there twice and meet itself. */
     for (int i = 0; i < batch->share.local; i++)
-        t->mark[i] = !(batch->absent && batch->absent[i]) && !(batch->substituted && batch->substituted[i]);
+        t->mark[i] =
+            !(batch->absent && batch->absent[i]) && !(batch->substituted && batch->substituted[i]);
     elm_class_exchange_post_all(t->exchange, batch->part_labels, t->begin, embeddings, t->mark);
 }
 
@@ -123,7 +129,8 @@ void elm_bank_traffic_poll(elm_bank_traffic *t)
     elm_class_exchange_poll(t->exchange);
 }
 
-elm_loss_batch elm_bank_traffic_wait_all(elm_bank_traffic *t, const elm_batch *batch, const elm_loss_batch *seen)
+elm_loss_batch elm_bank_traffic_wait_all(elm_bank_traffic *t, const elm_batch *batch,
+                                         const elm_loss_batch *seen)
 {
     const elm_owned owned = elm_class_exchange_wait_all(t->exchange);
     elm_loss_batch mine = *seen;
@@ -173,7 +180,8 @@ static void finish_means(elm_bank_traffic *t)
     }
 }
 
-const double *elm_bank_traffic_means_all(elm_bank_traffic *t, const elm_batch *batch, const elm_loss_batch *owned, int64_t with_bank[3])
+const double *elm_bank_traffic_means_all(elm_bank_traffic *t, const elm_batch *batch,
+                                         const elm_loss_batch *owned, int64_t with_bank[3])
 {
     const int occur = find_places(t, batch);
     const size_t width = (size_t)t->width;
@@ -202,7 +210,8 @@ void elm_bank_traffic_return_all(elm_bank_traffic *t, const elm_loss_batch *seen
 void elm_bank_traffic_store(elm_bank_traffic *t, const elm_batch *batch)
 {
     const elm_owned all = elm_class_exchange_kept(t->exchange);
-    elm_bank_store(t->bank, &(elm_bank_news){all.rows, all.embeddings, t->members, all.mark, batch->passed});
+    elm_bank_store(t->bank,
+                   &(elm_bank_news){all.rows, all.embeddings, t->members, all.mark, batch->passed});
 }
 
 /* One piece: records of one class. */
@@ -220,8 +229,10 @@ static piece take_piece(elm_bank_traffic *t)
     const int32_t label = elm_bank_next_class(t->bank, t->label, &records);
     if (records == 0)
         return (piece){0};
-    const int64_t left = records - t->first, count = left < t->piece_records ? left : t->piece_records;
-    const piece p = {label, elm_bank_owners(t->bank)[label], t->first, count, (size_t)count * t->layout.record_bytes};
+    const int64_t left = records - t->first,
+                  count = left < t->piece_records ? left : t->piece_records;
+    const piece p = {label, elm_bank_owners(t->bank)[label], t->first, count,
+                     (size_t)count * t->layout.record_bytes};
     t->label = count == left ? label + 1 : label;
     t->first = count == left ? 0 : t->first + count;
     return p;
@@ -256,14 +267,16 @@ void elm_bank_traffic_send_rest(elm_bank_traffic *t)
         }
 }
 
-int elm_bank_traffic_load_all(elm_bank_traffic *t, elm_piece_reader read, void *context, elm_error *err)
+int elm_bank_traffic_load_all(elm_bank_traffic *t, elm_piece_reader read, void *context,
+                              elm_error *err)
 {
     const int rank = elm_comm_rank(t->comm);
     int64_t offset = 0;
     int status = 0;
     elm_bank_traffic_rewind(t);
     for (piece p = take_piece(t); p.count > 0; p = take_piece(t)) {
-        /* After a failure pieces still travel, as their owners wait for them; the load has failed as a whole. */
+        /* After a failure pieces still travel, as their owners wait for them; the load has
+         * failed as a whole. */
         if (rank == 0 && !status)
             status = read(context, offset, t->piece, p.size_bytes, err);
         offset += (int64_t)p.size_bytes;

@@ -30,8 +30,8 @@ static int possible(const elm_candidate *list, int count)
 }
 
 /* Rank 0's cache, or a measurement on all ranks: never some of each. */
-static int find_figures_all(elm_comm *comm, const elm_net_spec *spec, const elm_log *log, elm_candidate *list, int count, bool *cached,
-                            elm_error *err)
+static int find_figures_all(elm_comm *comm, const elm_net_spec *spec, const elm_log *log,
+                            elm_candidate *list, int count, bool *cached, elm_error *err)
 {
     char key[4096] = "", note[ELM_TEXT_SIZE + 600] = "";
     const bool first = elm_comm_rank(comm) == 0;
@@ -79,20 +79,23 @@ static bool measures_all(elm_comm *comm)
 }
 
 /* One line: what computes, and images/s of all ranks together for everything that was measured. */
-static void say(const elm_log *log, const elm_candidate *list, int count, int chosen, int ranks, bool cached)
+static void say(const elm_log *log, const elm_candidate *list, int count, int chosen, int ranks,
+                bool cached)
 {
-    char text[ELM_CANDIDATES_MAX * (ELM_CANDIDATE_TEXT_SIZE + 32)] = "", name[ELM_CANDIDATE_TEXT_SIZE];
+    char text[ELM_CANDIDATES_MAX * (ELM_CANDIDATE_TEXT_SIZE + 32)] = "",
+                                                              name[ELM_CANDIDATE_TEXT_SIZE];
     size_t used = 0;
     for (int c = 0; c < count; c++)
         if (isfinite(list[c].seconds) && list[c].seconds > 0) {
             const double rate = ranks / list[c].seconds;
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s%.*f", used ? ", " : "", elm_choice_text(&list[c], name),
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s%.*f",
+                                     used ? ", " : "", elm_choice_text(&list[c], name),
                                      list[c].cut ? "under " : "", rate < 100 ? 1 : 0, rate);
         }
     elm_choice_text(&list[chosen], name);
     if (used)
-        elm_log_info(log, "Computing with %s; layers alone, %s, in images/s: %s.", name, cached ? "as measured before" : "measured now",
-                     text);
+        elm_log_info(log, "Computing with %s; layers alone, %s, in images/s: %s.", name,
+                     cached ? "as measured before" : "measured now", text);
     else
         elm_log_info(log, "Computing with %s.", name);
 }
@@ -107,8 +110,8 @@ bool elm_run_has_bf16_all(elm_comm *comm)
     return !(lacks > 0);
 }
 
-int elm_run_choose_all(elm_comm *comm, const elm_choice_request *request, const elm_net_spec *spec, const elm_log *log,
-                       elm_candidate *chosen, elm_error *err)
+int elm_run_choose_all(elm_comm *comm, const elm_choice_request *request, const elm_net_spec *spec,
+                       const elm_log *log, elm_candidate *chosen, elm_error *err)
 {
     elm_candidate list[ELM_CANDIDATES_MAX];
     int count = 0;
@@ -119,7 +122,8 @@ int elm_run_choose_all(elm_comm *comm, const elm_choice_request *request, const 
     const int can = possible(list, count);
     if (!can)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "the CPUs of some ranks do not multiply bf16 in hardware (run.precision = bf16 wants AVX512-BF16 or AMX): use "
+                             "the CPUs of some ranks do not multiply bf16 in hardware "
+                             "(run.precision = bf16 wants AVX512-BF16 or AMX): use "
                              "run.precision = fp32 or auto, or other nodes");
     const bool measures = can > 1 && measures_all(comm);
     if (measures && find_figures_all(comm, spec, log, list, count, &cached, err))

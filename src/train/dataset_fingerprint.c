@@ -29,12 +29,14 @@ static uint64_t mix_bytes(uint64_t digest, const void *bytes, size_t size_bytes)
     return mix(digest, word ^ (uint64_t)size_bytes << 56);
 }
 
-/* Of a picture in shards counts what it is, not where: a store that was prepared anew with other shards is still the same data set. */
+/* Of a picture in shards counts what it is, not where: a store that was prepared anew with other
+ * shards is still the same data set. */
 static uint64_t mix_pictures(uint64_t digest, const elm_dataset_pictures *pictures, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
         const elm_store_place *place = &pictures->places[i];
-        digest = mix(digest, (uint64_t)place->length << 32 | (uint64_t)place->width << 16 | place->height);
+        digest = mix(digest,
+                     (uint64_t)place->length << 32 | (uint64_t)place->width << 16 | place->height);
     }
     return digest;
 }
@@ -42,7 +44,8 @@ static uint64_t mix_pictures(uint64_t digest, const elm_dataset_pictures *pictur
 static uint64_t digest_of(const elm_dataset *set)
 {
     const elm_store_info *info = &set->info;
-    const size_t count = (size_t)set->count, values = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
+    const size_t count = (size_t)set->count,
+                 values = (size_t)info->height * (size_t)info->width * (size_t)info->channels;
     const int shape[] = {info->height, info->width, info->channels, info->features};
     uint64_t digest = mix_bytes((uint64_t)set->count, shape, sizeof shape);
     digest = mix_bytes(digest, info->mean, sizeof info->mean);
@@ -51,7 +54,8 @@ static uint64_t digest_of(const elm_dataset *set)
     if (set->images)
         digest = mix_bytes(digest, set->images, count * values);
     if (set->features)
-        digest = mix_bytes(digest, set->features, count * (size_t)info->features * sizeof *set->features);
+        digest = mix_bytes(digest, set->features,
+                           count * (size_t)info->features * sizeof *set->features);
     if (set->pictures)
         digest = mix_pictures(digest, set->pictures, set->count);
     return digest & exact_in_double;
@@ -59,7 +63,8 @@ static uint64_t digest_of(const elm_dataset *set)
 
 elm_data_identity elm_data_identity_of(const elm_dataset *train, const elm_dataset *test)
 {
-    elm_data_identity identity = {.classes = train->info.classes, .train_count = train->count, .train = digest_of(train)};
+    elm_data_identity identity = {
+        .classes = train->info.classes, .train_count = train->count, .train = digest_of(train)};
     snprintf(identity.dataset, sizeof identity.dataset, "%s", train->info.dataset);
     identity.content[0] = elm_content_of_digests(train) & exact_in_double;
     if (test) {
@@ -75,7 +80,8 @@ static void tick(void *watch)
     elm_watch_tick(watch);
 }
 
-static int read_content(elm_data_identity *identity, const elm_dataset *const *sets, elm_comm *comm, elm_error *err)
+static int read_content(elm_data_identity *identity, const elm_dataset *const *sets, elm_comm *comm,
+                        elm_error *err)
 {
     int status = 0;
     for (int i = 0; i < 2 && !status; i++) {
@@ -85,13 +91,14 @@ static int read_content(elm_data_identity *identity, const elm_dataset *const *s
             status = elm_content_sample(sets[i], &identity->sample[i], err);
         identity->sample[i] &= exact_in_double;
         if (!status)
-            status = elm_content_verify(sets[i], elm_comm_rank(comm), elm_comm_size(comm), tick, elm_comm_watch(comm), err);
+            status = elm_content_verify(sets[i], elm_comm_rank(comm), elm_comm_size(comm), tick,
+                                        elm_comm_watch(comm), err);
     }
     return status;
 }
 
-int elm_data_identity_read_all(elm_data_identity *identity, const elm_dataset *train, const elm_dataset *test, elm_comm *comm,
-                               elm_error *err)
+int elm_data_identity_read_all(elm_data_identity *identity, const elm_dataset *train,
+                               const elm_dataset *test, elm_comm *comm, elm_error *err)
 {
     const elm_dataset *const sets[] = {train, test};
     return elm_comm_agree_all(comm, read_content(identity, sets, comm, err), err);
@@ -102,14 +109,17 @@ static bool differ(uint64_t a, uint64_t b)
     return a && b && a != b;
 }
 
-static int refuse_other(const char *store, const char *what, const char *here, const char *there, elm_error *err)
+static int refuse_other(const char *store, const char *what, const char *here, const char *there,
+                        elm_error *err)
 {
     return elm_error_set(err, ELM_EXIT_FAILURE,
-                         "another data set than rank 0's (%s): %s: %s here, %s on rank 0: give every host the same store (data.store)",
+                         "another data set than rank 0's (%s): %s: %s here, %s on rank 0: give "
+                         "every host the same store (data.store)",
                          store, what, here, there);
 }
 
-static int compare(const elm_data_identity *mine, const elm_data_identity *first, const char *store, elm_error *err)
+static int compare(const elm_data_identity *mine, const elm_data_identity *first, const char *store,
+                   elm_error *err)
 {
     const struct {
         const char *what;
@@ -133,12 +143,16 @@ static int compare(const elm_data_identity *mine, const elm_data_identity *first
     if (mine->test != first->test)
         return refuse_other(store, "labels or pictures of the test set", "some", "others", err);
     for (int i = 0; i < 2; i++)
-        if (differ(mine->content[i], first->content[i]) || differ(mine->sample[i], first->sample[i]))
-            return refuse_other(store, i ? "the pictures of the test set" : "the pictures of the training set", "some", "others", err);
+        if (differ(mine->content[i], first->content[i]) ||
+            differ(mine->sample[i], first->sample[i]))
+            return refuse_other(
+                store, i ? "the pictures of the test set" : "the pictures of the training set",
+                "some", "others", err);
     return 0;
 }
 
-int elm_data_identity_same_all(const elm_data_identity *mine, const char *store, elm_comm *comm, elm_error *err)
+int elm_data_identity_same_all(const elm_data_identity *mine, const char *store, elm_comm *comm,
+                               elm_error *err)
 {
     elm_data_identity first = *mine;
     elm_comm_broadcast_all(comm, &first, sizeof first);
@@ -155,27 +169,35 @@ void elm_data_identity_export(const elm_data_identity *identity, elm_progress_va
     values[5] = (elm_progress_value){"data_test_sample", (double)identity->sample[1]};
 }
 
-int elm_data_identity_check(const elm_data_identity *identity, const elm_dataset *train, const elm_checkpoint *checkpoint,
-                            const char *store, elm_error *err)
+int elm_data_identity_check(const elm_data_identity *identity, const elm_dataset *train,
+                            const elm_checkpoint *checkpoint, const char *store, elm_error *err)
 {
-    const char *advice = "go back to the former store (data.store), or start anew with another run.name or --run-dir";
+    const char *advice = "go back to the former store (data.store), or start anew with another "
+                         "run.name or --run-dir";
     elm_progress_value now[ELM_DATA_IDENTITY_VALUES];
-    const elm_checkpoint_data data = {train->info.dataset, store, train->class_names, train->info.classes};
+    const elm_checkpoint_data data = {train->info.dataset, store, train->class_names,
+                                      train->info.classes};
     if (elm_checkpoint_check_classes(checkpoint, &data, advice, err))
         return -1;
     for (int c = 0; c < checkpoint->classes; c++)
         if (checkpoint->class_count[c] != train->class_count[c])
-            return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "another data set than the checkpoint's (%s): class %d (%s) has %" PRId64
-                                 " training images, it had %" PRId64 ": %s",
-                                 store, c, train->class_names[c], train->class_count[c], checkpoint->class_count[c], advice);
+            return elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "another data set than the checkpoint's (%s): class %d (%s) has %" PRId64
+                " training images, it had %" PRId64 ": %s",
+                store, c, train->class_names[c], train->class_count[c], checkpoint->class_count[c],
+                advice);
     elm_data_identity_export(identity, now);
-    for (int i = 0; i < ELM_DATA_IDENTITY_VALUES; i++) { /* the first checkpoints lack them; of content, 0 is unknown */
+    /* the first checkpoints lack them; of content, 0 is unknown */
+    for (int i = 0; i < ELM_DATA_IDENTITY_VALUES; i++) {
         const double before = elm_checkpoint_progress(checkpoint, now[i].name, now[i].value);
         const bool compared = i < 2 || (before != 0 && now[i].value != 0);
         if (compared && before != now[i].value)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "another data set than the checkpoint's (%s): %s: %s", store,
-                                 i % 2 ? "its test set is not the same" : "other labels or pictures in its training set", advice);
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "another data set than the checkpoint's (%s): %s: %s", store,
+                                 i % 2 ? "its test set is not the same"
+                                       : "other labels or pictures in its training set",
+                                 advice);
     }
     return 0;
 }

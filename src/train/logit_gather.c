@@ -4,8 +4,8 @@
 
 #include "elmpi/memory.h"
 
-/* Rows of fewer present classes than columns travel with their end unused: their number is the same on all ranks, but the gather's width is
- * set once. */
+/* Rows of fewer present classes than columns travel with their end unused: their number is the
+ * same on all ranks, but the gather's width is set once. */
 struct elm_logit_gather {
     elm_class_gather *rows;
     int classes, columns; /* columns: as many classes as can occur at a time */
@@ -36,7 +36,8 @@ static int allocate(elm_logit_gather *g, int64_t max_global, elm_error *err)
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
-int elm_logit_gather_create_all(elm_logit_gather **out, elm_comm *comm, int64_t max_global, int classes, elm_error *err)
+int elm_logit_gather_create_all(elm_logit_gather **out, elm_comm *comm, int64_t max_global,
+                                int classes, elm_error *err)
 {
     elm_logit_gather *g = elm_alloc(1, sizeof *g, err);
     *out = NULL;
@@ -44,9 +45,11 @@ int elm_logit_gather_create_all(elm_logit_gather **out, elm_comm *comm, int64_t 
         g->classes = classes;
         g->columns = max_global < classes ? (int)max_global : classes;
     }
-    if (elm_comm_agree_all(comm, g ? allocate(g, max_global, err) : -1, err) || !g) /* without one nobody agrees */
+    /* without one nobody agrees */
+    if (elm_comm_agree_all(comm, g ? allocate(g, max_global, err) : -1, err) || !g)
         goto fail;
-    if (elm_class_gather_create_all(&g->rows, comm, ELM_GATHER_ALL, g->columns, max_global, classes, err))
+    if (elm_class_gather_create_all(&g->rows, comm, ELM_GATHER_ALL, g->columns, max_global, classes,
+                                    err))
         goto fail;
     *out = g;
     return 0;
@@ -70,10 +73,12 @@ static void pack(elm_logit_gather *g, const float *logits, int rows)
 {
     for (int i = 0; i < rows; i++)
         for (int k = 0; k < g->count; k++)
-            g->packed[(size_t)i * (size_t)g->columns + (size_t)k] = logits[(size_t)i * (size_t)g->classes + (size_t)g->present[k]];
+            g->packed[(size_t)i * (size_t)g->columns + (size_t)k] =
+                logits[(size_t)i * (size_t)g->classes + (size_t)g->present[k]];
 }
 
-void elm_logit_gather_post_all(elm_logit_gather *g, const int32_t *labels, elm_share share, const float *logits)
+void elm_logit_gather_post_all(elm_logit_gather *g, const int32_t *labels, elm_share share,
+                               const float *logits)
 {
     find_present(g, labels, share.global);
     pack(g, logits, share.local);
@@ -84,7 +89,8 @@ void elm_logit_gather_wait_all(elm_logit_gather *g, elm_loss_batch *batch)
 {
     const elm_gathered gathered = elm_class_gather_wait_all(g->rows);
     for (int i = 0; i < gathered.rows; i++) /* the rows side by side, without the unused ends */
-        memcpy(g->packed + (size_t)i * (size_t)g->count, gathered.embeddings + (size_t)i * (size_t)g->columns,
+        memcpy(g->packed + (size_t)i * (size_t)g->count,
+               gathered.embeddings + (size_t)i * (size_t)g->columns,
                (size_t)g->count * sizeof *g->packed);
     batch->present = g->count;
     batch->present_classes = g->present;

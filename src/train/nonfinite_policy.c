@@ -30,11 +30,13 @@ int elm_nonfinite_check(const char *value, elm_error *err)
 {
     if (steps_allowed(value) >= 0)
         return 0;
-    return elm_error_set(err, ELM_EXIT_USAGE, "give stop, or skip:<n> with n from 1 to %d, such as skip:3", SKIP_MAX);
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "give stop, or skip:<n> with n from 1 to %d, such as skip:3", SKIP_MAX);
 }
 
 /* Adds to a text of `size` bytes, of which `used` are taken; what does not fit is left out. */
-__attribute__((format(printf, 4, 5))) static void add(char *text, size_t size, size_t *used, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void add(char *text, size_t size, size_t *used,
+                                                      const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -45,16 +47,19 @@ __attribute__((format(printf, 4, 5))) static void add(char *text, size_t size, s
 }
 
 /* " (a/picture.jpg)" where the store has names. */
-static void add_name(const elm_run *run, elm_store *store, int64_t row, char *text, size_t size, size_t *used)
+static void add_name(const elm_run *run, elm_store *store, int64_t row, char *text, size_t size,
+                     size_t *used)
 {
     char name[160];
     const elm_dataset_pictures *pictures = run->train->pictures;
-    if (store && pictures && !elm_store_picture_name(store, pictures->split, row, name, sizeof name, NULL))
+    if (store && pictures &&
+        !elm_store_picture_name(store, pictures->split, row, name, sizeof name, NULL))
         add(text, size, used, " (%s)", name);
 }
 
 /* This rank's images: "rank 1: image 17, 19 of /train"; nothing where it has none. */
-static void describe_images(const elm_run *run, const elm_batch *batch, const elm_broken *broken, char *text, size_t size)
+static void describe_images(const elm_run *run, const elm_batch *batch, const elm_broken *broken,
+                            char *text, size_t size)
 {
     size_t used = 0;
     elm_store *store = NULL;
@@ -64,7 +69,8 @@ static void describe_images(const elm_run *run, const elm_batch *batch, const el
     if (run->train->pictures)
         elm_store_open(&store, run->train->pictures->store, NULL);
     add(text, size, &used, "rank %d: ", elm_comm_rank(run->comm));
-    if (broken->suspects == ELM_SUSPECT_BROKEN && broken->count > 2 && !batch->continues && broken->count == batch->share.local)
+    if (broken->suspects == ELM_SUSPECT_BROKEN && broken->count > 2 && !batch->continues &&
+        broken->count == batch->share.local)
         add(text, size, &used, "all of its %d, ", batch->share.local);
     add(text, size, &used, "image%s", broken->count > 1 ? "s" : "");
     for (int i = 0; i < broken->count && i < ELM_BROKEN_SHOWN; i++) {
@@ -101,7 +107,8 @@ static int join_all(const elm_run *run, const char *mine, char *joined, size_t s
 }
 
 /* "embeddings (images of /train: rank 0: image 17)". */
-static int explain_all(elm_run *run, const elm_batch *batch, elm_broken *broken, char *text, size_t size, elm_error *err)
+static int explain_all(elm_run *run, const elm_batch *batch, elm_broken *broken, char *text,
+                       size_t size, elm_error *err)
 {
     char mine[RANK_TEXT_SIZE], joined[TEXT_SIZE];
     elm_trainer_find_broken_all(run->trainer, batch, broken);
@@ -120,7 +127,8 @@ static int explain_all(elm_run *run, const elm_batch *batch, elm_broken *broken,
     return 0;
 }
 
-/* Whether there is a checkpoint to go back to, which is read again before anybody says so. The same on all ranks. */
+/* Whether there is a checkpoint to go back to, which is read again before anybody says so. The
+ * same on all ranks. */
 static void describe_checkpoint_all(const elm_run *run, char *text, size_t size)
 {
     char name[64] = "";
@@ -141,8 +149,10 @@ static void describe_checkpoint_all(const elm_run *run, char *text, size_t size)
 
 int elm_nonfinite_all(elm_run *run, const elm_batch *batch, elm_error *err)
 {
-    static const char training[] = "lower optim.lr, lengthen optim.warmup_epochs, set optim.clip_norm or lower loss.lambda",
-                      data[] = "mend or remove these images, or let run.nonfinite = skip:<n> pass over them";
+    static const char training[] =
+        "lower optim.lr, lengthen optim.warmup_epochs, set optim.clip_norm or lower loss.lambda",
+                      data[] = "mend or remove these images, or let run.nonfinite = skip:<n> pass "
+                               "over them";
     char text[TEXT_SIZE + 250], checkpoint[160], in_a_row[60] = "";
     elm_broken broken;
     const int64_t allowed = steps_allowed(run->options.run.nonfinite);
@@ -151,14 +161,18 @@ int elm_nonfinite_all(elm_run *run, const elm_batch *batch, elm_error *err)
     if (explain_all(run, batch, &broken, text, sizeof text, err))
         return -1;
     if (++run->skipped <= allowed) {
-        elm_log_warn(run->log, "step %lld is left out (%lld in a row, run.nonfinite = %.20s): loss or gradient is not finite; first: %s",
+        elm_log_warn(run->log,
+                     "step %lld is left out (%lld in a row, run.nonfinite = %.20s): loss or "
+                     "gradient is not finite; first: %s",
                      step, (long long)run->skipped, run->options.run.nonfinite, text);
         return 0;
     }
     describe_checkpoint_all(run, checkpoint, sizeof checkpoint);
     if (allowed > 0)
         snprintf(in_a_row, sizeof in_a_row, ", %lld steps in a row", (long long)run->skipped);
-    return elm_error_set(err, ELM_EXIT_FAILURE, "loss or gradient is not finite (step %lld, epoch %.2f, rate %g%s); first: %s: %s; %s",
-                         step, epoch, run->last_lr, in_a_row, text,
-                         broken.is_input || broken.suspects == ELM_SUSPECT_INPUT ? data : training, checkpoint);
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "loss or gradient is not finite (step %lld, epoch %.2f, rate %g%s); first: %s: %s; %s",
+        step, epoch, run->last_lr, in_a_row, text,
+        broken.is_input || broken.suspects == ELM_SUSPECT_INPUT ? data : training, checkpoint);
 }

@@ -8,8 +8,10 @@
 /** Checks a value of run.nonfinite: "stop" or "skip:<n>". */
 int elm_nonfinite_check(const char *value, elm_error *err);
 
-/** Tells what broke first and in which images; then the run ends (-1), or goes on without the step that came to nothing.
- *  Ranks:  collective, after a step that was not finite; `batch` is its batch, or its last part, still unchanged */
+/** Tells what broke first and in which images; then the run ends (-1), or goes on without the step
+ * that came to nothing.
+ *  Ranks:  collective, after a step that was not finite; `batch` is its batch, or its last part,
+ *          still unchanged */
 int elm_nonfinite_all(elm_run *run, const elm_batch *batch, elm_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* Looks for values that are NaN or infinite in the order of the forward pass, then among the gradients; only after a step has failed, so it
- * need not be quick. */
+/* Looks for values that are NaN or infinite in the order of the forward pass, then among the
+ * gradients; only after a step has failed, so it need not be quick. */
 #include "train/nonfinite_search.h"
 
 #include <math.h>
@@ -14,10 +14,12 @@ static bool are_finite(const float *x, int64_t count)
     return true;
 }
 
-/* Places of tensors in the order in which they are looked at: input, weights and running statistics one by one, embeddings, logits, the two
- * losses, gradients and what the step makes of running statistics one by one. */
+/* Places of tensors in the order in which they are looked at: input, weights and running
+ * statistics one by one, embeddings, logits, the two losses, gradients and what the step makes
+ * of running statistics one by one. */
 typedef struct places {
-    int input, weights, state, embeddings, logits, logit_loss, embed_loss, gradients, spoilt, nowhere;
+    int input, weights, state, embeddings, logits, logit_loss, embed_loss, gradients, spoilt,
+        nowhere;
 } places;
 
 static places places_of(const elm_net_parameters *view)
@@ -54,8 +56,10 @@ static int64_t member_of(const elm_batch *part, int i)
     return part->members ? part->members[at] : part->position + at;
 }
 
-/* Rows of images, unless an earlier place is found already. Returns whether one of them is broken. */
-static bool look_at_rows(elm_finding *found, int place, const elm_batch *part, const float *rows, int64_t width)
+/* Rows of images, unless an earlier place is found already. Returns whether one of them is
+ * broken. */
+static bool look_at_rows(elm_finding *found, int place, const elm_batch *part, const float *rows,
+                         int64_t width)
 {
     bool broken = false;
     for (int i = 0; i < part->share.local; i++) {
@@ -72,7 +76,8 @@ static bool look_at_rows(elm_finding *found, int place, const elm_batch *part, c
     return broken;
 }
 
-/* Input is normalised: nothing comes near this. Squares of what is made of it overflow, or a ReLU hides what did. */
+/* Input is normalised: nothing comes near this. Squares of what is made of it overflow, or a
+ * ReLU hides what did. */
 static const float extreme = 1e6F;
 
 static void remember_extremes(elm_trainer *t, const elm_batch *part)
@@ -114,7 +119,8 @@ void elm_broken_note(elm_trainer *t, const elm_batch *part)
 
 static void look_at(elm_finding *found, int place, const float *x, int64_t count)
 {
-    if (place < found->place && !are_finite(x, count)) /* whatever the images say, they are not to blame */
+    /* whatever the images say, they are not to blame */
+    if (place < found->place && !are_finite(x, count))
         *found = (elm_finding){.place = place};
 }
 
@@ -126,8 +132,10 @@ static void look_at_tensors(elm_trainer *t)
     elm_finding *found = &t->found;
     for (int p = 0; p < view.count; p++)
         look_at(found, at.weights + p, view.tensors[p].data, view.tensors[p].count);
-    for (int s = 0; s < view.state_count; s++) /* those before the step: its own pass has changed the others */
-        look_at(found, at.state + s, t->kept_state + view.state_tensors[s].offset, view.state_tensors[s].count);
+    /* those before the step: its own pass has changed the others */
+    for (int s = 0; s < view.state_count; s++)
+        look_at(found, at.state + s, t->kept_state + view.state_tensors[s].offset,
+                view.state_tensors[s].count);
     if (found->place <= at.logits)
         return;
     /* The images with the largest logits stay known. */

@@ -6,7 +6,8 @@
 
 /** Nothing is known of this global batch yet. */
 void elm_broken_reset(elm_trainer *trainer);
-/** Looks at a part of the global batch whose loss or gradients are not finite on this rank, before the next one takes its place. Local. */
+/** Looks at a part of the global batch whose loss or gradients are not finite on this rank,
+ * before the next one takes its place. Local. */
 void elm_broken_note(elm_trainer *trainer, const elm_batch *part);
 
 #endif

@@ -19,39 +19,49 @@
 /* Which cores the ranks have, and what is unwise about it. */
 static void say_binding(const elm_run *run, int threads)
 {
-    const int allowed = elm_threads_allowed(), online = elm_threads_online(), ranks = elm_comm_local_size(run->comm);
+    const int allowed = elm_threads_allowed(), online = elm_threads_online(),
+              ranks = elm_comm_local_size(run->comm);
     elm_log_info(run->log, "%s", run->binding);
     if (threads > allowed)
-        elm_log_warn(run->log, "%d threads of a rank share %d core%s: use fewer threads (run.threads, OMP_NUM_THREADS) or fewer ranks",
+        elm_log_warn(run->log,
+                     "%d threads of a rank share %d core%s: use fewer threads (run.threads, "
+                     "OMP_NUM_THREADS) or fewer ranks",
                      threads, allowed, allowed > 1 ? "s" : "");
     else if (run->options.run.binding == ELM_BINDING_LAUNCHER && allowed < online &&
              allowed * ranks < online * elm_comm_core_sharers(run->comm))
-        elm_log_info(run->log, "hint: %d of this node's %d cores are idle: run.binding = auto would use them",
+        elm_log_info(run->log,
+                     "hint: %d of this node's %d cores are idle: run.binding = auto would use them",
                      online - allowed * ranks / elm_comm_core_sharers(run->comm), online);
 }
 
 static void say_sampling(const elm_run *run)
 {
     if (run->holdout)
-        elm_log_info(run->log, "%lld more images of the training set are held out (data.holdout = %s): not trained on, not in the priors",
+        elm_log_info(run->log,
+                     "%lld more images of the training set are held out (data.holdout = %s): not "
+                     "trained on, not in the priors",
                      (long long)run->holdout->count, run->options.data.holdout);
     if (strcmp(run->options.data.sampler, "instance"))
-        elm_log_info(run->log, "sampler %s: an epoch is %lld draws, not every image once", run->options.data.sampler,
-                     (long long)run->train->count);
+        elm_log_info(run->log, "sampler %s: an epoch is %lld draws, not every image once",
+                     run->options.data.sampler, (long long)run->train->count);
     if (strcmp(run->options.data.shuffle, "full"))
-        elm_log_info(run->log, "images are shuffled within a %s of the shards' order", run->options.data.shuffle);
+        elm_log_info(run->log, "images are shuffled within a %s of the shards' order",
+                     run->options.data.shuffle);
 }
 
-/* From the set-up that the job declares, and what of the schedule a run that was made shorter does not get to. */
+/* From the set-up that the job declares, and what of the schedule a run that was made shorter
+ * does not get to. */
 static void say_differences(const elm_run *run)
 {
     char beyond[512];
     const char *differences = elm_job_differences(run->job);
     elm_optim_beyond(&run->options.optim, beyond, sizeof beyond);
     if (differences)
-        elm_log_info(run->log, "%s%s%s%s", differences, *beyond ? ", which puts " : "", beyond, *beyond ? " beyond the run's end" : "");
+        elm_log_info(run->log, "%s%s%s%s", differences, *beyond ? ", which puts " : "", beyond,
+                     *beyond ? " beyond the run's end" : "");
     if (*beyond)
-        elm_log_warn(run->log, "the run ends at epoch %g, before %s: scale them with optim.epochs", run->options.optim.epochs, beyond);
+        elm_log_warn(run->log, "the run ends at epoch %g, before %s: scale them with optim.epochs",
+                     run->options.optim.epochs, beyond);
 }
 
 /* "balanced test set", or what there is instead. */
@@ -65,7 +75,8 @@ static void describe_test(const elm_run *run, char *text, size_t size)
     if (set && balanced)
         snprintf(text, size, "balanced %s set", run->test_split);
     else if (set)
-        snprintf(text, size, "%s set of %lld images, not balanced", run->test_split, (long long)set->count);
+        snprintf(text, size, "%s set of %lld images, not balanced", run->test_split,
+                 (long long)set->count);
 }
 
 /* Memory of this host that jobs which were killed have left. */
@@ -73,9 +84,13 @@ static void say_left_memory(const elm_run *run)
 {
     char command[512];
     size_t bytes;
-    const int left = elm_comm_rank(run->comm) == 0 ? elm_shared_memory_find_left("/dev/shm", command, sizeof command, &bytes) : 0;
+    const int left = elm_comm_rank(run->comm) == 0
+                         ? elm_shared_memory_find_left("/dev/shm", command, sizeof command, &bytes)
+                         : 0;
     if (left > 0)
-        elm_log_info(run->log, "hint: jobs that were killed have left %d segments, %.1f MB, in shared memory that no process uses: %s",
+        elm_log_info(run->log,
+                     "hint: jobs that were killed have left %d segments, %.1f MB, in shared memory "
+                     "that no process uses: %s",
                      left, 1e-6 * (double)bytes, command);
 }
 
@@ -91,22 +106,29 @@ static void introduce(const elm_run *run)
     describe_test(run, test, sizeof test);
     elm_net *net = elm_trainer_net(run->trainer);
     const int threads = elm_run_threads(run);
-    elm_log_info(log, "%s: %lld training images of %d classes (%s), %s", run->options.run.name, (long long)run->train->count,
-                 run->train->info.classes, run->options.data.store, test);
-    elm_log_info(log, "%s, %lld parameters, %s; %d rank%s x %d thread%s; %s", run->options.model.name, (long long)elm_net_view(net).size,
-                 elm_net_backend(net), elm_comm_size(run->comm), elm_comm_size(run->comm) > 1 ? "s" : "", threads, threads > 1 ? "s" : "",
-                 mpi);
-    elm_log_info(log, "%s: kernels for %s, %s", elm_cpu_name(cpu), elm_isa_names[elm_cpu_isa()], libraries);
-    elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s", run->options.optim.epochs, (long long)run->steps_per_epoch,
-                 (long long)run->options.optim.batch, run->options.loss.logit, strcmp(run->options.loss.embed, "none") ? " + " : "",
+    elm_log_info(log, "%s: %lld training images of %d classes (%s), %s", run->options.run.name,
+                 (long long)run->train->count, run->train->info.classes, run->options.data.store,
+                 test);
+    elm_log_info(log, "%s, %lld parameters, %s; %d rank%s x %d thread%s; %s",
+                 run->options.model.name, (long long)elm_net_view(net).size, elm_net_backend(net),
+                 elm_comm_size(run->comm), elm_comm_size(run->comm) > 1 ? "s" : "", threads,
+                 threads > 1 ? "s" : "", mpi);
+    elm_log_info(log, "%s: kernels for %s, %s", elm_cpu_name(cpu), elm_isa_names[elm_cpu_isa()],
+                 libraries);
+    elm_log_info(log, "%g epochs of %lld steps of %lld images; loss %s%s%s",
+                 run->options.optim.epochs, (long long)run->steps_per_epoch,
+                 (long long)run->options.optim.batch, run->options.loss.logit,
+                 strcmp(run->options.loss.embed, "none") ? " + " : "",
                  strcmp(run->options.loss.embed, "none") ? run->options.loss.embed : "");
     say_sampling(run);
     if (run->options.optim.accumulate > 1)
         elm_log_info(log,
-                     "each global batch is computed in %lld parts of at most %lld images: the loss is the mean over all of them, but "
+                     "each global batch is computed in %lld parts of at most %lld images: the loss "
+                     "is the mean over all of them, but "
                      "BatchNorm and the "
                      "pairs of embedding terms see one part at a time",
-                     (long long)elm_optim_parts(&run->options.optim), (long long)elm_optim_part(&run->options.optim));
+                     (long long)elm_optim_parts(&run->options.optim),
+                     (long long)elm_optim_part(&run->options.optim));
     say_binding(run, threads);
     say_left_memory(run);
 }
@@ -117,7 +139,8 @@ static bool passed(const elm_run *run, double every)
     if (every <= 0)
         return false;
     const double per = every * (double)run->steps_per_epoch, tolerance = 1e-9 * (double)run->step;
-    return floor(((double)run->step + tolerance) / per) > floor(((double)run->step - 1 + tolerance) / per);
+    return floor(((double)run->step + tolerance) / per) >
+           floor(((double)run->step - 1 + tolerance) / per);
 }
 
 static bool epoch_ends(const elm_run *run)
@@ -125,7 +148,8 @@ static bool epoch_ends(const elm_run *run)
     return run->step % run->steps_per_epoch == 0 || run->step == run->total_steps;
 }
 
-/* Puts the figures of the held-out images and of the test set into the row; *test: the latter's metrics, NULL without a test set. */
+/* Puts the figures of the held-out images and of the test set into the row; *test: the latter's
+ * metrics, NULL without a test set. */
 static int evaluate_all(elm_run *run, elm_epoch_row *row, elm_metrics **test, elm_error *err)
 {
     elm_metrics *held_out = NULL;
@@ -149,7 +173,8 @@ static bool epoch_is_open(const elm_run *run)
 
 static bool evaluation_is_due(const elm_run *run)
 {
-    return (run->test || run->holdout) && (run->step == run->total_steps || passed(run, run->options.run.evaluate_every_epochs));
+    return (run->test || run->holdout) &&
+           (run->step == run->total_steps || passed(run, run->options.run.evaluate_every_epochs));
 }
 
 /* Unreadable pictures that any rank has met, so that all of them judge by the same number. */
@@ -170,13 +195,16 @@ static int share_faults_all(elm_run *run, elm_error *err)
     return elm_comm_agree_all(run->comm, elm_loader_check(run->loader, err), err);
 }
 
-/* Closes an epoch: evaluation if due, a row of metrics.csv. *final receives the metrics of the run's last step. */
+/* Closes an epoch: evaluation if due, a row of metrics.csv. *final receives the metrics of the
+ * run's last step. */
 static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
 {
     const double epoch = (double)run->step / (double)run->steps_per_epoch;
     elm_epoch_row row = elm_epoch_row_of(&run->sums, epoch, run->step, run->last_lr);
     elm_metrics *metrics = NULL;
-    if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "metrics", err), err) || share_faults_all(run, err))
+    if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "metrics", err),
+                           err) ||
+        share_faults_all(run, err))
         return -1;
     if (evaluation_is_due(run) && evaluate_all(run, &row, &metrics, err))
         return -1;
@@ -193,9 +221,11 @@ static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
     return elm_run_save_metrics_all(run, err);
 }
 
-/* An evaluation may take longer than a scheduler waits. What is due is saved before it, with the epoch still open, and whoever wishes to
- * stop, before or during it, leaves it to the resumed run, which closes an open epoch first: the history is the same. */
-static int end_epoch_all(elm_run *run, bool save_due, bool stop, elm_metrics **final, elm_error *err)
+/* An evaluation may take longer than a scheduler waits. What is due is saved before it, with the
+ * epoch still open, and whoever wishes to stop, before or during it, leaves it to the resumed
+ * run, which closes an open epoch first: the history is the same. */
+static int end_epoch_all(elm_run *run, bool save_due, bool stop, elm_metrics **final,
+                         elm_error *err)
 {
     const bool evaluation = evaluation_is_due(run), last = run->step == run->total_steps;
     if (evaluation && (save_due || last) && elm_run_save_all(run, err))
@@ -212,7 +242,8 @@ static elm_step_wishes my_wishes(const elm_run *run)
     const double every = run->options.checkpoint.every_minutes * 60;
     return (elm_step_wishes){
         .stop = run->request->stop && *run->request->stop,
-        .checkpoint = elm_comm_rank(run->comm) == 0 && every > 0 && elm_comm_seconds() - run->last_save >= every,
+        .checkpoint = elm_comm_rank(run->comm) == 0 && every > 0 &&
+                      elm_comm_seconds() - run->last_save >= every,
         .refuse = elm_loader_check(run->loader, NULL) != 0,
     };
 }
@@ -268,7 +299,10 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     report.seconds[ELM_PHASE_INPUT] = elm_loader_waited(run->loader) - waited;
     say_complaints(run);
     if (report.wishes.refuse)
-        return elm_comm_agree_all(run->comm, elm_loader_check(run->loader, err) || elm_trainer_check(run->trainer, err) ? -1 : 0, err);
+        return elm_comm_agree_all(
+            run->comm,
+            elm_loader_check(run->loader, err) || elm_trainer_check(run->trainer, err) ? -1 : 0,
+            err);
     if (!report.finite && elm_nonfinite_all(run, batch, err))
         return -1;
     run->step++;
@@ -276,7 +310,8 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     if (report.finite)
         tell_step(run, &report, elm_comm_seconds() - begun);
     *stop = report.wishes.stop;
-    const bool due = report.wishes.stop || report.wishes.checkpoint || passed(run, run->options.checkpoint.every_epochs);
+    const bool due = report.wishes.stop || report.wishes.checkpoint ||
+                     passed(run, run->options.checkpoint.every_epochs);
     if (epoch_ends(run))
         return end_epoch_all(run, due, *stop, final, err);
     return due ? elm_run_save_all(run, err) : 0;
@@ -284,27 +319,36 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
 
 static void say_result(const elm_run *run)
 {
-    const elm_epoch_row *best = elm_history_best(&run->history), *chosen = elm_history_best_held_out(&run->history);
+    const elm_epoch_row *best = elm_history_best(&run->history),
+                        *chosen = elm_history_best_held_out(&run->history);
     if (chosen) {
         char test[80] = "";
         if (!isnan(chosen->test.balanced_accuracy))
-            snprintf(test, sizeof test, ", where the %s set gives %.2f%%", run->test_split, 100 * chosen->test.balanced_accuracy);
-        elm_log_info(run->log, "Best on the held-out images so far (chosen by them, not by the test set): %.2f%% at epoch %.2f%s",
+            snprintf(test, sizeof test, ", where the %s set gives %.2f%%", run->test_split,
+                     100 * chosen->test.balanced_accuracy);
+        elm_log_info(run->log,
+                     "Best on the held-out images so far (chosen by them, not by the test set): "
+                     "%.2f%% at epoch %.2f%s",
                      100 * chosen->holdout.balanced_accuracy, chosen->epoch, test);
     }
     if (best && run->options.run.evaluate_every_epochs > 0)
-        elm_log_info(run->log, "Best on the %s set so far (chosen by the %s set, so not a result to report): %.2f%% at epoch %.2f",
-                     run->test_split, run->test_split, 100 * best->test.balanced_accuracy, best->epoch);
+        elm_log_info(run->log,
+                     "Best on the %s set so far (chosen by the %s set, so not a result to report): "
+                     "%.2f%% at epoch %.2f",
+                     run->test_split, run->test_split, 100 * best->test.balanced_accuracy,
+                     best->epoch);
 }
 
-/* What an earlier start has left undone: an epoch that it did not close, or the evaluation after its last step. */
+/* What an earlier start has left undone: an epoch that it did not close, or the evaluation after
+ * its last step. */
 static int catch_up_all(elm_run *run, elm_metrics **final, elm_error *err)
 {
     if (epoch_is_open(run))
         return close_epoch_all(run, final, err);
     if (run->step < run->total_steps || !run->test || !elm_run_lacks_report_all(run))
         return 0;
-    elm_log_info(run->log, "The evaluation of step %lld is missing: it follows.", (long long)run->step);
+    elm_log_info(run->log, "The evaluation of step %lld is missing: it follows.",
+                 (long long)run->step);
     return elm_run_evaluate_all(run, run->test, final, err);
 }
 
@@ -317,8 +361,9 @@ static int steps_all(elm_run *run, elm_error *err)
     int status = run->step > 0 ? catch_up_all(run, &final, err) : 0;
     const bool nothing_left = !status && !final && run->step >= end && run->step > 0;
     if (nothing_left)
-        elm_log_info(run->log, "Nothing left to do: the run has reached step %lld of %lld%s.", (long long)run->step,
-                     (long long)run->total_steps, end < run->total_steps ? ", and --max-steps asks for no more" : "");
+        elm_log_info(run->log, "Nothing left to do: the run has reached step %lld of %lld%s.",
+                     (long long)run->step, (long long)run->total_steps,
+                     end < run->total_steps ? ", and --max-steps asks for no more" : "");
     while (!status && !stop && run->step < end)
         status = advance_all(run, &final, &stop, err);
     const bool broken_off = status && err->code == ELM_EXIT_STOPPED; /* an evaluation */
@@ -332,11 +377,15 @@ static int steps_all(elm_run *run, elm_error *err)
         say_result(run);
     elm_metrics_destroy(final);
     if (!status && !nothing_left && !stop && run->step == limit && limit < run->total_steps)
-        elm_log_info(run->log, "Ended after step %lld of %lld, as --max-steps asks (checkpoint written): --resume continues.",
+        elm_log_info(run->log,
+                     "Ended after step %lld of %lld, as --max-steps asks (checkpoint written): "
+                     "--resume continues.",
                      (long long)run->step, (long long)run->total_steps);
     if (!status && (broken_off || (stop && (run->step < end || epoch_is_open(run)))))
-        status = elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request after step %lld of %lld (checkpoint written): --resume continues",
-                               (long long)run->step, (long long)run->total_steps);
+        status = elm_error_set(
+            err, ELM_EXIT_STOPPED,
+            "stopped on request after step %lld of %lld (checkpoint written): --resume continues",
+            (long long)run->step, (long long)run->total_steps);
     return status;
 }
 
@@ -344,8 +393,10 @@ int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *l
 {
     elm_run run = {.request = request, .comm = comm, .log = log};
     elm_ticker *ticker = NULL;
-    if (!log->quiet && !request->progress && !elm_ticker_create(&ticker, log, elm_ticker_seconds(), NULL))
-        elm_comm_set_ticker(comm, ticker); /* without a thread it says nothing, and trains all the same */
+    if (!log->quiet && !request->progress &&
+        !elm_ticker_create(&ticker, log, elm_ticker_seconds(), NULL))
+        /* without a thread it says nothing, and trains all the same */
+        elm_comm_set_ticker(comm, ticker);
     elm_ticker_begin(ticker, "the run is set up", 0);
     int status = elm_run_setup_all(&run, err);
     elm_ticker_end(ticker);

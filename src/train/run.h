@@ -1,5 +1,5 @@
-/* A run's parts, for run.c (the flow), run_job.c (its options), run_setup.c (what comes before the first step) and run_save.c (what is
- * written). */
+/* A run's parts, for run.c (the flow), run_job.c (its options), run_setup.c (what comes before
+ * the first step) and run_save.c (what is written). */
 #ifndef ELMPI_TRAIN_RUN_H
 #define ELMPI_TRAIN_RUN_H
 
@@ -18,7 +18,8 @@ typedef struct elm_run {
     /* The job. */
     elm_job_options options;
     elm_job *job;
-    elm_choice_request asked;       /* what the job says of backend, layout and precision, and what it leaves open */
+    /* what the job says of backend, layout and precision, and what it leaves open */
+    elm_choice_request asked;
     elm_candidate chosen;           /* what the open ones stand for; backend NULL: not known yet */
     char binding[ELM_BINDING_TEXT]; /* which cores the ranks have */
 
@@ -60,7 +61,8 @@ int elm_run_load_job(elm_run *run, elm_error *err);
 int elm_run_settle_job(elm_run *run, const elm_candidate *chosen, elm_error *err);
 /** Whether the job can begin without a checkpoint of its own. Local. */
 int elm_run_check_start(const elm_run *run, elm_error *err);
-/** Whether a checkpoint's job can go on as this one; takes over where its weights came from. Local. */
+/** Whether a checkpoint's job can go on as this one; takes over where its weights came from.
+ * Local. */
 int elm_run_continue_job(elm_run *run, const elm_checkpoint *checkpoint, elm_error *err);
 
 /** Job, data, network, folder and, with --resume or --init, the state to begin with.
@@ -73,20 +75,22 @@ void elm_run_describe(const elm_run *run, char *text, size_t size);
 
 /** Writes a checkpoint of this moment. Collective; rank 0 writes, all agree. */
 int elm_run_save_all(elm_run *run, elm_error *err);
-/** The class bank as the checkpoint's tail (records 0: none, or not wanted), for rank 0 to write. Local.
- *  _finish_all must follow on all ranks, whatever became of the writing. */
+/** The class bank as the checkpoint's tail (records 0: none, or not wanted), for rank 0 to
+ * write. Local. _finish_all must follow on all ranks, whatever became of the writing. */
 elm_checkpoint_tail elm_run_bank_tail(const elm_run *run);
 void elm_run_bank_finish_all(const elm_run *run);
-/** Fills the bank from the checkpoint of that name in the run's folder, or by a pass over the training set where it has none. Collective.
- */
-int elm_run_restore_bank_all(elm_run *run, const elm_checkpoint *checkpoint, const char *name, elm_error *err);
+/** Fills the bank from the checkpoint of that name in the run's folder, or by a pass over the
+ * training set where it has none. Collective. */
+int elm_run_restore_bank_all(elm_run *run, const elm_checkpoint *checkpoint, const char *name,
+                             elm_error *err);
 /** Writes job.ini. Rank 0. */
 int elm_run_save_job(elm_run *run, elm_error *err);
 /** Writes metrics.csv. Collective. */
 int elm_run_save_metrics_all(elm_run *run, elm_error *err);
 /** Evaluates on the test set or the held-out images; *metrics NULL where dataset is. Collective.
  *  Errors: ELM_EXIT_STOPPED when somebody asks to stop meanwhile */
-int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics, elm_error *err);
+int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics,
+                         elm_error *err);
 /** Whether evaluation.json is not there or of another step. Collective. */
 bool elm_run_lacks_report_all(elm_run *run);
 /** Table and evaluation.json of the final weights. Collective. */

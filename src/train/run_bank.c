@@ -1,4 +1,5 @@
-/* The class bank beyond a step: into a checkpoint, out of one, and anew where a checkpoint has none. */
+/* The class bank beyond a step: into a checkpoint, out of one, and anew where a checkpoint has
+ * none. */
 #include <stdio.h>
 
 #include "elmpi/evaluation.h"
@@ -18,7 +19,10 @@ elm_checkpoint_tail elm_run_bank_tail(const elm_run *run)
         return (elm_checkpoint_tail){0};
     const elm_bank_layout layout = elm_bank_layout_of(elm_bank_traffic_bank(traffic));
     elm_bank_traffic_rewind(traffic);
-    return (elm_checkpoint_tail){.records = layout.records, .record_bytes = layout.record_bytes, .next = next_piece, .context = traffic};
+    return (elm_checkpoint_tail){.records = layout.records,
+                                 .record_bytes = layout.record_bytes,
+                                 .next = next_piece,
+                                 .context = traffic};
 }
 
 /* Also after a failure, wherever it was: the others send all they have. */
@@ -51,22 +55,26 @@ static int read_piece(void *context, int64_t offset, void *piece, size_t size_by
     return elm_checkpoint_read_tail(from->path, from->tail, offset, piece, size_bytes, err);
 }
 
-static int load_all(elm_run *run, elm_bank_traffic *traffic, const elm_checkpoint *checkpoint, const char *name, elm_error *err)
+static int load_all(elm_run *run, elm_bank_traffic *traffic, const elm_checkpoint *checkpoint,
+                    const char *name, elm_error *err)
 {
     const elm_bank_layout layout = elm_bank_layout_of(elm_bank_traffic_bank(traffic));
     source from = {.tail = &checkpoint->tail};
-    if (layout.records != checkpoint->tail.records || layout.record_bytes != checkpoint->tail.record_bytes)
-        return elm_error_set(
-            err, ELM_EXIT_FAILURE,
-            "the checkpoint's class bank holds %lld records of %zu bytes, this run's %lld of %zu (%s): resume with the data "
-            "and job it was written with",
-            (long long)checkpoint->tail.records, checkpoint->tail.record_bytes, (long long)layout.records, layout.record_bytes, name);
+    if (layout.records != checkpoint->tail.records ||
+        layout.record_bytes != checkpoint->tail.record_bytes)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "the checkpoint's class bank holds %lld records of %zu bytes, this "
+                             "run's %lld of %zu (%s): resume with the data "
+                             "and job it was written with",
+                             (long long)checkpoint->tail.records, checkpoint->tail.record_bytes,
+                             (long long)layout.records, layout.record_bytes, name);
     if (run->folder)
         snprintf(from.path, sizeof from.path, "%s/%s", elm_run_folder_path(run->folder), name);
     return elm_bank_traffic_load_all(traffic, read_piece, &from, err);
 }
 
-/* The pass that makes the bank anew: in each round every rank embeds the next batch of its own, and the rows go to their owners. */
+/* The pass that makes the bank anew: in each round every rank embeds the next batch of its own,
+ * and the rows go to their owners. */
 typedef struct pass {
     elm_run *run;
     elm_bank *bank;
@@ -91,7 +99,8 @@ static void release_pass(pass *p)
 
 static int prepare_local(pass *p, elm_error *err)
 {
-    const int size = elm_comm_size(p->run->comm), width = elm_net_width(elm_trainer_net(p->run->trainer));
+    const int size = elm_comm_size(p->run->comm),
+              width = elm_net_width(elm_trainer_net(p->run->trainer));
     const elm_need needs[] = {
         {&p->begin, (size_t)size + 1, sizeof *p->begin},
         {&p->members, (size_t)size * (size_t)p->batch, sizeof *p->members},
@@ -100,7 +109,8 @@ static int prepare_local(pass *p, elm_error *err)
     };
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err))
         return -1;
-    return elm_loader_create_evaluation(&p->loader, p->run->train, p->batch, elm_comm_rank(p->run->comm), size, err);
+    return elm_loader_create_evaluation(&p->loader, p->run->train, p->batch,
+                                        elm_comm_rank(p->run->comm), size, err);
 }
 
 static int prepare_all(pass *p, elm_error *err)
@@ -110,7 +120,8 @@ static int prepare_all(pass *p, elm_error *err)
         return -1;
     const int64_t rows = (int64_t)elm_comm_size(comm) * p->batch;
     const elm_class_exchange_spec exchange = {.owner = elm_bank_owners(p->bank),
-                                              .width = elm_net_width(elm_trainer_net(p->run->trainer)),
+                                              .width =
+                                                  elm_net_width(elm_trainer_net(p->run->trainer)),
                                               .max_local = p->batch,
                                               .max_rows = rows,
                                               .max_kept = rows};
@@ -127,9 +138,11 @@ static void round_all(pass *p, int64_t first)
         const int64_t place = (int64_t)r * p->batch;
         p->begin[r] = first + place < train->count ? place : train->count - first;
     }
-    /* Without a batch although there are images, this rank's loader has failed: it says so at the end, the others are not to wait. */
+    /* Without a batch although there are images, this rank's loader has failed: it says so at
+     * the end, the others are not to wait. */
     const elm_batch *batch = elm_loader_next(p->loader);
-    const float *embeddings = batch ? elm_net_embed_all(net, batch->input, batch->share, false) : p->nothing;
+    const float *embeddings =
+        batch ? elm_net_embed_all(net, batch->input, batch->share, false) : p->nothing;
     for (int i = 0; batch && i < batch->share.local; i++)
         p->mark[i] = !(batch->absent && batch->absent[i]);
     elm_class_exchange_forget(p->exchange);
@@ -138,15 +151,20 @@ static void round_all(pass *p, int64_t first)
     for (int i = 0; i < owned.rows; i++)
         p->members[i] = first + owned.position[i];
     const double passed = (double)p->run->step / (double)p->run->steps_per_epoch;
-    elm_bank_store(p->bank, &(elm_bank_news){owned.rows, owned.embeddings, p->members, owned.mark, passed});
+    elm_bank_store(p->bank,
+                   &(elm_bank_news){owned.rows, owned.embeddings, p->members, owned.mark, passed});
 }
 
-/* Pictures that cannot be read get no entry, as in training, which also judges how many there may be. */
+/* Pictures that cannot be read get no entry, as in training, which also judges how many there
+ * may be. */
 static int rebuild_all(elm_run *run, elm_bank_traffic *traffic, elm_error *err)
 {
-    pass p = {.run = run, .bank = elm_bank_traffic_bank(traffic), .batch = elm_evaluation_batch(&run->train->info)};
+    pass p = {.run = run,
+              .bank = elm_bank_traffic_bank(traffic),
+              .batch = elm_evaluation_batch(&run->train->info)};
     int status = prepare_all(&p, err);
-    for (int64_t first = 0; !status && first < run->train->count; first += (int64_t)elm_comm_size(run->comm) * p.batch)
+    for (int64_t first = 0; !status && first < run->train->count;
+         first += (int64_t)elm_comm_size(run->comm) * p.batch)
         round_all(&p, first);
     if (!status)
         status = elm_comm_agree_all(run->comm, elm_loader_check_shards(p.loader, err), err);
@@ -154,7 +172,8 @@ static int rebuild_all(elm_run *run, elm_bank_traffic *traffic, elm_error *err)
     return status;
 }
 
-int elm_run_restore_bank_all(elm_run *run, const elm_checkpoint *checkpoint, const char *name, elm_error *err)
+int elm_run_restore_bank_all(elm_run *run, const elm_checkpoint *checkpoint, const char *name,
+                             elm_error *err)
 {
     elm_bank_traffic *traffic = elm_trainer_bank(run->trainer);
     if (!traffic || checkpoint->step == 0)
@@ -163,6 +182,7 @@ int elm_run_restore_bank_all(elm_run *run, const elm_checkpoint *checkpoint, con
         return load_all(run, traffic, checkpoint, name, err);
     if (elm_bank_layout_of(elm_bank_traffic_bank(traffic)).records == 0)
         return 0;
-    elm_log_info(run->log, "The checkpoint holds no class bank (checkpoint.bank): making it anew by a pass over the training set.");
+    elm_log_info(run->log, "The checkpoint holds no class bank (checkpoint.bank): making it anew "
+                           "by a pass over the training set.");
     return rebuild_all(run, traffic, err);
 }

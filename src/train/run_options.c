@@ -1,4 +1,5 @@
-/* A run's job: from the file and the command line to options with nothing left open, and the same for the job of a checkpoint. */
+/* A run's job: from the file and the command line to options with nothing left open, and the
+ * same for the job of a checkpoint. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,16 +7,22 @@
 #include "elmpi/memory.h"
 #include "train/run.h"
 
-/* What a resumed run may change: how long and where, not what it computes. The length comes first: see may_change_in. */
+/* What a resumed run may change: how long and where, not what it computes. The length comes
+ * first: see may_change_in. */
 static const char *const may_change[] = {
-    "optim.epochs",    "checkpoint.",       "data.store",    "data.shards",  "data.threads", "data.unreadable",
-    "data.stage",      "run.name",          "run.init",      "run.threads",  "run.binding",  "run.evaluate_every_epochs",
-    "run.tensorboard", "run.stall_timeout", "run.nonfinite", "data.outside", "data.verify",  NULL};
+    "optim.epochs",    "checkpoint.",       "data.store",
+    "data.shards",     "data.threads",      "data.unreadable",
+    "data.stage",      "run.name",          "run.init",
+    "run.threads",     "run.binding",       "run.evaluate_every_epochs",
+    "run.tensorboard", "run.stall_timeout", "run.nonfinite",
+    "data.outside",    "data.verify",       NULL};
 
-/* Without the length, where something looks at the whole of it: steps already done would have been others. */
+/* Without the length, where something looks at the whole of it: steps already done would have
+ * been others. */
 static const char *const *may_change_in(const elm_job_options *options)
 {
-    const bool whole = elm_lr_depends_on_length(&options->optim) || elm_loss_depends_on_length(&options->loss) ||
+    const bool whole = elm_lr_depends_on_length(&options->optim) ||
+                       elm_loss_depends_on_length(&options->loss) ||
                        elm_sampler_depends_on_length(&options->data);
     return whole ? may_change + 1 : may_change;
 }
@@ -27,8 +34,10 @@ typedef struct source {
     const char *name;
     const char *const *overrides;
     int override_count;
-    const char *init;            /* overrides run.init unless NULL */
-    const elm_candidate *chosen; /* what backend, layout and precision stand for where the job leaves them open; NULL: not known yet */
+    const char *init; /* overrides run.init unless NULL */
+    /* what backend, layout and precision stand for where the job leaves them open; NULL: not
+     * known yet */
+    const elm_candidate *chosen;
 } source;
 
 enum { OWN_MAX = 6 };
@@ -45,18 +54,22 @@ static int add_override(override_list *list, const char *key, const char *value,
 {
     char *text = list->own[list->own_count++];
     if (snprintf(text, sizeof list->own[0], "%s=%s", key, value) >= (int)sizeof list->own[0])
-        return elm_error_set(err, ELM_EXIT_USAGE, "%s is too long (%.80s...): use a shorter path", key, value);
+        return elm_error_set(err, ELM_EXIT_USAGE, "%s is too long (%.80s...): use a shorter path",
+                             key, value);
     list->all[list->count++] = text;
     return 0;
 }
 
-static int parse(const source *from, const override_list *list, elm_job **job, elm_job_options *options, elm_error *err)
+static int parse(const source *from, const override_list *list, elm_job **job,
+                 elm_job_options *options, elm_error *err)
 {
     elm_option_set sets[ELM_JOB_SETS];
     elm_job_option_sets(options, sets);
     elm_job_destroy(*job);
-    return from->text ? elm_job_parse(job, from->text, from->name, list->all, list->count, sets, ELM_JOB_SETS, err)
-                      : elm_job_load(job, from->file, list->all, list->count, sets, ELM_JOB_SETS, err);
+    return from->text
+               ? elm_job_parse(job, from->text, from->name, list->all, list->count, sets,
+                               ELM_JOB_SETS, err)
+               : elm_job_load(job, from->file, list->all, list->count, sets, ELM_JOB_SETS, err);
 }
 
 /* A network for the data set's pictures, where the job names none. */
@@ -69,20 +82,26 @@ static int choose_model(override_list *list, const elm_job_options *options, elm
         return -1;
     const elm_store_info info = *elm_store_describe(store);
     elm_store_close(store);
-    const int side = info.in_shards ? (int)options->data.crop : info.height > info.width ? info.height : info.width;
+    const int side = info.in_shards             ? (int)options->data.crop
+                     : info.height > info.width ? info.height
+                                                : info.width;
     return add_override(list, "model.name", elm_net_name_for(side, info.features), err);
 }
 
 static elm_choice_request request_of(const elm_job_options *options)
 {
-    return (elm_choice_request){options->run.backend, (elm_layout)options->run.layout, (elm_precision)options->run.precision};
+    return (elm_choice_request){options->run.backend, (elm_layout)options->run.layout,
+                                (elm_precision)options->run.precision};
 }
 
-/* What a job of a checkpoint leaves open came later than the checkpoint: it stands for what was computed then. */
+/* What a job of a checkpoint leaves open came later than the checkpoint: it stands for what was
+ * computed then. */
 static int choice_before(const elm_job_options *options, elm_candidate *chosen, elm_error *err)
 {
     const elm_choice_request asked = request_of(options);
-    *chosen = (elm_candidate){.backend = elm_net_resolve_backend(asked.backend, err), .layout = asked.layout, .precision = asked.precision};
+    *chosen = (elm_candidate){.backend = elm_net_resolve_backend(asked.backend, err),
+                              .layout = asked.layout,
+                              .precision = asked.precision};
     if (!chosen->backend)
         return -1;
     if (chosen->precision == ELM_PRECISION_AUTO)
@@ -93,26 +112,31 @@ static int choice_before(const elm_job_options *options, elm_candidate *chosen, 
 }
 
 /* What "auto" stands for is decided once and written down, so that a resume computes the same. */
-static int decide(override_list *list, const elm_job_options *options, const elm_candidate *chosen, elm_error *err)
+static int decide(override_list *list, const elm_job_options *options, const elm_candidate *chosen,
+                  elm_error *err)
 {
     const elm_run_options *o = &options->run;
     const bool cosine = elm_trainer_head(&options->model, &options->loss) == ELM_HEAD_COSINE;
     if (choose_model(list, options, err))
         return -1;
-    if (options->model.head == ELM_HEAD_AUTO && add_override(list, "model.head", cosine ? "cosine" : "linear", err))
+    if (options->model.head == ELM_HEAD_AUTO &&
+        add_override(list, "model.head", cosine ? "cosine" : "linear", err))
         return -1;
     if (!chosen)
         return 0;
-    if ((o->precision == ELM_PRECISION_AUTO && add_override(list, "run.precision", elm_precision_names[chosen->precision], err)) ||
-        (o->layout == ELM_LAYOUT_AUTO && add_override(list, "run.layout", elm_layout_names[chosen->layout], err)))
+    if ((o->precision == ELM_PRECISION_AUTO &&
+         add_override(list, "run.precision", elm_precision_names[chosen->precision], err)) ||
+        (o->layout == ELM_LAYOUT_AUTO &&
+         add_override(list, "run.layout", elm_layout_names[chosen->layout], err)))
         return -1;
     return strcmp(o->backend, "auto") ? 0 : add_override(list, "run.backend", chosen->backend, err);
 }
 
-/* Owns: *job to be destroyed; NULL after a failure */
+/* Owns:   *job to be destroyed; NULL after a failure */
 static int resolve(const source *from, elm_job **job, elm_job_options *options, elm_error *err)
 {
-    override_list list = {.all = elm_alloc((size_t)from->override_count + OWN_MAX, sizeof *list.all, err)};
+    override_list list = {
+        .all = elm_alloc((size_t)from->override_count + OWN_MAX, sizeof *list.all, err)};
     elm_candidate before;
     *job = NULL;
     if (!list.all)
@@ -122,7 +146,9 @@ static int resolve(const source *from, elm_job **job, elm_job_options *options, 
     char init[ELM_TEXT_SIZE];
     if (from->init && elm_path_escape(from->init, init, sizeof init) >= sizeof init) {
         elm_free(list.all);
-        return elm_error_set(err, ELM_EXIT_USAGE, "run.init = %.80s... is too long (--init): use a shorter path", from->init);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "run.init = %.80s... is too long (--init): use a shorter path",
+                             from->init);
     }
     int status = from->init ? add_override(&list, "run.init", init, err) : 0;
     if (!status)
@@ -167,7 +193,8 @@ static int check_choice(elm_run *run, elm_error *err)
     int count;
     static const char *const backends[] = {"auto", "onednn", "openblas"};
     run->asked = request_of(&run->options);
-    for (size_t b = 0; b < sizeof backends / sizeof *backends; b++) /* the options' own text changes when the job is settled */
+    /* the options' own text changes when the job is settled */
+    for (size_t b = 0; b < sizeof backends / sizeof *backends; b++)
         if (!strcmp(backends[b], run->asked.backend))
             run->asked.backend = backends[b];
     if (elm_net_resolve_precision(run->asked.precision, run->asked.backend, &precision, err))
@@ -177,15 +204,16 @@ static int check_choice(elm_run *run, elm_error *err)
 
 int elm_run_load_job(elm_run *run, elm_error *err)
 {
-    if (resolve_present(run, run->request->init, err) || elm_optim_check(&run->options.optim, err) || check_choice(run, err))
+    if (resolve_present(run, run->request->init, err) ||
+        elm_optim_check(&run->options.optim, err) || check_choice(run, err))
         return -1;
     const int64_t part = elm_optim_part(&run->options.optim);
     if (part < elm_comm_size(run->comm))
-        return elm_error_set(
-            err, ELM_EXIT_USAGE,
-            "%lld images at a time are fewer than the %d ranks (optim.batch / optim.accumulate): use fewer ranks, a larger "
-            "batch or fewer parts",
-            (long long)part, elm_comm_size(run->comm));
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "%lld images at a time are fewer than the %d ranks (optim.batch / "
+                             "optim.accumulate): use fewer ranks, a larger "
+                             "batch or fewer parts",
+                             (long long)part, elm_comm_size(run->comm));
     return 0;
 }
 
@@ -194,7 +222,8 @@ int elm_run_check_start(const elm_run *run, elm_error *err)
     if (run->options.model.train == ELM_TRAIN_ALL || *run->options.run.init)
         return 0;
     return elm_error_set(err, ELM_EXIT_USAGE,
-                         "parts of the network would keep their first, random values (model.train): name the checkpoint of a first stage "
+                         "parts of the network would keep their first, random values "
+                         "(model.train): name the checkpoint of a first stage "
                          "with run.init or --init");
 }
 
@@ -213,9 +242,11 @@ int elm_run_continue_job(elm_run *run, const elm_checkpoint *checkpoint, elm_err
         status = status ? status : elm_run_settle_job(run, &chosen, err);
     }
     if (!status)
-        status = elm_job_compare(elm_job_text(job), elm_job_text(run->job), may_change_in(&run->options), err);
+        status = elm_job_compare(elm_job_text(job), elm_job_text(run->job),
+                                 may_change_in(&run->options), err);
     if (!status && *before->run.init && !*run->options.run.init)
-        status = resolve_present(run, before->run.init, err); /* the first stage is part of what the weights are */
+        /* the first stage is part of what the weights are */
+        status = resolve_present(run, before->run.init, err);
     elm_job_destroy(job);
     elm_free(before);
     return status;

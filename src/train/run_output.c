@@ -14,7 +14,8 @@ static int check_finite(const elm_checkpoint *checkpoint, elm_error *err)
     const char *name = elm_tensors_not_finite(checkpoint->tensors, checkpoint->tensor_count);
     return !name ? 0
                  : elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "%s is not finite any more (step %lld): no checkpoint of it is written: lower optim.lr, lengthen "
+                                 "%s is not finite any more (step %lld): no checkpoint of it is "
+                                 "written: lower optim.lr, lengthen "
                                  "optim.warmup_epochs, set optim.clip_norm or lower loss.lambda",
                                  name, (long long)checkpoint->step);
 }
@@ -44,11 +45,13 @@ static int save(elm_run *run, elm_error *err)
     };
     int status = elm_watch_enter(checkpoint.watch, "checkpoint", err);
     if (!status)
-        status = elm_trainer_export(run->trainer, &checkpoint.tensors, &checkpoint.tensor_count, err);
+        status =
+            elm_trainer_export(run->trainer, &checkpoint.tensors, &checkpoint.tensor_count, err);
     if (!status)
         status = check_finite(&checkpoint, err);
     if (!status)
-        status = elm_history_columns(&run->history, &checkpoint.history, &checkpoint.history_count, err);
+        status =
+            elm_history_columns(&run->history, &checkpoint.history, &checkpoint.history_count, err);
     if (!status)
         status = elm_run_folder_save(run->folder, &checkpoint, run->options.checkpoint.keep, err);
     elm_history_columns_free(checkpoint.history, checkpoint.history_count);
@@ -59,7 +62,8 @@ static int save(elm_run *run, elm_error *err)
 int elm_run_save_all(elm_run *run, elm_error *err)
 {
     elm_tensorboard_flush(run);
-    int status = run->folder ? save(run, err) : elm_watch_enter(elm_comm_watch(run->comm), "checkpoint", err);
+    int status = run->folder ? save(run, err)
+                             : elm_watch_enter(elm_comm_watch(run->comm), "checkpoint", err);
     elm_run_bank_finish_all(run);
     status = elm_comm_agree_all(run->comm, status, err);
     run->last_save = elm_comm_seconds();
@@ -83,20 +87,26 @@ int elm_run_save_job(elm_run *run, elm_error *err)
 
 int elm_run_save_metrics_all(elm_run *run, elm_error *err)
 {
-    const int status = run->folder ? elm_run_folder_write(run->folder, "metrics.csv", elm_history_put_csv, &run->history, err) : 0;
+    const int status = run->folder ? elm_run_folder_write(run->folder, "metrics.csv",
+                                                          elm_history_put_csv, &run->history, err)
+                                   : 0;
     return elm_comm_agree_all(run->comm, status, err);
 }
 
-int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics, elm_error *err)
+int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics,
+                         elm_error *err)
 {
     *metrics = NULL;
     if (!dataset)
         return 0;
     elm_tally tally;
-    if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "evaluation", err), err) ||
-        elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm, run->request->stop, run->log, &tally, err))
+    if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "evaluation", err),
+                           err) ||
+        elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm,
+                                 run->request->stop, run->log, &tally, err))
         return -1;
-    const int status = elm_metrics_create(metrics, &tally, run->train->class_count, ELM_GROUPS_ELM, err);
+    const int status =
+        elm_metrics_create(metrics, &tally, run->train->class_count, ELM_GROUPS_ELM, err);
     elm_tally_release(&tally);
     if (elm_comm_agree_all(run->comm, status, err)) { /* some rank may have got its own */
         elm_metrics_destroy(*metrics);
@@ -153,7 +163,8 @@ int elm_run_report_all(elm_run *run, const elm_metrics *metrics, elm_error *err)
             .step = run->step,
         };
         elm_evaluation_print(run->log, metrics, &about);
-        status = elm_run_folder_write(run->folder, "evaluation.json", write_report, &(report){metrics, &about}, err);
+        status = elm_run_folder_write(run->folder, "evaluation.json", write_report,
+                                      &(report){metrics, &about}, err);
     }
     return elm_comm_agree_all(run->comm, status, err);
 }

@@ -15,11 +15,13 @@
 typedef struct kind {
     int32_t isa;
     uint64_t mathematics;
-    char onednn[48], openblas[48];         /* what the libraries compute for; empty: the build has no oneDNN */
+    /* what the libraries compute for; empty: the build has no oneDNN */
+    char onednn[48], openblas[48];
     char host[64], cpu[ELM_CPU_NAME_SIZE]; /* for messages only */
 } kind;
 
-/* glibc has versions of its own for CPUs with FMA, and no variable that is easily set: their bits tell. */
+/* glibc has versions of its own for CPUs with FMA, and no variable that is easily set: their
+ * bits tell. */
 static uint64_t mathematics_bits(void)
 {
     uint64_t hash = 0;
@@ -45,8 +47,8 @@ static kind kind_here(void)
 
 static bool equal(const kind *a, const kind *b)
 {
-    return a->isa == b->isa && a->mathematics == b->mathematics && strcmp(a->onednn, b->onednn) == 0 &&
-           strcmp(a->openblas, b->openblas) == 0;
+    return a->isa == b->isa && a->mathematics == b->mathematics &&
+           strcmp(a->onednn, b->onednn) == 0 && strcmp(a->openblas, b->openblas) == 0;
 }
 
 static void append_kind(char *text, size_t size, const kind *kinds, int first, int count)
@@ -56,12 +58,15 @@ static void append_kind(char *text, size_t size, const kind *kinds, int first, i
     char more[32] = "";
     if (count > 1)
         snprintf(more, sizeof more, " and %d more", count - 1);
-    snprintf(text + used, size - used, "%srank %d%s on %s (%s): kernels for %s%s%s, OpenBLAS for %s%s", used ? "; " : "", first, more,
-             k->host, k->cpu, elm_isa_names[k->isa], *k->onednn ? ", oneDNN for " : "", k->onednn, k->openblas,
+    snprintf(text + used, size - used,
+             "%srank %d%s on %s (%s): kernels for %s%s%s, OpenBLAS for %s%s", used ? "; " : "",
+             first, more, k->host, k->cpu, elm_isa_names[k->isa], *k->onednn ? ", oneDNN for " : "",
+             k->onednn, k->openblas,
              k->mathematics != kinds[0].mathematics ? ", other results of exp and log" : "");
 }
 
-/* A library's names of CPUs, the higher ones first for each instruction set of ours, and the name that asks it for that set. */
+/* A library's names of CPUs, the higher ones first for each instruction set of ours, and the
+ * name that asks it for that set. */
 typedef struct level {
     const char *name;
     elm_isa isa;
@@ -91,7 +96,10 @@ static const level openblas_levels[] = {
     {"Nehalem", ELM_ISA_BASELINE},
 #endif
 };
-enum { ONEDNN_LEVELS = sizeof onednn_levels / sizeof *onednn_levels, OPENBLAS_LEVELS = sizeof openblas_levels / sizeof *openblas_levels };
+enum {
+    ONEDNN_LEVELS = sizeof onednn_levels / sizeof *onednn_levels,
+    OPENBLAS_LEVELS = sizeof openblas_levels / sizeof *openblas_levels
+};
 
 static const char *onednn_of(const kind *k)
 {
@@ -111,8 +119,10 @@ static elm_isa isa_of(const level *levels, int count, const char *name)
     return ELM_ISA_BASELINE;
 }
 
-/* What all ranks' library can compute for: the name that they share, else the lowest for the lowest instruction set among them. */
-static const char *common_name(const level *levels, int count, const kind *kinds, int size, const char *(*name_of)(const kind *))
+/* What all ranks' library can compute for: the name that they share, else the lowest for the
+ * lowest instruction set among them. */
+static const char *common_name(const level *levels, int count, const kind *kinds, int size,
+                               const char *(*name_of)(const kind *))
 {
     elm_isa lowest = isa_of(levels, count, name_of(&kinds[0]));
     bool same = true;
@@ -128,7 +138,8 @@ static const char *common_name(const level *levels, int count, const kind *kinds
     return name;
 }
 
-/* Each of the three for itself: a library may have been set lower on some ranks than elmpi's kernels. */
+/* Each of the three for itself: a library may have been set lower on some ranks than elmpi's
+ * kernels. */
 static void write_remedy(char *text, size_t size_bytes, const kind *kinds, int size)
 {
     int lowest = kinds[0].isa;
@@ -139,10 +150,14 @@ static void write_remedy(char *text, size_t size_bytes, const kind *kinds, int s
         onednn = onednn && *kinds[r].onednn;
     }
     if (!mathematics) {
-        snprintf(text, size_bytes, "start on nodes of one kind (no setting of elmpi makes the C library's exp and log equal)");
+        snprintf(text, size_bytes,
+                 "start on nodes of one kind (no setting of elmpi makes the C library's exp and "
+                 "log equal)");
         return;
     }
-    snprintf(text, size_bytes, "start on nodes of one kind, or set ELMPI_ISA=%s%s%s and OPENBLAS_CORETYPE=%s for all ranks",
+    snprintf(text, size_bytes,
+             "start on nodes of one kind, or set ELMPI_ISA=%s%s%s and OPENBLAS_CORETYPE=%s for all "
+             "ranks",
              elm_isa_names[lowest], onednn ? ", ONEDNN_MAX_CPU_ISA=" : "",
              onednn ? common_name(onednn_levels, ONEDNN_LEVELS, kinds, size, onednn_of) : "",
              common_name(openblas_levels, OPENBLAS_LEVELS, kinds, size, openblas_of));
@@ -164,8 +179,8 @@ static int compare(const kind *kinds, int size, elm_error *err)
     if (shown < 2)
         return 0;
     write_remedy(remedy, sizeof remedy, kinds, size);
-    return elm_error_set(err, ELM_EXIT_USAGE, "ranks compute for %d kinds of CPU (%s%s): %s", shown, text, shown > SHOWN ? "; ..." : "",
-                         remedy);
+    return elm_error_set(err, ELM_EXIT_USAGE, "ranks compute for %d kinds of CPU (%s%s): %s", shown,
+                         text, shown > SHOWN ? "; ..." : "", remedy);
 }
 
 int elm_cpu_same_all(elm_comm *comm, elm_error *err)
@@ -176,7 +191,8 @@ int elm_cpu_same_all(elm_comm *comm, elm_error *err)
     void *kinds = NULL;
     if (elm_comm_gather_bytes_all(comm, &mine, sizeof mine, &kinds, NULL, err))
         return -1;
-    const int status = elm_comm_agree_all(comm, kinds ? compare(kinds, elm_comm_size(comm), err) : 0, err);
+    const int status =
+        elm_comm_agree_all(comm, kinds ? compare(kinds, elm_comm_size(comm), err) : 0, err);
     elm_free(kinds);
     return status;
 }

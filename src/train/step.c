@@ -1,5 +1,5 @@
-/* One training step, from top to bottom (DESIGN 3). Every rank makes the same collective calls in the same order whatever its data: a rank
- * without images takes part with zeros. */
+/* One training step, from top to bottom (DESIGN 3). Every rank makes the same collective calls
+ * in the same order whatever its data: a rank without images takes part with zeros. */
 #include "train/step.h"
 
 #include <math.h>
@@ -9,7 +9,8 @@
 #include "comm/gradient_sum.h"
 #include "train/nonfinite_search.h"
 
-const char *const elm_phase_names[ELM_PHASES] = {"input", "forward", "classify", "loss", "gather", "backward", "allreduce", "update"};
+const char *const elm_phase_names[ELM_PHASES] = {"input",  "forward",  "classify",  "loss",
+                                                 "gather", "backward", "allreduce", "update"};
 
 void elm_trainer_enter(elm_trainer *t, elm_phase phase)
 {
@@ -38,7 +39,10 @@ static void charge(stopwatch *watch)
     if (!t->timeline)
         return;
     const double end = elm_timeline_now(t->timeline);
-    elm_timeline_add(t->timeline, (elm_event){.name = elm_phase_names[watch->phase], .part = "", .begin = watch->begin, .end = end});
+    elm_timeline_add(t->timeline, (elm_event){.name = elm_phase_names[watch->phase],
+                                              .part = "",
+                                              .begin = watch->begin,
+                                              .end = end});
     watch->begin = end;
 }
 
@@ -55,14 +59,16 @@ static void enter(stopwatch *watch, elm_phase phase)
     elm_trainer_enter(watch->trainer, phase);
 }
 
-/* Gradients become final from the end of the block towards its start; whole buckets leave as they fill. */
+/* Gradients become final from the end of the block towards its start; whole buckets leave as
+ * they fill. */
 static void gradients_final(void *context, int64_t first)
 {
     elm_trainer *t = context;
     const int64_t from = first > t->learning.first ? first - t->learning.first : 0;
     if (t->accumulated) { /* the earlier parts' travel with them */
         if (from < t->added)
-            elm_vectors()->add(t->learning.gradients + from, t->accumulated + from, t->added - from);
+            elm_vectors()->add(t->learning.gradients + from, t->accumulated + from,
+                               t->added - from);
         t->added = from < t->added ? from : t->added;
     }
     elm_gradient_sum_ready_all(t->gradient_sum, from);
@@ -85,11 +91,14 @@ static bool all_finite(const float *x, int64_t count)
     bool finite = true;
 #pragma omp parallel for reduction(&& : finite) schedule(static)
     for (int64_t at = 0; at < count; at += ELM_VECTOR_CHUNK)
-        finite = finite && elm_vectors()->all_finite(x + at, count - at < ELM_VECTOR_CHUNK ? count - at : ELM_VECTOR_CHUNK);
+        finite = finite && elm_vectors()->all_finite(x + at, count - at < ELM_VECTOR_CHUNK
+                                                                 ? count - at
+                                                                 : ELM_VECTOR_CHUNK);
     return finite;
 }
 
-/* What a part that others will follow leaves behind if it is broken: nobody can look at it later. */
+/* What a part that others will follow leaves behind if it is broken: nobody can look at it
+ * later. */
 static void note_part(elm_trainer *t, const elm_batch *part, bool finite_loss)
 {
     if (!finite_loss || !all_finite(t->learning.gradients, t->learning.count))
@@ -102,7 +111,8 @@ static void keep_gradients(elm_trainer *t)
     const int64_t count = t->learning.count;
 #pragma omp parallel for schedule(static)
     for (int64_t at = 0; at < count; at += ELM_VECTOR_CHUNK)
-        elm_vectors()->add(t->accumulated + at, t->learning.gradients + at, count - at < ELM_VECTOR_CHUNK ? count - at : ELM_VECTOR_CHUNK);
+        elm_vectors()->add(t->accumulated + at, t->learning.gradients + at,
+                           count - at < ELM_VECTOR_CHUNK ? count - at : ELM_VECTOR_CHUNK);
 }
 
 static int64_t count_correct(const elm_loss_batch *batch, const bool *absent)
@@ -119,8 +129,9 @@ static int64_t count_correct(const elm_loss_batch *batch, const bool *absent)
     return correct;
 }
 
-/* Images without a picture are to teach nothing: what the losses said to them is taken back. 1/B stays, they take part in BatchNorm as
- * zeros, and terms that compare classes see them among the others. */
+/* Images without a picture are to teach nothing: what the losses said to them is taken back. 1/B
+ * stays, they take part in BatchNorm as zeros, and terms that compare classes see them among the
+ * others. */
 static int64_t forget_absent(const elm_loss_batch *batch, const bool *absent)
 {
     int64_t count = 0;
@@ -128,14 +139,16 @@ static int64_t forget_absent(const elm_loss_batch *batch, const bool *absent)
         if (!absent[i])
             continue;
         count++;
-        memset(batch->logits_gradient + (size_t)i * (size_t)batch->classes, 0, (size_t)batch->classes * sizeof(float));
-        memset(batch->embeddings_gradient + (size_t)i * (size_t)batch->width, 0, (size_t)batch->width * sizeof(float));
+        memset(batch->logits_gradient + (size_t)i * (size_t)batch->classes, 0,
+               (size_t)batch->classes * sizeof(float));
+        memset(batch->embeddings_gradient + (size_t)i * (size_t)batch->width, 0,
+               (size_t)batch->width * sizeof(float));
     }
     return count;
 }
 
-/* Adds up how long the gradients at this rank's embeddings are as they stand: from `first` on head, torso, tail. Times B: an image's own,
- * whatever the batch. */
+/* Adds up how long the gradients at this rank's embeddings are as they stand: from `first` on
+ * head, torso, tail. Times B: an image's own, whatever the batch. */
 static void measure_gradients(elm_trainer *t, const elm_loss_batch *batch, int first)
 {
     for (int i = 0; i < batch->local; i++) {
@@ -158,7 +171,8 @@ static void begin(elm_trainer *t, const elm_batch *batch)
 }
 
 /* Adds what this rank's images of a part say. */
-static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_value *embed, int64_t correct)
+static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_value *embed,
+                   int64_t correct)
 {
     t->sums[ELM_SUM_LOGIT] += logit->loss;
     t->sums[ELM_SUM_EMBED] += embed->loss;
@@ -173,7 +187,8 @@ static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_v
     t->sums[ELM_SUM_SPREAD] += embed->spread;
 }
 
-/* Training does not read the running statistics, so loss and gradients may be finite where these are not. */
+/* Training does not read the running statistics, so loss and gradients may be finite where these
+ * are not. */
 static int find_spoilt_state(elm_trainer *t)
 {
     const elm_net_parameters view = elm_net_view(t->net);
@@ -188,7 +203,8 @@ static void agree_all(elm_trainer *t, elm_step_wishes wishes)
     elm_step_report *report = &t->report;
     double *sums = t->sums;
     t->spoilt_state = find_spoilt_state(t);
-    sums[ELM_SUM_BROKEN] += !all_finite(t->learning.gradients, t->learning.count) || t->spoilt_state >= 0;
+    sums[ELM_SUM_BROKEN] +=
+        !all_finite(t->learning.gradients, t->learning.count) || t->spoilt_state >= 0;
     sums[ELM_SUM_STOP] = wishes.stop;
     sums[ELM_SUM_CHECKPOINT] = wishes.checkpoint;
     sums[ELM_SUM_REFUSE] = wishes.refuse || t->trouble.code;
@@ -199,7 +215,8 @@ static void agree_all(elm_trainer *t, elm_step_wishes wishes)
     report->correct = (int64_t)sums[ELM_SUM_CORRECT];
     report->absent = (int64_t)sums[ELM_SUM_ABSENT];
     report->finite = sums[ELM_SUM_BROKEN] == 0 && isfinite(report->loss);
-    report->wishes = (elm_step_wishes){sums[ELM_SUM_STOP] > 0, sums[ELM_SUM_CHECKPOINT] > 0, sums[ELM_SUM_REFUSE] > 0};
+    report->wishes = (elm_step_wishes){sums[ELM_SUM_STOP] > 0, sums[ELM_SUM_CHECKPOINT] > 0,
+                                       sums[ELM_SUM_REFUSE] > 0};
     for (int g = 0; g < 3; g++) {
         report->anchors[g] = (int64_t)sums[ELM_SUM_ANCHORS + g];
         report->with_positive[g] = (int64_t)sums[ELM_SUM_POSITIVE + g];
@@ -211,7 +228,8 @@ static void agree_all(elm_trainer *t, elm_step_wishes wishes)
     report->spread = sums[ELM_SUM_SPREAD];
 }
 
-/* Ranks that normalise by statistics of their own also keep running statistics of their own: average them, weighted by images. */
+/* Ranks that normalise by statistics of their own also keep running statistics of their own:
+ * average them, weighted by images. */
 static void average_state_all(elm_trainer *t, elm_share share)
 {
     const elm_net_parameters view = elm_net_view(t->net);
@@ -232,7 +250,8 @@ static void restore_state(elm_trainer *t)
 }
 
 /* What the losses may look at before anything has come from other ranks. */
-static elm_loss_batch show_batch(const elm_trainer *t, const elm_batch *batch, const float *embeddings, const float *logits)
+static elm_loss_batch show_batch(const elm_trainer *t, const elm_batch *batch,
+                                 const float *embeddings, const float *logits)
 {
     return (elm_loss_batch){
         .global = batch->images,
@@ -251,9 +270,11 @@ static elm_loss_batch show_batch(const elm_trainer *t, const elm_batch *batch, c
     };
 }
 
-/* The embedding term with the class bank. Where a term is its owners' affair, of all rows of the classes that this rank owns, and gradients
- * come back; else of this rank's images, to which the bank tells class means. */
-static elm_loss_value evaluate_with_bank_all(elm_trainer *t, const elm_batch *batch, elm_loss_batch *seen, stopwatch *watch)
+/* The embedding term with the class bank. Where a term is its owners' affair, of all rows of the
+ * classes that this rank owns, and gradients come back; else of this rank's images, to which the
+ * bank tells class means. */
+static elm_loss_value evaluate_with_bank_all(elm_trainer *t, const elm_batch *batch,
+                                             elm_loss_batch *seen, stopwatch *watch)
 {
     elm_loss_value value;
     enter(watch, ELM_PHASE_GATHER);
@@ -274,7 +295,8 @@ static elm_loss_value evaluate_with_bank_all(elm_trainer *t, const elm_batch *ba
     return value;
 }
 
-elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, double lr, elm_step_wishes wishes)
+elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, double lr,
+                                     elm_step_wishes wishes)
 {
     if (!batch->continues)
         begin(t, batch);
@@ -310,15 +332,18 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     seen.remote_labels = gathered.labels;
     seen.remote_position = gathered.position;
     seen.remote_embeddings = gathered.embeddings;
-    const elm_loss_value embed = t->bank ? evaluate_with_bank_all(t, batch, &seen, &watch) : elm_loss_embeddings(t->loss, &seen);
+    const elm_loss_value embed = t->bank ? evaluate_with_bank_all(t, batch, &seen, &watch)
+                                         : elm_loss_embeddings(t->loss, &seen);
     t->sums[ELM_SUM_ABSENT] += (double)forget_absent(&seen, batch->absent);
     add_up(t, &logit, &embed, correct);
     measure_gradients(t, &seen, ELM_SUM_EMBED_GRADIENT);
 
-    /* Gradients; those of a whole batch, or of its last part, are summed over the ranks while earlier layers are still at work. */
+    /* Gradients; those of a whole batch, or of its last part, are summed over the ranks while
+     * earlier layers are still at work. */
     enter(&watch, ELM_PHASE_BACKWARD);
     t->added = t->learning.count;
-    elm_net_backward_all(t->net, &(elm_net_watch){batch->more ? nothing_leaves : gradients_final, poll, t});
+    elm_net_backward_all(t->net,
+                         &(elm_net_watch){batch->more ? nothing_leaves : gradients_final, poll, t});
     measure_gradients(t, &seen, ELM_SUM_GRADIENT);
     if (batch->more) {
         enter(&watch, ELM_PHASE_UPDATE);
@@ -335,8 +360,10 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     enter(&watch, ELM_PHASE_UPDATE);
     agree_all(t, wishes);
     if (t->report.finite && !t->report.wishes.refuse) {
-        t->report.gradient_norm = elm_gradient_clip(&t->optim, t->learning.gradients, t->learning.count);
-        elm_sgd_update(&t->optim, lr, t->learning.weights, t->learning.gradients, t->learning.momentum, t->decay, t->decay_count);
+        t->report.gradient_norm =
+            elm_gradient_clip(&t->optim, t->learning.gradients, t->learning.count);
+        elm_sgd_update(&t->optim, lr, t->learning.weights, t->learning.gradients,
+                       t->learning.momentum, t->decay, t->decay_count);
         elm_net_weights_changed(t->net);
         elm_loss_update(t->loss, lr);
         if (t->bank)

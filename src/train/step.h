@@ -57,16 +57,19 @@ struct elm_trainer {
     elm_bank_traffic *bank;         /* NULL: no class bank */
     int *group;                     /* [classes] head, torso, tail */
     elm_learning learning;
-    float *accumulated;     /* [learning.count] gradients of a global batch's earlier parts; NULL: batches are whole */
+    /* [learning.count] gradients of a global batch's earlier parts; NULL: batches are whole */
+    float *accumulated;
     int64_t added;          /* from here on they are in the gradient block already */
     elm_step_report report; /* of the global batch so far */
     double sums[ELM_STEP_SUMS];
-    float *momentum;                  /* [parameters] */
-    float *kept_state;                /* running statistics before the step: its forward pass may spoil them */
+    float *momentum; /* [parameters] */
+    /* running statistics before the step: its forward pass may spoil them */
+    float *kept_state;
     int64_t input_values;             /* of an image */
     const float *embeddings, *logits; /* of the part at hand, on this rank */
     elm_finding found;
-    int spoilt_state;       /* first of the running statistics that the step's forward pass made not finite; -1: none */
+    /* first of the running statistics that the step's forward pass made not finite; -1: none */
+    int spoilt_state;
     elm_decay_range *decay; /* runs of learning parameters decayed alike */
     int decay_count;
     elm_timeline *timeline; /* NULL: nobody wants to know */

@@ -47,16 +47,19 @@ static int create_blocks(elm_trainer *t, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(t->net);
     t->momentum = elm_alloc((size_t)view.size, sizeof *t->momentum, err);
-    t->kept_state = t->momentum ? elm_alloc((size_t)view.state_size, sizeof *t->kept_state, err) : NULL;
+    t->kept_state =
+        t->momentum ? elm_alloc((size_t)view.state_size, sizeof *t->kept_state, err) : NULL;
     t->decay = t->kept_state ? elm_alloc((size_t)view.count, sizeof *t->decay, err) : NULL;
     t->starts = t->decay ? elm_alloc((size_t)view.count, sizeof *t->starts, err) : NULL;
     if (!t->starts)
         return -1;
     const int64_t first = view.tensors[view.learn_first].offset;
-    t->learning = (elm_learning){first, 0, view.weights + first, view.gradients + first, t->momentum + first};
+    t->learning =
+        (elm_learning){first, 0, view.weights + first, view.gradients + first, t->momentum + first};
     for (int p = view.learn_first; p < view.learn_end; p++)
         add_parameter(t, &view, p);
-    if (t->optim.accumulate > 1 && !(t->accumulated = elm_alloc((size_t)t->learning.count, sizeof *t->accumulated, err)))
+    if (t->optim.accumulate > 1 &&
+        !(t->accumulated = elm_alloc((size_t)t->learning.count, sizeof *t->accumulated, err)))
         return -1;
     return 0;
 }
@@ -76,7 +79,8 @@ elm_net_head elm_trainer_head(const elm_model_options *model, const elm_loss_opt
 {
     if (model->head != ELM_HEAD_AUTO)
         return (elm_net_head)model->head;
-    return elm_loss_head_of(loss, 0).cosine ? ELM_HEAD_COSINE : ELM_HEAD_LINEAR; /* however many classes */
+    /* however many classes */
+    return elm_loss_head_of(loss, 0).cosine ? ELM_HEAD_COSINE : ELM_HEAD_LINEAR;
 }
 
 static int *groups_of(elm_class_counts counts, elm_error *err)
@@ -90,7 +94,8 @@ static int *groups_of(elm_class_counts counts, elm_error *err)
 static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error *err)
 {
     const int size = elm_comm_size(t->comm);
-    const int local = elm_share_of(elm_optim_part(spec->optim), size, 0).local; /* rank 0 has the largest share */
+    /* rank 0 has the largest share */
+    const int local = elm_share_of(elm_optim_part(spec->optim), size, 0).local;
     elm_model_options model = *spec->model;
     model.head = elm_trainer_head(spec->model, spec->loss);
     const elm_net_spec net = {
@@ -111,11 +116,15 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
     };
     t->optim = *spec->optim;
     t->seed = spec->seed;
-    t->input_values = spec->data->features ? spec->data->features : (int64_t)spec->data->channels * spec->data->height * spec->data->width;
-    if (elm_net_create(&t->net, &net, err) || create_blocks(t, err) || !(t->group = groups_of(spec->counts, err)))
+    t->input_values = spec->data->features
+                          ? spec->data->features
+                          : (int64_t)spec->data->channels * spec->data->height * spec->data->width;
+    if (elm_net_create(&t->net, &net, err) || create_blocks(t, err) ||
+        !(t->group = groups_of(spec->counts, err)))
         return -1;
     set_bias(t, elm_loss_head_of(spec->loss, spec->data->classes));
-    return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local, elm_optim_part(spec->optim), err);
+    return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local,
+                           elm_optim_part(spec->optim), err);
 }
 
 static int create_bank_all(elm_trainer *t, const elm_trainer_spec *spec, elm_error *err)
@@ -134,7 +143,8 @@ static int create_bank_all(elm_trainer *t, const elm_trainer_spec *spec, elm_err
     return elm_bank_traffic_create_all(&t->bank, t->comm, &bank, err);
 }
 
-int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_comm *comm, elm_error *err)
+int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_comm *comm,
+                           elm_error *err)
 {
     static const elm_gather_mode mode_of[] = {[ELM_LOSS_LOCAL] = ELM_GATHER_NONE,
                                               [ELM_LOSS_SAME_CLASS] = ELM_GATHER_SLICES,
@@ -143,16 +153,20 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
     elm_trainer *t = elm_alloc(1, sizeof *t, err);
     if (t)
         t->comm = comm;
-    if (elm_comm_agree_all(comm, t ? create_local(t, spec, err) : -1, err) || !t) /* without a trainer nobody agrees */
+    /* without a trainer nobody agrees */
+    if (elm_comm_agree_all(comm, t ? create_local(t, spec, err) : -1, err) || !t)
         goto fail;
     const elm_net_parameters view = elm_net_view(t->net);
-    if (elm_gradient_sum_create_all(&t->gradient_sum, comm, t->learning.gradients, t->learning.count, t->starts,
-                                    view.learn_end - view.learn_first, spec->comm, err) ||
-        elm_class_gather_create_all(&t->gather, comm, mode_of[elm_loss_wants(t->loss)], elm_net_width(t->net), elm_optim_part(spec->optim),
+    if (elm_gradient_sum_create_all(&t->gradient_sum, comm, t->learning.gradients,
+                                    t->learning.count, t->starts, view.learn_end - view.learn_first,
+                                    spec->comm, err) ||
+        elm_class_gather_create_all(&t->gather, comm, mode_of[elm_loss_wants(t->loss)],
+                                    elm_net_width(t->net), elm_optim_part(spec->optim),
                                     spec->data->classes, err))
         goto fail;
     if (elm_loss_wants_logits(t->loss) &&
-        elm_logit_gather_create_all(&t->logit_gather, comm, elm_optim_part(spec->optim), spec->data->classes, err))
+        elm_logit_gather_create_all(&t->logit_gather, comm, elm_optim_part(spec->optim),
+                                    spec->data->classes, err))
         goto fail;
     if (elm_loss_wants_bank(t->loss) && create_bank_all(t, spec, err))
         goto fail;
@@ -198,7 +212,8 @@ int elm_trainer_export(elm_trainer *t, elm_tensor **tensors, int *count, elm_err
 {
     const elm_net_parameters view = elm_net_view(t->net);
     const int weights = elm_weights_count(t->net), learned = elm_loss_tensors(t->loss, NULL, 0);
-    elm_tensor *all = elm_alloc((size_t)weights + (size_t)view.count + (size_t)learned, sizeof *all, err);
+    elm_tensor *all =
+        elm_alloc((size_t)weights + (size_t)view.count + (size_t)learned, sizeof *all, err);
     if (!all || elm_weights_export(t->net, all, err)) {
         elm_free(all);
         return -1;
@@ -216,7 +231,9 @@ static int take_over(const elm_checkpoint *checkpoint, const elm_tensor *mine, e
     const elm_tensor *saved = elm_checkpoint_tensor(checkpoint, mine->name);
     if (!saved || saved->count != mine->count)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "the checkpoint lacks %s (optimiser or loss state): start from its weights alone with --init", mine->name);
+                             "the checkpoint lacks %s (optimiser or loss state): start from its "
+                             "weights alone with --init",
+                             mine->name);
     memcpy(mine->data, saved->data, (size_t)mine->count * sizeof *mine->data);
     return 0;
 }

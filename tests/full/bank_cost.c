@@ -1,5 +1,6 @@
-/* What the class bank costs with the class counts of a file (one count a line) and synthetic embeddings: memory, time and bytes a step,
- * next to scope global; and by the same rules, without a run, for more ranks. Usage: mpirun -np N bank_cost COUNTS.txt [fp32|bf16 [BATCH
+/* What the class bank costs with the class counts of a file (one count a line) and synthetic
+ * embeddings: memory, time and bytes a step, next to scope global; and by the same rules,
+ * without a run, for more ranks. Usage: mpirun -np N bank_cost COUNTS.txt [fp32|bf16 [BATCH
  * [WIDTH [STEPS]]]] */
 #include <math.h>
 #include <stdio.h>
@@ -49,7 +50,8 @@ static int read_counts(work *w, const char *path)
 
 static int allocate(work *w, elm_error *err)
 {
-    const size_t local = (size_t)elm_share_of(w->batch, elm_comm_size(w->comm), 0).local * (size_t)w->width;
+    const size_t local =
+        (size_t)elm_share_of(w->batch, elm_comm_size(w->comm), 0).local * (size_t)w->width;
     const elm_need needs[] = {
         {&w->labels, (size_t)w->counts.total, sizeof *w->labels},
         {&w->members, (size_t)w->batch, sizeof *w->members},
@@ -65,7 +67,8 @@ static int allocate(work *w, elm_error *err)
     return 0;
 }
 
-/* An image's embedding: about 10 away, squared, from any other's of its class, so that no exponential is 0. */
+/* An image's embedding: about 10 away, squared, from any other's of its class, so that no
+ * exponential is 0. */
 static void embed(const work *w, int64_t image, float *x)
 {
     uint32_t state = (uint32_t)image * 2654435761u + 12345u;
@@ -115,11 +118,15 @@ static elm_batch show_batch(work *w, int64_t number, elm_share share)
     draw_batch(w, number);
     for (int i = 0; i < share.local; i++)
         embed(w, w->members[share.first + i], w->x + (size_t)i * (size_t)w->width);
-    return (elm_batch){.share = share, .part_labels = w->batch_labels, .members = w->members, .images = share.global, .passed = 1};
+    return (elm_batch){.share = share,
+                       .part_labels = w->batch_labels,
+                       .members = w->members,
+                       .images = share.global,
+                       .passed = 1};
 }
 
-/* Seconds of what a step does with the bank: messages, the term and the storing; the slowest rank's. The best of all steps: the machine is
- * shared. */
+/* Seconds of what a step does with the bank: messages, the term and the storing; the slowest
+ * rank's. The best of all steps: the machine is shared. */
 static double time_bank(work *w, elm_bank_traffic *traffic, elm_loss *loss)
 {
     const elm_share share = elm_share_of(w->batch, elm_comm_size(w->comm), elm_comm_rank(w->comm));
@@ -147,7 +154,8 @@ static double time_global(work *w, elm_loss *loss)
     elm_class_gather *gather;
     elm_error err = {0};
     double best = HUGE_VAL;
-    if (elm_class_gather_create_all(&gather, w->comm, ELM_GATHER_SLICES, w->width, w->batch, w->counts.classes, &err))
+    if (elm_class_gather_create_all(&gather, w->comm, ELM_GATHER_SLICES, w->width, w->batch,
+                                    w->counts.classes, &err))
         return NAN;
     for (int64_t s = 0; s < w->steps; s++) {
         show_batch(w, s, share);
@@ -169,8 +177,9 @@ static double time_global(work *w, elm_loss *loss)
     return best;
 }
 
-/* MiB that a rank receives a step, mean over ranks and batches (and so what it sends). Global: rows of classes that several ranks hold go
- * to all others. Bank: rows go to their owners, as many gradients come back. */
+/* MiB that a rank receives a step, mean over ranks and batches (and so what it sends). Global:
+ * rows of classes that several ranks hold go to all others. Bank: rows go to their owners, as
+ * many gradients come back. */
 typedef struct bytes {
     double global, bank;
 } bytes;
@@ -203,12 +212,15 @@ static bytes count_bytes(work *w, const int32_t *owner, int ranks, int32_t *hold
 static int more_ranks(work *w, elm_error *err)
 {
     static const int sizes[] = {1, 2, 4, 32, 256};
-    int32_t *owner = elm_alloc((size_t)w->counts.classes, sizeof *owner, err), *holder = elm_alloc((size_t)w->counts.classes, 4, err);
+    int32_t *owner = elm_alloc((size_t)w->counts.classes, sizeof *owner, err),
+            *holder = elm_alloc((size_t)w->counts.classes, 4, err);
     const double value = w->options.bank_precision == 1 ? 2 : 4;
     int status = owner && holder ? 0 : -1;
-    printf("\nBy formula: entries of the rank with most, their memory and an index over all images (4 bytes an image), MiB; expected pairs "
+    printf("\nBy formula: entries of the rank with most, their memory and an index over all images "
+           "(4 bytes an image), MiB; expected pairs "
            "of the "
-           "rank with most\nagainst the mean; MiB that a rank sends a step, and what scope global sends (each row to all other ranks).\n\n"
+           "rank with most\nagainst the mean; MiB that a rank sends a step, and what scope global "
+           "sends (each row to all other ranks).\n\n"
            "ranks |  entries |    memory | pairs, most / mean |  bank | global\n");
     for (size_t i = 0; !status && i < sizeof sizes / sizeof *sizes; i++) {
         double slots[256] = {0}, pairs[256] = {0}, most = 0, most_pairs = 0, sum = 0;
@@ -224,7 +236,8 @@ static int more_ranks(work *w, elm_error *err)
         }
         const bytes sent = count_bytes(w, owner, sizes[i], holder);
         printf("%5d | %8.0f | %9.1f | %18.3f | %5.2f | %6.2f\n", sizes[i], most,
-               (most * (value * w->width + 32) + 4 * (double)w->counts.total) * mib, most_pairs * sizes[i] / sum, sent.bank, sent.global);
+               (most * (value * w->width + 32) + 4 * (double)w->counts.total) * mib,
+               most_pairs * sizes[i] / sum, sent.bank, sent.global);
     }
     elm_free(owner);
     elm_free(holder);
@@ -241,11 +254,12 @@ static void report(work *w, const elm_bank *bank, double bank_seconds, double gl
     elm_comm_max_all(w->comm, &rss, 1);
     if (elm_comm_rank(w->comm) > 0)
         return;
-    printf(
-        "%d classes, %lld images, batch %lld, embeddings of %d in %s, %d ranks: bank %.1f MiB on the rank with most (%.1f MiB resident in "
-        "all)\nseconds a step, best of %lld: bank %.3f, scope global %.3f\n",
-        w->counts.classes, (long long)w->counts.total, (long long)w->batch, w->width, w->options.bank_precision == 1 ? "bf16" : "fp32",
-        elm_comm_size(w->comm), memory, rss, (long long)w->steps, bank_seconds, global_seconds);
+    printf("%d classes, %lld images, batch %lld, embeddings of %d in %s, %d ranks: bank %.1f MiB "
+           "on the rank with most (%.1f MiB resident in "
+           "all)\nseconds a step, best of %lld: bank %.3f, scope global %.3f\n",
+           w->counts.classes, (long long)w->counts.total, (long long)w->batch, w->width,
+           w->options.bank_precision == 1 ? "bf16" : "fp32", elm_comm_size(w->comm), memory, rss,
+           (long long)w->steps, bank_seconds, global_seconds);
 }
 
 static int run(work *w, elm_error *err)
@@ -264,12 +278,17 @@ static int run(work *w, elm_error *err)
                                         .batch = w->batch};
     int status = elm_bank_traffic_create_all(&traffic, w->comm, &spec, err);
     if (!status)
-        status = elm_comm_agree_all(w->comm, elm_loss_create(&loss, &w->options, w->counts, w->width, local, w->batch, err), err);
+        status = elm_comm_agree_all(
+            w->comm, elm_loss_create(&loss, &w->options, w->counts, w->width, local, w->batch, err),
+            err);
     if (!status)
-        status = elm_comm_agree_all(w->comm, elm_loss_create(&plain, &global, w->counts, w->width, local, w->batch, err), err);
+        status = elm_comm_agree_all(
+            w->comm, elm_loss_create(&plain, &global, w->counts, w->width, local, w->batch, err),
+            err);
     if (!status) {
         fill(w, elm_bank_traffic_bank(traffic));
-        const double bank_seconds = time_bank(w, traffic, loss), global_seconds = time_global(w, plain);
+        const double bank_seconds = time_bank(w, traffic, loss),
+                     global_seconds = time_global(w, plain);
         report(w, elm_bank_traffic_bank(traffic), bank_seconds, global_seconds);
         if (elm_comm_rank(w->comm) == 0 && elm_comm_size(w->comm) == 1)
             status = more_ranks(w, err);
@@ -298,7 +317,9 @@ int main(int argc, char **argv)
                                    .bank_precision = argc > 2 && strcmp(argv[2], "bf16") == 0,
                                    .bank_max_age = 2,
                                    .bank_per_class = -1};
-    int status = argc > 1 && !read_counts(&w, argv[1]) ? 0 : fail("usage: bank_cost COUNTS.txt [fp32|bf16 [BATCH [WIDTH [STEPS]]]]");
+    int status = argc > 1 && !read_counts(&w, argv[1])
+                     ? 0
+                     : fail("usage: bank_cost COUNTS.txt [fp32|bf16 [BATCH [WIDTH [STEPS]]]]");
     if (!status && (allocate(&w, &err) || run(&w, &err)))
         status = fail(err.text);
     void *all[] = {w.labels, w.members, w.batch_labels, w.x, w.gradient};

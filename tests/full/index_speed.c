@@ -1,5 +1,5 @@
-/* Seconds of processor time to read a store's index and put an epoch in order, the best of three; for tests/full/test_index_speed.sh.
- * Usage: index_speed STORE.h5 */
+/* Seconds of processor time to read a store's index and put an epoch in order, the best of
+ * three; for tests/full/test_index_speed.sh. Usage: index_speed STORE.h5 */
 #include <math.h>
 #include <stdio.h>
 #include <time.h>

@@ -1,5 +1,6 @@
-/* Times the discriminant analysis, then the spectra, of iNaturalist's size: 2048 dimensions, 8,142 classes, as many images as the argument
- * says (default 32,768). mpirun -np N lda_speed [IMAGES] */
+/* Times the discriminant analysis, then the spectra, of iNaturalist's size: 2048 dimensions,
+ * 8,142 classes, as many images as the argument says (default 32,768). mpirun -np N lda_speed
+ * [IMAGES] */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,11 +16,13 @@ static int run_all(elm_comm *comm, int64_t count, elm_error *err)
 {
     elm_embedded e = {.width = WIDTH};
     int64_t *class_count = elm_alloc(CLASSES, sizeof *class_count, err);
-    double *weights = elm_alloc((size_t)CLASSES * WIDTH, sizeof *weights, err), *bias = elm_alloc(CLASSES, sizeof *bias, err);
+    double *weights = elm_alloc((size_t)CLASSES * WIDTH, sizeof *weights, err),
+           *bias = elm_alloc(CLASSES, sizeof *bias, err);
     const int64_t room = count / elm_comm_size(comm) + 2 * BATCH;
     e.embeddings = elm_alloc((size_t)room * WIDTH, sizeof *e.embeddings, err);
     e.labels = elm_alloc((size_t)room, sizeof *e.labels, err);
-    int status = elm_comm_agree_all(comm, class_count && weights && bias && e.embeddings && e.labels ? 0 : -1, err);
+    int status = elm_comm_agree_all(
+        comm, class_count && weights && bias && e.embeddings && e.labels ? 0 : -1, err);
     for (int64_t i = 0; status == 0 && i < count; i++) {
         class_count[i % CLASSES]++;
         if (i / BATCH % elm_comm_size(comm) != elm_comm_rank(comm))
@@ -40,8 +43,8 @@ static int run_all(elm_comm *comm, int64_t count, elm_error *err)
     if (status == 0)
         status = elm_lda_fit_all(&problem, comm, weights, bias, err);
     if (status == 0 && elm_comm_rank(comm) == 0)
-        printf("%d ranks: %lld images of %d dimensions, %d classes: %.1f s", elm_comm_size(comm), (long long)count, WIDTH, CLASSES,
-               elm_comm_seconds() - begun);
+        printf("%d ranks: %lld images of %d dimensions, %d classes: %.1f s", elm_comm_size(comm),
+               (long long)count, WIDTH, CLASSES, elm_comm_seconds() - begun);
     const double solved = elm_comm_seconds();
     elm_spectrum spectrum = {0};
     if (status == 0)

@@ -1,5 +1,6 @@
-/* network_logits CHECKPOINT MODEL linear|cosine CHANNELS HEIGHT WIDTH FEATURES CLASSES <input >logits: what elmpi's own network makes of
- * raw float32 images, for comparison with other programs' readings of the exported files. */
+/* network_logits CHECKPOINT MODEL linear|cosine CHANNELS HEIGHT WIDTH FEATURES CLASSES <input
+ * >logits: what elmpi's own network makes of raw float32 images, for comparison with other
+ * programs' readings of the exported files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,8 @@ int main(int argc, char **argv)
     elm_net *net = NULL;
     if (argc != 9)
         return ELM_EXIT_USAGE;
-    elm_model_options model = {.bn = "global", .head = strcmp(argv[3], "cosine") == 0 ? ELM_HEAD_COSINE : ELM_HEAD_LINEAR};
+    elm_model_options model = {
+        .bn = "global", .head = strcmp(argv[3], "cosine") == 0 ? ELM_HEAD_COSINE : ELM_HEAD_LINEAR};
     snprintf(model.name, sizeof model.name, "%s", argv[2]);
     const elm_net_spec spec = {
         .model = &model,
@@ -42,7 +44,8 @@ int main(int argc, char **argv)
         .ranks = 1,
         .backend = "auto",
     };
-    const size_t image = spec.features > 0 ? (size_t)spec.features : (size_t)spec.channels * spec.height * spec.width;
+    const size_t image = spec.features > 0 ? (size_t)spec.features
+                                           : (size_t)spec.channels * spec.height * spec.width;
     int status = elm_checkpoint_read(argv[1], &checkpoint, &err);
     if (status == 0)
         status = elm_net_create(&net, &spec, &err);

@@ -1,5 +1,5 @@
-/* Prints the meter's peak and what a large product of OpenBLAS reached in the same minute, each the best of many: fp32 GFLOP/s of one
- * thread. */
+/* Prints the meter's peak and what a large product of OpenBLAS reached in the same minute, each
+ * the best of many: fp32 GFLOP/s of one thread. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,15 +7,17 @@
 #include "base/cpu/peak.h"
 #include "elmpi/memory.h"
 
-extern void sgemm_(const char *ta, const char *tb, const int *m, const int *n, const int *k, const float *alpha, const float *a,
-                   const int *lda, const float *b, const int *ldb, const float *beta, float *c, const int *ldc);
+extern void sgemm_(const char *ta, const char *tb, const int *m, const int *n, const int *k,
+                   const float *alpha, const float *a, const int *lda, const float *b,
+                   const int *ldb, const float *beta, float *c, const int *ldc);
 
 int main(void)
 {
     enum { SIDE = 768, ROUNDS = 40 };
     const int n = SIDE;
     const float one = 1, zero = 0;
-    float *a = elm_alloc((size_t)n * n, sizeof *a, NULL), *b = elm_alloc((size_t)n * n, sizeof *b, NULL),
+    float *a = elm_alloc((size_t)n * n, sizeof *a, NULL),
+          *b = elm_alloc((size_t)n * n, sizeof *b, NULL),
           *c = elm_alloc((size_t)n * n, sizeof *c, NULL);
     double peak = 0, product = 0;
     if (!a || !b || !c)

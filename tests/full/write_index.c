@@ -1,6 +1,6 @@
-/* Writes a store index with the class counts of a file (one count a line): as large as a real one, but its pictures have no content. The
- * shard behind it is a file of holes.
- * Usage: write_index COUNTS.txt STORE.h5 */
+/* Writes a store index with the class counts of a file (one count a line): as large as a real
+ * one, but its pictures have no content. The shard behind it is a file of holes. Usage:
+ * write_index COUNTS.txt STORE.h5 */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +23,11 @@ int main(int argc, char **argv)
     static long counts[CLASSES_MAX];
     char path[4096];
     elm_error err = {0};
-    elm_store_info info = {
-        .dataset = "index", .in_shards = true, .channels = 3, .mean = {0.5F, 0.5F, 0.5F}, .deviation = {0.25F, 0.25F, 0.25F}};
+    elm_store_info info = {.dataset = "index",
+                           .in_shards = true,
+                           .channels = 3,
+                           .mean = {0.5F, 0.5F, 0.5F},
+                           .deviation = {0.25F, 0.25F, 0.25F}};
     if (argc != 3)
         return fail("usage: write_index COUNTS.txt STORE.h5");
     FILE *file = fopen(argv[1], "r");
@@ -38,7 +41,8 @@ int main(int argc, char **argv)
     }
     fclose(file);
     snprintf(path, sizeof path, "%s.tar", argv[2]);
-    const elm_store_shard shard = {strrchr(path, '/') ? strrchr(path, '/') + 1 : path, total * LENGTH};
+    const elm_store_shard shard = {strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
+                                   total * LENGTH};
     const int tar = open(path, O_WRONLY | O_CREAT, 0666);
     if (tar < 0 || ftruncate(tar, shard.size_bytes) != 0 || close(tar) != 0)
         return fail("cannot make the shard");
@@ -49,7 +53,8 @@ int main(int argc, char **argv)
         for (long i = 0; i < counts[c] && status == 0; i++, offset += LENGTH) {
             char name[65];
             snprintf(name, sizeof name, "%d/%ld.jpg", c, i);
-            status = elm_store_writer_append_place(writer, "train", c, name, &(elm_store_place){offset, LENGTH, 0, 800, 600, 0}, &err);
+            status = elm_store_writer_append_place(
+                writer, "train", c, name, &(elm_store_place){offset, LENGTH, 0, 800, 600, 0}, &err);
         }
     if (status == 0)
         status = elm_store_writer_finish(writer, &err);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* LeakSanitizer's question. HDF5 1.10 itself loses some bytes over damaged files; elmpi's own blocks and handles are counted by the
- * targets. */
+/* LeakSanitizer's question. HDF5 1.10 itself loses some bytes over damaged files; elmpi's own
+ * blocks and handles are counted by the targets. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -15,7 +15,8 @@ const char *__lsan_default_suppressions(void)
 
 enum { DIMENSIONS_MAX = 6, CONTENT_MAX = 1 << 16, STEPS_MAX = 12, NO_VALUES = 7 };
 
-static const hsize_t extents[] = {0, 1, 2, 3, 4, 5, 6, 8, 60, 255, 65536, 1u << 20, UINT32_MAX, (hsize_t)1 << 62, INT64_MAX};
+static const hsize_t extents[] = {
+    0, 1, 2, 3, 4, 5, 6, 8, 60, 255, 65536, 1u << 20, UINT32_MAX, (hsize_t)1 << 62, INT64_MAX};
 static const size_t sizes[] = {1, 2, 3, 8, 16, 255, 256, 4096, 4097, 1u << 20, 1u << 24};
 
 #define CHOOSE(script, list) ((list)[fuzz_take(script, sizeof(list) / sizeof *(list))])
@@ -32,7 +33,8 @@ static hid_t odd_integer(fuzz_bytes *script)
 static hid_t odd_float(fuzz_bytes *script)
 {
     const hid_t type = H5Tcopy(H5T_IEEE_F64LE);
-    H5Tset_fields(type, fuzz_take(script, 64), fuzz_take(script, 64), fuzz_take(script, 64), fuzz_take(script, 64), fuzz_take(script, 64));
+    H5Tset_fields(type, fuzz_take(script, 64), fuzz_take(script, 64), fuzz_take(script, 64),
+                  fuzz_take(script, 64), fuzz_take(script, 64));
     H5Tset_precision(type, 1 + fuzz_take(script, 64));
     H5Tset_size(type, 1 + fuzz_take(script, 64));
     H5Tset_ebias(type, fuzz_take(script, 255));
@@ -77,9 +79,10 @@ static hid_t grouped_type(fuzz_bytes *script)
 
 static hid_t choose_type(fuzz_bytes *script)
 {
-    const hid_t plain[] = {H5T_STD_I8LE,   H5T_STD_U8LE,  H5T_STD_I16BE,  H5T_STD_U16LE,     H5T_STD_I32LE,
-                           H5T_STD_U32BE,  H5T_STD_I64LE, H5T_STD_U64LE,  H5T_IEEE_F32LE,    H5T_IEEE_F32BE,
-                           H5T_IEEE_F64LE, H5T_STD_B8LE,  H5T_UNIX_D32LE, H5T_NATIVE_LDOUBLE};
+    const hid_t plain[] = {H5T_STD_I8LE,   H5T_STD_U8LE,      H5T_STD_I16BE,  H5T_STD_U16LE,
+                           H5T_STD_I32LE,  H5T_STD_U32BE,     H5T_STD_I64LE,  H5T_STD_U64LE,
+                           H5T_IEEE_F32LE, H5T_IEEE_F32BE,    H5T_IEEE_F64LE, H5T_STD_B8LE,
+                           H5T_UNIX_D32LE, H5T_NATIVE_LDOUBLE};
     switch (fuzz_take(script, 6)) {
     case 0:
         return odd_integer(script);
@@ -105,7 +108,8 @@ static hid_t choose_space(fuzz_bytes *script, int *dimensions, hsize_t *shape)
     return H5Screate_simple(*dimensions, shape, NULL);
 }
 
-/* Where there are any but deflate, nothing is written: HDF5 itself overruns its buffers when it applies them to odd types. */
+/* Where there are any but deflate, nothing is written: HDF5 itself overruns its buffers when it
+ * applies them to odd types. */
 static bool choose_filters(fuzz_bytes *script, hid_t properties)
 {
     const unsigned mask = fuzz_take(script, 32);
@@ -123,7 +127,8 @@ static bool choose_filters(fuzz_bytes *script, hid_t properties)
 }
 
 /* Storage, which may be announced and never written. */
-static hid_t choose_storage(fuzz_bytes *script, int dimensions, const hsize_t *shape, bool *writable)
+static hid_t choose_storage(fuzz_bytes *script, int dimensions, const hsize_t *shape,
+                            bool *writable)
 {
     const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     hsize_t chunk[DIMENSIONS_MAX];
@@ -133,7 +138,8 @@ static hid_t choose_storage(fuzz_bytes *script, int dimensions, const hsize_t *s
         H5Pset_layout(properties, H5D_COMPACT);
         break;
     case 1:
-        H5Pset_external(properties, "/proc/self/maps", (off_t)fuzz_take(script, 100), H5F_UNLIMITED);
+        H5Pset_external(properties, "/proc/self/maps", (off_t)fuzz_take(script, 100),
+                        H5F_UNLIMITED);
         break;
     case 2:
         H5Pset_virtual(properties, H5S_ALL, "/proc/self/maps", "x", H5S_ALL);
@@ -156,13 +162,17 @@ static uint8_t *choose_content(fuzz_bytes *script, hid_t type, hid_t space)
 {
     const hssize_t count = H5Sget_simple_extent_npoints(space);
     const size_t size_bytes = H5Tget_size(type);
-    if (count <= 0 || size_bytes == 0 || (size_t)count > CONTENT_MAX / size_bytes || H5Tdetect_class(type, H5T_VLEN) != 0 ||
-        H5Tis_variable_str(type) != 0 || H5Tdetect_class(type, H5T_REFERENCE) != 0)
+    if (count <= 0 || size_bytes == 0 || (size_t)count > CONTENT_MAX / size_bytes ||
+        H5Tdetect_class(type, H5T_VLEN) != 0 || H5Tis_variable_str(type) != 0 ||
+        H5Tdetect_class(type, H5T_REFERENCE) != 0)
         return NULL;
     uint8_t *content = malloc((size_t)count * size_bytes);
     const unsigned own = fuzz_take(script, 8), base = fuzz_take(script, 256);
     for (size_t i = 0; content != NULL && i < (size_t)count * size_bytes; i++)
-        content[i] = (uint8_t)(own == 0 ? fuzz_take(script, 256) : own == 1 ? base : own == 2 ? i / size_bytes * (i % size_bytes == 0) : 0);
+        content[i] = (uint8_t)(own == 0   ? fuzz_take(script, 256)
+                               : own == 1 ? base
+                               : own == 2 ? i / size_bytes * (i % size_bytes == 0)
+                                          : 0);
     return content;
 }
 
@@ -203,8 +213,10 @@ static void forge_attribute(hid_t file, const char *where, bool remove_only, fuz
     const hssize_t count = H5Sget_simple_extent_npoints(space);
     const size_t size_bytes = H5Tget_size(type);
     hid_t attribute = -1;
-    if (count >= 0 && size_bytes > 0 && (size_t)count <= CONTENT_MAX / size_bytes) /* writing larger ones would take their memory */
-        attribute = H5Acreate_by_name(file, group, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    /* writing larger ones would take their memory */
+    if (count >= 0 && size_bytes > 0 && (size_t)count <= CONTENT_MAX / size_bytes)
+        attribute = H5Acreate_by_name(file, group, name, type, space, H5P_DEFAULT, H5P_DEFAULT,
+                                      H5P_DEFAULT);
     uint8_t *content = attribute >= 0 ? choose_content(script, type, space) : NULL;
     if (content != NULL)
         H5Awrite(attribute, type, content);
@@ -225,7 +237,8 @@ static bool is_plain(hid_t array)
     for (int i = 0; i < H5Pget_nfilters(properties); i++) {
         unsigned flags, config;
         size_t values = 0;
-        const H5Z_filter_t filter = H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
+        const H5Z_filter_t filter =
+            H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
         plain = plain && (filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_FLETCHER32);
     }
     H5Pclose(properties);
@@ -282,7 +295,8 @@ static bool forge_link(hid_t file, const char *path, const hdf5_names *names, fu
 static bool forge_step(hid_t file, const hdf5_names *names, fuzz_bytes *script)
 {
     const unsigned kind = fuzz_take(script, 8);
-    const char *path = kind < 6 ? choose_name(script, names->objects) : choose_name(script, names->attributes);
+    const char *path =
+        kind < 6 ? choose_name(script, names->objects) : choose_name(script, names->attributes);
     if (kind >= 6)
         forge_attribute(file, path, fuzz_take(script, 4) == 0, script);
     else if (kind >= 4)

@@ -12,14 +12,16 @@ static void put_checksum(uint8_t *bytes, size_t from, size_t size_bytes)
         bytes[from + size_bytes + (size_t)i] = (uint8_t)(sum >> 8 * i);
 }
 
-/* "OHDR", version, flags, four times (flag 32), two limits (flag 16), and the size of the messages in 1, 2, 4 or 8 bytes. */
+/* "OHDR", version, flags, four times (flag 32), two limits (flag 16), and the size of the
+ * messages in 1, 2, 4 or 8 bytes. */
 static void mend_object_header(uint8_t *bytes, size_t at, size_t size_bytes)
 {
     enum { FIXED = 6, TIMES = 16, LIMITS = 4, SUM = 4 };
     if (size_bytes - at < FIXED)
         return;
     const unsigned flags = bytes[at + 5];
-    const size_t width = (size_t)1 << (flags & 3), head = FIXED + (flags & 32 ? TIMES : 0) + (flags & 16 ? LIMITS : 0);
+    const size_t width = (size_t)1 << (flags & 3),
+                 head = FIXED + (flags & 32 ? TIMES : 0) + (flags & 16 ? LIMITS : 0);
     if (size_bytes - at < head + width)
         return;
     uint64_t length = 0;

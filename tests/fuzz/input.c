@@ -40,7 +40,8 @@ void fuzz_check_status(int status, const elm_error *err)
     fuzz_demand(status >= -1 && status <= 1, "a status of -1, 0 or 1");
     if (status == 0)
         return;
-    fuzz_demand(err->code == ELM_EXIT_FAILURE || err->code == ELM_EXIT_USAGE, "an exit code with every error");
+    fuzz_demand(err->code == ELM_EXIT_FAILURE || err->code == ELM_EXIT_USAGE,
+                "an exit code with every error");
     fuzz_demand(err->text[0] != '\0', "a text with every error");
 }
 

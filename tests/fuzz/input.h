@@ -1,6 +1,7 @@
-/* Input: what every fuzz target begins and ends with. A target hands any bytes whatever to one of elmpi's readers, as a user would hand it
- * a file from outside, and checks what the reader promises for all of them: no crash (the sanitizers' part), an error with a text or a
- * result, nothing left allocated. */
+/* Input: what every fuzz target begins and ends with. A target hands any bytes whatever to one
+ * of elmpi's readers, as a user would hand it a file from outside, and checks what the reader
+ * promises for all of them: no crash (the sanitizers' part), an error with a text or a result,
+ * nothing left allocated. */
 #ifndef ELMPI_TESTS_FUZZ_INPUT_H
 #define ELMPI_TESTS_FUZZ_INPUT_H
 
@@ -13,14 +14,16 @@
 /** libFuzzer's entry, which each target defines. Always returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes);
 
-/** A file in $TMPDIR. (One that exists in memory alone would be faster, but HDF5 does not open those.) */
+/** A file in $TMPDIR. (One that exists in memory alone would be faster, but HDF5 does not open
+ * those.) */
 typedef struct fuzz_file {
     int descriptor;
     char path[256];
 } fuzz_file;
 
 fuzz_file fuzz_file_make(const void *bytes, size_t size_bytes);
-/** With ELMPI_FUZZ_KEEP in the environment it becomes that file: what a script of hdf5_forge.h made, say, to be kept as a regression. */
+/** With ELMPI_FUZZ_KEEP in the environment it becomes that file: what a script of hdf5_forge.h
+ * made, say, to be kept as a regression. */
 void fuzz_file_remove(fuzz_file *file);
 
 /** Ends the program, so that the input is kept. */

@@ -1,4 +1,5 @@
-/* Replay: hands files, and all files of folders, to a fuzz target once each. For builds without libFuzzer. */
+/* Replay: hands files, and all files of folders, to a fuzz target once each. For builds without
+ * libFuzzer. */
 #include <errno.h>
 #include <fts.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@ static int replay_file(const char *path, size_t size_bytes)
 {
     FILE *file = fopen(path, "rb");
     uint8_t *bytes = malloc(size_bytes > 0 ? size_bytes : 1);
-    const bool whole = file != NULL && bytes != NULL && fread(bytes, 1, size_bytes, file) == size_bytes;
+    const bool whole =
+        file != NULL && bytes != NULL && fread(bytes, 1, size_bytes, file) == size_bytes;
     if (whole) {
         fprintf(stderr, "%s\n", path); /* the last line before a crash names the culprit */
         LLVMFuzzerTestOneInput(bytes, size_bytes);

@@ -1,5 +1,5 @@
-/* Analyses, as the report reads them. Bytes that begin as an HDF5 file does are one, with its checksums put right; any others are a script
- * that forges a sound one. */
+/* Analyses, as the report reads them. Bytes that begin as an HDF5 file does are one, with its
+ * checksums put right; any others are a script that forges a sound one. */
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +37,13 @@ static const char *const objects[] = {"classes",
                                       "tsne/place",
                                       "tsne/label",
                                       NULL};
-static const char *const attributes[] = {
-    "format", "test_split", "train@macro_f1", "train@largest_norm", "test@collapse_duality", "spectrum@collapse_variability", NULL};
+static const char *const attributes[] = {"format",
+                                         "test_split",
+                                         "train@macro_f1",
+                                         "train@largest_norm",
+                                         "test@collapse_duality",
+                                         "spectrum@collapse_variability",
+                                         NULL};
 static const hdf5_names names = {objects, attributes};
 
 static void write_split(elm_table_file *file, const char *split)
@@ -46,8 +51,13 @@ static void write_split(elm_table_file *file, const char *split)
     static const int32_t labels[ROWS] = {0, 1, 2, 1};
     static const int64_t counts[CLASSES] = {1, 2, 1}, confusions[2][3] = {{0, 1, 1}, {2, 0, 1}};
     static const double values[ROWS] = {0.5, -1, 2, 0.25};
-    static const char *const vectors[] = {
-        "margin", "farthest", "shift/imbalance", "shift/accuracy", "calibration/count", "calibration/confidence", "calibration/accuracy"};
+    static const char *const vectors[] = {"margin",
+                                          "farthest",
+                                          "shift/imbalance",
+                                          "shift/accuracy",
+                                          "calibration/count",
+                                          "calibration/confidence",
+                                          "calibration/accuracy"};
     static const char *const numbers[] = {"macro_f1",
                                           "calibration_error",
                                           "largest_norm",
@@ -111,12 +121,14 @@ static const uint8_t *sample(size_t *size_bytes)
         snprintf(path, sizeof path, "%s/a.h5", folder);
         elm_analysis_file sound = {0};
         fuzz_demand(write_analysis(path) == 0 && stat(path, &about) == 0, "an analysis to forge");
-        fuzz_demand(elm_analysis_file_read_unguarded(&sound, path, NULL) == 0 && sound.points > 0, "an analysis that is sound");
+        fuzz_demand(elm_analysis_file_read_unguarded(&sound, path, NULL) == 0 && sound.points > 0,
+                    "an analysis that is sound");
         elm_analysis_file_release(&sound);
         FILE *file = fopen(path, "rb");
         size = (size_t)about.st_size;
         bytes = malloc(size);
-        fuzz_demand(file != NULL && bytes != NULL && fread(bytes, 1, size, file) == size, "the analysis' bytes");
+        fuzz_demand(file != NULL && bytes != NULL && fread(bytes, 1, size, file) == size,
+                    "the analysis' bytes");
         fclose(file);
         unlink(path);
         rmdir(folder);
@@ -157,7 +169,8 @@ static void check_split(const elm_split_file *s, int classes)
     for (int i = 0; i < s->bins; i++)
         sum = sum + s->bin_count[i] + s->bin_confidence[i] + s->bin_accuracy[i];
     for (int i = 0; i < s->confusions; i++)
-        fuzz_demand(s->confusion[3 * i] < classes && s->confusion[3 * i + 1] < classes, "a confusion of classes");
+        fuzz_demand(s->confusion[3 * i] < classes && s->confusion[3 * i + 1] < classes,
+                    "a confusion of classes");
 }
 
 static void check(const elm_analysis_file *a)

@@ -13,13 +13,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     if (elm_catalogue_create(&catalogue, &err) == 0 && elm_report_create(&report, &err) == 0) {
         const int status = elm_picture_json_read(catalogue, &names, file.path, 1, report, &err);
         fuzz_check_status(status, &err);
-        fuzz_demand(names.count <= 2 * (ELM_LABEL_MAX + 1), "no room for more classes than there may be");
+        fuzz_demand(names.count <= 2 * (ELM_LABEL_MAX + 1),
+                    "no room for more classes than there may be");
         for (int64_t i = 0; i < elm_catalogue_count(catalogue); i++) {
             const elm_picture_item *item = elm_catalogue_at(catalogue, i);
-            fuzz_demand(elm_name_problem(item->name) == NULL && item->label >= 0 && item->label <= ELM_LABEL_MAX,
+            fuzz_demand(elm_name_problem(item->name) == NULL && item->label >= 0 &&
+                            item->label <= ELM_LABEL_MAX,
                         "names and labels that are safe to use");
         }
-        fuzz_demand(status != 0 || elm_catalogue_count(catalogue) + elm_report_count(report) > 0, "pictures where there is no error");
+        fuzz_demand(status != 0 || elm_catalogue_count(catalogue) + elm_report_count(report) > 0,
+                    "pictures where there is no error");
     }
     elm_class_names_free(&names);
     elm_catalogue_destroy(catalogue);

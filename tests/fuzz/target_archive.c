@@ -1,5 +1,5 @@
-/* Archives: every file of them as elmpi-prepare meets it, archives within archives included, and two files fetched by name. Names go
- * through the check that decides whether they may be used. */
+/* Archives: every file of them as elmpi-prepare meets it, archives within archives included, and
+ * two files fetched by name. Names go through the check that decides whether they may be used. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +36,11 @@ static void walk(const char *path, size_t size_bytes)
     elm_error err = {0};
     int status = elm_picture_source_open(&source, path, "", &err);
     fuzz_check_status(status, &err);
-    for (int i = 0; status == 0 && i < ENTRIES_MAX && (status = elm_picture_source_next(source, &file, &err)) == 1; i++) {
-        fuzz_demand(file.offset < 0 || (size_t)file.offset <= size_bytes, "a place within the file");
+    for (int i = 0; status == 0 && i < ENTRIES_MAX &&
+                    (status = elm_picture_source_next(source, &file, &err)) == 1;
+         i++) {
+        fuzz_demand(file.offset < 0 || (size_t)file.offset <= size_bytes,
+                    "a place within the file");
         check_name(file.path);
         (void)elm_picture_source_share(source);
         status = 0;
@@ -54,12 +57,16 @@ static void walk(const char *path, size_t size_bytes)
 
 static void fetch(const uint8_t *bytes, size_t size_bytes)
 {
-    elm_archive_file files[] = {{.base = "a.jpg", .max_bytes = ENTRY_BYTES_MAX}, {.base = "b.jpg", .min_bytes = 1, .max_bytes = 1000}};
+    elm_archive_file files[] = {{.base = "a.jpg", .max_bytes = ENTRY_BYTES_MAX},
+                                {.base = "b.jpg", .min_bytes = 1, .max_bytes = 1000}};
     const elm_archive_place place = {"in memory", bytes, size_bytes};
     elm_error err = {0};
-    const int status = elm_archive_fetch(&place, files, 2, "fetch it again", (elm_archive_progress){0}, &err);
+    const int status =
+        elm_archive_fetch(&place, files, 2, "fetch it again", (elm_archive_progress){0}, &err);
     fuzz_check_status(status, &err);
-    fuzz_demand(status != 0 || (files[0].bytes != NULL && files[1].bytes != NULL && files[1].size_bytes <= 1000), "both files or an error");
+    fuzz_demand(status != 0 || (files[0].bytes != NULL && files[1].bytes != NULL &&
+                                files[1].size_bytes <= 1000),
+                "both files or an error");
     elm_archive_free(files, 2);
 }
 

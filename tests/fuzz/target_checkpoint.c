@@ -1,6 +1,6 @@
-/* Checkpoints. Bytes that begin as one does are one, whose user block (length, SHA-256) and HDF5 checksums are put right, so that what lies
- * behind them is reached; any others are a script that forges a sound one. In the first, a byte behind the digest keeps the block as it is.
- */
+/* Checkpoints. Bytes that begin as one does are one, whose user block (length, SHA-256) and HDF5
+ * checksums are put right, so that what lies behind them is reached; any others are a script
+ * that forges a sound one. In the first, a byte behind the digest keeps the block as it is. */
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,12 +17,14 @@
 
 enum { LEAVE_BLOCK = ELM_USER_BLOCK - 1 /* a non-zero byte here is refused by itself */ };
 
-static const char *const objects[] = {"job",      "classes",    "classes/name", "classes/train_count", "model",
-                                      "model/w",  "model/a/b",  "optimizer",    "optimizer/momentum",  "optimizer/momentum/w",
-                                      "loss",     "loss/scale", "history",      "history/loss",        "history/x",
-                                      "progress", NULL};
-static const char *const attributes[] = {"format", "version",   "epoch",           "step",       "seed", "ranks",
-                                         "git",    "made_with", "progress@images", "progress@x", NULL};
+static const char *const objects[] = {
+    "job",      "classes",    "classes/name", "classes/train_count", "model",
+    "model/w",  "model/a/b",  "optimizer",    "optimizer/momentum",  "optimizer/momentum/w",
+    "loss",     "loss/scale", "history",      "history/loss",        "history/x",
+    "progress", NULL};
+static const char *const attributes[] = {
+    "format", "version",   "epoch",           "step",       "seed", "ranks",
+    "git",    "made_with", "progress@images", "progress@x", NULL};
 static const hdf5_names names = {objects, attributes};
 
 typedef struct content {
@@ -37,7 +39,9 @@ static content read_whole(const char *path)
     fuzz_demand(file != NULL && stat(path, &about) == 0, "a file to read");
     content read = {.size_bytes = (size_t)about.st_size};
     read.bytes = malloc(read.size_bytes + 1);
-    fuzz_demand(read.bytes != NULL && fread(read.bytes, 1, read.size_bytes, file) == read.size_bytes, "its bytes");
+    fuzz_demand(read.bytes != NULL &&
+                    fread(read.bytes, 1, read.size_bytes, file) == read.size_bytes,
+                "its bytes");
     fclose(file);
     return read;
 }
@@ -48,9 +52,14 @@ static content make_sample(void)
     static const double losses[3] = {3, 2, 1};
     static const char *const class_names[2] = {"cat", "dog"};
     static const int64_t class_count[2] = {4, 1};
-    elm_tensor tensors[] = {{.name = "model/w", .dimensions = 2, .shape = {2, 3}, .count = 6, .data = weights},
-                            {.name = "optimizer/momentum/w", .dimensions = 1, .shape = {6}, .count = 6, .data = weights},
-                            {.name = "loss/scale", .count = 1, .data = weights}};
+    elm_tensor tensors[] = {
+        {.name = "model/w", .dimensions = 2, .shape = {2, 3}, .count = 6, .data = weights},
+        {.name = "optimizer/momentum/w",
+         .dimensions = 1,
+         .shape = {6},
+         .count = 6,
+         .data = weights},
+        {.name = "loss/scale", .count = 1, .data = weights}};
     elm_history_column column = {"loss", 3, losses};
     elm_progress_value value = {"images", 7};
     const elm_checkpoint sound = {.job = "[run]\nname = a\n",
@@ -83,7 +92,8 @@ static void mend_block(content file)
 {
     if (file.size_bytes < ELM_USER_BLOCK || file.bytes[LEAVE_BLOCK] != 0)
         return;
-    elm_digest_block(file.bytes + ELM_USER_BLOCK, file.size_bytes - ELM_USER_BLOCK, (char *)file.bytes, NULL);
+    elm_digest_block(file.bytes + ELM_USER_BLOCK, file.size_bytes - ELM_USER_BLOCK,
+                     (char *)file.bytes, NULL);
 }
 
 /* The forged sample's bytes. */
@@ -122,11 +132,13 @@ static void check_tensors(const elm_checkpoint *read)
     for (int t = 0; t < read->tensor_count; t++) {
         const elm_tensor *tensor = &read->tensors[t];
         int64_t product = 1;
-        fuzz_demand(tensor->dimensions >= 0 && tensor->dimensions <= ELM_RANK_MAX, "dimensions within their bounds");
+        fuzz_demand(tensor->dimensions >= 0 && tensor->dimensions <= ELM_RANK_MAX,
+                    "dimensions within their bounds");
         for (int i = 0; i < tensor->dimensions; i++)
             product *= tensor->shape[i];
         fuzz_demand(product == tensor->count, "a shape that fits the count");
-        fuzz_demand(elm_checkpoint_tensor(read, tensor->name) != NULL, "a tensor that is found by its name");
+        fuzz_demand(elm_checkpoint_tensor(read, tensor->name) != NULL,
+                    "a tensor that is found by its name");
         for (int64_t i = 0; i < tensor->count; i++)
             sum = sum + tensor->data[i];
     }
@@ -144,7 +156,8 @@ static void check_rest(const elm_checkpoint *read)
         fuzz_demand(read->class_count[c] >= 0, "no class of fewer than no images");
         sum = sum + (double)read->class_count[c];
     }
-    fuzz_demand(isfinite(read->epoch) && read->step >= 0 && read->ranks > 0, "facts that are possible");
+    fuzz_demand(isfinite(read->epoch) && read->step >= 0 && read->ranks > 0,
+                "facts that are possible");
     sum = sum + (double)(strlen(read->job) + strlen(read->git) + strlen(read->made_with));
 }
 

@@ -1,5 +1,6 @@
-/* Job files: the text up to the first zero byte is the job, the next one the file that it may include as /proc/self/fd/200, and every line
- * of the third an override. What is accepted must come back unchanged from its resolved text. */
+/* Job files: the text up to the first zero byte is the job, the next one the file that it may
+ * include as /proc/self/fd/200, and every line of the third an override. What is accepted must
+ * come back unchanged from its resolved text. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +11,8 @@
 
 enum { INCLUDED = 200, OVERRIDES_MAX = 8 };
 
-static int parse(elm_job **job, const char *text, const char *const *overrides, int count, elm_error *err)
+static int parse(elm_job **job, const char *text, const char *const *overrides, int count,
+                 elm_error *err)
 {
     elm_job_options options = {0};
     elm_option_set sets[ELM_JOB_SETS];
@@ -26,8 +28,10 @@ static void check_accepted(const elm_job *job)
     elm_job *again = NULL;
     const int status = parse(&again, elm_job_text(job), NULL, 0, &err);
     fuzz_demand(status == 0, "a resolved job that can be read again");
-    fuzz_demand(strcmp(elm_job_text(job), elm_job_text(again)) == 0, "a resolved job that resolves to itself");
-    fuzz_demand(elm_job_compare(elm_job_text(job), elm_job_text(again), none, &err) == 0, "a job equal to itself");
+    fuzz_demand(strcmp(elm_job_text(job), elm_job_text(again)) == 0,
+                "a resolved job that resolves to itself");
+    fuzz_demand(elm_job_compare(elm_job_text(job), elm_job_text(again), none, &err) == 0,
+                "a job equal to itself");
     elm_job_destroy(again);
 }
 

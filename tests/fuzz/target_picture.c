@@ -1,5 +1,6 @@
-/* Pictures: the header alone, part of the picture at each reduction, and the network's input for training and evaluation. The checksums of
- * PNG's chunks are put right in inputs of an even size, or nothing would get past them. */
+/* Pictures: the header alone, part of the picture at each reduction, and the network's input for
+ * training and evaluation. The checksums of PNG's chunks are put right in inputs of an even
+ * size, or nothing would get past them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,8 @@ static void mend_png(uint8_t *bytes, size_t size_bytes)
         const size_t length = get32(bytes + at);
         if (length > size_bytes - at - AROUND)
             return;
-        put32(bytes + at + 8 + length, (uint32_t)crc32(crc32(0, NULL, 0), bytes + at + 4, (uInt)(length + 4)));
+        put32(bytes + at + 8 + length,
+              (uint32_t)crc32(crc32(0, NULL, 0), bytes + at + 4, (uInt)(length + 4)));
         at += AROUND + length;
     }
 }
@@ -43,25 +45,30 @@ static void decode_parts(const uint8_t *bytes, size_t size_bytes, const elm_pict
     elm_error err = {0};
     if (elm_decoder_create(&decoder, &err) != 0)
         return;
-    const elm_picture_box boxes[] = {{0, 0, header->width, header->height},
-                                     {header->width / 2, header->height / 2, (header->width + 1) / 2, 1},
-                                     {0, header->height - 1, 1, 1}};
+    const elm_picture_box boxes[] = {
+        {0, 0, header->width, header->height},
+        {header->width / 2, header->height / 2, (header->width + 1) / 2, 1},
+        {0, header->height - 1, 1, 1}};
     for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++)
-        for (int reduction = 1; reduction <= (header->format == ELM_PICTURE_JPEG ? 8 : 1); reduction *= 2) {
+        for (int reduction = 1; reduction <= (header->format == ELM_PICTURE_JPEG ? 8 : 1);
+             reduction *= 2) {
             elm_pixels pixels;
             volatile unsigned sum = 0;
-            const int status = elm_decoder_read(decoder, bytes, size_bytes, header, boxes[i], reduction, &pixels, &err);
+            const int status = elm_decoder_read(decoder, bytes, size_bytes, header, boxes[i],
+                                                reduction, &pixels, &err);
             fuzz_check_status(status, &err);
             for (int y = 0; status == 0 && y < pixels.height; y++)
                 for (int x = 0; x < pixels.width; x++)
-                    sum = sum + pixels.pixels[(size_t)y * pixels.stride + (size_t)x * ELM_PIXEL_BYTES];
+                    sum = sum +
+                          pixels.pixels[(size_t)y * pixels.stride + (size_t)x * ELM_PIXEL_BYTES];
         }
     elm_decoder_destroy(decoder);
 }
 
 static void read_inputs(const uint8_t *bytes, size_t size_bytes)
 {
-    const elm_image_format format = {.channels = 3, .mean = {0.5f, 0.5f, 0.5f}, .deviation = {0.25f, 0.25f, 0.25f}};
+    const elm_image_format format = {
+        .channels = 3, .mean = {0.5f, 0.5f, 0.5f}, .deviation = {0.25f, 0.25f, 0.25f}};
     elm_picture_reader *reader = NULL;
     elm_error err = {0};
     float out[3 * CROP * CROP];
@@ -69,11 +76,13 @@ static void read_inputs(const uint8_t *bytes, size_t size_bytes)
         return;
     elm_rng rng = elm_rng_stream(1, ELM_RNG_DATA, size_bytes, 0);
     for (int random = 0; random < 2; random++) {
-        const elm_picture_transform transform = elm_picture_transform_of(&format, CROP, RESIZE, random != 0);
+        const elm_picture_transform transform =
+            elm_picture_transform_of(&format, CROP, RESIZE, random != 0);
         const int status = elm_picture_read(reader, &transform, &rng, bytes, size_bytes, out, &err);
         fuzz_check_status(status, &err);
         for (int i = 0; status == 0 && i < 3 * CROP * CROP; i++)
-            fuzz_demand(isfinite(out[i]) && fabsf(out[i]) < 2.1f, "an input within what bytes can be");
+            fuzz_demand(isfinite(out[i]) && fabsf(out[i]) < 2.1f,
+                        "an input within what bytes can be");
     }
     elm_picture_reader_destroy(reader);
 }
@@ -91,7 +100,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     const char *problem = elm_picture_header_read(&header, copy, size_bytes);
     if (problem == NULL) {
         fuzz_demand(header.width > 0 && header.width <= ELM_PICTURE_SIDE_MAX && header.height > 0 &&
-                        header.height <= ELM_PICTURE_SIDE_MAX && (int64_t)header.width * header.height <= ELM_PICTURE_PIXELS_MAX &&
+                        header.height <= ELM_PICTURE_SIDE_MAX &&
+                        (int64_t)header.width * header.height <= ELM_PICTURE_PIXELS_MAX &&
                         header.orientation >= 1 && header.orientation <= 8,
                     "a header within its limits");
         if ((int64_t)header.width * header.height <= PIXELS_MAX) {

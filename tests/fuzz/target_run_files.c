@@ -1,5 +1,5 @@
-/* What the report reads of a run's folder as texts. The first byte says which of job.ini, metrics.csv and evaluation.json the rest is; the
- * others are sound. */
+/* What the report reads of a run's folder as texts. The first byte says which of job.ini,
+ * metrics.csv and evaluation.json the rest is; the others are sound. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,8 @@ enum { FILES = 3 };
 static const char *const files[FILES] = {"job.ini", "metrics.csv", "evaluation.json"};
 static const char *const sound[FILES] = {
     "[run]\nname = a\nseed = 1\n[loss]\nlogit = ce\n", "epoch,step,loss\n1,10,0.5\n2,20,\n",
-    "{\"images\": 3, \"balanced_accuracy\": 0.5, \"accuracy\": 0.5, \"groups\": {\"head\": 1, \"torso\": 0, \"tail\": 0.5}}"};
+    "{\"images\": 3, \"balanced_accuracy\": 0.5, \"accuracy\": 0.5, \"groups\": {\"head\": 1, "
+    "\"torso\": 0, \"tail\": 0.5}}"};
 
 static void put(const char *folder, int i, const void *bytes, size_t size_bytes)
 {
@@ -30,8 +31,10 @@ static void check(const elm_run_files *run)
 {
     volatile double sum = 0;
     const elm_epochs *e = &run->epochs;
-    fuzz_demand(elm_run_setting(run, "run.name") != NULL && strlen(run->name) < sizeof run->name, "a run with a name");
-    fuzz_demand(e->columns > 0 && e->columns <= ELM_REPORT_COLUMNS && e->rows >= 0, "columns that there is room for");
+    fuzz_demand(elm_run_setting(run, "run.name") != NULL && strlen(run->name) < sizeof run->name,
+                "a run with a name");
+    fuzz_demand(e->columns > 0 && e->columns <= ELM_REPORT_COLUMNS && e->rows >= 0,
+                "columns that there is room for");
     for (int i = 0; i < e->rows * e->columns; i++)
         sum = sum + e->values[i];
     for (int c = 0; c < e->columns; c++)

@@ -1,4 +1,5 @@
-/* Safetensors. The header's length, which nothing but chance would get right, is brought within the file. */
+/* Safetensors. The header's length, which nothing but chance would get right, is brought within
+ * the file. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,8 @@ static void check_tensors(const elm_checkpoint *read, size_t size_bytes)
         int64_t product = 1;
         for (int i = 0; i < tensor->dimensions; i++)
             product *= tensor->shape[i];
-        fuzz_demand(tensor->dimensions <= ELM_RANK_MAX && product == tensor->count && product >= 0, "a shape that fits the count");
+        fuzz_demand(tensor->dimensions <= ELM_RANK_MAX && product == tensor->count && product >= 0,
+                    "a shape that fits the count");
         for (int64_t i = 0; i < tensor->count; i++)
             sum = sum + tensor->data[i];
         count += (size_t)tensor->count;

@@ -1,5 +1,6 @@
-/* Stores. Bytes that begin as an HDF5 file does are one, with its checksums put right; any others are a script that forges one of three
- * sound stores: pictures, features, or an index of pictures in shards. */
+/* Stores. Bytes that begin as an HDF5 file does are one, with its checksums put right; any
+ * others are a script that forges one of three sound stores: pictures, features, or an index of
+ * pictures in shards. */
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,11 +16,12 @@
 
 enum { CLASSES = 3, ROWS = 5, SAMPLES = 3, NAME_BYTES = 16 };
 
-static const char *const objects[] = {"classes",      "classes/name", "classes/train_count", "train",
-                                      "train/labels", "train/images", "train/features",      "train/shard",
-                                      "train/offset", "train/length", "train/width",         "train/height",
-                                      "train/name",   "shards",       "shards/path",         "shards/size_bytes",
-                                      "val",          "val/labels",   "val/images",          NULL};
+static const char *const objects[] = {
+    "classes",      "classes/name", "classes/train_count", "train",
+    "train/labels", "train/images", "train/features",      "train/shard",
+    "train/offset", "train/length", "train/width",         "train/height",
+    "train/name",   "shards",       "shards/path",         "shards/size_bytes",
+    "val",          "val/labels",   "val/images",          NULL};
 static const char *const attributes[] = {"format", "version", "dataset", "mean", "std", NULL};
 static const hdf5_names names = {objects, attributes};
 
@@ -32,23 +34,37 @@ static int append_row(elm_store_writer *writer, int kind, int i)
 {
     static const uint8_t image[2 * 2 * 3] = {1, 2, 3};
     static const float features[4] = {0.5f, 1, -1, 3};
-    const elm_store_place place = {.offset = 10 * i, .length = 10, .shard = 0, .width = 4, .height = 3};
+    const elm_store_place place = {
+        .offset = 10 * i, .length = 10, .shard = 0, .width = 4, .height = 3};
     elm_error err;
-    return kind == 2 ? elm_store_writer_append_place(writer, "train", i % CLASSES, "a/b.jpg", &place, &err)
-                     : elm_store_writer_append(writer, "train", i % CLASSES, kind == 0 ? (const void *)image : features, &err);
+    return kind == 2 ? elm_store_writer_append_place(writer, "train", i % CLASSES, "a/b.jpg",
+                                                     &place, &err)
+                     : elm_store_writer_append(writer, "train", i % CLASSES,
+                                               kind == 0 ? (const void *)image : features, &err);
 }
 
 static int write_store(const char *path, int kind)
 {
     static const char *const class_names[CLASSES] = {"cat", "dog", "bird"};
     static const elm_store_shard shard = {"pictures.tar", 1000};
-    const elm_store_info info[SAMPLES] = {
-        {.dataset = "a", .classes = CLASSES, .height = 2, .width = 2, .channels = 3, .mean = {0.5f, 0.5f, 0.5f}, .deviation = {1, 1, 1}},
-        {.dataset = "b", .classes = CLASSES, .features = 4},
-        {.dataset = "c", .classes = CLASSES, .channels = 3, .mean = {0.5f, 0.5f, 0.5f}, .deviation = {1, 1, 1}, .in_shards = true}};
+    const elm_store_info info[SAMPLES] = {{.dataset = "a",
+                                           .classes = CLASSES,
+                                           .height = 2,
+                                           .width = 2,
+                                           .channels = 3,
+                                           .mean = {0.5f, 0.5f, 0.5f},
+                                           .deviation = {1, 1, 1}},
+                                          {.dataset = "b", .classes = CLASSES, .features = 4},
+                                          {.dataset = "c",
+                                           .classes = CLASSES,
+                                           .channels = 3,
+                                           .mean = {0.5f, 0.5f, 0.5f},
+                                           .deviation = {1, 1, 1},
+                                           .in_shards = true}};
     elm_store_writer *writer = NULL;
     elm_error err;
-    int status = kind == 2 ? elm_store_writer_create_index(&writer, path, &info[kind], class_names, &shard, 1, NAME_BYTES, &err)
+    int status = kind == 2 ? elm_store_writer_create_index(&writer, path, &info[kind], class_names,
+                                                           &shard, 1, NAME_BYTES, &err)
                            : elm_store_writer_create(&writer, path, &info[kind], class_names, &err);
     for (int i = 0; status == 0 && i < ROWS; i++)
         status = append_row(writer, kind, i);
@@ -66,7 +82,9 @@ static sample make_sample(int kind)
     FILE *file = fopen(path, "rb");
     made.size_bytes = (size_t)about.st_size;
     made.bytes = malloc(made.size_bytes);
-    fuzz_demand(file != NULL && made.bytes != NULL && fread(made.bytes, 1, made.size_bytes, file) == made.size_bytes, "the store's bytes");
+    fuzz_demand(file != NULL && made.bytes != NULL &&
+                    fread(made.bytes, 1, made.size_bytes, file) == made.size_bytes,
+                "the store's bytes");
     fclose(file);
     unlink(path);
     rmdir(folder);
@@ -102,9 +120,11 @@ static void check_places(elm_store *store, const char *split, int64_t count)
     for (int64_t i = 0; i < count && i < 100; i++) {
         fuzz_check_status(elm_store_places(store, split, &i, 1, &places, &err), &err);
         if (places != NULL) {
-            fuzz_demand(places->shard >= 0 && places->shard < elm_store_shard_count(store), "a shard that is there");
+            fuzz_demand(places->shard >= 0 && places->shard < elm_store_shard_count(store),
+                        "a shard that is there");
             const elm_store_shard shard = elm_store_shard_at(store, places->shard);
-            fuzz_demand(places->offset >= 0 && places->length > 0 && places->offset + (int64_t)places->length <= shard.size_bytes,
+            fuzz_demand(places->offset >= 0 && places->length > 0 &&
+                            places->offset + (int64_t)places->length <= shard.size_bytes,
                         "a place within its shard");
         }
         elm_free(places);
@@ -122,7 +142,8 @@ static void check_rows(elm_store *store, const char *split, int64_t count)
     const int status = elm_store_read(store, split, members, 2, &rows, &err);
     fuzz_check_status(status, &err);
     const size_t size_bytes =
-        info->channels > 0 ? (size_t)info->height * (size_t)info->width * (size_t)info->channels : (size_t)info->features * sizeof(float);
+        info->channels > 0 ? (size_t)info->height * (size_t)info->width * (size_t)info->channels
+                           : (size_t)info->features * sizeof(float);
     for (size_t i = 0; status == 0 && i < 2 * size_bytes; i++)
         sum = sum + ((const uint8_t *)rows)[i];
     elm_free(rows);
@@ -132,11 +153,13 @@ static void check_store(elm_store *store)
 {
     static const char *const splits[] = {"train", "val", "test"};
     const elm_store_info *info = elm_store_describe(store);
-    fuzz_demand(info->classes > 0 && (info->channels > 0) != (info->features > 0), "pictures or features of some classes");
+    fuzz_demand(info->classes > 0 && (info->channels > 0) != (info->features > 0),
+                "pictures or features of some classes");
     for (int c = 0; c < info->classes && c < 100; c++)
         fuzz_demand(strlen(elm_store_class_name(store, c)) < 256, "names of classes that end");
     for (int i = 0; i < info->channels; i++)
-        fuzz_demand(isfinite(info->mean[i]) && info->deviation[i] > 0, "a normalisation that can be computed");
+        fuzz_demand(isfinite(info->mean[i]) && info->deviation[i] > 0,
+                    "a normalisation that can be computed");
     for (int s = 0; s < 3; s++) {
         const int64_t count = elm_store_count(store, splits[s]);
         if (count > 0 && info->in_shards)
@@ -157,7 +180,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     fuzz_check_status(status, &err);
     if (status == 0) {
         check_store(store);
-        fuzz_check_status(elm_dataset_load(&dataset, file.path, "train", size_bytes % 2 ? 0 : 2, &err), &err);
+        fuzz_check_status(
+            elm_dataset_load(&dataset, file.path, "train", size_bytes % 2 ? 0 : 2, &err), &err);
     }
     elm_dataset_destroy(dataset);
     elm_store_close(store);

@@ -1,5 +1,5 @@
-/* Global batches for the tests of the class gather and of the pull term: every rank makes the whole batch for itself, so that it can check
- * what it gets without asking. */
+/* Global batches for the tests of the class gather and of the pull term: every rank makes the
+ * whole batch for itself, so that it can check what it gets without asking. */
 #ifndef ELMPI_TESTS_BATCHES_H
 #define ELMPI_TESTS_BATCHES_H
 

@@ -1,4 +1,5 @@
-/* For programs that run on several ranks: a failed check ends the job at once, since the other ranks may be waiting in a collective. */
+/* For programs that run on several ranks: a failed check ends the job at once, since the other
+ * ranks may be waiting in a collective. */
 #ifndef ELMPI_TESTS_RANKS_H
 #define ELMPI_TESTS_RANKS_H
 
@@ -17,7 +18,8 @@ static inline void check_at(bool holds, const char *condition, const char *file,
 {
     if (holds)
         return;
-    fprintf(stderr, "rank %d, %s:%d: %s does not hold\n", elm_comm_rank(comm), file, line, condition);
+    fprintf(stderr, "rank %d, %s:%d: %s does not hold\n", elm_comm_rank(comm), file, line,
+            condition);
     elm_comm_abort(comm, 1);
 }
 

@@ -1,5 +1,6 @@
-/* The class bank over ranks: sharded, exchanged and sent home it gives the loss and gradients that every rank also computes for itself by
- * brute force in double, over steps in which the bank fills, ages and is averaged. */
+/* The class bank over ranks: sharded, exchanged and sent home it gives the loss and gradients
+ * that every rank also computes for itself by brute force in double, over steps in which the
+ * bank fills, ages and is averaged. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,21 +65,25 @@ static double distance(const double *a, const double *b)
     return d;
 }
 
-static bool usable(const setting *s, const model *m, int64_t image, double passed, const int64_t *members, int rows)
+static bool usable(const setting *s, const model *m, int64_t image, double passed,
+                   const int64_t *members, int rows)
 {
     bool present = false;
     for (int j = 0; j < rows; j++)
         present |= members[j] == image;
-    return !present && m->when[image] >= 0 && passed - m->when[image] <= s->max_age + 1e-9 && passed >= s->start_epoch;
+    return !present && m->when[image] >= 0 && passed - m->when[image] <= s->max_age + 1e-9 &&
+           passed >= s->start_epoch;
 }
 
 /* Anchor i against everything: each positive's exponential, then what each says. */
-static void add_anchor(const setting *s, const model *m, const int64_t *members, const double (*u)[WIDTH], int rows, int i, double passed,
-                       int64_t global, whole *w)
+static void add_anchor(const setting *s, const model *m, const int64_t *members,
+                       const double (*u)[WIDTH], int rows, int i, double passed, int64_t global,
+                       whole *w)
 {
     static double fresh[BATCH], stored[IMAGES], v[IMAGES][WIDTH];
     const int32_t y = m->label[members[i]];
-    const double alpha = sqrt(strcmp(s->alpha, "sqrt-n") == 0 ? (double)counts[y] : (double)counts[y] / IMAGES);
+    const double alpha =
+        sqrt(strcmp(s->alpha, "sqrt-n") == 0 ? (double)counts[y] : (double)counts[y] / IMAGES);
     int positives = 0, others = 0;
     double length, sum = 0;
     for (int j = 0; j < rows; j++) {
@@ -110,8 +115,8 @@ static void add_anchor(const setting *s, const model *m, const int64_t *members,
     }
 }
 
-static void brute_force(const setting *s, const model *m, const int64_t *members, const float *x, int rows, double passed, int64_t global,
-                        whole *w)
+static void brute_force(const setting *s, const model *m, const int64_t *members, const float *x,
+                        int rows, double passed, int64_t global, whole *w)
 {
     static double u[BATCH][WIDTH], length[BATCH];
     memset(w, 0, sizeof *w);
@@ -133,8 +138,10 @@ static bool is_broken(int64_t image)
     return image % 5 == 3;
 }
 
-/* Of an image that is there twice only the last counts; one that shows another's picture has no entry. */
-static void remember(const setting *s, model *m, const int64_t *members, const float *x, int rows, double passed)
+/* Of an image that is there twice only the last counts; one that shows another's picture has no
+ * entry. */
+static void remember(const setting *s, model *m, const int64_t *members, const float *x, int rows,
+                     double passed)
 {
     for (int i = 0; i < rows; i++) {
         const int64_t image = members[i];
@@ -145,7 +152,8 @@ static void remember(const setting *s, model *m, const int64_t *members, const f
             continue;
         const double old = m->when[image] >= 0 ? s->momentum : 0;
         for (int k = 0; k < WIDTH; k++) {
-            const float mixed = (float)(old * (double)m->entry[image][k] + (1 - old) * (double)x[i * WIDTH + k]);
+            const float mixed =
+                (float)(old * (double)m->entry[image][k] + (1 - old) * (double)x[i * WIDTH + k]);
             m->entry[image][k] = s->half ? elm_bf16_to_float(elm_bf16_from_float(mixed)) : mixed;
         }
         m->when[image] = passed;
@@ -208,7 +216,8 @@ static void draw_step(const model *m, int s, step *made)
 
 static elm_batch part_of(const step *all, int parts, int part)
 {
-    const int64_t first = elm_split_begin(all->images, parts, part), end = elm_split_begin(all->images, parts, part + 1);
+    const int64_t first = elm_split_begin(all->images, parts, part),
+                  end = elm_split_begin(all->images, parts, part + 1);
     const elm_share share = elm_share_of(end - first, elm_comm_size(comm), elm_comm_rank(comm));
     return (elm_batch){.passed = all->passed,
                        .continues = part > 0,
@@ -222,7 +231,8 @@ static elm_batch part_of(const step *all, int parts, int part)
 }
 
 /* What the ranks make of a part; `gradient` [local][WIDTH]. */
-static elm_loss_value evaluate(elm_bank_traffic *traffic, elm_loss *loss, const elm_batch *batch, const float *x, float *gradient)
+static elm_loss_value evaluate(elm_bank_traffic *traffic, elm_loss *loss, const elm_batch *batch,
+                               const float *x, float *gradient)
 {
     const elm_loss_batch seen = {.global = batch->images,
                                  .images = batch->share.global,
@@ -243,14 +253,17 @@ static elm_loss_value evaluate(elm_bank_traffic *traffic, elm_loss *loss, const 
     return value;
 }
 
-static void compare(const setting *s, int number, const elm_batch *batch, elm_loss_value value, const float *gradient, const whole *w)
+static void compare(const setting *s, int number, const elm_batch *batch, elm_loss_value value,
+                    const float *gradient, const whole *w)
 {
-    double sums[3] = {value.loss, (double)(value.with_bank[0] + value.with_bank[1] + value.with_bank[2]),
-                      (double)(value.with_positive[0] + value.with_positive[1] + value.with_positive[2])};
+    double sums[3] = {
+        value.loss, (double)(value.with_bank[0] + value.with_bank[1] + value.with_bank[2]),
+        (double)(value.with_positive[0] + value.with_positive[1] + value.with_positive[2])};
     double worst = 0, most = 1e-30;
     for (int i = 0; i < batch->share.local; i++)
         for (int k = 0; k < WIDTH; k++)
-            worst = fmax(worst, fabs((double)gradient[i * WIDTH + k] - w->gradient[batch->share.first + i][k]));
+            worst = fmax(worst, fabs((double)gradient[i * WIDTH + k] -
+                                     w->gradient[batch->share.first + i][k]));
     for (int64_t i = 0; i < batch->share.global; i++)
         for (int k = 0; k < WIDTH; k++)
             most = fmax(most, fabs(w->gradient[i][k]));
@@ -258,7 +271,8 @@ static void compare(const setting *s, int number, const elm_batch *batch, elm_lo
     elm_comm_max_all(comm, &worst, 1);
     const double off = fabs(sums[0] - w->loss) / (w->loss + 1e-30);
     if (off > 1e-5 || worst / most > 1e-5)
-        fprintf(stderr, "%s, step %d: loss off by %g, gradient by %g\n", s->name, number, off, worst / most);
+        fprintf(stderr, "%s, step %d: loss off by %g, gradient by %g\n", s->name, number, off,
+                worst / most);
     check(off <= 1e-5);
     check(worst <= 1e-5 * most);
     check((int64_t)sums[1] == w->with_bank && (int64_t)sums[2] == w->with_positive);
@@ -281,7 +295,8 @@ static size_t take_records(elm_bank_traffic *traffic, char *to, size_t room)
     return used;
 }
 
-static int read_record(void *context, int64_t offset, void *piece, size_t size_bytes, elm_error *err)
+static int read_record(void *context, int64_t offset, void *piece, size_t size_bytes,
+                       elm_error *err)
 {
     (void)err;
     memcpy(piece, (char *)context + offset, size_bytes);
@@ -296,7 +311,8 @@ static elm_bank_traffic *create(const elm_loss_options *o, const int32_t *labels
                                         .counts = {CLASSES, counts, IMAGES},
                                         .labels = labels,
                                         .width = WIDTH,
-                                        .max_local = elm_share_of(BATCH, elm_comm_size(comm), 0).local,
+                                        .max_local =
+                                            elm_share_of(BATCH, elm_comm_size(comm), 0).local,
                                         .means = true,
                                         .part = (BATCH + parts - 1) / parts,
                                         .batch = BATCH};
@@ -304,8 +320,11 @@ static elm_bank_traffic *create(const elm_loss_options *o, const int32_t *labels
     return traffic;
 }
 
-/* What goes into a checkpoint comes back, and says the same again; a record out of place is refused on all ranks. */
-static elm_bank_traffic *pass_through_checkpoint(elm_bank_traffic *traffic, const elm_loss_options *o, const int32_t *labels, int parts)
+/* What goes into a checkpoint comes back, and says the same again; a record out of place is
+ * refused on all ranks. */
+static elm_bank_traffic *pass_through_checkpoint(elm_bank_traffic *traffic,
+                                                 const elm_loss_options *o, const int32_t *labels,
+                                                 int parts)
 {
     static char before[IMAGES * 200], after[IMAGES * 200];
     elm_error err = {0};
@@ -317,7 +336,8 @@ static elm_bank_traffic *pass_through_checkpoint(elm_bank_traffic *traffic, cons
     check(elm_comm_rank(comm) > 0 || size == (size_t)layout.records * layout.record_bytes);
     const int64_t stranger = IMAGES;
     memcpy(before + 8, &stranger, sizeof stranger);
-    check(elm_bank_traffic_load_all(refused, read_record, before, &err) == -1 && strstr(err.text, "does not fit"));
+    check(elm_bank_traffic_load_all(refused, read_record, before, &err) == -1 &&
+          strstr(err.text, "does not fit"));
     elm_bank_traffic_destroy(refused);
     elm_bank_traffic_destroy(traffic);
     return again;
@@ -336,7 +356,8 @@ static void one_setting(const setting *s)
     for (int i = 0; i < IMAGES; i++)
         m.when[i] = -1;
     const int local = elm_share_of(BATCH, elm_comm_size(comm), 0).local;
-    check(elm_loss_create(&loss, &o, (elm_class_counts){CLASSES, counts, IMAGES}, WIDTH, local, BATCH, &err) == 0);
+    check(elm_loss_create(&loss, &o, (elm_class_counts){CLASSES, counts, IMAGES}, WIDTH, local,
+                          BATCH, &err) == 0);
     check(elm_loss_wants(loss) == ELM_LOSS_OWNED);
     elm_bank_traffic *traffic = create(&o, m.label, s->parts);
     for (int number = 0; number < STEPS; number++) {
@@ -347,8 +368,10 @@ static void one_setting(const setting *s)
             if (s->broken)
                 batch.substituted = now.substituted + (batch.labels - now.labels);
             const int64_t first = batch.members - now.members;
-            brute_force(s, &m, batch.members, now.x + first * WIDTH, (int)batch.share.global, now.passed, now.images, &w);
-            const elm_loss_value value = evaluate(traffic, loss, &batch, now.x + first * WIDTH, gradient);
+            brute_force(s, &m, batch.members, now.x + first * WIDTH, (int)batch.share.global,
+                        now.passed, now.images, &w);
+            const elm_loss_value value =
+                evaluate(traffic, loss, &batch, now.x + first * WIDTH, gradient);
             compare(s, number, &batch, value, gradient, &w);
         }
         if (number % 5 != 3) { /* a step that was not good leaves nothing behind */
@@ -374,7 +397,8 @@ static void no_room(void)
     global.pull_scope = ELM_PULL_GLOBAL;
     label_images(m.label);
     const elm_class_counts all = {CLASSES, counts, IMAGES};
-    check(elm_loss_create(&loss, &o, all, WIDTH, elm_share_of(BATCH, elm_comm_size(comm), 0).local, BATCH, NULL) == 0);
+    check(elm_loss_create(&loss, &o, all, WIDTH, elm_share_of(BATCH, elm_comm_size(comm), 0).local,
+                          BATCH, NULL) == 0);
     check(elm_loss_create(&plain, &global, all, WIDTH, BATCH, BATCH, NULL) == 0);
     elm_bank_traffic *traffic = create(&o, m.label, 1);
     for (int number = 0; number < 4; number++) {
@@ -389,13 +413,15 @@ static void no_room(void)
                                      .embeddings = now.x,
                                      .embeddings_gradient = expected};
         memset(expected, 0, sizeof expected);
-        const elm_loss_value there = elm_loss_embeddings(plain, &seen), here = evaluate(traffic, loss, &batch, now.x, gradient);
+        const elm_loss_value there = elm_loss_embeddings(plain, &seen),
+                             here = evaluate(traffic, loss, &batch, now.x, gradient);
         double sum = here.loss;
         elm_comm_sum_all(comm, &sum, 1);
         check(fabs(sum - there.loss) <= 1e-9 * there.loss);
         check(here.with_bank[0] + here.with_bank[1] + here.with_bank[2] == 0 && here.drift == 0);
         for (int64_t i = 0; i < (int64_t)batch.share.local * WIDTH; i++)
-            check(fabs((double)gradient[i] - (double)expected[batch.share.first * WIDTH + i]) <= 1e-6 * fabs((double)gradient[i]) + 1e-12);
+            check(fabs((double)gradient[i] - (double)expected[batch.share.first * WIDTH + i]) <=
+                  1e-6 * fabs((double)gradient[i]) + 1e-12);
         elm_bank_traffic_store(traffic, &batch);
     }
     elm_bank_traffic_destroy(traffic);
@@ -417,8 +443,11 @@ static void means(void)
         int64_t covered[3] = {0};
         draw_step(&m, number, &now);
         const elm_batch batch = part_of(&now, 1, 0);
-        const elm_loss_batch seen = {
-            .global = now.images, .images = now.images, .width = WIDTH, .classes = CLASSES, .moment = {.passed = now.passed}};
+        const elm_loss_batch seen = {.global = now.images,
+                                     .images = now.images,
+                                     .width = WIDTH,
+                                     .classes = CLASSES,
+                                     .moment = {.passed = now.passed}};
         elm_bank_traffic_post_all(traffic, &batch, now.x + batch.share.first * WIDTH);
         const elm_loss_batch owned = elm_bank_traffic_wait_all(traffic, &batch, &seen);
         const double *found = elm_bank_traffic_means_all(traffic, &batch, &owned, covered);
@@ -429,7 +458,10 @@ static void means(void)
                 for (int k = 0; k < WIDTH && now.labels[i] == c; k++)
                     sum[k] += (double)now.x[i * WIDTH + k], rows += k == 0;
             for (int64_t i = 0; i < IMAGES; i++)
-                for (int k = 0; k < WIDTH && m.label[i] == c && usable(&settings[0], &m, i, now.passed, now.members, (int)now.images); k++)
+                for (int k = 0;
+                     k < WIDTH && m.label[i] == c &&
+                     usable(&settings[0], &m, i, now.passed, now.members, (int)now.images);
+                     k++)
                     sum[k] += (double)m.entry[i][k], entries += k == 0;
             for (int k = 0; k < WIDTH && rows > 0; k++)
                 check(fabs(*found++ - sum[k] / (rows + entries)) <= 1e-12);

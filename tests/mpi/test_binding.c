@@ -1,4 +1,5 @@
-/* Binding: after it the ranks of a host have cores of their own where there are enough, together all that they may use; twice is once. */
+/* Binding: after it the ranks of a host have cores of their own where there are enough, together
+ * all that they may use; twice is once. */
 #include <omp.h>
 #include <stdlib.h>
 

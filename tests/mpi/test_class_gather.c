@@ -1,4 +1,5 @@
-/* Class gather: who gets which rows, against a list made from the labels alone, for all modes, sizes and kinds of batches. */
+/* Class gather: who gets which rows, against a list made from the labels alone, for all modes,
+ * sizes and kinds of batches. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +55,8 @@ static int64_t expected_sent(elm_gather_mode mode, const int32_t *labels, int64_
     return sent;
 }
 
-static void check_rows(elm_gathered got, elm_gather_mode mode, const int32_t *labels, int64_t global, int step)
+static void check_rows(elm_gathered got, elm_gather_mode mode, const int32_t *labels,
+                       int64_t global, int step)
 {
     int row = 0;
     for (int64_t i = 0; i < global; i++) {
@@ -70,7 +72,8 @@ static void check_rows(elm_gathered got, elm_gather_mode mode, const int32_t *la
     check(row == got.rows);
 }
 
-static void gather_once(elm_class_gather *gather, elm_gather_mode mode, int64_t global, batch_kind kind, int step)
+static void gather_once(elm_class_gather *gather, elm_gather_mode mode, int64_t global,
+                        batch_kind kind, int step)
 {
     const elm_share share = elm_share_of(global, elm_comm_size(comm), elm_comm_rank(comm));
     int32_t labels[BATCH_MAX], kept[BATCH_MAX];
@@ -98,7 +101,8 @@ static void every_batch_in_mode(elm_gather_mode mode)
     elm_class_gather *gather = NULL;
     elm_error err = {0};
     int step = 0;
-    check(elm_class_gather_create_all(&gather, comm, mode, WIDTH, BATCH_MAX, BATCH_CLASSES, &err) == 0);
+    check(elm_class_gather_create_all(&gather, comm, mode, WIDTH, BATCH_MAX, BATCH_CLASSES, &err) ==
+          0);
     for (int round = 0; round < 3; round++)
         for (int s = 0; s < BATCH_SIZES; s++)
             for (batch_kind kind = 0; kind < BATCH_KINDS; kind++)
@@ -107,7 +111,8 @@ static void every_batch_in_mode(elm_gather_mode mode)
     elm_class_gather_destroy(gather);
 }
 
-/* Slices are worth the name: where no class is spread nothing travels, and never more than everything. */
+/* Slices are worth the name: where no class is spread nothing travels, and never more than
+ * everything. */
 static void slices_save_traffic(void)
 {
     const int size = elm_comm_size(comm), rank = elm_comm_rank(comm);
@@ -115,7 +120,8 @@ static void slices_save_traffic(void)
     elm_error err = {0};
     int32_t labels[8];
     static const float embeddings[8 * WIDTH];
-    check(elm_class_gather_create_all(&gather, comm, ELM_GATHER_SLICES, WIDTH, 8, BATCH_CLASSES, &err) == 0);
+    check(elm_class_gather_create_all(&gather, comm, ELM_GATHER_SLICES, WIDTH, 8, BATCH_CLASSES,
+                                      &err) == 0);
     for (int i = 0; i < 8; i++)
         labels[i] = owner_of(i, 8);
     elm_class_gather_post_all(gather, labels, elm_share_of(8, size, rank), embeddings);

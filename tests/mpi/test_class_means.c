@@ -1,5 +1,5 @@
-/* Class means over a data set on several ranks: those of all images on one rank, the same bits on each; a broken embedding is everybody's.
- */
+/* Class means over a data set on several ranks: those of all images on one rank, the same bits
+ * on each; a broken embedding is everybody's. */
 #include <math.h>
 #include <string.h>
 
@@ -7,7 +7,8 @@
 #include "eval/class_means.h"
 #include "ranks.h"
 
-enum { IMAGES = 300, FEATURES = 5, CLASSES = 4, WIDTH = 8 }; /* 5 batches: no number of ranks shares them evenly */
+/* 5 batches: no number of ranks shares them evenly */
+enum { IMAGES = 300, FEATURES = 5, CLASSES = 4, WIDTH = 8 };
 
 static int32_t labels[IMAGES];
 static float features[IMAGES * FEATURES];
@@ -34,8 +35,13 @@ static void fill(void)
 static elm_net *make_net(void)
 {
     const elm_model_options options = {.name = "mlp:8", .bn = "global"};
-    const elm_net_spec spec = {
-        .model = &options, .features = FEATURES, .classes = CLASSES, .max_images = 64, .ranks = 1, .backend = "auto", .seed = 3};
+    const elm_net_spec spec = {.model = &options,
+                               .features = FEATURES,
+                               .classes = CLASSES,
+                               .max_images = 64,
+                               .ranks = 1,
+                               .backend = "auto",
+                               .seed = 3};
     elm_net *net = NULL;
     elm_error err = {0};
     check(elm_net_create(&net, &spec, &err) == 0);
@@ -48,7 +54,8 @@ static void are_those_of_one_rank(elm_net *net)
     float *means = NULL;
     elm_error err = {0};
     for (int i = 0; i < IMAGES; i++) {
-        const float *embedding = elm_net_embed_all(net, features + (size_t)i * FEATURES, elm_share_of(1, 1, 0), false);
+        const float *embedding =
+            elm_net_embed_all(net, features + (size_t)i * FEATURES, elm_share_of(1, 1, 0), false);
         for (int k = 0; k < WIDTH; k++)
             sums[labels[i] * WIDTH + k] += (double)embedding[k];
     }

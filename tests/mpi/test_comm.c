@@ -1,4 +1,5 @@
-/* Comm: agreement with a failure on each rank in turn, equal texts, broadcasts, sums, gathered bytes, merged moments. */
+/* Comm: agreement with a failure on each rank in turn, equal texts, broadcasts, sums, gathered
+ * bytes, merged moments. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@ static void agreement(void)
     for (int failing = 0; failing < size; failing++) {
         char expected[64];
         err = (elm_error){0};
-        const int status = rank == failing ? elm_error_set(&err, ELM_EXIT_FAILURE, "disk %d is full", failing) : 0;
+        const int status =
+            rank == failing ? elm_error_set(&err, ELM_EXIT_FAILURE, "disk %d is full", failing) : 0;
         check(elm_comm_agree_all(comm, status, &err) == -1);
         if (size > 1)
             snprintf(expected, sizeof expected, "rank %d: disk %d is full", failing, failing);
@@ -32,7 +34,8 @@ static void several_failures(void)
     const int rank = elm_comm_rank(comm), size = elm_comm_size(comm);
     elm_error err = {0};
     /* All but rank 0, where there is another: the lowest speaks. */
-    const int status = rank > 0 || size == 1 ? elm_error_set(&err, ELM_EXIT_FAILURE, "of %d", rank) : 0;
+    const int status =
+        rank > 0 || size == 1 ? elm_error_set(&err, ELM_EXIT_FAILURE, "of %d", rank) : 0;
     check(elm_comm_agree_all(comm, status, &err) == -1);
     check(strstr(err.text, size > 1 ? "of 1" : "of 0") != NULL);
     /* A mistake of the user keeps its code, and its text has no rank: it is the same everywhere. */
@@ -54,7 +57,10 @@ static void equal_texts(void)
         err = (elm_error){0};
         snprintf(text, sizeof text, "[run]\nseed = %d\nname = x\n", odd ? 21 : 2);
         check(elm_comm_same_all(comm, "the job", text, &err) == -1);
-        snprintf(text, sizeof text, "the job of rank %d is not that of rank 0: \"seed = 21\" there, \"seed = 2\" on rank 0", other);
+        snprintf(
+            text, sizeof text,
+            "the job of rank %d is not that of rank 0: \"seed = 21\" there, \"seed = 2\" on rank 0",
+            other);
         check(err.code == ELM_EXIT_USAGE && strstr(err.text, text) != NULL);
         /* One line, one line's end and one character more or less. */
         check(elm_comm_same_all(comm, "the job", odd ? "a\nb" : "a", &err) == -1);
@@ -100,7 +106,8 @@ static void gathered_bytes(void)
     elm_error err = {0};
     memset(mine, 'a' + rank, sizeof mine);
     check(size <= 64);
-    check(elm_comm_gather_bytes_all(comm, mine, (size_t)rank * 3, &gathered, rank == 0 ? sizes : NULL, &err) == 0);
+    check(elm_comm_gather_bytes_all(comm, mine, (size_t)rank * 3, &gathered,
+                                    rank == 0 ? sizes : NULL, &err) == 0);
     check((gathered != NULL) == (rank == 0));
     const char *place = gathered;
     for (int r = 0; rank == 0 && r < size; r++) {
@@ -171,12 +178,15 @@ __attribute__((noinline)) static elm_moments merge_apart(elm_moments a, elm_mome
     return elm_moments_merge(a, b);
 }
 
-/* merge(a, b) and merge(b, a) for means that fill every bit of a double: whatever tree MPI chooses, all ranks end with the same bits. */
+/* merge(a, b) and merge(b, a) for means that fill every bit of a double: whatever tree MPI
+ * chooses, all ranks end with the same bits. */
 static void merging_is_symmetric(void)
 {
     for (uint32_t i = 0; i < 20000; i++) {
-        const elm_moments a = {floor(50 * (1 + (double)pseudo(1, i))), (double)pseudo(2, i) / 3 * pow(10, i % 7), 1 + (double)pseudo(3, i)};
-        elm_moments b = {floor(50 * (1 + (double)pseudo(4, i))), (double)pseudo(5, i) / 3, 1 + (double)pseudo(6, i)};
+        const elm_moments a = {floor(50 * (1 + (double)pseudo(1, i))),
+                               (double)pseudo(2, i) / 3 * pow(10, i % 7), 1 + (double)pseudo(3, i)};
+        elm_moments b = {floor(50 * (1 + (double)pseudo(4, i))), (double)pseudo(5, i) / 3,
+                         1 + (double)pseudo(6, i)};
         if (i % 3 == 0)
             b.mean = a.mean;
         const elm_moments ab = merge_apart(a, b), ba = merge_apart(b, a);

@@ -1,5 +1,5 @@
-/* Data identity: ranks whose data sets differ in one thing all refuse to go on, and so does a run whose checkpoint is of another data set.
- */
+/* Data identity: ranks whose data sets differ in one thing all refuse to go on, and so does a
+ * run whose checkpoint is of another data set. */
 #include <string.h>
 
 #include "ranks.h"
@@ -29,7 +29,11 @@ static void fill(sample *s)
         s->places[i] = (elm_store_place){.offset = 512 * i, .length = 100, .width = 8, .height = 9};
     }
     s->pictures.places = s->places;
-    s->train = (elm_dataset){.info = {.dataset = "toy", .classes = CLASSES, .height = SIDE, .width = SIDE, .channels = 1},
+    s->train = (elm_dataset){.info = {.dataset = "toy",
+                                      .classes = CLASSES,
+                                      .height = SIDE,
+                                      .width = SIDE,
+                                      .channels = 1},
                              .count = IMAGES,
                              .labels = s->labels,
                              .class_count = s->count,
@@ -121,7 +125,8 @@ static void ranks_compare(void)
             if (rank == odd)
                 rows[i].change(&s);
             check(same_all(&s, &err) == -1);
-            check(err.code == ELM_EXIT_FAILURE && strstr(err.text, "toy.h5") && strstr(err.text, rows[i].says));
+            check(err.code == ELM_EXIT_FAILURE && strstr(err.text, "toy.h5") &&
+                  strstr(err.text, rows[i].says));
         }
     fill(&s);
     check(same_all(&s, &err) == 0);
@@ -154,15 +159,19 @@ static void checkpoints_compare(void)
                         .progress = values};
     check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == 0);
     values[0].value += 1;
-    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 && strstr(err.text, "in its training set"));
+    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
+          strstr(err.text, "in its training set"));
     c.progress_count = 0; /* of an elmpi that did not write them */
     check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == 0);
     other.count[1]++;
-    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 && strstr(err.text, "class 1 (dog) has 2"));
+    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
+          strstr(err.text, "class 1 (dog) has 2"));
     other.names[2] = "elk";
-    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 && strstr(err.text, "its class 2 is elk"));
+    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
+          strstr(err.text, "its class 2 is elk"));
     c.class_count = NULL;
-    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 && strstr(err.text, "/classes/train_count"));
+    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
+          strstr(err.text, "/classes/train_count"));
 }
 
 static void all_tests(void)

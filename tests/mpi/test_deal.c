@@ -1,4 +1,5 @@
-/* Deal: every row arrives once, at the rank it was for, in order; empty shares; rows that are not a multiple of a word. */
+/* Deal: every row arrives once, at the rank it was for, in order; empty shares; rows that are
+ * not a multiple of a word. */
 #include "comm/deal.h"
 
 #include "mpi/ranks.h"
@@ -22,11 +23,13 @@ static void spread(void)
         to[i] = (i * i + rank) % size;
         rows[i] = (row){rank, i, to[i], {'a', 'b', (char)('a' + i % 26)}};
     }
-    check(elm_comm_deal_all(comm, rows, sizeof *rows, to, count, (void **)&got, &received, &err) == 0);
+    check(elm_comm_deal_all(comm, rows, sizeof *rows, to, count, (void **)&got, &received, &err) ==
+          0);
     for (int64_t i = 0; i < received; i++) {
         check(got[i].to == rank && got[i].odd[2] == 'a' + got[i].number % 26);
         if (i > 0)
-            check(got[i].from > got[i - 1].from || (got[i].from == got[i - 1].from && got[i].number > got[i - 1].number));
+            check(got[i].from > got[i - 1].from ||
+                  (got[i].from == got[i - 1].from && got[i].number > got[i - 1].number));
     }
     all = received;
     elm_comm_sum_counts_all(comm, &all, 1);

@@ -1,5 +1,6 @@
-/* Evaluation on several ranks: the counts of one rank, failures that one rank sees and all return, a checkpoint handed to all. A
- * failed check ends the job at once: the other ranks may be waiting in a collective. */
+/* Evaluation on several ranks: the counts of one rank, failures that one rank sees and all
+ * return, a checkpoint handed to all. A failed check ends the job at once: the other ranks may
+ * be waiting in a collective. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +13,19 @@
 #include "nn/weights.h"
 #include "ranks.h"
 
-enum { IMAGES = 300, WIDTH = 5, CLASSES = 3 }; /* 5 batches: no number of ranks shares them evenly */
+/* 5 batches: no number of ranks shares them evenly */
+enum { IMAGES = 300, WIDTH = 5, CLASSES = 3 };
 
 static elm_net *make_net(void)
 {
     const elm_model_options options = {.name = "mlp:8", .bn = "global"};
-    const elm_net_spec spec = {
-        .model = &options, .features = WIDTH, .classes = CLASSES, .max_images = 64, .ranks = 1, .backend = "auto", .seed = 3};
+    const elm_net_spec spec = {.model = &options,
+                               .features = WIDTH,
+                               .classes = CLASSES,
+                               .max_images = 64,
+                               .ranks = 1,
+                               .backend = "auto",
+                               .seed = 3};
     elm_net *net = NULL;
     elm_error err = {0};
     check(elm_net_create(&net, &spec, &err) == 0);
@@ -68,12 +75,14 @@ static void every_image_counts_once(elm_net *net, const test_set *set)
     check(elm_tally_create(&wanted, CLASSES, &err) == 0);
     count_alone(net, set, &wanted);
     check(elm_evaluation_count_all(net, &set->dataset, comm, NULL, NULL, &tally, &err) == 0);
-    check(tally.classes == CLASSES && memcmp(tally.tested, wanted.tested, 2 * CLASSES * sizeof *wanted.tested) == 0);
+    check(tally.classes == CLASSES &&
+          memcmp(tally.tested, wanted.tested, 2 * CLASSES * sizeof *wanted.tested) == 0);
     elm_tally_release(&wanted);
     elm_tally_release(&tally);
 }
 
-static void refused(elm_net *net, const test_set *set, const volatile sig_atomic_t *stop, int code, const char *says)
+static void refused(elm_net *net, const test_set *set, const volatile sig_atomic_t *stop, int code,
+                    const char *says)
 {
     elm_tally tally;
     elm_error err = {0};
@@ -140,11 +149,14 @@ static void a_checkpoint_reaches_all(elm_net *net, const test_set *set, const ch
 
     elm_checkpoint *got = NULL;
     check(elm_checkpoint_read_all(comm, path, &got, &err) == 0);
-    check(text_equal(got->job, made.job) && text_equal(got->git, made.git) && text_equal(got->made_with, made.made_with));
-    check(got->epoch == made.epoch && got->step == made.step && got->seed == made.seed && got->ranks == made.ranks);
+    check(text_equal(got->job, made.job) && text_equal(got->git, made.git) &&
+          text_equal(got->made_with, made.made_with));
+    check(got->epoch == made.epoch && got->step == made.step && got->seed == made.seed &&
+          got->ranks == made.ranks);
     check(got->classes == CLASSES && text_equal(got->class_names[2], names[2]));
     check(memcmp(got->class_count, set->count, sizeof set->count) == 0);
-    check(elm_checkpoint_progress(got, "images", -1) == 17 && elm_checkpoint_progress(got, "loss", -1) == 0.1);
+    check(elm_checkpoint_progress(got, "images", -1) == 17 &&
+          elm_checkpoint_progress(got, "loss", -1) == 0.1);
     const elm_history_column *column = elm_checkpoint_history(got, "train_loss");
     check(column != NULL && column->count == 3);
     for (int i = 0; column != NULL && i < 3; i++)
@@ -152,8 +164,10 @@ static void a_checkpoint_reaches_all(elm_net *net, const test_set *set, const ch
     check(got->tensor_count == made.tensor_count);
     for (int i = 0; i < made.tensor_count; i++) {
         const elm_tensor *tensor = elm_checkpoint_tensor(got, tensors[i].name);
-        check(tensor != NULL && tensor->count == tensors[i].count && tensor->dimensions == tensors[i].dimensions);
-        check(memcmp(tensor->data, tensors[i].data, (size_t)tensor->count * sizeof *tensor->data) == 0);
+        check(tensor != NULL && tensor->count == tensors[i].count &&
+              tensor->dimensions == tensors[i].dimensions);
+        check(memcmp(tensor->data, tensors[i].data, (size_t)tensor->count * sizeof *tensor->data) ==
+              0);
     }
     check(elm_weights_load(net, got->tensors, got->tensor_count, &err) == 0);
     elm_checkpoint_free(got);

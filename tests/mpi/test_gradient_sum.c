@@ -1,4 +1,5 @@
-/* Gradient sum: buckets of uneven sizes, posted in portions, at different times on different ranks, over several steps. */
+/* Gradient sum: buckets of uneven sizes, posted in portions, at different times on different
+ * ranks, over several steps. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -23,21 +24,23 @@ static void check_sums(const float *gradients, int step, elm_compression compres
         for (int r = 0; r < size; r++)
             sum += (double)gradient(r, step, i);
         /* bf16 rounds each rank's number, and the sum once more, to 8 significant bits. */
-        check(fabs((double)gradients[i] - sum) <= (compress == ELM_COMPRESS_BF16 && size > 1 ? 3 * ldexp(size, -9) : 1e-6 * size));
+        check(fabs((double)gradients[i] - sum) <=
+              (compress == ELM_COMPRESS_BF16 && size > 1 ? 3 * ldexp(size, -9) : 1e-6 * size));
     }
     /* Replicas of the network stay equal only if the sums are, to the bit. */
     check_same(gradients, COUNT * sizeof *gradients);
 }
 
-/* As a backward pass does it: the parameters become final from the last to the first. Each rank skips other announcements and polls at
- * other times. */
+/* As a backward pass does it: the parameters become final from the last to the first. Each rank
+ * skips other announcements and polls at other times. */
 static void announce(elm_gradient_sum *sum, float *gradients, int step)
 {
     const int rank = elm_comm_rank(comm);
     int64_t end = COUNT;
     for (int p = PARAMETERS - 1; p >= 0; p--) {
         for (int64_t i = starts[p]; i < end; i++)
-            gradients[i] = gradient(rank, step, i); /* written only now: a bucket that left early carries old values */
+            /* written only now: a bucket that left early carries old values */
+            gradients[i] = gradient(rank, step, i);
         end = starts[p];
         if ((p + rank + step) % 3 != 0)
             elm_gradient_sum_ready_all(sum, starts[p]);
@@ -53,7 +56,8 @@ static void sums_with_buckets_of(int64_t bucket_kib, elm_compression compress, i
     elm_error err = {0};
     check(gradients != NULL);
     const elm_comm_options options = {.compress = (int)compress, .bucket_kib = bucket_kib};
-    check(elm_gradient_sum_create_all(&sum, comm, gradients, COUNT, starts, PARAMETERS, &options, &err) == 0);
+    check(elm_gradient_sum_create_all(&sum, comm, gradients, COUNT, starts, PARAMETERS, &options,
+                                      &err) == 0);
     check(elm_gradient_sum_buckets(sum) == buckets_expected);
     for (int step = 0; step < 5; step++) {
         for (int i = 0; i < COUNT; i++)
@@ -75,8 +79,9 @@ static void tests(void)
 {
     for (int compress = ELM_COMPRESS_NONE; compress <= ELM_COMPRESS_BF16; compress++) {
         sums_with_buckets_of(0, (elm_compression)compress, PARAMETERS); /* each parameter alone */
-        sums_with_buckets_of(4, (elm_compression)compress, 4);          /* of at least 1024 floats: from 5002, 1530, 3, and what is left */
-        sums_with_buckets_of(47, (elm_compression)compress, 1);         /* all in one */
+        /* of at least 1024 floats: from 5002, 1530, 3, and what is left */
+        sums_with_buckets_of(4, (elm_compression)compress, 4);
+        sums_with_buckets_of(47, (elm_compression)compress, 1); /* all in one */
         sums_with_buckets_of(1 << 20, (elm_compression)compress, 1);
     }
     elm_gradient_sum_destroy(NULL);

@@ -1,5 +1,5 @@
-/* LDA over distributed embeddings: NumPy's values, for any number of ranks, process grid and block; more dimensions than a block has; what
- * cannot be solved is refused on every rank. */
+/* LDA over distributed embeddings: NumPy's values, for any number of ranks, process grid and
+ * block; more dimensions than a block has; what cannot be solved is refused on every rank. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -60,7 +60,8 @@ typedef struct layout {
     int rows, columns, block;
 } layout;
 
-static elm_scatter_problem problem_of(const images *all, const elm_embedded *e, const int64_t *class_count, double epsilon, layout on)
+static elm_scatter_problem problem_of(const images *all, const elm_embedded *e,
+                                      const int64_t *class_count, double epsilon, layout on)
 {
     return (elm_scatter_problem){.embeddings = e->embeddings,
                                  .labels = e->labels,
@@ -76,7 +77,8 @@ static elm_scatter_problem problem_of(const images *all, const elm_embedded *e, 
                                  .block = on.block};
 }
 
-static int fit(const images *all, double epsilon, layout on, double *weights, double *bias, elm_error *err)
+static int fit(const images *all, double epsilon, layout on, double *weights, double *bias,
+               elm_error *err)
 {
     int64_t class_count[16] = {0};
     elm_embedded e = share_of(all, class_count);
@@ -98,7 +100,8 @@ static void check_golden(int rows, int columns, int block, int batch)
     for (int i = 0; i < LDA_CLASSES * LDA_WIDTH; i++)
         check(fabs(weights[i] - lda_weights[i]) <= 1e-6 * largest);
     for (int c = 0; c < LDA_CLASSES; c++)
-        check(c == 3 ? isinf(bias[c]) && bias[c] < 0 : fabs(bias[c] - lda_bias[c]) <= 1e-6 * (1 + fabs(lda_bias[c])));
+        check(c == 3 ? isinf(bias[c]) && bias[c] < 0
+                     : fabs(bias[c] - lda_bias[c]) <= 1e-6 * (1 + fabs(lda_bias[c])));
 }
 
 static void values_are_numpys_on_any_grid(void)
@@ -119,7 +122,8 @@ static void larger_systems_are_solved(void)
 {
     enum { COUNT = 301, WIDTH = 150, CLASSES = 4 };
     const images all = {COUNT, WIDTH, CLASSES, 16, hashed_embedding, hashed_label};
-    double *weights = calloc(CLASSES * WIDTH, sizeof *weights), *shared = calloc((size_t)WIDTH * WIDTH, sizeof *shared);
+    double *weights = calloc(CLASSES * WIDTH, sizeof *weights),
+           *shared = calloc((size_t)WIDTH * WIDTH, sizeof *shared);
     double mean[CLASSES][WIDTH] = {{0}}, bias[CLASSES], trace = 0;
     int count[CLASSES] = {0};
     elm_error err = {0};
@@ -136,8 +140,9 @@ static void larger_systems_are_solved(void)
     for (int i = 0; i < COUNT; i++)
         for (int a = 0; a < WIDTH; a++)
             for (int b = 0; b < WIDTH; b++)
-                shared[a * WIDTH + b] += ((double)hashed_embedding(i, a) - mean[hashed_label(i)][a]) *
-                                         ((double)hashed_embedding(i, b) - mean[hashed_label(i)][b]) / COUNT;
+                shared[a * WIDTH + b] +=
+                    ((double)hashed_embedding(i, a) - mean[hashed_label(i)][a]) *
+                    ((double)hashed_embedding(i, b) - mean[hashed_label(i)][b]) / COUNT;
     for (int k = 0; k < WIDTH; k++)
         trace += shared[k * WIDTH + k];
     for (int c = 0; c < CLASSES; c++)
@@ -167,13 +172,15 @@ static void check_close(double a, double b, double scale)
     check(fabs(a - b) <= 1e-6 * scale);
 }
 
-/* The principal eigenvalues add up to the variance, which is counted here the plain way. Grids and blocks change nothing. */
+/* The principal eigenvalues add up to the variance, which is counted here the plain way. Grids
+ * and blocks change nothing. */
 static void spectra_are_the_same_on_any_grid(void)
 {
     enum { COUNT = 301, WIDTH = 40, CLASSES = 4 };
     const images all = {COUNT, WIDTH, CLASSES, 16, hashed_embedding, hashed_label};
     const int size = elm_comm_size(comm);
-    const layout layouts[] = {{size, 1, 3}, {1, size, 64}, {0, 0, 7}, {1, size > 1 ? size - 1 : 1, 5}};
+    const layout layouts[] = {
+        {size, 1, 3}, {1, size, 64}, {0, 0, 7}, {1, size > 1 ? size - 1 : 1, 5}};
     elm_spectrum first, other;
     double variance = 0, sum = 0;
     find_spectrum(&all, (layout){0}, &first);
@@ -186,7 +193,8 @@ static void spectra_are_the_same_on_any_grid(void)
         variance += square - mean * mean;
         sum += first.principal[k];
         check(k == 0 || first.principal[k] <= first.principal[k - 1]);
-        check(k < CLASSES - 1 ? first.fisher[k] > 0 : first.fisher[k] == 0); /* so many directions tell classes apart */
+        /* so many directions tell classes apart */
+        check(k < CLASSES - 1 ? first.fisher[k] > 0 : first.fisher[k] == 0);
     }
     check_close(sum, variance, variance);
     check(first.collapse > 0);

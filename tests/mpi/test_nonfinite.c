@@ -1,5 +1,6 @@
-/* Steps whose numbers break: they leave no trace on any rank, in weights, momentum, running statistics or what losses learn, bit for bit,
- * and what broke first is found, with the images. Clipping gives all ranks one norm. */
+/* Steps whose numbers break: they leave no trace on any rank, in weights, momentum, running
+ * statistics or what losses learn, bit for bit, and what broke first is found, with the images.
+ * Clipping gives all ranks one norm. */
 #include <math.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ enum { CLASSES = 5, SIDE = 8, IMAGE = 3 * SIDE * SIDE, IMAGES = 13 };
 
 static const int64_t class_count[CLASSES] = {120, 60, 30, 12, 4};
 static const int32_t labels[IMAGES] = {0, 1, 0, 2, 1, 0, 3, 0, 2, 4, 1, 0, 0};
-static const elm_store_info data = {.dataset = "hashed", .classes = CLASSES, .height = SIDE, .width = SIDE, .channels = 3};
+static const elm_store_info data = {
+    .dataset = "hashed", .classes = CLASSES, .height = SIDE, .width = SIDE, .channels = 3};
 static int64_t members[IMAGES];
 
 typedef struct setting {
@@ -30,8 +32,13 @@ typedef struct setting {
 static elm_trainer *make_trainer(setting *s)
 {
     s->model = (elm_model_options){.name = "cifar-resnet8"};
-    s->optim = (elm_optim_options){
-        .epochs = 1, .batch = IMAGES, .accumulate = s->parts, .lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .clip_norm = s->clip};
+    s->optim = (elm_optim_options){.epochs = 1,
+                                   .batch = IMAGES,
+                                   .accumulate = s->parts,
+                                   .lr = 0.1,
+                                   .momentum = 0.9,
+                                   .weight_decay = 0.01,
+                                   .clip_norm = s->clip};
     s->comm = (elm_comm_options){.bucket_kib = 16};
     snprintf(s->model.bn, sizeof s->model.bn, "%s", s->bn);
     const elm_trainer_spec spec = {.model = &s->model,
@@ -58,8 +65,10 @@ typedef struct flaw {
 #define PULL "[loss]\nlogit = logadj\nembed = pull\npull.alpha = sqrt-n\n"
 static const flaw none = {-1, 0};
 
-/* One global batch, number `index` of the epoch, in the setting's parts; broken gets what is not finite. */
-static elm_step_report step(elm_trainer *trainer, const setting *s, int index, int images, flaw wrong, elm_broken *broken)
+/* One global batch, number `index` of the epoch, in the setting's parts; broken gets what is not
+ * finite. */
+static elm_step_report step(elm_trainer *trainer, const setting *s, int index, int images,
+                            flaw wrong, elm_broken *broken)
 {
     static float input[IMAGES * IMAGE];
     elm_step_report report = {0};
@@ -95,7 +104,8 @@ static void same_state(elm_trainer *a, elm_trainer *b)
 {
     elm_tensor *of_a, *of_b;
     int count_a, count_b;
-    check(elm_trainer_export(a, &of_a, &count_a, NULL) == 0 && elm_trainer_export(b, &of_b, &count_b, NULL) == 0 && count_a == count_b);
+    check(elm_trainer_export(a, &of_a, &count_a, NULL) == 0 &&
+          elm_trainer_export(b, &of_b, &count_b, NULL) == 0 && count_a == count_b);
     for (int t = 0; t < count_a; t++) {
         if (memcmp(of_a[t].data, of_b[t].data, (size_t)of_a[t].count * sizeof(float)) != 0)
             fprintf(stderr, "%s is another\n", of_a[t].name);
@@ -115,13 +125,15 @@ static int64_t image_found(const elm_broken *broken)
     return (int64_t)found;
 }
 
-/* Good, broken, good steps against the good ones alone. The broken batch is as large as the others or, as at an epoch's end, smaller. */
+/* Good, broken, good steps against the good ones alone. The broken batch is as large as the
+ * others or, as at an epoch's end, smaller. */
 static void check_skip(setting s, int broken_images, flaw wrong)
 {
     setting t = s;
     elm_broken broken;
     elm_trainer *with = make_trainer(&s), *without = make_trainer(&t);
-    check(step(with, &s, 0, IMAGES, none, NULL).finite && step(without, &t, 0, IMAGES, none, NULL).finite);
+    check(step(with, &s, 0, IMAGES, none, NULL).finite &&
+          step(without, &t, 0, IMAGES, none, NULL).finite);
     const elm_step_report report = step(with, &s, 1, broken_images, wrong, &broken);
     check(!report.finite);
     check(broken.is_input == !isfinite(wrong.value));
@@ -131,11 +143,13 @@ static void check_skip(setting s, int broken_images, flaw wrong)
         elm_comm_sum_all(comm, &count, 1);
         check(count == 1 && image_found(&broken) == members[wrong.image]);
     } else {
-        check(strcmp(broken.what, "input values") != 0 && strcmp(broken.what, "a number that is finite now") != 0);
+        check(strcmp(broken.what, "input values") != 0 &&
+              strcmp(broken.what, "a number that is finite now") != 0);
         check(broken.suspects != ELM_SUSPECT_INPUT || image_found(&broken) == members[wrong.image]);
     }
     for (int i = 2; i < 5; i++)
-        check(step(with, &s, i, IMAGES, none, NULL).finite && step(without, &t, i, IMAGES, none, NULL).finite);
+        check(step(with, &s, i, IMAGES, none, NULL).finite &&
+              step(without, &t, i, IMAGES, none, NULL).finite);
     same_state(with, without);
     elm_trainer_destroy(with);
     elm_trainer_destroy(without);
@@ -163,7 +177,8 @@ static void skipped_steps_leave_no_trace(void)
 static void skipped_steps_leave_no_trace_in_bf16(void)
 {
     elm_precision precision;
-    const setting s = {.loss = options_from(PULL), .bn = "global", .parts = 1, .precision = ELM_PRECISION_BF16};
+    const setting s = {
+        .loss = options_from(PULL), .bn = "global", .parts = 1, .precision = ELM_PRECISION_BF16};
     if (elm_net_resolve_precision(ELM_PRECISION_BF16, "auto", &precision, NULL) == 0)
         check_skip(s, IMAGES, flaws[0]);
 }
@@ -174,9 +189,10 @@ static void the_first_broken_value_is_named(void)
     static const struct {
         const char *tensor, *what;
         bool state;
-    } rows[] = {{"bn1.weight", "the weights bn1.weight", false},
-                {"fc.bias", "the weights fc.bias", false},
-                {"layer1.0.bn1.running_var", "the running statistics layer1.0.bn1.running_var", true}};
+    } rows[] = {
+        {"bn1.weight", "the weights bn1.weight", false},
+        {"fc.bias", "the weights fc.bias", false},
+        {"layer1.0.bn1.running_var", "the running statistics layer1.0.bn1.running_var", true}};
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         setting s = {.loss = options_from(PULL), .bn = "global", .parts = 1};
         elm_trainer *trainer = make_trainer(&s);
@@ -196,13 +212,15 @@ static void the_first_broken_value_is_named(void)
         check(!report.finite);
         if (strcmp(broken.what, rows[r].what) != 0)
             fprintf(stderr, "found %s, not %s\n", broken.what, rows[r].what);
-        check(strcmp(broken.what, rows[r].what) == 0 && broken.suspects == ELM_SUSPECT_LOGITS && !broken.is_input);
+        check(strcmp(broken.what, rows[r].what) == 0 && broken.suspects == ELM_SUSPECT_LOGITS &&
+              !broken.is_input);
         elm_trainer_destroy(trainer);
     }
 }
 
-/* A variance beyond a float's range: activations of both signs so large that BatchNorm makes zeros of them, loss and gradients stay finite,
- * and only the running statistics tell. One rank's alone are enough (scope rank). */
+/* A variance beyond a float's range: activations of both signs so large that BatchNorm makes
+ * zeros of them, loss and gradients stay finite, and only the running statistics tell. One
+ * rank's alone are enough (scope rank). */
 static void spoilt_statistics_end_the_step(void)
 {
     static const char *const scopes[] = {"global", "rank"};
@@ -218,14 +236,17 @@ static void spoilt_statistics_end_the_step(void)
         }
         elm_broken broken;
         check(!step(trainer, &s, 0, IMAGES, none, &broken).finite);
-        check(strcmp(broken.what, "what the step makes of the running statistics bn1.running_var") == 0 || strstr(broken.what, "gradient"));
+        check(strcmp(broken.what,
+                     "what the step makes of the running statistics bn1.running_var") == 0 ||
+              strstr(broken.what, "gradient"));
         same_state(trainer, untouched);
         elm_trainer_destroy(trainer);
         elm_trainer_destroy(untouched);
     }
 }
 
-/* One norm on all ranks to the last bit, the clipped update has the length asked for, and no memory is taken. */
+/* One norm on all ranks to the last bit, the clipped update has the length asked for, and no
+ * memory is taken. */
 static void clipping_is_the_same_on_all_ranks(void)
 {
     setting s = {.loss = options_from(PULL), .bn = "global", .parts = 1, .clip = 0.25};

@@ -1,5 +1,5 @@
-/* A whole training step on however many ranks this runs on, against PyTorch in fp64 (tests/golden/step_golden.py): DESIGN 3's tolerances.
- */
+/* A whole training step on however many ranks this runs on, against PyTorch in fp64
+ * (tests/golden/step_golden.py): DESIGN 3's tolerances. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,16 +24,20 @@ typedef struct engine {
     elm_layout layout;
     double loss, update, tensor, state; /* share of the value, of the length */
 } engine;
-static const engine automatic = {"auto", ELM_PRECISION_FP32, ELM_LAYOUT_AUTO, 1e-6, 5e-3, 2e-2, 1e-5};
-static const engine openblas = {"openblas", ELM_PRECISION_FP32, ELM_LAYOUT_AUTO, 1e-6, 5e-3, 2e-2, 1e-5};
+static const engine automatic = {"auto", ELM_PRECISION_FP32, ELM_LAYOUT_AUTO, 1e-6, 5e-3, 2e-2,
+                                 1e-5};
+static const engine openblas = {"openblas", ELM_PRECISION_FP32, ELM_LAYOUT_AUTO, 1e-6, 5e-3, 2e-2,
+                                1e-5};
 static const engine nhwc = {"onednn", ELM_PRECISION_FP32, ELM_LAYOUT_NHWC, 1e-6, 5e-3, 2e-2, 1e-5};
 static const engine bf16 = {"auto", ELM_PRECISION_BF16, ELM_LAYOUT_AUTO, 2e-2, 0.15, 0.5, 1e-2};
-static const engine bf16_nhwc = {"onednn", ELM_PRECISION_BF16, ELM_LAYOUT_NHWC, 2e-2, 0.15, 0.5, 1e-2};
+static const engine bf16_nhwc = {"onednn", ELM_PRECISION_BF16, ELM_LAYOUT_NHWC, 2e-2, 0.15, 0.5,
+                                 1e-2};
 
 static elm_comm *comm;
 static const int64_t class_count[CLASSES] = {120, 60, 30, 12, 4};
 static const int32_t labels[IMAGES_MAX] = {0, 1, 0, 2, 1, 0, 3, 0, 2, 4, 1, 0, 0};
-static const elm_store_info data = {.dataset = "hashed", .classes = CLASSES, .height = SIDE, .width = SIDE, .channels = 3};
+static const elm_store_info data = {
+    .dataset = "hashed", .classes = CLASSES, .height = SIDE, .width = SIDE, .channels = 3};
 
 static const struct objective {
     const char *name, *logit, *embed;
@@ -55,7 +59,8 @@ static const golden *expected(const char *name)
     return NULL;
 }
 
-static void check(const char *title, const char *what, const float *x, size_t count, double tolerance)
+static void check(const char *title, const char *what, const float *x, size_t count,
+                  double tolerance)
 {
     char name[160];
     snprintf(name, sizeof name, "%s.%s", title, what);
@@ -68,7 +73,8 @@ static void check_loss(const char *title, const char *what, double loss, double 
 {
     char name[160];
     snprintf(name, sizeof name, "%s.%s", title, what);
-    const double right = expected(name)->value[0] / (double)pseudo(1000, 0), error = fabs(loss - right);
+    const double right = expected(name)->value[0] / (double)pseudo(1000, 0),
+                 error = fabs(loss - right);
     if (!(error <= tolerance * fabs(right) + 1e-12))
         fail_msg("%s on %d ranks is %.9g, not %.9g", name, elm_comm_size(comm), loss, right);
 }
@@ -96,20 +102,26 @@ typedef struct setting {
     elm_comm_options comm;
 } setting;
 
-static elm_trainer *make_fresh_trainer(setting *s, const struct objective *objective, const char *bn, const engine *by, int images,
-                                       int64_t parts)
+static elm_trainer *make_fresh_trainer(setting *s, const struct objective *objective,
+                                       const char *bn, const engine *by, int images, int64_t parts)
 {
     *s = (setting){.model = {.name = "cifar-resnet8"},
                    .loss = {.lambda = objective->lambda,
                             .logadj_tau = 1,
                             .pull_scale = 1,
-                            .weights = !strcmp(objective->logit, "ldam") ? DRW : AUTO, /* the switch is at epoch 0 */
+                            /* the switch is at epoch 0 */
+                            .weights = !strcmp(objective->logit, "ldam") ? DRW : AUTO,
                             .weights_beta = 0.9999,
                             .ldam_margin = 0.5,
                             .ldam_scale = 30,
                             .cb_focal_gamma = 1},
                    .comm = {.bucket_kib = 16},
-                   .optim = {.epochs = 1, .batch = images, .accumulate = parts, .lr = 0.1, .momentum = 0.9, .weight_decay = 0.01}};
+                   .optim = {.epochs = 1,
+                             .batch = images,
+                             .accumulate = parts,
+                             .lr = 0.1,
+                             .momentum = 0.9,
+                             .weight_decay = 0.01}};
     snprintf(s->model.bn, sizeof s->model.bn, "%s", bn);
     snprintf(s->loss.logit, sizeof s->loss.logit, "%s", objective->logit);
     snprintf(s->loss.embed, sizeof s->loss.embed, "%s", objective->embed);
@@ -130,7 +142,8 @@ static elm_trainer *make_fresh_trainer(setting *s, const struct objective *objec
     return trainer;
 }
 
-static elm_trainer *make_trainer_in_parts(setting *s, const struct objective *objective, const char *bn, const engine *by, int images,
+static elm_trainer *make_trainer_in_parts(setting *s, const struct objective *objective,
+                                          const char *bn, const engine *by, int images,
                                           int64_t parts)
 {
     elm_trainer *trainer = make_fresh_trainer(s, objective, bn, by, images, parts);
@@ -138,12 +151,14 @@ static elm_trainer *make_trainer_in_parts(setting *s, const struct objective *ob
     return trainer;
 }
 
-static elm_trainer *make_trainer(setting *s, const struct objective *objective, const char *bn, const engine *by, int images)
+static elm_trainer *make_trainer(setting *s, const struct objective *objective, const char *bn,
+                                 const engine *by, int images)
 {
     return make_trainer_in_parts(s, objective, bn, by, images, 1);
 }
 
-/* This rank's images of a part of the batch, from the one hashed array that the generator reads whole. */
+/* This rank's images of a part of the batch, from the one hashed array that the generator reads
+ * whole. */
 static elm_batch make_part(float input[IMAGES_MAX * IMAGE], int images, int64_t first, int64_t part)
 {
     const int64_t count = images - first < part ? images - first : part;
@@ -166,7 +181,8 @@ static elm_batch make_batch(float input[IMAGES_MAX * IMAGE], int images)
     return make_part(input, images, 0, images);
 }
 
-static void check_update(const engine *by, const char *title, const elm_net_parameters *view, const float *before)
+static void check_update(const engine *by, const char *title, const elm_net_parameters *view,
+                         const float *before)
 {
     float *update = elm_alloc((size_t)view->size, sizeof *update, NULL);
     for (int64_t i = 0; i < view->size; i++)
@@ -175,22 +191,26 @@ static void check_update(const engine *by, const char *title, const elm_net_para
     char what[128];
     for (int p = 0; p < view->count; p++) {
         snprintf(what, sizeof what, "update.%s", view->tensors[p].name);
-        check(title, what, update + view->tensors[p].offset, (size_t)view->tensors[p].count, by->tensor);
+        check(title, what, update + view->tensors[p].offset, (size_t)view->tensors[p].count,
+              by->tensor);
     }
     for (int s = 0; s < view->state_count; s++) {
         snprintf(what, sizeof what, "state.%s", view->state_tensors[s].name);
-        check(title, what, view->state_tensors[s].data, (size_t)view->state_tensors[s].count, by->state);
+        check(title, what, view->state_tensors[s].data, (size_t)view->state_tensors[s].count,
+              by->state);
     }
     elm_free(update);
 }
 
-static void check_gradients(const engine *by, const char *title, const char *what, const double lengths[3])
+static void check_gradients(const engine *by, const char *title, const char *what,
+                            const double lengths[3])
 {
     const float found[3] = {(float)lengths[0], (float)lengths[1], (float)lengths[2]};
     check(title, what, found, 3, by->tensor);
 }
 
-static void check_step(const char *title, const struct objective *objective, const char *bn, const engine *by, int images)
+static void check_step(const char *title, const struct objective *objective, const char *bn,
+                       const engine *by, int images)
 {
     setting s;
     float input[IMAGES_MAX * IMAGE];
@@ -199,7 +219,8 @@ static void check_step(const char *title, const struct objective *objective, con
     float *before = elm_alloc((size_t)view.size, sizeof *before, NULL);
     memcpy(before, view.weights, (size_t)view.size * sizeof *before);
     const elm_batch batch = make_batch(input, images);
-    const elm_step_report report = elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+    const elm_step_report report =
+        elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
     assert_true(report.finite);
     check_loss(title, "logit_loss", report.logit_loss, by->loss);
     check_loss(title, "embed_loss", report.embed_loss, by->loss);
@@ -228,13 +249,14 @@ static void steps_match_pytorch(void **unused)
         for (int o = 0; o < OBJECTIVES; o++)
             for (int n = 0; n < 3; n++) {
                 snprintf(title, sizeof title, "%s-%d", objectives[o].name, images[n]);
-                if (images[n] >= elm_comm_size(comm)) /* fewer images than ranks is refused for a whole run */
+                /* fewer images than ranks is refused for a whole run */
+                if (images[n] >= elm_comm_size(comm))
                     check_step(title, &objectives[o], "global", engines[b], images[n]);
             }
 }
 
-/* On any number of ranks the same step as PyTorch's in fp64, up to what 8 significant bits leave of it: a ReLU near zero that opens or
- * closes moves a whole tensor's gradient. */
+/* On any number of ranks the same step as PyTorch's in fp64, up to what 8 significant bits leave
+ * of it: a ReLU near zero that opens or closes moves a whole tensor's gradient. */
 static void steps_in_bf16_are_near(void **unused)
 {
     (void)unused;
@@ -252,8 +274,8 @@ static void steps_in_bf16_are_near(void **unused)
     }
 }
 
-/* Groups of five images cross the borders between 2, 3 and 4 ranks; the result is that of one rank. bn = rank depends on the ranks by its
- * nature. */
+/* Groups of five images cross the borders between 2, 3 and 4 ranks; the result is that of one
+ * rank. bn = rank depends on the ranks by its nature. */
 static void norm_scopes_match_pytorch(void **unused)
 {
     (void)unused;
@@ -267,7 +289,8 @@ static void norm_scopes_match_pytorch(void **unused)
     }
 }
 
-/* The last batch of an epoch may be smaller than the number of ranks: those without images take part with zeros. */
+/* The last batch of an epoch may be smaller than the number of ranks: those without images take
+ * part with zeros. */
 static void empty_ranks_take_part(void **unused)
 {
     (void)unused;
@@ -281,7 +304,8 @@ static void empty_ranks_take_part(void **unused)
         char title[64];
         snprintf(title, sizeof title, "%s-2", objectives[o].name);
         const elm_batch batch = make_batch(input, 2);
-        const elm_step_report report = elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+        const elm_step_report report =
+            elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
         check_loss(title, "logit_loss", report.logit_loss, automatic.loss);
         check_update(&automatic, title, &view, before);
         elm_free(before);
@@ -294,7 +318,8 @@ static double step_in_parts(int64_t parts, float *update)
 {
     setting s;
     float input[IMAGES_MAX * IMAGE];
-    elm_trainer *trainer = make_trainer_in_parts(&s, &objectives[0], "group:5", &automatic, IMAGES_MAX, parts);
+    elm_trainer *trainer =
+        make_trainer_in_parts(&s, &objectives[0], "group:5", &automatic, IMAGES_MAX, parts);
     const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
     for (int64_t i = 0; i < view.size; i++)
         update[i] = view.weights[i];
@@ -311,8 +336,8 @@ static double step_in_parts(int64_t parts, float *update)
     return report.loss;
 }
 
-/* Groups of five images, so that BatchNorm sees the same whether 13 images come at once or as 5, 5 and 3: then loss and update are the same
- * too, although ranks hold other images. */
+/* Groups of five images, so that BatchNorm sees the same whether 13 images come at once or as 5,
+ * 5 and 3: then loss and update are the same too, although ranks hold other images. */
 static void parts_make_the_whole_batchs_step(void **unused)
 {
     (void)unused;
@@ -320,7 +345,8 @@ static void parts_make_the_whole_batchs_step(void **unused)
     elm_trainer *trainer = make_trainer(&s, &objectives[0], "group:5", &automatic, IMAGES_MAX);
     const size_t size = (size_t)elm_net_view(elm_trainer_net(trainer)).size;
     elm_trainer_destroy(trainer);
-    float *whole = elm_alloc(size, sizeof *whole, NULL), *parts = elm_alloc(size, sizeof *parts, NULL);
+    float *whole = elm_alloc(size, sizeof *whole, NULL),
+          *parts = elm_alloc(size, sizeof *parts, NULL);
     const double loss = step_in_parts(1, whole);
     assert_true(fabs(step_in_parts(3, parts) - loss) <= 1e-6 * loss);
     double length = 0, distance = 0;
@@ -352,7 +378,8 @@ static float last_image_matters(const struct objective *objective, bool absent)
         batch.labels = changed + batch.share.first;
         batch.part_labels = batch.global_labels = changed;
         batch.absent = marks;
-        const elm_step_report report = elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+        const elm_step_report report =
+            elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
         assert_int_equal(report.absent, absent);
         conv[other] = elm_net_view(elm_trainer_net(trainer)).weights[3];
         elm_trainer_destroy(trainer);
@@ -360,7 +387,8 @@ static float last_image_matters(const struct objective *objective, bool absent)
     return fabsf(conv[0] - conv[1]);
 }
 
-/* An image of a class without readable pictures: whatever its label says, the update is the same, on any number of ranks. */
+/* An image of a class without readable pictures: whatever its label says, the update is the
+ * same, on any number of ranks. */
 static void absent_images_teach_nothing(void **unused)
 {
     (void)unused;
@@ -393,7 +421,8 @@ static void broken_numbers_and_wishes_are_agreed(void **unused)
     const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
     const elm_batch batch = make_batch(input, IMAGES_MAX);
     const bool last = elm_comm_rank(comm) == elm_comm_size(comm) - 1;
-    elm_step_report report = elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){.stop = last});
+    elm_step_report report =
+        elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){.stop = last});
     assert_true(report.finite && report.wishes.stop && !report.wishes.checkpoint);
     const float weight = view.weights[5];
     if (last)
@@ -410,10 +439,12 @@ static void heads_follow_the_loss(void **unused)
     (void)unused;
     setting s;
     for (int o = 0; o < OBJECTIVES; o++) {
-        elm_trainer *trainer = make_fresh_trainer(&s, &objectives[o], "global", &automatic, IMAGES_MAX, 1);
+        elm_trainer *trainer =
+            make_fresh_trainer(&s, &objectives[o], "global", &automatic, IMAGES_MAX, 1);
         const elm_net_parameters view = elm_net_view(elm_trainer_net(trainer));
         const elm_tensor *last = &view.tensors[view.count - 1];
-        const bool cosine = !strcmp(objectives[o].logit, "ldam"), balanced = !strcmp(objectives[o].logit, "cb-focal");
+        const bool cosine = !strcmp(objectives[o].logit, "ldam"),
+                   balanced = !strcmp(objectives[o].logit, "cb-focal");
         assert_string_equal(last->name, cosine ? "fc.weight" : "fc.bias");
         for (int c = 0; c < CLASSES && !cosine; c++)
             assert_int_equal(balanced, last->data[c] == -logf(CLASSES - 1));

@@ -1,5 +1,6 @@
-/* Every embedding term over ranks: gathers and term together give the loss and the gradient of the whole batch on one rank, which every
- * rank also computes for itself (and which tests/unit/test_loss_terms.c holds against PyTorch). Two steps: what terms learn in the first
+/* Every embedding term over ranks: gathers and term together give the loss and the gradient of
+ * the whole batch on one rank, which every rank also computes for itself (and which
+ * tests/unit/test_loss_terms.c holds against PyTorch). Two steps: what terms learn in the first
  * counts in the second, and stays equal on all ranks to the last bit. */
 #include <math.h>
 #include <string.h>
@@ -25,15 +26,18 @@ typedef struct party {
 
 static party open_party(const elm_loss_options *options)
 {
-    static const elm_gather_mode mode_of[] = {
-        [ELM_LOSS_LOCAL] = ELM_GATHER_NONE, [ELM_LOSS_SAME_CLASS] = ELM_GATHER_SLICES, [ELM_LOSS_EVERYTHING] = ELM_GATHER_ALL};
+    static const elm_gather_mode mode_of[] = {[ELM_LOSS_LOCAL] = ELM_GATHER_NONE,
+                                              [ELM_LOSS_SAME_CLASS] = ELM_GATHER_SLICES,
+                                              [ELM_LOSS_EVERYTHING] = ELM_GATHER_ALL};
     party p = {0};
     elm_error err = {0};
     const int local = elm_share_of(BATCH_MAX, elm_comm_size(comm), 0).local;
     check(elm_loss_create(&p.loss, options, class_counts, WIDTH, local, BATCH_MAX, &err) == 0);
-    check(elm_class_gather_create_all(&p.gather, comm, mode_of[elm_loss_wants(p.loss)], WIDTH, BATCH_MAX, BATCH_CLASSES, &err) == 0);
+    check(elm_class_gather_create_all(&p.gather, comm, mode_of[elm_loss_wants(p.loss)], WIDTH,
+                                      BATCH_MAX, BATCH_CLASSES, &err) == 0);
     if (elm_loss_wants_logits(p.loss))
-        check(elm_logit_gather_create_all(&p.logit_gather, comm, BATCH_MAX, BATCH_CLASSES, &err) == 0);
+        check(elm_logit_gather_create_all(&p.logit_gather, comm, BATCH_MAX, BATCH_CLASSES, &err) ==
+              0);
     return p;
 }
 
@@ -45,7 +49,8 @@ static void close_party(party *p)
 }
 
 /* This rank's share, with what the gathers bring; gradients [local] are added to. */
-static double evaluate_share_all(party *p, const whole_batch *w, elm_share share, float *embeddings_gradient, float *logits_gradient)
+static double evaluate_share_all(party *p, const whole_batch *w, elm_share share,
+                                 float *embeddings_gradient, float *logits_gradient)
 {
     elm_loss_batch batch = {
         .global = w->global,
@@ -78,15 +83,16 @@ static double evaluate_share_all(party *p, const whole_batch *w, elm_share share
     return loss;
 }
 
-static void compare(const char *what, const float *found, const float *whole, int first, int count, int all)
+static void compare(const char *what, const float *found, const float *whole, int first, int count,
+                    int all)
 {
     double most = 0;
     for (int i = 0; i < all; i++)
         most = fmax(most, fabs((double)whole[i]));
     for (int i = 0; i < count; i++)
         if (!(fabs((double)found[i] - (double)whole[first + i]) <= 1e-5 * most)) {
-            fprintf(stderr, "%s, gradient by %s %d of %d: %g, whole %g\n", term, what, first + i, all, (double)found[i],
-                    (double)whole[first + i]);
+            fprintf(stderr, "%s, gradient by %s %d of %d: %g, whole %g\n", term, what, first + i,
+                    all, (double)found[i], (double)whole[first + i]);
             check(!"the gradient is the whole batch's");
         }
 }
@@ -94,19 +100,21 @@ static void compare(const char *what, const float *found, const float *whole, in
 static void one_step(party *ranks, elm_loss *alone, const whole_batch *w)
 {
     const elm_share share = elm_share_of(w->global, elm_comm_size(comm), elm_comm_rank(comm));
-    float embeddings_gradient[BATCH_MAX * WIDTH] = {0}, logits_gradient[BATCH_MAX * BATCH_CLASSES] = {0};
+    float embeddings_gradient[BATCH_MAX * WIDTH] = {0},
+                                          logits_gradient[BATCH_MAX * BATCH_CLASSES] = {0};
     seen_batch whole = see(w, elm_share_of(w->global, 1, 0));
     const double expected = elm_loss_embeddings(alone, &whole.batch).loss;
     double loss = evaluate_share_all(ranks, w, share, embeddings_gradient, logits_gradient);
     elm_comm_sum_all(comm, &loss, 1);
     if (!(fabs(loss - expected) <= 1e-5 * fabs(expected) + 1e-12)) {
-        fprintf(stderr, "%s, %d images: loss %.12g, whole %.12g\n", term, (int)w->global, loss, expected);
+        fprintf(stderr, "%s, %d images: loss %.12g, whole %.12g\n", term, (int)w->global, loss,
+                expected);
         check(!"the loss is the whole batch's");
     }
-    compare("embedding", embeddings_gradient, whole.embeddings_gradient, (int)share.first * WIDTH, share.local * WIDTH,
-            (int)w->global * WIDTH);
-    compare("logit", logits_gradient, whole.logits_gradient, (int)share.first * BATCH_CLASSES, share.local * BATCH_CLASSES,
-            (int)w->global * BATCH_CLASSES);
+    compare("embedding", embeddings_gradient, whole.embeddings_gradient, (int)share.first * WIDTH,
+            share.local * WIDTH, (int)w->global * WIDTH);
+    compare("logit", logits_gradient, whole.logits_gradient, (int)share.first * BATCH_CLASSES,
+            share.local * BATCH_CLASSES, (int)w->global * BATCH_CLASSES);
     forget_seen(&whole);
 }
 
@@ -131,7 +139,8 @@ static void same_bits(elm_loss *a, elm_loss *b)
     }
 }
 
-static void steps_of(const elm_loss_options *options, int64_t global, batch_kind kind, uint32_t stream)
+static void steps_of(const elm_loss_options *options, int64_t global, batch_kind kind,
+                     uint32_t stream)
 {
     int32_t labels[BATCH_MAX];
     float embeddings[BATCH_MAX * WIDTH], logits[BATCH_MAX * BATCH_CLASSES];
@@ -144,7 +153,13 @@ static void steps_of(const elm_loss_options *options, int64_t global, batch_kind
         pseudo_fill(embeddings, (size_t)(global * WIDTH), 50 + stream + step, 0.7F, 0.2F);
         pseudo_fill(logits, (size_t)(global * BATCH_CLASSES), 90 + stream + step, 3, 0);
         one_step(&ranks, alone,
-                 &(whole_batch){global, WIDTH, BATCH_CLASSES, labels, embeddings, logits, {.passed = step, .length = STEPS + 1}});
+                 &(whole_batch){global,
+                                WIDTH,
+                                BATCH_CLASSES,
+                                labels,
+                                embeddings,
+                                logits,
+                                {.passed = step, .length = STEPS + 1}});
         elm_loss_update(alone, 0.1);
         elm_loss_update(ranks.loss, 0.1);
         same_bits(alone, ranks.loss);

@@ -1,5 +1,6 @@
-/* Threads: ranks that may run on the same cores divide them, however few of the host's cores that are; and failures of MPI come back from
- * every communicator, so that elm_mpi_check can name the place. */
+/* Threads: ranks that may run on the same cores divide them, however few of the host's cores
+ * that are; and failures of MPI come back from every communicator, so that elm_mpi_check can
+ * name the place. */
 #define _GNU_SOURCE /* sched_setaffinity */
 #include <mpi.h>
 #include <sched.h>
@@ -8,7 +9,8 @@
 #include "base/cpu/threads.h"
 #include "ranks.h"
 
-/* Odd ranks on the second core, even ones on the first; before MPI starts, as mpirun does it, so only the launcher can tell the rank. */
+/* Odd ranks on the second core, even ones on the first; before MPI starts, as mpirun does it, so
+ * only the launcher can tell the rank. */
 static bool pin(void)
 {
     static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
@@ -16,7 +18,8 @@ static bool pin(void)
     for (size_t i = 0; !rank && i < sizeof names / sizeof *names; i++)
         rank = getenv(names[i]);
     cpu_set_t mask;
-    if (!rank || sched_getaffinity(0, sizeof mask, &mask) || !CPU_ISSET(0, &mask) || !CPU_ISSET(1, &mask))
+    if (!rank || sched_getaffinity(0, sizeof mask, &mask) || !CPU_ISSET(0, &mask) ||
+        !CPU_ISSET(1, &mask))
         return false;
     CPU_ZERO(&mask);
     CPU_SET(atoi(rank) % 2, &mask);
@@ -27,7 +30,8 @@ static bool pinned;
 
 static void sharers_are_counted(void)
 {
-    const int size = elm_comm_size(comm), odd = elm_comm_rank(comm) % 2, all = elm_comm_local_size(comm);
+    const int size = elm_comm_size(comm), odd = elm_comm_rank(comm) % 2,
+              all = elm_comm_local_size(comm);
     check(all == size);
     check(elm_comm_core_sharers(comm) == (pinned ? (size + !odd) / 2 : size));
 }

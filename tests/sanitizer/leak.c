@@ -1,5 +1,5 @@
-/* Leaks, one of them in an OpenMP region, and a read of what nobody wrote, planted beside libraries' own: LeakSanitizer has to find the
- * first leak, valgrind all. */
+/* Leaks, one of them in an OpenMP region, and a read of what nobody wrote, planted beside
+ * libraries' own: LeakSanitizer has to find the first leak, valgrind all. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,11 +1,14 @@
-/* One elmpi training step on a simulated cluster (SimGrid's SMPI): how long the phases take and which messages leave when was measured on a
- * real node, how long messages take is simulated. Two simulated processes a node: one computes, one stands for the messages' progress.
+/* One elmpi training step on a simulated cluster (SimGrid's SMPI): how long the phases take and
+ * which messages leave when was measured on a real node, how long messages take is simulated. Two
+ * simulated processes a node: one computes, one stands for the messages' progress.
  *
- *   smpirun -np 2N ... step PROFILE SPEED GATHER_BYTES METHOD
+ * smpirun -np 2N ... step PROFILE SPEED GATHER_BYTES METHOD
  *
- * PROFILE: lines "name seconds" and "bucket seconds bytes" (tests/sim/profile.py). SPEED: the simulated node computes so many times faster.
- * GATHER_BYTES: embeddings that every node receives in a step, 0 for none. METHOD: how buckets are summed, see `methods`.
- * Prints: nodes, seconds of a step, of its computation, of waiting for embeddings, of waiting for gradients, of agreement and update. */
+ * PROFILE: lines "name seconds" and "bucket seconds bytes" (tests/sim/profile.py). SPEED: the
+ * simulated node computes so many times faster. GATHER_BYTES: embeddings that every node
+ * receives in a step, 0 for none. METHOD: how buckets are summed, see `methods`. Prints: nodes,
+ * seconds of a step, of its computation, of waiting for embeddings, of waiting for gradients, of
+ * agreement and update. */
 #include <mpi.h>
 #include <smpi/smpi.h>
 #include <stdbool.h>
@@ -31,14 +34,16 @@ static const struct {
     const char *name;
     size_t at;
 } numbers[] = {
-    {"forward", offsetof(profile, forward)},         /* seconds, to the embeddings */
-    {"classify", offsetof(profile, classify)},       /* the last layer and its loss, while embeddings travel */
-    {"pull", offsetof(profile, pull)},               /* the term over pairs */
-    {"backward", offsetof(profile, backward)},       /* all of it */
-    {"update", offsetof(profile, update)},           /* after all have agreed */
-    {"state_bytes", offsetof(profile, state_bytes)}, /* running statistics, summed after the update */
-    {"message", offsetof(profile, message)},         /* a processor's work for a message */
-    {"reduce", offsetof(profile, reduce)},           /* seconds to add a byte of what arrives */
+    {"forward", offsetof(profile, forward)}, /* seconds, to the embeddings */
+    /* the last layer and its loss, while embeddings travel */
+    {"classify", offsetof(profile, classify)},
+    {"pull", offsetof(profile, pull)},         /* the term over pairs */
+    {"backward", offsetof(profile, backward)}, /* all of it */
+    {"update", offsetof(profile, update)},     /* after all have agreed */
+    /* running statistics, summed after the update */
+    {"state_bytes", offsetof(profile, state_bytes)},
+    {"message", offsetof(profile, message)}, /* a processor's work for a message */
+    {"reduce", offsetof(profile, reduce)},   /* seconds to add a byte of what arrives */
 };
 
 static void fail(const char *what, const char *where)
@@ -92,13 +97,15 @@ typedef struct traffic {
     int kind;       /* 0: their computing processes, 1: their messages' */
 } traffic;
 
-/* Two processes a node, told apart by parity: a communicator for each kind would take SMPI minutes to make. */
+/* Two processes a node, told apart by parity: a communicator for each kind would take SMPI
+ * minutes to make. */
 static int process(const traffic *t, int node)
 {
     return 2 * node + t->kind;
 }
 
-/* SMPI copies what the plain forms send; these wait for the receiver and copy nothing (see copy_nothing). */
+/* SMPI copies what the plain forms send; these wait for the receiver and copy nothing (see
+ * copy_nothing). */
 static void put(const traffic *t, int partner, double bytes)
 {
     MPI_Ssend(&nothing, (int)bytes, MPI_BYTE, process(t, partner), DATA, MPI_COMM_WORLD);
@@ -106,7 +113,8 @@ static void put(const traffic *t, int partner, double bytes)
 
 static void get(const traffic *t, int partner, double bytes)
 {
-    MPI_Recv(&nothing, (int)bytes, MPI_BYTE, process(t, partner), DATA, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    MPI_Recv(&nothing, (int)bytes, MPI_BYTE, process(t, partner), DATA, MPI_COMM_WORLD,
+             MPI_STATUS_IGNORE);
     work(t->p->message);
 }
 
@@ -146,8 +154,9 @@ static void sum_binomial(const traffic *t, double bytes)
         put(t, t->rank + distance, bytes);
 }
 
-/* Everybody sends everybody else `bytes`: simulated as log2(size) messages of the same volume in all and a processor's work for each of the
- * size - 1 messages, since a million messages a step cannot be simulated one by one. */
+/* Everybody sends everybody else `bytes`: simulated as log2(size) messages of the same volume in
+ * all and a processor's work for each of the size - 1 messages, since a million messages a step
+ * cannot be simulated one by one. */
 static void exchange(const traffic *t, double bytes)
 {
     int rounds = 0;
@@ -187,7 +196,8 @@ static void tell(int neighbour, int what)
 }
 
 /* The messages' process: does what its neighbour asks for, in that order. */
-static void carry(const profile *p, const traffic *t, int neighbour, double gather_bytes, void (*sum)(const traffic *t, double bytes))
+static void carry(const profile *p, const traffic *t, int neighbour, double gather_bytes,
+                  void (*sum)(const traffic *t, double bytes))
 {
     MPI_Status status = {0};
     while (status.MPI_TAG != END) {
@@ -248,7 +258,8 @@ static void compute(const profile *p, double speed, const traffic *t, int neighb
     const times took = step(p, speed, t, neighbour, gathers);
     tell(neighbour, END);
     if (t->rank == 0)
-        printf("%d,%.6f,%.6f,%.6f,%.6f,%.6f\n", t->size, took.step, took.compute, took.gather, took.allreduce, took.update);
+        printf("%d,%.6f,%.6f,%.6f,%.6f,%.6f\n", t->size, took.step, took.compute, took.gather,
+               took.allreduce, took.update);
 }
 
 static void copy_nothing(smx_activity_t message, void *from, size_t bytes)

@@ -1,4 +1,5 @@
-/* Images made from a hash, and sums of their bytes, as tests/golden/image_ops_golden.py makes them. */
+/* Images made from a hash, and sums of their bytes, as tests/golden/image_ops_golden.py makes
+ * them. */
 #ifndef ELMPI_UNIT_HASHED_IMAGES_H
 #define ELMPI_UNIT_HASHED_IMAGES_H
 
@@ -8,7 +9,8 @@ typedef enum hashed_kind { HASHED_NOISE, HASHED_NARROW, HASHED_RAMP, HASHED_FLAT
 
 static inline void hashed_image(hashed_kind kind, elm_image_size size, uint8_t *pixels)
 {
-    uint32_t state = (uint32_t)(size.height * 1000 + size.width * 10 + size.channels) * 2654435761u + 1;
+    uint32_t state =
+        (uint32_t)(size.height * 1000 + size.width * 10 + size.channels) * 2654435761u + 1;
     size_t i = 0;
     for (int y = 0; y < size.height; y++)
         for (int x = 0; x < size.width; x++)

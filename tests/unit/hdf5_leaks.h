@@ -1,5 +1,6 @@
-/* HDF5 1.10 itself loses some bytes when it fails to open a damaged file. Tests that make it do so include this; nothing of elmpi's own is
- * overlooked: elm_alloc_live and the last test below check what it holds. */
+/* HDF5 1.10 itself loses some bytes when it fails to open a damaged file. Tests that make it do
+ * so include this; nothing of elmpi's own is overlooked: elm_alloc_live and the last test below
+ * check what it holds. */
 #ifndef ELMPI_TESTS_HDF5_LEAKS_H
 #define ELMPI_TESTS_HDF5_LEAKS_H
 

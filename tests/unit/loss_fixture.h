@@ -25,7 +25,8 @@ static inline elm_class_counts golden_class_counts(void)
     return (elm_class_counts){GOLDEN_CLASSES, golden_counts, total};
 }
 
-/* All options at their declared defaults, but what these tests' reference values were made with. Names may be wrong ones. */
+/* All options at their declared defaults, but what these tests' reference values were made with.
+ * Names may be wrong ones. */
 static inline elm_loss_options options_of(const char *logit, const char *embed)
 {
     elm_loss_options o;
@@ -49,7 +50,8 @@ typedef struct fixture {
     float *embeddings_gradient, *logits_gradient;
 } fixture;
 
-static inline fixture make(const elm_loss_options *options, elm_class_counts counts, int width, int64_t global, int local, int remote)
+static inline fixture make(const elm_loss_options *options, elm_class_counts counts, int width,
+                           int64_t global, int local, int remote)
 {
     fixture f = {0};
     elm_error err = {0};
@@ -77,11 +79,13 @@ static inline void release(fixture *f)
 }
 
 /* One rank that holds `local` images of the one class there is, and sees `remote` more. */
-static inline fixture make_one_class(const elm_loss_options *options, const float *embeddings, int width, int local, int remote)
+static inline fixture make_one_class(const elm_loss_options *options, const float *embeddings,
+                                     int width, int local, int remote)
 {
     static const int64_t count = 50;
     static const int32_t labels[64];
-    fixture f = make(options, (elm_class_counts){1, &count, 100}, width, local + remote, local, remote);
+    fixture f =
+        make(options, (elm_class_counts){1, &count, 100}, width, local + remote, local, remote);
     assert_true(local + remote <= LENGTH(labels));
     f.batch.labels = f.batch.remote_labels = labels;
     f.batch.embeddings = embeddings;

@@ -1,5 +1,6 @@
-/* Every loss with the defaults of its options, and every option of every loss with each other choice, or another number of its range: found
- * from the tables of losses and of options, so that a new loss or option is among them without a line more. */
+/* Every loss with the defaults of its options, and every option of every loss with each other
+ * choice, or another number of its range: found from the tables of losses and of options, so
+ * that a new loss or option is among them without a line more. */
 #ifndef ELMPI_TESTS_LOSS_SETTINGS_H
 #define ELMPI_TESTS_LOSS_SETTINGS_H
 
@@ -55,8 +56,8 @@ static inline int setting_name(const char *names, int i, const char **name)
     return (int)strcspn(names, "|");
 }
 
-/* What a rule such as "loss.embed=pull|center" asks for, by its i-th name, and what that option's own rule asks for; false after the last.
- */
+/* What a rule such as "loss.embed=pull|center" asks for, by its i-th name, and what that
+ * option's own rule asks for; false after the last. */
 static inline bool setting_satisfy(loss_setting *s, const char *rule, int i)
 {
     const char *equals = strchr(rule, '='), *name = NULL;
@@ -90,7 +91,8 @@ static inline void setting_run(const loss_setting *s, loss_setting_check check)
     overrides[0] = "loss.lambda=1"; /* without a term it is ignored */
     for (int i = 0; i < s->count; i++) {
         overrides[i + 1] = s->text[i];
-        used += (size_t)snprintf(what + used, sizeof what - used, "%s%s", i ? ", " : "", s->text[i] + strlen("loss."));
+        used += (size_t)snprintf(what + used, sizeof what - used, "%s%s", i ? ", " : "",
+                                 s->text[i] + strlen("loss."));
     }
     if (elm_job_parse(&job, "[loss]\n", "test.ini", overrides, s->count + 1, &set, 1, &err))
         fail_msg("%s: %s", what, err.text);
@@ -104,7 +106,8 @@ static inline void setting_run(const loss_setting *s, loss_setting_check check)
 /* Another number of the row's range, of the default's size. */
 static inline double setting_number(const elm_option *row)
 {
-    const double standard = strtod(row->fallback, NULL), step = row->type == ELM_OPTION_INT ? 1 : 0.1 + fabs(standard) / 2;
+    const double standard = strtod(row->fallback, NULL),
+                 step = row->type == ELM_OPTION_INT ? 1 : 0.1 + fabs(standard) / 2;
     const bool bounded = row->min != 0 || row->max != 0;
     if (!bounded || standard + step <= row->max)
         return standard + step;
@@ -120,7 +123,8 @@ static inline int setting_texts(const elm_option *row, char values[SETTING_VALUE
         if (row->check == NULL || row->check(texts[i], NULL) == 0)
             snprintf(values[count++], SETTING_TEXT, "%s", texts[i]);
     if (count == 0)
-        fail_msg("%s: no value known for this option: add one to the texts in loss_settings.h", row->key);
+        fail_msg("%s: no value known for this option: add one to the texts in loss_settings.h",
+                 row->key);
     return count;
 }
 
@@ -152,8 +156,10 @@ static inline int setting_values(const elm_option *row, char values[SETTING_VALU
 }
 
 /* Each loss, or each term, with its defaults. */
-static inline void each_loss_setting_of(const char *key, bool (*about_of)(int i, elm_loss_about *about), const char *option,
-                                        const char *value, loss_setting_check check)
+static inline void each_loss_setting_of(const char *key,
+                                        bool (*about_of)(int i, elm_loss_about *about),
+                                        const char *option, const char *value,
+                                        loss_setting_check check)
 {
     elm_loss_about about;
     for (int i = 0; about_of(i, &about); i++) {
@@ -173,7 +179,8 @@ static inline void each_value_of(const elm_option *row, loss_setting_check check
         loss_setting s = {0};
         if (!row->used_if) /* of every logit loss */
             each_loss_setting_of("loss.logit", elm_loss_about_logit, row->key, values[v], check);
-        for (int i = 0; row->used_if && setting_satisfy(&s, row->used_if, i); i++, s = (loss_setting){0}) {
+        for (int i = 0; row->used_if && setting_satisfy(&s, row->used_if, i);
+             i++, s = (loss_setting){0}) {
             setting_add(&s, row->key, values[v], (int)strlen(values[v]));
             setting_run(&s, check);
         }
@@ -185,7 +192,8 @@ static inline void each_loss_setting(loss_setting_check check)
     each_loss_setting_of("loss.logit", elm_loss_about_logit, NULL, NULL, check);
     each_loss_setting_of("loss.embed", elm_loss_about_embed, NULL, NULL, check);
     for (const elm_option *row = elm_loss_option_rows; row->key; row++)
-        if (strcmp(row->key, "loss.logit") != 0 && strcmp(row->key, "loss.embed") != 0 && strcmp(row->key, "loss.lambda") != 0)
+        if (strcmp(row->key, "loss.logit") != 0 && strcmp(row->key, "loss.embed") != 0 &&
+            strcmp(row->key, "loss.lambda") != 0)
             each_value_of(row, check);
 }
 

@@ -1,4 +1,5 @@
-/* Picture archives: tar, tar.gz and zip files of small pictures, archives within them, and lists, made for the tests of elmpi-prepare. */
+/* Picture archives: tar, tar.gz and zip files of small pictures, archives within them, and
+ * lists, made for the tests of elmpi-prepare. */
 #ifndef ELMPI_TESTS_PICTURE_ARCHIVES_H
 #define ELMPI_TESTS_PICTURE_ARCHIVES_H
 
@@ -21,7 +22,9 @@ static inline picture_file small_picture(int i)
     paint(rgb, width, height);
     for (int k = 0; k < width * height; k++)
         rgb[3 * k] = (uint8_t)(i * 2);
-    return i % 5 == 4 ? make_png(rgb, width, height, 3) : make_jpeg(rgb, width, height, (jpeg_kind){.quality = 90, .sampling = 1 + i % 2});
+    return i % 5 == 4
+               ? make_png(rgb, width, height, 3)
+               : make_jpeg(rgb, width, height, (jpeg_kind){.quality = 90, .sampling = 1 + i % 2});
 }
 
 /** Long-tailed: 60 of class 0 and ever fewer. */
@@ -44,7 +47,8 @@ typedef struct archive_file {
 static inline archive_file start_archive(const char *path, const char *kind)
 {
     enum { MEMORY_BYTES = 1 << 22 };
-    archive_file file = {.writer = archive_write_new(), .memory = path == NULL ? malloc(MEMORY_BYTES) : NULL};
+    archive_file file = {.writer = archive_write_new(),
+                         .memory = path == NULL ? malloc(MEMORY_BYTES) : NULL};
     if (strcmp(kind, "zip") == 0)
         archive_write_set_format_zip(file.writer);
     else if (strcmp(kind, "7z") == 0)
@@ -62,11 +66,13 @@ static inline void open_archive(archive_file *file, const char *path)
 {
     enum { MEMORY_BYTES = 1 << 22 };
     assert_int_equal(path != NULL ? archive_write_open_filename(file->writer, path)
-                                  : archive_write_open_memory(file->writer, file->memory, MEMORY_BYTES, &file->used),
+                                  : archive_write_open_memory(file->writer, file->memory,
+                                                              MEMORY_BYTES, &file->used),
                      ARCHIVE_OK);
 }
 
-static inline void add_file(archive_file *file, const char *path, const void *bytes, size_t size_bytes)
+static inline void add_file(archive_file *file, const char *path, const void *bytes,
+                            size_t size_bytes)
 {
     struct archive_entry *entry = archive_entry_new();
     archive_entry_set_pathname(entry, path);

@@ -28,7 +28,8 @@ typedef struct jpeg_kind {
     bool big_endian; /* of EXIF */
 } jpeg_kind;
 
-/** A smooth, coloured scene with an edge, so that JPEG keeps it nearly as it is and every corner is another. */
+/** A smooth, coloured scene with an edge, so that JPEG keeps it nearly as it is and every corner
+ * is another. */
 static inline void paint(uint8_t *rgb, int width, int height)
 {
     for (int y = 0; y < height; y++)
@@ -36,7 +37,8 @@ static inline void paint(uint8_t *rgb, int width, int height)
             uint8_t *at = rgb + 3 * ((size_t)y * (size_t)width + (size_t)x);
             at[0] = (uint8_t)(20 + 200 * x / width);
             at[1] = (uint8_t)(230 - 210 * y / height);
-            at[2] = (uint8_t)(x * 3 < width && y * 2 > height ? 220 : 40 + 60 * ((x + y) % 40) / 40);
+            at[2] =
+                (uint8_t)(x * 3 < width && y * 2 > height ? 220 : 40 + 60 * ((x + y) % 40) / 40);
         }
 }
 
@@ -44,7 +46,8 @@ static inline void write_exif(struct jpeg_compress_struct *jpeg, int orientation
 {
     uint8_t little_bytes[] = {'E',  'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0,
                               0x12, 1,   3,   0,   1, 0, 0,   0,   0,  0, 0, 0, 0, 0, 0, 0};
-    uint8_t big_bytes[] = {'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+    uint8_t big_bytes[] = {'E', 'x',  'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1,
+                           1,   0x12, 0,   3,   0, 0, 0,   1,   0, 0,  0, 0, 0, 0, 0, 0};
     little_bytes[24] = big_bytes[25] = (uint8_t)orientation;
     jpeg_write_marker(jpeg, JPEG_APP0 + 1, big ? big_bytes : little_bytes, sizeof big_bytes);
 }
@@ -83,7 +86,8 @@ static inline picture_file make_jpeg(const uint8_t *rgb, int width, int height, 
                 memcpy(row + 3 * (size_t)x, p, 3);
                 continue;
             }
-            const int light = p[0] > p[1] ? (p[0] > p[2] ? p[0] : p[2]) : (p[1] > p[2] ? p[1] : p[2]);
+            const int light =
+                p[0] > p[1] ? (p[0] > p[2] ? p[0] : p[2]) : (p[1] > p[2] ? p[1] : p[2]);
             for (int c = 0; c < 3; c++)
                 row[4 * (size_t)x + (size_t)c] = (uint8_t)(light > 0 ? p[c] * 255 / light : 0);
             row[4 * (size_t)x + 3] = (uint8_t)light;

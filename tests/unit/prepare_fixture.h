@@ -19,8 +19,12 @@ typedef struct preparation {
 
 static inline int run(const char *source, const char *out, const preparation *p, elm_error *err)
 {
-    elm_prepare_request request = {
-        .archives = p->archives, .archive = p->archives[0], .out = out, .pictures = p->pictures, .force = p->force, .log = &quiet};
+    elm_prepare_request request = {.archives = p->archives,
+                                   .archive = p->archives[0],
+                                   .out = out,
+                                   .pictures = p->pictures,
+                                   .force = p->force,
+                                   .log = &quiet};
     while (p->archives[request.archive_count] != NULL)
         request.archive_count++;
     *err = (elm_error){0};
@@ -37,7 +41,8 @@ static inline void prepare(const char *source, const char *out, const preparatio
         fail_msg("%s", err.text);
 }
 
-static inline void refused(const char *source, const char *out, const preparation *p, int code, const char *text)
+static inline void refused(const char *source, const char *out, const preparation *p, int code,
+                           const char *text)
 {
     elm_error err;
     assert_int_equal(run(source, out, p, &err), -1);
@@ -62,7 +67,8 @@ static inline loaded load(const char *path, const char *split)
     int64_t members[PICTURES];
     for (int i = 0; i < PICTURES; i++)
         members[i] = i;
-    if (elm_store_open(&l.store, path, &err) != 0 || elm_shards_open(&l.shards, l.store, path, "", true, &err) != 0 ||
+    if (elm_store_open(&l.store, path, &err) != 0 ||
+        elm_shards_open(&l.shards, l.store, path, "", true, &err) != 0 ||
         elm_store_labels(l.store, split, &l.labels, &l.count, &err) != 0 ||
         elm_store_places(l.store, split, members, l.count, &l.places, &err) != 0)
         fail_msg("%s", err.text);
@@ -78,7 +84,8 @@ static inline void unload(loaded *l)
 }
 
 /* Row `row` is picture i, with that name and class. */
-static inline void expect_row(const loaded *l, const char *split, int64_t row, int i, const char *name, int label)
+static inline void expect_row(const loaded *l, const char *split, int64_t row, int i,
+                              const char *name, int label)
 {
     char found[600];
     elm_error err = {0};

@@ -1,4 +1,5 @@
-/* Scratch: a folder for the files of one test program, and the data that is not part of the project. */
+/* Scratch: a folder for the files of one test program, and the data that is not part of the
+ * project. */
 #ifndef ELMPI_TESTS_SCRATCH_H
 #define ELMPI_TESTS_SCRATCH_H
 
@@ -15,7 +16,8 @@ static inline int scratch_setup(void **state)
 {
     (void)state;
     const char *base = getenv("TMPDIR");
-    snprintf(scratch_folder, sizeof scratch_folder, "%s/elmpi-unit.XXXXXX", base != NULL ? base : "/tmp");
+    snprintf(scratch_folder, sizeof scratch_folder, "%s/elmpi-unit.XXXXXX",
+             base != NULL ? base : "/tmp");
     return mkdtemp(scratch_folder) != NULL ? 0 : -1;
 }
 
@@ -26,7 +28,8 @@ static inline int scratch_teardown(void **state)
     FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
     int status = walk != NULL ? 0 : -1;
     for (FTSENT *entry; status == 0 && (entry = fts_read(walk)) != NULL;)
-        if (entry->fts_info != FTS_D && remove(entry->fts_accpath) != 0) /* folders come again after what is in them */
+        /* folders come again after what is in them */
+        if (entry->fts_info != FTS_D && remove(entry->fts_accpath) != 0)
             status = -1;
     if (walk != NULL)
         fts_close(walk);
@@ -43,7 +46,8 @@ static inline const char *scratch_path(const char *name)
     return path;
 }
 
-/** The path of a file beside the project's own tree, or NULL, said on stdout, where it is absent. */
+/** The path of a file beside the project's own tree, or NULL, said on stdout, where it is
+ * absent. */
 static inline const char *shared_data(const char *name)
 {
     static char path[1024];

@@ -26,9 +26,11 @@ static inline double largest(const double *x, int count)
     return most;
 }
 
-/* The derivative of the loss by x[i], from four values: the error falls with h^4. The loss is computed in double from float inputs, so the
- * differences are exact enough for the gradient's own precision. */
-static inline double slope(elm_loss *loss, const elm_loss_batch *batch, evaluation evaluate, float *x, int i)
+/* The derivative of the loss by x[i], from four values: the error falls with h^4. The loss is
+ * computed in double from float inputs, so the differences are exact enough for the gradient's
+ * own precision. */
+static inline double slope(elm_loss *loss, const elm_loss_batch *batch, evaluation evaluate,
+                           float *x, int i)
 {
     const float at = x[i], h = 1.0F / 1024;
     double value[4];
@@ -48,8 +50,8 @@ static inline void fill_coarse(float *x, int count, uint32_t stream, float scale
         x[i] = rintf(pseudo(stream, (uint32_t)i) * scale * 1024) / 1024;
 }
 
-static inline void check_slopes(const char *name, elm_loss *loss, const elm_loss_batch *batch, evaluation evaluate, float *x,
-                                const float *gradient, int count)
+static inline void check_slopes(const char *name, elm_loss *loss, const elm_loss_batch *batch,
+                                evaluation evaluate, float *x, const float *gradient, int count)
 {
     double found[SLOPES_MAX] = {0};
     float taken[SLOPES_MAX];

@@ -1,4 +1,5 @@
-/* Options of an embedding term as a job file gives them, so that the rows' names and defaults are under test too. */
+/* Options of an embedding term as a job file gives them, so that the rows' names and defaults
+ * are under test too. */
 #ifndef ELMPI_TESTS_TERM_OPTIONS_H
 #define ELMPI_TESTS_TERM_OPTIONS_H
 
@@ -22,7 +23,8 @@ static inline elm_loss_options options_from(const char *job_text)
     return options;
 }
 
-/* The i-th row of the table with its defaults, then the variants of rows that have some; false after the last. */
+/* The i-th row of the table with its defaults, then the variants of rows that have some; false
+ * after the last. */
 static inline int term_setting(int i, const char **name, elm_loss_options *options)
 {
     static const struct {
@@ -43,7 +45,8 @@ static inline int term_setting(int i, const char **name, elm_loss_options *optio
         return 0;
     elm_loss_about_embed(i < rows ? i : 0, &about);
     *name = i < rows ? about.name : variants[i - rows].name;
-    snprintf(text, sizeof text, "[loss]\nembed = %s\nlambda = 1\n%s\n", *name, i < rows ? "" : variants[i - rows].text);
+    snprintf(text, sizeof text, "[loss]\nembed = %s\nlambda = 1\n%s\n", *name,
+             i < rows ? "" : variants[i - rows].text);
     *options = options_from(text);
     return 1;
 }

@@ -1,4 +1,5 @@
-/* Archives of several containers and compressions; and what is truncated, flipped, missing, there twice or of the wrong size. */
+/* Archives of several containers and compressions; and what is truncated, flipped, missing,
+ * there twice or of the wrong size. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +67,8 @@ static void make(const char *path, archive_choice format, archive_choice filter,
 
 static int fetch(const elm_archive_place *place, elm_archive_file files[2], elm_error *err)
 {
-    files[0] = (elm_archive_file){.base = "first.bin", .min_bytes = FIRST_BYTES, .max_bytes = FIRST_BYTES};
+    files[0] =
+        (elm_archive_file){.base = "first.bin", .min_bytes = FIRST_BYTES, .max_bytes = FIRST_BYTES};
     files[1] = (elm_archive_file){.base = "second.bin", .max_bytes = 4 * SECOND_BYTES};
     return elm_archive_fetch(place, files, 2, advice, (elm_archive_progress){0}, err);
 }
@@ -134,7 +136,8 @@ static void refused(const elm_archive_place *place, const char *pattern)
 static void truncated(void **state)
 {
     (void)state;
-    const archive_choice filters[] = {archive_write_add_filter_gzip, archive_write_add_filter_xz, archive_write_add_filter_bzip2};
+    const archive_choice filters[] = {archive_write_add_filter_gzip, archive_write_add_filter_xz,
+                                      archive_write_add_filter_bzip2};
     for (size_t f = 0; f < sizeof filters / sizeof *filters; f++) {
         size_t count;
         make(scratch_path("whole"), archive_write_set_format_ustar, filters[f], false);
@@ -149,7 +152,8 @@ static void truncated(void **state)
 static void flipped(void **state)
 {
     (void)state;
-    const archive_choice filters[] = {archive_write_add_filter_gzip, archive_write_add_filter_xz, archive_write_add_filter_bzip2};
+    const archive_choice filters[] = {archive_write_add_filter_gzip, archive_write_add_filter_xz,
+                                      archive_write_add_filter_bzip2};
     for (size_t f = 0; f < sizeof filters / sizeof *filters; f++) {
         size_t count;
         make(scratch_path("whole"), archive_write_set_format_ustar, filters[f], false);
@@ -170,7 +174,9 @@ static void several_gzip_members(void **state)
     make(scratch_path("a.tar"), archive_write_set_format_ustar, NULL, false);
     char command[2048];
     const char *joined = scratch_path("joined.tar.gz"), *plain = scratch_path("a.tar");
-    snprintf(command, sizeof command, "(head -c 70000 '%s' | gzip; tail -c +70001 '%s' | gzip) > '%s'", plain, plain, joined);
+    snprintf(command, sizeof command,
+             "(head -c 70000 '%s' | gzip; tail -c +70001 '%s' | gzip) > '%s'", plain, plain,
+             joined);
     assert_int_equal(system(command), 0);
     elm_error err = {0};
     elm_archive_file files[2];
@@ -192,21 +198,26 @@ static void wrong_content(void **state)
     refused(&place, "first.bin twice");
     refused(&(elm_archive_place){.name = scratch_path("nowhere.tar")}, "No such file");
     refused(&(elm_archive_place){.name = scratch_folder}, "folder");
-    static const char text[] = "hello, this is no archive at all, and it is long enough to be looked at twice";
+    static const char text[] =
+        "hello, this is no archive at all, and it is long enough to be looked at twice";
     refused(&(elm_archive_place){"text", text, sizeof text}, "cannot read the archive");
     refused(&(elm_archive_place){"empty", text, 0}, "empty");
     static const char listing[] = "#mtree\n./first.bin type=file size=10 contents=/etc/passwd\n";
-    refused(&(elm_archive_place){"listing", listing, sizeof listing - 1}, "cannot read the archive");
+    refused(&(elm_archive_place){"listing", listing, sizeof listing - 1},
+            "cannot read the archive");
 
     elm_error err = {0};
     elm_archive_file file = {.base = "third.bin", .max_bytes = 10};
     const elm_archive_place good = {.name = scratch_path("good.tar")};
     make(good.name, archive_write_set_format_ustar, NULL, false);
-    assert_int_equal(elm_archive_fetch(&good, &file, 1, advice, (elm_archive_progress){0}, &err), -1);
+    assert_int_equal(elm_archive_fetch(&good, &file, 1, advice, (elm_archive_progress){0}, &err),
+                     -1);
     assert_non_null(strstr(err.text, "lacks third.bin"));
     assert_non_null(strstr(err.text, advice));
-    file = (elm_archive_file){.base = "first.bin", .min_bytes = FIRST_BYTES + 1, .max_bytes = FIRST_BYTES + 1};
-    assert_int_equal(elm_archive_fetch(&good, &file, 1, advice, (elm_archive_progress){0}, &err), -1);
+    file = (elm_archive_file){
+        .base = "first.bin", .min_bytes = FIRST_BYTES + 1, .max_bytes = FIRST_BYTES + 1};
+    assert_int_equal(elm_archive_fetch(&good, &file, 1, advice, (elm_archive_progress){0}, &err),
+                     -1);
     assert_non_null(strstr(err.text, "200000 bytes instead of 200001"));
     assert_null(file.bytes);
 }
@@ -238,8 +249,12 @@ static void huge_entry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(containers_and_compressions), cmocka_unit_test(truncated),     cmocka_unit_test(flipped),
-        cmocka_unit_test(several_gzip_members),        cmocka_unit_test(wrong_content), cmocka_unit_test(huge_entry),
+        cmocka_unit_test(containers_and_compressions),
+        cmocka_unit_test(truncated),
+        cmocka_unit_test(flipped),
+        cmocka_unit_test(several_gzip_members),
+        cmocka_unit_test(wrong_content),
+        cmocka_unit_test(huge_entry),
     };
     return cmocka_run_group_tests(tests, make_content, scratch_teardown);
 }

@@ -1,5 +1,5 @@
-/* Damage: archives of every format with check sums, with each byte changed in turn. Either the damage is told, or the same files come out.
- */
+/* Damage: archives of every format with check sums, with each byte changed in turn. Either the
+ * damage is told, or the same files come out. */
 #include "unit/picture_archives.h"
 
 #include <stdint.h>
@@ -44,21 +44,25 @@ static void make(blob *out, int (*format)(struct archive *), int (*filter)(struc
         assert_true(filter(writer) >= ARCHIVE_WARN);
     archive_write_set_bytes_per_block(writer, 512);
     archive_write_set_bytes_in_last_block(writer, 1);
-    assert_int_equal(archive_write_open_memory(writer, out->bytes, BYTES_MAX, &out->size_bytes), ARCHIVE_OK);
+    assert_int_equal(archive_write_open_memory(writer, out->bytes, BYTES_MAX, &out->size_bytes),
+                     ARCHIVE_OK);
     add_files(writer);
     assert_int_equal(archive_write_close(writer), ARCHIVE_OK);
     archive_write_free(writer);
 }
 
 /* Packs part of another blob and appends it. */
-static void append_packed(blob *out, const uint8_t *bytes, size_t size_bytes, int (*filter)(struct archive *))
+static void append_packed(blob *out, const uint8_t *bytes, size_t size_bytes,
+                          int (*filter)(struct archive *))
 {
     struct archive *writer = archive_write_new();
     size_t used = 0;
     assert_int_equal(archive_write_set_format_raw(writer), ARCHIVE_OK);
     assert_true(filter(writer) >= ARCHIVE_WARN);
     archive_write_set_bytes_in_last_block(writer, 1);
-    assert_int_equal(archive_write_open_memory(writer, out->bytes + out->size_bytes, BYTES_MAX - out->size_bytes, &used), ARCHIVE_OK);
+    assert_int_equal(archive_write_open_memory(writer, out->bytes + out->size_bytes,
+                                               BYTES_MAX - out->size_bytes, &used),
+                     ARCHIVE_OK);
     struct archive_entry *entry = archive_entry_new();
     archive_entry_set_filetype(entry, AE_IFREG);
     assert_int_equal(archive_write_header(writer, entry), ARCHIVE_OK);
@@ -87,7 +91,8 @@ static int64_t read_all(const blob *in, uint8_t *out)
     elm_archive_entry file = {.path = ""};
     elm_error err = {0};
     int64_t used = 0;
-    int status = elm_archive_open(&archive, &(elm_archive_place){"damaged", in->bytes, in->size_bytes}, &err);
+    int status = elm_archive_open(&archive,
+                                  &(elm_archive_place){"damaged", in->bytes, in->size_bytes}, &err);
     if (status == 0)
         elm_archive_show_links(archive);
     while (status == 0 && (status = elm_archive_next(archive, &file, &err)) == 1) {
@@ -100,7 +105,9 @@ static int64_t read_all(const blob *in, uint8_t *out)
         memcpy(out + used, file.path, length);
         out[used + (int64_t)length] = file.link != NULL;
         used += (int64_t)length + 1;
-        status = file.link == NULL ? elm_archive_read(archive, out + used, (size_t)file.size_bytes, &err) : 0;
+        status = file.link == NULL
+                     ? elm_archive_read(archive, out + used, (size_t)file.size_bytes, &err)
+                     : 0;
         used += file.size_bytes;
     }
     elm_archive_close(archive);
@@ -109,7 +116,8 @@ static int64_t read_all(const blob *in, uint8_t *out)
     return status < 0 ? -1 : used;
 }
 
-static int changed(const blob *sound, const uint8_t *expected, int64_t expected_bytes, size_t place, uint8_t flip)
+static int changed(const blob *sound, const uint8_t *expected, int64_t expected_bytes, size_t place,
+                   uint8_t flip)
 {
     static uint8_t found[2 * BYTES_MAX];
     static blob damaged;
@@ -130,8 +138,9 @@ static void flip_all(const char *what, const blob *sound)
     for (size_t place = 0; place < sound->size_bytes; place++)
         for (size_t i = 0; i < sizeof flips; i++)
             if (changed(sound, expected, count, place, flips[i]))
-                fail_msg("%s: byte %zu of %zu changed by %02x: other files come out, and nobody says so", what, place, sound->size_bytes,
-                         flips[i]);
+                fail_msg(
+                    "%s: byte %zu of %zu changed by %02x: other files come out, and nobody says so",
+                    what, place, sound->size_bytes, flips[i]);
 }
 
 static void cut_all(const char *what, const blob *sound)
@@ -143,7 +152,8 @@ static void cut_all(const char *what, const blob *sound)
     for (cut.size_bytes = 1; cut.size_bytes < sound->size_bytes; cut.size_bytes += 3) {
         const int64_t left = read_all(&cut, found);
         if (left >= 0 && (left != count || memcmp(found, expected, (size_t)count) != 0))
-            fail_msg("%s: cut to %zu of %zu bytes: other files come out, and nobody says so", what, cut.size_bytes, sound->size_bytes);
+            fail_msg("%s: cut to %zu of %zu bytes: other files come out, and nobody says so", what,
+                     cut.size_bytes, sound->size_bytes);
     }
 }
 
@@ -157,7 +167,8 @@ static void followed(const char *what, const blob *sound, bool zeros_pass)
     if (zeros_pass && read_all(&longer, found) < 0)
         fail_msg("%s: zeros behind its end are refused", what);
     memset(longer.bytes + sound->size_bytes, 'x', 1024);
-    static const size_t lengths[] = {1, 2, 7, 13, 1024}; /* shorter than a further member's head, too */
+    /* shorter than a further member's head, too */
+    static const size_t lengths[] = {1, 2, 7, 13, 1024};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         longer.size_bytes = sound->size_bytes + lengths[i];
         if (read_all(&longer, found) >= 0)

@@ -32,7 +32,8 @@ static struct archive *start(const char *path, archive_choice filter)
     return writer;
 }
 
-static void add(struct archive *writer, const char *path, const void *bytes, int64_t size_bytes, int times)
+static void add(struct archive *writer, const char *path, const void *bytes, int64_t size_bytes,
+                int times)
 {
     struct archive_entry *entry = archive_entry_new();
     archive_entry_set_pathname(entry, path);
@@ -96,7 +97,8 @@ static int walk(const char *path, elm_error *err)
     elm_source_file file;
     int count = 0, status = elm_picture_source_open(&source, path, "", err);
     while (status == 0 && (status = elm_picture_source_next(source, &file, err)) == 1) {
-        count += file.problem == NULL && file.link == NULL && elm_name_problem(elm_name_plain(file.path)) == NULL;
+        count += file.problem == NULL && file.link == NULL &&
+                 elm_name_problem(elm_name_plain(file.path)) == NULL;
         status = 0;
         if (count > 1000)
             break;
@@ -132,7 +134,8 @@ static void links_are_not_there(void **state)
 static void paths_stay_inside(void **state)
 {
     (void)state;
-    static const char *const names[] = {"../a.jpg", "a/../../b.jpg", "/etc/c.jpg", "a/..", "./../d.jpg", ".//../e.jpg", "a\nb.jpg", ".."};
+    static const char *const names[] = {"../a.jpg",   "a/../../b.jpg", "/etc/c.jpg", "a/..",
+                                        "./../d.jpg", ".//../e.jpg",   "a\nb.jpg",   ".."};
     const char *path = scratch_path("paths.tar"), *inner = scratch_path("inner.tar");
     struct archive *writer = start(path, NULL);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -180,7 +183,8 @@ static void bombs_are_refused(void **state)
     /* And no less when a file of it is read. */
     elm_archive_file file = {.base = "a.jpg", .max_bytes = INT64_C(1) << 40};
     elm_error err = {0};
-    assert_int_equal(elm_archive_fetch(&(elm_archive_place){.name = path}, &file, 1, "fetch it again", (elm_archive_progress){0}, &err),
+    assert_int_equal(elm_archive_fetch(&(elm_archive_place){.name = path}, &file, 1,
+                                       "fetch it again", (elm_archive_progress){0}, &err),
                      -1);
     assert_non_null(strstr(err.text, "more than 1000 times its size"));
     elm_archive_free(&file, 1);
@@ -201,7 +205,8 @@ static void small_archives_may_shrink(void **state)
 static void no_program_is_started(void **state)
 {
     (void)state;
-    static const char magic[][24] = {"LRZI\0\6", "GRZipII\0\2\4:)", "\x89LZO\0\r\n\x1a\n\x10\x30\x20\xa0\x09\x40\1\5\3\0\0\1"};
+    static const char magic[][24] = {"LRZI\0\6", "GRZipII\0\2\4:)",
+                                     "\x89LZO\0\r\n\x1a\n\x10\x30\x20\xa0\x09\x40\1\5\3\0\0\1"};
     for (size_t i = 0; i < sizeof magic / sizeof *magic; i++) {
         char bytes[512] = "";
         memcpy(bytes, magic[i], sizeof magic[i]);
@@ -216,8 +221,12 @@ static void no_program_is_started(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(links_are_not_there), cmocka_unit_test(paths_stay_inside),         cmocka_unit_test(nesting_ends),
-        cmocka_unit_test(bombs_are_refused),   cmocka_unit_test(small_archives_may_shrink), cmocka_unit_test(no_program_is_started),
+        cmocka_unit_test(links_are_not_there),
+        cmocka_unit_test(paths_stay_inside),
+        cmocka_unit_test(nesting_ends),
+        cmocka_unit_test(bombs_are_refused),
+        cmocka_unit_test(small_archives_may_shrink),
+        cmocka_unit_test(no_program_is_started),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

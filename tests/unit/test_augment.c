@@ -14,11 +14,20 @@
 
 enum { SIDE_MAX = 32, PIXELS_MAX = SIDE_MAX * SIDE_MAX * 3 };
 
-static const elm_image_format colour = {
-    .dataset = "cifar10", .height = 32, .width = 32, .channels = 3, .mean = {.49f, .48f, .45f}, .deviation = {.25f, .24f, .26f}};
-static const elm_image_format grey = {.dataset = "digits", .height = 8, .width = 8, .channels = 1, .mean = {.3f}, .deviation = {.4f}};
-static const elm_image_format oblong = {
-    .dataset = "oblong", .height = 5, .width = 9, .channels = 2, .mean = {.1f, .9f}, .deviation = {.5f, 2}};
+static const elm_image_format colour = {.dataset = "cifar10",
+                                        .height = 32,
+                                        .width = 32,
+                                        .channels = 3,
+                                        .mean = {.49f, .48f, .45f},
+                                        .deviation = {.25f, .24f, .26f}};
+static const elm_image_format grey = {
+    .dataset = "digits", .height = 8, .width = 8, .channels = 1, .mean = {.3f}, .deviation = {.4f}};
+static const elm_image_format oblong = {.dataset = "oblong",
+                                        .height = 5,
+                                        .width = 9,
+                                        .channels = 2,
+                                        .mean = {.1f, .9f},
+                                        .deviation = {.5f, 2}};
 static const elm_image_format points = {.dataset = "two-moons"};
 
 static void fill_picture(const elm_image_format *info, uint8_t *picture)
@@ -32,8 +41,10 @@ static float normalised(const elm_image_format *info, int channel, int byte)
     return (float)((byte / 255.0 - info->mean[channel]) / info->deviation[channel]);
 }
 
-/* Pads the picture with zeros, cuts the window at (down, right) out of it, mirrors it, normalises. */
-static void plain(const elm_image_format *info, int pad, int down, int right, bool flip, const uint8_t *picture, float *out)
+/* Pads the picture with zeros, cuts the window at (down, right) out of it, mirrors it,
+ * normalises. */
+static void plain(const elm_image_format *info, int pad, int down, int right, bool flip,
+                  const uint8_t *picture, float *out)
 {
     const int h = info->height, w = info->width, n = info->channels;
     static uint8_t padded[(SIDE_MAX + 8) * (SIDE_MAX + 8) * 3];
@@ -44,11 +55,13 @@ static void plain(const elm_image_format *info, int pad, int down, int right, bo
         for (int y = 0; y < h; y++)
             for (int x = 0; x < w; x++) {
                 const int from = flip ? w - 1 - x : x;
-                out[(c * h + y) * w + x] = normalised(info, c, padded[((y + down) * (w + 2 * pad) + from + right) * n + c]);
+                out[(c * h + y) * w + x] = normalised(
+                    info, c, padded[((y + down) * (w + 2 * pad) + from + right) * n + c]);
             }
 }
 
-static void check_against_plain(const elm_image_format *info, const char *choice, int pad, bool flips)
+static void check_against_plain(const elm_image_format *info, const char *choice, int pad,
+                                bool flips)
 {
     static uint8_t picture[PIXELS_MAX];
     static float out[PIXELS_MAX], expected[PIXELS_MAX];
@@ -95,7 +108,8 @@ static void none(void **state)
     check_against_plain(&oblong, "none", 0, false);
 }
 
-/* What crop and flip alone do in one pass is what the pipeline does step by step: the same draws, the same pixels. */
+/* What crop and flip alone do in one pass is what the pipeline does step by step: the same
+ * draws, the same pixels. */
 static void one_pass_or_steps(void **state)
 {
     (void)state;
@@ -150,8 +164,11 @@ static void refused(void **state)
     static const struct {
         const char *text;
         const elm_image_format *info;
-    } rows[] = {
-        {"crop:32, flip", &colour}, {"crop:4:mean, flip, invert", &colour}, {"gray", &grey}, {"flop", &colour}, {"invert", &points}};
+    } rows[] = {{"crop:32, flip", &colour},
+                {"crop:4:mean, flip, invert", &colour},
+                {"gray", &grey},
+                {"flop", &colour},
+                {"invert", &points}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         elm_augment augment;
         elm_error err = {0};
@@ -178,8 +195,10 @@ static void border_of_the_mean(void **state)
         for (int c = 0; c < 3; c++)
             for (int y = 0; y < 32; y++)
                 for (int x = 0; x < 32; x++) {
-                    const bool inside = y + down >= 0 && y + down < 32 && x + right >= 0 && x + right < 32;
-                    assert_true(out[(c * 32 + y) * 32 + x] == (inside ? normalised(&colour, c, 200) : 0));
+                    const bool inside =
+                        y + down >= 0 && y + down < 32 && x + right >= 0 && x + right < 32;
+                    assert_true(out[(c * 32 + y) * 32 + x] ==
+                                (inside ? normalised(&colour, c, 200) : 0));
                     border += !inside;
                 }
     }

@@ -1,5 +1,5 @@
-/* The class bank: the pull term with it against PyTorch's fp64 values and finite differences; what is kept, for how long, and who owns
- * what. */
+/* The class bank: the pull term with it against PyTorch's fp64 values and finite differences;
+ * what is kept, for how long, and who owns what. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,9 +42,14 @@ typedef struct fixture {
 static void make(fixture *f, const elm_loss_options *o)
 {
     elm_error err = {0};
-    const elm_bank_spec spec = {.options = o, .counts = golden_classes, .labels = bank_labels, .width = BANK_WIDTH, .size = 1};
+    const elm_bank_spec spec = {.options = o,
+                                .counts = golden_classes,
+                                .labels = bank_labels,
+                                .width = BANK_WIDTH,
+                                .size = 1};
     *f = (fixture){0};
-    assert_int_equal(elm_loss_create(&f->loss, o, golden_classes, BANK_WIDTH, 1, BANK_BATCH, &err), 0);
+    assert_int_equal(elm_loss_create(&f->loss, o, golden_classes, BANK_WIDTH, 1, BANK_BATCH, &err),
+                     0);
     assert_int_equal(elm_loss_wants(f->loss), ELM_LOSS_OWNED);
     assert_int_equal(elm_bank_create(&f->bank, &spec, &err), 0);
 }
@@ -78,7 +83,8 @@ static void show(fixture *f, int step, float factor)
 
 static void store(fixture *f)
 {
-    elm_bank_store(f->bank, &(elm_bank_news){BANK_BATCH, f->embeddings, f->batch.members, NULL, f->batch.moment.passed});
+    elm_bank_store(f->bank, &(elm_bank_news){BANK_BATCH, f->embeddings, f->batch.members, NULL,
+                                             f->batch.moment.passed});
 }
 
 static void term_is_pytorchs(void **state)
@@ -94,11 +100,14 @@ static void term_is_pytorchs(void **state)
             const elm_loss_value value = elm_loss_embeddings(f.loss, &f.batch);
             const double most = largest(g->step[s].gradient, BANK_BATCH * BANK_WIDTH);
             if (!(fabs(value.loss - g->step[s].loss) <= 1e-6 * g->step[s].loss))
-                fail_msg("case %zu, step %d: loss %.12g, PyTorch has %.12g", c, s, value.loss, g->step[s].loss);
-            assert_int_equal(value.with_bank[0] + value.with_bank[1] + value.with_bank[2], g->step[s].with_bank);
+                fail_msg("case %zu, step %d: loss %.12g, PyTorch has %.12g", c, s, value.loss,
+                         g->step[s].loss);
+            assert_int_equal(value.with_bank[0] + value.with_bank[1] + value.with_bank[2],
+                             g->step[s].with_bank);
             for (int i = 0; i < BANK_BATCH * BANK_WIDTH; i++)
                 if (!(fabs(f.gradient[i] - g->step[s].gradient[i]) <= 1e-5 * most))
-                    fail_msg("case %zu, step %d, gradient %d: %.9g, PyTorch has %.9g", c, s, i, f.gradient[i], g->step[s].gradient[i]);
+                    fail_msg("case %zu, step %d, gradient %d: %.9g, PyTorch has %.9g", c, s, i,
+                             f.gradient[i], g->step[s].gradient[i]);
             store(&f);
         }
         release(&f);
@@ -129,7 +138,8 @@ static void gradients_are_slopes(void **state)
         }
         show(&f, 3, 1);
         fill_coarse(f.embeddings, BANK_BATCH * BANK_WIDTH, 77, 1);
-        check_slopes("pull with a bank", f.loss, &f.batch, evaluate, f.embeddings, f.gradient, BANK_BATCH * BANK_WIDTH);
+        check_slopes("pull with a bank", f.loss, &f.batch, evaluate, f.embeddings, f.gradient,
+                     BANK_BATCH * BANK_WIDTH);
         release(&f);
     }
 }
@@ -148,14 +158,17 @@ static void empty_is_global(void **state)
         o.bank_start_epoch = why == 2 ? 100 : 0;
         make(&f, &o);
         o.pull_scope = ELM_PULL_GLOBAL;
-        assert_int_equal(elm_loss_create(&global, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL), 0);
+        assert_int_equal(
+            elm_loss_create(&global, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL),
+            0);
         for (int s = 0; s < (why == 3 ? 1 : 4); s++) { /* 3: nothing has been stored yet */
             show(&f, s, 1);
             elm_loss_batch plain = f.batch;
             plain.bank = NULL;
             plain.embeddings_gradient = expected;
             memset(expected, 0, sizeof expected);
-            const elm_loss_value there = elm_loss_embeddings(global, &plain), here = elm_loss_embeddings(f.loss, &f.batch);
+            const elm_loss_value there = elm_loss_embeddings(global, &plain),
+                                 here = elm_loss_embeddings(f.loss, &f.batch);
             assert_true(here.loss == there.loss);
             assert_memory_equal(f.gradient, expected, sizeof expected);
             for (int g = 0; g < 3; g++) {
@@ -199,7 +212,8 @@ static void threads_do_not_change_a_bit(void **state)
     omp_set_num_threads(before);
 }
 
-/* An image whose embedding stays has drift 0; one that moves as far as the next image is away, 1. */
+/* An image whose embedding stays has drift 0; one that moves as far as the next image is away,
+ * 1. */
 static void drift_is_measured(void **state)
 {
     (void)state;
@@ -263,13 +277,17 @@ static void the_newest_are_kept(void **state)
     }
     elm_bank_begin(f.bank, &f.batch);
     assert_int_equal(elm_bank_entry_of(f.bank, image[0]), -1); /* the oldest made room */
-    assert_true(elm_bank_entry_of(f.bank, image[1]) >= 0 && elm_bank_entry_of(f.bank, image[2]) >= 0);
+    assert_true(elm_bank_entry_of(f.bank, image[1]) >= 0 &&
+                elm_bank_entry_of(f.bank, image[2]) >= 0);
     assert_int_equal(usable(&f, image[1], 2), 1); /* its own is no positive */
-    /* More of a class in one batch than there is room for: the last. What is not to be kept leaves the old one. */
-    elm_bank_store(f.bank, &(elm_bank_news){3, x, (int64_t[]){image[3], image[0], image[1]}, keep, 3});
+    /* More of a class in one batch than there is room for: the last. What is not to be kept
+     * leaves the old one. */
+    elm_bank_store(f.bank,
+                   &(elm_bank_news){3, x, (int64_t[]){image[3], image[0], image[1]}, keep, 3});
     assert_int_equal(elm_bank_entry_of(f.bank, image[0]), -1);
     assert_int_equal(elm_bank_entry_of(f.bank, image[2]), -1);
-    assert_true(elm_bank_entry_of(f.bank, image[3]) >= 0 && elm_bank_entry_of(f.bank, image[1]) >= 0);
+    assert_true(elm_bank_entry_of(f.bank, image[3]) >= 0 &&
+                elm_bank_entry_of(f.bank, image[1]) >= 0);
     release(&f);
 }
 
@@ -327,10 +345,12 @@ static void centres_are_means(void **state)
                 assert_true(fabs((double)f.gradient[i] - 2 * apart / BANK_BATCH) <= 1e-6);
             }
             assert_true(fabs(value.loss - loss) <= 1e-6 * loss);
-            assert_true((value.with_bank[0] + value.with_bank[1] + value.with_bank[2] > 0) == (s > 0));
+            assert_true((value.with_bank[0] + value.with_bank[1] + value.with_bank[2] > 0) ==
+                        (s > 0));
             for (int i = 0; half && i < BANK_BATCH; i++) /* what the bank makes of them */
                 for (int k = 0; k < BANK_WIDTH; k++)
-                    latest[f.batch.members[i]][k] = elm_bf16_to_float(elm_bf16_from_float(latest[f.batch.members[i]][k]));
+                    latest[f.batch.members[i]][k] =
+                        elm_bf16_to_float(elm_bf16_from_float(latest[f.batch.members[i]][k]));
             store(&f);
         }
         release(&f);
@@ -340,7 +360,8 @@ static void centres_are_means(void **state)
     elm_loss_options o = options_of(&bank_cases[1]);
     snprintf(o.embed, sizeof o.embed, "center");
     o.pull_scope = ELM_PULL_RANK;
-    assert_int_equal(elm_loss_create(&loss, &o, golden_classes, BANK_WIDTH, 1, BANK_BATCH, &err), -1);
+    assert_int_equal(elm_loss_create(&loss, &o, golden_classes, BANK_WIDTH, 1, BANK_BATCH, &err),
+                     -1);
     assert_non_null(strstr(err.text, "no scope rank"));
 }
 
@@ -348,7 +369,12 @@ static void centres_are_means(void **state)
 static void dro_takes_the_means(void **state)
 {
     (void)state;
-    elm_loss_options o = {.logit = "ce", .embed = "dro", .lambda = 1, .dro_epsilon = 1, .dro_momentum = 0.9, .dro_centroids = 1};
+    elm_loss_options o = {.logit = "ce",
+                          .embed = "dro",
+                          .lambda = 1,
+                          .dro_epsilon = 1,
+                          .dro_momentum = 0.9,
+                          .dro_centroids = 1};
     elm_loss *by_epoch, *by_bank;
     fixture f;
     const elm_loss_options pull = options_of(&bank_cases[0]);
@@ -365,13 +391,18 @@ static void dro_takes_the_means(void **state)
         for (int k = 0; k < BANK_WIDTH && occurs; k++)
             present[places++] = (double)means[c * BANK_WIDTH + k];
     }
-    assert_true(places < BANK_CLASSES * BANK_WIDTH); /* a class is missing, so places are not labels */
+    /* a class is missing, so places are not labels */
+    assert_true(places < BANK_CLASSES * BANK_WIDTH);
     f.batch.bank = NULL;
-    assert_int_equal(elm_loss_create(&by_epoch, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL), 0);
+    assert_int_equal(
+        elm_loss_create(&by_epoch, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL),
+        0);
     o.pull_scope = ELM_PULL_BANK;
-    assert_int_equal(elm_loss_create(&by_bank, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL), 0);
+    assert_int_equal(
+        elm_loss_create(&by_bank, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL), 0);
     assert_true(elm_loss_wants_means(by_epoch) && !elm_loss_wants_means(by_bank));
-    assert_true(!elm_loss_wants_bank(by_epoch) && elm_loss_wants_bank(by_bank) && elm_loss_wants(by_bank) == ELM_LOSS_EVERYTHING);
+    assert_true(!elm_loss_wants_bank(by_epoch) && elm_loss_wants_bank(by_bank) &&
+                elm_loss_wants(by_bank) == ELM_LOSS_EVERYTHING);
     assert_int_equal(elm_loss_tensors(by_bank, NULL, 0), 0);
     elm_loss_set_means(by_epoch, means);
     const double expected = elm_loss_embeddings(by_epoch, &f.batch).loss;
@@ -388,7 +419,8 @@ static void dro_takes_the_means(void **state)
     release(&f);
 }
 
-/* Every class has one owner; memory, messages and work are even as far as the largest class lets them be. */
+/* Every class has one owner; memory, messages and work are even as far as the largest class lets
+ * them be. */
 static void owners_are_even(void **state)
 {
     (void)state;
@@ -398,16 +430,19 @@ static void owners_are_even(void **state)
     elm_class_counts all = {CLASSES, counts, 0};
     elm_loss_options o = options_of(&bank_cases[1]);
     for (int c = 0; c < CLASSES; c++)
-        all.total += counts[c] = 2 + (int64_t)(998 / (1 + 0.02 * c)); /* as long a tail as iNaturalist's */
+        /* as long a tail as iNaturalist's */
+        all.total += counts[c] = 2 + (int64_t)(998 / (1 + 0.02 * c));
     for (int ranks = 1; ranks <= RANKS; ranks *= 2)
         for (int cap = -1; cap <= 200; cap += 201) {
-            double images[RANKS] = {0}, slots[RANKS] = {0}, pairs[RANKS] = {0}, sum[3] = {0}, most[3] = {0};
+            double images[RANKS] = {0}, slots[RANKS] = {0}, pairs[RANKS] = {0}, sum[3] = {0},
+                   most[3] = {0};
             o.bank_per_class = cap;
             assert_int_equal(elm_bank_assign(&o, all, ranks, owner, NULL), 0);
             assert_int_equal(elm_bank_assign(&o, all, ranks, again, NULL), 0);
             assert_memory_equal(owner, again, sizeof owner);
             for (int c = 0; c < CLASSES; c++) {
-                const double n = (double)counts[c], room = (double)elm_bank_class_slots(&o, counts[c]);
+                const double n = (double)counts[c],
+                             room = (double)elm_bank_class_slots(&o, counts[c]);
                 assert_true(owner[c] >= 0 && owner[c] < ranks);
                 images[owner[c]] += n;
                 slots[owner[c]] += room;

@@ -1,4 +1,5 @@
-/* Checkpoints: what is written comes back, what is damaged is refused, what cannot be written leaves the old file as it was. */
+/* Checkpoints: what is written comes back, what is damaged is refused, what cannot be written
+ * leaves the old file as it was. */
 #define _GNU_SOURCE /* unshare */
 #include <dirent.h>
 #include <errno.h>
@@ -30,7 +31,8 @@
 
 enum { TENSORS = 5, COLUMNS = 3, VALUES = 3, CLASSES = 3, EPOCHS = 4 };
 
-/* A checkpoint with every kind of content, one tensor of more than one chunk, empty and scalar ones. */
+/* A checkpoint with every kind of content, one tensor of more than one chunk, empty and scalar
+ * ones. */
 typedef struct sample {
     elm_checkpoint checkpoint;
     elm_tensor tensors[TENSORS];
@@ -108,7 +110,8 @@ static void write_sample(const char *path, int64_t step)
     free_sample(s);
 }
 
-/* The bytes of a file. Owns: to be freed. */
+/* The bytes of a file.
+ *  Owns:   to be freed. */
 static unsigned char *load(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
@@ -218,12 +221,17 @@ static void impossible_facts_are_refused(void **state)
         int64_t step;
         int ranks;
         const char *says;
-    } wrong[] = {{1, -5, 2, "step"}, {-1, 5, 2, "epoch"}, {NAN, 5, 2, "epoch"}, {INFINITY, 5, 2, "epoch"}, {1, 5, 0, "ranks"}};
+    } wrong[] = {{1, -5, 2, "step"},
+                 {-1, 5, 2, "epoch"},
+                 {NAN, 5, 2, "epoch"},
+                 {INFINITY, 5, 2, "epoch"},
+                 {1, 5, 0, "ranks"}};
     const char *path = scratch_path("facts.h5");
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         elm_error err = {0};
         elm_checkpoint *got = NULL;
-        const elm_checkpoint made = {.epoch = wrong[i].epoch, .step = wrong[i].step, .ranks = wrong[i].ranks};
+        const elm_checkpoint made = {
+            .epoch = wrong[i].epoch, .step = wrong[i].step, .ranks = wrong[i].ranks};
         assert_int_equal(elm_checkpoint_write(path, &made, &err), 0);
         assert_int_equal(elm_checkpoint_read(path, &got, &err), -1);
         assert_null(got);
@@ -301,7 +309,9 @@ static void damage_is_found(void **state)
     bytes[size] = 0;
     save(path, bytes, size + 1);
     must_be_refused(path, "damaged");
-    const size_t places[] = {18, 25, 40, 100, ELM_USER_BLOCK - 1, ELM_USER_BLOCK, ELM_USER_BLOCK + 100, size / 2, size - 1};
+    const size_t places[] = {
+        18,       25,      40, 100, ELM_USER_BLOCK - 1, ELM_USER_BLOCK, ELM_USER_BLOCK + 100,
+        size / 2, size - 1};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         bytes[places[i]] ^= 1;
         save(path, bytes, size);
@@ -324,12 +334,18 @@ static void flip(const char *path, size_t at, unsigned char mask)
     close(fd);
 }
 
-/* One bit of every byte of a small file, user block, HDF5's header, data and end; then every length that is too short. */
+/* One bit of every byte of a small file, user block, HDF5's header, data and end; then every
+ * length that is too short. */
 static void every_byte_is_guarded(void **state)
 {
     (void)state;
-    elm_tensor tensor = {.name = "model/w", .dimensions = 1, .shape = {4}, .count = 4, .data = (float[]){1, 2, 3, 4}};
-    const elm_checkpoint c = {.ranks = 1, .job = "[run]\n", .git = "g", .tensor_count = 1, .tensors = &tensor};
+    elm_tensor tensor = {.name = "model/w",
+                         .dimensions = 1,
+                         .shape = {4},
+                         .count = 4,
+                         .data = (float[]){1, 2, 3, 4}};
+    const elm_checkpoint c = {
+        .ranks = 1, .job = "[run]\n", .git = "g", .tensor_count = 1, .tensors = &tensor};
     const char *path = scratch_path("guarded.h5");
     assert_int_equal(elm_checkpoint_write(path, &c, NULL), 0);
     size_t size;
@@ -351,11 +367,16 @@ static void every_byte_is_guarded(void **state)
     free(bytes);
 }
 
-/* Damage below a digest made to fit: whatever HDF5 makes of it, reading ends in an error or a checkpoint. */
+/* Damage below a digest made to fit: whatever HDF5 makes of it, reading ends in an error or a
+ * checkpoint. */
 static void forged_digest_does_no_harm(void **state)
 {
     (void)state;
-    const elm_tensor small = {.name = "model/w", .dimensions = 1, .shape = {4}, .count = 4, .data = (float[]){1, 2, 3, 4}};
+    const elm_tensor small = {.name = "model/w",
+                              .dimensions = 1,
+                              .shape = {4},
+                              .count = 4,
+                              .data = (float[]){1, 2, 3, 4}};
     const elm_progress_value progress = {"images", 3};
     elm_tensor tensor = small;
     elm_progress_value value = progress;
@@ -379,9 +400,13 @@ static void forged_digest_does_no_harm(void **state)
     unsigned char *bytes = load(path, &size);
     elm_rng rng = elm_rng_stream(5, ELM_RNG_DATA, 0, 0);
     for (int i = 0; i < 400; i++) {
-        unsigned char *byte = bytes + ELM_USER_BLOCK + elm_rng_below(&rng, (uint32_t)(size - ELM_USER_BLOCK)), kept = *byte;
+        unsigned char *byte = bytes + ELM_USER_BLOCK +
+                              elm_rng_below(&rng, (uint32_t)(size - ELM_USER_BLOCK)),
+                      kept = *byte;
         *byte = (unsigned char)elm_rng_u32(&rng);
-        assert_int_equal(elm_digest_block(bytes + ELM_USER_BLOCK, size - ELM_USER_BLOCK, (char *)bytes, NULL), 0);
+        assert_int_equal(
+            elm_digest_block(bytes + ELM_USER_BLOCK, size - ELM_USER_BLOCK, (char *)bytes, NULL),
+            0);
         save(path, bytes, size);
         elm_checkpoint *read = NULL;
         elm_error err = {0};
@@ -397,7 +422,8 @@ static void forged_digest_does_no_harm(void **state)
     free(bytes);
 }
 
-/* Writing fails; the old checkpoint is whole, nothing is left over, the error names place and reason. */
+/* Writing fails; the old checkpoint is whole, nothing is left over, the error names place and
+ * reason. */
 static void must_fail_to_write(const char *folder, const char *reason)
 {
     char path[600];
@@ -482,8 +508,10 @@ static void write_without_permission(void **state)
             elm_error err = {0};
             char path[600];
             snprintf(path, sizeof path, "%s/checkpoint.h5", folder);
-            _exit(setuid(65534) == 0 && elm_checkpoint_write(path, &s->checkpoint, &err) == -1 && strstr(err.text, "no permission") ? 0
-                                                                                                                                    : 1);
+            _exit(setuid(65534) == 0 && elm_checkpoint_write(path, &s->checkpoint, &err) == -1 &&
+                          strstr(err.text, "no permission")
+                      ? 0
+                      : 1);
         }
         int status;
         waitpid(child, &status, 0);

@@ -1,4 +1,5 @@
-/* A checkpoint's tail: it comes back piece by piece, lies under the digest, and a file that lies about it is refused. */
+/* A checkpoint's tail: it comes back piece by piece, lies under the digest, and a file that lies
+ * about it is refused. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +43,8 @@ static elm_checkpoint with_tail(pieces *p)
         p->all[i] = (char)(i * 131 + i / 7);
     p->given = 0;
     p->most = RECORDS;
-    return (elm_checkpoint){.job = "[run]\n", .step = 3, .ranks = 2, .tail = {RECORDS, RECORD_BYTES, next_piece, p, 0}};
+    return (elm_checkpoint){
+        .job = "[run]\n", .step = 3, .ranks = 2, .tail = {RECORDS, RECORD_BYTES, next_piece, p, 0}};
 }
 
 static int64_t size_of(const char *path)
@@ -69,11 +71,15 @@ static void tail_comes_back(void **state)
     assert_int_equal(read->tail.offset, size_of(path) - (int64_t)sizeof got);
     for (size_t at = 0; at < sizeof got; at += 4999) {
         const size_t size = sizeof got - at < 4999 ? sizeof got - at : 4999;
-        assert_int_equal(elm_checkpoint_read_tail(path, &read->tail, (int64_t)at, got + at, size, &err), 0);
+        assert_int_equal(
+            elm_checkpoint_read_tail(path, &read->tail, (int64_t)at, got + at, size, &err), 0);
     }
     assert_memory_equal(got, p.all, sizeof got);
-    assert_int_equal(elm_checkpoint_read_tail(path, &read->tail, (int64_t)sizeof got - 5, got, 6, &err), -1); /* beyond the end */
-    assert_int_equal(elm_checkpoint_read_tail(scratch_path("absent.h5"), &read->tail, 0, got, 6, &err), -1);
+    /* beyond the end */
+    assert_int_equal(
+        elm_checkpoint_read_tail(path, &read->tail, (int64_t)sizeof got - 5, got, 6, &err), -1);
+    assert_int_equal(
+        elm_checkpoint_read_tail(scratch_path("absent.h5"), &read->tail, 0, got, 6, &err), -1);
     elm_checkpoint_free(read);
     /* One byte of it, or of its length, is enough. */
     FILE *file = fopen(path, "r+b");
@@ -110,8 +116,9 @@ static void lies_are_refused(void **state)
     const struct {
         const char *name;
         int64_t value;
-    } lies[] = {{"bank_records", INT64_C(1) << 60},      {"bank_records", -1},     {"bank_records", 1000000},
-                {"bank_record_bytes", INT64_C(1) << 60}, {"bank_record_bytes", 0}, {"bank_record_bytes", -37}};
+    } lies[] = {{"bank_records", INT64_C(1) << 60}, {"bank_records", -1},
+                {"bank_records", 1000000},          {"bank_record_bytes", INT64_C(1) << 60},
+                {"bank_record_bytes", 0},           {"bank_record_bytes", -37}};
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         const char *path = scratch_path("lie.h5");
         elm_checkpoint *read = NULL;
@@ -129,7 +136,9 @@ static void lies_are_refused(void **state)
         if (!bytes || !stream)
             fail();
         assert_int_equal(fread(bytes, 1, (size_t)size, stream), size);
-        assert_int_equal(elm_digest_block(bytes + ELM_USER_BLOCK, (size_t)size - ELM_USER_BLOCK, bytes, &err), 0);
+        assert_int_equal(
+            elm_digest_block(bytes + ELM_USER_BLOCK, (size_t)size - ELM_USER_BLOCK, bytes, &err),
+            0);
         rewind(stream);
         assert_int_equal(fwrite(bytes, 1, (size_t)size, stream), size);
         fclose(stream);

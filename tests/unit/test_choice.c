@@ -1,4 +1,5 @@
-/* The choice of backend, layout and precision: which candidates there are, which of them wins, what a cache may say. */
+/* The choice of backend, layout and precision: which candidates there are, which of them wins,
+ * what a cache may say. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,8 @@ static bool has_onednn(void)
     return elm_net_check_backend("onednn", NULL) == 0;
 }
 
-static int list_for(const char *backend, elm_layout layout, elm_precision precision, elm_candidate *list)
+static int list_for(const char *backend, elm_layout layout, elm_precision precision,
+                    elm_candidate *list)
 {
     const elm_choice_request request = {backend, layout, precision};
     elm_error err;
@@ -32,7 +34,8 @@ static void requests_narrow_the_list(void **unused)
     elm_candidate list[ELM_CANDIDATES_MAX];
     const int all = has_onednn() ? 5 : 1;
     assert_int_equal(all, list_for("auto", ELM_LAYOUT_AUTO, ELM_PRECISION_AUTO, list));
-    assert_true(list[0].precision == ELM_PRECISION_FP32 && list[0].layout == (all > 1 ? ELM_LAYOUT_BLOCKED : ELM_LAYOUT_NCHW));
+    assert_true(list[0].precision == ELM_PRECISION_FP32 &&
+                list[0].layout == (all > 1 ? ELM_LAYOUT_BLOCKED : ELM_LAYOUT_NCHW));
     assert_int_equal(1, list_for("openblas", ELM_LAYOUT_AUTO, ELM_PRECISION_AUTO, list));
     assert_int_equal(1, list_for("openblas", ELM_LAYOUT_NCHW, ELM_PRECISION_FP32, list));
     assert_int_equal(-1, list_for("openblas", ELM_LAYOUT_NHWC, ELM_PRECISION_FP32, list));
@@ -42,20 +45,23 @@ static void requests_narrow_the_list(void **unused)
         return;
     assert_int_equal(2, list_for("onednn", ELM_LAYOUT_NHWC, ELM_PRECISION_AUTO, list));
     assert_int_equal(2, list_for("onednn", ELM_LAYOUT_AUTO, ELM_PRECISION_FP32, list));
-    assert_int_equal(2, list_for("onednn", ELM_LAYOUT_NCHW, ELM_PRECISION_AUTO, list)); /* over oneDNN only when asked for */
+    /* over oneDNN only when asked for */
+    assert_int_equal(2, list_for("onednn", ELM_LAYOUT_NCHW, ELM_PRECISION_AUTO, list));
     assert_int_equal(1, list_for("onednn", ELM_LAYOUT_NHWC, ELM_PRECISION_BF16, list));
     assert_int_equal(elm_choice_can(&list[0]), isfinite(list[0].seconds));
 }
 
 static int pick(const double *seconds, const bool *cut)
 {
-    elm_candidate list[3] = {{.seconds = seconds[0]}, {.seconds = seconds[1]}, {.seconds = seconds[2]}};
+    elm_candidate list[3] = {
+        {.seconds = seconds[0]}, {.seconds = seconds[1]}, {.seconds = seconds[2]}};
     for (int c = 0; c < 3; c++)
         list[c].cut = cut[c];
     return elm_choice_pick(list, 3);
 }
 
-/* Whatever is picked takes at most 1 / 0.95 of the quickest's time, and timing noise moves nothing. */
+/* Whatever is picked takes at most 1 / 0.95 of the quickest's time, and timing noise moves
+ * nothing. */
 static void only_a_clear_win_counts(void **unused)
 {
     (void)unused;
@@ -79,11 +85,18 @@ static void only_a_clear_win_counts(void **unused)
 static void everything_that_can_is_measured(void **unused)
 {
     (void)unused;
-    static const elm_model_options conv = {.name = "cifar-resnet8", .bn = "global"}, perceptron = {.name = "mlp:8,4", .bn = "global"};
+    static const elm_model_options conv = {.name = "cifar-resnet8", .bn = "global"},
+                                   perceptron = {.name = "mlp:8,4", .bn = "global"};
     for (int batch = 0; batch <= 4; batch += 4) {
-        const elm_net_spec spec = {
-            .model = &conv, .channels = 3, .height = 8, .width = 8, .classes = 5, .max_images = 4, .max_batch = batch};
-        const elm_net_spec vectors = {.model = &perceptron, .features = 2, .classes = 2, .max_images = 4, .max_batch = batch};
+        const elm_net_spec spec = {.model = &conv,
+                                   .channels = 3,
+                                   .height = 8,
+                                   .width = 8,
+                                   .classes = 5,
+                                   .max_images = 4,
+                                   .max_batch = batch};
+        const elm_net_spec vectors = {
+            .model = &perceptron, .features = 2, .classes = 2, .max_images = 4, .max_batch = batch};
         elm_candidate list[ELM_CANDIDATES_MAX];
         elm_error err;
         const int count = list_for("auto", ELM_LAYOUT_AUTO, ELM_PRECISION_AUTO, list);
@@ -93,11 +106,13 @@ static void everything_that_can_is_measured(void **unused)
         const int chosen = elm_choice_pick(list, count);
         assert_true(isfinite(list[chosen].seconds) && !list[chosen].cut);
         assert_int_equal(count, list_for("auto", ELM_LAYOUT_AUTO, ELM_PRECISION_AUTO, list));
-        assert_int_equal(0, elm_choice_measure(list, count, &vectors, &err)); /* no convolutions: nothing to choose */
+        /* no convolutions: nothing to choose */
+        assert_int_equal(0, elm_choice_measure(list, count, &vectors, &err));
         assert_true(list[0].seconds == 0);
     }
     const elm_model_options wrong = {.name = "resnet18", .bn = "global"};
-    const elm_net_spec small = {.model = &wrong, .channels = 3, .height = 8, .width = 8, .classes = 5, .max_images = 4};
+    const elm_net_spec small = {
+        .model = &wrong, .channels = 3, .height = 8, .width = 8, .classes = 5, .max_images = 4};
     elm_candidate list[ELM_CANDIDATES_MAX];
     elm_error err;
     const int count = list_for("auto", ELM_LAYOUT_AUTO, ELM_PRECISION_AUTO, list);
@@ -149,7 +164,8 @@ static void a_cache_is_right_or_ignored(void **unused)
     elm_choice_cache_write("key 1\n", measured, 2, note, sizeof note);
     assert_string_equal("", note);
     assert_true(read_back(list, note));
-    assert_true(list[0].seconds == measured[0].seconds && list[1].seconds == measured[1].seconds && list[1].cut && !list[0].cut);
+    assert_true(list[0].seconds == measured[0].seconds && list[1].seconds == measured[1].seconds &&
+                list[1].cut && !list[0].cut);
     static const char *const broken[] = {
         "",
         "rubbish",
@@ -173,7 +189,8 @@ static void a_cache_is_right_or_ignored(void **unused)
     assert_true(read_back(list, note) && list[0].seconds == 2);
     /* A pipe in its place would wait for ever. */
     char command[700];
-    snprintf(command, sizeof command, "for f in %s/choice-*.txt; do rm \"$f\" && mkfifo \"$f\"; done", inner);
+    snprintf(command, sizeof command,
+             "for f in %s/choice-*.txt; do rm \"$f\" && mkfifo \"$f\"; done", inner);
     assert_int_equal(system(command), 0);
     assert_false(read_back(list, note));
     assert_non_null(strstr(note, "no regular file"));
@@ -193,8 +210,14 @@ static void keys_name_what_matters(void **unused)
 {
     (void)unused;
     const elm_model_options model = {.name = "cifar-resnet8", .bn = "global"};
-    elm_net_spec spec = {
-        .model = &model, .channels = 3, .height = 8, .width = 8, .classes = 5, .max_images = 4, .max_batch = 8, .ranks = 2};
+    elm_net_spec spec = {.model = &model,
+                         .channels = 3,
+                         .height = 8,
+                         .width = 8,
+                         .classes = 5,
+                         .max_images = 4,
+                         .max_batch = 8,
+                         .ranks = 2};
     char first[4096], other[4096];
     elm_choice_key(&spec, first, sizeof first);
     assert_non_null(strstr(first, "cifar-resnet8"));
@@ -222,9 +245,12 @@ static void nothing_is_left_allocated(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_narrow_the_list),        cmocka_unit_test(only_a_clear_win_counts),
-        cmocka_unit_test(everything_that_can_is_measured), cmocka_unit_test(a_cache_is_right_or_ignored),
-        cmocka_unit_test(keys_name_what_matters),          cmocka_unit_test(nothing_is_left_allocated),
+        cmocka_unit_test(requests_narrow_the_list),
+        cmocka_unit_test(only_a_clear_win_counts),
+        cmocka_unit_test(everything_that_can_is_measured),
+        cmocka_unit_test(a_cache_is_right_or_ignored),
+        cmocka_unit_test(keys_name_what_matters),
+        cmocka_unit_test(nothing_is_left_allocated),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -17,7 +17,8 @@ enum { CLASSES = 12, COUNT = 700 };
 
 static int32_t labels[COUNT];
 static int64_t class_count[CLASSES], order[COUNT];
-static elm_dataset dataset = {.info = {.classes = CLASSES}, .count = COUNT, .labels = labels, .class_count = class_count};
+static elm_dataset dataset = {
+    .info = {.classes = CLASSES}, .count = COUNT, .labels = labels, .class_count = class_count};
 
 /* A long tail, in an order that is not the store's; the last class has one image. */
 static int fill(void **state)
@@ -78,7 +79,8 @@ static void counts_pair_by_pair(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         elm_coverage found;
         elm_error err;
-        assert_int_equal(elm_coverage_count(&found, &dataset, order, cases[i].batch, cases[i].ranks, &err), 0);
+        assert_int_equal(
+            elm_coverage_count(&found, &dataset, order, cases[i].batch, cases[i].ranks, &err), 0);
         const elm_coverage expected = brute_force(cases[i].batch, cases[i].ranks);
         assert_memory_equal(&found, &expected, sizeof found);
     }

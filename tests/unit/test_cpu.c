@@ -16,8 +16,8 @@
 #include "base/rng.h"
 #include "optim/sgd_kernels.h"
 
-/* In a process of its own, as the choice is made once: the exit code is 0 where ELMPI_ISA = `asked` gives `wanted`, or, with -1, an error
- * that says `text`. */
+/* In a process of its own, as the choice is made once: the exit code is 0 where ELMPI_ISA =
+ * `asked` gives `wanted`, or, with -1, an error that says `text`. */
 static int choose_in_child(const char *asked, int wanted, const char *text)
 {
     const pid_t child = fork();
@@ -43,10 +43,13 @@ static void environment_chooses(void **state)
     const int best = (int)elm_cpu_best();
     assert_int_equal(choose_in_child(NULL, best, NULL), 0);
     assert_int_equal(choose_in_child("", best, NULL), 0);
-    assert_int_equal(choose_in_child("avx1024", -1, "use baseline, avx2, avx512 or avx512-bf16"), 0);
-    assert_int_equal(choose_in_child("AVX2", -1, "unknown instruction set \"AVX2\" (ELMPI_ISA)"), 0);
+    assert_int_equal(choose_in_child("avx1024", -1, "use baseline, avx2, avx512 or avx512-bf16"),
+                     0);
+    assert_int_equal(choose_in_child("AVX2", -1, "unknown instruction set \"AVX2\" (ELMPI_ISA)"),
+                     0);
     for (int i = 0; i < ELM_ISAS; i++)
-        assert_int_equal(choose_in_child(elm_isa_names[i], i <= best ? i : -1, elm_isa_names[best]), 0);
+        assert_int_equal(choose_in_child(elm_isa_names[i], i <= best ? i : -1, elm_isa_names[best]),
+                         0);
 }
 
 static void cpu_has_a_name(void **state)
@@ -59,10 +62,11 @@ static void cpu_has_a_name(void **state)
 }
 
 #ifdef ELMPI_KERNEL_SETS
-static const elm_vector_kernels *const vector_sets[] = {&elm_vectors_baseline, &elm_vectors_avx2, &elm_vectors_avx512,
-                                                        &elm_vectors_avx512_bf16};
-static const elm_sgd_kernels *const sgd_sets[] = {&elm_sgd_kernels_of_baseline, &elm_sgd_kernels_of_avx2, &elm_sgd_kernels_of_avx512,
-                                                  &elm_sgd_kernels_of_avx512_bf16};
+static const elm_vector_kernels *const vector_sets[] = {
+    &elm_vectors_baseline, &elm_vectors_avx2, &elm_vectors_avx512, &elm_vectors_avx512_bf16};
+static const elm_sgd_kernels *const sgd_sets[] = {
+    &elm_sgd_kernels_of_baseline, &elm_sgd_kernels_of_avx2, &elm_sgd_kernels_of_avx512,
+    &elm_sgd_kernels_of_avx512_bf16};
 #else
 static const elm_vector_kernels *const vector_sets[] = {&elm_vectors_baseline};
 static const elm_sgd_kernels *const sgd_sets[] = {&elm_sgd_kernels_of_baseline};
@@ -79,7 +83,8 @@ static void fill(float *x, uint64_t stream)
 
 static void assert_near(double a, double b)
 {
-    assert_true(fabs(a - b) <= 1e-6 * (fabs(b) + 1)); /* the sums before cancellation are of this size */
+    /* the sums before cancellation are of this size */
+    assert_true(fabs(a - b) <= 1e-6 * (fabs(b) + 1));
 }
 
 static void check_vectors(const elm_vector_kernels *set)

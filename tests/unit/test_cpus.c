@@ -69,7 +69,8 @@ static void text_goes_and_comes(void **state)
     assert_string_equal(text, "0,2,4,6,8,...");
 }
 
-static void assert_shares(const char *all, const elm_topology *t, int sharers, const char *const *expected)
+static void assert_shares(const char *all, const elm_topology *t, int sharers,
+                          const char *const *expected)
 {
     const elm_cpus set = set_of(all);
     elm_cpus together = {0};
@@ -102,7 +103,8 @@ static void shares_are_whole_cores(void **state)
     assert_shares("0-7", &t, 2, (const char *const[]){"0-1,4-5", "2-3,6-7"});
     assert_shares("0-7", &t, 3, (const char *const[]){"0-1,4-5", "2,6", "3,7"});
     assert_shares("0-7", &t, 4, (const char *const[]){"0,4", "1,5", "2,6", "3,7"});
-    assert_shares("0-7", &t, 5, (const char *const[]){"0,4", "1,5", "2,6", "3", "7"}); /* fewer cores than ranks: hyperthreads one by one */
+    /* fewer cores than ranks: hyperthreads one by one */
+    assert_shares("0-7", &t, 5, (const char *const[]){"0,4", "1,5", "2,6", "3", "7"});
     assert_shares("0-3", &t, 2, (const char *const[]){"0-1", "2-3"});
 }
 
@@ -187,14 +189,16 @@ static void nodes_are_divided(void **state)
     assert_node(&bound, &hyperthreads);
 }
 
-/* An answer stays the answer when it is asked again, so that a second start inside the first changes nothing. */
+/* An answer stays the answer when it is asked again, so that a second start inside the first
+ * changes nothing. */
 static void dividing_again_changes_nothing(void **state)
 {
     (void)state;
     const elm_topology t = with_hyperthreads(7);
     for (int cpus = 1; cpus <= 14; cpus++)
         for (int ranks = 1; ranks <= cpus; ranks++) {
-            elm_cpus all = {0}, own[RANKS_MAX] = {0}, ceilings[RANKS_MAX] = {0}, shares[RANKS_MAX], again[RANKS_MAX];
+            elm_cpus all = {0}, own[RANKS_MAX] = {0}, ceilings[RANKS_MAX] = {0}, shares[RANKS_MAX],
+                     again[RANKS_MAX];
             for (int cpu = 0; cpu < cpus; cpu++)
                 elm_cpus_add(&all, cpu);
             for (int r = 0; r < ranks; r++)
@@ -215,18 +219,25 @@ static elm_cpus ceiling_of(elm_affinity_facts facts)
 static void ceilings_follow_the_launcher(void **state)
 {
     (void)state;
-    const elm_cpus all = set_of("0-7"), one = set_of("0"), half = set_of("0-3"), two = set_of("2-3");
-    elm_cpus c = ceiling_of((elm_affinity_facts){.own = one, .cpuset = all, .launcher = all, .has_launcher = true});
+    const elm_cpus all = set_of("0-7"), one = set_of("0"), half = set_of("0-3"),
+                   two = set_of("2-3");
+    elm_cpus c = ceiling_of(
+        (elm_affinity_facts){.own = one, .cpuset = all, .launcher = all, .has_launcher = true});
     assert_set(&c, "0-7");
     c = ceiling_of((elm_affinity_facts){.own = one, .cpuset = all}); /* taskset -c 0 elmpi-train */
     assert_set(&c, "0");
     c = ceiling_of(
-        (elm_affinity_facts){.own = set_of("2"), .cpuset = all, .launcher = two, .has_launcher = true}); /* taskset -c 2-3 mpirun */
+        /* taskset -c 2-3 mpirun */
+        (elm_affinity_facts){
+            .own = set_of("2"), .cpuset = all, .launcher = two, .has_launcher = true});
     assert_set(&c, "2-3");
     c = ceiling_of(
-        (elm_affinity_facts){.own = one, .cpuset = half, .launcher = all, .has_launcher = true}); /* in a cgroup of half the node */
+        /* in a cgroup of half the node */
+        (elm_affinity_facts){.own = one, .cpuset = half, .launcher = all, .has_launcher = true});
     assert_set(&c, "0-3");
-    c = ceiling_of((elm_affinity_facts){.own = one, .cpuset = all, .launcher = two, .has_launcher = true}); /* which Open MPI ignores */
+    /* which Open MPI ignores */
+    c = ceiling_of(
+        (elm_affinity_facts){.own = one, .cpuset = all, .launcher = two, .has_launcher = true});
     assert_set(&c, "2-3");
 }
 
@@ -234,7 +245,8 @@ static void named_cpus_are_respected(void **state)
 {
     (void)state;
     const elm_cpus all = set_of("0-7"), one = set_of("2");
-    elm_affinity_facts facts = {.own = one, .cpuset = all, .launcher = all, .has_launcher = true, .has_chosen = true};
+    elm_affinity_facts facts = {
+        .own = one, .cpuset = all, .launcher = all, .has_launcher = true, .has_chosen = true};
     facts.chosen = set_of("2-3"); /* mpirun --cpu-set 2-3 */
     elm_cpus c = ceiling_of(facts);
     assert_set(&c, "2-3");
@@ -247,7 +259,12 @@ static void ceilings_respect_slurm(void **state)
 {
     (void)state;
     const elm_cpus all = set_of("0-7"), one = set_of("0"), half = set_of("0-3");
-    elm_affinity_facts srun = {.own = one, .cpuset = all, .launcher = all, .has_launcher = true, .launched_by_srun = true, .slurm_cpus = 8};
+    elm_affinity_facts srun = {.own = one,
+                               .cpuset = all,
+                               .launcher = all,
+                               .has_launcher = true,
+                               .launched_by_srun = true,
+                               .slurm_cpus = 8};
     srun.cpu_bind = "mask_cpu:";
     elm_cpus c = ceiling_of(srun);
     assert_set(&c, "0");
@@ -264,13 +281,15 @@ static void ceilings_respect_slurm(void **state)
     c = ceiling_of(srun);
     assert_set(&c, "0");
     srun.launcher = all;
-    srun.launched_by_srun = false; /* mpirun in a job: what srun did to mpirun's daemons says nothing about ranks */
+    /* mpirun in a job: what srun did to mpirun's daemons says nothing about ranks */
+    srun.launched_by_srun = false;
     srun.cpu_bind = "mask_cpu:";
     c = ceiling_of(srun);
     assert_set(&c, "0-3");
 }
 
-/* The system's part: a process without a launcher stays where it is, and its threads move together. */
+/* The system's part: a process without a launcher stays where it is, and its threads move
+ * together. */
 static void this_process_moves(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Data sets: a split or its long-tailed subset in memory, with its counts; what cannot be loaded; the order of an epoch. */
+/* Data sets: a split or its long-tailed subset in memory, with its counts; what cannot be
+ * loaded; the order of an epoch. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,15 +28,24 @@ static const char *const class_names[CLASSES] = {"a", "b", "c", "the last"};
 /* One-pixel pictures that hold their own number; `emptied`: that class gets no training image. */
 static void write_store(const char *path, int emptied)
 {
-    const elm_store_info info = {.dataset = "numbers", .classes = CLASSES, .height = 1, .width = 1, .channels = 1, .deviation = {1}};
+    const elm_store_info info = {.dataset = "numbers",
+                                 .classes = CLASSES,
+                                 .height = 1,
+                                 .width = 1,
+                                 .channels = 1,
+                                 .deviation = {1}};
     elm_store_writer *writer = NULL;
     elm_error err = {0};
     assert_int_equal(elm_store_writer_create(&writer, path, &info, class_names, &err), 0);
     for (int i = 0; i < COUNT; i++)
         if (i % CLASSES != emptied)
-            assert_int_equal(elm_store_writer_append(writer, "train", i % CLASSES, &(uint8_t){(uint8_t)i}, &err), 0);
+            assert_int_equal(
+                elm_store_writer_append(writer, "train", i % CLASSES, &(uint8_t){(uint8_t)i}, &err),
+                0);
     for (int i = 0; i < 6; i++)
-        assert_int_equal(elm_store_writer_append(writer, "test", i % 2, &(uint8_t){(uint8_t)(100 + i)}, &err), 0);
+        assert_int_equal(
+            elm_store_writer_append(writer, "test", i % 2, &(uint8_t){(uint8_t)(100 + i)}, &err),
+            0);
     assert_int_equal(elm_store_writer_finish(writer, &err), 0);
 }
 
@@ -112,7 +122,8 @@ static void long_tailed(void **state)
     elm_dataset_destroy(dataset);
 }
 
-static void refused(const char *path, const char *split, double imbalance, int code, const char *pattern)
+static void refused(const char *path, const char *split, double imbalance, int code,
+                    const char *pattern)
 {
     elm_dataset *dataset = NULL;
     elm_error err = {0};
@@ -174,19 +185,24 @@ static void orders(void **state)
 }
 
 /* Loads a split of the store with data.imbalance and data.holdout. */
-static int try_held_out(elm_dataset **dataset, const char *path, const char *split, double imbalance, const char *holdout, elm_error *err)
+static int try_held_out(elm_dataset **dataset, const char *path, const char *split,
+                        double imbalance, const char *holdout, elm_error *err)
 {
     elm_data_options options = {.imbalance = imbalance, .crop = 224, .threads = 1};
     snprintf(options.store, sizeof options.store, "%s", path);
     snprintf(options.holdout, sizeof options.holdout, "%s", holdout);
-    assert_int_equal(elm_dataset_holds_out(&options), strcmp(holdout, "0") != 0 && strcmp(holdout, "0.0") != 0);
+    assert_int_equal(elm_dataset_holds_out(&options),
+                     strcmp(holdout, "0") != 0 && strcmp(holdout, "0.0") != 0);
     return elm_dataset_load_job(dataset, &options, split, err);
 }
 
-/* Training and held-out images make up the subset, in store order each; returns how many of each class are held out. */
-static void check_holdout(const char *path, double imbalance, const char *holdout, const int64_t expected[CLASSES])
+/* Training and held-out images make up the subset, in store order each; returns how many of each
+ * class are held out. */
+static void check_holdout(const char *path, double imbalance, const char *holdout,
+                          const int64_t expected[CLASSES])
 {
-    elm_dataset *whole = load(path, "train", imbalance), *train = NULL, *held_out = NULL, *again = NULL;
+    elm_dataset *whole = load(path, "train", imbalance), *train = NULL, *held_out = NULL,
+                *again = NULL;
     elm_error err = {0};
     if (try_held_out(&train, path, "train", imbalance, holdout, &err) != 0 ||
         try_held_out(&held_out, path, "holdout", imbalance, holdout, &err) != 0 ||
@@ -235,12 +251,14 @@ static void held_out_images(void **state)
     assert_int_equal(try_held_out(&dataset, path, "holdout", 0, "0", &err), -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
     assert_non_null(strstr(err.text, "data.holdout = 0"));
-    assert_int_equal(try_held_out(&dataset, path, "holdout", 0, "0.001", &err), -1); /* less than half an image */
+    /* less than half an image */
+    assert_int_equal(try_held_out(&dataset, path, "holdout", 0, "0.001", &err), -1);
     assert_null(dataset);
     assert_int_equal(try_held_out(&train, path, "train", 0, "0.0", &err), 0);
     assert_int_equal(train->count, COUNT);
     elm_dataset_destroy(train);
-    assert_int_equal(try_held_out(&dataset, path, "test", 0, "5", &err), 0); /* the test set stays whole */
+    /* the test set stays whole */
+    assert_int_equal(try_held_out(&dataset, path, "test", 0, "5", &err), 0);
     assert_int_equal(dataset->count, 6);
     elm_dataset_destroy(dataset);
     assert_int_equal(elm_alloc_live(), live);
@@ -249,7 +267,8 @@ static void held_out_images(void **state)
 static void holdout_values(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"-1", "1.5", "1.0", "x", "5%", "0.1.2", ".", "1e3", "5 ", "nan", "99999999999999999999"};
+    static const char *const bad[] = {
+        "-1", "1.5", "1.0", "x", "5%", "0.1.2", ".", "1e3", "5 ", "nan", "99999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         elm_error err = {0};
         if (elm_holdout_check(bad[i], &err) != -1)
@@ -303,9 +322,14 @@ static void option_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_splits),     cmocka_unit_test(long_tailed), cmocka_unit_test(normalized_by_halves),
-        cmocka_unit_test(impossible_loads), cmocka_unit_test(orders),      cmocka_unit_test(held_out_images),
-        cmocka_unit_test(holdout_values),   cmocka_unit_test(option_rows),
+        cmocka_unit_test(whole_splits),
+        cmocka_unit_test(long_tailed),
+        cmocka_unit_test(normalized_by_halves),
+        cmocka_unit_test(impossible_loads),
+        cmocka_unit_test(orders),
+        cmocka_unit_test(held_out_images),
+        cmocka_unit_test(holdout_values),
+        cmocka_unit_test(option_rows),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

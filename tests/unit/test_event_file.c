@@ -1,4 +1,5 @@
-/* Event files: CRC-32C by its published answers, protobuf by the examples of its specification, and records taken apart here. */
+/* Event files: CRC-32C by its published answers, protobuf by the examples of its specification,
+ * and records taken apart here. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,13 +33,15 @@ static void crc_known_answers(void **state)
     assert_int_equal(elm_crc32c("", 0), 0);
 }
 
-/* The specification's examples: 150 as 08 96 01, "testing" as 12 07 ..., a message inside a message as 1a 03 08 96 01; -1 has ten bytes. */
+/* The specification's examples: 150 as 08 96 01, "testing" as 12 07 ..., a message inside a
+ * message as 1a 03 08 96 01; -1 has ten bytes. */
 static void protobuf_known_answers(void **state)
 {
     (void)state;
-    static const unsigned char expected[] = {0x08, 0x96, 0x01, 0x12, 0x07, 't',  'e',  's',  't',  'i',  'n',  'g',  0x1a, 0x03, 0x08,
-                                             0x96, 0x01, 0x20, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x2d, 0x00,
-                                             0x00, 0x80, 0x3f, 0x31, 0,    0,    0,    0,    0,    0,    0xf0, 0x3f, 0xa2, 0x01, 0x00};
+    static const unsigned char expected[] = {
+        0x08, 0x96, 0x01, 0x12, 0x07, 't',  'e',  's',  't',  'i',  'n',  'g',  0x1a, 0x03, 0x08,
+        0x96, 0x01, 0x20, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 0x2d, 0x00,
+        0x00, 0x80, 0x3f, 0x31, 0,    0,    0,    0,    0,    0,    0xf0, 0x3f, 0xa2, 0x01, 0x00};
     elm_bytes bytes = {0};
     elm_protobuf_int(&bytes, 1, 150);
     elm_protobuf_text(&bytes, 2, "testing");
@@ -67,7 +70,8 @@ static void long_messages_get_long_lengths(void **state)
     assert_int_equal(elm_alloc_live(), 0);
 }
 
-/* The next record of a file into `event`; its length, or -1 at the end. The masked checksum is undone, not made again. */
+/* The next record of a file into `event`; its length, or -1 at the end. The masked checksum is
+ * undone, not made again. */
 static int64_t next_record(FILE *stream, unsigned char *event, size_t capacity)
 {
     unsigned char head[12], tail[4];
@@ -96,7 +100,8 @@ static void records_hold_events(void **state)
     elm_error err = {0};
     assert_int_equal(elm_event_file_create(&file, path, &err), 0);
     elm_event_file_purge(file, 3);
-    elm_event_file_scalars(file, 4, (const elm_event_scalar[]){{"a", 1}, {"gone", NAN}, {"b", -2}}, 3);
+    elm_event_file_scalars(file, 4, (const elm_event_scalar[]){{"a", 1}, {"gone", NAN}, {"b", -2}},
+                           3);
     assert_int_equal(elm_event_file_flush(file), 0);
     elm_event_file_close(file);
 

@@ -44,8 +44,9 @@ static int take_memory(const char *path, elm_error *err)
 {
     enum { BLOCK = 1 << 26 };
     int blocks = 0;
-    while (blocks < 1 << 10) {                /* 64 GiB */
-        volatile char *block = malloc(BLOCK); /* never touched, so that the machine does not need it */
+    while (blocks < 1 << 10) { /* 64 GiB */
+        /* never touched, so that the machine does not need it */
+        volatile char *block = malloc(BLOCK);
         if (block == NULL)
             break;
         blocks++;
@@ -82,11 +83,14 @@ static const struct {
     {"well", "bad", ELM_EXIT_USAGE, "no bad here"},
     {"well", "sp ace;'$(x)\n", ELM_EXIT_USAGE, "no sp ace;'$(x)\n here"},
     {"crashing", "f.h5", ELM_EXIT_FAILURE,
-     "the process that reads the crashing first crashed, Segmentation fault (f.h5): the file is damaged or forged: use another one"},
+     "the process that reads the crashing first crashed, Segmentation fault (f.h5): the file is "
+     "damaged or forged: use another one"},
     {"endless", "/nowhere/f.h5", ELM_EXIT_FAILURE,
-     "reading the endless comes to no end (/nowhere/f.h5): the file is damaged or forged: use another one"},
+     "reading the endless comes to no end (/nowhere/f.h5): the file is damaged or forged: use "
+     "another one"},
     {"leaving", "f.h5", ELM_EXIT_FAILURE,
-     "the process that reads the leaving first ended with status 3 (f.h5): the file is damaged or forged: use another one"},
+     "the process that reads the leaving first ended with status 3 (f.h5): the file is damaged or "
+     "forged: use another one"},
     {"curious", "f.h5", 42, "f.h5 165 1 yes"},
 };
 

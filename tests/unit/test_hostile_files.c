@@ -1,4 +1,5 @@
-/* Files that once did harm, or would have: not only do they do none (tests/fuzz replays them), each is refused for the right reason. */
+/* Files that once did harm, or would have: not only do they do none (tests/fuzz replays them),
+ * each is refused for the right reason. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,8 @@ static int read_annotations(const char *path, elm_error *err)
     elm_catalogue *catalogue = NULL;
     elm_report *report = NULL;
     elm_class_names names = {0};
-    int status = elm_catalogue_create(&catalogue, err) != 0 || elm_report_create(&report, err) != 0 ? -1 : 0;
+    int status =
+        elm_catalogue_create(&catalogue, err) != 0 || elm_report_create(&report, err) != 0 ? -1 : 0;
     if (status == 0)
         status = elm_picture_json_read(catalogue, &names, path, 0, report, err);
     elm_class_names_free(&names);
@@ -63,7 +65,8 @@ static int read_list(const char *path, elm_error *err)
     elm_report *report = NULL;
     elm_class_names names = {0};
     elm_error second = {0};
-    int status = elm_catalogue_create(&catalogue, err) != 0 || elm_report_create(&report, err) != 0 ? -1 : 0;
+    int status =
+        elm_catalogue_create(&catalogue, err) != 0 || elm_report_create(&report, err) != 0 ? -1 : 0;
     if (status == 0)
         status = elm_picture_list_read(catalogue, &names, path, 0, report, err);
     if (elm_class_names_read(&names, catalogue, path, NULL, &second) != -1)
@@ -91,7 +94,8 @@ static int decode_picture(const char *path, elm_error *err)
     int status = elm_decoder_create(&decoder, err);
     if (status == 0)
         status =
-            elm_decoder_read(decoder, bytes, size_bytes, &header, (elm_picture_box){0, 0, header.width, header.height}, 1, &pixels, err);
+            elm_decoder_read(decoder, bytes, size_bytes, &header,
+                             (elm_picture_box){0, 0, header.width, header.height}, 1, &pixels, err);
     elm_decoder_destroy(decoder);
     elm_free(bytes);
     return status == ELM_PICTURE_BROKEN ? -1 : status;
@@ -102,7 +106,8 @@ static const struct {
     int (*read)(const char *path, elm_error *err);
     const char *text;
 } rows[] = {
-    {"store/wide-integer.h5", open_store, "no version number"}, /* HDF5 1.10 overruns its stack when it converts one */
+    /* HDF5 1.10 overruns its stack when it converts one */
+    {"store/wide-integer.h5", open_store, "no version number"},
     {"store/nbit.h5", open_store, "train/labels"},
     {"store/unknown-filter.h5", open_store, "train/labels"}, /* HDF5 would load a plug-in */
     {"store/huge-labels.h5", open_store, "impossible size"},

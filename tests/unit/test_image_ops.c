@@ -71,7 +71,8 @@ static void apply(const golden_row *row, const uint8_t *in, uint8_t *out)
         if (operations[i].color)
             operations[i].color(row->size, in, out, row->value);
         else if (operations[i].map)
-            elm_image_affine(row->size, in, out, operations[i].map(row->size, row->value), row->resampling, fill);
+            elm_image_affine(row->size, in, out, operations[i].map(row->size, row->value),
+                             row->resampling, fill);
         else
             elm_image_blur(row->size, in, out, row->value, work);
         return;
@@ -90,8 +91,9 @@ static void operations_equal_pillow(void **state)
         apply(row, in, out);
         if (hashed_sum(out, elm_image_bytes(row->size)) != row->sum) {
             wrong++;
-            print_message("%s %.3g, resampling %d, picture %d of %d x %d x %d: not Pillow's\n", row->name, row->value, (int)row->resampling,
-                          (int)row->kind, row->size.height, row->size.width, row->size.channels);
+            print_message("%s %.3g, resampling %d, picture %d of %d x %d x %d: not Pillow's\n",
+                          row->name, row->value, (int)row->resampling, (int)row->kind,
+                          row->size.height, row->size.width, row->size.channels);
         }
     }
     assert_int_equal(wrong, 0);
@@ -110,8 +112,9 @@ static void resizes_equal_pillow(void **state)
         free(work);
         if (hashed_sum(out, elm_image_bytes(row->out)) != row->sum) {
             wrong++;
-            print_message("%d x %d, box %d %d %d %d to %d x %d: not Pillow's\n", row->size.height, row->size.width, row->box.x, row->box.y,
-                          row->box.width, row->box.height, row->out.height, row->out.width);
+            print_message("%d x %d, box %d %d %d %d to %d x %d: not Pillow's\n", row->size.height,
+                          row->size.width, row->box.x, row->box.y, row->box.width, row->box.height,
+                          row->out.height, row->out.width);
         }
     }
     assert_int_equal(wrong, 0);
@@ -119,6 +122,7 @@ static void resizes_equal_pillow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(operations_equal_pillow), cmocka_unit_test(resizes_equal_pillow)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(operations_equal_pillow),
+                                       cmocka_unit_test(resizes_equal_pillow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Job files: values, defaults, overrides, notes, the resolved text, and what is said about every kind of mistake. */
+/* Job files: values, defaults, overrides, notes, the resolved text, and what is said about every
+ * kind of mistake. */
 #define _GNU_SOURCE /* asprintf */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,28 +34,38 @@ typedef struct run_options {
 
 static int check_note(const char *value, elm_error *err)
 {
-    return strcmp(value, "bad") ? 0 : elm_error_set(err, ELM_EXIT_USAGE, "\"bad\" is no note (run.note): use another");
+    return strcmp(value, "bad")
+               ? 0
+               : elm_error_set(err, ELM_EXIT_USAGE, "\"bad\" is no note (run.note): use another");
 }
 
 static const elm_option optim_rows[] = {
-    {"optim.lr", ELM_OPTION_REAL, offsetof(optim_options, lr), "0.4", 0, 100, NULL, NULL, NULL, "rate"},
-    {"optim.batch", ELM_OPTION_INT, offsetof(optim_options, batch), "128", 1, 4096, NULL, NULL, NULL, "images"},
-    {"optim.nesterov", ELM_OPTION_BOOL, offsetof(optim_options, nesterov), "false", 0, 0, NULL, NULL, NULL, "look ahead"},
-    {"optim.schedule", ELM_OPTION_CHOICE, offsetof(optim_options, schedule), "cosine", 0, 0, "constant|multistep|cosine", NULL, NULL,
-     "how"},
-    {"optim.milestones", ELM_OPTION_REALS, offsetof(optim_options, milestones), "96,192", 0, 1000, NULL, NULL, "optim.schedule=multistep",
-     "when"},
-    {"optim.gamma", ELM_OPTION_REAL, offsetof(optim_options, gamma), "0.1", 0, 1, NULL, NULL, "optim.schedule=multistep|constant",
-     "factor"},
-    {"optim.free", ELM_OPTION_REAL, offsetof(optim_options, free), "-1.5", 0, 0, NULL, NULL, NULL, "any number"},
+    {"optim.lr", ELM_OPTION_REAL, offsetof(optim_options, lr), "0.4", 0, 100, NULL, NULL, NULL,
+     "rate"},
+    {"optim.batch", ELM_OPTION_INT, offsetof(optim_options, batch), "128", 1, 4096, NULL, NULL,
+     NULL, "images"},
+    {"optim.nesterov", ELM_OPTION_BOOL, offsetof(optim_options, nesterov), "false", 0, 0, NULL,
+     NULL, NULL, "look ahead"},
+    {"optim.schedule", ELM_OPTION_CHOICE, offsetof(optim_options, schedule), "cosine", 0, 0,
+     "constant|multistep|cosine", NULL, NULL, "how"},
+    {"optim.milestones", ELM_OPTION_REALS, offsetof(optim_options, milestones), "96,192", 0, 1000,
+     NULL, NULL, "optim.schedule=multistep", "when"},
+    {"optim.gamma", ELM_OPTION_REAL, offsetof(optim_options, gamma), "0.1", 0, 1, NULL, NULL,
+     "optim.schedule=multistep|constant", "factor"},
+    {"optim.free", ELM_OPTION_REAL, offsetof(optim_options, free), "-1.5", 0, 0, NULL, NULL, NULL,
+     "any number"},
     {0},
 };
 
 static const elm_option run_rows[] = {
-    {"run.name", ELM_OPTION_TEXT, offsetof(run_options, name), NULL, 0, 0, NULL, NULL, NULL, "name"},
-    {"run.note", ELM_OPTION_TEXT, offsetof(run_options, note), "", 0, 0, NULL, check_note, NULL, "a note"},
-    {"run.embed", ELM_OPTION_TEXT, offsetof(run_options, embed), "none", 0, 0, NULL, NULL, NULL, "term"},
-    {"run.pull.lambda", ELM_OPTION_REAL, offsetof(run_options, lambda), "0.01", 0, 10, NULL, NULL, "run.embed!=none", "weight"},
+    {"run.name", ELM_OPTION_TEXT, offsetof(run_options, name), NULL, 0, 0, NULL, NULL, NULL,
+     "name"},
+    {"run.note", ELM_OPTION_TEXT, offsetof(run_options, note), "", 0, 0, NULL, check_note, NULL,
+     "a note"},
+    {"run.embed", ELM_OPTION_TEXT, offsetof(run_options, embed), "none", 0, 0, NULL, NULL, NULL,
+     "term"},
+    {"run.pull.lambda", ELM_OPTION_REAL, offsetof(run_options, lambda), "0.01", 0, 10, NULL, NULL,
+     "run.embed!=none", "weight"},
     {0},
 };
 
@@ -82,9 +93,9 @@ static void values_and_defaults(void **state)
 {
     (void)state;
     fixture f;
-    must_parse(
-        &f, "; a comment\n[run]\nname = digits ; inline\n# another\n\n[optim]\nlr=0.1\nbatch : 64\nnesterov = true\nschedule = multistep\n"
-            "milestones = 1, 2.5 ,30\n[run]\nnote = a;b\n");
+    must_parse(&f, "; a comment\n[run]\nname = digits ; inline\n# "
+                   "another\n\n[optim]\nlr=0.1\nbatch : 64\nnesterov = true\nschedule = multistep\n"
+                   "milestones = 1, 2.5 ,30\n[run]\nnote = a;b\n");
     assert_string_equal(f.run.name, "digits");
     assert_string_equal(f.run.note, "a;b");
     assert_true(f.optim.lr == 0.1);
@@ -102,7 +113,8 @@ static void line_ends_indentation_and_mark(void **state)
 {
     (void)state;
     fixture f;
-    must_parse(&f, "\xEF\xBB\xBF[run]\r\n  name = two words\r\n\tnote = \xC3\xA4\r\n[optim] ; comment\r\nlr = 1e-3\r\n");
+    must_parse(&f, "\xEF\xBB\xBF[run]\r\n  name = two words\r\n\tnote = \xC3\xA4\r\n[optim] ; "
+                   "comment\r\nlr = 1e-3\r\n");
     assert_string_equal(f.run.name, "two words");
     assert_string_equal(f.run.note, "\xC3\xA4");
     assert_true(f.optim.lr == 1e-3);
@@ -115,7 +127,8 @@ static void text_resolves_to_itself(void **state)
 {
     (void)state;
     fixture f, g;
-    const char *const overrides[] = {"optim.lr=0.30000000000000004", "optim.free = 1e-300", "optim.schedule=multistep",
+    const char *const overrides[] = {"optim.lr=0.30000000000000004", "optim.free = 1e-300",
+                                     "optim.schedule=multistep",
                                      "optim.milestones=", "run.note=x = y"};
     assert_int_equal(parse(&f, "[run]\nname = a\n", overrides, 5), 0);
     assert_non_null(strstr(elm_job_text(f.job), "lr = 0.30000000000000004\n"));
@@ -141,7 +154,8 @@ static void long_values_are_not_cut(void **state)
     value[250] = ';';
     value[300] = '=';
     value[320] = ' ';
-    snprintf(text, sizeof text, "[run]\n  name = %s ; and a comment\r\n; %s\nnote = n\n", value, value);
+    snprintf(text, sizeof text, "[run]\n  name = %s ; and a comment\r\n; %s\nnote = n\n", value,
+             value);
     must_parse(&f, text);
     assert_string_equal(f.run.name, value);
     assert_string_equal(f.run.note, "n");
@@ -171,14 +185,16 @@ static void unused_keys_are_ignored_with_a_note(void **state)
     fixture f;
     must_parse(&f, "[run]\nname = a\npull.lambda = 2\n[optim]\ngamma = 0.5\nmilestones = 96,192\n");
     assert_true(f.optim.gamma == 0.1 && f.run.lambda == 0.01);
-    assert_string_equal(elm_job_note(f.job, 0),
-                        "run.pull.lambda is ignored (a.ini:3): it has a meaning only with run.embed other than none");
+    assert_string_equal(elm_job_note(f.job, 0), "run.pull.lambda is ignored (a.ini:3): it has a "
+                                                "meaning only with run.embed other than none");
     assert_string_equal(elm_job_note(f.job, 1),
-                        "optim.gamma is ignored (a.ini:5): it has a meaning only with optim.schedule = multistep or constant");
+                        "optim.gamma is ignored (a.ini:5): it has a meaning only with "
+                        "optim.schedule = multistep or constant");
     assert_null(elm_job_note(f.job, 2)); /* milestones: given, but as they would be anyway */
     assert_null(elm_job_note(f.job, -1));
     elm_job_destroy(f.job);
-    must_parse(&f, "[run]\nname = a\nembed = pull\npull.lambda = 2\n[optim]\nschedule = constant\ngamma = 0.5\n");
+    must_parse(&f, "[run]\nname = a\nembed = pull\npull.lambda = 2\n[optim]\nschedule = "
+                   "constant\ngamma = 0.5\n");
     assert_true(f.optim.gamma == 0.5 && f.run.lambda == 2);
     assert_null(elm_job_note(f.job, 0));
     elm_job_destroy(f.job);
@@ -196,21 +212,28 @@ static void mistakes_in_files(void **state)
         {"[optin]\nlr = 1", "unknown section [optin] (a.ini:2): did you mean [optim]?"},
         {"[weather]\nlr = 1", "unknown section [weather] (a.ini:2): use one of [run] [optim]"},
         {"[run.pull]\nlambda = 1", "unknown section [run.pull] (a.ini:2)"},
-        {"[run]\nname=a\n[optim]\nlr = fast", "optim.lr = fast is no number (a.ini:4): give a number from 0 to 100"},
+        {"[run]\nname=a\n[optim]\nlr = fast",
+         "optim.lr = fast is no number (a.ini:4): give a number from 0 to 100"},
         {"[optim]\nlr = 1x", "optim.lr = 1x is no number"},
         {"[optim]\nlr = nan", "is no number"},
         {"[optim]\nlr =", "optim.lr =  is no number (a.ini:2)"},
-        {"[optim]\nlr = -1", "optim.lr = -1 is out of range (a.ini:2): give a number from 0 to 100"},
-        {"[optim]\nbatch = 1.5", "optim.batch = 1.5 is no whole number (a.ini:2): give a whole number from 1 to 4096"},
+        {"[optim]\nlr = -1",
+         "optim.lr = -1 is out of range (a.ini:2): give a number from 0 to 100"},
+        {"[optim]\nbatch = 1.5",
+         "optim.batch = 1.5 is no whole number (a.ini:2): give a whole number from 1 to 4096"},
         {"[optim]\nbatch = 99999999999999999999", "is out of range"},
-        {"[optim]\nnesterov = yes", "optim.nesterov = yes is neither (a.ini:2): give true or false"},
-        {"[optim]\nschedule = cosin", "(a.ini:2): did you mean cosine? Else give constant, multistep or cosine"},
+        {"[optim]\nnesterov = yes",
+         "optim.nesterov = yes is neither (a.ini:2): give true or false"},
+        {"[optim]\nschedule = cosin",
+         "(a.ini:2): did you mean cosine? Else give constant, multistep or cosine"},
         {"[optim]\nmilestones = 1,,2", "is no list of numbers"},
         {"[optim]\nmilestones = 1,", "is no list of numbers"},
         {"[optim]\nmilestones = 1,2000", "is out of range"},
         {"[optim]\nmilestones = 1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "more than 16 numbers"},
-        {"[optim]\nlr = 1\nbatch = 2\nlr = 1", "optim.lr is given twice (a.ini:4 and line 2): remove one of them"},
-        {"[optim]\nlr = 1", "run.name is missing (a.ini): add \"name = ...\" under [run], or --set run.name=..."},
+        {"[optim]\nlr = 1\nbatch = 2\nlr = 1",
+         "optim.lr is given twice (a.ini:4 and line 2): remove one of them"},
+        {"[optim]\nlr = 1",
+         "run.name is missing (a.ini): add \"name = ...\" under [run], or --set run.name=..."},
         {"[run]\nname =", "run.name is empty (a.ini:2)"},
         {"[run]\nname = a\nnote = bad", "\"bad\" is no note (run.note, a.ini:3): use another"},
         {"[run]\nname = a\tb", "control character (a.ini:2)"},
@@ -349,9 +372,13 @@ static void files_include_files(void **state)
     family files;
     fixture f, g;
     begin_family(&files);
-    add_file(&files, "sub/base.ini", "[run]\nname = base\nnote = kept\n[optim]\nlr = 1\nbatch = 7\nschedule = multistep\ngamma = 0.5\n");
+    add_file(&files, "sub/base.ini",
+             "[run]\nname = base\nnote = kept\n[optim]\nlr = 1\nbatch = 7\nschedule = "
+             "multistep\ngamma = 0.5\n");
     add_file(&files, "sub/middle.ini", "; one more\n[job]\ninclude = base.ini\n[optim]\nlr = 2\n");
-    const char *top = add_file(&files, "top.ini", "[job]\ninclude = sub/middle.ini ; relative to this file\n[run]\nname = top\n");
+    const char *top =
+        add_file(&files, "top.ini",
+                 "[job]\ninclude = sub/middle.ini ; relative to this file\n[run]\nname = top\n");
     static const char *const overrides[] = {"optim.batch=9"};
     if (load(&f, top, overrides, 1))
         fail_msg("%s", f.err.text);
@@ -375,20 +402,26 @@ static void differences_from_a_setup(void **state)
     fixture f;
     begin_family(&files);
     add_file(&files, "base.ini",
-             "[run]\nnote = no part of it\n[job]\nsetup = paper\n[optim]\nlr = 1\nbatch = 7\nschedule = multistep\nmilestones = 96,192\n");
-    const char *plain =
-        add_file(&files, "plain.ini", "[job]\ninclude = base.ini\n[run]\nname = a\nnote = b\n[optim]\nlr = 1.0\nnesterov = true\n");
-    const char *other = add_file(&files, "other.ini", "[job]\ninclude = plain.ini\n[optim]\nbatch = 8\n");
+             "[run]\nnote = no part of it\n[job]\nsetup = paper\n[optim]\nlr = 1\nbatch = "
+             "7\nschedule = multistep\nmilestones = 96,192\n");
+    const char *plain = add_file(&files, "plain.ini",
+                                 "[job]\ninclude = base.ini\n[run]\nname = a\nnote = "
+                                 "b\n[optim]\nlr = 1.0\nnesterov = true\n");
+    const char *other =
+        add_file(&files, "other.ini", "[job]\ninclude = plain.ini\n[optim]\nbatch = 8\n");
     assert_int_equal(load(&f, plain, NULL, 0), 0);
     assert_null(elm_job_differences(f.job)); /* what the set-up does not speak of may be anything */
     elm_job_destroy(f.job);
-    static const char *const rate[] = {"optim.lr=0.5", "run.name=c"}, *const schedule[] = {"optim.schedule=cosine"},
+    static const char *const rate[] = {"optim.lr=0.5", "run.name=c"},
+                             *const schedule[] = {"optim.schedule=cosine"},
                              *const back[] = {"optim.batch=7"};
     assert_int_equal(load(&f, other, rate, 2), 0);
-    assert_string_equal(elm_job_differences(f.job), "differs from the paper's set-up: optim.lr 0.5 (1), optim.batch 8 (7)");
+    assert_string_equal(elm_job_differences(f.job),
+                        "differs from the paper's set-up: optim.lr 0.5 (1), optim.batch 8 (7)");
     elm_job_destroy(f.job);
     assert_int_equal(load(&f, plain, schedule, 1), 0); /* milestones have no meaning then */
-    assert_string_equal(elm_job_differences(f.job), "differs from the paper's set-up: optim.schedule cosine (multistep)");
+    assert_string_equal(elm_job_differences(f.job),
+                        "differs from the paper's set-up: optim.schedule cosine (multistep)");
     elm_job_destroy(f.job);
     assert_int_equal(load(&f, other, back, 1), 0);
     assert_null(elm_job_differences(f.job));
@@ -406,19 +439,28 @@ static void mistakes_in_includes(void **state)
         {"[job]\ninclude = sub", "", "/sub, included at", "a.ini:2): Is a directory"},
         {"[job]\ninclude = /dev/null", "", "not a file (/dev/null, included at", "a.ini:2)"},
         {"[job]\ninclude =", "", "job.include is empty", "a.ini:2)"},
-        {"[run]\nname = a\n[job]\ninclude = b.ini", "", "job.include stands below other entries", "a.ini:4)"},
-        {"[job]\ninclude = b.ini\ninclude = b.ini", "", "job.include stands below other entries", "a.ini:3)"},
-        {"[job]\ninclude = b.ini", "[job]\ninclude = a.ini", "job.include = a.ini leads back to", "b.ini:2)"},
+        {"[run]\nname = a\n[job]\ninclude = b.ini", "", "job.include stands below other entries",
+         "a.ini:4)"},
+        {"[job]\ninclude = b.ini\ninclude = b.ini", "", "job.include stands below other entries",
+         "a.ini:3)"},
+        {"[job]\ninclude = b.ini", "[job]\ninclude = a.ini", "job.include = a.ini leads back to",
+         "b.ini:2)"},
         {"\n[job]\ninclude = sub/../a.ini", "", "leads back to", "a.ini:3)"},
-        {"[job]\ninclude = b.ini", "[optim]\n\nlrr = 1", "unknown key optim.lrr", "b.ini:3): did you mean optim.lr?"},
-        {"[job]\ninclude = b.ini", "[optim]\nlr = fast", "optim.lr = fast is no number", "b.ini:2)"},
+        {"[job]\ninclude = b.ini", "[optim]\n\nlrr = 1", "unknown key optim.lrr",
+         "b.ini:3): did you mean optim.lr?"},
+        {"[job]\ninclude = b.ini", "[optim]\nlr = fast", "optim.lr = fast is no number",
+         "b.ini:2)"},
         {"[job]\ninclude = b.ini", "[optim]\nnonsense", "not understood", "b.ini:2)"},
-        {"[job]\ninclude = b.ini", "[optim]\nlr = 1\nlr = 1", "optim.lr is given twice", "b.ini:3 and line 2)"},
-        {"[job]\ninclude = b.ini\n[optim]\nlr = 2\nlr = 3", "[optim]\nlr = 1", "optim.lr is given twice", "a.ini:5 and line 4)"},
+        {"[job]\ninclude = b.ini", "[optim]\nlr = 1\nlr = 1", "optim.lr is given twice",
+         "b.ini:3 and line 2)"},
+        {"[job]\ninclude = b.ini\n[optim]\nlr = 2\nlr = 3", "[optim]\nlr = 1",
+         "optim.lr is given twice", "a.ini:5 and line 4)"},
         {"[job]\ninclude = b.ini", "[optim]\nlr = 1", "run.name is missing", "a.ini)"},
-        {"[job]\ninclude = b.ini\nsetup = x", "[job]\nsetup = y", "job.setup is given twice", "b.ini:2)"},
+        {"[job]\ninclude = b.ini\nsetup = x", "[job]\nsetup = y", "job.setup is given twice",
+         "b.ini:2)"},
         {"[job]\nsetup =", "", "job.setup is no name", "a.ini:2)"},
-        {"[job]\nincluded = b.ini", "", "unknown key job.included", "a.ini:2): use one of include, setup"},
+        {"[job]\nincluded = b.ini", "", "unknown key job.included",
+         "a.ini:2): use one of include, setup"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         family files;
@@ -462,13 +504,20 @@ static void jobs_are_compared(void **state)
     static const char *const allowed[] = {"run.", "optim.batch", NULL}, *const none[] = {NULL};
     elm_error err = {0};
     assert_int_equal(elm_job_compare(before, before, none, &err), 0);
-    assert_int_equal(elm_job_compare(before, "[run]\nname = b\n[optim]\nlr = 0.1\nbatch = 32\n", allowed, &err), 0);
-    assert_int_equal(elm_job_compare(before, "[run]\nname = b\n[optim]\nlr = 0.2\nbatch = 32\n", allowed, &err), -1);
+    assert_int_equal(
+        elm_job_compare(before, "[run]\nname = b\n[optim]\nlr = 0.1\nbatch = 32\n", allowed, &err),
+        0);
+    assert_int_equal(
+        elm_job_compare(before, "[run]\nname = b\n[optim]\nlr = 0.2\nbatch = 32\n", allowed, &err),
+        -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
     assert_non_null(strstr(err.text, "optim.lr was \"0.1\" and is now \"0.2\""));
-    assert_int_equal(elm_job_compare(before, "[run]\nname = b\n[optim]\nbatch = 32\n", allowed, &err), -1);
+    assert_int_equal(
+        elm_job_compare(before, "[run]\nname = b\n[optim]\nbatch = 32\n", allowed, &err), -1);
     assert_non_null(strstr(err.text, "optim.lr was \"0.1\" and is now \"not known\""));
-    assert_int_equal(elm_job_compare("[run]\nname = b\n", "[run]\nname = b\n[optim]\nlr = 1\n", allowed, &err), -1);
+    assert_int_equal(
+        elm_job_compare("[run]\nname = b\n", "[run]\nname = b\n[optim]\nlr = 1\n", allowed, &err),
+        -1);
     assert_non_null(strstr(err.text, "optim.lr was \"not known\" and is now \"1\""));
 }
 

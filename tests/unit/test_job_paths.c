@@ -1,4 +1,5 @@
-/* Paths in job files and --set: variables and home folders, and that what was resolved once stays what it is. */
+/* Paths in job files and --set: variables and home folders, and that what was resolved once
+ * stays what it is. */
 #define _GNU_SOURCE /* asprintf */
 #include <pwd.h>
 #include <setjmp.h>
@@ -56,7 +57,8 @@ static void check(const char *path, const char *expected)
         assert_non_null(second = strdup(elm_job_text(job)));
         assert_string_equal(text, second);
         /* "~x" is kept as "./~x": the same file. */
-        assert_string_equal(*expected == '~' ? expected : values.store, *expected == '~' ? again.store + 2 : again.store);
+        assert_string_equal(*expected == '~' ? expected : values.store,
+                            *expected == '~' ? again.store + 2 : again.store);
         elm_job_destroy(job);
         free(text);
         free(second);
@@ -150,7 +152,8 @@ static void texts_stay(void **state)
     const elm_option_set set = {rows, &values};
     elm_job *job;
     elm_error err;
-    assert_int_equal(0, elm_job_parse(&job, "[data]\nnote = ~ costs $NOTHING\n", "a.ini", NULL, 0, &set, 1, &err));
+    assert_int_equal(0, elm_job_parse(&job, "[data]\nnote = ~ costs $NOTHING\n", "a.ini", NULL, 0,
+                                      &set, 1, &err));
     assert_string_equal("~ costs $NOTHING", values.note);
     elm_job_destroy(job);
 }

@@ -1,4 +1,5 @@
-/* Every layer alone, and whole networks, against PyTorch and torchvision in fp64 (tests/golden/nn_golden.py), on both backends. */
+/* Every layer alone, and whole networks, against PyTorch and torchvision in fp64
+ * (tests/golden/nn_golden.py), on both backends. */
 #include <omp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +24,8 @@ static const golden *expected(const char *name)
     return NULL;
 }
 
-static void check(const char *layer, const char *what, const float *x, size_t count, double tolerance)
+static void check(const char *layer, const char *what, const float *x, size_t count,
+                  double tolerance)
 {
     char name[160];
     snprintf(name, sizeof name, "%s.%s", layer, what);
@@ -67,7 +69,9 @@ static void *to_blocked(const bench *b, const elm_value *v, const float *plain)
     for (int i = 0; i < b->images; i++)
         for (int c = 0; c < v->channels; c++)
             for (size_t p = 0; p < pixels; p++)
-                elm_write(x, i * elm_value_image(v) + (size_t)(c / v->block) * elm_value_plane(v) + p * v->block + c % v->block,
+                elm_write(x,
+                          i * elm_value_image(v) + (size_t)(c / v->block) * elm_value_plane(v) +
+                              p * v->block + c % v->block,
                           plain[((size_t)i * v->channels + c) * pixels + p], v->format);
     return x;
 }
@@ -78,11 +82,15 @@ static void to_plain(const bench *b, const elm_value *v, const void *blocked, fl
     for (int i = 0; i < b->images; i++)
         for (int c = 0; c < v->channels; c++)
             for (size_t p = 0; p < pixels; p++)
-                plain[((size_t)i * v->channels + c) * pixels + p] = elm_read(
-                    blocked, i * elm_value_image(v) + (size_t)(c / v->block) * elm_value_plane(v) + p * v->block + c % v->block, v->format);
+                plain[((size_t)i * v->channels + c) * pixels + p] =
+                    elm_read(blocked,
+                             i * elm_value_image(v) + (size_t)(c / v->block) * elm_value_plane(v) +
+                                 p * v->block + c % v->block,
+                             v->format);
 }
 
-static void check_value(const bench *b, const elm_value *v, const void *blocked, const char *layer, const char *what)
+static void check_value(const bench *b, const elm_value *v, const void *blocked, const char *layer,
+                        const char *what)
 {
     to_plain(b, v, blocked, b->plain);
     check(layer, what, b->plain, floats(b, v), b->who.tolerance);
@@ -95,7 +103,8 @@ static void place(elm_value *v, int block)
     v->block = v->channels_last ? v->channels : v->channels % block ? 1 : block;
 }
 
-static void open_bench(bench *b, who by, int images, const elm_layer_kind *kind, elm_value in, elm_value out)
+static void open_bench(bench *b, who by, int images, const elm_layer_kind *kind, elm_value in,
+                       elm_value out)
 {
     elm_error err;
     *b = (bench){.who = by, .backend = elm_backend_find(by.backend, &err), .images = images};
@@ -107,12 +116,18 @@ static void open_bench(bench *b, who by, int images, const elm_layer_kind *kind,
     b->in.format = kind == elm_linear_layer() ? ELM_FP32 : by.format;
     b->out.format = kind == elm_linear_layer() || kind == elm_pool_layer() ? ELM_FP32 : by.format;
     b->in.wants_gradient = true;
-    b->plain = elm_alloc(images * (elm_value_image(&in) + elm_value_image(&out)), sizeof(float), NULL);
-    b->layer = (elm_layer){.kind = kind, .input = &b->in, .output = &b->out, .backend = b->backend, .engine = b->engine};
+    b->plain =
+        elm_alloc(images * (elm_value_image(&in) + elm_value_image(&out)), sizeof(float), NULL);
+    b->layer = (elm_layer){.kind = kind,
+                           .input = &b->in,
+                           .output = &b->out,
+                           .backend = b->backend,
+                           .engine = b->engine};
     b->out.data = elm_alloc(floats(b, &b->out), sizeof(float), NULL);
     b->layer.input_gradient = elm_alloc(floats(b, &b->in), sizeof(float), NULL);
     b->segments[0] = (elm_segment){0, images, -1};
-    b->pass = (elm_pass){.images = images, .training = true, .segments = b->segments, .segment_count = 1};
+    b->pass =
+        (elm_pass){.images = images, .training = true, .segments = b->segments, .segment_count = 1};
 }
 
 static float *filled(size_t count, uint32_t stream, float scale, float offset)
@@ -122,7 +137,8 @@ static float *filled(size_t count, uint32_t stream, float scale, float offset)
     return x;
 }
 
-static void *filled_value(const bench *b, const elm_value *v, uint32_t stream, float scale, float offset)
+static void *filled_value(const bench *b, const elm_value *v, uint32_t stream, float scale,
+                          float offset)
 {
     float *plain = filled(floats(b, v), stream, scale, offset);
     void *blocked = to_blocked(b, v, plain);
@@ -172,12 +188,13 @@ static void close_bench(bench *b)
 }
 
 /* `after`: padding below and right of the picture; `padding`: above and left. */
-static void check_conv_padded(who by, const char *name, int images, int in, int side, int out, int kernel, int stride, int padding,
-                              int after)
+static void check_conv_padded(who by, const char *name, int images, int in, int side, int out,
+                              int kernel, int stride, int padding, int after)
 {
     bench b;
     const int to = (side + padding + after - kernel) / stride + 1;
-    open_bench(&b, by, images, &elm_conv_layer, (elm_value){.channels = in, .height = side, .width = side},
+    open_bench(&b, by, images, &elm_conv_layer,
+               (elm_value){.channels = in, .height = side, .width = side},
                (elm_value){.channels = out, .height = to, .width = to});
     b.layer.kernel = kernel;
     b.layer.stride = stride;
@@ -192,12 +209,14 @@ static void check_conv_padded(who by, const char *name, int images, int in, int 
     close_bench(&b);
 }
 
-static void check_conv(who by, const char *name, int images, int in, int side, int out, int kernel, int stride, int padding)
+static void check_conv(who by, const char *name, int images, int in, int side, int out, int kernel,
+                       int stride, int padding)
 {
     check_conv_padded(by, name, images, in, side, out, kernel, stride, padding, padding);
 }
 
-static void check_norm(who by, const char *name, int channels, int side, int first_group, bool relu, bool residual)
+static void check_norm(who by, const char *name, int channels, int side, int first_group, bool relu,
+                       bool residual)
 {
     bench b;
     const elm_value value = {.channels = channels, .height = side, .width = side};
@@ -220,11 +239,13 @@ static void check_norm(who by, const char *name, int channels, int side, int fir
     }
     run_bench(&b, 2, 3);
     check_value(&b, &b.out, b.out.data, name, "y");
-    if (relu && by.format == ELM_BF16) /* rounding carries a few of the inputs over the ReLU's edge, and their gradients with them */
+    /* rounding carries a few of the inputs over the ReLU's edge, and their gradients with them */
+    if (relu && by.format == ELM_BF16)
         by.tolerance = b.who.tolerance = 0.1;
     check_value(&b, &b.in, b.layer.input_gradient, name, "dx");
     if (residual)
-        check_value(&b, &b.out, b.out.gradient[0], name, "dr"); /* in place: the masked gradient is the residual's */
+        /* in place: the masked gradient is the residual's */
+        check_value(&b, &b.out, b.out.gradient[0], name, "dr");
     static const char *const gradients[] = {"dgamma", "dbeta"}, *const states[] = {"mean", "var"};
     for (int p = 0; p < 2; p++) {
         check(name, gradients[p], b.layer.weight_gradient[p], channels, by.tolerance);
@@ -233,7 +254,8 @@ static void check_norm(who by, const char *name, int channels, int side, int fir
     close_bench(&b);
 }
 
-static void check_plain(who by, const char *name, const elm_layer_kind *kind, int images, elm_value in, elm_value out, int stride)
+static void check_plain(who by, const char *name, const elm_layer_kind *kind, int images,
+                        elm_value in, elm_value out, int stride)
 {
     bench b;
     open_bench(&b, by, images, kind, in, out);
@@ -248,7 +270,8 @@ static void check_plain(who by, const char *name, const elm_layer_kind *kind, in
 static void check_maxpool(who by, const char *name, int channels, int block)
 {
     bench b;
-    open_bench(&b, by, 3, elm_maxpool_layer(), (elm_value){.channels = channels, .height = 9, .width = 9},
+    open_bench(&b, by, 3, elm_maxpool_layer(),
+               (elm_value){.channels = channels, .height = 9, .width = 9},
                (elm_value){.channels = channels, .height = 5, .width = 5});
     place(&b.in, block);
     place(&b.out, block);
@@ -288,7 +311,8 @@ static void check_linear(who by)
 static void check_cosine(void)
 {
     enum { IMAGES = 4, IN = 7, OUT = 5 };
-    float *x = filled(IMAGES * IN, 1, 3, 0), *weight = filled(OUT * IN, 2, 0.5f, 0), *dy = filled(IMAGES * OUT, 3, 1, 0);
+    float *x = filled(IMAGES * IN, 1, 3, 0), *weight = filled(OUT * IN, 2, 0.5f, 0),
+          *dy = filled(IMAGES * OUT, 3, 1, 0);
     float y[IMAGES * OUT], dw[OUT * IN], dx[IMAGES * IN];
     elm_cosine *cosine;
     elm_error err;
@@ -314,7 +338,8 @@ static void check_cosine(void)
 static void cosines_of_extremes(void **unused)
 {
     (void)unused;
-    const float x[] = {0, 0, 3e18f, 4e18f, 3e-11f, -4e-11f}, weight[] = {1, 0, 0, 2, 0, 0}, dy[] = {1, 1, 1, 1, 1, 1, 0, 0, 0};
+    const float x[] = {0, 0, 3e18f, 4e18f, 3e-11f, -4e-11f}, weight[] = {1, 0, 0, 2, 0, 0},
+                dy[] = {1, 1, 1, 1, 1, 1, 0, 0, 0};
     const float expected_y[] = {0, 0, 0, 0.6f, 0.8f, 0, 0.6f, -0.8f, 0};
     float y[9], dw[6], dx[6] = {0};
     elm_cosine *cosine;
@@ -345,9 +370,11 @@ static void check_layers(who by)
     check_norm(by, "norm-relu", 32, 7, 4, true, false);
     check_norm(by, "norm-residual-relu", 16, 6, 4, true, true);
     check_norm(by, "norm-groups", 16, 3, 3, true, true);
-    check_plain(by, "shortcut", elm_shortcut_a_layer(), 3, (elm_value){.channels = 16, .height = 8, .width = 8},
+    check_plain(by, "shortcut", elm_shortcut_a_layer(), 3,
+                (elm_value){.channels = 16, .height = 8, .width = 8},
                 (elm_value){.channels = 32, .height = 4, .width = 4}, 2);
-    check_plain(by, "pool", elm_pool_layer(), 3, (elm_value){.channels = 32, .height = 5, .width = 5},
+    check_plain(by, "pool", elm_pool_layer(), 3,
+                (elm_value){.channels = 32, .height = 5, .width = 5},
                 (elm_value){.channels = 32, .height = 1, .width = 1}, 1);
     check_linear(by);
 }
@@ -398,7 +425,8 @@ static void skip_without_bf16(void)
     skip();
 }
 
-/* Inputs, outputs and gradients with 8 significant bits each: off by some 2^-9 of the largest, a few times over. */
+/* Inputs, outputs and gradients with 8 significant bits each: off by some 2^-9 of the largest, a
+ * few times over. */
 static void layers_match_pytorch_in_bf16(void **unused)
 {
     (void)unused;
@@ -411,7 +439,8 @@ static void layers_match_pytorch_in_bf16(void **unused)
 }
 
 /* BatchNorm's results in the order [y][dx][dr][dgamma][dbeta][mean][var], activations as NCHW. */
-static float *norm_results(elm_format format, int block, int channels, int side, int threads, size_t *count)
+static float *norm_results(elm_format format, int block, int channels, int side, int threads,
+                           size_t *count)
 {
     bench b;
     const elm_value value = {.channels = channels, .height = side, .width = side};
@@ -442,7 +471,8 @@ static float *norm_results(elm_format format, int block, int channels, int side,
     const void *arrays[] = {b.out.data, b.layer.input_gradient, b.out.gradient[0]};
     for (int a = 0; a < 3; a++, to += size)
         to_plain(&b, &b.in, arrays[a], to);
-    const float *rows[] = {b.layer.weight_gradient[0], b.layer.weight_gradient[1], b.layer.running[0], b.layer.running[1]};
+    const float *rows[] = {b.layer.weight_gradient[0], b.layer.weight_gradient[1],
+                           b.layer.running[0], b.layer.running[1]};
     for (int r = 0; r < 4; r++, to += channels)
         memcpy(to, rows[r], channels * sizeof *to);
     close_bench(&b);
@@ -450,19 +480,21 @@ static float *norm_results(elm_format format, int block, int channels, int side,
     return all;
 }
 
-/* Channels last with any number of channels, one that fills no vector and several slabs of pixels among them, against NCHW; and the same
- * bits with any number of threads. */
+/* Channels last with any number of channels, one that fills no vector and several slabs of
+ * pixels among them, against NCHW; and the same bits with any number of threads. */
 static void norms_agree_in_every_layout(void **unused)
 {
     (void)unused;
     static const struct {
         int channels, side;
-    } shapes[] = {{1, 9}, {3, 33}, {5, 4}, {10, 7}, {16, 40}, {17, 5}, {64, 33}, {200, 3}, {2048, 2}};
+    } shapes[] = {{1, 9},  {3, 33},  {5, 4},   {10, 7},  {16, 40},
+                  {17, 5}, {64, 33}, {200, 3}, {2048, 2}};
     for (size_t s = 0; s < 2 * sizeof shapes / sizeof *shapes; s++) {
         const int channels = shapes[s / 2].channels, side = shapes[s / 2].side;
         const elm_format format = s % 2 ? ELM_BF16 : ELM_FP32;
         size_t count;
-        float *planes = norm_results(format, 1, channels, side, 1, &count), *last = norm_results(format, 0, channels, side, 1, &count),
+        float *planes = norm_results(format, 1, channels, side, 1, &count),
+              *last = norm_results(format, 0, channels, side, 1, &count),
               *threads = norm_results(format, 0, channels, side, 5, &count);
         double difference = 0, length = 0;
         for (size_t i = 0; i < count; i++) {
@@ -479,17 +511,20 @@ static void norms_agree_in_every_layout(void **unused)
     }
 }
 
-/* PyTorch's rules: a NaN wins, the first of equals gets the gradient, and padding is never chosen. */
+/* PyTorch's rules: a NaN wins, the first of equals gets the gradient, and padding is never
+ * chosen. */
 static void maxpool_chooses_as_pytorch(void **unused)
 {
     (void)unused;
     bench b;
-    open_bench(&b, openblas, 1, elm_maxpool_layer(), (elm_value){.channels = 1, .height = 4, .width = 4},
+    open_bench(&b, openblas, 1, elm_maxpool_layer(),
+               (elm_value){.channels = 1, .height = 4, .width = 4},
                (elm_value){.channels = 1, .height = 2, .width = 2});
     b.layer.kernel = 3;
     b.layer.stride = 2;
     b.layer.padding = 1;
-    const float picture[16] = {-5, -5, -INFINITY, -INFINITY, -5, -6, -INFINITY, -INFINITY, 1, 2, 2, 0, 1, 2, NAN, 9};
+    const float picture[16] = {-5, -5, -INFINITY, -INFINITY, -5, -6, -INFINITY, -INFINITY,
+                               1,  2,  2,         0,         1,  2,  NAN,       9};
     b.in.data = filled(16, 1, 0, 0);
     memcpy(b.in.data, picture, sizeof picture);
     run_bench(&b, 0, 0);
@@ -516,7 +551,8 @@ static void fill_weights(elm_net *net)
 }
 
 /* `by.tolerance` is of outputs and running statistics, `tolerance` of gradients. */
-static void check_network_with(who by, elm_net_head head, const char *title, const char *model_name, int images, int side, double tolerance)
+static void check_network_with(who by, elm_net_head head, const char *title, const char *model_name,
+                               int images, int side, double tolerance)
 {
     enum { CLASSES = 5 };
     elm_model_options model = {.bn = "global", .head = head};
@@ -530,7 +566,8 @@ static void check_network_with(who by, elm_net_head head, const char *title, con
                                .max_batch = images,
                                .ranks = 1,
                                .backend = by.backend,
-                               .precision = by.format == ELM_BF16 ? ELM_PRECISION_BF16 : ELM_PRECISION_FP32,
+                               .precision =
+                                   by.format == ELM_BF16 ? ELM_PRECISION_BF16 : ELM_PRECISION_FP32,
                                .layout = by.layout};
     elm_net *net;
     elm_error err;
@@ -538,7 +575,8 @@ static void check_network_with(who by, elm_net_head head, const char *title, con
         fail_msg("%s", err.text);
     fill_weights(net);
     float *input = filled((size_t)images * 3 * side * side, 1, 1, 0);
-    const float *phi = elm_net_embed_all(net, input, elm_share_of(images, 1, 0), true), *logits = elm_net_classify(net);
+    const float *phi = elm_net_embed_all(net, input, elm_share_of(images, 1, 0), true),
+                *logits = elm_net_classify(net);
     const int width = elm_net_width(net);
     check(title, "phi", phi, (size_t)images * width, by.tolerance);
     check(title, "logits", logits, (size_t)images * CLASSES, by.tolerance);
@@ -551,17 +589,20 @@ static void check_network_with(who by, elm_net_head head, const char *title, con
     char what[128];
     for (int p = 0; p < view.count; p++) {
         snprintf(what, sizeof what, "gradient.%s", view.tensors[p].name);
-        check(title, what, view.gradients + view.tensors[p].offset, (size_t)view.tensors[p].count, tolerance);
+        check(title, what, view.gradients + view.tensors[p].offset, (size_t)view.tensors[p].count,
+              tolerance);
     }
     for (int s = 0; s < view.state_count; s++) {
         snprintf(what, sizeof what, "state.%s", view.state_tensors[s].name);
-        check(title, what, view.state_tensors[s].data, (size_t)view.state_tensors[s].count, by.tolerance);
+        check(title, what, view.state_tensors[s].data, (size_t)view.state_tensors[s].count,
+              by.tolerance);
     }
     elm_free(input);
     elm_net_destroy(net);
 }
 
-static void check_network(who by, const char *title, const char *model_name, int images, int side, double tolerance)
+static void check_network(who by, const char *title, const char *model_name, int images, int side,
+                          double tolerance)
 {
     check_network_with(by, ELM_HEAD_AUTO, title, model_name, images, side, tolerance);
 }
@@ -580,8 +621,8 @@ static void networks_match_pytorch(void **unused)
     const who automatic = {"auto", ELM_FP32, ELM_LAYOUT_AUTO, 1e-4};
     check_networks(automatic);
     check_networks((who){"openblas", ELM_FP32, ELM_LAYOUT_AUTO, 1e-4});
-    /* 50 layers of ReLUs near zero: PyTorch's own fp32 gradients are 1.6e-2 away from its fp64 ones here, those of other kernels up to
-     * 3e-2. */
+    /* 50 layers of ReLUs near zero: PyTorch's own fp32 gradients are 1.6e-2 away from its fp64
+     * ones here, those of other kernels up to 3e-2. */
     check_network(automatic, "resnet50", "resnet50", 4, 96, 5e-2);
 }
 
@@ -594,13 +635,15 @@ static void networks_match_pytorch_channels_last(void **unused)
     check_network(by, "resnet50", "resnet50", 4, 96, 5e-2);
 }
 
-/* ReLUs near zero open or close with the last bits, so gradients are off by more than outputs are. */
+/* ReLUs near zero open or close with the last bits, so gradients are off by more than outputs
+ * are. */
 static void networks_match_pytorch_in_bf16(void **unused)
 {
     (void)unused;
     skip_without_bf16();
     for (int l = 0; l < LAYOUTS; l++)
-        check_network((who){"onednn", ELM_BF16, layouts[l], 5e-2}, "resnet8", "cifar-resnet8", 6, 8, 0.3);
+        check_network((who){"onednn", ELM_BF16, layouts[l], 5e-2}, "resnet8", "cifar-resnet8", 6, 8,
+                      0.3);
 }
 
 static const elm_tensor *tensor_named(const elm_tensor *tensors, int count, const char *name)
@@ -616,8 +659,14 @@ static void check_names(const char *model_name)
 {
     elm_model_options model = {.bn = "rank"};
     snprintf(model.name, sizeof model.name, "%s", model_name);
-    const elm_net_spec spec = {
-        .model = &model, .channels = 3, .height = 32, .width = 32, .classes = 1000, .max_images = 1, .ranks = 1, .backend = "auto"};
+    const elm_net_spec spec = {.model = &model,
+                               .channels = 3,
+                               .height = 32,
+                               .width = 32,
+                               .classes = 1000,
+                               .max_images = 1,
+                               .ranks = 1,
+                               .backend = "auto"};
     elm_net *net;
     elm_error err;
     assert_int_equal(0, elm_net_create(&net, &spec, &err));
@@ -628,7 +677,8 @@ static void check_names(const char *model_name)
         if (strcmp(expected_tensor->model, model_name) != 0)
             continue;
         const elm_tensor *ours = tensor_named(view.tensors, view.count, expected_tensor->name);
-        ours = ours ? ours : tensor_named(view.state_tensors, view.state_count, expected_tensor->name);
+        ours =
+            ours ? ours : tensor_named(view.state_tensors, view.state_count, expected_tensor->name);
         if (!ours || memcmp(ours->shape, expected_tensor->shape, sizeof ours->shape) != 0)
             fail_msg("%s: %s is missing or has another shape", model_name, expected_tensor->name);
         expected_count++;

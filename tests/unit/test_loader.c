@@ -1,4 +1,5 @@
-/* The loader: what a batch holds is a function of (seed, epoch, index) alone, whatever the number of ranks and wherever it starts. */
+/* The loader: what a batch holds is a function of (seed, epoch, index) alone, whatever the
+ * number of ranks and wherever it starts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,20 +17,36 @@
 #include "elmpi/memory.h"
 #include "image/augment/augment.h"
 
-enum { COUNT = 103, SIDE = 8, ROW = SIDE * SIDE, CLASSES = 5, BATCH = 16, BATCHES = 7, LAST = COUNT % BATCH };
+enum {
+    COUNT = 103,
+    SIDE = 8,
+    ROW = SIDE * SIDE,
+    CLASSES = 5,
+    BATCH = 16,
+    BATCHES = 7,
+    LAST = COUNT % BATCH
+};
 
 static uint8_t images[COUNT * ROW];
 static int32_t labels[COUNT];
 static float features[COUNT * 2];
 
 static elm_dataset pictures = {
-    .info = {.dataset = "made-up", .classes = CLASSES, .height = SIDE, .width = SIDE, .channels = 1, .mean = {.5f}, .deviation = {.25f}},
+    .info = {.dataset = "made-up",
+             .classes = CLASSES,
+             .height = SIDE,
+             .width = SIDE,
+             .channels = 1,
+             .mean = {.5f},
+             .deviation = {.25f}},
     .count = COUNT,
     .labels = labels,
     .images = images,
 };
-static elm_dataset points = {
-    .info = {.dataset = "points", .classes = CLASSES, .features = 2}, .count = COUNT, .labels = labels, .features = features};
+static elm_dataset points = {.info = {.dataset = "points", .classes = CLASSES, .features = 2},
+                             .count = COUNT,
+                             .labels = labels,
+                             .features = features};
 
 static int fill(void **state)
 {
@@ -44,12 +61,13 @@ static int fill(void **state)
     return 0;
 }
 
-static elm_loader *start(const elm_dataset *dataset, const elm_data_options *options, int64_t batch, int rank, int size, int64_t epoch,
-                         int64_t index)
+static elm_loader *start(const elm_dataset *dataset, const elm_data_options *options, int64_t batch,
+                         int rank, int size, int64_t epoch, int64_t index)
 {
     elm_loader *loader = NULL;
     elm_error err = {0};
-    if (elm_loader_create_training(&loader, dataset, options, 42, batch, batch, rank, size, epoch, index, &err) != 0)
+    if (elm_loader_create_training(&loader, dataset, options, 42, batch, batch, rank, size, epoch,
+                                   index, &err) != 0)
         fail_msg("%s", err.text);
     return loader;
 }
@@ -65,7 +83,8 @@ static void expect_batch(const elm_batch *batch, int64_t epoch, int64_t index, i
         assert_int_equal(batch->global_labels[i], labels[batch->members[i]]);
 }
 
-/* Three epochs on one rank and the same on `size` ranks: the shares laid side by side are the one rank's batch, to the bit. */
+/* Three epochs on one rank and the same on `size` ranks: the shares laid side by side are the
+ * one rank's batch, to the bit. */
 static void check_ranks(int size)
 {
     const elm_data_options options = {.augment = "auto"};
@@ -82,8 +101,10 @@ static void check_ranks(int size)
             expect_batch(batch, step / BATCHES, step % BATCHES, global);
             assert_int_equal(batch->share.first, first);
             assert_int_equal(batch->share.size, size);
-            assert_memory_equal(batch->members, one->members, (size_t)global * sizeof *one->members);
-            assert_memory_equal(batch->input, one->input + first * ROW, (size_t)(batch->share.local * ROW) * sizeof(float));
+            assert_memory_equal(batch->members, one->members,
+                                (size_t)global * sizeof *one->members);
+            assert_memory_equal(batch->input, one->input + first * ROW,
+                                (size_t)(batch->share.local * ROW) * sizeof(float));
             first += batch->share.local;
         }
         assert_int_equal(first, global);
@@ -119,7 +140,8 @@ static void last_batch_dropped(void **state)
     for (int size = 1; size <= 3; size++) {
         elm_loader *loader = start(&pictures, &options, BATCH, size - 1, size, 0, 0);
         for (int step = 0; step < 3 * (BATCHES - 1); step++)
-            expect_batch(elm_loader_next(loader), step / (BATCHES - 1), step % (BATCHES - 1), BATCH);
+            expect_batch(elm_loader_next(loader), step / (BATCHES - 1), step % (BATCHES - 1),
+                         BATCH);
         elm_loader_destroy(loader);
     }
 }
@@ -138,19 +160,22 @@ static void every_image_once_an_epoch(void **state)
             for (int i = 0; i < batch->share.local; i++) {
                 assert_false(seen[batch->members[i]]);
                 seen[batch->members[i]] = true;
-                memcpy(epoch_input[epoch][batch->members[i]], batch->input + i * ROW, ROW * sizeof(float));
+                memcpy(epoch_input[epoch][batch->members[i]], batch->input + i * ROW,
+                       ROW * sizeof(float));
             }
         }
         for (int i = 0; i < COUNT; i++)
             assert_true(seen[i]);
     }
-    for (int i = 0; i < COUNT; i++) /* nine shifts: an image comes the same again one time in nine */
+    /* nine shifts: an image comes the same again one time in nine */
+    for (int i = 0; i < COUNT; i++)
         moved += !equal(epoch_input[0][i], epoch_input[1][i]);
     assert_in_range(moved, COUNT * 7 / 9, COUNT);
     elm_loader_destroy(loader);
 }
 
-/* Augmentation belongs to the place in the epoch, not to the image: an image that comes twice is augmented anew. */
+/* Augmentation belongs to the place in the epoch, not to the image: an image that comes twice is
+ * augmented anew. */
 static void augmented_by_position(void **state)
 {
     (void)state;
@@ -165,7 +190,8 @@ static void augmented_by_position(void **state)
         const elm_batch *batch = elm_loader_next(loader);
         for (int i = 0; i < batch->share.local; i++) {
             const int64_t at = batch->share.first + i;
-            elm_rng rng = elm_rng_stream(42, ELM_RNG_AUGMENT, (uint64_t)batch->epoch, (uint64_t)(batch->index * BATCH + at));
+            elm_rng rng = elm_rng_stream(42, ELM_RNG_AUGMENT, (uint64_t)batch->epoch,
+                                         (uint64_t)(batch->index * BATCH + at));
             elm_augment_picture(&augment, NULL, &rng, images + batch->members[at] * ROW, expected);
             assert_memory_equal(batch->input + i * ROW, expected, sizeof expected);
         }
@@ -179,14 +205,16 @@ static void starts_anywhere(void **state)
     const elm_data_options options = {.augment = "shift"};
     for (int64_t skipped = 1; skipped < 2 * BATCHES + 2; skipped += 3) {
         elm_loader *whole = start(&pictures, &options, BATCH, 1, 3, 0, 0);
-        elm_loader *later = start(&pictures, &options, BATCH, 1, 3, skipped / BATCHES, skipped % BATCHES);
+        elm_loader *later =
+            start(&pictures, &options, BATCH, 1, 3, skipped / BATCHES, skipped % BATCHES);
         for (int64_t i = 0; i < skipped; i++)
             elm_loader_next(whole);
         for (int i = 0; i < BATCHES + 1; i++) {
             const elm_batch *a = elm_loader_next(whole), *b = elm_loader_next(later);
             assert_int_equal(a->epoch, b->epoch);
             assert_int_equal(a->index, b->index);
-            assert_memory_equal(a->members, b->members, (size_t)a->share.global * sizeof *a->members);
+            assert_memory_equal(a->members, b->members,
+                                (size_t)a->share.global * sizeof *a->members);
             assert_memory_equal(a->input, b->input, (size_t)(a->share.local * ROW) * sizeof(float));
         }
         elm_loader_destroy(whole);
@@ -208,7 +236,8 @@ static void sequential_without_augmentation(void **state)
             const int member = step % BATCHES * BATCH + i;
             assert_int_equal(batch->members[i], member);
             for (int p = 0; p < ROW; p++)
-                assert_true(batch->input[i * ROW + p] == (float)((images[member * ROW + p] / 255.0 - .5) / .25));
+                assert_true(batch->input[i * ROW + p] ==
+                            (float)((images[member * ROW + p] / 255.0 - .5) / .25));
         }
     }
     elm_loader_destroy(loader);
@@ -218,7 +247,8 @@ static void features_pass_through(void **state)
 {
     (void)state;
     const elm_data_options options = {.augment = "auto"};
-    elm_loader *loader = start(&points, &options, COUNT + 50, 0, 1, 0, 0); /* a batch larger than the data set holds all of it */
+    /* a batch larger than the data set holds all of it */
+    elm_loader *loader = start(&points, &options, COUNT + 50, 0, 1, 0, 0);
     const elm_batch *batch = elm_loader_next(loader);
     expect_batch(batch, 0, 0, COUNT);
     for (int i = 0; i < COUNT; i++) {
@@ -231,7 +261,9 @@ static void features_pass_through(void **state)
     elm_error err = {0};
     const elm_data_options wrong = {.augment = "shift"};
     const int64_t live = elm_alloc_live();
-    assert_int_equal(elm_loader_create_training(&loader, &points, &wrong, 42, BATCH, BATCH, 0, 1, 0, 0, &err), -1);
+    assert_int_equal(
+        elm_loader_create_training(&loader, &points, &wrong, 42, BATCH, BATCH, 0, 1, 0, 0, &err),
+        -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
     assert_null(loader);
     assert_int_equal(elm_alloc_live(), live);
@@ -245,7 +277,8 @@ static void evaluation_sees_each_image_once(void **state)
         for (int rank = 0; rank < size; rank++) {
             elm_loader *loader = NULL;
             elm_error err = {0};
-            assert_int_equal(elm_loader_create_evaluation(&loader, &pictures, BATCH, rank, size, &err), 0);
+            assert_int_equal(
+                elm_loader_create_evaluation(&loader, &pictures, BATCH, rank, size, &err), 0);
             const elm_batch *batch;
             for (int64_t index = rank; (batch = elm_loader_next(loader)) != NULL; index += size) {
                 expect_batch(batch, 0, index, index == BATCHES - 1 ? LAST : BATCH);
@@ -253,7 +286,8 @@ static void evaluation_sees_each_image_once(void **state)
                 for (int i = 0; i < batch->share.local; i++) {
                     assert_int_equal(batch->members[i], index * BATCH + i);
                     seen[batch->members[i]]++;
-                    assert_true(batch->input[i * ROW] == (float)((images[batch->members[i] * ROW] / 255.0 - .5) / .25));
+                    assert_true(batch->input[i * ROW] ==
+                                (float)((images[batch->members[i] * ROW] / 255.0 - .5) / .25));
                 }
             }
             assert_null(elm_loader_next(loader)); /* and again */
@@ -276,7 +310,8 @@ static void no_allocation_and_prompt_end(void **state)
     assert_int_equal(elm_alloc_calls(), calls);
     assert_true(elm_loader_waited(loader) >= 0);
     elm_loader_destroy(loader);
-    for (int i = 0; i < 50; i++) { /* destroyed while the thread is at work, waits, or has not begun */
+    /* destroyed while the thread is at work, waits, or has not begun */
+    for (int i = 0; i < 50; i++) {
         loader = start(&pictures, &options, BATCH, 0, 1, 0, 0);
         for (int k = 0; k < i % 5; k++)
             elm_loader_next(loader);
@@ -288,7 +323,8 @@ static void no_allocation_and_prompt_end(void **state)
     assert_int_equal(elm_alloc_live(), live);
 }
 
-/* A global batch in parts: the same images and augmentation in the same order, and the whole batch's labels with each part. */
+/* A global batch in parts: the same images and augmentation in the same order, and the whole
+ * batch's labels with each part. */
 static void parts_make_up_the_batch(void **state)
 {
     (void)state;
@@ -296,7 +332,9 @@ static void parts_make_up_the_batch(void **state)
     const elm_data_options options = {.augment = "auto"};
     elm_loader *whole = start(&pictures, &options, BATCH, 0, 1, 0, 1), *loader = NULL;
     elm_error err = {0};
-    assert_int_equal(elm_loader_create_training(&loader, &pictures, &options, 42, BATCH, PART, 0, 1, 0, 1, &err), 0);
+    assert_int_equal(
+        elm_loader_create_training(&loader, &pictures, &options, 42, BATCH, PART, 0, 1, 0, 1, &err),
+        0);
     for (int step = 1; step < 2 * BATCHES; step++) {
         const elm_batch *one = elm_loader_next(whole), *part;
         int64_t seen = 0, smallest = BATCH, largest = 0, parts = 0;
@@ -307,10 +345,14 @@ static void parts_make_up_the_batch(void **state)
             assert_int_equal(part->position, one->position + seen);
             assert_int_equal(part->index, one->index);
             assert_int_equal(part->images, one->share.global);
-            assert_memory_equal(part->global_labels, one->global_labels, (size_t)part->images * sizeof *part->global_labels);
-            assert_memory_equal(part->labels, one->labels + seen, (size_t)part->share.global * sizeof *part->labels);
-            assert_memory_equal(part->members, one->members + seen, (size_t)part->share.global * sizeof *part->members);
-            assert_memory_equal(part->input, one->input + seen * ROW, (size_t)(part->share.global * ROW) * sizeof(float));
+            assert_memory_equal(part->global_labels, one->global_labels,
+                                (size_t)part->images * sizeof *part->global_labels);
+            assert_memory_equal(part->labels, one->labels + seen,
+                                (size_t)part->share.global * sizeof *part->labels);
+            assert_memory_equal(part->members, one->members + seen,
+                                (size_t)part->share.global * sizeof *part->members);
+            assert_memory_equal(part->input, one->input + seen * ROW,
+                                (size_t)(part->share.global * ROW) * sizeof(float));
             seen += part->share.global;
             smallest = part->share.global < smallest ? part->share.global : smallest;
             largest = part->share.global > largest ? part->share.global : largest;

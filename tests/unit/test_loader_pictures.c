@@ -1,5 +1,6 @@
-/* Pictures in shards on their way to the network: the same for any number of ranks and threads; what cannot be read is told, replaced by
- * the next of its class, and too much of it is an error. */
+/* Pictures in shards on their way to the network: the same for any number of ranks and threads;
+ * what cannot be read is told, replaced by the next of its class, and too much of it is an
+ * error. */
 #include "data/samples.h"
 #include "unit/picture_files.h"
 
@@ -11,7 +12,15 @@
 #include "image/transform.h"
 #include "unit/scratch.h"
 
-enum { CLASSES = 3, TRAIN = 23, TEST = 9, CROP = 32, ROW = 3 * CROP * CROP, BATCH = 8, PICTURE_SIDE = 60 };
+enum {
+    CLASSES = 3,
+    TRAIN = 23,
+    TEST = 9,
+    CROP = 32,
+    ROW = 3 * CROP * CROP,
+    BATCH = 8,
+    PICTURE_SIDE = 60
+};
 
 static const char *const class_names[CLASSES] = {"head", "torso", "alone"};
 
@@ -27,11 +36,14 @@ static picture_file picture(int64_t i)
     paint(rgb, PICTURE_SIDE, PICTURE_SIDE);
     for (size_t k = 0; k < sizeof rgb; k += 3)
         rgb[k] = (uint8_t)(7 * i);
-    return i % 4 == 3 ? make_png(rgb, PICTURE_SIDE, PICTURE_SIDE, 3)
-                      : make_jpeg(rgb, PICTURE_SIDE, PICTURE_SIDE, (jpeg_kind){.quality = 90, .sampling = 1, .progressive = i % 3 == 0});
+    return i % 4 == 3
+               ? make_png(rgb, PICTURE_SIDE, PICTURE_SIDE, 3)
+               : make_jpeg(rgb, PICTURE_SIDE, PICTURE_SIDE,
+                           (jpeg_kind){.quality = 90, .sampling = 1, .progressive = i % 3 == 0});
 }
 
-/* A store with two shards beside it; pictures whose bit is set in `broken` lose their compressed data (the header stays). */
+/* A store with two shards beside it; pictures whose bit is set in `broken` lose their compressed
+ * data (the header stays). */
 static void write_store(const char *path, const char *folder, uint64_t broken)
 {
     elm_store_place places[TRAIN + TEST];
@@ -45,9 +57,11 @@ static void write_store(const char *path, const char *folder, uint64_t broken)
         for (int i = s; i < TRAIN + TEST; i += 2) {
             picture_file made = picture(i);
             if (broken >> i & 1)
-                memset(made.bytes + made.size_bytes / 2, i % 4 == 3 ? 0xaa : 0, made.size_bytes - made.size_bytes / 2);
+                memset(made.bytes + made.size_bytes / 2, i % 4 == 3 ? 0xaa : 0,
+                       made.size_bytes - made.size_bytes / 2);
             fwrite("some bytes before", 1, 17, file);
-            places[i] = (elm_store_place){ftell(file), (uint32_t)made.size_bytes, s, PICTURE_SIDE, PICTURE_SIDE, 0};
+            places[i] = (elm_store_place){
+                ftell(file), (uint32_t)made.size_bytes, s, PICTURE_SIDE, PICTURE_SIDE, 0};
             fwrite(made.bytes, 1, made.size_bytes, file);
             free(made.bytes);
         }
@@ -66,7 +80,8 @@ static void write_store(const char *path, const char *folder, uint64_t broken)
     for (int i = 0; i < TRAIN + TEST; i++) {
         char name[32];
         snprintf(name, sizeof name, "folder/%02d.jpg", i);
-        if (elm_store_writer_append_place(writer, i < TRAIN ? "train" : "test", label_of(i), name, &places[i], &err) != 0)
+        if (elm_store_writer_append_place(writer, i < TRAIN ? "train" : "test", label_of(i), name,
+                                          &places[i], &err) != 0)
             fail_msg("%s", err.text);
     }
     if (elm_store_writer_finish(writer, &err) != 0)
@@ -89,11 +104,13 @@ static elm_dataset *load(const elm_data_options *options, const char *split)
     return dataset;
 }
 
-static elm_loader *train(const elm_dataset *dataset, const elm_data_options *options, int rank, int size)
+static elm_loader *train(const elm_dataset *dataset, const elm_data_options *options, int rank,
+                         int size)
 {
     elm_loader *loader = NULL;
     elm_error err = {0};
-    if (elm_loader_create_training(&loader, dataset, options, 11, BATCH, BATCH, rank, size, 0, 0, &err) != 0)
+    if (elm_loader_create_training(&loader, dataset, options, 11, BATCH, BATCH, rank, size, 0, 0,
+                                   &err) != 0)
         fail_msg("%s", err.text);
     return loader;
 }
@@ -116,9 +133,12 @@ static void check_ranks(const char *path, int size, int threads)
         for (int r = 0; r < size; r++) {
             const elm_batch *batch = elm_loader_next(part[r]);
             assert_int_equal(batch->share.first, first);
-            assert_memory_equal(batch->members, one->members, (size_t)one->share.global * sizeof *one->members);
-            assert_memory_equal(batch->global_labels, one->global_labels, (size_t)one->share.global * sizeof *one->labels);
-            assert_memory_equal(batch->input, one->input + first * ROW, (size_t)(batch->share.local * ROW) * sizeof(float));
+            assert_memory_equal(batch->members, one->members,
+                                (size_t)one->share.global * sizeof *one->members);
+            assert_memory_equal(batch->global_labels, one->global_labels,
+                                (size_t)one->share.global * sizeof *one->labels);
+            assert_memory_equal(batch->input, one->input + first * ROW,
+                                (size_t)(batch->share.local * ROW) * sizeof(float));
             first += batch->share.local;
         }
         assert_int_equal(first, one->share.global);
@@ -160,18 +180,25 @@ static void batches_hold_the_pictures(void **state)
         assert_int_equal(dataset->info.height, CROP);
         assert_int_equal(dataset->info.width, CROP);
         const elm_image_format format = elm_image_format_of(&dataset->info);
-        const elm_picture_transform transform = elm_picture_transform_of(&format, CROP, 36, !testing); /* 8/7 of 32, rounded down */
+        /* 8/7 of 32, rounded down */
+        const elm_picture_transform transform =
+            elm_picture_transform_of(&format, CROP, 36, !testing);
         elm_loader *loader = NULL;
         if (testing)
             assert_int_equal(elm_loader_create_evaluation(&loader, dataset, 4, 0, 1, &err), 0);
         else
             loader = train(dataset, &options, 0, 1);
         int64_t seen = 0;
-        for (const elm_batch *batch; seen < dataset->count && (batch = elm_loader_next(loader)) != NULL; seen += batch->share.local)
+        for (const elm_batch *batch;
+             seen < dataset->count && (batch = elm_loader_next(loader)) != NULL;
+             seen += batch->share.local)
             for (int i = 0; i < batch->share.local; i++) {
                 picture_file file = picture(batch->members[i] + (testing ? TRAIN : 0));
-                elm_rng rng = elm_rng_stream(testing ? 0 : 11, ELM_RNG_AUGMENT, 0, (uint64_t)(seen + i));
-                assert_int_equal(elm_picture_read(reader, &transform, &rng, file.bytes, file.size_bytes, expected, &err), 0);
+                elm_rng rng =
+                    elm_rng_stream(testing ? 0 : 11, ELM_RNG_AUGMENT, 0, (uint64_t)(seen + i));
+                assert_int_equal(elm_picture_read(reader, &transform, &rng, file.bytes,
+                                                  file.size_bytes, expected, &err),
+                                 0);
                 assert_memory_equal(batch->input + i * ROW, expected, sizeof expected);
                 free(file.bytes);
             }
@@ -330,8 +357,8 @@ static void shards_elsewhere(void **state)
     write_store(path, scratch_folder, 0);
     elm_data_options options = options_for(path);
     char command[2000];
-    snprintf(command, sizeof command, "mkdir -p %s/node && mv %s/one.tar %s/two.tar %s/node", scratch_folder, scratch_folder,
-             scratch_folder, scratch_folder);
+    snprintf(command, sizeof command, "mkdir -p %s/node && mv %s/one.tar %s/two.tar %s/node",
+             scratch_folder, scratch_folder, scratch_folder, scratch_folder);
     assert_int_equal(system(command), 0);
     refused(&options, ELM_EXIT_FAILURE, "one.tar): No such file");
     snprintf(options.shards, sizeof options.shards, "%s/node", scratch_folder);
@@ -347,7 +374,9 @@ static void shards_elsewhere(void **state)
     elm_loader *loader = NULL;
     elm_error err = {0};
     snprintf(options.augment, sizeof options.augment, "crop-flip");
-    assert_int_equal(elm_loader_create_training(&loader, dataset, &options, 11, BATCH, BATCH, 0, 1, 0, 0, &err), -1);
+    assert_int_equal(
+        elm_loader_create_training(&loader, dataset, &options, 11, BATCH, BATCH, 0, 1, 0, 0, &err),
+        -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
     elm_dataset_destroy(dataset);
 }

@@ -59,8 +59,10 @@ static void lines_go_where_they_belong(void **state)
     copy[fread(copy, 1, sizeof copy - 1, log.file)] = 0;
     fclose(log.file);
     assert_string_equal(out, "epoch 3\n");
-    assert_string_equal(errors, "elmpi-train: warning: disk is slow\nelmpi-train: error: no store\n");
-    assert_string_equal(copy, "epoch 3\nelmpi-train: warning: disk is slow\nelmpi-train: error: no store\n");
+    assert_string_equal(errors,
+                        "elmpi-train: warning: disk is slow\nelmpi-train: error: no store\n");
+    assert_string_equal(
+        copy, "epoch 3\nelmpi-train: warning: disk is slow\nelmpi-train: error: no store\n");
 }
 
 static void quiet_log_prints_errors_only(void **state)
@@ -73,7 +75,8 @@ static void quiet_log_prints_errors_only(void **state)
     assert_string_equal(errors, "elmpi-train: error: no store\n");
 }
 
-/* A name from outside neither steers the terminal nor begins a line of its own, however long the message is. */
+/* A name from outside neither steers the terminal nor begins a line of its own, however long the
+ * message is. */
 static void names_are_shown_as_what_they_are(void **state)
 {
     (void)state;
@@ -88,7 +91,8 @@ static void names_are_shown_as_what_they_are(void **state)
     static const char first[] = "\n  class red\\x1b[31m\\x0aelmpi-train: error: forged\n";
     assert_memory_equal(out, first, sizeof first - 1);
     assert_null(strchr(out, '\033'));
-    assert_int_equal(strlen(out), sizeof first - 1 + sizeof long_name - 1 + 3 + 1); /* ESC takes three more, and a line feed */
+    /* ESC takes three more, and a line feed */
+    assert_int_equal(strlen(out), sizeof first - 1 + sizeof long_name - 1 + 3 + 1);
     assert_non_null(strstr(out, "n\\x1b[2Jn"));
 }
 

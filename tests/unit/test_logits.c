@@ -1,5 +1,5 @@
-/* ldam, cb-focal, equalization and class weights: PyTorch's fp64 values for any shares and parts of the global batch, slopes of every
- * variant, and the edges. */
+/* ldam, cb-focal, equalization and class weights: PyTorch's fp64 values for any shares and parts
+ * of the global batch, slopes of every variant, and the edges. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,11 +34,16 @@ static elm_loss_options options_for(const weighted_golden *g)
 
 static elm_loss_moment moment_of(const weighted_golden *g)
 {
-    return (elm_loss_moment){.seed = (uint64_t)g->seed, .epoch = g->epoch, .position = g->position, .passed = g->passed, .length = 200};
+    return (elm_loss_moment){.seed = (uint64_t)g->seed,
+                             .epoch = g->epoch,
+                             .position = g->position,
+                             .passed = g->passed,
+                             .length = 200};
 }
 
 /* Images [from, from + count) of the golden batch at work on `ranks` ranks. */
-static double evaluate_part(const weighted_golden *g, const float *logits, int from, int count, int ranks, float *gradient)
+static double evaluate_part(const weighted_golden *g, const float *logits, int from, int count,
+                            int ranks, float *gradient)
 {
     const elm_loss_options o = options_for(g);
     double loss = 0;
@@ -54,7 +59,8 @@ static double evaluate_part(const weighted_golden *g, const float *logits, int f
         f.batch.moment = moment_of(g);
         f.batch.moment.position += from;
         loss += elm_loss_logits(f.loss, &f.batch).loss;
-        memcpy(gradient + (size_t)first * GOLDEN_CLASSES, f.logits_gradient, sizeof(float) * (size_t)share.local * GOLDEN_CLASSES);
+        memcpy(gradient + (size_t)first * GOLDEN_CLASSES, f.logits_gradient,
+               sizeof(float) * (size_t)share.local * GOLDEN_CLASSES);
         release(&f);
     }
     return loss;
@@ -68,14 +74,17 @@ static void check_case(int which, int part, int ranks)
         logits[i] = golden_logits[i] * (float)g->factor;
     double loss = 0;
     for (int from = 0; from < GOLDEN_BATCH; from += part)
-        loss += evaluate_part(g, logits, from, from + part < GOLDEN_BATCH ? part : GOLDEN_BATCH - from, ranks, gradient);
+        loss +=
+            evaluate_part(g, logits, from, from + part < GOLDEN_BATCH ? part : GOLDEN_BATCH - from,
+                          ranks, gradient);
     if (!(fabs(loss - g->loss) <= 1e-6 * fabs(g->loss)))
-        fail_msg("%s (case %d), parts of %d on %d ranks: loss %.12g, PyTorch has %.12g", g->name, which, part, ranks, loss, g->loss);
+        fail_msg("%s (case %d), parts of %d on %d ranks: loss %.12g, PyTorch has %.12g", g->name,
+                 which, part, ranks, loss, g->loss);
     const double most = largest(g->gradient, LENGTH(g->gradient));
     for (int i = 0; i < LENGTH(g->gradient); i++)
         if (!(fabs((double)gradient[i] - g->gradient[i]) <= 1e-5 * most))
-            fail_msg("%s (case %d), parts of %d on %d ranks, gradient %d: %.9g, PyTorch has %.9g", g->name, which, part, ranks, i,
-                     (double)gradient[i], g->gradient[i]);
+            fail_msg("%s (case %d), parts of %d on %d ranks, gradient %d: %.9g, PyTorch has %.9g",
+                     g->name, which, part, ranks, i, (double)gradient[i], g->gradient[i]);
 }
 
 static void losses_are_pytorchs_in_any_shares(void **state)
@@ -103,12 +112,14 @@ static void gradients_are_slopes(void **state)
         f.batch.labels = f.batch.global_labels = golden_labels;
         f.batch.logits = logits;
         f.batch.moment = moment_of(&g);
-        check_slopes(g.name, f.loss, &f.batch, elm_loss_logits, logits, f.logits_gradient, LENGTH(logits));
+        check_slopes(g.name, f.loss, &f.batch, elm_loss_logits, logits, f.logits_gradient,
+                     LENGTH(logits));
         release(&f);
     }
 }
 
-/* Two classes with weights 3 to 1: the other share's labels decide what this share's images count, though it sees none of them. */
+/* Two classes with weights 3 to 1: the other share's labels decide what this share's images
+ * count, though it sees none of them. */
 static void weights_are_divided_by_the_global_sum(void **state)
 {
     (void)state;
@@ -123,12 +134,14 @@ static void weights_are_divided_by_the_global_sum(void **state)
         f.batch.labels = one;
         f.batch.global_labels = i ? other : one;
         f.batch.logits = logits;
-        assert_float_equal(elm_loss_logits(f.loss, &f.batch).loss, log(2) * (i ? 1.5 / 3 : 1.5 / 2), 1e-12);
+        assert_float_equal(elm_loss_logits(f.loss, &f.batch).loss, log(2) * (i ? 1.5 / 3 : 1.5 / 2),
+                           1e-12);
         release(&f);
     }
 }
 
-/* drw needs no labels of the batch before its switch, and the step that begins at the switch has its weights. */
+/* drw needs no labels of the batch before its switch, and the step that begins at the switch has
+ * its weights. */
 static void drw_begins_with_its_epoch(void **state)
 {
     (void)state;
@@ -136,12 +149,14 @@ static void drw_begins_with_its_epoch(void **state)
     o.weights = DRW;
     o.weights_epoch = 3.0;
     balanced.weights = BALANCED;
-    static const double moments[] = {0, 2.999, 3 - 1e-12, 3, 150}; /* 3 as a quotient may fall short of 3 */
+    /* 3 as a quotient may fall short of 3 */
+    static const double moments[] = {0, 2.999, 3 - 1e-12, 3, 150};
     for (int i = 0; i < LENGTH(moments); i++) {
         const elm_loss_options *all[] = {&o, i < 2 ? &plain : &balanced};
         double loss[2];
         for (int k = 0; k < 2; k++) {
-            fixture f = make(all[k], golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
+            fixture f =
+                make(all[k], golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
             f.batch.labels = golden_labels;
             f.batch.global_labels = i < 2 ? NULL : golden_labels;
             f.batch.logits = golden_logits;
@@ -164,7 +179,8 @@ static void draws_depend_on_their_moment(void **state)
         fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
         f.batch.labels = golden_labels;
         f.batch.logits = golden_logits;
-        f.batch.moment = (elm_loss_moment){.seed = i == 1, .epoch = i == 2, .position = i == 3 ? GOLDEN_BATCH : 0};
+        f.batch.moment = (elm_loss_moment){
+            .seed = i == 1, .epoch = i == 2, .position = i == 3 ? GOLDEN_BATCH : 0};
         loss[i] = elm_loss_logits(f.loss, &f.batch).loss;
         assert_true(elm_loss_logits(f.loss, &f.batch).loss == loss[i]); /* no state behind it */
         release(&f);
@@ -175,8 +191,9 @@ static void draws_depend_on_their_moment(void **state)
 static const struct {
     const char *name;
     int variant, weights;
-} kinds[] = {{"ldam", 0, DRW},          {"cb-focal", 0, AUTO},     {"cb-focal", 1, AUTO},  {"cb-focal", 2, AUTO},
-             {"equalization", 0, AUTO}, {"equalization", 1, AUTO}, {"logadj", 0, BALANCED}};
+} kinds[] = {{"ldam", 0, DRW},       {"cb-focal", 0, AUTO},     {"cb-focal", 1, AUTO},
+             {"cb-focal", 2, AUTO},  {"equalization", 0, AUTO}, {"equalization", 1, AUTO},
+             {"logadj", 0, BALANCED}};
 
 static elm_loss_options options_of_kind(int kind)
 {
@@ -206,12 +223,14 @@ static void huge_logits_stay_finite(void **state)
             fail_msg("%s (%d): loss %g", kinds[k].name, kinds[k].variant, loss);
         for (int i = 0; i < LENGTH(logits); i++)
             if (!isfinite(f.logits_gradient[i]))
-                fail_msg("%s (%d): gradient %d is %g", kinds[k].name, kinds[k].variant, i, (double)f.logits_gradient[i]);
+                fail_msg("%s (%d): gradient %d is %g", kinds[k].name, kinds[k].variant, i,
+                         (double)f.logits_gradient[i]);
         release(&f);
     }
 }
 
-/* One image is a batch; one class may be all there is in it, and all there is; a class may be absent from the batch and from training. */
+/* One image is a batch; one class may be all there is in it, and all there is; a class may be
+ * absent from the batch and from training. */
 static void few_images_and_classes(void **state)
 {
     (void)state;
@@ -224,12 +243,14 @@ static void few_images_and_classes(void **state)
                 if (!strcmp(kinds[k].name, "logadj") && classes > 1)
                     continue; /* refuses classes without training images */
                 const elm_loss_options o = options_of_kind(k);
-                fixture f = make(&o, (elm_class_counts){classes, counts, classes == 1 ? 300 : 305}, 1, images, images, 0);
+                fixture f = make(&o, (elm_class_counts){classes, counts, classes == 1 ? 300 : 305},
+                                 1, images, images, 0);
                 f.batch.labels = f.batch.global_labels = labels;
                 f.batch.logits = logits;
                 const double loss = elm_loss_logits(f.loss, &f.batch).loss;
                 if (!isfinite(loss) || loss < 0)
-                    fail_msg("%s (%d), %d images of %d classes: loss %g", kinds[k].name, kinds[k].variant, images, classes, loss);
+                    fail_msg("%s (%d), %d images of %d classes: loss %g", kinds[k].name,
+                             kinds[k].variant, images, classes, loss);
                 for (int i = 0; i < images * classes; i++)
                     assert_true(isfinite(f.logits_gradient[i]));
                 release(&f);
@@ -298,7 +319,8 @@ static void threads_do_not_change_a_bit(void **state)
         float gradient[2][GOLDEN_BATCH * GOLDEN_CLASSES];
         for (int threads = 1; threads <= 4; threads++) {
             omp_set_num_threads(threads);
-            fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
+            fixture f =
+                make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
             f.batch.labels = f.batch.global_labels = golden_labels;
             f.batch.logits = golden_logits;
             const int to = threads > 1;
@@ -326,7 +348,8 @@ static void evaluating_allocates_nothing(void **state)
         const int64_t calls = elm_alloc_calls();
         elm_loss_logits(f.loss, &f.batch);
         assert_int_equal(elm_alloc_calls(), calls);
-        assert_int_equal(elm_loss_tensors(f.loss, NULL, 0), 0); /* a resumed run needs nothing of theirs */
+        /* a resumed run needs nothing of theirs */
+        assert_int_equal(elm_loss_tensors(f.loss, NULL, 0), 0);
         release(&f);
     }
     assert_int_equal(elm_alloc_live(), live);

@@ -1,4 +1,5 @@
-/* Losses against PyTorch's fp64 values, whole and cut into shares, and against finite differences; equal bits for any number of threads. */
+/* Losses against PyTorch's fp64 values, whole and cut into shares, and against finite
+ * differences; equal bits for any number of threads. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,11 +17,13 @@
 #include "unit/loss_settings.h"
 #include "unit/slopes.h"
 
-static void compare(const char *what, int which, const float *gradient, const double *expected, int count, double scale)
+static void compare(const char *what, int which, const float *gradient, const double *expected,
+                    int count, double scale)
 {
     for (int i = 0; i < count; i++)
         if (!(fabs(gradient[i] - expected[i]) <= 1e-5 * scale))
-            fail_msg("%s (case %d), gradient %d: %.9g, PyTorch has %.9g", what, which, i, gradient[i], expected[i]);
+            fail_msg("%s (case %d), gradient %d: %.9g, PyTorch has %.9g", what, which, i,
+                     gradient[i], expected[i]);
 }
 
 static void compare_loss(const char *what, int which, double loss, double expected)
@@ -56,8 +59,8 @@ static elm_loss_options pull_options(const pull_golden *g)
     return o;
 }
 
-/* The golden batch as `parts` ranks would see it: their own share, the others' rows as remote. Losses add up, gradients stand side by side.
- */
+/* The golden batch as `parts` ranks would see it: their own share, the others' rows as remote.
+ * Losses add up, gradients stand side by side. */
 static void pull_in_shares(const pull_golden *g, int which, int parts)
 {
     const elm_loss_options o = pull_options(g);
@@ -73,17 +76,20 @@ static void pull_in_shares(const pull_golden *g, int which, int parts)
         int remote = 0;
         for (int i = 0; i < GOLDEN_BATCH; i++)
             if (i < share.first || i >= share.first + share.local) {
-                memcpy(others + (size_t)remote * GOLDEN_WIDTH, embeddings + (size_t)i * GOLDEN_WIDTH, GOLDEN_WIDTH * sizeof *others);
+                memcpy(others + (size_t)remote * GOLDEN_WIDTH,
+                       embeddings + (size_t)i * GOLDEN_WIDTH, GOLDEN_WIDTH * sizeof *others);
                 labels[remote++] = golden_labels[i];
             }
-        fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, share.local, remote);
+        fixture f =
+            make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, share.local, remote);
         f.batch.labels = golden_labels + share.first;
         f.batch.embeddings = embeddings + share.first * GOLDEN_WIDTH;
         f.batch.remote_labels = labels;
         f.batch.remote_embeddings = others;
         assert_int_equal(elm_loss_wants(f.loss), ELM_LOSS_SAME_CLASS);
         loss += elm_loss_embeddings(f.loss, &f.batch).loss;
-        compare(g->alpha, which, f.embeddings_gradient, g->gradient + share.first * GOLDEN_WIDTH, share.local * GOLDEN_WIDTH, most);
+        compare(g->alpha, which, f.embeddings_gradient, g->gradient + share.first * GOLDEN_WIDTH,
+                share.local * GOLDEN_WIDTH, most);
         release(&f);
     }
     compare_loss(g->alpha, which, loss, g->loss);
@@ -92,7 +98,8 @@ static void pull_in_shares(const pull_golden *g, int which, int parts)
 static void pull_is_pytorchs_in_any_shares(void **state)
 {
     (void)state;
-    static const int parts[] = {1, 2, 3, 5, GOLDEN_BATCH, GOLDEN_BATCH + 3}; /* the last with empty shares */
+    /* the last with empty shares */
+    static const int parts[] = {1, 2, 3, 5, GOLDEN_BATCH, GOLDEN_BATCH + 3};
     for (int c = 0; c < LENGTH(golden_pull_cases); c++)
         for (int p = 0; p < LENGTH(parts); p++)
             pull_in_shares(&golden_pull_cases[c], c, parts[p]);
@@ -110,12 +117,13 @@ static void check_logit_slopes(const char *what, const elm_loss_options *options
     f.batch.embeddings = embeddings;
     f.batch.logits = logits;
     f.batch.moment.passed = 170; /* beyond drw's first epoch */
-    check_slopes(what, f.loss, &f.batch, elm_loss_logits, logits, f.logits_gradient, LENGTH(logits));
+    check_slopes(what, f.loss, &f.batch, elm_loss_logits, logits, f.logits_gradient,
+                 LENGTH(logits));
     release(&f);
 }
 
-/* All logit losses and each of their options: one that joins the tables is tested here without a line more. Embedding terms: see
- * test_loss_options.c. */
+/* All logit losses and each of their options: one that joins the tables is tested here without a
+ * line more. Embedding terms: see test_loss_options.c. */
 static void gradients_are_slopes(void **state)
 {
     (void)state;
@@ -128,7 +136,8 @@ static void gradients_are_slopes(void **state)
         fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
         f.batch.labels = golden_labels;
         f.batch.embeddings = embeddings;
-        check_slopes("pull", f.loss, &f.batch, elm_loss_embeddings, embeddings, f.embeddings_gradient, LENGTH(embeddings));
+        check_slopes("pull", f.loss, &f.batch, elm_loss_embeddings, embeddings,
+                     f.embeddings_gradient, LENGTH(embeddings));
         release(&f);
     }
 }
@@ -158,12 +167,14 @@ enum { MANY = 200, MANY_WIDTH = 67 }; /* odd sizes: every vector loop has a rema
 static void threads_do_not_change_a_bit(void **state)
 {
     (void)state;
-    static float embeddings[MANY * MANY_WIDTH], logits[MANY * GOLDEN_CLASSES], gradients[2][MANY * (MANY_WIDTH + GOLDEN_CLASSES)];
+    static float embeddings[MANY * MANY_WIDTH], logits[MANY * GOLDEN_CLASSES],
+        gradients[2][MANY * (MANY_WIDTH + GOLDEN_CLASSES)];
     static int32_t labels[MANY];
     pseudo_fill(embeddings, LENGTH(embeddings), 3, 0.2F, 0);
     pseudo_fill(logits, LENGTH(logits), 4, 3, 0);
     for (int i = 0; i < MANY; i++)
-        labels[i] = (int32_t)(fabsf(pseudo(5, (uint32_t)i)) * fabsf(pseudo(6, (uint32_t)i)) * GOLDEN_CLASSES);
+        labels[i] = (int32_t)(fabsf(pseudo(5, (uint32_t)i)) * fabsf(pseudo(6, (uint32_t)i)) *
+                              GOLDEN_CLASSES);
     const int before = omp_get_max_threads();
     elm_loss_options o = options_of("logadj", "pull");
     for (int normalize = 0; normalize < 2; normalize++) {
@@ -178,9 +189,11 @@ static void threads_do_not_change_a_bit(void **state)
             f.batch.remote_labels = labels + MANY - 60;
             f.batch.remote_embeddings = embeddings + (size_t)(MANY - 60) * MANY_WIDTH;
             const int to = threads > 1;
-            losses[to] = elm_loss_logits(f.loss, &f.batch).loss + elm_loss_embeddings(f.loss, &f.batch).loss;
+            losses[to] =
+                elm_loss_logits(f.loss, &f.batch).loss + elm_loss_embeddings(f.loss, &f.batch).loss;
             memcpy(gradients[to], f.embeddings_gradient, sizeof(float) * (MANY - 60) * MANY_WIDTH);
-            memcpy(gradients[to] + (MANY - 60) * MANY_WIDTH, f.logits_gradient, sizeof(float) * (MANY - 60) * GOLDEN_CLASSES);
+            memcpy(gradients[to] + (MANY - 60) * MANY_WIDTH, f.logits_gradient,
+                   sizeof(float) * (MANY - 60) * GOLDEN_CLASSES);
             if (to) {
                 assert_true(losses[0] == losses[1]);
                 assert_memory_equal(gradients[0], gradients[1], sizeof gradients[0]);
@@ -260,9 +273,12 @@ static void options_check_their_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(logit_losses_are_pytorchs),   cmocka_unit_test(pull_is_pytorchs_in_any_shares),
-        cmocka_unit_test(gradients_are_slopes),        cmocka_unit_test(gradients_are_added),
-        cmocka_unit_test(threads_do_not_change_a_bit), cmocka_unit_test(evaluating_allocates_nothing),
+        cmocka_unit_test(logit_losses_are_pytorchs),
+        cmocka_unit_test(pull_is_pytorchs_in_any_shares),
+        cmocka_unit_test(gradients_are_slopes),
+        cmocka_unit_test(gradients_are_added),
+        cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(evaluating_allocates_nothing),
         cmocka_unit_test(options_check_their_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Losses at their edges: lone and identical images, empty ranks, distances beyond any exponential, names and counts that cannot be. */
+/* Losses at their edges: lone and identical images, empty ranks, distances beyond any
+ * exponential, names and counts that cannot be. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,8 @@ static void lone_images_pull_nobody(void **state)
     static const int32_t labels[] = {4, 1, 0, 5}, remote_labels[] = {2, 2, 3};
     fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, 7, 4, 3);
     f.batch.labels = labels;
-    f.batch.remote_labels = remote_labels; /* classes that we do not hold: ELM_GATHER_ALL brings such rows */
+    /* classes that we do not hold: ELM_GATHER_ALL brings such rows */
+    f.batch.remote_labels = remote_labels;
     f.batch.embeddings = golden_embeddings;
     f.batch.remote_embeddings = golden_embeddings + 4 * GOLDEN_WIDTH;
     const elm_loss_value value = elm_loss_embeddings(f.loss, &f.batch);
@@ -40,7 +42,8 @@ static void anchors_are_counted_by_group(void **state)
     f.batch.labels = golden_labels;
     f.batch.embeddings = golden_embeddings;
     const elm_loss_value value = elm_loss_embeddings(f.loss, &f.batch);
-    static const int64_t anchors[] = {8, 2, 3}, with_positive[] = {8, 2, 2}; /* class 5 stands alone */
+    /* class 5 stands alone */
+    static const int64_t anchors[] = {8, 2, 3}, with_positive[] = {8, 2, 2};
     assert_memory_equal(value.anchors, anchors, sizeof anchors);
     assert_memory_equal(value.with_positive, with_positive, sizeof with_positive);
     release(&f);
@@ -92,9 +95,11 @@ static void distances_beyond_any_exponential(void **state)
     static const float embeddings[] = {0, 1e15F, 1e15F, 0}; /* d = 1e30, 1e30, 0 and so on */
     const elm_loss_options o = options_of("ce", "pull");
     fixture f = make_one_class(&o, embeddings, 1, 2, 0);
-    const double loss = elm_loss_embeddings(f.loss, &f.batch).loss, d = (double)1e15F * (double)1e15F;
+    const double loss = elm_loss_embeddings(f.loss, &f.batch).loss,
+                 d = (double)1e15F * (double)1e15F;
     assert_float_equal(loss / d, 1, 1e-12);
-    assert_float_equal(f.embeddings_gradient[0] / -2e15F, 1, 1e-6); /* 2 / B (p_01 + p_10) (0 - 1e15), B = 2 */
+    /* 2 / B (p_01 + p_10) (0 - 1e15), B = 2 */
+    assert_float_equal(f.embeddings_gradient[0] / -2e15F, 1, 1e-6);
     assert_float_equal(f.embeddings_gradient[1] / 2e15F, 1, 1e-6);
     release(&f);
     /* Two equally far positives share p: 2 / B (1/2 + 1/2 + 1 + 1) for the anchor between them. */
@@ -117,7 +122,8 @@ static void vectors_of_length_zero_have_no_direction(void **state)
     const double zero = log(1 + exp(1 - a) + exp(-a)), unit = log(1 + 2 * exp(1 - a));
     assert_float_equal(loss, (2 * zero + unit) / 3, 1e-6);
     for (int i = 0; i < 6; i++)
-        assert_float_equal(f.embeddings_gradient[i], 0, 1e-7); /* along the vector there is nothing to gain */
+        /* along the vector there is nothing to gain */
+        assert_float_equal(f.embeddings_gradient[i], 0, 1e-7);
     release(&f);
 }
 
@@ -177,7 +183,8 @@ static void scope_rank_sees_only_its_own(void **state)
     fixture f = make_one_class(&o, embeddings, 1, 2, 2);
     assert_int_equal(elm_loss_wants(f.loss), ELM_LOSS_LOCAL);
     const double loss = elm_loss_embeddings(f.loss, &f.batch).loss;
-    assert_float_equal(loss, 2.0 / 4 * log1p(exp(1 - sqrt(0.5))), 1e-12); /* B stays the global batch */
+    /* B stays the global batch */
+    assert_float_equal(loss, 2.0 / 4 * log1p(exp(1 - sqrt(0.5))), 1e-12);
     release(&f);
 }
 
@@ -188,7 +195,8 @@ static void a_rank_without_images(void **state)
     fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, 0, GOLDEN_BATCH);
     f.batch.remote_labels = golden_labels;
     f.batch.remote_embeddings = golden_embeddings;
-    const elm_loss_value none = {0}, logit = elm_loss_logits(f.loss, &f.batch), embed = elm_loss_embeddings(f.loss, &f.batch);
+    const elm_loss_value none = {0}, logit = elm_loss_logits(f.loss, &f.batch),
+                         embed = elm_loss_embeddings(f.loss, &f.batch);
     assert_memory_equal(&logit, &none, sizeof none);
     assert_memory_equal(&embed, &none, sizeof none);
     release(&f);

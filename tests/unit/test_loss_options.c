@@ -1,5 +1,6 @@
-/* Gradients of all losses against finite differences, with the defaults of their options and with one option changed at a time, whichever
- * they are: a loss or an option that joins the tables is under test here without a line more. */
+/* Gradients of all losses against finite differences, with the defaults of their options and
+ * with one option changed at a time, whichever they are: a loss or an option that joins the
+ * tables is under test here without a line more. */
 #include <stdlib.h>
 
 #include "unit/loss_fixture.h"
@@ -15,7 +16,13 @@ static int settings, compared; /* how many there were, and gradients that were c
 
 static seen_batch look(void)
 {
-    const whole_batch whole = {IMAGES, WIDTH, CLASSES, labels, embeddings, logits, {.seed = 3, .passed = 170, .length = 200}};
+    const whole_batch whole = {IMAGES,
+                               WIDTH,
+                               CLASSES,
+                               labels,
+                               embeddings,
+                               logits,
+                               {.seed = 3, .passed = 170, .length = 200}};
     return see(&whole, elm_share_of(IMAGES, 1, 0));
 }
 
@@ -36,8 +43,8 @@ static elm_loss *create(const char *what, const elm_loss_options *options)
     return loss;
 }
 
-/* The embedding term. What it learns has seen a step before: the mean of a batch in which a class is met for the first time is a constant
- * to the gradient, but moves with the embeddings. */
+/* The embedding term. What it learns has seen a step before: the mean of a batch in which a
+ * class is met for the first time is a constant to the gradient, but moves with the embeddings. */
 static void check_term(const char *what, elm_loss *loss)
 {
     const bool of_logits = elm_loss_wants_logits(loss);
@@ -47,9 +54,11 @@ static void check_term(const char *what, elm_loss *loss)
     forget_seen(&s);
     s = look();
     if (of_logits)
-        check_slopes(what, loss, &s.batch, elm_loss_embeddings, logits, s.logits_gradient, LENGTH(logits));
+        check_slopes(what, loss, &s.batch, elm_loss_embeddings, logits, s.logits_gradient,
+                     LENGTH(logits));
     else
-        check_slopes(what, loss, &s.batch, elm_loss_embeddings, embeddings, s.embeddings_gradient, LENGTH(embeddings));
+        check_slopes(what, loss, &s.batch, elm_loss_embeddings, embeddings, s.embeddings_gradient,
+                     LENGTH(embeddings));
     compared++;
     forget_seen(&s);
 }
@@ -62,9 +71,11 @@ static void check_setting(const char *what, const elm_loss_options *options)
         return;
     seen_batch s = look();
     if (strcmp(options->embed, "none") == 0) {
-        check_slopes(what, loss, &s.batch, elm_loss_logits, logits, s.logits_gradient, LENGTH(logits));
+        check_slopes(what, loss, &s.batch, elm_loss_logits, logits, s.logits_gradient,
+                     LENGTH(logits));
         compared++;
-    } else if (!elm_loss_wants_bank(loss)) { /* with the class bank a term needs its traffic: tests/unit/test_bank_term.c */
+    } else if (!elm_loss_wants_bank(loss)) {
+        /* with the class bank a term needs its traffic: tests/unit/test_bank_term.c */
         check_term(what, loss);
     }
     forget_seen(&s);
@@ -102,8 +113,10 @@ static void values_are_others_of_the_range(void **state)
     static const struct {
         const char *key;
         int settings;
-    } rows[] = {{"loss.weights", 4 * 5},        {"loss.logadj.tau", 1},     {"loss.weights.epoch", 1}, {"loss.pull.scope", 2 * 3},
-                {"loss.supcon.temperature", 2}, {"loss.pull.normalize", 1}, {"loss.bank.per_class", 1}};
+    } rows[] = {{"loss.weights", 4 * 5},        {"loss.logadj.tau", 1},
+                {"loss.weights.epoch", 1},      {"loss.pull.scope", 2 * 3},
+                {"loss.supcon.temperature", 2}, {"loss.pull.normalize", 1},
+                {"loss.bank.per_class", 1}};
     for (int r = 0; r < LENGTH(rows); r++) {
         seen_settings = 0;
         each_value_of(setting_row(rows[r].key, strlen(rows[r].key)), remember);
@@ -113,9 +126,11 @@ static void values_are_others_of_the_range(void **state)
             assert_true(seen_settings >= rows[r].settings);
     }
     each_value_of(setting_row("loss.ldam.margin", strlen("loss.ldam.margin")), remember);
-    assert_true(seen_options.ldam_margin != 0.5 && seen_options.ldam_margin <= 2 && !strcmp(seen_options.logit, "ldam"));
+    assert_true(seen_options.ldam_margin != 0.5 && seen_options.ldam_margin <= 2 &&
+                !strcmp(seen_options.logit, "ldam"));
     each_value_of(setting_row("loss.bank.momentum", strlen("loss.bank.momentum")), remember);
-    assert_true(seen_options.bank_momentum > 0 && seen_options.pull_scope == ELM_PULL_BANK && !strcmp(seen_options.embed, "pull"));
+    assert_true(seen_options.bank_momentum > 0 && seen_options.pull_scope == ELM_PULL_BANK &&
+                !strcmp(seen_options.embed, "pull"));
 }
 
 int main(void)

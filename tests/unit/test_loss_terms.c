@@ -1,5 +1,5 @@
-/* Embedding terms over the whole batch: three steps are PyTorch's, in any shares; what they learn is the same in every share, and carries
- * on from a checkpoint. */
+/* Embedding terms over the whole batch: three steps are PyTorch's, in any shares; what they
+ * learn is the same in every share, and carries on from a checkpoint. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,8 @@ static elm_loss *loss_for(const char *job_text, int local)
     elm_error err = {0};
     for (int c = 0; c < TERM_CLASSES; c++)
         total += term_counts[c];
-    if (elm_loss_create(&loss, &options, (elm_class_counts){TERM_CLASSES, term_counts, total}, TERM_WIDTH, local, TERM_BATCH, &err))
+    if (elm_loss_create(&loss, &options, (elm_class_counts){TERM_CLASSES, term_counts, total},
+                        TERM_WIDTH, local, TERM_BATCH, &err))
         fail_msg("%s", err.text);
     return loss;
 }
@@ -49,24 +50,26 @@ static whole_batch batch_of(const term_golden *g, int step, float *embeddings)
     };
 }
 
-static void compare(const term_golden *g, int step, const char *what, const float *found, const double *expected, int first, int count,
-                    int all)
+static void compare(const term_golden *g, int step, const char *what, const float *found,
+                    const double *expected, int first, int count, int all)
 {
     const double most = largest(expected, all);
     for (int i = 0; i < count; i++)
         if (!(fabs((double)found[i] - expected[first + i]) <= 1e-5 * most))
-            fail_msg("%s, step %d: %s %d: %.9g, PyTorch has %.9g\n%s", g->name, step, what, first + i, (double)found[i],
-                     expected[first + i], g->job);
+            fail_msg("%s, step %d: %s %d: %.9g, PyTorch has %.9g\n%s", g->name, step, what,
+                     first + i, (double)found[i], expected[first + i], g->job);
 }
 
 static void compare_loss(const term_golden *g, int step, double found, double expected)
 {
     if (!(fabs(found - expected) <= 1e-6 * fabs(expected) + 1e-12))
-        fail_msg("%s, step %d: loss %.12g, PyTorch has %.12g\n%s", g->name, step, found, expected, g->job);
+        fail_msg("%s, step %d: loss %.12g, PyTorch has %.12g\n%s", g->name, step, found, expected,
+                 g->job);
 }
 
 /* Evaluates one share of a step and compares its gradients; returns its parts of the losses. */
-static void share_of_step(const term_golden *g, int step, elm_loss *loss, elm_share share, double *logit, double *embed)
+static void share_of_step(const term_golden *g, int step, elm_loss *loss, elm_share share,
+                          double *logit, double *embed)
 {
     float embeddings[TERM_BATCH * TERM_WIDTH];
     const whole_batch w = batch_of(g, step, embeddings);
@@ -76,10 +79,12 @@ static void share_of_step(const term_golden *g, int step, elm_loss *loss, elm_sh
     *logit += elm_loss_logits(loss, &s.batch).loss;
     *embed += elm_loss_embeddings(loss, &s.batch).loss;
     assert_int_equal(elm_alloc_calls(), calls);
-    compare(g, step, "embeddings' gradient", s.embeddings_gradient, expected->embeddings_gradient, (int)share.first * TERM_WIDTH,
-            share.local * TERM_WIDTH, LENGTH(expected->embeddings_gradient));
-    compare(g, step, "logits' gradient", s.logits_gradient, expected->logits_gradient, (int)share.first * TERM_CLASSES,
-            share.local * TERM_CLASSES, LENGTH(expected->logits_gradient));
+    compare(g, step, "embeddings' gradient", s.embeddings_gradient, expected->embeddings_gradient,
+            (int)share.first * TERM_WIDTH, share.local * TERM_WIDTH,
+            LENGTH(expected->embeddings_gradient));
+    compare(g, step, "logits' gradient", s.logits_gradient, expected->logits_gradient,
+            (int)share.first * TERM_CLASSES, share.local * TERM_CLASSES,
+            LENGTH(expected->logits_gradient));
     forget_seen(&s);
 }
 
@@ -124,7 +129,8 @@ static void steps_in_shares(const term_golden *g, int parts)
 static void terms_are_pytorchs_in_any_shares(void **state)
 {
     (void)state;
-    static const int parts[] = {1, 2, 3, 5, TERM_BATCH, TERM_BATCH + 3}; /* the last with empty shares */
+    /* the last with empty shares */
+    static const int parts[] = {1, 2, 3, 5, TERM_BATCH, TERM_BATCH + 3};
     const int64_t live = elm_alloc_live();
     for (int c = 0; c < LENGTH(term_cases); c++)
         for (int p = 0; p < LENGTH(parts); p++)
@@ -144,7 +150,8 @@ static double whole_step(const term_golden *g, int step, elm_loss *loss, float *
     return value;
 }
 
-/* Two steps, the tensors carried over into a new loss, a third step in both: not a bit of difference. */
+/* Two steps, the tensors carried over into a new loss, a third step in both: not a bit of
+ * difference. */
 static void learning_carries_on_from_its_tensors(void **state)
 {
     (void)state;
@@ -193,8 +200,9 @@ static void only_good_steps_teach(void **state)
     }
 }
 
-/* All rows of the table: a term that joins it is tested here without a line more. Centres have seen a step before: the mean of a batch in
- * which a class is met for the first time is a constant to the gradient, but moves with the embeddings. */
+/* All rows of the table: a term that joins it is tested here without a line more. Centres have
+ * seen a step before: the mean of a batch in which a class is met for the first time is a
+ * constant to the gradient, but moves with the embeddings. */
 static void gradients_are_slopes(void **state)
 {
     (void)state;
@@ -215,9 +223,11 @@ static void gradients_are_slopes(void **state)
         memset(s.embeddings_gradient, 0, sizeof embeddings);
         memset(s.logits_gradient, 0, sizeof logits);
         if (elm_loss_wants_logits(loss))
-            check_slopes(about.name, loss, &s.batch, elm_loss_embeddings, logits, s.logits_gradient, LENGTH(logits));
+            check_slopes(about.name, loss, &s.batch, elm_loss_embeddings, logits, s.logits_gradient,
+                         LENGTH(logits));
         else
-            check_slopes(about.name, loss, &s.batch, elm_loss_embeddings, embeddings, s.embeddings_gradient, LENGTH(embeddings));
+            check_slopes(about.name, loss, &s.batch, elm_loss_embeddings, embeddings,
+                         s.embeddings_gradient, LENGTH(embeddings));
         forget_seen(&s);
         elm_loss_destroy(loss);
     }

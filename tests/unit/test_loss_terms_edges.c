@@ -1,5 +1,5 @@
-/* Embedding terms at their edges, all rows of the table and their variants: lone, identical and far-off images, parts of a batch, widths
- * beyond the batch, any number of threads. */
+/* Embedding terms at their edges, all rows of the table and their variants: lone, identical and
+ * far-off images, parts of a batch, widths beyond the batch, any number of threads. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,7 +35,8 @@ static void fill(world *w, int rows, int width, float scale)
     w->rows = rows;
     w->width = width;
     for (int i = 0; i < rows; i++)
-        w->labels[i] = (int32_t)(fabsf(pseudo(5, (uint32_t)i)) * fabsf(pseudo(6, (uint32_t)i)) * CLASSES);
+        w->labels[i] =
+            (int32_t)(fabsf(pseudo(5, (uint32_t)i)) * fabsf(pseudo(6, (uint32_t)i)) * CLASSES);
     pseudo_fill(w->embeddings, (size_t)rows * (size_t)width, 3, scale, scale / 4);
     pseudo_fill(w->logits, (size_t)rows * CLASSES, 4, 3 * scale, 0);
 }
@@ -51,7 +52,14 @@ static elm_loss *create(const elm_loss_options *options, int width)
 
 static seen_batch see_share(const world *w, elm_share share)
 {
-    return see(&(whole_batch){w->rows, w->width, CLASSES, w->labels, w->embeddings, w->logits, {.passed = 1, .length = 4}}, share);
+    return see(&(whole_batch){w->rows,
+                              w->width,
+                              CLASSES,
+                              w->labels,
+                              w->embeddings,
+                              w->logits,
+                              {.passed = 1, .length = 4}},
+               share);
 }
 
 static seen_batch see_all(const world *w)
@@ -95,7 +103,8 @@ static double evaluate(const elm_loss_options *options, const world *w, double *
 
 static world w; /* larger than a stack should bear */
 
-/* With one image, or all of one class, or all of different classes, or all the same: finite, whatever the term. */
+/* With one image, or all of one class, or all of different classes, or all the same: finite,
+ * whatever the term. */
 static void few_and_equal_images(void **state)
 {
     (void)state;
@@ -122,9 +131,11 @@ static void no_partner_no_loss(void **state)
     (void)state;
     static const struct {
         const char *name;
-        bool lone, one_class, different; /* 0 with one image, all of one class, all of different classes */
-    } zero[] = {{"supcon", true, false, true}, {"hybrid-sc", true, false, true},  {"triplet", true, true, true},
-                {"lda", true, true, true},     {"spreadout", true, false, false}, {"contrastive-logit", true, true, false},
+        /* 0 with one image, all of one class, all of different classes */
+        bool lone, one_class, different;
+    } zero[] = {{"supcon", true, false, true},     {"hybrid-sc", true, false, true},
+                {"triplet", true, true, true},     {"lda", true, true, true},
+                {"spreadout", true, false, false}, {"contrastive-logit", true, true, false},
                 {"dro", true, false, false}};
     const char *name;
     elm_loss_options options;
@@ -137,7 +148,9 @@ static void no_partner_no_loss(void **state)
                 double most;
                 bool finite;
                 const double value = evaluate(&options, &w, &most, &finite);
-                if ((kind == 0 ? zero[z].lone : kind == 1 ? zero[z].one_class : zero[z].different) != (value == 0 && most == 0))
+                if ((kind == 0   ? zero[z].lone
+                     : kind == 1 ? zero[z].one_class
+                                 : zero[z].different) != (value == 0 && most == 0))
                     fail_msg("%s, kind %d: loss %g, gradient up to %g", name, kind, value, most);
             }
 }
@@ -155,9 +168,11 @@ static void distances_beyond_any_exponential(void **state)
             double most;
             bool finite;
             const double value = evaluate(&options, &w, &most, &finite);
-            if (!(finite && most > 0) && !(strcmp(name, "lda") == 0 && scales[s] > 1e4F && isnan(value)) &&
+            if (!(finite && most > 0) &&
+                !(strcmp(name, "lda") == 0 && scales[s] > 1e4F && isnan(value)) &&
                 !(strcmp(name, "range") == 0 && finite))
-                fail_msg("%s, scale %g: loss %g, gradient up to %g", name, (double)scales[s], value, most);
+                fail_msg("%s, scale %g: loss %g, gradient up to %g", name, (double)scales[s], value,
+                         most);
         }
 }
 
@@ -215,7 +230,8 @@ static void a_rank_without_images(void **state)
     }
 }
 
-/* A rank that works on its images in two parts: each counts by its share of the global batch, and what is learned comes from both. */
+/* A rank that works on its images in two parts: each counts by its share of the global batch,
+ * and what is learned comes from both. */
 static void parts_of_a_batch(void **state)
 {
     (void)state;
@@ -226,13 +242,16 @@ static void parts_of_a_batch(void **state)
         elm_loss *half = create(&options, w.width), *whole = create(&options, w.width);
         seen_batch a = see_all(&w), b = see_all(&w);
         a.batch.global = 2 * w.rows;
-        const double of_half = elm_loss_embeddings(half, &a.batch).loss, of_whole = elm_loss_embeddings(whole, &b.batch).loss;
+        const double of_half = elm_loss_embeddings(half, &a.batch).loss,
+                     of_whole = elm_loss_embeddings(whole, &b.batch).loss;
         if (!(fabs(2 * of_half - of_whole) <= 1e-12 * fabs(of_whole)))
             fail_msg("%s: a part counts %g of %g", name, of_half, of_whole);
         for (int i = 0; i < w.rows * w.width; i++)
-            assert_float_equal(2 * a.embeddings_gradient[i], b.embeddings_gradient[i], 1e-6 * largest_of(&b));
+            assert_float_equal(2 * a.embeddings_gradient[i], b.embeddings_gradient[i],
+                               1e-6 * largest_of(&b));
         elm_tensor one[TENSORS_MAX], two[TENSORS_MAX];
-        elm_loss_embeddings(half, &a.batch); /* the second part is the first once more: means stay, so does the descent */
+        /* the second part is the first once more: means stay, so does the descent */
+        elm_loss_embeddings(half, &a.batch);
         elm_loss_update(half, 0.1);
         elm_loss_update(whole, 0.1);
         const int count = elm_loss_tensors(half, one, TENSORS_MAX);
@@ -247,7 +266,8 @@ static void parts_of_a_batch(void **state)
     }
 }
 
-/* Widths beyond the number of images (lda then works in the span of the batch) and beside it; centres have learned before. */
+/* Widths beyond the number of images (lda then works in the span of the batch) and beside it;
+ * centres have learned before. */
 static void gradients_are_slopes_at_any_width(void **state)
 {
     (void)state;
@@ -257,11 +277,13 @@ static void gradients_are_slopes_at_any_width(void **state)
     for (int t = 0; term_setting(t, &name, &options); t++)
         for (int i = 0; i < LENGTH(widths); i++) {
             fill(&w, 13, widths[i], 1);
-            const bool of_direction =
-                options.pull_normalize || strcmp(name, "supcon") == 0 || strcmp(name, "hybrid-sc") == 0 || strcmp(name, "spreadout") == 0;
+            const bool of_direction = options.pull_normalize || strcmp(name, "supcon") == 0 ||
+                                      strcmp(name, "hybrid-sc") == 0 ||
+                                      strcmp(name, "spreadout") == 0;
             if (widths[i] == 1 && of_direction)
-                continue;                 /* on a line there are but two directions, and no slope */
-            options.triplet_margin = 100; /* no triplet near the corner, where differences show the mean of two slopes */
+                continue; /* on a line there are but two directions, and no slope */
+            /* no triplet near the corner, where differences show the mean of two slopes */
+            options.triplet_margin = 100;
             fill_coarse(w.embeddings, w.rows * w.width, 1, 1);
             fill_coarse(w.logits, w.rows * CLASSES, 2, 3);
             elm_loss *loss = create(&options, w.width);
@@ -271,15 +293,18 @@ static void gradients_are_slopes_at_any_width(void **state)
             memset(s.embeddings_gradient, 0, (size_t)(w.rows * w.width) * sizeof(float));
             memset(s.logits_gradient, 0, (size_t)(w.rows * CLASSES) * sizeof(float));
             if (elm_loss_wants_logits(loss))
-                check_slopes(name, loss, &s.batch, elm_loss_embeddings, w.logits, s.logits_gradient, w.rows * CLASSES);
+                check_slopes(name, loss, &s.batch, elm_loss_embeddings, w.logits, s.logits_gradient,
+                             w.rows * CLASSES);
             else
-                check_slopes(name, loss, &s.batch, elm_loss_embeddings, w.embeddings, s.embeddings_gradient, w.rows * w.width);
+                check_slopes(name, loss, &s.batch, elm_loss_embeddings, w.embeddings,
+                             s.embeddings_gradient, w.rows * w.width);
             forget_seen(&s);
             elm_loss_destroy(loss);
         }
 }
 
-/* Classes pulled together far from the origin: terms of differences are what they are at the origin, to the digits of the gradient. */
+/* Classes pulled together far from the origin: terms of differences are what they are at the
+ * origin, to the digits of the gradient. */
 static void far_from_the_origin(void **state)
 {
     (void)state;
@@ -305,8 +330,10 @@ static void far_from_the_origin(void **state)
             if (!(fabs(value[1] - value[0]) <= 1e-6 * fabs(value[0])))
                 fail_msg("%s is %.9g, far away %.9g", name, value[0], value[1]);
             for (int i = 0; i < w.rows * w.width; i++)
-                if (!(fabs((double)s[1].embeddings_gradient[i] - (double)s[0].embeddings_gradient[i]) <= 1e-5 * largest_of(&s[0])))
-                    fail_msg("%s, gradient %d is %g, far away %g, largest %g", name, i, (double)s[0].embeddings_gradient[i],
+                if (!(fabs((double)s[1].embeddings_gradient[i] -
+                           (double)s[0].embeddings_gradient[i]) <= 1e-5 * largest_of(&s[0])))
+                    fail_msg("%s, gradient %d is %g, far away %g, largest %g", name, i,
+                             (double)s[0].embeddings_gradient[i],
                              (double)s[1].embeddings_gradient[i], largest_of(&s[0]));
             forget_seen(&s[0]);
             forget_seen(&s[1]);
@@ -320,7 +347,8 @@ static double leave_traces(const elm_loss_options *options, float *traces, size_
     seen_batch s = see_share(&w, elm_share_of(w.rows, 3, 1));
     elm_tensor tensors[TENSORS_MAX];
     const double value = elm_loss_embeddings(loss, &s.batch).loss;
-    const size_t values = (size_t)s.batch.local * (size_t)w.width, of_logits = (size_t)s.batch.local * CLASSES;
+    const size_t values = (size_t)s.batch.local * (size_t)w.width,
+                 of_logits = (size_t)s.batch.local * CLASSES;
     elm_loss_update(loss, 0.1);
     memcpy(traces, s.embeddings_gradient, values * sizeof *traces);
     memcpy(traces + values, s.logits_gradient, of_logits * sizeof *traces);
@@ -338,7 +366,8 @@ static double leave_traces(const elm_loss_options *options, float *traces, size_
 static void threads_do_not_change_a_bit(void **state)
 {
     (void)state;
-    static const int rows[] = {ROWS_MAX, 40}; /* more and fewer than the width; odd sizes: every vector loop has a remainder */
+    /* more and fewer than the width; odd sizes: every vector loop has a remainder */
+    static const int rows[] = {ROWS_MAX, 40};
     static float traces[2][ROWS_MAX * (WIDTH_MAX + CLASSES) + CLASSES * (WIDTH_MAX + 2)];
     const char *name;
     elm_loss_options options;
@@ -352,8 +381,10 @@ static void threads_do_not_change_a_bit(void **state)
                 omp_set_num_threads(threads);
                 value[threads > 1] = leave_traces(&options, traces[threads > 1], &count);
                 assert_int_equal(omp_get_max_threads(), threads);
-                if (threads > 1 && (value[0] != value[1] || memcmp(traces[0], traces[1], count * sizeof(float)) != 0))
-                    fail_msg("%s is another with %d threads: %.17g, %.17g", name, threads, value[0], value[1]);
+                if (threads > 1 && (value[0] != value[1] ||
+                                    memcmp(traces[0], traces[1], count * sizeof(float)) != 0))
+                    fail_msg("%s is another with %d threads: %.17g, %.17g", name, threads, value[0],
+                             value[1]);
             }
         }
     omp_set_num_threads(before);

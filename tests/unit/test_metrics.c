@@ -1,4 +1,5 @@
-/* Metrics from predictions counted by hand, the group rules at their borders, and the JSON file against what went in. */
+/* Metrics from predictions counted by hand, the group rules at their borders, and the JSON file
+ * against what went in. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +58,9 @@ static void nothing_tested_is_nan(void **state)
     int64_t none[CLASSES] = {0};
     elm_metrics *m = NULL;
     assert_int_equal(
-        elm_metrics_create(&m, &(elm_tally){.classes = CLASSES, .tested = none, .correct = none}, train_count, ELM_GROUPS_ELM, NULL), 0);
+        elm_metrics_create(&m, &(elm_tally){.classes = CLASSES, .tested = none, .correct = none},
+                           train_count, ELM_GROUPS_ELM, NULL),
+        0);
     assert_true(isnan(m->accuracy) && isnan(m->balanced_accuracy) && isnan(m->group[0]));
     assert_int_equal(m->group_classes[0], 1);
     elm_metrics_destroy(m);
@@ -68,7 +71,10 @@ static int group_of(int64_t count, elm_group_rule rule)
 {
     int64_t one = 1;
     elm_metrics *m = NULL;
-    assert_int_equal(elm_metrics_create(&m, &(elm_tally){.classes = 1, .tested = &one, .correct = &one}, &count, rule, NULL), 0);
+    assert_int_equal(elm_metrics_create(&m,
+                                        &(elm_tally){.classes = 1, .tested = &one, .correct = &one},
+                                        &count, rule, NULL),
+                     0);
     const int group = m->group_classes[0] ? 0 : m->group_classes[1] ? 1 : 2;
     elm_metrics_destroy(m);
     return group;
@@ -125,7 +131,8 @@ static double value_of(const char *text, const char *key)
 static elm_evaluation_about about(void)
 {
     static const char *const names[CLASSES] = {"cat", "a \"quoted\" dog", "h\xc3\xa9ron", "empty"};
-    return (elm_evaluation_about){"runs/x/checkpoint.h5", "fc", "toy", "test", names, train_count, NULL, 1.5, 77};
+    return (elm_evaluation_about){
+        "runs/x/checkpoint.h5", "fc", "toy", "test", names, train_count, NULL, 1.5, 77};
 }
 
 static void json_says_what_went_in(void **state)
@@ -177,7 +184,8 @@ static void unwritable_json_is_an_error(void **state)
     elm_metrics_destroy(m);
 }
 
-/* What a log file receives of a table. The stream keeps the address of `text`: gcc 12 warns when that is a variable of this function. */
+/* What a log file receives of a table. The stream keeps the address of `text`: gcc 12 warns when
+ * that is a variable of this function. */
 static void print_to(char **text, const elm_metrics *m, const elm_evaluation_about *who)
 {
     size_t size = 0;
@@ -220,7 +228,8 @@ static void table_shows_the_ends_of_many(void **state)
     const elm_evaluation_about who = {"c.h5", "fc", "toy", "test", NULL, counts, NULL, 0, 0};
     char *text = NULL;
     print_to(&text, m, &who);
-    const char *best = strstr(text, "\n  29 "), *gap = strstr(text, "... (20 classes)"), *worst = strstr(text, "\n  0 ");
+    const char *best = strstr(text, "\n  29 "), *gap = strstr(text, "... (20 classes)"),
+               *worst = strstr(text, "\n  0 ");
     assert_true(best != NULL && gap != NULL && worst != NULL && best < gap && gap < worst);
     assert_null(strstr(text, "\n  15 "));
     free(text);

@@ -1,4 +1,5 @@
-/* The network against itself: every layer's gradients by finite differences, both backends, BatchNorm's scopes, steady memory. */
+/* The network against itself: every layer's gradients by finite differences, both backends,
+ * BatchNorm's scopes, steady memory. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,8 @@
 enum { IMAGES = 6, CLASSES = 5, SIDE = 8 };
 
 /* backend: its name, or "nhwc" for oneDNN with channels last. */
-static elm_net *make_net_training(elm_net_train train, const char *name, const char *bn, const char *backend, int features)
+static elm_net *make_net_training(elm_net_train train, const char *name, const char *bn,
+                                  const char *backend, int features)
 {
     const bool last = strcmp(backend, "nhwc") == 0;
     static elm_model_options model;
@@ -78,7 +80,8 @@ static double probe(elm_net *net, const float *input, const float *weights, bool
         elm_net_embeddings_gradient(net)[i] = weights[i] + phi[i];
     }
     for (int i = 0; i < IMAGES * CLASSES; i++) {
-        loss += (double)weights[i + 7] * (double)logits[i] + 0.5 * (double)logits[i] * (double)logits[i];
+        loss += (double)weights[i + 7] * (double)logits[i] +
+                0.5 * (double)logits[i] * (double)logits[i];
         elm_net_logits_gradient(net)[i] = weights[i + 7] + logits[i];
     }
     if (with_gradient)
@@ -92,10 +95,10 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Directional derivatives along random directions of each tensor. ReLU's kinks make single steps jump, so the median error of several
- * directions counts. */
-static double tensor_error(elm_net *net, const float *input, const float *weights, const elm_tensor *tensor, const float *gradient,
-                           const float *state)
+/* Directional derivatives along random directions of each tensor. ReLU's kinks make single steps
+ * jump, so the median error of several directions counts. */
+static double tensor_error(elm_net *net, const float *input, const float *weights,
+                           const elm_tensor *tensor, const float *gradient, const float *state)
 {
     enum { DIRECTIONS = 5 };
     const elm_net_parameters view = elm_net_view(net);
@@ -111,7 +114,8 @@ static double tensor_error(elm_net *net, const float *input, const float *weight
             length += (double)direction[i] * (double)direction[i];
         /* Half random, half along the gradient, so that the slope is not lost in rounding. */
         for (int64_t i = 0; i < tensor->count; i++)
-            direction[i] = (float)((double)direction[i] / sqrt(length) + (double)gradient[i] / (sqrt(norm) + 1e-30));
+            direction[i] = (float)((double)direction[i] / sqrt(length) +
+                                   (double)gradient[i] / (sqrt(norm) + 1e-30));
         const double step = 2e-3;
         for (int side = 0; side < 2; side++) {
             for (int64_t i = 0; i < tensor->count; i++)
@@ -132,7 +136,8 @@ static double tensor_error(elm_net *net, const float *input, const float *weight
     return errors[DIRECTIONS / 2];
 }
 
-static void check_gradients(elm_net_train train, const char *name, const char *bn, const char *backend, int features)
+static void check_gradients(elm_net_train train, const char *name, const char *bn,
+                            const char *backend, int features)
 {
     elm_net *net = make_net_training(train, name, bn, backend, features);
     const elm_net_parameters view = elm_net_view(net);
@@ -144,9 +149,11 @@ static void check_gradients(elm_net_train train, const char *name, const char *b
     probe(net, input, weights, true);
     memcpy(gradient, view.gradients, (size_t)view.size * sizeof *gradient);
     for (int t = view.learn_first; t < view.learn_end; t++) {
-        const double error = tensor_error(net, input, weights, &view.tensors[t], gradient + view.tensors[t].offset, state);
+        const double error = tensor_error(net, input, weights, &view.tensors[t],
+                                          gradient + view.tensors[t].offset, state);
         if (error > 2e-2)
-            fail_msg("%s, bn=%s, %s: gradient of %s is off by %g", name, bn, backend, view.tensors[t].name, error);
+            fail_msg("%s, bn=%s, %s: gradient of %s is off by %g", name, bn, backend,
+                     view.tensors[t].name, error);
     }
     elm_free(gradient);
     elm_free(state);
@@ -155,8 +162,8 @@ static void check_gradients(elm_net_train train, const char *name, const char *b
     elm_net_destroy(net);
 }
 
-/* Deep stacks of BatchNorm bend too much for finite differences in fp32: the menon network's gradients are held to PyTorch's instead
- * (tests/golden). */
+/* Deep stacks of BatchNorm bend too much for finite differences in fp32: the menon network's
+ * gradients are held to PyTorch's instead (tests/golden). */
 static void gradients_match_finite_differences(void **unused)
 {
     (void)unused;
@@ -175,7 +182,8 @@ static void gradients_match_finite_differences(void **unused)
 
 static elm_net *make_cosine_net(elm_net_train train)
 {
-    const elm_model_options model = {.name = "cifar-resnet8", .bn = "global", .train = train, .head = ELM_HEAD_COSINE};
+    const elm_model_options model = {
+        .name = "cifar-resnet8", .bn = "global", .train = train, .head = ELM_HEAD_COSINE};
     const elm_net_spec spec = {.model = &model,
                                .channels = 3,
                                .height = SIDE,
@@ -193,12 +201,14 @@ static elm_net *make_cosine_net(elm_net_train train)
     return net;
 }
 
-/* No bias, class vectors of length 1 at first, logits that no length of theirs changes; any part may learn. */
+/* No bias, class vectors of length 1 at first, logits that no length of theirs changes; any part
+ * may learn. */
 static void cosine_heads_see_directions(void **unused)
 {
     (void)unused;
     float *input = noise(IMAGES * 3 * SIDE * SIDE, 1), *weights = noise(IMAGES * 64 + 64, 2);
-    static const elm_net_train trains[] = {ELM_TRAIN_ALL, ELM_TRAIN_BACKBONE, ELM_TRAIN_CLASSIFIER, ELM_TRAIN_SCALE};
+    static const elm_net_train trains[] = {ELM_TRAIN_ALL, ELM_TRAIN_BACKBONE, ELM_TRAIN_CLASSIFIER,
+                                           ELM_TRAIN_SCALE};
     for (size_t i = 0; i < sizeof trains / sizeof *trains; i++) {
         elm_net *net = make_cosine_net(trains[i]);
         const elm_net_parameters view = elm_net_view(net);
@@ -241,7 +251,8 @@ static void cosine_heads_see_directions(void **unused)
     elm_free(input);
 }
 
-/* What learns is a run of whole parameters; a resting backbone passes images as in evaluation and keeps its state. */
+/* What learns is a run of whole parameters; a resting backbone passes images as in evaluation
+ * and keeps its state. */
 static void parts_may_rest(void **unused)
 {
     (void)unused;
@@ -261,10 +272,12 @@ static void parts_may_rest(void **unused)
         const elm_net_parameters view = elm_net_view(net);
         assert_string_equal(view.tensors[view.learn_first].name, cases[i].first);
         assert_string_equal(view.tensors[view.learn_end - 1].name, cases[i].last);
-        float *state = elm_alloc((size_t)view.state_size, sizeof *state, NULL), logits[IMAGES * CLASSES];
+        float *state = elm_alloc((size_t)view.state_size, sizeof *state, NULL),
+              logits[IMAGES * CLASSES];
         memcpy(state, view.state, (size_t)view.state_size * sizeof *state);
         probe(net, input, weights, true);
-        assert_int_equal(memcmp(state, view.state, (size_t)view.state_size * sizeof *state) != 0, cases[i].state_moves);
+        assert_int_equal(memcmp(state, view.state, (size_t)view.state_size * sizeof *state) != 0,
+                         cases[i].state_moves);
         if (!cases[i].state_moves) {
             memcpy(logits, elm_net_classify(net), sizeof logits);
             elm_net_embed_all(net, input, elm_share_of(IMAGES, 1, 0), false);
@@ -291,7 +304,8 @@ static double distance(const float *a, const float *b, size_t count)
 static void check_agreement(const char *backend)
 {
     float *input = noise(IMAGES * 3 * SIDE * SIDE, 1), *weights = noise(IMAGES * 64 + 64, 2);
-    elm_net *a = make_net("cifar-resnet8", "global", "auto", 0), *b = make_net("cifar-resnet8", "global", backend, 0);
+    elm_net *a = make_net("cifar-resnet8", "global", "auto", 0),
+            *b = make_net("cifar-resnet8", "global", backend, 0);
     const double loss_a = probe(a, input, weights, true), loss_b = probe(b, input, weights, true);
     assert_true(fabs(loss_a - loss_b) < 1e-5 * fabs(loss_a));
     const elm_net_parameters va = elm_net_view(a), vb = elm_net_view(b);
@@ -334,7 +348,8 @@ static void layouts_are_checked(void **unused)
     }
 }
 
-/* Passing the same images through an evaluation pass uses running statistics and leaves them alone. */
+/* Passing the same images through an evaluation pass uses running statistics and leaves them
+ * alone. */
 static void evaluation_leaves_the_state(void **unused)
 {
     (void)unused;
@@ -350,7 +365,8 @@ static void evaluation_leaves_the_state(void **unused)
     elm_net_embed_all(net, input, elm_share_of(1, 1, 0), false);
     memcpy(one, elm_net_classify(net), CLASSES * sizeof *one);
     assert_memory_equal(state, view.state, (size_t)view.state_size * sizeof *state);
-    assert_true(distance(one, all, CLASSES) < 1e-5); /* an image's logits do not depend on its neighbours */
+    /* an image's logits do not depend on its neighbours */
+    assert_true(distance(one, all, CLASSES) < 1e-5);
     elm_free(state);
     elm_net_destroy(net);
     elm_free(weights);
@@ -383,7 +399,9 @@ static void unknown_names_are_refused(void **unused)
 {
     (void)unused;
     elm_error err;
-    static const char *const bad[] = {"cifar-resnet33", "resnet", "mlp:", "mlp:4,,2", "mlp:0", "", "cifar-resnet32-menon2", "resnet51"};
+    static const char *const bad[] = {
+        "cifar-resnet33",        "resnet",  "mlp:", "mlp:4,,2", "mlp:0", "",
+        "cifar-resnet32-menon2", "resnet51"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(-1, elm_net_check_name(bad[i], &err));
         assert_int_equal(ELM_EXIT_USAGE, err.code);
@@ -398,8 +416,14 @@ static void last_gammas_may_begin_at_zero(void **unused)
 {
     (void)unused;
     elm_model_options model = {.name = "resnet50", .bn = "rank", .zero_init_gamma = true};
-    const elm_net_spec spec = {
-        .model = &model, .channels = 3, .height = 32, .width = 32, .classes = CLASSES, .max_images = 1, .ranks = 1, .backend = "auto"};
+    const elm_net_spec spec = {.model = &model,
+                               .channels = 3,
+                               .height = 32,
+                               .width = 32,
+                               .classes = CLASSES,
+                               .max_images = 1,
+                               .ranks = 1,
+                               .backend = "auto"};
     elm_net *net = NULL;
     elm_error err;
     assert_int_equal(0, elm_net_create(&net, &spec, &err));
@@ -415,13 +439,20 @@ static void last_gammas_may_begin_at_zero(void **unused)
     elm_net_destroy(net);
 }
 
-/* Keras's he_normal: nothing beyond two deviations of the normal that is cut, variance 2 / fan-in after the cut. */
+/* Keras's he_normal: nothing beyond two deviations of the normal that is cut, variance 2 /
+ * fan-in after the cut. */
 static void menon_begins_as_keras_does(void **unused)
 {
     (void)unused;
     elm_model_options model = {.name = "cifar-resnet32-menon", .bn = "global"};
-    const elm_net_spec spec = {
-        .model = &model, .channels = 3, .height = 32, .width = 32, .classes = CLASSES, .max_images = 1, .ranks = 1, .backend = "auto"};
+    const elm_net_spec spec = {.model = &model,
+                               .channels = 3,
+                               .height = 32,
+                               .width = 32,
+                               .classes = CLASSES,
+                               .max_images = 1,
+                               .ranks = 1,
+                               .backend = "auto"};
     elm_net *net = NULL;
     elm_error err;
     assert_int_equal(0, elm_net_create(&net, &spec, &err));
@@ -450,8 +481,14 @@ static void menon_refuses_oblong_pictures(void **unused)
 {
     (void)unused;
     elm_model_options model = {.name = "cifar-resnet32-menon", .bn = "global"};
-    const elm_net_spec spec = {
-        .model = &model, .channels = 3, .height = 32, .width = 40, .classes = CLASSES, .max_images = 1, .ranks = 1, .backend = "auto"};
+    const elm_net_spec spec = {.model = &model,
+                               .channels = 3,
+                               .height = 32,
+                               .width = 40,
+                               .classes = CLASSES,
+                               .max_images = 1,
+                               .ranks = 1,
+                               .backend = "auto"};
     elm_net *net = NULL;
     elm_error err;
     assert_int_equal(-1, elm_net_create(&net, &spec, &err));
@@ -464,8 +501,14 @@ static void small_pictures_are_refused(void **unused)
 {
     (void)unused;
     elm_model_options model = {.name = "resnet18", .bn = "rank"};
-    const elm_net_spec spec = {
-        .model = &model, .channels = 1, .height = 8, .width = 8, .classes = CLASSES, .max_images = 1, .ranks = 1, .backend = "auto"};
+    const elm_net_spec spec = {.model = &model,
+                               .channels = 1,
+                               .height = 8,
+                               .width = 8,
+                               .classes = CLASSES,
+                               .max_images = 1,
+                               .ranks = 1,
+                               .backend = "auto"};
     elm_net *net = NULL;
     elm_error err;
     assert_int_equal(-1, elm_net_create(&net, &spec, &err));

@@ -1,5 +1,5 @@
-/* A NaN stays a NaN on its way through a network, as in PyTorch: neither a ReLU, nor pooling, nor BatchNorm's moments make a number of it.
- */
+/* A NaN stays a NaN on its way through a network, as in PyTorch: neither a ReLU, nor pooling,
+ * nor BatchNorm's moments make a number of it. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,7 +77,8 @@ static void each_network(void (*check)(elm_net *net))
     for (int m = 0; m < MODELS; m++)
         for (size_t b = 0; b < sizeof backends / sizeof *backends; b++)
             for (int p = ELM_PRECISION_FP32; p <= ELM_PRECISION_BF16; p++) {
-                if (b > 0 && !strcmp(models[m], "resnet18")) /* its layers of our own are the same ones */
+                /* its layers of our own are the same ones */
+                if (b > 0 && !strcmp(models[m], "resnet18"))
                     continue;
                 elm_net *net = make_net(models[m], backends[b], (elm_precision)p);
                 if (net)
@@ -95,12 +96,14 @@ static void input_of_one_image(elm_net *net)
     assert_int_equal(0, count_nan(logits + 2 * CLASSES, CLASSES));
 }
 
-/* In training BatchNorm hands it to the whole batch and keeps it in the running statistics of every layer. */
+/* In training BatchNorm hands it to the whole batch and keeps it in the running statistics of
+ * every layer. */
 static void input_in_training(elm_net *net)
 {
     const elm_net_parameters view = elm_net_view(net);
     const float *logits = logits_of(net, 1, true);
-    assert_int_equal(view.state_count > 0 ? IMAGES * CLASSES : CLASSES, count_nan(logits, IMAGES * CLASSES));
+    assert_int_equal(view.state_count > 0 ? IMAGES * CLASSES : CLASSES,
+                     count_nan(logits, IMAGES * CLASSES));
     for (int t = 0; t < view.state_count; t++)
         assert_true(count_nan(view.state_tensors[t].data, (int)view.state_tensors[t].count) > 0);
 }
@@ -108,11 +111,14 @@ static void input_in_training(elm_net *net)
 static void every_weight_and_statistic(elm_net *net)
 {
     const elm_net_parameters view = elm_net_view(net);
-    const int tensors = view.count + view.state_count, stride = tensors > 60 ? 7 : 1; /* a large network's layers repeat */
+    /* a large network's layers repeat */
+    const int tensors = view.count + view.state_count, stride = tensors > 60 ? 7 : 1;
     for (int t = 0; t < tensors; t += stride) {
-        const elm_tensor *tensor = t < view.count ? &view.tensors[t] : &view.state_tensors[t - view.count];
+        const elm_tensor *tensor =
+            t < view.count ? &view.tensors[t] : &view.state_tensors[t - view.count];
         const int64_t middle =
-            tensor->dimensions == 4 ? (int64_t)tensor->shape[2] * tensor->shape[3] / 2 : 0; /* no edge: it may see padding alone */
+            /* no edge: it may see padding alone */
+            tensor->dimensions == 4 ? (int64_t)tensor->shape[2] * tensor->shape[3] / 2 : 0;
         const float kept = tensor->data[middle];
         tensor->data[middle] = NAN;
         elm_net_weights_changed(net);

@@ -1,4 +1,5 @@
-/* SGD against torch.optim.SGD, schedules against torch's schedulers, and equal bits for any number of threads. */
+/* SGD against torch.optim.SGD, schedules against torch's schedulers, and equal bits for any
+ * number of threads. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,22 +42,29 @@ static int choice(const char *choices, const char *name)
 
 static elm_optim_options sgd_options(const struct sgd_golden *g)
 {
-    return (elm_optim_options){.lr = g->lr, .momentum = g->momentum, .nesterov = g->nesterov, .weight_decay = g->weight_decay};
+    return (elm_optim_options){.lr = g->lr,
+                               .momentum = g->momentum,
+                               .nesterov = g->nesterov,
+                               .weight_decay = g->weight_decay};
 }
 
 static void sgd_is_pytorchs(void **state)
 {
     (void)state;
-    const elm_decay_range ranges[] = {{0, GOLDEN_DECAYED, true}, {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false}};
+    const elm_decay_range ranges[] = {{0, GOLDEN_DECAYED, true},
+                                      {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false}};
     for (int c = 0; c < LENGTH(golden_sgd_cases); c++) {
         const elm_optim_options options = sgd_options(&golden_sgd_cases[c]);
         float weights[GOLDEN_COUNT], momentum[GOLDEN_COUNT] = {0};
         memcpy(weights, golden_weights, sizeof weights);
         for (int s = 0; s < GOLDEN_STEPS; s++)
-            elm_sgd_update(&options, options.lr, weights, golden_gradients + s * GOLDEN_COUNT, momentum, ranges, LENGTH(ranges));
+            elm_sgd_update(&options, options.lr, weights, golden_gradients + s * GOLDEN_COUNT,
+                           momentum, ranges, LENGTH(ranges));
         for (int i = 0; i < GOLDEN_COUNT; i++)
-            if (!(fabs(weights[i] - golden_sgd_cases[c].weights[i]) <= 2e-6 * fmax(1, fabs(golden_sgd_cases[c].weights[i]))))
-                fail_msg("case %d, weight %d: %.9g, PyTorch has %.9g", c, i, weights[i], golden_sgd_cases[c].weights[i]);
+            if (!(fabs(weights[i] - golden_sgd_cases[c].weights[i]) <=
+                  2e-6 * fmax(1, fabs(golden_sgd_cases[c].weights[i]))))
+                fail_msg("case %d, weight %d: %.9g, PyTorch has %.9g", c, i, weights[i],
+                         golden_sgd_cases[c].weights[i]);
     }
 }
 
@@ -76,11 +84,13 @@ static void sgd_takes_the_steps_rate(void **state)
 static void clipping_is_pytorchs(void **state)
 {
     (void)state;
-    const elm_decay_range ranges[] = {{0, GOLDEN_DECAYED, true}, {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false}};
+    const elm_decay_range ranges[] = {{0, GOLDEN_DECAYED, true},
+                                      {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false}};
     int clipped = 0;
     for (int c = 0; c < LENGTH(golden_clip_cases); c++) {
         const struct clip_golden *g = &golden_clip_cases[c];
-        const elm_optim_options options = {.momentum = g->momentum, .weight_decay = g->weight_decay, .clip_norm = g->bound};
+        const elm_optim_options options = {
+            .momentum = g->momentum, .weight_decay = g->weight_decay, .clip_norm = g->bound};
         float weights[GOLDEN_COUNT], momentum[GOLDEN_COUNT] = {0}, gradients[GOLDEN_COUNT];
         memcpy(weights, golden_weights, sizeof weights);
         for (int s = 0; s < GOLDEN_STEPS; s++) {
@@ -93,9 +103,11 @@ static void clipping_is_pytorchs(void **state)
         }
         for (int i = 0; i < GOLDEN_COUNT; i++)
             if (!(fabs(weights[i] - g->weights[i]) <= 2e-6 * fmax(1, fabs(g->weights[i]))))
-                fail_msg("case %d, weight %d: %.9g, PyTorch has %.9g", c, i, weights[i], g->weights[i]);
+                fail_msg("case %d, weight %d: %.9g, PyTorch has %.9g", c, i, weights[i],
+                         g->weights[i]);
     }
-    assert_in_range(clipped, 1, LENGTH(golden_clip_cases) * GOLDEN_STEPS - 1); /* some are, some are not */
+    /* some are, some are not */
+    assert_in_range(clipped, 1, LENGTH(golden_clip_cases) * GOLDEN_STEPS - 1);
 }
 
 /* A gradient that needs no clipping keeps its bits, and 0 means never. */
@@ -104,12 +116,15 @@ static void clipping_leaves_short_gradients(void **state)
     (void)state;
     float gradients[] = {3e18F, 4e18F}, zeros[] = {0, 0};
     assert_true(elm_gradient_clip(&(elm_optim_options){.clip_norm = 0}, gradients, 2) == 0);
-    assert_float_equal(elm_gradient_clip(&(elm_optim_options){.clip_norm = 6e18}, gradients, 2), 5e18, 1e12);
+    assert_float_equal(elm_gradient_clip(&(elm_optim_options){.clip_norm = 6e18}, gradients, 2),
+                       5e18, 1e12);
     assert_true(gradients[0] == 3e18F && gradients[1] == 4e18F);
-    assert_true(elm_gradient_clip(&(elm_optim_options){.clip_norm = 1}, zeros, 2) == 0 && zeros[0] == 0);
+    assert_true(elm_gradient_clip(&(elm_optim_options){.clip_norm = 1}, zeros, 2) == 0 &&
+                zeros[0] == 0);
 }
 
-enum { MANY = 100003, CUT = 60001 }; /* many chunks, with remainders, in ranges that begin anywhere */
+/* many chunks, with remainders, in ranges that begin anywhere */
+enum { MANY = 100003, CUT = 60001 };
 
 static void train_many(float *weights, bool nesterov, int threads)
 {
@@ -177,7 +192,8 @@ static void schedules_are_pytorchs(void **state)
     (void)state;
     for (int c = 0; c < LENGTH(golden_schedule_cases); c++) {
         const struct schedule_golden *g = &golden_schedule_cases[c];
-        elm_optim_options options = {.lr = g->lr, .epochs = g->epochs, .warmup_epochs = g->warmup, .gamma = g->gamma};
+        elm_optim_options options = {
+            .lr = g->lr, .epochs = g->epochs, .warmup_epochs = g->warmup, .gamma = g->gamma};
         options.schedule = choice(row("optim.schedule")->choices, g->schedule);
         options.milestones.count = g->milestone_count;
         memcpy(options.milestones.value, g->milestones, sizeof g->milestones);
@@ -185,29 +201,36 @@ static void schedules_are_pytorchs(void **state)
         for (int s = 0; s < g->steps; s++) {
             const double rate = elm_schedule_lr(&options, s, GOLDEN_STEPS_PER_EPOCH);
             if (!(fabs(rate - g->rates[s]) <= 1e-12))
-                fail_msg("%s (case %d), step %d: %.15g, PyTorch has %.15g", g->schedule, c, s, rate, g->rates[s]);
+                fail_msg("%s (case %d), step %d: %.15g, PyTorch has %.15g", g->schedule, c, s, rate,
+                         g->rates[s]);
         }
     }
 }
 
-/* 30 of 256 epochs with everything scaled alike: the rate at a step is that of the same fraction of the long run. */
+/* 30 of 256 epochs with everything scaled alike: the rate at a step is that of the same fraction
+ * of the long run. */
 static void a_shortened_schedule_keeps_its_shape(void **state)
 {
     (void)state;
     enum { STEPS_PER_EPOCH = 85 };
     static const double full[] = {96, 192, 224};
-    elm_optim_options options = {.lr = 0.4, .epochs = 30, .warmup_epochs = 15 * 30.0 / 256, .gamma = 0.1};
+    elm_optim_options options = {
+        .lr = 0.4, .epochs = 30, .warmup_epochs = 15 * 30.0 / 256, .gamma = 0.1};
     options.schedule = choice(row("optim.schedule")->choices, "multistep");
     options.milestones.count = LENGTH(full);
     for (int m = 0; m < LENGTH(full); m++)
         options.milestones.value[m] = full[m] * 30 / 256; /* 11.25, 22.5, 26.25 */
     assert_int_equal(elm_schedule_steps(&options, STEPS_PER_EPOCH), 2550);
-    assert_float_equal(elm_schedule_lr(&options, 0, STEPS_PER_EPOCH), 0.4 / (15 * 30.0 / 256 * STEPS_PER_EPOCH), 1e-12);
-    assert_float_equal(elm_schedule_lr(&options, 149, STEPS_PER_EPOCH), 0.4, 1e-12); /* 149.4 warm-up steps */
+    assert_float_equal(elm_schedule_lr(&options, 0, STEPS_PER_EPOCH),
+                       0.4 / (15 * 30.0 / 256 * STEPS_PER_EPOCH), 1e-12);
+    /* 149.4 warm-up steps */
+    assert_float_equal(elm_schedule_lr(&options, 149, STEPS_PER_EPOCH), 0.4, 1e-12);
     assert_float_equal(elm_schedule_lr(&options, 956, STEPS_PER_EPOCH), 0.4, 1e-12); /* 956.25 */
     assert_float_equal(elm_schedule_lr(&options, 957, STEPS_PER_EPOCH), 0.04, 1e-12);
-    assert_float_equal(elm_schedule_lr(&options, 1913, STEPS_PER_EPOCH), 0.004, 1e-12);  /* 1912.5 */
-    assert_float_equal(elm_schedule_lr(&options, 2232, STEPS_PER_EPOCH), 0.0004, 1e-12); /* 2231.25 */
+    /* 1912.5 */
+    assert_float_equal(elm_schedule_lr(&options, 1913, STEPS_PER_EPOCH), 0.004, 1e-12);
+    /* 2231.25 */
+    assert_float_equal(elm_schedule_lr(&options, 2232, STEPS_PER_EPOCH), 0.0004, 1e-12);
 }
 
 /* 0.7 * 10 is 7.000000000000001 in binary, and means 7. */
@@ -230,7 +253,8 @@ static void batches_are_cut_into_parts(void **state)
         int64_t batch, accumulate, part, parts;
     } rows[] = {{128, 1, 128, 1}, {128, 4, 32, 4}, {10, 4, 3, 4}, {10, 6, 2, 5}, {7, 7, 1, 7}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const elm_optim_options options = {.batch = rows[i].batch, .accumulate = rows[i].accumulate};
+        const elm_optim_options options = {.batch = rows[i].batch,
+                                           .accumulate = rows[i].accumulate};
         assert_int_equal(elm_optim_part(&options), rows[i].part);
         assert_int_equal(elm_optim_parts(&options), rows[i].parts);
         assert_int_equal(elm_optim_check(&options, NULL), 0);

@@ -1,4 +1,5 @@
-/* Output: files are replaced whole and keep their mode, links stay links, devices and pipes are written into, failures change nothing. */
+/* Output: files are replaced whole and keep their mode, links stay links, devices and pipes are
+ * written into, failures change nothing. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -126,7 +127,8 @@ static void writes_into_devices(void **state)
     assert_int_equal(elm_output_write_file("/dev/full", "x", 1, &err), -1);
     assert_int_equal(err.code, ELM_EXIT_FAILURE);
     assert_non_null(strstr(err.text, "/dev/full): disk full"));
-    elm_output *output = must_begin("/dev/full", 0); /* of a stream too, whose later calls might work */
+    /* of a stream too, whose later calls might work */
+    elm_output *output = must_begin("/dev/full", 0);
     for (int i = 0; i < 10000; i++)
         fprintf(elm_output_stream(output), "line %d\n", i);
     assert_int_equal(elm_output_commit(output, &err), -1);
@@ -181,7 +183,10 @@ static void failures_change_nothing(void **state)
     if (child == 0) {
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){2, 2});
-        _exit(elm_output_write_file(path, "too much", 8, &err) == -1 && strstr(err.text, "file too large") ? 0 : 1);
+        _exit(elm_output_write_file(path, "too much", 8, &err) == -1 &&
+                      strstr(err.text, "file too large")
+                  ? 0
+                  : 1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -189,7 +194,8 @@ static void failures_change_nothing(void **state)
     must_hold(path, "kept");
     assert_int_equal(elm_output_write_file(scratch_path("no/such/folder"), "x", 1, &err), -1);
     assert_non_null(strstr(err.text, "No such file"));
-    snprintf(longest, sizeof longest, "%s%0255d", scratch_path(""), 7); /* the longest name that a folder takes */
+    /* the longest name that a folder takes */
+    snprintf(longest, sizeof longest, "%s%0255d", scratch_path(""), 7);
     assert_int_equal(elm_output_write_file(longest, "x", 1, &err), 0);
     must_hold(longest, "x");
     snprintf(longest, sizeof longest, "%s%0256d", scratch_path(""), 7);
@@ -201,7 +207,8 @@ static void failures_change_nothing(void **state)
 static void ends_without_traces(void **state)
 {
     (void)state;
-    elm_output *one = must_begin(scratch_path("one"), 0), *two = must_begin(scratch_path("two"), ELM_OUTPUT_PART);
+    elm_output *one = must_begin(scratch_path("one"), 0),
+               *two = must_begin(scratch_path("two"), ELM_OUTPUT_PART);
     elm_process_remove_unfinished();
     assert_int_not_equal(access(elm_output_part(one), F_OK), 0);
     assert_int_not_equal(access(elm_output_part(two), F_OK), 0);
@@ -212,8 +219,9 @@ static void ends_without_traces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(replaces_whole_files), cmocka_unit_test(ignores_planted_links),   cmocka_unit_test(keeps_links),
-        cmocka_unit_test(writes_into_devices),  cmocka_unit_test(writes_into_pipes),       cmocka_unit_test(knows_stdout),
+        cmocka_unit_test(replaces_whole_files), cmocka_unit_test(ignores_planted_links),
+        cmocka_unit_test(keeps_links),          cmocka_unit_test(writes_into_devices),
+        cmocka_unit_test(writes_into_pipes),    cmocka_unit_test(knows_stdout),
         cmocka_unit_test(ends_without_traces),  cmocka_unit_test(failures_change_nothing),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

@@ -1,4 +1,5 @@
-/* Pictures: headers, decoding of every kind of file, resizing against PIL's, crops drawn as torchvision draws them. */
+/* Pictures: headers, decoding of every kind of file, resizing against PIL's, crops drawn as
+ * torchvision draws them. */
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +17,8 @@
 enum { CROP = 224, RESIZE = 256, VALUES = 3 * CROP * CROP };
 
 /* Normalised values are bytes again. */
-static const elm_image_format plain = {.channels = 3, .deviation = {1 / 255.f, 1 / 255.f, 1 / 255.f}};
+static const elm_image_format plain = {.channels = 3,
+                                       .deviation = {1 / 255.f, 1 / 255.f, 1 / 255.f}};
 
 static float out[VALUES], other[VALUES];
 static elm_picture_reader *reader;
@@ -69,7 +71,8 @@ static void expect_golden(const float *values, const unsigned char *golden, doub
 {
     for (int i = 0; i * GOLDEN_EVERY < VALUES; i++)
         if (fabs((double)values[i * GOLDEN_EVERY] - golden[i]) > tolerance)
-            fail_msg("value %d: %g instead of %d", i * GOLDEN_EVERY, values[i * GOLDEN_EVERY], golden[i]);
+            fail_msg("value %d: %g instead of %d", i * GOLDEN_EVERY, values[i * GOLDEN_EVERY],
+                     golden[i]);
 }
 
 /* Resize and centre crop from a PNG file, which loses nothing. PIL rounds to bytes twice. */
@@ -87,9 +90,11 @@ static void evaluation_equals_torchvision(void **state)
     }
 }
 
-static void resample_box(const uint8_t *rgbx, int width, int height, elm_picture_box box, bool flip, float *to)
+static void resample_box(const uint8_t *rgbx, int width, int height, elm_picture_box box, bool flip,
+                         float *to)
 {
-    const elm_pixels pixels = {rgbx, (size_t)width * ELM_PIXEL_BYTES, 0, 0, width, height, width, height, false};
+    const elm_pixels pixels = {
+        rgbx, (size_t)width * ELM_PIXEL_BYTES, 0, 0, width, height, width, height, false};
     elm_axis across = {0}, down = {0};
     elm_error err = {0};
     float *line = elm_alloc((size_t)width, ELM_PIXEL_BYTES * sizeof *line, &err);
@@ -97,8 +102,11 @@ static void resample_box(const uint8_t *rgbx, int width, int height, elm_picture
     const elm_axis_view y = {box.y, box.height, box.y, box.y + box.height, CROP, 0, CROP};
     assert_int_equal(elm_axis_make(&across, &x, &err), 0);
     assert_int_equal(elm_axis_make(&down, &y, &err), 0);
-    const elm_output_layout layout = {
-        .plane = CROP * CROP, .start = flip ? CROP - 1 : 0, .step_x = flip ? -1 : 1, .step_y = CROP, .gain = {1, 1, 1}};
+    const elm_output_layout layout = {.plane = CROP * CROP,
+                                      .start = flip ? CROP - 1 : 0,
+                                      .step_x = flip ? -1 : 1,
+                                      .step_y = CROP,
+                                      .gain = {1, 1, 1}};
     elm_resampler()->resample(&pixels, &across, &down, line, &layout, to);
     elm_axis_free(&across);
     elm_axis_free(&down);
@@ -165,7 +173,8 @@ static void boxes_as_torchvision_draws_them(void **state)
         const elm_picture_box box = elm_picture_draw_box(width, height, shares, &rng);
         assert_true(box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0);
         assert_true(box.x + box.width <= width && box.y + box.height <= height);
-        const double part = (double)box.width * box.height / (width * height), ratio = (double)box.width / box.height;
+        const double part = (double)box.width * box.height / (width * height),
+                     ratio = (double)box.width / box.height;
         assert_true(part > 0.078 && part <= 1 && ratio > 0.74 && ratio < 1.345);
         area += part;
         log_ratio += log(ratio);
@@ -180,7 +189,8 @@ static void boxes_as_torchvision_draws_them(void **state)
     assert_true(left > 50 && right > 50 && top > 50 && bottom > 50);
     /* No box fits: the largest centre within the ratios. */
     elm_rng rng = stream(0);
-    const elm_picture_box wide = elm_picture_draw_box(1000, 10, shares, &rng), high = elm_picture_draw_box(9, 900, shares, &rng),
+    const elm_picture_box wide = elm_picture_draw_box(1000, 10, shares, &rng),
+                          high = elm_picture_draw_box(9, 900, shares, &rng),
                           point = elm_picture_draw_box(1, 1, shares, &rng);
     assert_true(wide.x == 493 && wide.y == 0 && wide.width == 13 && wide.height == 10);
     assert_true(high.x == 0 && high.y == 444 && high.width == 9 && high.height == 12);
@@ -218,7 +228,8 @@ static void kinds_of_files(void **state)
         assert_memory_equal(out, other, sizeof out);
         free(alpha.bytes);
     }
-    picture_file grey_jpeg = make_jpeg(rgb, width, height, (jpeg_kind){.quality = 95, .grey = true});
+    picture_file grey_jpeg =
+        make_jpeg(rgb, width, height, (jpeg_kind){.quality = 95, .grey = true});
     picture_file grey_png = make_png(rgb, width, height, 1);
     read_good(&grey_jpeg, false, 0, out);
     assert_memory_equal(out, out + CROP * CROP, CROP * CROP * sizeof *out);
@@ -240,10 +251,18 @@ static uint8_t *stored_as(const uint8_t *rgb, int width, int height, int orienta
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
             /* EXIF 2.3, tag 0x0112: which side of the scene row 0 and column 0 are. */
-            const int places[9][2] = {{0},    {x, y},         {w - 1 - x, y},         {w - 1 - x, h - 1 - y}, {x, h - 1 - y},
-                                      {y, x}, {y, h - 1 - x}, {w - 1 - y, h - 1 - x}, {w - 1 - y, x}};
+            const int places[9][2] = {{0},
+                                      {x, y},
+                                      {w - 1 - x, y},
+                                      {w - 1 - x, h - 1 - y},
+                                      {x, h - 1 - y},
+                                      {y, x},
+                                      {y, h - 1 - x},
+                                      {w - 1 - y, h - 1 - x},
+                                      {w - 1 - y, x}};
             const int *place = places[orientation];
-            memcpy(stored + 3 * ((size_t)place[1] * (size_t)w + (size_t)place[0]), rgb + 3 * ((size_t)y * (size_t)width + (size_t)x), 3);
+            memcpy(stored + 3 * ((size_t)place[1] * (size_t)w + (size_t)place[0]),
+                   rgb + 3 * ((size_t)y * (size_t)width + (size_t)x), 3);
         }
     return stored;
 }
@@ -267,8 +286,8 @@ static picture_file make_flat_png(int side, int bits, unsigned value, double gam
     for (int i = 0; i < side * bits / 8; i++)
         row[i] = (uint8_t)(bits == 8 || i % 2 ? value : value >> 8);
     png_set_write_fn(png, &file, append_bytes, NULL);
-    png_set_IHDR(png, info, (png_uint_32)side, (png_uint_32)side, bits, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_ADAM7,
-                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, (png_uint_32)side, (png_uint_32)side, bits, PNG_COLOR_TYPE_GRAY,
+                 PNG_INTERLACE_ADAM7, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     if (gamma > 0)
         png_set_gAMA(png, info, gamma);
     png_write_info(png, info);
@@ -296,16 +315,20 @@ static void png_values_as_they_stand(void **state)
     assert_int_equal(elm_decoder_create(&decoder, &err), 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         picture_file file = make_flat_png(SIDE, cases[i].bits, cases[i].value, cases[i].gamma);
-        const elm_picture_header header = {.format = ELM_PICTURE_PNG, .width = SIDE, .height = SIDE};
+        const elm_picture_header header = {
+            .format = ELM_PICTURE_PNG, .width = SIDE, .height = SIDE};
         elm_pixels pixels;
-        if (elm_decoder_read(decoder, file.bytes, file.size_bytes, &header, (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err) != 0)
+        if (elm_decoder_read(decoder, file.bytes, file.size_bytes, &header,
+                             (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err) != 0)
             fail_msg("case %zu: %s", i, err.text);
         for (int p = 0; p < SIDE * SIDE; p++)
             for (int c = 0; c < 3; c++)
-                assert_int_equal(pixels.pixels[(p / SIDE) * (int)pixels.stride + (p % SIDE) * ELM_PIXEL_BYTES + c], cases[i].expected);
-        assert_int_equal(
-            elm_decoder_read(decoder, file.bytes, file.size_bytes / 2, &header, (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err),
-            ELM_PICTURE_BROKEN);
+                assert_int_equal(pixels.pixels[(p / SIDE) * (int)pixels.stride +
+                                               (p % SIDE) * ELM_PIXEL_BYTES + c],
+                                 cases[i].expected);
+        assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes / 2, &header,
+                                          (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err),
+                         ELM_PICTURE_BROKEN);
         free(file.bytes);
     }
     elm_decoder_destroy(decoder);
@@ -319,14 +342,18 @@ static void no_memory_is_not_the_pictures_fault(void **state)
     const pid_t child = fork();
     if (child == 0) {
         const struct rlimit limit = {400 << 20, 400 << 20};
-        const elm_picture_header header = {.format = ELM_PICTURE_PNG, .width = HUGE_SIDE, .height = HUGE_SIDE};
+        const elm_picture_header header = {
+            .format = ELM_PICTURE_PNG, .width = HUGE_SIDE, .height = HUGE_SIDE};
         const uint8_t bytes[64] = {0};
         elm_decoder *decoder = NULL;
         elm_pixels pixels;
         elm_error err = {0};
         if (elm_decoder_create(&decoder, &err) != 0 || setrlimit(RLIMIT_AS, &limit) != 0)
             _exit(2);
-        _exit(elm_decoder_read(decoder, bytes, sizeof bytes, &header, (elm_picture_box){0, 0, 1, 1}, 1, &pixels, &err) == -1 ? 0 : 1);
+        _exit(elm_decoder_read(decoder, bytes, sizeof bytes, &header, (elm_picture_box){0, 0, 1, 1},
+                               1, &pixels, &err) == -1
+                  ? 0
+                  : 1);
     }
     int status = -1;
     waitpid(child, &status, 0);
@@ -352,8 +379,9 @@ static void damage_is_told(void **state)
         elm_pixels pixels;
         if (damaged)
             memset(file.bytes + file.size_bytes / 3, 0, file.size_bytes - file.size_bytes / 3 - 2);
-        assert_int_equal(
-            elm_decoder_read(decoder, file.bytes, file.size_bytes, &header, (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err), 0);
+        assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes, &header,
+                                          (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err),
+                         0);
         assert_int_equal(pixels.damaged, damaged);
         free(file.bytes);
     }
@@ -372,8 +400,11 @@ static void turned_by_exif(void **state)
         for (int orientation = 1; orientation <= 8; orientation++) {
             uint8_t *stored = stored_as(rgb, width, height, orientation);
             const int w = orientation >= 5 ? height : width, h = orientation >= 5 ? width : height;
-            picture_file file = make_jpeg(
-                stored, w, h, (jpeg_kind){.quality = 98, .sampling = 1, .orientation = orientation, .big_endian = orientation % 2});
+            picture_file file = make_jpeg(stored, w, h,
+                                          (jpeg_kind){.quality = 98,
+                                                      .sampling = 1,
+                                                      .orientation = orientation,
+                                                      .big_endian = orientation % 2});
             elm_picture_header header;
             assert_null(elm_picture_header_read(&header, file.bytes, file.size_bytes));
             assert_int_equal(header.orientation, orientation);
@@ -399,14 +430,18 @@ static void part_equals_whole(void **state)
     elm_error err = {0};
     assert_int_equal(elm_decoder_create(&decoder, &err), 0);
     for (int kind = 0; kind < 8; kind++) {
-        picture_file file =
-            make_jpeg(rgb, width, height, (jpeg_kind){.quality = 90, .sampling = 1 + kind % 2, .progressive = kind & 2, .grey = kind & 4});
+        picture_file file = make_jpeg(rgb, width, height,
+                                      (jpeg_kind){.quality = 90,
+                                                  .sampling = 1 + kind % 2,
+                                                  .progressive = kind & 2,
+                                                  .grey = kind & 4});
         elm_picture_header header;
         assert_null(elm_picture_header_read(&header, file.bytes, file.size_bytes));
         for (int reduction = 1; reduction <= 8; reduction *= 2) {
             elm_pixels whole, part;
-            assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes, &header, (elm_picture_box){0, 0, width, height},
-                                              reduction, &whole, &err),
+            assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes, &header,
+                                              (elm_picture_box){0, 0, width, height}, reduction,
+                                              &whole, &err),
                              0);
             assert_int_equal(whole.width, (width + reduction - 1) / reduction);
             uint8_t *kept = malloc(whole.stride * (size_t)whole.height);
@@ -414,13 +449,18 @@ static void part_equals_whole(void **state)
             for (uint64_t i = 0; i < 50; i++) {
                 elm_rng rng = stream(i);
                 const elm_picture_box box = elm_picture_draw_box(width, height, shares, &rng);
-                assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes, &header, box, reduction, &part, &err), 0);
+                assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes, &header,
+                                                  box, reduction, &part, &err),
+                                 0);
                 const int x = box.x / reduction, y = box.y / reduction;
-                const int w = (box.x + box.width + reduction - 1) / reduction - x, h = (box.y + box.height + reduction - 1) / reduction - y;
-                assert_true(part.x <= x && part.y <= y && part.x + part.width >= x + w && part.y + part.height >= y + h);
+                const int w = (box.x + box.width + reduction - 1) / reduction - x,
+                          h = (box.y + box.height + reduction - 1) / reduction - y;
+                assert_true(part.x <= x && part.y <= y && part.x + part.width >= x + w &&
+                            part.y + part.height >= y + h);
                 for (int row = y; row < y + h; row++)
                     for (int c = x; c < x + w; c++)
-                        assert_memory_equal(part.pixels + (size_t)(row - part.y) * part.stride + 4 * (size_t)(c - part.x),
+                        assert_memory_equal(part.pixels + (size_t)(row - part.y) * part.stride +
+                                                4 * (size_t)(c - part.x),
                                             kept + (size_t)row * whole.stride + 4 * (size_t)c, 3);
             }
             free(kept);
@@ -437,7 +477,8 @@ static void large_pictures(void **state)
     (void)state;
     const int width = 2900, height = 2300;
     uint8_t *rgb = painted(width, height);
-    picture_file sound = make_png(rgb, width, height, 3), file = make_jpeg(rgb, width, height, (jpeg_kind){.quality = 95, .sampling = 1});
+    picture_file sound = make_png(rgb, width, height, 3),
+                 file = make_jpeg(rgb, width, height, (jpeg_kind){.quality = 95, .sampling = 1});
     for (uint64_t position = 0; position < 3; position++) {
         read_good(&sound, position > 0, position, other);
         read_good(&file, position > 0, position, out);
@@ -455,8 +496,9 @@ static void tiny_pictures(void **state)
     uint8_t rgb[3 * 9 * 9];
     for (int side = 1; side <= 9; side++) {
         memset(rgb, 200, sizeof rgb);
-        picture_file files[] = {make_jpeg(rgb, side, 10 - side, (jpeg_kind){.quality = 95, .sampling = 2}),
-                                make_png(rgb, 10 - side, side, 3)};
+        picture_file files[] = {
+            make_jpeg(rgb, side, 10 - side, (jpeg_kind){.quality = 95, .sampling = 2}),
+            make_png(rgb, 10 - side, side, 3)};
         for (int i = 0; i < 2; i++) {
             for (int random = 0; random < 2; random++) {
                 read_good(&files[i], random, (uint64_t)side, out);
@@ -471,7 +513,8 @@ static void tiny_pictures(void **state)
 static const char *problem_of(const uint8_t *bytes, size_t size_bytes)
 {
     elm_picture_header header;
-    uint8_t *exact = malloc(size_bytes > 0 ? size_bytes : 1); /* so that reading past the end is seen */
+    /* so that reading past the end is seen */
+    uint8_t *exact = malloc(size_bytes > 0 ? size_bytes : 1);
     memcpy(exact, bytes, size_bytes);
     const char *problem = elm_picture_header_read(&header, exact, size_bytes);
     free(exact);
@@ -483,28 +526,32 @@ static void truncated_files(void **state)
 {
     (void)state;
     uint8_t *rgb = painted(60, 50);
-    picture_file files[] = {make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .orientation = 3}),
-                            make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 1, .progressive = true}),
-                            make_png(rgb, 60, 50, 3)};
+    picture_file files[] = {
+        make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .orientation = 3}),
+        make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 1, .progressive = true}),
+        make_png(rgb, 60, 50, 3)};
     for (int i = 0; i < 3; i++) {
         assert_null(problem_of(files[i].bytes, files[i].size_bytes));
         for (size_t size = 0; size + 1 < files[i].size_bytes; size++)
-            if (problem_of(files[i].bytes, size) == NULL && !(i == 2 && size + 12 >= files[i].size_bytes))
+            if (problem_of(files[i].bytes, size) == NULL &&
+                !(i == 2 && size + 12 >= files[i].size_bytes))
                 fail_msg("file %d, cut at %zu of %zu, passed", i, size, files[i].size_bytes);
         free(files[i].bytes);
     }
     free(rgb);
 }
 
-/* Whatever is flipped: refused in words or decoded to something, and nothing is read or written out of bounds (sanitizers watch). */
+/* Whatever is flipped: refused in words or decoded to something, and nothing is read or written
+ * out of bounds (sanitizers watch). */
 static void flipped_files(void **state)
 {
     (void)state;
     uint8_t *rgb = painted(60, 50);
     const elm_picture_transform transform = elm_picture_transform_of(&plain, CROP, RESIZE, true);
-    picture_file files[] = {make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .orientation = 6}),
-                            make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .progressive = true}),
-                            make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .cmyk = true}), make_png(rgb, 60, 50, 3)};
+    picture_file files[] = {
+        make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .orientation = 6}),
+        make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .progressive = true}),
+        make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .cmyk = true}), make_png(rgb, 60, 50, 3)};
     int refused = 0;
     for (int i = 0; i < 4; i++) {
         const uint64_t step = files[i].size_bytes / 300 + 1;
@@ -513,7 +560,8 @@ static void flipped_files(void **state)
             elm_error err = {0};
             const uint8_t before = files[i].bytes[at];
             files[i].bytes[at] = (uint8_t)(before ^ (1u << elm_rng_below(&rng, 8)));
-            const int status = elm_picture_read(reader, &transform, &rng, files[i].bytes, files[i].size_bytes, out, &err);
+            const int status = elm_picture_read(reader, &transform, &rng, files[i].bytes,
+                                                files[i].size_bytes, out, &err);
             refused += status != 0;
             assert_true(status == 0 || err.text[0] != '\0');
             files[i].bytes[at] = before;

@@ -14,8 +14,27 @@ static void put32(uint8_t *at, uint32_t value)
 /* A TIFF directory with one entry; type 3: 16 bits, 4: 32 bits. */
 static size_t make_tiff(uint8_t *out, int type, int orientation, bool big)
 {
-    const uint8_t little[26] = {'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 0x12, 1, (uint8_t)type, 0, 1, 0, 0, 0, (uint8_t)orientation};
-    const uint8_t large[26] = {'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 1, 0x12, 0, (uint8_t)type, 0, 0, 0, 1};
+    const uint8_t little[26] = {'I',
+                                'I',
+                                '*',
+                                0,
+                                8,
+                                0,
+                                0,
+                                0,
+                                1,
+                                0,
+                                0x12,
+                                1,
+                                (uint8_t)type,
+                                0,
+                                1,
+                                0,
+                                0,
+                                0,
+                                (uint8_t)orientation};
+    const uint8_t large[26] = {'M', 'M',  0, '*',           0, 0, 0, 8, 0, 1,
+                               1,   0x12, 0, (uint8_t)type, 0, 0, 0, 1};
     memcpy(out, big ? large : little, sizeof little);
     if (big)
         out[type == 3 ? 19 : 21] = (uint8_t)orientation;
@@ -23,11 +42,13 @@ static size_t make_tiff(uint8_t *out, int type, int orientation, bool big)
 }
 
 /* Puts a chunk eXIf behind IHDR, or before IEND. */
-static picture_file with_exif(const picture_file *png, const uint8_t *tiff, size_t length, bool last)
+static picture_file with_exif(const picture_file *png, const uint8_t *tiff, size_t length,
+                              bool last)
 {
     enum { BEHIND_HEAD = 33, END = 12 };
     const size_t place = last ? png->size_bytes - END : BEHIND_HEAD;
-    picture_file made = {.bytes = malloc(png->size_bytes + length + 12), .size_bytes = png->size_bytes + length + 12};
+    picture_file made = {.bytes = malloc(png->size_bytes + length + 12),
+                         .size_bytes = png->size_bytes + length + 12};
     uint8_t *at = made.bytes + place;
     memcpy(made.bytes, png->bytes, place);
     put32(at, (uint32_t)length);
@@ -59,7 +80,8 @@ static void in_png(void **state)
             const size_t length = make_tiff(tiff, kind & 1 ? 4 : 3, orientation, kind & 2);
             picture_file turned = with_exif(&png, tiff, length, kind & 4);
             assert_int_equal(orientation_of(&turned), orientation);
-            turned.bytes[kind & 4 ? turned.size_bytes - 14 : 60] ^= 1; /* within the chunk: its check sum no longer holds */
+            /* within the chunk: its check sum no longer holds */
+            turned.bytes[kind & 4 ? turned.size_bytes - 14 : 60] ^= 1;
             assert_int_equal(orientation_of(&turned), 1);
             free(turned.bytes);
         }
@@ -84,7 +106,8 @@ static void of_no_meaning(void **state)
         assert_int_equal(orientation_of(&turned), 1);
         free(turned.bytes);
     }
-    picture_file turned = with_exif(&png, tiff, make_tiff(tiff, 5, 6, false), false); /* a fraction */
+    /* a fraction */
+    picture_file turned = with_exif(&png, tiff, make_tiff(tiff, 5, 6, false), false);
     assert_int_equal(orientation_of(&turned), 1);
     free(turned.bytes);
     free(png.bytes);
@@ -98,8 +121,10 @@ static void in_jpeg(void **state)
     picture_file jpeg = make_jpeg(rgb, 20, 10, (jpeg_kind){.quality = 90});
     for (int big = 0; big < 2; big++) {
         const size_t length = make_tiff(tiff, 4, 8, big);
-        picture_file turned = {.bytes = malloc(jpeg.size_bytes + length + 10), .size_bytes = jpeg.size_bytes + length + 10};
-        const uint8_t head[12] = {0xff, 0xd8, 0xff, 0xe1, 0, (uint8_t)(length + 8), 'E', 'x', 'i', 'f', 0, 0};
+        picture_file turned = {.bytes = malloc(jpeg.size_bytes + length + 10),
+                               .size_bytes = jpeg.size_bytes + length + 10};
+        const uint8_t head[12] = {0xff, 0xd8, 0xff, 0xe1, 0, (uint8_t)(length + 8),
+                                  'E',  'x',  'i',  'f',  0, 0};
         memcpy(turned.bytes, head, sizeof head);
         memcpy(turned.bytes + sizeof head, tiff, length);
         memcpy(turned.bytes + sizeof head + length, jpeg.bytes + 2, jpeg.size_bytes - 2);
@@ -128,7 +153,7 @@ static void foreign_kinds(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(in_png), cmocka_unit_test(of_no_meaning), cmocka_unit_test(in_jpeg),
-                                       cmocka_unit_test(foreign_kinds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(in_png), cmocka_unit_test(of_no_meaning),
+                                       cmocka_unit_test(in_jpeg), cmocka_unit_test(foreign_kinds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Pictures made smaller: their sizes, their content against the scene painted small, every kind of file, and the queue's order on any
- * number of threads. */
+/* Pictures made smaller: their sizes, their content against the scene painted small, every kind
+ * of file, and the queue's order on any number of threads. */
 #include <math.h>
 
 #include "elmpi/memory.h"
@@ -17,10 +17,12 @@ static int paint_all(void **state)
     static uint8_t rgb[WIDE * HIGH * 3];
     paint(rgb, WIDE, HIGH);
     kinds[PLAIN] = make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .sampling = 1});
-    kinds[PROGRESSIVE] = make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .sampling = 1, .progressive = true});
+    kinds[PROGRESSIVE] =
+        make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .sampling = 1, .progressive = true});
     kinds[GREY] = make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .grey = true});
     kinds[CMYK] = make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .cmyk = true});
-    kinds[TURNED] = make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .sampling = 1, .orientation = 6});
+    kinds[TURNED] =
+        make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .sampling = 1, .orientation = 6});
     kinds[PNG] = make_png(rgb, WIDE, HIGH, 3);
     paint(rgb, SIDE, 2 * SIDE);
     kinds[SMALL] = make_jpeg(rgb, SIDE, 2 * SIDE, (jpeg_kind){.quality = 95});
@@ -41,12 +43,14 @@ static elm_resized resize(elm_picture_resizer *resizer, const picture_file *file
     elm_resized made;
     elm_error err = {0};
     assert_null(elm_picture_header_read(&header, file->bytes, file->size_bytes));
-    if (elm_picture_resize(resizer, file->bytes, file->size_bytes, &header, SIDE, 95, &made, &err) != 0)
+    if (elm_picture_resize(resizer, file->bytes, file->size_bytes, &header, SIDE, 95, &made,
+                           &err) != 0)
         fail_msg("%s", err.text);
     return made;
 }
 
-/* Mean of the picture's 3 x 3 fields by colour, as shares of 255: what is where, whatever the size. */
+/* Mean of the picture's 3 x 3 fields by colour, as shares of 255: what is where, whatever the
+ * size. */
 static void fields(const uint8_t *bytes, size_t size_bytes, double mean[3][3][3])
 {
     elm_decoder *decoder = NULL;
@@ -59,13 +63,16 @@ static void fields(const uint8_t *bytes, size_t size_bytes, double mean[3][3][3]
     assert_int_equal(header.orientation, 1);
     assert_int_equal(elm_decoder_create(&decoder, &err), 0);
     const elm_picture_box whole = {0, 0, header.width, header.height};
-    assert_int_equal(elm_decoder_read(decoder, bytes, size_bytes, &header, whole, 1, &pixels, &err), 0);
+    assert_int_equal(elm_decoder_read(decoder, bytes, size_bytes, &header, whole, 1, &pixels, &err),
+                     0);
     for (int y = 0; y < header.height; y++)
         for (int x = 0; x < header.width; x++) {
             const int row = 3 * y / header.height, column = 3 * x / header.width;
             count[row][column]++;
             for (int c = 0; c < 3; c++)
-                mean[row][column][c] += pixels.pixels[(size_t)y * pixels.stride + (size_t)x * ELM_PIXEL_BYTES + (size_t)c] / 255.0;
+                mean[row][column][c] += pixels.pixels[(size_t)y * pixels.stride +
+                                                      (size_t)x * ELM_PIXEL_BYTES + (size_t)c] /
+                                        255.0;
         }
     for (int i = 0; i < 9; i++)
         for (int c = 0; c < 3; c++)
@@ -88,13 +95,15 @@ static void kinds_keep_what_they_show(void **state)
         assert_int_equal(made.height, k == TURNED ? SIDE * WIDE / HIGH : SIDE);
         fields(made.bytes, made.size_bytes, after);
         for (int i = 0; i < 27; i++) {
-            /* Orientation 6: to be turned clockwise: the shown row is the stored column, the shown column the stored row from below. */
+            /* Orientation 6: to be turned clockwise: the shown row is the stored column, the
+             * shown column the stored row from below. */
             const int row = i / 9, column = i / 3 % 3, c = i % 3;
             const double *stored = k == TURNED ? before[2 - column][row] : before[row][column];
             const double grey = 0.299 * stored[0] + 0.587 * stored[1] + 0.114 * stored[2];
             const double expected = k == GREY ? grey : stored[c];
             if (fabs(after[row][column][c] - expected) > 0.015)
-                fail_msg("kind %d, field %d %d, colour %d: %.3f, expected %.3f", k, row, column, c, after[row][column][c], expected);
+                fail_msg("kind %d, field %d %d, colour %d: %.3f, expected %.3f", k, row, column, c,
+                         after[row][column][c], expected);
         }
         free(made.bytes);
     }
@@ -118,7 +127,9 @@ static void damage_is_refused(void **state)
     memset(broken.bytes + broken.size_bytes / 3, 0, broken.size_bytes / 2);
     assert_int_equal(elm_picture_resizer_create(&resizer, &err), 0);
     assert_null(elm_picture_header_read(&header, broken.bytes, broken.size_bytes));
-    assert_int_equal(elm_picture_resize(resizer, broken.bytes, broken.size_bytes, &header, SIDE, 95, &made, &err), ELM_PICTURE_BROKEN);
+    assert_int_equal(elm_picture_resize(resizer, broken.bytes, broken.size_bytes, &header, SIDE, 95,
+                                        &made, &err),
+                     ELM_PICTURE_BROKEN);
     made = resize(resizer, &kinds[PLAIN]);
     free(made.bytes);
     free(broken.bytes);
@@ -138,7 +149,8 @@ static int take(void *context, const elm_queued_picture *picture, elm_error *err
     const uint8_t *bytes = picture->resized.bytes != NULL ? picture->resized.bytes : picture->bytes;
     assert_ptr_equal(picture->item, &kinds[t->count % KINDS]);
     assert_int_equal(picture->status, ELM_PICTURE_DONE);
-    t->sizes[t->count] = picture->resized.bytes != NULL ? picture->resized.size_bytes : picture->size_bytes;
+    t->sizes[t->count] =
+        picture->resized.bytes != NULL ? picture->resized.size_bytes : picture->size_bytes;
     for (size_t i = 0; i < t->sizes[t->count]; i++)
         t->sums[t->count] = t->sums[t->count] * 31 + bytes[i];
     t->count++;
@@ -155,7 +167,9 @@ static void pass(int threads, taken *t)
         picture_file *file = &kinds[i % KINDS];
         elm_picture_header header;
         assert_null(elm_picture_header_read(&header, file->bytes, file->size_bytes));
-        assert_int_equal(elm_resize_queue_add(queue, file, "name", file->bytes, file->size_bytes, &header, &full, &err), 0);
+        assert_int_equal(elm_resize_queue_add(queue, file, "name", file->bytes, file->size_bytes,
+                                              &header, &full, &err),
+                         0);
         if (full)
             assert_int_equal(elm_resize_queue_flush(queue, take, t, &err), 0);
     }

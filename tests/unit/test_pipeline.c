@@ -1,5 +1,5 @@
-/* Pipelines against a re-statement with Pillow and the same random numbers (tests/golden/pipeline_golden.py); what is refused; what is
- * erased. */
+/* Pipelines against a re-statement with Pillow and the same random numbers
+ * (tests/golden/pipeline_golden.py); what is refused; what is erased. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,8 +58,8 @@ static void pipelines_equal_pillow(void **state)
         elm_pipeline_apply(&pipeline, &canvas, &rng);
         if (hashed_sum(canvas.image, elm_image_bytes(row->size)) != row->sum) {
             wrong++;
-            print_message("%s at %d, %d x %d x %d: not Pillow's\n", row->text, (int)row->position, row->size.height, row->size.width,
-                          row->size.channels);
+            print_message("%s at %d, %d x %d x %d: not Pillow's\n", row->text, (int)row->position,
+                          row->size.height, row->size.width, row->size.channels);
         }
         canvas_free(&canvas);
     }
@@ -113,7 +113,8 @@ static void texts(void **state)
         {"erasing, flip", "last"},
         {"crop:1e99", "from 1"},
         {"equalize:1", "has 0"},
-        {"flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip", "more than 16"},
+        {"flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip,flip",
+         "more than 16"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         elm_pipeline pipeline;
@@ -132,17 +133,23 @@ static void texts(void **state)
     assert_int_equal(elm_pipeline_parse(&pipeline, long_text, &err), -1);
 }
 
-/* Every kind of step runs within its bounds on images of any shape (a sanitizer's build looks on). */
+/* Every kind of step runs within its bounds on images of any shape (a sanitizer's build looks
+ * on). */
 static void shapes(void **state)
 {
     (void)state;
     static const elm_image_size sizes[] = {{1, 1, 3}, {1, 7, 3}, {9, 1, 1}, {2, 3, 3}, {64, 5, 1}};
     static const char *const all[] = {
-        "autoaugment:cifar10",        "autoaugment:imagenet",
-        "randaugment:15:30",          "randaugment:15:10:timm",
-        "randaugment:15:10:timm-inc", "trivialaugment",
-        "jitter:10:10, blur:1:20:20", "resized-crop",
-        "cutout:1, erasing:1",        "rotate:45:bilinear, shear-x:2:bicubic, shear-y:-2, translate-x:4096, translate-y:-1"};
+        "autoaugment:cifar10",
+        "autoaugment:imagenet",
+        "randaugment:15:30",
+        "randaugment:15:10:timm",
+        "randaugment:15:10:timm-inc",
+        "trivialaugment",
+        "jitter:10:10, blur:1:20:20",
+        "resized-crop",
+        "cutout:1, erasing:1",
+        "rotate:45:bilinear, shear-x:2:bicubic, shear-y:-2, translate-x:4096, translate-y:-1"};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (size_t t = 0; t < sizeof all / sizeof *all; t++) {
             elm_pipeline pipeline;
@@ -208,15 +215,19 @@ static void erased_parts(void **state)
         area += (double)e[1] * e[3] / (SIDE * SIDE);
     }
     assert_in_range(hit, DRAWS * 22 / 100, DRAWS * 28 / 100);
-    assert_true(area / hit > .13 && area / hit < .19); /* uniform from .02 to .33, less what does not fit */
+    /* uniform from .02 to .33, less what does not fit */
+    assert_true(area / hit > .13 && area / hit < .19);
     canvas_free(&canvas);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pipelines_equal_pillow), cmocka_unit_test(texts),        cmocka_unit_test(shapes),
-        cmocka_unit_test(refused_for_the_images), cmocka_unit_test(erased_parts),
+        cmocka_unit_test(pipelines_equal_pillow),
+        cmocka_unit_test(texts),
+        cmocka_unit_test(shapes),
+        cmocka_unit_test(refused_for_the_images),
+        cmocka_unit_test(erased_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

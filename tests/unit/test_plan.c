@@ -1,5 +1,5 @@
-/* The memory plan of every network: a symbolic training step writes down who owns each byte of the arena, and every read must find what
- * was written for it. */
+/* The memory plan of every network: a symbolic training step writes down who owns each byte of
+ * the arena, and every read must find what was written for it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,19 +26,24 @@ typedef struct ledger {
     int written[ELM_GRAPH_VALUES]; /* contributions so far */
 } ledger;
 
-static void open_ledger(ledger *l, const char *model_name, elm_format format, int images, int side, bool training)
+static void open_ledger(ledger *l, const char *model_name, elm_format format, int images, int side,
+                        bool training)
 {
     elm_error err;
     const char *variant;
     const elm_model *model = elm_model_find(model_name, &variant, &err);
     *l = (ledger){.model = model_name, .graph = elm_alloc(1, sizeof *l->graph, NULL)};
     l->graph->backend = elm_backend_find("auto", &err);
-    assert_int_equal(0, l->graph->backend->open(&l->graph->engine, ELM_FP32, ELM_LAYOUT_AUTO, &l->graph->block, &err));
+    assert_int_equal(0, l->graph->backend->open(&l->graph->engine, ELM_FP32, ELM_LAYOUT_AUTO,
+                                                &l->graph->block, &err));
     l->graph->format = format; /* only memory is looked at, whatever this machine computes */
-    assert_int_equal(0, model->build(l->graph, variant, elm_graph_input(l->graph, 3, side, side), &l->embeddings, &err));
+    assert_int_equal(0, model->build(l->graph, variant, elm_graph_input(l->graph, 3, side, side),
+                                     &l->embeddings, &err));
     assert_false(l->graph->failed);
-    l->embeddings_gradient = elm_alloc((size_t)images * l->embeddings->channels, sizeof(float), NULL);
-    if (elm_plan_create(&l->plan, l->graph, l->embeddings, training ? l->embeddings_gradient : NULL, images, &err))
+    l->embeddings_gradient =
+        elm_alloc((size_t)images * l->embeddings->channels, sizeof(float), NULL);
+    if (elm_plan_create(&l->plan, l->graph, l->embeddings, training ? l->embeddings_gradient : NULL,
+                        images, &err))
         fail_msg("%s: %s", model_name, err.text);
 }
 
@@ -59,26 +64,32 @@ static uint32_t mark(const ledger *l, const elm_value *value, int part)
 
 static uint32_t *owners_of(const ledger *l, const void *buffer)
 {
-    return buffer == l->embeddings_gradient ? NULL : l->owner + ((const char *)buffer - l->plan->arena);
+    return buffer == l->embeddings_gradient ? NULL
+                                            : l->owner + ((const char *)buffer - l->plan->arena);
 }
 
 static void write_to(ledger *l, const elm_value *value, const void *buffer, int part)
 {
     uint32_t *owners = owners_of(l, buffer);
-    for (size_t i = 0; owners && i < IMAGES * elm_value_image(value) * elm_format_size(value->format); i++)
+    for (size_t i = 0;
+         owners && i < IMAGES * elm_value_image(value) * elm_format_size(value->format); i++)
         owners[i] = mark(l, value, part);
 }
 
-static void read_from(const ledger *l, const elm_value *value, const void *buffer, int part, const char *when)
+static void read_from(const ledger *l, const elm_value *value, const void *buffer, int part,
+                      const char *when)
 {
     if (value == &l->graph->values[0]) /* the pictures, the caller's */
         return;
     if (!buffer)
-        fail_msg("%s: value %d has no memory for part %d (%s)", l->model, (int)(value - l->graph->values), part, when);
+        fail_msg("%s: value %d has no memory for part %d (%s)", l->model,
+                 (int)(value - l->graph->values), part, when);
     const uint32_t *owners = owners_of(l, buffer);
-    for (size_t i = 0; owners && i < IMAGES * elm_value_image(value) * elm_format_size(value->format); i++)
+    for (size_t i = 0;
+         owners && i < IMAGES * elm_value_image(value) * elm_format_size(value->format); i++)
         if (owners[i] != mark(l, value, part))
-            fail_msg("%s: value %d, part %d is overwritten (%s)", l->model, (int)(value - l->graph->values), part, when);
+            fail_msg("%s: value %d, part %d is overwritten (%s)", l->model,
+                     (int)(value - l->graph->values), part, when);
 }
 
 static void run_forward(ledger *l)
@@ -138,15 +149,17 @@ static void run_backward(ledger *l)
             contribute(l, layer->residual, layer->output->gradient[0]);
         if (layer->input->wants_gradient)
             contribute(l, layer->input, layer->input_gradient);
-        read_kept(l, layer); /* what a layer writes is none of what it still reads, unless it works in place */
+        /* what a layer writes is none of what it still reads, unless it works in place */
+        read_kept(l, layer);
         if (!layer->kind->in_place_gradient)
             read_gradients(l, layer);
     }
 }
 
-static const char *const models[] = {"cifar-resnet8", "cifar-resnet32", "cifar-resnet56", "cifar-resnet32-menon",
-                                     "resnet18",      "resnet34",       "resnet50",       "resnet101",
-                                     "resnet152",     "mlp:8",          "mlp:16,8,2"};
+static const char *const models[] = {
+    "cifar-resnet8", "cifar-resnet32", "cifar-resnet56", "cifar-resnet32-menon",
+    "resnet18",      "resnet34",       "resnet50",       "resnet101",
+    "resnet152",     "mlp:8",          "mlp:16,8,2"};
 enum { MODELS = sizeof models / sizeof *models };
 
 static void check_step(const char *model, elm_format format, bool training)
@@ -177,12 +190,13 @@ static size_t values_size(const elm_graph *graph, int images)
 {
     size_t bytes = 0;
     for (int v = 1; v < graph->value_count; v++)
-        bytes += images * elm_value_image(&graph->values[v]) * elm_format_size(graph->values[v].format);
+        bytes +=
+            images * elm_value_image(&graph->values[v]) * elm_format_size(graph->values[v].format);
     return bytes;
 }
 
-/* Activations and gradients together take far less than the activations would alone; ResNet-50 with 32 images has to leave room for
- * its weights below 60% of what PyTorch needs for the step. */
+/* Activations and gradients together take far less than the activations would alone; ResNet-50
+ * with 32 images has to leave room for its weights below 60% of what PyTorch needs for the step. */
 static void memory_is_shared(void **unused)
 {
     (void)unused;
@@ -194,17 +208,21 @@ static void memory_is_shared(void **unused)
         double share; /* of all activations */
         size_t most_mib;
     } cases[] = {
-        {"resnet50", ELM_FP32, 32, 224, true, 0.64, 1745},      {"resnet50", ELM_BF16, 32, 224, true, 0.64, 885},
-        {"resnet50", ELM_FP32, 32, 224, false, 0.12, 300},      {"resnet18", ELM_FP32, 32, 224, true, 0.64, 400},
+        {"resnet50", ELM_FP32, 32, 224, true, 0.64, 1745},
+        {"resnet50", ELM_BF16, 32, 224, true, 0.64, 885},
+        {"resnet50", ELM_FP32, 32, 224, false, 0.12, 300},
+        {"resnet18", ELM_FP32, 32, 224, true, 0.64, 400},
         {"cifar-resnet32", ELM_FP32, 128, 32, true, 0.66, 200},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ledger l;
-        open_ledger(&l, cases[i].model, cases[i].format, cases[i].images, cases[i].side, cases[i].training);
+        open_ledger(&l, cases[i].model, cases[i].format, cases[i].images, cases[i].side,
+                    cases[i].training);
         const double share = (double)l.plan->size / (double)values_size(l.graph, cases[i].images);
         const size_t mib = l.plan->size >> 20;
         if (share > cases[i].share || mib > cases[i].most_mib)
-            fail_msg("%s: the arena takes %zu MiB, %.3f of the activations", cases[i].model, mib, share);
+            fail_msg("%s: the arena takes %zu MiB, %.3f of the activations", cases[i].model, mib,
+                     share);
         close_ledger(&l);
     }
 }

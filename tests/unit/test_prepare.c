@@ -1,4 +1,5 @@
-/* Preparing stores: the data sets that elmpi makes itself, and CIFAR-10 from an archive in the authors' layout. */
+/* Preparing stores: the data sets that elmpi makes itself, and CIFAR-10 from an archive in the
+ * authors' layout. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +32,8 @@ static void prepare(const char *source, const elm_prepare_request *request)
     assert_int_equal(elm_alloc_live(), live);
 }
 
-static void refused(const char *source, const elm_prepare_request *request, int code, const char *pattern)
+static void refused(const char *source, const elm_prepare_request *request, int code,
+                    const char *pattern)
 {
     elm_error err = {0};
     const int64_t live = elm_alloc_live();
@@ -92,7 +94,9 @@ static void digits(void **state)
     elm_dataset_destroy(test);
     elm_dataset_destroy(balanced);
     elm_dataset_destroy(same_test);
-    refused("digits", &(elm_prepare_request){.out = scratch_path("x.h5"), .imbalance = 125, .log = &quiet}, ELM_EXIT_USAGE, "--imbalance");
+    refused("digits",
+            &(elm_prepare_request){.out = scratch_path("x.h5"), .imbalance = 125, .log = &quiet},
+            ELM_EXIT_USAGE, "--imbalance");
     assert_int_not_equal(access(scratch_path("x.h5"), F_OK), 0);
 }
 
@@ -108,8 +112,10 @@ static void moons(void **state)
     assert_int_equal(test->class_count[1], 1000);
     double worst = 0;
     int early_tail = 0;
-    for (int64_t i = 0; i < test->count; i++) { /* distance from the half circle: noise of deviation 0.1 */
-        const double x = test->features[2 * i] - (test->labels[i] ? 1 : 0), y = test->features[2 * i + 1] - (test->labels[i] ? 0.5 : 0);
+    /* distance from the half circle: noise of deviation 0.1 */
+    for (int64_t i = 0; i < test->count; i++) {
+        const double x = test->features[2 * i] - (test->labels[i] ? 1 : 0),
+                     y = test->features[2 * i + 1] - (test->labels[i] ? 0.5 : 0);
         worst = fmax(worst, fabs(hypot(x, y) - 1));
     }
     assert_true(worst < 0.6 && worst > 0.2);
@@ -118,7 +124,9 @@ static void moons(void **state)
     assert_in_range(early_tail, 1, 30); /* classes mix in the store's order */
 
     const char *other_path = scratch_path("other.h5");
-    prepare("two-moons", &(elm_prepare_request){.out = other_path, .imbalance = 4, .images = 500, .seed = 3, .log = &quiet});
+    prepare("two-moons",
+            &(elm_prepare_request){
+                .out = other_path, .imbalance = 4, .images = 500, .seed = 3, .log = &quiet});
     elm_dataset *other = load(other_path, "train");
     assert_int_equal(other->class_count[0], 400);
     assert_int_equal(other->class_count[1], 100);
@@ -126,7 +134,9 @@ static void moons(void **state)
     elm_dataset_destroy(train);
     elm_dataset_destroy(test);
     elm_dataset_destroy(other);
-    refused("two-moons", &(elm_prepare_request){.out = scratch_path("x.h5"), .imbalance = 1e5, .log = &quiet}, ELM_EXIT_USAGE, "tail");
+    refused("two-moons",
+            &(elm_prepare_request){.out = scratch_path("x.h5"), .imbalance = 1e5, .log = &quiet},
+            ELM_EXIT_USAGE, "tail");
 }
 
 enum { RECORDS = 10000, RECORD = 3073 };
@@ -189,19 +199,23 @@ static void make_cifar10(const char *path, const char *names, int wrong_label)
     assert_int_equal(archive_write_free(writer), ARCHIVE_OK);
 }
 
-static const char names_of_10[] = "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n";
+static const char names_of_10[] =
+    "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n";
 
 static void check_picture(const uint8_t *picture, int file, int record)
 {
     for (int pixel = 0; pixel < 1024; pixel++)
         for (int plane = 0; plane < 3; plane++)
-            assert_int_equal(picture[3 * pixel + plane], pixel == 0 && plane == 0 ? 77 : (file * 40 + record + plane) % 256);
+            assert_int_equal(picture[3 * pixel + plane],
+                             pixel == 0 && plane == 0 ? 77 : (file * 40 + record + plane) % 256);
 }
 
 static void cifar10(void **state)
 {
     (void)state;
-    const elm_prepare_request request = {.archive = scratch_path("cifar10.tar.gz"), .out = scratch_path("cifar10.h5"), .log = &quiet};
+    const elm_prepare_request request = {.archive = scratch_path("cifar10.tar.gz"),
+                                         .out = scratch_path("cifar10.h5"),
+                                         .log = &quiet};
     make_cifar10(request.archive, names_of_10, -1);
     prepare("cifar10", &request);
     elm_dataset *train = load(request.out, "train"), *test = load(request.out, "test");
@@ -237,16 +251,23 @@ static void wrong_requests(void **state)
 {
     (void)state;
     const char *out = scratch_path("wrong.h5");
-    refused("cifar1O", &(elm_prepare_request){.out = out, .log = &quiet}, ELM_EXIT_USAGE, "did you mean cifar10?");
-    refused("imagenet-22k-of-tomorrow", &(elm_prepare_request){.out = out, .log = &quiet}, ELM_EXIT_USAGE,
-            "cifar10, cifar100, digits, two-moons");
-    refused("cifar10", &(elm_prepare_request){.out = out, .log = &quiet}, ELM_EXIT_USAGE, "no archive");
-    refused("cifar10", &(elm_prepare_request){.out = out, .archive = "a", .imbalance = 10, .log = &quiet}, ELM_EXIT_USAGE,
-            "data.imbalance");
-    refused("digits", &(elm_prepare_request){.out = out, .images = 10, .log = &quiet}, ELM_EXIT_USAGE, "--images");
-    refused("two-moons", &(elm_prepare_request){.out = out, .archive = "a", .log = &quiet}, ELM_EXIT_USAGE, "--archive");
-    refused("two-moons", &(elm_prepare_request){.out = out, .imbalance = 0.5, .log = &quiet}, ELM_EXIT_USAGE, "1 or more");
-    refused("digits", &(elm_prepare_request){.out = scratch_folder, .log = &quiet}, ELM_EXIT_FAILURE, "folder");
+    refused("cifar1O", &(elm_prepare_request){.out = out, .log = &quiet}, ELM_EXIT_USAGE,
+            "did you mean cifar10?");
+    refused("imagenet-22k-of-tomorrow", &(elm_prepare_request){.out = out, .log = &quiet},
+            ELM_EXIT_USAGE, "cifar10, cifar100, digits, two-moons");
+    refused("cifar10", &(elm_prepare_request){.out = out, .log = &quiet}, ELM_EXIT_USAGE,
+            "no archive");
+    refused("cifar10",
+            &(elm_prepare_request){.out = out, .archive = "a", .imbalance = 10, .log = &quiet},
+            ELM_EXIT_USAGE, "data.imbalance");
+    refused("digits", &(elm_prepare_request){.out = out, .images = 10, .log = &quiet},
+            ELM_EXIT_USAGE, "--images");
+    refused("two-moons", &(elm_prepare_request){.out = out, .archive = "a", .log = &quiet},
+            ELM_EXIT_USAGE, "--archive");
+    refused("two-moons", &(elm_prepare_request){.out = out, .imbalance = 0.5, .log = &quiet},
+            ELM_EXIT_USAGE, "1 or more");
+    refused("digits", &(elm_prepare_request){.out = scratch_folder, .log = &quiet},
+            ELM_EXIT_FAILURE, "folder");
     assert_int_not_equal(access(out, F_OK), 0);
 }
 

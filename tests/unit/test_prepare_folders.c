@@ -1,4 +1,5 @@
-/* Folders without lists, links, and names of classes: what becomes of them is known beforehand for each. */
+/* Folders without lists, links, and names of classes: what becomes of them is known beforehand
+ * for each. */
 #include "unit/prepare_fixture.h"
 
 enum { PATHS = 16 };
@@ -13,11 +14,43 @@ typedef struct tree {
 } tree;
 
 static const tree trees[] = {
-    {"usual", {"d/train/a/1.jpg", "d/train/b/2.jpg", "d/val/a/3.jpg", "d/test/b/4.jpg"}, NULL, NULL, "a b", 2, 1, 1, 0},
+    {"usual",
+     {"d/train/a/1.jpg", "d/train/b/2.jpg", "d/val/a/3.jpg", "d/test/b/4.jpg"},
+     NULL,
+     NULL,
+     "a b",
+     2,
+     1,
+     1,
+     0},
     {"a folder a class", {"x/y/a/1.jpg", "x/y/b/2.jpg"}, NULL, NULL, "a b", 2, 0, 0, 0},
-    {"loose pictures around the only split", {"1.jpg", "d/2.jpg", "d/train/a/3.jpg", "d/train/b/4.jpg"}, NULL, NULL, "a b", 2, 0, 0, 2},
-    {"one class, chosen", {"d/2.jpg", "d/train/a/3.jpg", "d/train/b/4.jpg"}, "classes", NULL, "d", 3, 0, 0, 0},
-    {"other words", {"Training/a/1.jpg", "Training/b/2.jpg", "DEV/a/3.jpg", "Testing/b/4.jpg"}, NULL, NULL, "a b", 2, 1, 1, 0},
+    {"loose pictures around the only split",
+     {"1.jpg", "d/2.jpg", "d/train/a/3.jpg", "d/train/b/4.jpg"},
+     NULL,
+     NULL,
+     "a b",
+     2,
+     0,
+     0,
+     2},
+    {"one class, chosen",
+     {"d/2.jpg", "d/train/a/3.jpg", "d/train/b/4.jpg"},
+     "classes",
+     NULL,
+     "d",
+     3,
+     0,
+     0,
+     0},
+    {"other words",
+     {"Training/a/1.jpg", "Training/b/2.jpg", "DEV/a/3.jpg", "Testing/b/4.jpg"},
+     NULL,
+     NULL,
+     "a b",
+     2,
+     1,
+     1,
+     0},
     {"numbers and suffixes",
      {"train2018/a/1.jpg", "train2018/b/2.jpg", "images_val/a/3.jpg", "testSet-v2/b/4.jpg"},
      NULL,
@@ -45,10 +78,42 @@ static const tree trees[] = {
      0,
      0,
      0},
-    {"the last folder", {"train/dog/2020/1.jpg", "train/dog/2021/2.jpg"}, "last", NULL, "2020 2021", 2, 0, 0, 0},
-    {"unlabelled test", {"train/cat/1.jpg", "train/dog/2.jpg", "test/3.jpg", "test/4.jpg"}, NULL, NULL, "cat dog", 2, 0, 0, 2},
-    {"unlabelled beside classes", {"cat/1.jpg", "dog/2.jpg", "test/3.jpg"}, NULL, "--layout splits", NULL, 0, 0, 0, 0},
-    {"chosen", {"cat/1.jpg", "dog/2.jpg", "test/3.jpg"}, "classes", NULL, "cat dog test", 3, 0, 0, 0},
+    {"the last folder",
+     {"train/dog/2020/1.jpg", "train/dog/2021/2.jpg"},
+     "last",
+     NULL,
+     "2020 2021",
+     2,
+     0,
+     0,
+     0},
+    {"unlabelled test",
+     {"train/cat/1.jpg", "train/dog/2.jpg", "test/3.jpg", "test/4.jpg"},
+     NULL,
+     NULL,
+     "cat dog",
+     2,
+     0,
+     0,
+     2},
+    {"unlabelled beside classes",
+     {"cat/1.jpg", "dog/2.jpg", "test/3.jpg"},
+     NULL,
+     "--layout splits",
+     NULL,
+     0,
+     0,
+     0,
+     0},
+    {"chosen",
+     {"cat/1.jpg", "dog/2.jpg", "test/3.jpg"},
+     "classes",
+     NULL,
+     "cat dog test",
+     3,
+     0,
+     0,
+     0},
     {"trains", {"bus/1.jpg", "car/2.jpg", "train/3.jpg"}, NULL, NULL, "bus car train", 3, 0, 0, 0},
     {"names with such words",
      {"bullet train/1.jpg", "test_tube/2.jpg", "trainers/3.jpg"},
@@ -59,10 +124,42 @@ static const tree trees[] = {
      0,
      0,
      0},
-    {"extra", {"train/cat/1.jpg", "train/dog/2.jpg", "extra/cat/3.jpg"}, NULL, "two ways", NULL, 0, 0, 0, 0},
-    {"extra left out", {"train/cat/1.jpg", "train/dog/2.jpg", "extra/cat/3.jpg"}, "splits", NULL, "cat dog", 2, 0, 0, 1},
-    {"reversed", {"dog/train/1.jpg", "dog/test/2.jpg", "cat/train/3.jpg"}, NULL, "--layout class-split", NULL, 0, 0, 0, 0},
-    {"reversed, chosen", {"dog/train/1.jpg", "dog/test/2.jpg", "cat/train/3.jpg"}, "class-split", NULL, "cat dog", 2, 0, 1, 0},
+    {"extra",
+     {"train/cat/1.jpg", "train/dog/2.jpg", "extra/cat/3.jpg"},
+     NULL,
+     "two ways",
+     NULL,
+     0,
+     0,
+     0,
+     0},
+    {"extra left out",
+     {"train/cat/1.jpg", "train/dog/2.jpg", "extra/cat/3.jpg"},
+     "splits",
+     NULL,
+     "cat dog",
+     2,
+     0,
+     0,
+     1},
+    {"reversed",
+     {"dog/train/1.jpg", "dog/test/2.jpg", "cat/train/3.jpg"},
+     NULL,
+     "--layout class-split",
+     NULL,
+     0,
+     0,
+     0,
+     0},
+    {"reversed, chosen",
+     {"dog/train/1.jpg", "dog/test/2.jpg", "cat/train/3.jpg"},
+     "class-split",
+     NULL,
+     "cat dog",
+     2,
+     0,
+     1,
+     0},
     {"a wrapper in each split",
      {"train/images/dog/1.jpg", "train/images/cat/2.jpg", "val/images/cat/3.jpg"},
      NULL,
@@ -72,10 +169,42 @@ static const tree trees[] = {
      0,
      0,
      0},
-    {"two names of one split", {"train/a/1.jpg", "val/a/2.jpg", "dev/a/3.jpg"}, NULL, "same split", NULL, 0, 0, 0, 0},
-    {"words among others, with folders", {"seg_train/a/1.jpg", "seg_train/b/2.jpg", "seg_test/a/3.jpg"}, NULL, NULL, "a b", 2, 0, 1, 0},
-    {"and something beside", {"seg_train/a/1.jpg", "seg_test/a/3.jpg", "seg_pred/4.jpg"}, NULL, "--layout splits", NULL, 0, 0, 0, 0},
-    {"left out by choice", {"seg_train/a/1.jpg", "seg_test/a/3.jpg", "seg_pred/4.jpg"}, "splits", NULL, "a", 1, 0, 1, 1},
+    {"two names of one split",
+     {"train/a/1.jpg", "val/a/2.jpg", "dev/a/3.jpg"},
+     NULL,
+     "same split",
+     NULL,
+     0,
+     0,
+     0,
+     0},
+    {"words among others, with folders",
+     {"seg_train/a/1.jpg", "seg_train/b/2.jpg", "seg_test/a/3.jpg"},
+     NULL,
+     NULL,
+     "a b",
+     2,
+     0,
+     1,
+     0},
+    {"and something beside",
+     {"seg_train/a/1.jpg", "seg_test/a/3.jpg", "seg_pred/4.jpg"},
+     NULL,
+     "--layout splits",
+     NULL,
+     0,
+     0,
+     0,
+     0},
+    {"left out by choice",
+     {"seg_train/a/1.jpg", "seg_test/a/3.jpg", "seg_pred/4.jpg"},
+     "splits",
+     NULL,
+     "a",
+     1,
+     0,
+     1,
+     1},
     {"twice over",
      {"seg_train/seg_train/a/1.jpg", "seg_train/seg_train/b/2.jpg", "seg_test/seg_test/a/3.jpg"},
      NULL,
@@ -94,12 +223,28 @@ static const tree trees[] = {
      0,
      1,
      0},
-    {"no class at all", {"train/1.jpg", "test/2.jpg"}, NULL, "no folder of a class", NULL, 0, 0, 0, 0},
-    {"tiny ImageNet's val", {"train/n1/images/1.jpg", "train/n2/images/2.jpg", "val/images/3.jpg"}, NULL, NULL, "n1 n2", 2, 0, 0, 1},
+    {"no class at all",
+     {"train/1.jpg", "test/2.jpg"},
+     NULL,
+     "no folder of a class",
+     NULL,
+     0,
+     0,
+     0,
+     0},
+    {"tiny ImageNet's val",
+     {"train/n1/images/1.jpg", "train/n2/images/2.jpg", "val/images/3.jpg"},
+     NULL,
+     NULL,
+     "n1 n2",
+     2,
+     0,
+     0,
+     1},
     {"loose", {"cover.jpg", "a/1.jpg", "b/2.jpg"}, NULL, NULL, "a b", 2, 0, 0, 1},
     {"hidden and systems'",
-     {"a/1.jpg", "b/2.jpg", "a/.ipynb_checkpoints/1.jpg", ".git/2.png", "a/@eaDir/1.jpg/T.jpg", "lost+found/3.jpg", "$RECYCLE.BIN/4.jpg",
-      ".thumbnails/5.jpg"},
+     {"a/1.jpg", "b/2.jpg", "a/.ipynb_checkpoints/1.jpg", ".git/2.png", "a/@eaDir/1.jpg/T.jpg",
+      "lost+found/3.jpg", "$RECYCLE.BIN/4.jpg", ".thumbnails/5.jpg"},
      NULL,
      NULL,
      "a b",
@@ -107,8 +252,24 @@ static const tree trees[] = {
      0,
      0,
      6},
-    {"macOS's files are no pictures", {"a/1.jpg", "b/2.jpg", "__MACOSX/a/._1.jpg", "b/._2.jpg"}, NULL, NULL, "a b", 2, 0, 0, 0},
-    {"other kinds", {"a/1.jpg", "b/2.jpg", "a/3.gif", "b/4.WEBP", "b/5.tiff"}, NULL, NULL, "a b", 2, 0, 0, 3},
+    {"macOS's files are no pictures",
+     {"a/1.jpg", "b/2.jpg", "__MACOSX/a/._1.jpg", "b/._2.jpg"},
+     NULL,
+     NULL,
+     "a b",
+     2,
+     0,
+     0,
+     0},
+    {"other kinds",
+     {"a/1.jpg", "b/2.jpg", "a/3.gif", "b/4.WEBP", "b/5.tiff"},
+     NULL,
+     NULL,
+     "a b",
+     2,
+     0,
+     0,
+     3},
     {"other endings of JPEG", {"a/1.JFIF", "b/2.jpe", "b/3.JPEG"}, NULL, NULL, "a b", 3, 0, 0, 0},
     {"two slashes", {"d//train/a/1.jpg", "./d/train//b/./2.jpg"}, NULL, NULL, "a b", 2, 0, 0, 0},
 };
@@ -130,7 +291,8 @@ static void class_names_of(const char *store_path, char *text, size_t size_bytes
     assert_int_equal(elm_store_open(&store, store_path, &err), 0);
     size_t used = 0;
     for (int c = 0; c < elm_store_describe(store)->classes; c++)
-        used += (size_t)snprintf(text + used, size_bytes - used, "%s%s", c > 0 ? " " : "", elm_store_class_name(store, c));
+        used += (size_t)snprintf(text + used, size_bytes - used, "%s%s", c > 0 ? " " : "",
+                                 elm_store_class_name(store, c));
     elm_store_close(store);
 }
 
@@ -177,9 +339,11 @@ static void check_tree(const tree *t, const char *path, const char *out)
     class_names_of(out, names, sizeof names);
     if (!same_names(names, t->classes))
         fail_msg("%s: classes \"%s\" instead of \"%s\"", t->what, names, t->classes);
-    const int64_t train = count_of(out, "train"), val = count_of(out, "val"), test = count_of(out, "test");
+    const int64_t train = count_of(out, "train"), val = count_of(out, "val"),
+                  test = count_of(out, "test");
     if (train != t->train || val != t->val || test != t->test || left_out(report) != t->left_out)
-        fail_msg("%s: %d, %d, %d pictures and %d left out", t->what, (int)train, (int)val, (int)test, left_out(report));
+        fail_msg("%s: %d, %d, %d pictures and %d left out", t->what, (int)train, (int)val,
+                 (int)test, left_out(report));
     elm_error err;
     p.pictures.strict = true;
     assert_int_equal(run("pictures", out, &p, &err), t->left_out > 0 ? -1 : 0);
@@ -237,7 +401,8 @@ static void expect_picture(const char *out, const char *name, int i)
     char found[600];
     elm_error err = {0};
     for (int64_t row = 0; row < l.count; row++) {
-        assert_int_equal(elm_store_picture_name(l.store, "train", row, found, sizeof found, &err), 0);
+        assert_int_equal(elm_store_picture_name(l.store, "train", row, found, sizeof found, &err),
+                         0);
         if (strcmp(found, name) != 0)
             continue;
         expect_row(&l, "train", row, i, name, l.labels[row]);
@@ -331,7 +496,8 @@ static void names_of_one_file(void **state)
         archive_entry_set_size(entry, i == 2 ? (la_int64_t)picture.size_bytes : 0);
         assert_int_equal(archive_write_header(writer, entry), ARCHIVE_OK);
         if (i == 2)
-            assert_int_equal(archive_write_data(writer, picture.bytes, picture.size_bytes), picture.size_bytes);
+            assert_int_equal(archive_write_data(writer, picture.bytes, picture.size_bytes),
+                             picture.size_bytes);
         archive_entry_free(entry);
     }
     assert_int_equal(archive_write_close(writer), ARCHIVE_OK);
@@ -353,7 +519,8 @@ static void linked_folders_on_disk(void **state)
     snprintf(path, sizeof path, "%s", scratch_path("disk.tar"));
     write_tree(path, &t);
     snprintf(command, sizeof command,
-             "mkdir %s && tar -C %s -xf %s && cd %s/train && ln -s ../far/bee bee && ln -s . loop && ln -s 1.jpg ant/3.jpg && ln -s gone "
+             "mkdir %s && tar -C %s -xf %s && cd %s/train && ln -s ../far/bee bee && ln -s . loop "
+             "&& ln -s 1.jpg ant/3.jpg && ln -s gone "
              "ant/4.jpg",
              folder, folder, path, folder);
     assert_int_equal(system(command), 0);
@@ -373,7 +540,8 @@ static void any_nesting(void **state)
     char outer[600], out[600];
     snprintf(outer, sizeof outer, "%s", scratch_path("nested.tar.gz"));
     snprintf(out, sizeof out, "%s", scratch_path("nested.h5"));
-    archive_file zip = start_archive(NULL, "zip"), packed = start_archive(NULL, "tar.gz"), middle = start_archive(NULL, "tar");
+    archive_file zip = start_archive(NULL, "zip"), packed = start_archive(NULL, "tar.gz"),
+                 middle = start_archive(NULL, "tar");
     open_archive(&zip, NULL);
     add_picture(&zip, "1.jpg", 1);
     end_archive(&zip);
@@ -408,7 +576,8 @@ static void any_nesting(void **state)
 static void archives_of_splits(void **state)
 {
     (void)state;
-    static const tree parts[] = {{.paths = {"a/1.jpg", "b/2.jpg"}}, {.paths = {"a/1.jpg", "b/3.jpg"}}};
+    static const tree parts[] = {{.paths = {"a/1.jpg", "b/2.jpg"}},
+                                 {.paths = {"a/1.jpg", "b/3.jpg"}}};
     char path[2][600], out[600];
     snprintf(path[0], sizeof path[0], "%s", scratch_path("Train.tar"));
     snprintf(path[1], sizeof path[1], "%s", scratch_path("test_images.tar"));
@@ -442,16 +611,18 @@ static void links_to_damage(void **state)
     assert_non_null(lines);
     text[fread(text, 1, sizeof text - 1, lines)] = '\0';
     fclose(lines);
-    assert_string_equal(text, "unreadable: a/2.jpg: neither JPEG nor PNG\nunreadable: b/2.jpg: a link to a file that is unreadable\n"
+    assert_string_equal(text, "unreadable: a/2.jpg: neither JPEG nor PNG\nunreadable: b/2.jpg: a "
+                              "link to a file that is unreadable\n"
                               "unreadable: b/3.jpg: a link to a file that is unreadable\n");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(folders_are_read), cmocka_unit_test(links_lead_to_files), cmocka_unit_test(listed_links),
-        cmocka_unit_test(links_to_damage),  cmocka_unit_test(names_of_one_file),   cmocka_unit_test(linked_folders_on_disk),
-        cmocka_unit_test(any_nesting),      cmocka_unit_test(archives_of_splits),
+        cmocka_unit_test(folders_are_read),  cmocka_unit_test(links_lead_to_files),
+        cmocka_unit_test(listed_links),      cmocka_unit_test(links_to_damage),
+        cmocka_unit_test(names_of_one_file), cmocka_unit_test(linked_folders_on_disk),
+        cmocka_unit_test(any_nesting),       cmocka_unit_test(archives_of_splits),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

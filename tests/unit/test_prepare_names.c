@@ -1,5 +1,5 @@
-/* Lists, annotations and names of classes as people have them: marks of byte order, ids of other types, other alphabets, long and too many
- * names. */
+/* Lists, annotations and names of classes as people have them: marks of byte order, ids of other
+ * types, other alphabets, long and too many names. */
 #include "unit/prepare_fixture.h"
 
 static const char mark[] = "\xef\xbb\xbf";
@@ -58,7 +58,8 @@ static void marks_of_byte_order(void **state)
     assert_int_equal(count_train(out), 3);
     expect_names(out, (const char *const[]){"Ameise", "Biene"}, 2);
     p.pictures.class_names = NULL;
-    marked(list, "{\"images\": [{\"id\": 1, \"file_name\": \"ant/1.jpg\"}, {\"id\": 2, \"file_name\": \"bee/3.jpg\"}], \"annotations\": "
+    marked(list, "{\"images\": [{\"id\": 1, \"file_name\": \"ant/1.jpg\"}, {\"id\": 2, "
+                 "\"file_name\": \"bee/3.jpg\"}], \"annotations\": "
                  "[{\"image_id\": 1, \"category_id\": 0}, {\"image_id\": 2, \"category_id\": 1}]}");
     prepare("pictures", out, &p);
     assert_int_equal(count_train(out), 2);
@@ -76,7 +77,8 @@ static void number_signs(void **state)
     write_base(base);
     snprintf(list, sizeof list, "%s", scratch_path("signs.txt"));
     snprintf(out, sizeof out, "%s", scratch_path("signs.h5"));
-    write_text(list, "# a comment 7\n#\n## another 9\n#a comment without a number\nant//1.jpg 0\n./bee/./3.jpg 1\n#dog/4.jpg 2\n");
+    write_text(list, "# a comment 7\n#\n## another 9\n#a comment without a number\nant//1.jpg "
+                     "0\n./bee/./3.jpg 1\n#dog/4.jpg 2\n");
     prepare("pictures", out, &(preparation){{base}, {.lists = {list}, .strict = true}, false});
     expect_names(out, (const char *const[]){"ant", "bee", "#dog"}, 3);
     /* An entry that has been commented out makes no class. */
@@ -114,7 +116,8 @@ static void ids_of_other_types(void **state)
     preparation p = {{base}, {.lists = {list}}, true};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         snprintf(text, sizeof text,
-                 "{\"images\": [{\"id\": %s, \"file_name\": %s}], \"annotations\": [{\"image_id\": %s, \"category_id\": %s}], "
+                 "{\"images\": [{\"id\": %s, \"file_name\": %s}], \"annotations\": [{\"image_id\": "
+                 "%s, \"category_id\": %s}], "
                  "\"categories\": [{\"id\": \"0\", \"name\": \"ant\"}]}",
                  types[i].id, types[i].file, types[i].image, types[i].category);
         write_text(list, text);
@@ -152,7 +155,8 @@ static void other_alphabets(void **state)
                   "fer",
                   "ant");
     preparation p = {.archives = {path}, .force = true};
-    refused("pictures", out, &p, ELM_EXIT_FAILURE, "K\\xE4fer): say what it is with --name-encoding");
+    refused("pictures", out, &p, ELM_EXIT_FAILURE,
+            "K\\xE4fer): say what it is with --name-encoding");
     p.pictures.encoding = "latin1";
     prepare("pictures", out, &p);
     expect_names(out,
@@ -308,7 +312,8 @@ static void blank_categories(void **state)
     snprintf(list, sizeof list, "%s", scratch_path("blank.json"));
     snprintf(out, sizeof out, "%s", scratch_path("blank.h5"));
     write_text(list,
-               "{\"images\": [{\"id\": 1, \"file_name\": \"ant/1.jpg\"}, {\"id\": 2, \"file_name\": \"bee/3.jpg\"}], \"annotations\": "
+               "{\"images\": [{\"id\": 1, \"file_name\": \"ant/1.jpg\"}, {\"id\": 2, "
+               "\"file_name\": \"bee/3.jpg\"}], \"annotations\": "
                "[{\"image_id\": 1, \"category_id\": 0}, {\"image_id\": 2, \"category_id\": 1}], "
                "\"categories\": [{\"id\": 0, \"name\": \"\"}, {\"id\": 1, \"name\": \" \\t\"}]}");
     prepare("pictures", out, &(preparation){{base}, {.lists = {list}}, true});
@@ -318,9 +323,11 @@ static void blank_categories(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(marks_of_byte_order),  cmocka_unit_test(number_signs),         cmocka_unit_test(ids_of_other_types),
-        cmocka_unit_test(other_alphabets),      cmocka_unit_test(names_of_containers),  cmocka_unit_test(long_names),
-        cmocka_unit_test(too_many_and_too_few), cmocka_unit_test(labels_and_line_ends), cmocka_unit_test(blank_categories),
+        cmocka_unit_test(marks_of_byte_order),  cmocka_unit_test(number_signs),
+        cmocka_unit_test(ids_of_other_types),   cmocka_unit_test(other_alphabets),
+        cmocka_unit_test(names_of_containers),  cmocka_unit_test(long_names),
+        cmocka_unit_test(too_many_and_too_few), cmocka_unit_test(labels_and_line_ends),
+        cmocka_unit_test(blank_categories),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

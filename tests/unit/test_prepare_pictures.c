@@ -1,4 +1,5 @@
-/* Preparing pictures: tars of tars, compressed archives with JSON, zips and folders, whole, cut off and full of trouble. */
+/* Preparing pictures: tars of tars, compressed archives with JSON, zips and folders, whole, cut
+ * off and full of trouble. */
 #include "unit/prepare_fixture.h"
 
 static void train_name(char *name, size_t size_bytes, int i)
@@ -26,7 +27,8 @@ static void write_lists(void)
         const int i = listed_at(line);
         train_name(name, sizeof name, i);
         if (is_listed(i))
-            fprintf(i % 10 == 0 ? val : train, "%s %d%s\n", name, picture_class(i), line % 9 == 0 ? "\r" : "");
+            fprintf(i % 10 == 0 ? val : train, "%s %d%s\n", name, picture_class(i),
+                    line % 9 == 0 ? "\r" : "");
     }
     for (int i = 0; i < TEST_PICTURES; i++)
         fprintf(test, "val/ILSVRC2012_val_%08d.JPEG\t%d\n", i, i % PICTURE_CLASSES);
@@ -68,7 +70,8 @@ static void write_imagenet(const char *train_path, const char *val_path, const c
 
 static preparation imagenet(char texts[5][600])
 {
-    const char *const names[5] = {"ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar", "train.txt", "val.txt", "test.txt"};
+    const char *const names[5] = {"ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar", "train.txt",
+                                  "val.txt", "test.txt"};
     for (int i = 0; i < 5; i++)
         snprintf(texts[i], 600, "%s", scratch_path(names[i]));
     return (preparation){{texts[0], texts[1]}, {.lists = {texts[2], texts[3], texts[4]}}, false};
@@ -83,7 +86,8 @@ static void expect_imagenet(const char *path)
         const int i = listed_at(line), split = i % 10 == 0;
         train_name(name, sizeof name, i);
         if (is_listed(i))
-            expect_row(split ? &val : &train, split ? "val" : "train", row[split]++, i, name, picture_class(i));
+            expect_row(split ? &val : &train, split ? "val" : "train", row[split]++, i, name,
+                       picture_class(i));
     }
     assert_int_equal(train.count, row[0]);
     assert_int_equal(val.count, row[1]);
@@ -103,7 +107,8 @@ static bool exists(const char *name)
     return access(scratch_path(name), F_OK) == 0;
 }
 
-/* Indexed where they are; copied with --copy, and where the outer archive is compressed. The pictures are the same. */
+/* Indexed where they are; copied with --copy, and where the outer archive is compressed. The
+ * pictures are the same. */
 static void imagenet_lt(void **state)
 {
     (void)state;
@@ -120,7 +125,8 @@ static void imagenet_lt(void **state)
     elm_error err = {0};
     assert_int_equal(elm_store_open(&store, out, &err), 0);
     assert_int_equal(elm_store_shard_count(store), 2);
-    assert_string_equal(elm_store_shard_at(store, 0).path, "ILSVRC2012_img_train.tar"); /* in the store's folder: relative */
+    /* in the store's folder: relative */
+    assert_string_equal(elm_store_shard_at(store, 0).path, "ILSVRC2012_img_train.tar");
     elm_store_close(store);
     assert_false(exists("imagenet.h5.journal"));
     assert_false(exists("imagenet-report.txt"));
@@ -133,7 +139,8 @@ static void imagenet_lt(void **state)
     assert_true(elm_store_shard_count(store) > 4);
     char command[1400];
     for (int i = 0; i < elm_store_shard_count(store); i++) { /* tar itself reads them */
-        snprintf(command, sizeof command, "tar tf %s/%s >/dev/null", scratch_folder, elm_store_shard_at(store, i).path);
+        snprintf(command, sizeof command, "tar tf %s/%s >/dev/null", scratch_folder,
+                 elm_store_shard_at(store, i).path);
         assert_int_equal(system(command), 0);
     }
     elm_store_close(store);
@@ -150,11 +157,13 @@ static void imagenet_lt(void **state)
     assert_int_equal(system(command), 0);
 }
 
-static const char *const inat_names[PICTURE_CLASSES] = {"Aves one", "Aves two", "Insecta three", "Plantae four", "Fungi \xc3\xa9"};
+static const char *const inat_names[PICTURE_CLASSES] = {"Aves one", "Aves two", "Insecta three",
+                                                        "Plantae four", "Fungi \xc3\xa9"};
 
 static void inat_name(char *name, size_t size_bytes, int i)
 {
-    snprintf(name, size_bytes, "train_val2018/Aves/%d/%08x.jpg", picture_class(i), (unsigned)(i * 2654435761u));
+    snprintf(name, size_bytes, "train_val2018/Aves/%d/%08x.jpg", picture_class(i),
+             (unsigned)(i * 2654435761u));
 }
 
 static void write_json(const char *path, bool val)
@@ -164,7 +173,8 @@ static void write_json(const char *path, bool val)
     fprintf(file, "{\"info\": {\"year\": 2018, \"more\": [1, {\"id\": 3}]}, \"annotations\": [");
     for (int i = PICTURES - 1, first = 1; i >= 0; i--)
         if ((i % 4 == 0) == val) {
-            fprintf(file, "%s{\"id\": %d, \"image_id\": %d, \"category_id\": %d}", first ? "" : ", ", i, 1000 + i, picture_class(i));
+            fprintf(file, "%s{\"id\": %d, \"image_id\": %d, \"category_id\": %d}",
+                    first ? "" : ", ", i, 1000 + i, picture_class(i));
             first = 0;
         }
     fprintf(file, "], \"images\": [");
@@ -172,14 +182,16 @@ static void write_json(const char *path, bool val)
         if ((i % 4 == 0) == val) {
             inat_name(name, sizeof name, i);
             fprintf(file,
-                    "%s{\"rights_holder\": \"file_name\", \"file_name\": \"%s\", \"id\": %d, \"license\": null, \"area\": 2.5, \"x\": "
+                    "%s{\"rights_holder\": \"file_name\", \"file_name\": \"%s\", \"id\": %d, "
+                    "\"license\": null, \"area\": 2.5, \"x\": "
                     "{\"id\": 7}}",
                     first ? "" : ",\n", name, 1000 + i);
             first = 0;
         }
     fprintf(file, "], \"categories\": [");
     for (int c = 0; c < PICTURE_CLASSES; c++)
-        fprintf(file, "%s{\"id\": %d, \"name\": \"%s\", \"supercategory\": \"name\"}", c > 0 ? ", " : "", c, inat_names[c]);
+        fprintf(file, "%s{\"id\": %d, \"name\": \"%s\", \"supercategory\": \"name\"}",
+                c > 0 ? ", " : "", c, inat_names[c]);
     fprintf(file, "]}\n");
     fclose(file);
 }
@@ -219,20 +231,26 @@ static void inat(void **state)
     for (int json = 1; json >= 0; json--) {
         const char *out = scratch_path(json ? "inat.h5" : "inat-lists.h5");
         const preparation p = {
-            {archive}, {.lists = {json ? train_json : train_list, json ? val_json : val_list}, .strict = true, .shard_bytes = 9000}, false};
+            {archive},
+            {.lists = {json ? train_json : train_list, json ? val_json : val_list},
+             .strict = true,
+             .shard_bytes = 9000},
+            false};
         prepare("inat2018", out, &p);
         loaded train = load(out, "train"), test = load(out, "test");
         int64_t row[2] = {0, 0};
         for (int i = 0; i < PICTURES; i++) {
             inat_name(name, sizeof name, i);
-            expect_row(i % 4 == 0 ? &test : &train, i % 4 == 0 ? "test" : "train", row[i % 4 == 0]++, i, name, picture_class(i));
+            expect_row(i % 4 == 0 ? &test : &train, i % 4 == 0 ? "test" : "train",
+                       row[i % 4 == 0]++, i, name, picture_class(i));
         }
         assert_int_equal(train.count + test.count, PICTURES);
         assert_int_equal(elm_store_count(train.store, "val"), 0);
         for (int c = 0; c < PICTURE_CLASSES; c++) {
             char number[16];
             snprintf(number, sizeof number, "%d", c);
-            assert_string_equal(elm_store_class_name(train.store, c), json ? inat_names[c] : number);
+            assert_string_equal(elm_store_class_name(train.store, c),
+                                json ? inat_names[c] : number);
         }
         unload(&train);
         unload(&test);
@@ -244,7 +262,8 @@ static void folders(void **state)
 {
     (void)state;
     const char *const kinds[] = {"tar", "tar.gz", "zip", "folder"};
-    const char *const classes[] = {"apple pie", "Banana", "cherry", "date", "elder"}; /* by strcmp Banana comes first */
+    /* by strcmp Banana comes first */
+    const char *const classes[] = {"apple pie", "Banana", "cherry", "date", "elder"};
     const int numbers[] = {1, 0, 2, 3, 4};
     for (int k = 0; k < 4; k++) {
         char path[600], out[600], name[200], command[4000];
@@ -254,13 +273,16 @@ static void folders(void **state)
             archive_file file = start_archive(path, kinds[k]);
             open_archive(&file, path);
             for (int i = 0; i < PICTURES; i++) {
-                snprintf(name, sizeof name, "./data/%s/%s/%03d.jpg", i % 3 == 2 ? "val" : "train", classes[picture_class(i)], i);
+                snprintf(name, sizeof name, "./data/%s/%s/%03d.jpg", i % 3 == 2 ? "val" : "train",
+                         classes[picture_class(i)], i);
                 add_picture(&file, name, i);
             }
             add_file(&file, "data/readme.txt", "hello", 5);
             end_archive(&file);
         } else {
-            snprintf(command, sizeof command, "mkdir -p %s && tar -C %s -xf %s/fruit.tar && ln -s /nowhere '%s/data/train/cherry/link.jpg'",
+            snprintf(command, sizeof command,
+                     "mkdir -p %s && tar -C %s -xf %s/fruit.tar && ln -s /nowhere "
+                     "'%s/data/train/cherry/link.jpg'",
                      path, path, scratch_folder, path);
             assert_int_equal(system(command), 0);
         }
@@ -272,9 +294,11 @@ static void folders(void **state)
         for (int place = 0; place < PICTURE_CLASSES; place++)
             for (int i = 0; i < PICTURES; i++) {
                 const int c = picture_class(i), split = i % 3 == 2;
-                snprintf(name, sizeof name, "data/%s/%s/%03d.jpg", split ? "val" : "train", classes[c], i);
+                snprintf(name, sizeof name, "data/%s/%s/%03d.jpg", split ? "val" : "train",
+                         classes[c], i);
                 if (numbers[c] == place)
-                    expect_row(split ? &val : &train, split ? "val" : "train", row[split]++, i, name, place);
+                    expect_row(split ? &val : &train, split ? "val" : "train", row[split]++, i,
+                               name, place);
             }
         assert_string_equal(elm_store_class_name(train.store, 0), "Banana");
         unload(&train);
@@ -297,7 +321,8 @@ static void read_report(const char *path, char *text, size_t size_bytes)
     fclose(file);
 }
 
-/* Everything that may be wrong at once: each is named in the report, the rest becomes a store; with --strict none does. */
+/* Everything that may be wrong at once: each is named in the report, the rest becomes a store;
+ * with --strict none does. */
 static void troubles(void **state)
 {
     (void)state;
@@ -322,7 +347,8 @@ static void troubles(void **state)
     add_file(&file, "b/anim.gif", "GIF89a", 6);
     end_archive(&file);
     free(jpeg.bytes);
-    write_text(list, "a/1.jpg 0\na/cut.jpg 0\na/page.jpg 0\nb/empty.jpg 1\nb/2.jpg 1\nb/gone.jpg 1\nb/2.jpg 1\n../evil.jpg "
+    write_text(list, "a/1.jpg 0\na/cut.jpg 0\na/page.jpg 0\nb/empty.jpg 1\nb/2.jpg 1\nb/gone.jpg "
+                     "1\nb/2.jpg 1\n../evil.jpg "
                      "1\n/abs/evil.jpg 1\nb/anim.gif 1\n");
     preparation p = {{path}, {.lists = {list}, .strict = true}, false};
     refused("pictures", out, &p, ELM_EXIT_FAILURE, "--strict");
@@ -403,14 +429,18 @@ static void bad_lists(void **state)
         {"{\"images\": [", NULL, "broken JSON"},
         {"{\"images\": [], \"annotations\": []}", NULL, "no images"},
         {"{\"images\": [{\"id\": 1}]}", NULL, "without file_name"},
-        {"{\"images\": [{\"id\": 1, \"file_name\": \"a/1.jpg\"}], \"annotations\": [{\"image_id\": 2, \"category_id\": 0}]}", NULL,
-         "not listed"},
-        {"{\"images\": [{\"id\": 1, \"file_name\": \"a/1.jpg\"}], \"annotations\": [{\"image_id\": 1, \"category_id\": -4}]}", NULL,
-         "of no class"},
-        {"{\"images\": [{\"id\": 1, \"file_name\": \"a/1.jpg\"}, {\"id\": 1, \"file_name\": \"b\"}], \"annotations\": [{\"image_id\": 1, "
+        {"{\"images\": [{\"id\": 1, \"file_name\": \"a/1.jpg\"}], \"annotations\": [{\"image_id\": "
+         "2, \"category_id\": 0}]}",
+         NULL, "not listed"},
+        {"{\"images\": [{\"id\": 1, \"file_name\": \"a/1.jpg\"}], \"annotations\": [{\"image_id\": "
+         "1, \"category_id\": -4}]}",
+         NULL, "of no class"},
+        {"{\"images\": [{\"id\": 1, \"file_name\": \"a/1.jpg\"}, {\"id\": 1, \"file_name\": "
+         "\"b\"}], \"annotations\": [{\"image_id\": 1, "
          "\"category_id\": 0}]}",
          NULL, "two images with the id 1"},
-        {"{\"images\": [{\"id\": 1, \"file_name\": \"a/1.jpg\"}, {\"id\": 2, \"file_name\": \"b\"}], \"annotations\": [{\"image_id\": 1, "
+        {"{\"images\": [{\"id\": 1, \"file_name\": \"a/1.jpg\"}, {\"id\": 2, \"file_name\": "
+         "\"b\"}], \"annotations\": [{\"image_id\": 1, "
          "\"category_id\": 0}]}",
          NULL, "no annotation"},
     };
@@ -424,8 +454,10 @@ static void bad_lists(void **state)
         refused("pictures", out, &p, ELM_EXIT_FAILURE, cases[i].text);
         assert_false(exists("bad.h5") || exists("bad.h5.journal") || exists("bad.h5.part"));
     }
-    refused("pictures", out, &(preparation){{path}, {.lists = {"/nowhere/list.txt"}}, false}, ELM_EXIT_FAILURE, "/nowhere/list.txt");
-    refused("pictures", out, &(preparation){{"/nowhere.tar"}, {.lists = {NULL}}, false}, ELM_EXIT_FAILURE, "/nowhere.tar");
+    refused("pictures", out, &(preparation){{path}, {.lists = {"/nowhere/list.txt"}}, false},
+            ELM_EXIT_FAILURE, "/nowhere/list.txt");
+    refused("pictures", out, &(preparation){{"/nowhere.tar"}, {.lists = {NULL}}, false},
+            ELM_EXIT_FAILURE, "/nowhere.tar");
 }
 
 /* Cut anywhere: an error in words, and no store. The whole archive makes one afterwards. */
@@ -455,7 +487,8 @@ static void truncated_archives(void **state)
     }
     write_inat(archive);
     p.force = false;
-    refused("inat2018", out, &p, ELM_EXIT_FAILURE, "an interrupted preparation from other archives");
+    refused("inat2018", out, &p, ELM_EXIT_FAILURE,
+            "an interrupted preparation from other archives");
     p.force = true;
     prepare("inat2018", out, &p);
     assert_false(exists("cut.h5.journal"));
@@ -475,7 +508,8 @@ static void caltech(void **state)
     elm_error err = {0};
     elm_data_options options = {.crop = 224, .threads = 1};
     snprintf(options.store, sizeof options.store, "%.500s", out);
-    assert_int_equal(elm_dataset_load_job(&dataset, &options, "train", &err), -1); /* the archive is not beside the store */
+    /* the archive is not beside the store */
+    assert_int_equal(elm_dataset_load_job(&dataset, &options, "train", &err), -1);
     assert_non_null(strstr(err.text, "data.outside=allow"));
     options.outside = ELM_OUTSIDE_ALLOW;
     assert_int_equal(elm_dataset_load_job(&dataset, &options, "train", &err), 0);
@@ -487,8 +521,9 @@ static void caltech(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(imagenet_lt), cmocka_unit_test(inat),      cmocka_unit_test(folders),
-        cmocka_unit_test(troubles),    cmocka_unit_test(bad_lists), cmocka_unit_test(truncated_archives),
+        cmocka_unit_test(imagenet_lt), cmocka_unit_test(inat),
+        cmocka_unit_test(folders),     cmocka_unit_test(troubles),
+        cmocka_unit_test(bad_lists),   cmocka_unit_test(truncated_archives),
 
         cmocka_unit_test(caltech),
     };

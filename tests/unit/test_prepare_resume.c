@@ -6,8 +6,8 @@
 
 #include "prepare/shard_writer.h"
 
-/* Runs in a process that is killed once a certain shard stands there. With one thread: a forked process has no use of the OpenMP threads of
- * its parent. */
+/* Runs in a process that is killed once a certain shard stands there. With one thread: a forked
+ * process has no use of the OpenMP threads of its parent. */
 static void run_and_be_killed(const char *out, const preparation *p, const char *shard)
 {
     const pid_t child = fork();
@@ -30,7 +30,8 @@ static void run_and_be_killed(const char *out, const preparation *p, const char 
     waitpid(child, NULL, 0);
 }
 
-/* Killed as soon as a shard is complete, then again after more of them, then run to its end: the same bytes as in one go. */
+/* Killed as soon as a shard is complete, then again after more of them, then run to its end: the
+ * same bytes as in one go. */
 static void interrupted(void **state)
 {
     (void)state;
@@ -56,7 +57,8 @@ static void interrupted(void **state)
     prepare("pictures", out[0], &p);
     const int moments[] = {0, 7, 20};
     for (int k = 0; k < 3; k++) {
-        snprintf(command, sizeof command, "cd %s/run0 && ls large-*-%05d.tar", scratch_folder, moments[k]);
+        snprintf(command, sizeof command, "cd %s/run0 && ls large-*-%05d.tar", scratch_folder,
+                 moments[k]);
         char shard[600] = "", shard_path[1300];
         FILE *list = popen(command, "r");
         assert_non_null(fgets(shard, sizeof shard, list));
@@ -81,7 +83,8 @@ static void shard_lost_in_between(void **state)
     (void)state;
     char archive[600], out[600], command[2000];
     snprintf(archive, sizeof archive, "%s", scratch_path("large.zip"));
-    snprintf(command, sizeof command, "mkdir -p %s/run2 && cd %s/run0 && ls large-*-00003.tar", scratch_folder, scratch_folder);
+    snprintf(command, sizeof command, "mkdir -p %s/run2 && cd %s/run0 && ls large-*-00003.tar",
+             scratch_folder, scratch_folder);
     char shard[600] = "", shard_path[1300];
     FILE *list = popen(command, "r");
     assert_non_null(fgets(shard, sizeof shard, list));
@@ -97,7 +100,8 @@ static void shard_lost_in_between(void **state)
     assert_int_equal(system(command), 0);
 }
 
-/* Names of any length, and bytes that are no ASCII, whatever the locale: offsets hold, and tar reads the shard. */
+/* Names of any length, and bytes that are no ASCII, whatever the locale: offsets hold, and tar
+ * reads the shard. */
 static void shard_names(void **state)
 {
     (void)state;
@@ -111,7 +115,9 @@ static void shard_names(void **state)
     names[3][200] = '/';
     assert_int_equal(elm_shard_writer_create(&writer, path, &err), 0);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(elm_shard_writer_add(writer, names[i], (const uint8_t *)names[i], strlen(names[i]), &offsets[i], &err), 0);
+        assert_int_equal(elm_shard_writer_add(writer, names[i], (const uint8_t *)names[i],
+                                              strlen(names[i]), &offsets[i], &err),
+                         0);
     assert_int_equal(access(path, F_OK), -1);
     assert_int_equal(elm_shard_writer_finish(writer, &size_bytes, &err), 0);
     FILE *file = fopen(path, "rb");

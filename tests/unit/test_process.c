@@ -1,4 +1,5 @@
-/* Process: signals end it at once while there is nothing to lose, and are noted after that; deadlines; what nobody reads; shared memory. */
+/* Process: signals end it at once while there is nothing to lose, and are noted after that;
+ * deadlines; what nobody reads; shared memory. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -169,8 +170,8 @@ static void lost_words_are_an_error(void **state)
 static void ranks_of_launchers(void **state)
 {
     (void)state;
-    assert_false(elm_process_is_launched() && !getenv("OMPI_COMM_WORLD_RANK") && !getenv("PMIX_RANK") && !getenv("PMI_RANK") &&
-                 !getenv("SLURM_PROCID"));
+    assert_false(elm_process_is_launched() && !getenv("OMPI_COMM_WORLD_RANK") &&
+                 !getenv("PMIX_RANK") && !getenv("PMI_RANK") && !getenv("SLURM_PROCID"));
     setenv("OMPI_COMM_WORLD_RANK", "7", 1);
     assert_true(elm_process_is_launched());
     assert_int_equal(elm_process_rank(), 7);
@@ -185,13 +186,15 @@ static void finds_left_segments(void **state)
     snprintf(folder, sizeof folder, "%s", scratch_path("shm"));
     assert_int_equal(mkdir(folder, 0777), 0);
     assert_int_equal(elm_shared_memory_find_left(folder, command, sizeof command, &bytes), 0);
-    static const char *const names[] = {"vader_segment.host.0.1", "vader_segment.host.0.2", "sombodys file", "vader_segment.$(false)"};
+    static const char *const names[] = {"vader_segment.host.0.1", "vader_segment.host.0.2",
+                                        "sombodys file", "vader_segment.$(false)"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         const int file = open(path, O_RDWR | O_CREAT, 0666);
         assert_int_equal(pwrite(file, path, 100, 0), 100);
         if (i == 0)
-            assert_true(mmap(NULL, 4096, PROT_READ, MAP_SHARED, file, 0) != MAP_FAILED); /* in use */
+            /* in use */
+            assert_true(mmap(NULL, 4096, PROT_READ, MAP_SHARED, file, 0) != MAP_FAILED);
         close(file);
     }
     assert_int_equal(elm_shared_memory_find_left(folder, command, sizeof command, &bytes), 1);

@@ -101,7 +101,8 @@ static void earlier_run_needs_resume(void **state)
     put(path, "slurm-17.out", "a scheduler's log is no run\n");
     elm_run_folder_close(must_open(path, false));
     must_not_open(path, false, ELM_EXIT_USAGE, "--resume");
-    static const char *const traces[] = {"job.ini", "metrics.csv", "checkpoint.h5", "checkpoint-3-7.h5", "claim-1"};
+    static const char *const traces[] = {"job.ini", "metrics.csv", "checkpoint.h5",
+                                         "checkpoint-3-7.h5", "claim-1"};
     for (size_t i = 0; i < sizeof traces / sizeof *traces; i++) {
         const char *fresh = scratch_path(traces[i]);
         mkdir(fresh, 0777);
@@ -141,7 +142,8 @@ static void oldest_are_deleted(void **state)
     assert_true(has(path, "checkpoint-1-8.h5"));
     save(folder, 12, 2);
     assert_true(has(path, "checkpoint-1-12.h5") && has(path, "checkpoint-1-11.h5"));
-    assert_false(has(path, "checkpoint-1-10.h5") || has(path, "checkpoint-1-9.h5") || has(path, "checkpoint-1-8.h5"));
+    assert_false(has(path, "checkpoint-1-10.h5") || has(path, "checkpoint-1-9.h5") ||
+                 has(path, "checkpoint-1-8.h5"));
     save(folder, 13, 1);
     assert_false(has(path, "checkpoint-1-12.h5"));
     save(folder, 13, 1); /* the same step again */
@@ -166,7 +168,8 @@ static void newest_good_one_is_found(void **state)
     folder = must_open(path, true);
     assert_int_equal(newest(folder, name, sizeof name), 100); /* by number, not by letters */
     save(folder, 20, 0);
-    assert_int_equal(newest(folder, name, sizeof name), 20); /* a later run counts more than a later step */
+    /* a later run counts more than a later step */
+    assert_int_equal(newest(folder, name, sizeof name), 20);
     assert_string_equal(name, "checkpoint-2-20.h5");
     put(path, "checkpoint-2-30.h5", "ELMPI checkpoint 1\nlength 9\n");
     put(path, "checkpoint-2-31.h5", "");
@@ -202,12 +205,14 @@ static void damaged_ones_do_not_count(void **state)
     folder = must_open(path, true);
     assert_int_equal(newest(folder, name, sizeof name), 2);
     save(folder, 3, 4);
-    assert_true(has(path, "checkpoint-2-3.h5") && has(path, "checkpoint-1-2.h5") && has(path, "checkpoint-1-1.h5"));
+    assert_true(has(path, "checkpoint-2-3.h5") && has(path, "checkpoint-1-2.h5") &&
+                has(path, "checkpoint-1-1.h5"));
     save(folder, 4, 3);
     assert_true(has(path, "checkpoint-2-3.h5") && has(path, "checkpoint-1-2.h5"));
     assert_false(has(path, "checkpoint-1-1.h5"));
     save(folder, 5, 3);
-    assert_false(has(path, "checkpoint-1-4.h5") || has(path, "checkpoint-1-3.h5") || has(path, "checkpoint-1-2.h5"));
+    assert_false(has(path, "checkpoint-1-4.h5") || has(path, "checkpoint-1-3.h5") ||
+                 has(path, "checkpoint-1-2.h5"));
     assert_int_equal(newest(folder, name, sizeof name), 5);
     elm_run_folder_close(folder);
 }
@@ -246,11 +251,13 @@ static void live_owner_is_respected(void **state)
 }
 
 /* Writes a claim as another process would have. */
-static void put_claim(const char *folder, int run, const char *host, const char *boot, long pid, unsigned long long start, const char *rest)
+static void put_claim(const char *folder, int run, const char *host, const char *boot, long pid,
+                      unsigned long long start, const char *rest)
 {
     char name[32], text[512];
     snprintf(name, sizeof name, "claim-%d", run);
-    snprintf(text, sizeof text, "host %s\nboot %s\npid %ld\nstart %llu\n%s", host, boot, pid, start, rest);
+    snprintf(text, sizeof text, "host %s\nboot %s\npid %ld\nstart %llu\n%s", host, boot, pid, start,
+             rest);
     put(folder, name, text);
 }
 
@@ -270,7 +277,8 @@ static void claims_are_judged(void **state)
     } rows[] = {
         {me.host, me.boot, me.pid, me.start, "job -\nrestart 0\n", true},
         {me.host, me.boot, me.pid, me.start, "job -\nrestart 0\nended\n", false},
-        {me.host, me.boot, me.pid, me.start + 1, "job -\nrestart 0\n", false}, /* somebody else has its pid now */
+        /* somebody else has its pid now */
+        {me.host, me.boot, me.pid, me.start + 1, "job -\nrestart 0\n", false},
         {me.host, "other-boot", me.pid, me.start, "job -\nrestart 0\n", false},
         {me.host, me.boot, 1 << 30, me.start, "job -\nrestart 0\n", false},
         {me.host, me.boot, me.pid, me.start, "job 4711\nrestart 0\n", false}, /* taken over */
@@ -313,7 +321,8 @@ static void silent_hosts_have_ended(void **state)
     (void)state;
     char path[600];
     snprintf(path, sizeof path, "%s", scratch_path("silent"));
-    static const char beat[] = "step 41 phase input seconds 0.0 host elsewhere pid 1 count %d every 0.1\n";
+    static const char beat[] =
+        "step 41 phase input seconds 0.0 host elsewhere pid 1 count %d every 0.1\n";
     char text[256];
     mkdir(path, 0777);
     put_claim(path, 7, "elsewhere", "-", 1, 1, "job -\nrestart 0\n");
@@ -390,7 +399,8 @@ static void settles_what_a_kill_left(void **state)
         assert_false(has(path, "checkpoint-1-1.h5"));
     }
     put(path, "checkpoint-1-4.h5", "torn");
-    assert_false(elm_run_folder_has_newer(link, 4, name, sizeof name)); /* nothing newer that is whole */
+    /* nothing newer that is whole */
+    assert_false(elm_run_folder_has_newer(link, 4, name, sizeof name));
     put(path, "checkpoint-1-3.h5", "torn");
     put(path, "checkpoint-1-2.h5", "torn");
     folder = must_open(path, true);

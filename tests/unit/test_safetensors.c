@@ -1,4 +1,5 @@
-/* Safetensors: what is written, byte by byte; what is read, from files put together here; and every way in which a header can lie. */
+/* Safetensors: what is written, byte by byte; what is read, from files put together here; and
+ * every way in which a header can lie. */
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -42,10 +43,11 @@ static void writes_the_format(void **state)
         {.name = "bn1.running_mean", .dimensions = 1, .shape = {1}, .count = 1, .data = mean},
     };
     const elm_metadata metadata[] = {{"format", "pt"}, {"classes", "[\"a\"]"}, {NULL, NULL}};
-    static const char header[] = "{\"__metadata__\":{\"format\":\"pt\",\"classes\":\"[\\\"a\\\"]\"},"
-                                 "\"bn1.num_batches_tracked\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},"
-                                 "\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[8,32]},"
-                                 "\"bn1.running_mean\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[32,36]}}";
+    static const char header[] =
+        "{\"__metadata__\":{\"format\":\"pt\",\"classes\":\"[\\\"a\\\"]\"},"
+        "\"bn1.num_batches_tracked\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},"
+        "\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[8,32]},"
+        "\"bn1.running_mean\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[32,36]}}";
     const size_t padded = (sizeof header - 1 + 7) / 8 * 8;
     const int64_t batches = 42;
     elm_bytes file = {0};
@@ -91,19 +93,23 @@ static void refuses_metadata_that_is_no_utf8(void **state)
 static void widens_halves(void **state)
 {
     (void)state;
-    static const uint16_t halves[] = {0x0000, 0x8000, 0x3c00, 0xc000, 0x7bff, 0x0001, 0x03ff, 0x0400, 0x7c00, 0xfc00, 0x3555, 0x7e00};
-    static const float expected[] = {0,         -0.0f,           1,  -2, 65504, 0x1p-24f, 1023 * 0x1p-24f, 0x1p-14f, INFINITY,
-                                     -INFINITY, 0.333251953125f, NAN};
+    static const uint16_t halves[] = {0x0000, 0x8000, 0x3c00, 0xc000, 0x7bff, 0x0001,
+                                      0x03ff, 0x0400, 0x7c00, 0xfc00, 0x3555, 0x7e00};
+    static const float expected[] = {
+        0,         -0.0f,           1,  -2, 65504, 0x1p-24f, 1023 * 0x1p-24f, 0x1p-14f, INFINITY,
+        -INFINITY, 0.333251953125f, NAN};
     static const uint16_t brains[] = {0x0000, 0x3f80, 0xc040, 0x7f80, 0x0001, 0x3eab};
     static const float meant[] = {0, 1, -3, INFINITY, 0x1p-133f, 0.333984375f};
     unsigned char data[sizeof halves + sizeof brains];
     memcpy(data, halves, sizeof halves);
     memcpy(data + sizeof halves, brains, sizeof brains);
-    static const char header[] = "{\"a\":{\"dtype\":\"F16\",\"shape\":[3,4],\"data_offsets\":[0,24]},"
-                                 "\"b\":{\"dtype\":\"BF16\",\"shape\":[6],\"data_offsets\":[24,36]}}";
+    static const char header[] =
+        "{\"a\":{\"dtype\":\"F16\",\"shape\":[3,4],\"data_offsets\":[0,24]},"
+        "\"b\":{\"dtype\":\"BF16\",\"shape\":[6],\"data_offsets\":[24,36]}}";
     elm_checkpoint *read = NULL;
     elm_error err = {0};
-    if (elm_safetensors_read(file_of(header, sizeof header - 1, data, sizeof data), &read, &err) != 0)
+    if (elm_safetensors_read(file_of(header, sizeof header - 1, data, sizeof data), &read, &err) !=
+        0)
         fail_msg("%s", err.text);
     for (int i = 0; i < 11; i++)
         assert_memory_equal(&read->tensors[0].data[i], &expected[i], sizeof(float));
@@ -112,7 +118,8 @@ static void widens_halves(void **state)
     elm_checkpoint_free(read);
 }
 
-#define TENSOR(name, shape, places) "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" places "}"
+#define TENSOR(name, shape, places)                                                                \
+    "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" places "}"
 
 /* Each lie with the word that its error must hold; 16 bytes of data lie behind the header. */
 static void refuses_what_lies(void **state)
@@ -133,10 +140,13 @@ static void refuses_what_lies(void **state)
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4]}}", "missing"},
         {"{\"a\":{\"dtype\":7,\"shape\":[4],\"data_offsets\":[0,16]}}", "number"},
         {"{\"a\":{\"dtype\":\"Q4\",\"shape\":[4],\"data_offsets\":[0,16]}}", "unknown dtype"},
-        {"{\"a\":{\"dtype\":\"F32\\u0000\",\"shape\":[4],\"data_offsets\":[0,16]}}", "unknown dtype"},
+        {"{\"a\":{\"dtype\":\"F32\\u0000\",\"shape\":[4],\"data_offsets\":[0,16]}}",
+         "unknown dtype"},
         {"{\"a\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,16]}}", "type F64"},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16],\"more\":1}}", "unknown entry"},
-        {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "twice"},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16],\"more\":1}}",
+         "unknown entry"},
+        {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}",
+         "twice"},
         {"{" TENSOR("a", "[4]", "[0]") "}", "missing"},
         {"{" TENSOR("a", "[4]", "[0,8,16]") "}", "two numbers"},
         {"{" TENSOR("a", "[4]", "[16,0]") "}", "disagree"},
@@ -183,11 +193,13 @@ static void refuses_lengths_that_lie(void **state)
     (void)state;
     static const char header[] = "{" TENSOR("a", "[4]", "[0,16]") "}";
     static const float data[4] = {1, 2, 3, 4};
-    const uint64_t lengths[] = {0, 1, sizeof header, 1000, 100000001, UINT64_C(1) << 63, UINT64_MAX, UINT64_MAX - 7};
+    const uint64_t lengths[] = {
+        0, 1, sizeof header, 1000, 100000001, UINT64_C(1) << 63, UINT64_MAX, UINT64_MAX - 7};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         elm_checkpoint *read = NULL;
         elm_error err = {0};
-        assert_int_equal(elm_safetensors_read(file_of(header, lengths[i], data, sizeof data), &read, &err), -1);
+        assert_int_equal(
+            elm_safetensors_read(file_of(header, lengths[i], data, sizeof data), &read, &err), -1);
         assert_int_equal(err.code, ELM_EXIT_FAILURE);
     }
     /* Every truncation. */
@@ -217,8 +229,12 @@ static void knows_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_the_format), cmocka_unit_test(refuses_metadata_that_is_no_utf8), cmocka_unit_test(widens_halves),
-        cmocka_unit_test(refuses_what_lies), cmocka_unit_test(refuses_lengths_that_lie),         cmocka_unit_test(knows_names),
+        cmocka_unit_test(writes_the_format),
+        cmocka_unit_test(refuses_metadata_that_is_no_utf8),
+        cmocka_unit_test(widens_halves),
+        cmocka_unit_test(refuses_what_lies),
+        cmocka_unit_test(refuses_lengths_that_lie),
+        cmocka_unit_test(knows_names),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

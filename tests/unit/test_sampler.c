@@ -1,4 +1,5 @@
-/* Samplers: how often classes and images come, that an order depends on (seed, epoch) alone, and how far a window's reads jump. */
+/* Samplers: how often classes and images come, that an order depends on (seed, epoch) alone, and
+ * how far a window's reads jump. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,13 +18,17 @@
 
 enum { CLASSES = 6, COUNT = 6231, EPOCHS = 10, BATCH = 100 };
 
-/* A long tail, down to a class of one image; the classes' images lie among each other as far as they go. */
+/* A long tail, down to a class of one image; the classes' images lie among each other as far as
+ * they go. */
 static const int64_t counts[CLASSES] = {4000, 1600, 500, 100, 30, 1};
 static int64_t class_count[CLASSES];
 static int32_t labels[COUNT];
 static float features[COUNT];
-static elm_dataset tail = {
-    .info = {.classes = CLASSES, .features = 1}, .count = COUNT, .labels = labels, .class_count = class_count, .features = features};
+static elm_dataset tail = {.info = {.classes = CLASSES, .features = 1},
+                           .count = COUNT,
+                           .labels = labels,
+                           .class_count = class_count,
+                           .features = features};
 
 static int fill(void **state)
 {
@@ -46,14 +51,16 @@ static elm_data_options options_of(const char *sampler)
     return options;
 }
 
-static void order_of(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed, int64_t epoch, int64_t *order)
+static void order_of(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed,
+                     int64_t epoch, int64_t *order)
 {
     assert_int_equal(elm_sampler_order(options, dataset, seed, epoch, order, NULL), 0);
     for (int64_t i = 0; i < dataset->count; i++)
         assert_in_range(order[i], 0, dataset->count - 1);
 }
 
-/* Draws of each class over `epochs` epochs from `first` on; no image of a class comes twice more often than another in an epoch. */
+/* Draws of each class over `epochs` epochs from `first` on; no image of a class comes twice more
+ * often than another in an epoch. */
 static void count_classes(const char *sampler, int first, int epochs, int64_t drawn[CLASSES])
 {
     static int64_t order[COUNT];
@@ -111,7 +118,8 @@ static void shares(void **state)
     expect_shares("progressive", 0, 1, instance);
     expect_shares("progressive", 7, 1, mixed);
     expect_shares("progressive", EPOCHS, 1, balanced);
-    expect_shares("progressive", EPOCHS + 5, 1, balanced); /* a run that was made longer elsewhere */
+    /* a run that was made longer elsewhere */
+    expect_shares("progressive", EPOCHS + 5, 1, balanced);
     int64_t drawn[CLASSES];
     count_classes("instance", 0, 1, drawn);
     assert_memory_equal(drawn, counts, sizeof drawn);
@@ -133,7 +141,8 @@ static void class_aware(void **state)
             assert_false(seen[class_now]);
             seen[class_now] = true;
             for (int k = 1; k < K; k++)
-                assert_int_equal(labels[now[c * K + k]], class_now); /* also of the class that has but one image */
+                /* also of the class that has but one image */
+                assert_int_equal(labels[now[c * K + k]], class_now);
             for (int k = 1; k < K && counts[class_now] >= 100; k++)
                 repeated += now[c * K + k] == now[c * K];
         }
@@ -149,10 +158,12 @@ static void class_aware(void **state)
 static void one_class(void **state)
 {
     (void)state;
-    static const char *const samplers[] = {"instance", "class-balanced", "sqrt", "progressive", "class-aware:3"};
+    static const char *const samplers[] = {"instance", "class-balanced", "sqrt", "progressive",
+                                           "class-aware:3"};
     int32_t zeros[7] = {0};
     int64_t order[7], count = 7;
-    const elm_dataset dataset = {.info = {.classes = 1}, .count = 7, .labels = zeros, .class_count = &count};
+    const elm_dataset dataset = {
+        .info = {.classes = 1}, .count = 7, .labels = zeros, .class_count = &count};
     for (int s = 0; s < 5; s++) {
         const elm_data_options options = options_of(samplers[s]);
         bool seen[7] = {false};
@@ -168,7 +179,8 @@ static void one_class(void **state)
 static void pure(void **state)
 {
     (void)state;
-    static const char *const samplers[] = {"instance", "class-balanced", "sqrt", "progressive", "class-aware:3"};
+    static const char *const samplers[] = {"instance", "class-balanced", "sqrt", "progressive",
+                                           "class-aware:3"};
     static int64_t order[COUNT], again[COUNT];
     for (int s = 0; s < 5; s++) {
         const elm_data_options options = options_of(samplers[s]);
@@ -188,33 +200,41 @@ static void pure(void **state)
     }
 }
 
-static elm_loader *start(const elm_data_options *options, int rank, int size, int64_t epoch, int64_t index)
+static elm_loader *start(const elm_data_options *options, int rank, int size, int64_t epoch,
+                         int64_t index)
 {
     elm_loader *loader = NULL;
     elm_error err = {0};
-    if (elm_loader_create_training(&loader, &tail, options, 42, BATCH, BATCH, rank, size, epoch, index, &err) != 0)
+    if (elm_loader_create_training(&loader, &tail, options, 42, BATCH, BATCH, rank, size, epoch,
+                                   index, &err) != 0)
         fail_msg("%s", err.text);
     return loader;
 }
 
-/* Three ranks see what one sees, and a start in mid-epoch, over its end, what went on without a stop. */
+/* Three ranks see what one sees, and a start in mid-epoch, over its end, what went on without a
+ * stop. */
 static void ranks_and_resume(void **state)
 {
     (void)state;
-    static const char *const samplers[] = {"class-balanced", "sqrt", "progressive", "class-aware:3"};
+    static const char *const samplers[] = {"class-balanced", "sqrt", "progressive",
+                                           "class-aware:3"};
     enum { FROM = 40, BATCHES = (COUNT + BATCH - 1) / BATCH };
     for (int s = 0; s < 4; s++) {
         const elm_data_options options = options_of(samplers[s]);
-        elm_loader *whole = start(&options, 0, 1, 0, 0), *late = start(&options, 0, 1, 0, FROM), *third = start(&options, 2, 3, 0, 0);
+        elm_loader *whole = start(&options, 0, 1, 0, 0), *late = start(&options, 0, 1, 0, FROM),
+                   *third = start(&options, 2, 3, 0, 0);
         for (int step = 0; step < BATCHES + 5; step++) {
             const elm_batch *one = elm_loader_next(whole), *part = elm_loader_next(third);
             assert_int_equal(one->images, part->images);
-            assert_memory_equal(one->members, part->members, (size_t)one->images * sizeof *one->members);
-            assert_memory_equal(one->input + part->share.first, part->input, (size_t)part->share.local * sizeof *part->input);
+            assert_memory_equal(one->members, part->members,
+                                (size_t)one->images * sizeof *one->members);
+            assert_memory_equal(one->input + part->share.first, part->input,
+                                (size_t)part->share.local * sizeof *part->input);
             if (step >= FROM) {
                 const elm_batch *resumed = elm_loader_next(late);
                 assert_int_equal(resumed->epoch, one->epoch);
-                assert_memory_equal(one->members, resumed->members, (size_t)one->images * sizeof *one->members);
+                assert_memory_equal(one->members, resumed->members,
+                                    (size_t)one->images * sizeof *one->members);
             }
         }
         elm_loader_destroy(whole);
@@ -235,7 +255,8 @@ static int64_t place_of(int64_t member)
     return places[member].shard * (PICTURES / SHARDS) + places[member].offset / LENGTH;
 }
 
-/* Chunks of 4 MiB that a file system fetches in one pass if memory holds those touched in the last WINDOW reads. */
+/* Chunks of 4 MiB that a file system fetches in one pass if memory holds those touched in the
+ * last WINDOW reads. */
 static int64_t fetches(const int64_t *order)
 {
     enum { CHUNKS = (int)((int64_t)PICTURES * LENGTH / CHUNK) + 2 };
@@ -244,7 +265,8 @@ static int64_t fetches(const int64_t *order)
     for (int c = 0; c < CHUNKS; c++)
         touched[c] = -WINDOW - 1;
     for (int64_t i = 0; i < PICTURES; i++) {
-        const int64_t first = place_of(order[i]) * LENGTH / CHUNK, last = (place_of(order[i]) * LENGTH + LENGTH - 1) / CHUNK;
+        const int64_t first = place_of(order[i]) * LENGTH / CHUNK,
+                      last = (place_of(order[i]) * LENGTH + LENGTH - 1) / CHUNK;
         for (int64_t c = first; c <= last; c++) {
             fetched += i - touched[c] > WINDOW;
             touched[c] = i;
@@ -278,8 +300,9 @@ static void window(void **state)
     static bool seen[PICTURES];
     for (int64_t i = 0; i < PICTURES; i++) {
         const int64_t lies = i * 7919 % PICTURES;
-        places[i] = (elm_store_place){
-            .shard = (int32_t)(lies / (PICTURES / SHARDS)), .offset = lies % (PICTURES / SHARDS) * LENGTH, .length = LENGTH};
+        places[i] = (elm_store_place){.shard = (int32_t)(lies / (PICTURES / SHARDS)),
+                                      .offset = lies % (PICTURES / SHARDS) * LENGTH,
+                                      .length = LENGTH};
     }
     elm_data_options options = options_of("instance");
     order_of(&options, &pictures, 3, 0, full);
@@ -290,19 +313,23 @@ static void window(void **state)
         seen[order[i]] = true;
     }
     for (int64_t first = 0; first < PICTURES; first += WINDOW)
-        assert_in_range(runs(order + first, first + WINDOW < PICTURES ? WINDOW : PICTURES - first), 1, ELM_WINDOW_BLOCKS + 3);
+        assert_in_range(runs(order + first, first + WINDOW < PICTURES ? WINDOW : PICTURES - first),
+                        1, ELM_WINDOW_BLOCKS + 3);
     order_of(&options, &pictures, 3, 1, later);
     assert_memory_not_equal(order, later, sizeof order);
     order_of(&options, &pictures, 3, 0, later);
     assert_memory_equal(order, later, sizeof order);
 
-    const int64_t least = (int64_t)PICTURES * LENGTH / CHUNK, some = fetches(order), all = fetches(full);
-    printf("%d pictures of 100 KiB: one pass fetches %lld chunks of 4 MiB with window:%d, %lld with full, %lld at least\n", PICTURES,
-           (long long)some, WINDOW, (long long)all, (long long)least);
+    const int64_t least = (int64_t)PICTURES * LENGTH / CHUNK, some = fetches(order),
+                  all = fetches(full);
+    printf("%d pictures of 100 KiB: one pass fetches %lld chunks of 4 MiB with window:%d, %lld "
+           "with full, %lld at least\n",
+           PICTURES, (long long)some, WINDOW, (long long)all, (long long)least);
     assert_true(some < 3 * least);
     assert_true(all > 10 * some);
 
-    snprintf(options.shuffle, sizeof options.shuffle, "window:1000000"); /* wider than the set: all of it mixes */
+    /* wider than the set: all of it mixes */
+    snprintf(options.shuffle, sizeof options.shuffle, "window:1000000");
     order_of(&options, &pictures, 3, 0, later);
     memset(seen, 0, sizeof seen);
     for (int64_t i = 0; i < PICTURES; i++) {
@@ -325,13 +352,15 @@ static void bad_values(void **state)
 {
     (void)state;
     const int64_t live = elm_alloc_live();
-    static const char *const bad[] = {"instances",      "class-aware", "class-aware:",   "class-aware:0", "class-aware:-1",
-                                      "class-aware:4x", "sqrt:2",      "class-aware: 4", "progressive:3"};
+    static const char *const bad[] = {
+        "instances",      "class-aware", "class-aware:",   "class-aware:0", "class-aware:-1",
+        "class-aware:4x", "sqrt:2",      "class-aware: 4", "progressive:3"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const elm_data_options options = options_of(bad[i]);
         refused(&options, "class-aware:<k>");
     }
-    static const char *const windows[] = {"half", "window", "window:0", "window:63", "window:64k", "window:-100", "full:1"};
+    static const char *const windows[] = {"half",       "window",      "window:0", "window:63",
+                                          "window:64k", "window:-100", "full:1"};
     for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
         assert_int_equal(elm_shuffle_check(windows[i], NULL), -1);
     assert_int_equal(elm_shuffle_check("window:64", NULL), 0);
@@ -350,8 +379,10 @@ static void bad_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shares),           cmocka_unit_test(class_aware), cmocka_unit_test(one_class),  cmocka_unit_test(pure),
-        cmocka_unit_test(ranks_and_resume), cmocka_unit_test(window),      cmocka_unit_test(bad_values),
+        cmocka_unit_test(shares),           cmocka_unit_test(class_aware),
+        cmocka_unit_test(one_class),        cmocka_unit_test(pure),
+        cmocka_unit_test(ranks_and_resume), cmocka_unit_test(window),
+        cmocka_unit_test(bad_values),
     };
     return cmocka_run_group_tests(tests, fill, NULL);
 }

@@ -69,8 +69,9 @@ static void far_name_is_not_guessed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(error_is_filled),       cmocka_unit_test(own_text_may_be_an_argument), cmocka_unit_test(long_text_is_cut),
-        cmocka_unit_test(nearest_name_is_found), cmocka_unit_test(far_name_is_not_guessed),
+        cmocka_unit_test(error_is_filled),         cmocka_unit_test(own_text_may_be_an_argument),
+        cmocka_unit_test(long_text_is_cut),        cmocka_unit_test(nearest_name_is_found),
+        cmocka_unit_test(far_name_is_not_guessed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Stores: what goes in comes out; a broken or hostile file is refused in words, or gives the right values all the same. */
+/* Stores: what goes in comes out; a broken or hostile file is refused in words, or gives the
+ * right values all the same. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,7 +63,8 @@ static void write_pictures(const char *path)
         if (i >= TEST)
             continue;
         fill_row(TRAIN + i, row);
-        assert_int_equal(elm_store_writer_append(writer, "test", label_of(TRAIN + i), row, &err), 0);
+        assert_int_equal(elm_store_writer_append(writer, "test", label_of(TRAIN + i), row, &err),
+                         0);
     }
     if (elm_store_writer_finish(writer, &err) != 0)
         fail_msg("%s", err.text);
@@ -134,13 +136,16 @@ static void features_come_back(void **state)
     elm_store_writer *writer = start(path, &info);
     elm_error err = {0};
     for (int i = 0; i < POINTS; i++)
-        assert_int_equal(elm_store_writer_append(writer, "train", i % CLASSES, (const float[]){(float)i, -0.5f * (float)i}, &err), 0);
+        assert_int_equal(elm_store_writer_append(writer, "train", i % CLASSES,
+                                                 (const float[]){(float)i, -0.5f * (float)i}, &err),
+                         0);
     assert_int_equal(elm_store_writer_finish(writer, &err), 0);
     elm_store *store = open_good(path);
     assert_int_equal(elm_store_describe(store)->features, 2);
     assert_int_equal(elm_store_describe(store)->channels, 0);
     void *rows = NULL;
-    assert_int_equal(elm_store_read(store, "train", (const int64_t[]){8999, 4096, 4095, 0}, 4, &rows, &err), 0);
+    assert_int_equal(
+        elm_store_read(store, "train", (const int64_t[]){8999, 4096, 4095, 0}, 4, &rows, &err), 0);
     const float expected[] = {8999, -4499.5f, 4096, -2048, 4095, -2047.5f, 0, -0.0f};
     for (int i = 0; i < 8; i++)
         assert_true(((float *)rows)[i] == expected[i]);
@@ -169,7 +174,9 @@ static void nothing_half_written(void **state)
     assert_int_not_equal(access(part, F_OK), 0);
     assert_int_not_equal(access(path, F_OK), 0);
 
-    assert_int_equal(elm_store_writer_create(&writer, scratch_path("no/such/folder.h5"), &pictures, class_names, &err), -1);
+    assert_int_equal(elm_store_writer_create(&writer, scratch_path("no/such/folder.h5"), &pictures,
+                                             class_names, &err),
+                     -1);
     assert_non_null(strstr(err.text, "No such file"));
     elm_store_writer_destroy(NULL);
     elm_store_close(NULL);
@@ -202,7 +209,8 @@ static void equal_input_gives_equal_bytes(void **state)
     size_t count[2];
     write_pictures(scratch_path("one.h5"));
     write_pictures(scratch_path("two.h5"));
-    uint8_t *one = slurp(scratch_path("one.h5"), &count[0]), *two = slurp(scratch_path("two.h5"), &count[1]);
+    uint8_t *one = slurp(scratch_path("one.h5"), &count[0]),
+            *two = slurp(scratch_path("two.h5"), &count[1]);
     assert_int_equal(count[0], count[1]);
     assert_memory_equal(one, two, count[0]);
     free(one);
@@ -215,7 +223,8 @@ static void drop(hid_t file, const char *path)
     assert_true(H5Ldelete(file, path, H5P_DEFAULT) >= 0);
 }
 
-static void put(hid_t file, const char *path, hid_t type, int dimensions, const hsize_t *shape, const void *values)
+static void put(hid_t file, const char *path, hid_t type, int dimensions, const hsize_t *shape,
+                const void *values)
 {
     if (H5Lexists(file, path, H5P_DEFAULT) > 0)
         drop(file, path);
@@ -232,7 +241,8 @@ static void put_number(hid_t file, const char *name, hid_t type, int count, cons
 {
     H5Adelete(file, name);
     const hsize_t extent = (hsize_t)count;
-    const hid_t space = H5Screate_simple(1, &extent, NULL), attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t space = H5Screate_simple(1, &extent, NULL),
+                attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     assert_true(H5Awrite(attribute, type, values) >= 0);
     H5Aclose(attribute);
     H5Sclose(space);
@@ -296,7 +306,8 @@ static void no_counts(hid_t file)
 
 static void wrong_counts(hid_t file)
 {
-    put(file, "classes/train_count", H5T_NATIVE_INT64, 1, (const hsize_t[]){3}, (const int64_t[]){400, 400, 200 + 1});
+    put(file, "classes/train_count", H5T_NATIVE_INT64, 1, (const hsize_t[]){3},
+        (const int64_t[]){400, 400, 200 + 1});
 }
 
 static void no_labels(hid_t file)
@@ -306,27 +317,32 @@ static void no_labels(hid_t file)
 
 static void label_too_large(hid_t file)
 {
-    put(file, "test/labels", H5T_NATIVE_INT64, 1, (const hsize_t[]){TEST}, (const int64_t[]){0, 0, 3, 0, 0, 0, 0});
+    put(file, "test/labels", H5T_NATIVE_INT64, 1, (const hsize_t[]){TEST},
+        (const int64_t[]){0, 0, 3, 0, 0, 0, 0});
 }
 
 static void label_beyond_32_bits(hid_t file)
 {
-    put(file, "test/labels", H5T_NATIVE_INT64, 1, (const hsize_t[]){TEST}, (const int64_t[]){0, 0, 1LL << 32, 0, 0, 0, 0});
+    put(file, "test/labels", H5T_NATIVE_INT64, 1, (const hsize_t[]){TEST},
+        (const int64_t[]){0, 0, 1LL << 32, 0, 0, 0, 0});
 }
 
 static void label_negative(hid_t file)
 {
-    put(file, "test/labels", H5T_NATIVE_INT, 1, (const hsize_t[]){TEST}, (const int[]){0, 0, -1, 0, 0, 0, 0});
+    put(file, "test/labels", H5T_NATIVE_INT, 1, (const hsize_t[]){TEST},
+        (const int[]){0, 0, -1, 0, 0, 0, 0});
 }
 
 static void labels_of_floats(hid_t file)
 {
-    put(file, "test/labels", H5T_NATIVE_FLOAT, 1, (const hsize_t[]){TEST}, (const float[]){0, 0, 1, 0, 0, 0, 0});
+    put(file, "test/labels", H5T_NATIVE_FLOAT, 1, (const hsize_t[]){TEST},
+        (const float[]){0, 0, 1, 0, 0, 0, 0});
 }
 
 static void too_few_labels(hid_t file)
 {
-    put(file, "test/labels", H5T_NATIVE_INT, 1, (const hsize_t[]){TEST - 1}, (const int[]){0, 0, 0, 0, 0, 0});
+    put(file, "test/labels", H5T_NATIVE_INT, 1, (const hsize_t[]){TEST - 1},
+        (const int[]){0, 0, 0, 0, 0, 0});
 }
 
 static void no_images(hid_t file)
@@ -343,18 +359,21 @@ static void flat_images(hid_t file)
 static void smaller_images(hid_t file)
 {
     static const uint8_t bytes[TEST * ROW];
-    put(file, "test/images", H5T_NATIVE_UINT8, 4, (const hsize_t[]){TEST, SIDE / 2, SIDE, CHANNELS}, bytes);
+    put(file, "test/images", H5T_NATIVE_UINT8, 4, (const hsize_t[]){TEST, SIDE / 2, SIDE, CHANNELS},
+        bytes);
 }
 
 static void signed_images(hid_t file)
 {
     static const uint8_t bytes[TEST * ROW];
-    put(file, "test/images", H5T_NATIVE_INT8, 4, (const hsize_t[]){TEST, SIDE, SIDE, CHANNELS}, bytes);
+    put(file, "test/images", H5T_NATIVE_INT8, 4, (const hsize_t[]){TEST, SIDE, SIDE, CHANNELS},
+        bytes);
 }
 
 static void announced_images(hid_t file)
 {
-    put(file, "test/images", H5T_NATIVE_UINT8, 4, (const hsize_t[]){TEST, SIDE, SIDE, CHANNELS}, NULL);
+    put(file, "test/images", H5T_NATIVE_UINT8, 4, (const hsize_t[]){TEST, SIDE, SIDE, CHANNELS},
+        NULL);
 }
 
 /* A petabyte of labels and rows that no file holds. */
@@ -375,7 +394,8 @@ static void huge_images(hid_t file)
 static void link_out_of_the_file(hid_t file)
 {
     drop(file, "test/labels");
-    assert_true(H5Lcreate_external("/etc/passwd", "/labels", file, "test/labels", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    assert_true(H5Lcreate_external("/etc/passwd", "/labels", file, "test/labels", H5P_DEFAULT,
+                                   H5P_DEFAULT) >= 0);
 }
 
 static void link_in_a_circle(hid_t file)
@@ -387,9 +407,11 @@ static void link_in_a_circle(hid_t file)
 static void bytes_of_another_file(hid_t file)
 {
     drop(file, "test/labels");
-    const hid_t space = H5Screate_simple(1, (const hsize_t[]){TEST}, NULL), properties = H5Pcreate(H5P_DATASET_CREATE);
+    const hid_t space = H5Screate_simple(1, (const hsize_t[]){TEST}, NULL),
+                properties = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_external(properties, "/etc/passwd", 0, TEST * sizeof(int));
-    const hid_t array = H5Dcreate2(file, "test/labels", H5T_NATIVE_INT, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    const hid_t array = H5Dcreate2(file, "test/labels", H5T_NATIVE_INT, space, H5P_DEFAULT,
+                                   properties, H5P_DEFAULT);
     assert_true(array >= 0);
     H5Dclose(array);
     H5Pclose(properties);
@@ -417,7 +439,8 @@ static void refused(const char *path, const char *pattern)
     if (elm_store_open(&store, path, &err) == 0)
         fail_msg("opened, but should say \"%s\"", pattern);
     assert_null(store);
-    assert_int_equal(err.code, access(path, F_OK) == 0 ? ELM_EXIT_FAILURE : ELM_EXIT_USAGE); /* nothing there: a wrong name */
+    /* nothing there: a wrong name */
+    assert_int_equal(err.code, access(path, F_OK) == 0 ? ELM_EXIT_FAILURE : ELM_EXIT_USAGE);
     assert_non_null(strstr(err.text, path));
     if (strstr(err.text, pattern) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", err.text, pattern);
@@ -486,12 +509,15 @@ static void features_must_be_finite(void **state)
     elm_error err = {0};
     void *rows = NULL;
     for (int i = 0; i < CLASSES; i++)
-        assert_int_equal(elm_store_writer_append(writer, "train", i, (const float[]){(float)i, i == 1 ? NAN : 0}, &err), 0);
+        assert_int_equal(elm_store_writer_append(writer, "train", i,
+                                                 (const float[]){(float)i, i == 1 ? NAN : 0}, &err),
+                         0);
     assert_int_equal(elm_store_writer_finish(writer, &err), 0);
     elm_store *store = open_good(path);
     assert_int_equal(elm_store_read(store, "train", (const int64_t[]){0, 2}, 2, &rows, &err), 0);
     elm_free(rows);
-    assert_int_equal(elm_store_read(store, "train", (const int64_t[]){0, 1, 2}, 3, &rows, &err), -1);
+    assert_int_equal(elm_store_read(store, "train", (const int64_t[]){0, 1, 2}, 3, &rows, &err),
+                     -1);
     assert_non_null(strstr(err.text, "not finite"));
     elm_store_close(store);
 }
@@ -523,7 +549,8 @@ static void truncated_anywhere(void **state)
     free(bytes);
 }
 
-/* True when the store opens and all it holds is right but for the class names, which carry no checksum. */
+/* True when the store opens and all it holds is right but for the class names, which carry no
+ * checksum. */
 static bool reads_right(const char *path)
 {
     elm_store *store = NULL;
@@ -535,7 +562,8 @@ static bool reads_right(const char *path)
         return false;
     for (int64_t i = 0; i < TRAIN; i++)
         members[i] = i;
-    const bool read = elm_store_read(store, "train", members, elm_store_count(store, "train"), &rows, &err) == 0;
+    const bool read =
+        elm_store_read(store, "train", members, elm_store_count(store, "train"), &rows, &err) == 0;
     if (read) {
         assert_int_equal(elm_store_count(store, "train"), TRAIN);
         assert_memory_equal(elm_store_describe(store), &pictures, sizeof pictures);
@@ -561,7 +589,8 @@ static void flipped_anywhere(void **state)
     elm_rng rng = elm_rng_stream(5, ELM_RNG_DATA, 0, 0);
     const int64_t live = elm_alloc_live();
     for (int trial = 0; trial < 400; trial++) {
-        const size_t at = trial < 250 ? elm_rng_below(&rng, 8192) : elm_rng_below(&rng, (uint32_t)count);
+        const size_t at =
+            trial < 250 ? elm_rng_below(&rng, 8192) : elm_rng_below(&rng, (uint32_t)count);
         const uint8_t bit = (uint8_t)(1u << elm_rng_below(&rng, 8));
         bytes[at] ^= bit;
         spill(path, bytes, count);

@@ -1,4 +1,5 @@
-/* Stores of pictures in shards: what goes in comes out; a place that is not within its shard is refused, whoever wrote it there. */
+/* Stores of pictures in shards: what goes in comes out; a place that is not within its shard is
+ * refused, whoever wrote it there. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,9 +21,14 @@
 enum { CLASSES = 3, TRAIN = 5000, TEST = 4, SHARDS = 2, NAME_BYTES = 24 };
 
 static const char *const class_names[CLASSES] = {"cat", "dog", "na\xc3\xafve bird"};
-static const elm_store_info info = {
-    .dataset = "pictures", .classes = CLASSES, .channels = 3, .in_shards = true, .mean = {.1f, .2f, .3f}, .deviation = {.4f, .5f, .6f}};
-static const elm_store_shard shards[SHARDS] = {{"pictures-00000.tar", 1000000}, {"/elsewhere/original.tar", INT64_C(147897477120)}};
+static const elm_store_info info = {.dataset = "pictures",
+                                    .classes = CLASSES,
+                                    .channels = 3,
+                                    .in_shards = true,
+                                    .mean = {.1f, .2f, .3f},
+                                    .deviation = {.4f, .5f, .6f}};
+static const elm_store_shard shards[SHARDS] = {{"pictures-00000.tar", 1000000},
+                                               {"/elsewhere/original.tar", INT64_C(147897477120)}};
 
 static elm_store_place place_of(int64_t i)
 {
@@ -43,7 +49,8 @@ static elm_store_writer *start(const char *path)
 {
     elm_store_writer *writer = NULL;
     elm_error err = {0};
-    if (elm_store_writer_create_index(&writer, path, &info, class_names, shards, SHARDS, NAME_BYTES, &err) != 0)
+    if (elm_store_writer_create_index(&writer, path, &info, class_names, shards, SHARDS, NAME_BYTES,
+                                      &err) != 0)
         fail_msg("%s", err.text);
     return writer;
 }
@@ -56,7 +63,8 @@ static void write_index(const char *path)
         char name[NAME_BYTES + 1];
         snprintf(name, sizeof name, "%s/%05d.jpg", i % 2 ? "a" : "twelve-bytes", (int)i);
         const elm_store_place place = place_of(i);
-        if (elm_store_writer_append_place(writer, i < TRAIN ? "train" : "test", label_of(i), name, &place, &err) != 0)
+        if (elm_store_writer_append_place(writer, i < TRAIN ? "train" : "test", label_of(i), name,
+                                          &place, &err) != 0)
             fail_msg("%s", err.text);
     }
     if (elm_store_writer_finish(writer, &err) != 0)
@@ -111,7 +119,8 @@ static void index_comes_back(void **state)
     assert_int_equal(elm_store_picture_name(store, "test", 3, name, sizeof name, &err), 0);
     assert_string_equal(name, "a/05003.jpg");
     assert_int_equal(elm_store_picture_name(store, "test", TEST, name, sizeof name, &err), -1);
-    assert_int_equal(elm_store_places(store, "train", (const int64_t[]){TRAIN}, 1, &places, &err), -1);
+    assert_int_equal(elm_store_places(store, "train", (const int64_t[]){TRAIN}, 1, &places, &err),
+                     -1);
     void *rows = NULL;
     assert_int_equal(elm_store_read(store, "train", members, 1, &rows, &err), -1);
     elm_store_close(store);
@@ -140,27 +149,42 @@ static void writer_refuses(void **state)
         const char *name, *text;
     } cases[] = {
         {{.offset = 0, .length = 10, .shard = 2, .width = 1, .height = 1}, "a", "impossible place"},
-        {{.offset = 0, .length = 10, .shard = -1, .width = 1, .height = 1}, "a", "impossible place"},
-        {{.offset = -1, .length = 10, .shard = 0, .width = 1, .height = 1}, "a", "impossible place"},
-        {{.offset = 999991, .length = 10, .shard = 0, .width = 1, .height = 1}, "a", "impossible place"},
+        {{.offset = 0, .length = 10, .shard = -1, .width = 1, .height = 1},
+         "a",
+         "impossible place"},
+        {{.offset = -1, .length = 10, .shard = 0, .width = 1, .height = 1},
+         "a",
+         "impossible place"},
+        {{.offset = 999991, .length = 10, .shard = 0, .width = 1, .height = 1},
+         "a",
+         "impossible place"},
         {{.offset = 0, .length = 0, .shard = 0, .width = 1, .height = 1}, "a", "impossible place"},
         {{.offset = 0, .length = 10, .shard = 0, .width = 0, .height = 1}, "a", "impossible place"},
-        {{.offset = 0, .length = 10, .shard = 0, .width = 1, .height = 1}, "a name of more than 24 bytes", "too long"},
+        {{.offset = 0, .length = 10, .shard = 0, .width = 1, .height = 1},
+         "a name of more than 24 bytes",
+         "too long"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(elm_store_writer_append_place(writer, "train", 0, cases[i].name, &cases[i].place, &err), -1);
+        assert_int_equal(
+            elm_store_writer_append_place(writer, "train", 0, cases[i].name, &cases[i].place, &err),
+            -1);
         assert_non_null(strstr(err.text, cases[i].text));
     }
-    assert_int_equal(elm_store_writer_append_place(writer, "train", CLASSES, "a", &(elm_store_place){0, 1, 0, 1, 1, 0}, &err), -1);
+    assert_int_equal(elm_store_writer_append_place(writer, "train", CLASSES, "a",
+                                                   &(elm_store_place){0, 1, 0, 1, 1, 0}, &err),
+                     -1);
     for (int c = 0; c < CLASSES; c++)
-        assert_int_equal(elm_store_writer_append_place(writer, "train", c, "a", &(elm_store_place){0, 1, 0, 1, 1, 0}, &err), 0);
+        assert_int_equal(elm_store_writer_append_place(writer, "train", c, "a",
+                                                       &(elm_store_place){0, 1, 0, 1, 1, 0}, &err),
+                         0);
     assert_int_equal(elm_store_writer_finish(writer, &err), 0);
 }
 
 /* One value of a column is overwritten behind the writer's back. */
 static void spoil(const char *path, const char *array, int64_t value)
 {
-    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), set = H5Dopen2(file, array, H5P_DEFAULT);
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT),
+                set = H5Dopen2(file, array, H5P_DEFAULT);
     const hid_t space = H5Dget_space(set), one = H5Screate(H5S_SCALAR);
     const hsize_t at = 1;
     assert_true(file >= 0 && set >= 0);
@@ -216,7 +240,8 @@ static void reader_refuses(void **state)
         spoil(path, cases[i].array, cases[i].value);
         expect_refused(path, cases[i].text);
     }
-    const char *const needed[] = {"shards", "shards/path", "shards/size_bytes", "train/offset", "train/name", "test/shard"};
+    const char *const needed[] = {"shards",       "shards/path", "shards/size_bytes",
+                                  "train/offset", "train/name",  "test/shard"};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         const char *path = scratch_path("lacking.h5");
         write_index(path);
@@ -239,7 +264,8 @@ static double peak_mib(void)
     return (double)kib / 1024;
 }
 
-/* An index the size of iNaturalist 2018's, as training holds it: within 64 MiB. tests/full/test_index_speed.sh judges the time. */
+/* An index the size of iNaturalist 2018's, as training holds it: within 64 MiB.
+ * tests/full/test_index_speed.sh judges the time. */
 static void large_index(void **state)
 {
     (void)state;
@@ -248,14 +274,17 @@ static void large_index(void **state)
     elm_error err = {0};
     const char *path = scratch_path("large.h5"), *tar = scratch_path("large.tar");
     const int file = open(tar, O_WRONLY | O_CREAT, 0666);
-    assert_true(file >= 0 && ftruncate(file, shard.size_bytes) == 0); /* takes no room on the disk */
+    /* takes no room on the disk */
+    assert_true(file >= 0 && ftruncate(file, shard.size_bytes) == 0);
     close(file);
     elm_store_writer *writer = NULL;
-    assert_int_equal(elm_store_writer_create_index(&writer, path, &info, class_names, &shard, 1, 64, &err), 0);
+    assert_int_equal(
+        elm_store_writer_create_index(&writer, path, &info, class_names, &shard, 1, 64, &err), 0);
     for (int64_t i = 0; i < PICTURES; i++) {
         char name[65];
         snprintf(name, sizeof name, "train_val2018/Plantae/7477/%032d.jpg", (int)i);
-        if (elm_store_writer_append_place(writer, "train", label_of(i), name, &(elm_store_place){i * 290000, 290000, 0, 800, 600, 0},
+        if (elm_store_writer_append_place(writer, "train", label_of(i), name,
+                                          &(elm_store_place){i * 290000, 290000, 0, 800, 600, 0},
                                           &err) != 0)
             fail_msg("%s", err.text);
     }
@@ -289,8 +318,9 @@ static void large_index(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(index_comes_back), cmocka_unit_test(same_bytes_every_time), cmocka_unit_test(writer_refuses),
-        cmocka_unit_test(reader_refuses),   cmocka_unit_test(large_index),
+        cmocka_unit_test(index_comes_back), cmocka_unit_test(same_bytes_every_time),
+        cmocka_unit_test(writer_refuses),   cmocka_unit_test(reader_refuses),
+        cmocka_unit_test(large_index),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

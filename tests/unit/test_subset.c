@@ -1,4 +1,5 @@
-/* Long-tailed subsets against NumPy's own draws and, where they are at hand, against the public code's lists. */
+/* Long-tailed subsets against NumPy's own draws and, where they are at hand, against the public
+ * code's lists. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,7 +81,8 @@ static void subsets_of_numpy(void **state)
         int32_t *labels = malloc((size_t)row->count * sizeof *labels);
         for (int64_t i = 0; i < row->count; i++)
             labels[i] = (int32_t)((13 * i + 5) % row->classes);
-        if (elm_subset_long_tail(labels, row->count, row->classes, row->rho, &members, &count, &err) != 0)
+        if (elm_subset_long_tail(labels, row->count, row->classes, row->rho, &members, &count,
+                                 &err) != 0)
             fail_msg("%s", err.text);
         assert_int_equal(count, row->members);
         assert_memory_equal(members, row->ends, 4 * sizeof *members);
@@ -107,11 +109,14 @@ static void profiles(void **state)
         for (int c = 0; c < rows[i].classes; c++)
             total += elm_long_tail_count(rows[i].n_max, rows[i].rho, c, rows[i].classes);
         assert_int_equal(total, rows[i].total);
-        assert_int_equal(elm_long_tail_count(rows[i].n_max, rows[i].rho, rows[i].classes - 1, rows[i].classes), rows[i].last);
+        assert_int_equal(
+            elm_long_tail_count(rows[i].n_max, rows[i].rho, rows[i].classes - 1, rows[i].classes),
+            rows[i].last);
     }
 }
 
-static void refused(const int32_t *labels, int64_t count, int classes, double rho, const char *pattern)
+static void refused(const int32_t *labels, int64_t count, int classes, double rho,
+                    const char *pattern)
 {
     elm_error err = {0};
     int64_t *members = NULL, kept = 0;
@@ -174,12 +179,14 @@ static void public_lists(void **state)
     if (archive == NULL)
         skip();
     const elm_log log = {.program = "test", .quiet = true};
-    const elm_prepare_request request = {.archive = archive, .out = scratch_path("cifar100.h5"), .log = &log};
+    const elm_prepare_request request = {
+        .archive = archive, .out = scratch_path("cifar100.h5"), .log = &log};
     elm_error err = {0};
     elm_store *store = NULL;
     int32_t *labels = NULL;
     int64_t count = 0;
-    if (elm_prepare_run("cifar100", &request, &err) != 0 || elm_store_open(&store, request.out, &err) != 0 ||
+    if (elm_prepare_run("cifar100", &request, &err) != 0 ||
+        elm_store_open(&store, request.out, &err) != 0 ||
         elm_store_labels(store, "train", &labels, &count, &err) != 0)
         fail_msg("%s", err.text);
     check_list("lists/cifar-lt/cifar100_lt100_ldam_seed0_index.txt", 100, labels, count);
@@ -192,8 +199,9 @@ static void public_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_of_numpy), cmocka_unit_test(shuffles_of_numpy),  cmocka_unit_test(subsets_of_numpy),
-        cmocka_unit_test(profiles),       cmocka_unit_test(impossible_subsets), cmocka_unit_test(public_lists),
+        cmocka_unit_test(words_of_numpy),     cmocka_unit_test(shuffles_of_numpy),
+        cmocka_unit_test(subsets_of_numpy),   cmocka_unit_test(profiles),
+        cmocka_unit_test(impossible_subsets), cmocka_unit_test(public_lists),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -15,7 +15,8 @@ static const struct {
 } rows[] = {
     {"", ""},
     {"'Apapane \\ 100%", "'Apapane \\ 100%"},
-    {"Ma\303\261ana \347\214\253 \360\237\220\210", "Ma\303\261ana \347\214\253 \360\237\220\210"}, /* 2, 3 and 4 bytes */
+    /* 2, 3 and 4 bytes */
+    {"Ma\303\261ana \347\214\253 \360\237\220\210", "Ma\303\261ana \347\214\253 \360\237\220\210"},
     {"\033[31mRED", "\\x1b[31mRED"},
     {"a\nb\tc\rd\be\x7f", "a\\x0ab\\x09c\\x0dd\\x08e\\x7f"},
     {"\302\2331m", "\\u009b1m"},               /* C1 in UTF-8: CSI */
@@ -41,7 +42,8 @@ static void shows_what_is_harmless(void **state)
     }
 }
 
-/* Every byte and every pair: nothing but printable ASCII and valid letters come out, and what came out stays as it is. */
+/* Every byte and every pair: nothing but printable ASCII and valid letters come out, and what
+ * came out stays as it is. */
 static void every_pair_of_bytes(void **state)
 {
     (void)state;

@@ -75,6 +75,7 @@ static void marks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(validity), cmocka_unit_test(escaping), cmocka_unit_test(marks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(validity), cmocka_unit_test(escaping),
+                                       cmocka_unit_test(marks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

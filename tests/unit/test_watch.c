@@ -1,4 +1,5 @@
-/* Watch: plans of faults, heartbeats, a stall that ends the process and tells where everybody was, and what is no stall. */
+/* Watch: plans of faults, heartbeats, a stall that ends the process and tells where everybody
+ * was, and what is no stall. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -48,7 +49,8 @@ static void plans(void **state)
         err = (elm_error){0};
         assert_int_equal(elm_fault_parse(&fault, wrong[i], &err), -1);
         assert_int_equal(err.code, ELM_EXIT_USAGE);
-        assert_non_null(strstr(err.text, strcmp(wrong[i], "kill@dat") ? wrong[i] : "no phase of a run: dat"));
+        assert_non_null(
+            strstr(err.text, strcmp(wrong[i], "kill@dat") ? wrong[i] : "no phase of a run: dat"));
     }
 }
 
@@ -146,14 +148,17 @@ static void works(void **state)
     assert_false(is_there(folder, "heartbeat-3-0"));
 }
 
-/* Rank 1's heartbeat, written by hand `times` times with 50 ms between, counted on or always the same. */
+/* Rank 1's heartbeat, written by hand `times` times with 50 ms between, counted on or always the
+ * same. */
 static void write_beats(const char *folder, int times, bool counted, pid_t reader)
 {
     char path[4096], beat[256];
     snprintf(path, sizeof path, "%s/heartbeat-3-1", folder);
     for (int i = 0; i < times; i++) {
-        const int size = snprintf(beat, sizeof beat, "step 41 phase checkpoint seconds 0.0 host elsewhere pid 1 count %05d every 0.1\n",
-                                  counted ? i : 0);
+        const int size = snprintf(
+            beat, sizeof beat,
+            "step 41 phase checkpoint seconds 0.0 host elsewhere pid 1 count %05d every 0.1\n",
+            counted ? i : 0);
         const int file = open(path, O_WRONLY | O_CREAT, 0666); /* as the watch does: never empty */
         assert_int_equal(pwrite(file, beat, (size_t)size, 0), size);
         close(file);
@@ -163,7 +168,8 @@ static void write_beats(const char *folder, int times, bool counted, pid_t reade
     }
 }
 
-/* Rank 1's heartbeat says that it has just moved on, again and again: rank 0 waits for somebody who works. */
+/* Rank 1's heartbeat says that it has just moved on, again and again: rank 0 waits for somebody
+ * who works. */
 static void waits_for_one_who_works(void **state)
 {
     (void)state;
@@ -174,7 +180,8 @@ static void waits_for_one_who_works(void **state)
     assert_int_equal(end_of(child), ELM_EXIT_FAILURE);
     char text[4096];
     read_file(folder, "log.txt", text, sizeof text);
-    assert_non_null(strstr(text, "rank 1 on elsewhere: checkpoint, step 41, for 0.0 s, nothing heard of for"));
+    assert_non_null(
+        strstr(text, "rank 1 on elsewhere: checkpoint, step 41, for 0.0 s, nothing heard of for"));
     assert_non_null(strstr(text, "silent since"));
 }
 
@@ -188,7 +195,9 @@ static void dates_do_not_count(void **state)
     write_beats(folder, 1, false, child);
     snprintf(path, sizeof path, "%s/heartbeat-3-1", folder);
     const time_t ahead = time(NULL) + 3600;
-    assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[2]){{.tv_sec = ahead}, {.tv_sec = ahead}}, 0), 0);
+    assert_int_equal(
+        utimensat(AT_FDCWD, path, (struct timespec[2]){{.tv_sec = ahead}, {.tv_sec = ahead}}, 0),
+        0);
     write_beats(folder, 1, false, 0); /* written anew, and the same */
     assert_int_equal(end_of(child), ELM_EXIT_FAILURE);
 }
@@ -217,7 +226,8 @@ static void timeouts(void **state)
     static const struct {
         const char *text;
         double seconds; /* -1: refused */
-    } rows[] = {{"", 600}, {"5", 5}, {"0", 0}, {"0.5", 0.5}, {"-1", -1}, {"nan", -1}, {"5 s", -1}, {"2e9", -1}};
+    } rows[] = {{"", 600},  {"5", 5},    {"0", 0},    {"0.5", 0.5},
+                {"-1", -1}, {"nan", -1}, {"5 s", -1}, {"2e9", -1}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         double timeout;
         elm_error err = {0};

@@ -1,4 +1,5 @@
-/* Weights by name: what is exported loads back; what does not fit is refused before anything is copied. */
+/* Weights by name: what is exported loads back; what does not fit is refused before anything is
+ * copied. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +15,8 @@
 
 enum { TENSORS_MAX = 128 };
 
-static elm_net *make_net_to_train(const char *model, int classes, uint64_t seed, elm_net_train train)
+static elm_net *make_net_to_train(const char *model, int classes, uint64_t seed,
+                                  elm_net_train train)
 {
     elm_model_options options = {.bn = "global", .train = train};
     snprintf(options.name, sizeof options.name, "%s", model);
@@ -70,7 +72,8 @@ static int tear_down(void **state)
 static bool equal(elm_net *a, elm_net *b)
 {
     const elm_net_parameters x = elm_net_view(a), y = elm_net_view(b);
-    return x.size == y.size && x.state_size == y.state_size && memcmp(x.weights, y.weights, (size_t)x.size * sizeof(float)) == 0 &&
+    return x.size == y.size && x.state_size == y.state_size &&
+           memcmp(x.weights, y.weights, (size_t)x.size * sizeof(float)) == 0 &&
            memcmp(x.state, y.state, (size_t)x.state_size * sizeof(float)) == 0;
 }
 
@@ -141,7 +144,8 @@ static void refused(elm_net *net, const elm_tensor *tensors, int count, const ch
 static void another_class_count_is_refused(void **state)
 {
     const source *s = *state;
-    refused(make_net("cifar-resnet8", 7, 2), s->tensors, s->count, "model/fc.weight is [10 x 64], the network needs [7 x 64]");
+    refused(make_net("cifar-resnet8", 7, 2), s->tensors, s->count,
+            "model/fc.weight is [10 x 64], the network needs [7 x 64]");
 }
 
 static void a_missing_tensor_is_refused(void **state)
@@ -172,7 +176,8 @@ static void logits_of(elm_net *net, float logits[20])
 static void a_scale_is_folded_into_the_weights(void **state)
 {
     (void)state;
-    elm_net *scaled = make_net_to_train("cifar-resnet8", 10, 5, ELM_TRAIN_SCALE), *plain = make_net("cifar-resnet8", 10, 6);
+    elm_net *scaled = make_net_to_train("cifar-resnet8", 10, 5, ELM_TRAIN_SCALE),
+            *plain = make_net("cifar-resnet8", 10, 6);
     elm_tensor tensors[TENSORS_MAX];
     const int count = elm_weights_count(scaled);
     float wanted[20], got[20];
@@ -196,16 +201,24 @@ static void a_scale_is_folded_into_the_weights(void **state)
     for (int i = 0; i < 20; i++)
         assert_true(fabsf(got[i] - wanted[i]) <= 1e-5f * (1 + fabsf(wanted[i])));
     elm_model_options cosine = {.name = "cifar-resnet8", .bn = "global", .head = ELM_HEAD_COSINE};
-    const elm_net_spec spec = {
-        .model = &cosine, .channels = 3, .height = 8, .width = 8, .classes = 10, .max_images = 2, .ranks = 1, .backend = "openblas"};
+    const elm_net_spec spec = {.model = &cosine,
+                               .channels = 3,
+                               .height = 8,
+                               .width = 8,
+                               .classes = 10,
+                               .max_images = 2,
+                               .ranks = 1,
+                               .backend = "openblas"};
     elm_net *cosines = NULL;
     assert_int_equal(elm_net_create(&cosines, &spec, &err), 0);
-    assert_int_equal(elm_weights_start(cosines, tensors, count, false, &err), -1); /* its weights' lengths do not count */
+    /* its weights' lengths do not count */
+    assert_int_equal(elm_weights_start(cosines, tensors, count, false, &err), -1);
     elm_net_destroy(cosines);
     scale->count = scale->shape[0] = 7;
     assert_int_equal(elm_weights_start(plain, tensors, count, false, &err), -1);
     assert_non_null(strstr(err.text, "model/fc.scale is [7]"));
-    assert_int_equal(elm_weights_start(plain, tensors, count, true, &err), 0); /* a new classifier needs none */
+    /* a new classifier needs none */
+    assert_int_equal(elm_weights_start(plain, tensors, count, true, &err), 0);
     elm_net_destroy(scaled);
     elm_net_destroy(plain);
 }
@@ -213,9 +226,12 @@ static void a_scale_is_folded_into_the_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(export_names_everything_once),   cmocka_unit_test(what_is_exported_loads_back),
-        cmocka_unit_test(another_class_count_is_refused), cmocka_unit_test(a_missing_tensor_is_refused),
-        cmocka_unit_test(a_left_over_tensor_is_refused),  cmocka_unit_test(a_scale_is_folded_into_the_weights),
+        cmocka_unit_test(export_names_everything_once),
+        cmocka_unit_test(what_is_exported_loads_back),
+        cmocka_unit_test(another_class_count_is_refused),
+        cmocka_unit_test(a_missing_tensor_is_refused),
+        cmocka_unit_test(a_left_over_tensor_is_refused),
+        cmocka_unit_test(a_scale_is_folded_into_the_weights),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,4 +1,5 @@
-/* A global batch cut into shares as ranks would see it: their own rows, all others as remote, in the order that the gathers promise. */
+/* A global batch cut into shares as ranks would see it: their own rows, all others as remote, in
+ * the order that the gathers promise. */
 #ifndef ELMPI_TESTS_WHOLE_BATCH_H
 #define ELMPI_TESTS_WHOLE_BATCH_H
 
@@ -42,10 +43,11 @@ static inline void add_remote(const whole_batch *w, seen_batch *s, int64_t i)
     const int r = s->batch.remote++;
     s->remote_labels[r] = w->labels[i];
     s->position[r] = i;
-    memcpy(s->remote_embeddings + (size_t)r * (size_t)w->width, w->embeddings + (size_t)i * (size_t)w->width,
-           (size_t)w->width * sizeof(float));
+    memcpy(s->remote_embeddings + (size_t)r * (size_t)w->width,
+           w->embeddings + (size_t)i * (size_t)w->width, (size_t)w->width * sizeof(float));
     for (int k = 0; k < s->batch.present; k++)
-        s->remote_logits[(size_t)r * (size_t)s->batch.present + (size_t)k] = w->logits[i * w->classes + s->present[k]];
+        s->remote_logits[(size_t)r * (size_t)s->batch.present + (size_t)k] =
+            w->logits[i * w->classes + s->present[k]];
 }
 
 static inline seen_batch see(const whole_batch *w, elm_share share)
@@ -71,8 +73,8 @@ static inline seen_batch see(const whole_batch *w, elm_share share)
         .embeddings_gradient = calloc(global * width + 1, sizeof(float)),
         .logits_gradient = calloc(global * classes + 1, sizeof(float)),
     };
-    if (!s.remote_labels || !s.present || !s.position || !s.remote_embeddings || !s.remote_logits || !s.embeddings_gradient ||
-        !s.logits_gradient)
+    if (!s.remote_labels || !s.present || !s.position || !s.remote_embeddings || !s.remote_logits ||
+        !s.embeddings_gradient || !s.logits_gradient)
         abort();
     find_present(w, &s);
     for (int64_t i = 0; i < w->global; i++)
@@ -90,8 +92,9 @@ static inline seen_batch see(const whole_batch *w, elm_share share)
 
 static inline void forget_seen(seen_batch *s)
 {
-    void *all[] = {s->remote_labels,       s->present,        s->position, s->remote_embeddings, s->remote_logits,
-                   s->embeddings_gradient, s->logits_gradient};
+    void *all[] = {s->remote_labels,     s->present,       s->position,
+                   s->remote_embeddings, s->remote_logits, s->embeddings_gradient,
+                   s->logits_gradient};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }

@@ -11,12 +11,14 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* Processes whose children are ranks, by the first 15 letters of their names as the kernel keeps them. */
+/* Processes whose children are ranks, by the first 15 letters of their names as the kernel keeps
+ * them. */
 static const char *const launchers[] = {
-    "orted",           "mpirun",          "mpiexec",    "orterun",             /* Open MPI to 4.1 */
-    "prted",           "prterun",         "prte",       "prun",                /* Open MPI 5 */
-    "hydra_pmi_proxy", "hydra_bstrap_pr", "pmi_proxy",  "mpiexec.hydra",       /* MPICH, Intel MPI */
-    "slurmstepd",      "palsd",           "pals_rank_", "apinit",        NULL, /* Slurm, Cray */
+    "orted", "mpirun", "mpiexec", "orterun", /* Open MPI to 4.1 */
+    "prted", "prterun", "prte", "prun",      /* Open MPI 5 */
+    /* MPICH, Intel MPI */
+    "hydra_pmi_proxy", "hydra_bstrap_pr", "pmi_proxy", "mpiexec.hydra", "slurmstepd", "palsd",
+    "pals_rank_", "apinit", NULL, /* Slurm, Cray */
 };
 
 enum { ANCESTORS_MAX = 32, PATH_SIZE = 96 };
@@ -40,7 +42,8 @@ static cpu_set_t to_system(const elm_cpus *cpus)
     return set;
 }
 
-/* The cgroup's set, of either version and in any container, without reading their files: the kernel cuts a mask down to it. */
+/* The cgroup's set, of either version and in any container, without reading their files: the
+ * kernel cuts a mask down to it. */
 static elm_cpus probe_cpuset(const cpu_set_t *own)
 {
     cpu_set_t all, allowed;
@@ -72,7 +75,8 @@ static bool read_process(pid_t pid, char name[32], pid_t *parent)
 static pid_t find_launcher(char name[32])
 {
     pid_t pid = getppid(), parent;
-    for (int i = 0; i < ANCESTORS_MAX && pid > 0 && read_process(pid, name, &parent); i++, pid = parent)
+    for (int i = 0; i < ANCESTORS_MAX && pid > 0 && read_process(pid, name, &parent);
+         i++, pid = parent)
         for (int l = 0; launchers[l]; l++)
             if (!strcmp(name, launchers[l]))
                 return pid;
@@ -87,7 +91,8 @@ static bool slurm_gave_a_part(const elm_affinity_facts *f)
 
 elm_cpus elm_affinity_ceiling(const elm_affinity_facts *f)
 {
-    if (!f->has_launcher || (f->launched_by_srun && f->cpu_bind && *f->cpu_bind && strncmp(f->cpu_bind, "none", 4)))
+    if (!f->has_launcher ||
+        (f->launched_by_srun && f->cpu_bind && *f->cpu_bind && strncmp(f->cpu_bind, "none", 4)))
         return f->own;
     /* slurmd may have cores of its own, where no task runs. */
     if (f->launched_by_srun && !elm_cpus_contains(&f->launcher, &f->own))
@@ -98,15 +103,19 @@ elm_cpus elm_affinity_ceiling(const elm_affinity_facts *f)
     elm_cpus allowed = elm_cpus_intersection(&f->launcher, &f->cpuset);
     if (f->has_chosen)
         allowed = elm_cpus_intersection(&allowed, &f->chosen);
-    if (elm_cpus_count(&allowed) == 0 || (elm_cpus_contains(&allowed, &f->online) && slurm_gave_a_part(f)))
+    if (elm_cpus_count(&allowed) == 0 ||
+        (elm_cpus_contains(&allowed, &f->online) && slurm_gave_a_part(f)))
         return f->own;
     return allowed;
 }
 
-/* CPUs that the user named to the launcher: --cpu-set of Open MPI 4.1, and the same of 5. False: none, or not as numbers. */
+/* CPUs that the user named to the launcher: --cpu-set of Open MPI 4.1, and the same of 5. False:
+ * none, or not as numbers. */
 static bool read_chosen(elm_cpus *chosen)
 {
-    static const char *const names[] = {"OMPI_MCA_hwloc_base_cpu_set", "OMPI_MCA_hwloc_base_cpu_list", "PRTE_MCA_hwloc_default_cpu_list"};
+    static const char *const names[] = {"OMPI_MCA_hwloc_base_cpu_set",
+                                        "OMPI_MCA_hwloc_base_cpu_list",
+                                        "PRTE_MCA_hwloc_default_cpu_list"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *text = getenv(names[i]);
         if (text && *text && elm_cpus_parse(chosen, text))
@@ -137,8 +146,10 @@ void elm_affinity_topology(elm_topology *topology)
     const long configured = sysconf(_SC_NPROCESSORS_CONF);
     for (int cpu = 0; cpu < ELM_CPUS_MAX && cpu < configured; cpu++) {
         /* The list of siblings begins with the lowest. */
-        topology->core[cpu] = read_number("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu, cpu);
-        topology->socket[cpu] = read_number("/sys/devices/system/cpu/cpu%d/topology/physical_package_id", cpu, 0);
+        topology->core[cpu] =
+            read_number("/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu, cpu);
+        topology->socket[cpu] =
+            read_number("/sys/devices/system/cpu/cpu%d/topology/physical_package_id", cpu, 0);
     }
 }
 
@@ -167,7 +178,8 @@ void elm_affinity_read(elm_affinity *affinity)
         return;
     const pid_t pid = find_launcher(name);
     const char *slurm_cpus = getenv("SLURM_CPUS_ON_NODE");
-    elm_affinity_facts facts = {.own = from_system(&own), .cpu_bind = getenv("SLURM_CPU_BIND_TYPE")};
+    elm_affinity_facts facts = {.own = from_system(&own),
+                                .cpu_bind = getenv("SLURM_CPU_BIND_TYPE")};
     facts.cpuset = probe_cpuset(&own);
     facts.slurm_cpus = slurm_cpus ? atoi(slurm_cpus) : 0;
     facts.has_launcher = pid > 0 && !sched_getaffinity(pid, sizeof launcher, &launcher);
@@ -232,7 +244,8 @@ void elm_affinity_reload(char **argv)
 static bool openmp_has_places(void)
 {
     const char *bind = getenv("OMP_PROC_BIND");
-    return getenv("OMP_PLACES") || getenv("GOMP_CPU_AFFINITY") || (bind && strcasecmp(bind, "false"));
+    return getenv("OMP_PLACES") || getenv("GOMP_CPU_AFFINITY") ||
+           (bind && strcasecmp(bind, "false"));
 }
 
 void elm_affinity_settle_team(const elm_cpus *cpus, int threads)

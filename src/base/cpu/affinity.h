@@ -8,12 +8,14 @@
 
 /** What is known about this process's CPUs. */
 typedef struct elm_affinity {
-    elm_cpus own;     /* its mask; empty where the system does not tell */
-    elm_cpus ceiling; /* where it may run; Open MPI 4.1 puts ranks outside of a mask that mpirun was given */
+    elm_cpus own; /* its mask; empty where the system does not tell */
+    /* where it may run; Open MPI 4.1 puts ranks outside of a mask that mpirun was given */
+    elm_cpus ceiling;
     bool has_launcher;
 } elm_affinity;
 
-/** What the environment of a process says, apart from reading it: so that the rule can be tested. */
+/** What the environment of a process says, apart from reading it: so that the rule can be
+ * tested. */
 typedef struct elm_affinity_facts {
     elm_cpus own;
     elm_cpus cpuset;   /* of its cgroup */
@@ -28,24 +30,28 @@ typedef struct elm_affinity_facts {
     int slurm_cpus;        /* SLURM_CPUS_ON_NODE; 0: no job of Slurm's */
 } elm_affinity_facts;
 
-/** The ceiling: the mask that the launcher itself has, since a user's own choice (taskset or numactl before mpirun, a batch system's set,
- * --cpu-set) holds for the launcher too, while what the launcher chose for a rank does not. Never beyond the cgroup's set. The process's
- * own mask where there is no launcher; where srun bound the task (task/affinity); and where Slurm gave the job a part of the node without
- *  confining it, as then nobody can tell which part. */
+/** The ceiling: the mask that the launcher itself has, since a user's own choice (taskset or
+ * numactl before mpirun, a batch system's set, --cpu-set) holds for the launcher too, while what
+ * the launcher chose for a rank does not. Never beyond the cgroup's set. The process's own mask
+ * where there is no launcher; where srun bound the task (task/affinity); and where Slurm gave
+ * the job a part of the node without confining it, as then nobody can tell which part. */
 elm_cpus elm_affinity_ceiling(const elm_affinity_facts *facts);
 
 /** Reads it all from the system. */
 void elm_affinity_read(elm_affinity *affinity);
 void elm_affinity_topology(elm_topology *topology);
 
-/** Loads the program once more where the launcher pinned it to fewer CPUs than its ceiling has; returns at once everywhere else, and in the
- * second life with the mask of the first. libgomp counts the CPUs when it is loaded, and a team of more threads than that gives up the CPU
- * at every barrier: 11 % of a ResNet-32 step on 2 cores. First thing in main, before any thread. `argv`: main's. */
+/** Loads the program once more where the launcher pinned it to fewer CPUs than its ceiling has;
+ * returns at once everywhere else, and in the second life with the mask of the first. libgomp
+ * counts the CPUs when it is loaded, and a team of more threads than that gives up the CPU at
+ * every barrier: 11 % of a ResNet-32 step on 2 cores. First thing in main, before any thread.
+ * `argv`: main's. */
 void elm_affinity_reload(char **argv);
 
-/** Moves every thread of this process, and with them the ones that they will start. 0, or -1 where the system refuses.
- *  `threads` is how many the next parallel regions have: where OMP_PROC_BIND or the like has made OpenMP choose places when the program was
- *  loaded, they are started here and moved too. */
+/** Moves every thread of this process, and with them the ones that they will start. 0, or -1
+ * where the system refuses. `threads` is how many the next parallel regions have: where
+ * OMP_PROC_BIND or the like has made OpenMP choose places when the program was loaded, they are
+ * started here and moved too. */
 int elm_affinity_set(const elm_cpus *cpus);
 void elm_affinity_settle_team(const elm_cpus *cpus, int threads);
 

@@ -1,4 +1,5 @@
-/* This file is compiled for plain x86-64, whatever the build is compiled for: it finds out what may run. */
+/* This file is compiled for plain x86-64, whatever the build is compiled for: it finds out what
+ * may run. */
 #define _GNU_SOURCE /* program_invocation_short_name */
 #include "base/cpu/cpu.h"
 
@@ -28,16 +29,19 @@ typedef struct feature {
 } feature;
 
 static const feature features[] = {
-#define FEATURE(identifier, name, leaf, sub, reg, bit, state, macro) {name, leaf, sub, reg, bit, state},
+#define FEATURE(identifier, name, leaf, sub, reg, bit, state, macro)                               \
+    {name, leaf, sub, reg, bit, state},
     ELM_CPU_FEATURES(FEATURE)
 #undef FEATURE
 };
 
 /* What each set of kernels was compiled for. */
 static const uint64_t isa_needs[ELM_ISAS] = {
-    [ELM_ISA_AVX2] = ELM_CPU_BIT(AVX) | ELM_CPU_BIT(AVX2) | ELM_CPU_BIT(FMA) | ELM_CPU_BIT(F16C) | ELM_CPU_BIT(MOVBE) | ELM_CPU_BIT(LZCNT) |
-                     ELM_CPU_BIT(BMI1) | ELM_CPU_BIT(BMI2),
-    [ELM_ISA_AVX512] = ELM_CPU_BIT(AVX512F) | ELM_CPU_BIT(AVX512BW) | ELM_CPU_BIT(AVX512CD) | ELM_CPU_BIT(AVX512DQ) | ELM_CPU_BIT(AVX512VL),
+    [ELM_ISA_AVX2] = ELM_CPU_BIT(AVX) | ELM_CPU_BIT(AVX2) | ELM_CPU_BIT(FMA) | ELM_CPU_BIT(F16C) |
+                     ELM_CPU_BIT(MOVBE) | ELM_CPU_BIT(LZCNT) | ELM_CPU_BIT(BMI1) |
+                     ELM_CPU_BIT(BMI2),
+    [ELM_ISA_AVX512] = ELM_CPU_BIT(AVX512F) | ELM_CPU_BIT(AVX512BW) | ELM_CPU_BIT(AVX512CD) |
+                       ELM_CPU_BIT(AVX512DQ) | ELM_CPU_BIT(AVX512VL),
     [ELM_ISA_AVX512_BF16] = ELM_CPU_BIT(AVX512_BF16),
 };
 
@@ -57,8 +61,8 @@ static uint64_t find_features(void)
     for (int i = 0; i < ELM_CPU_FEATURE_COUNT; i++) {
         const feature *f = &features[i];
         unsigned reg[4];
-        if (__get_cpuid_count(f->leaf, f->sub, &reg[EAX], &reg[EBX], &reg[ECX], &reg[EDX]) && reg[f->reg] >> f->bit & 1 &&
-            (saved & f->state) == f->state)
+        if (__get_cpuid_count(f->leaf, f->sub, &reg[EAX], &reg[EBX], &reg[ECX], &reg[EDX]) &&
+            reg[f->reg] >> f->bit & 1 && (saved & f->state) == f->state)
             found |= UINT64_C(1) << i;
     }
     return found;
@@ -83,7 +87,8 @@ const char *elm_cpu_name(char text[ELM_CPU_NAME_SIZE])
 {
     unsigned brand[13] = {0}; /* 48 bytes and an end */
     for (unsigned part = 0; part < 3; part++)
-        __get_cpuid(0x80000002 + part, &brand[4 * part], &brand[4 * part + 1], &brand[4 * part + 2], &brand[4 * part + 3]);
+        __get_cpuid(0x80000002 + part, &brand[4 * part], &brand[4 * part + 1], &brand[4 * part + 2],
+                    &brand[4 * part + 3]);
     const char *name = (const char *)brand;
     name += strspn(name, " ");
     snprintf(text, ELM_CPU_NAME_SIZE, "%s", *name ? name : "unknown x86-64 CPU");
@@ -92,7 +97,8 @@ const char *elm_cpu_name(char text[ELM_CPU_NAME_SIZE])
     return text;
 }
 
-/* Before main and whatever else was compiled for more than this CPU has: a message where SIGILL would follow. */
+/* Before main and whatever else was compiled for more than this CPU has: a message where SIGILL
+ * would follow. */
 __attribute__((constructor(101))) static void refuse_old_cpu(void)
 {
     const uint64_t missing = elm_cpu_needs & ~find_features();
@@ -101,9 +107,11 @@ __attribute__((constructor(101))) static void refuse_old_cpu(void)
         return;
     for (int i = 0; i < ELM_CPU_FEATURE_COUNT; i++)
         if (missing >> i & 1)
-            snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *list ? ", " : "", features[i].name);
+            snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *list ? ", " : "",
+                     features[i].name);
     fprintf(stderr,
-            "%s: error: this CPU lacks %s, which this build of elmpi uses (%s): start it on a newer CPU, or build elmpi on this one with "
+            "%s: error: this CPU lacks %s, which this build of elmpi uses (%s): start it on a "
+            "newer CPU, or build elmpi on this one with "
             "-DELMPI_MARCH=native\n",
             program_invocation_short_name, list, elm_cpu_name(name));
     _exit(ELM_EXIT_FAILURE);
@@ -149,15 +157,20 @@ static int asked_isa(elm_isa *isa, elm_error *err)
         i++;
     if (i == ELM_ISAS)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "unknown instruction set \"%.32s\" (ELMPI_ISA): use baseline, avx2, avx512 or avx512-bf16", asked);
+                             "unknown instruction set \"%.32s\" (ELMPI_ISA): use baseline, avx2, "
+                             "avx512 or avx512-bf16",
+                             asked);
     if (i > (int)best)
-        return elm_error_set(err, ELM_EXIT_USAGE, "this CPU has no %s, its best is %s (ELMPI_ISA; %s): use %s or a lower one, or unset it",
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "this CPU has no %s, its best is %s (ELMPI_ISA; %s): use %s or a "
+                             "lower one, or unset it",
                              asked, elm_isa_names[best], elm_cpu_name(name), elm_isa_names[best]);
     *isa = (elm_isa)i;
     return 0;
 }
 
-/* The same in every call: the environment is read once, so that kernels of one process never mix. */
+/* The same in every call: the environment is read once, so that kernels of one process never
+ * mix. */
 static int chosen = -1;
 
 int elm_cpu_choose(elm_error *err)

@@ -1,10 +1,12 @@
-/* CPU features: extensions of x86-64 that a compiler uses by itself when it is told the CPU, and where CPUID shows them. */
+/* CPU features: extensions of x86-64 that a compiler uses by itself when it is told the CPU, and
+ * where CPUID shows them. */
 #ifndef ELMPI_BASE_CPU_CPU_FEATURES_H
 #define ELMPI_BASE_CPU_CPU_FEATURES_H
 
 #include <stdint.h>
 
-/* ROW(identifier, name, CPUID leaf, sub-leaf, register, bit, state that the operating system must save, compiler's macro) */
+/* ROW(identifier, name, CPUID leaf, sub-leaf, register, bit, state that the operating system
+ * must save, compiler's macro) */
 /* clang-format off */
 #define ELM_CPU_FEATURES(ROW) \
     ROW(SSE3, "SSE3", 1, 0, ECX, 0, NOTHING, __SSE3__) \

@@ -5,8 +5,9 @@
 #include <string.h>
 
 /* Lines of /proc/cpuinfo: x86's, then Arm's, which has no names but numbers. */
-static const char *const keys[] = {"vendor_id",        "cpu family",  "model",    "model name",   "stepping", "CPU implementer",
-                                   "CPU architecture", "CPU variant", "CPU part", "CPU revision", NULL};
+static const char *const keys[] = {
+    "vendor_id",        "cpu family",  "model",    "model name",   "stepping", "CPU implementer",
+    "CPU architecture", "CPU variant", "CPU part", "CPU revision", NULL};
 
 static bool is_wanted(const char *key)
 {
@@ -32,7 +33,8 @@ void elm_cpu_identity(char *text, size_t size_bytes)
         *end = '\0';
         colon[1 + strcspn(colon + 1, "\n")] = '\0';
         if (is_wanted(line) && used < size_bytes) {
-            const int length = snprintf(text + used, size_bytes - used, "%s%s", used ? ", " : "", colon + 1 + strspn(colon + 1, " \t"));
+            const int length = snprintf(text + used, size_bytes - used, "%s%s", used ? ", " : "",
+                                        colon + 1 + strspn(colon + 1, " \t"));
             used += length > 0 ? (size_t)length : 0;
         }
     }

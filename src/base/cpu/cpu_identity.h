@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/** Maker, family, model, name and stepping as far as the system says them, or "unknown". A name alone is often the same for generations of
- *  CPUs, above all in virtual machines. */
+/** Maker, family, model, name and stepping as far as the system says them, or "unknown". A name
+ * alone is often the same for generations of CPUs, above all in virtual machines. */
 void elm_cpu_identity(char *text, size_t size_bytes);
 
 #endif

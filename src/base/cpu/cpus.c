@@ -99,7 +99,8 @@ void elm_cpus_print(const elm_cpus *set, char *text, size_t size_bytes)
     }
 }
 
-/* The CPUs of a set in the order in which they are dealt out: sockets, in them cores, in them hyperthreads. */
+/* The CPUs of a set in the order in which they are dealt out: sockets, in them cores, in them
+ * hyperthreads. */
 typedef struct ordered {
     int cpu[ELM_CPUS_MAX], count, cores;
 } ordered;
@@ -123,7 +124,8 @@ static void put_in_order(const elm_cpus *set, const elm_topology *t, ordered *o)
         o->cpu[at] = cpu;
     }
     for (int i = 0; i < o->count; i++)
-        o->cores += i == 0 || t->core[o->cpu[i]] != t->core[o->cpu[i - 1]] || t->socket[o->cpu[i]] != t->socket[o->cpu[i - 1]];
+        o->cores += i == 0 || t->core[o->cpu[i]] != t->core[o->cpu[i - 1]] ||
+                    t->socket[o->cpu[i]] != t->socket[o->cpu[i - 1]];
 }
 
 elm_cpus elm_cpus_share(const elm_cpus *set, const elm_topology *topology, int sharers, int place)
@@ -135,10 +137,12 @@ elm_cpus elm_cpus_share(const elm_cpus *set, const elm_topology *topology, int s
         return *set;
     const bool by_core = o.cores >= sharers;
     const int units = by_core ? o.cores : o.count, more = units % sharers;
-    const int first = place * (units / sharers) + (place < more ? place : more), end = first + units / sharers + (place < more);
+    const int first = place * (units / sharers) + (place < more ? place : more),
+              end = first + units / sharers + (place < more);
     int unit = -1;
     for (int i = 0; i < o.count; i++) {
-        const bool begins = i == 0 || !by_core || topology->core[o.cpu[i]] != topology->core[o.cpu[i - 1]] ||
+        const bool begins = i == 0 || !by_core ||
+                            topology->core[o.cpu[i]] != topology->core[o.cpu[i - 1]] ||
                             topology->socket[o.cpu[i]] != topology->socket[o.cpu[i - 1]];
         unit += begins;
         if (unit >= first && unit < end)
@@ -173,13 +177,15 @@ static bool is_fair(const elm_cpus *own, const elm_cpus *ceilings, int ranks, in
 {
     for (int r = 0; r < ranks; r++) {
         const relation to = relation_of(own, ranks, r);
-        if (to.overlaps || !elm_cpus_contains(&ceilings[r], &own[r]) || elm_cpus_count(&own[r]) < fair * to.equals)
+        if (to.overlaps || !elm_cpus_contains(&ceilings[r], &own[r]) ||
+            elm_cpus_count(&own[r]) < fair * to.equals)
             return false;
     }
     return true;
 }
 
-elm_cpus_plan elm_cpus_divide(const elm_cpus *own, const elm_cpus *ceilings, int ranks, const elm_topology *topology, elm_cpus *shares)
+elm_cpus_plan elm_cpus_divide(const elm_cpus *own, const elm_cpus *ceilings, int ranks,
+                              const elm_topology *topology, elm_cpus *shares)
 {
     elm_cpus pool = {0};
     bool kept = true, inside = true;
@@ -191,7 +197,8 @@ elm_cpus_plan elm_cpus_divide(const elm_cpus *own, const elm_cpus *ceilings, int
     const bool fair = is_fair(own, ceilings, ranks, elm_cpus_count(&pool) / ranks);
     for (int r = 0; r < ranks; r++) {
         const relation to = relation_of(own, ranks, r);
-        shares[r] = fair ? elm_cpus_share(&own[r], topology, to.equals, to.place) : elm_cpus_share(&pool, topology, ranks, r);
+        shares[r] = fair ? elm_cpus_share(&own[r], topology, to.equals, to.place)
+                         : elm_cpus_share(&pool, topology, ranks, r);
         inside &= elm_cpus_contains(&ceilings[r], &shares[r]);
         kept &= elm_cpus_equal(&own[r], &shares[r]);
     }

@@ -9,8 +9,8 @@
 
 enum { ROUNDS = 20000, RUNS = 10 };
 
-/* GFLOP/s of the best run, in which all threads began together. Each thread is timed by itself: one that was interrupted spoils its own
- * part of a run, not all of it. */
+/* GFLOP/s of the best run, in which all threads began together. Each thread is timed by itself:
+ * one that was interrupted spoils its own part of a run, not all of it. */
 static double best_of_runs(const elm_peak_loop *loop, int threads)
 {
     double rates[RUNS] = {0}, best = 0;
@@ -58,10 +58,12 @@ double elm_peak_bf16_gflops(int threads, double seconds)
 double elm_peak_gbytes_per_s(int threads, double seconds)
 {
     const ptrdiff_t count = (ptrdiff_t)1 << 24;
-    float *x = elm_alloc((size_t)count, sizeof *x, NULL), *y = elm_alloc((size_t)count, sizeof *y, NULL);
+    float *x = elm_alloc((size_t)count, sizeof *x, NULL),
+          *y = elm_alloc((size_t)count, sizeof *y, NULL);
     double least = 1e30;
     const double until = omp_get_wtime() + seconds;
-    for (int run = 0; x && y && (run < 2 || omp_get_wtime() < until); run++) { /* the first also brings the pages in */
+    /* the first also brings the pages in */
+    for (int run = 0; x && y && (run < 2 || omp_get_wtime() < until); run++) {
         const double begun = omp_get_wtime();
 #pragma omp parallel for simd num_threads(threads) schedule(static)
         for (ptrdiff_t i = 0; i < count; i++)

@@ -1,7 +1,9 @@
-/* The loops are written in assembler: how many registers there are, and that nothing is stored in between, is what they are about, and no
- * compiler's option may change it. A unit takes a new multiply-add each cycle and gives the result 4 to 6 cycles later, and there are two
- * units (four on large Arm cores), so twelve chains that do not wait for each other keep them busy; two more registers hold the operands.
- * Factors near 1 and small terms keep the numbers finite and away from denormals. */
+/* The loops are written in assembler: how many registers there are, and that nothing is stored
+ * in between, is what they are about, and no compiler's option may change it. A unit takes a new
+ * multiply-add each cycle and gives the result 4 to 6 cycles later, and there are two units
+ * (four on large Arm cores), so twelve chains that do not wait for each other keep them busy;
+ * two more registers hold the operands. Factors near 1 and small terms keep the numbers finite
+ * and away from denormals. */
 #include "base/cpu/peak_loops.h"
 
 #include <stddef.h>
@@ -20,12 +22,12 @@ enum { CHAIN_COUNT = 12 };
 #include <unistd.h>
 
 /* Prepares registers from two words in memory, then repeats the body. */
-#define LOOP(rounds, factor, term, prepare, body, end)                                                                                     \
-    __asm__ volatile(prepare "1:\n" body "dec %[count]\n jnz 1b\n" end                                                                     \
-                     : [count] "+r"(rounds)                                                                                                \
-                     : [f] "m"(factor), [t] "m"(term)                                                                                      \
-                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",    \
-                       "xmm13", "xmm14", "xmm15")
+#define LOOP(rounds, factor, term, prepare, body, end)                                             \
+    __asm__ volatile(prepare "1:\n" body "dec %[count]\n jnz 1b\n" end                             \
+                     : [count] "+r"(rounds)                                                        \
+                     : [f] "m"(factor), [t] "m"(term)                                              \
+                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",       \
+                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
 
 static const float factor = 0.999999F, term = 1e-6F;
 static const uint32_t two_ones = 0x3f803f80, two_small = 0x34003400; /* pairs of bf16: 1, 2^-23 */
@@ -38,7 +40,8 @@ static const uint32_t two_ones = 0x3f803f80, two_small = 0x34003400; /* pairs of
 static void run_sse(long rounds)
 {
     LOOP(rounds, factor, term,
-         "movss %[f], %%xmm14\n shufps $0, %%xmm14, %%xmm14\n movss %[t], %%xmm15\n shufps $0, %%xmm15, %%xmm15\n" CHAINS(SSE_START),
+         "movss %[f], %%xmm14\n shufps $0, %%xmm14, %%xmm14\n movss %[t], %%xmm15\n shufps $0, "
+         "%%xmm15, %%xmm15\n" CHAINS(SSE_START),
          FIRST_HALF(SSE_PRODUCT) SECOND_HALF(SSE_SUM), "");
 }
 
@@ -47,8 +50,9 @@ static void run_sse(long rounds)
 
 static void run_avx2(long rounds)
 {
-    LOOP(rounds, factor, term, "vbroadcastss %[f], %%ymm14\n vbroadcastss %[t], %%ymm15\n" CHAINS(YMM_START), CHAINS(YMM_STEP),
-         "vzeroupper\n");
+    LOOP(rounds, factor, term,
+         "vbroadcastss %[f], %%ymm14\n vbroadcastss %[t], %%ymm15\n" CHAINS(YMM_START),
+         CHAINS(YMM_STEP), "vzeroupper\n");
 }
 
 #define ZMM_START(c) "vmovaps %%zmm14, %%zmm" #c "\n"
@@ -57,14 +61,16 @@ static void run_avx2(long rounds)
 
 static void run_avx512(long rounds)
 {
-    LOOP(rounds, factor, term, "vbroadcastss %[f], %%zmm14\n vbroadcastss %[t], %%zmm15\n" CHAINS(ZMM_START), CHAINS(ZMM_STEP),
-         "vzeroupper\n");
+    LOOP(rounds, factor, term,
+         "vbroadcastss %[f], %%zmm14\n vbroadcastss %[t], %%zmm15\n" CHAINS(ZMM_START),
+         CHAINS(ZMM_STEP), "vzeroupper\n");
 }
 
 static void run_avx512_bf16(long rounds)
 {
-    LOOP(rounds, two_ones, two_small, "vbroadcastss %[f], %%zmm14\n vbroadcastss %[t], %%zmm15\n" CHAINS(ZMM_START), CHAINS(ZMM_PAIR_STEP),
-         "vzeroupper\n");
+    LOOP(rounds, two_ones, two_small,
+         "vbroadcastss %[f], %%zmm14\n vbroadcastss %[t], %%zmm15\n" CHAINS(ZMM_START),
+         CHAINS(ZMM_PAIR_STEP), "vzeroupper\n");
 }
 
 static bool has_sse(void)
@@ -99,7 +105,8 @@ enum { TILE_ROWS = 16, TILE_ROW_BYTES = 64, TILE_PAIRS = TILE_ROW_BYTES / 4 };
 /* Linux gives the tiles' 8 KiB of state to processes that ask for it. */
 static bool has_amx(void)
 {
-    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA: asm/prctl.h of Linux 5.16 */
+    /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA: asm/prctl.h of Linux 5.16 */
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
     return elm_cpu_has_amx_bf16() && !syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA);
 }
 
@@ -160,12 +167,13 @@ enum { NEON_CHAINS = CHAIN_COUNT + 4 }; /* large cores have four units */
 static void run_neon(long rounds)
 {
     const float factor = 0.999999F, term = 1e-6F;
-    __asm__ volatile("ld1r {v30.4s}, [%[f]]\n ld1r {v31.4s}, [%[t]]\n" CHAINS(NEON_START) MORE(NEON_START) "1:\n" CHAINS(NEON_STEP)
-                         MORE(NEON_STEP) "subs %[count], %[count], #1\n b.ne 1b\n"
+    __asm__ volatile("ld1r {v30.4s}, [%[f]]\n ld1r {v31.4s}, [%[t]]\n" CHAINS(NEON_START)
+                         MORE(NEON_START) "1:\n" CHAINS(NEON_STEP)
+                             MORE(NEON_STEP) "subs %[count], %[count], #1\n b.ne 1b\n"
                      : [count] "+r"(rounds)
                      : [f] "r"(&factor), [t] "r"(&term)
-                     : "cc", "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
-                       "v30", "v31");
+                     : "cc", "memory", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9",
+                       "v10", "v11", "v12", "v13", "v14", "v15", "v30", "v31");
 }
 
 static bool has_neon(void)
@@ -182,7 +190,8 @@ typedef float lanes __attribute__((vector_size(16)));
 
 static void run_compiled(long rounds)
 {
-    const lanes factor = {0.999999F, 0.999999F, 0.999999F, 0.999999F}, term = {1e-6F, 1e-6F, 1e-6F, 1e-6F};
+    const lanes factor = {0.999999F, 0.999999F, 0.999999F, 0.999999F},
+                term = {1e-6F, 1e-6F, 1e-6F, 1e-6F};
     lanes chain[CHAIN_COUNT];
     for (int c = 0; c < CHAIN_COUNT; c++)
         chain[c] = term;

@@ -1,4 +1,5 @@
-/* Peak loops: endless chains of multiply-adds in registers, one loop for each kind of arithmetic unit. */
+/* Peak loops: endless chains of multiply-adds in registers, one loop for each kind of arithmetic
+ * unit. */
 #ifndef ELMPI_BASE_CPU_PEAK_LOOPS_H
 #define ELMPI_BASE_CPU_PEAK_LOOPS_H
 

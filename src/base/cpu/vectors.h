@@ -1,5 +1,6 @@
-/* Vectors: loops over plain arrays that several rooms share, as kernels: elm_vectors()->dot(...). They run on the calling thread. Sums have
- * the same bits whenever instruction set and count are the same. */
+/* Vectors: loops over plain arrays that several rooms share, as kernels:
+ * elm_vectors()->dot(...). They run on the calling thread. Sums have the same bits whenever
+ * instruction set and count are the same. */
 #ifndef ELMPI_BASE_CPU_VECTORS_H
 #define ELMPI_BASE_CPU_VECTORS_H
 
@@ -9,8 +10,10 @@
 #include "base/cpu/kernels.h"
 
 typedef struct elm_vector_kernels {
-    double (*dot)(const float *x, const float *y, int64_t count);             /* sum of x y, in double */
-    double (*square_distance)(const float *x, const float *y, int64_t count); /* sum of (x - y)^2, in double */
+    /* sum of x y, in double */
+    double (*dot)(const float *x, const float *y, int64_t count);
+    /* sum of (x - y)^2, in double */
+    double (*square_distance)(const float *x, const float *y, int64_t count);
     double (*dot_double)(const double *x, const double *y, int64_t count);
     double (*square_distance_double)(const double *x, const double *y, int64_t count);
     bool (*all_finite)(const float *x, int64_t count);

@@ -20,7 +20,13 @@
 extern char **environ;
 
 static const char guard_name[] = "elmpi-guard"; /* argv[0] of the second process */
-enum { WORDS = 3, REFUSED = 10 /* exit status: the text is on stdout */, MEMORY_BASE = 1 << 30, MEMORY_TIMES = 4, SECONDS_BASE = 60 };
+enum {
+    WORDS = 3,
+    REFUSED = 10 /* exit status: the text is on stdout */,
+    MEMORY_BASE = 1 << 30,
+    MEMORY_TIMES = 4,
+    SECONDS_BASE = 60
+};
 
 /* --- the second process --- */
 
@@ -35,7 +41,8 @@ static void limit(int what, uint64_t most)
     setrlimit((__rlimit_resource_t)what, &now);
 }
 
-/* What the libraries have taken already, such as OpenBLAS's buffers for each core, is not the file's. */
+/* What the libraries have taken already, such as OpenBLAS's buffers for each core, is not the
+ * file's. */
 static uint64_t address_space(void)
 {
     unsigned long long pages = 0;
@@ -51,10 +58,12 @@ static uint64_t address_space(void)
 static void limit_all(const char *path)
 {
     struct stat about;
-    const uint64_t bytes = stat(path, &about) == 0 && about.st_size > 0 ? (uint64_t)about.st_size : 0;
+    const uint64_t bytes =
+        stat(path, &about) == 0 && about.st_size > 0 ? (uint64_t)about.st_size : 0;
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_CPU, SECONDS_BASE + (bytes >> 20));
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* their shadows want terabytes of addresses */
+#if !defined(__SANITIZE_ADDRESS__) &&                                                              \
+    !defined(__SANITIZE_THREAD__) /* their shadows want terabytes of addresses */
     const uint64_t taken = address_space();
     if (taken > 0)
         limit(RLIMIT_AS, taken + MEMORY_BASE + MEMORY_TIMES * bytes);
@@ -76,10 +85,12 @@ void elm_guard_serve(int argc, char **argv, const char *kind, elm_guard_read rea
 
 /* --- the first --- */
 
-/* Memory that is not what it was zeroed for shows in the second process rather than in ours; threads are of no use there. */
+/* Memory that is not what it was zeroed for shows in the second process rather than in ours;
+ * threads are of no use there. */
 static char **make_environment(void)
 {
-    static const char *const own[] = {"MALLOC_PERTURB_=165", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "HDF5_PLUGIN_PRELOAD=::"};
+    static const char *const own[] = {"MALLOC_PERTURB_=165", "OMP_NUM_THREADS=1",
+                                      "OPENBLAS_NUM_THREADS=1", "HDF5_PLUGIN_PRELOAD=::"};
     enum { OWN = sizeof own / sizeof *own };
     size_t count = 0, kept = 0;
     while (environ[count] != NULL)
@@ -99,7 +110,8 @@ static char **make_environment(void)
     return made;
 }
 
-/* A debugger such as valgrind runs another program than /proc/self/exe, and knows to lie only when that link is read. */
+/* A debugger such as valgrind runs another program than /proc/self/exe, and knows to lie only
+ * when that link is read. */
 static const char *own_program(char path[ELM_PATH_SIZE])
 {
     const ssize_t length = readlink("/proc/self/exe", path, ELM_PATH_SIZE - 1);
@@ -109,12 +121,14 @@ static const char *own_program(char path[ELM_PATH_SIZE])
     return access(path, X_OK) == 0 ? path : "/proc/self/exe"; /* it was replaced while it runs */
 }
 
-/* 0, or the errno of what failed. Owns: *output, the end of a pipe, is closed by the caller. */
+/* 0, or the errno of what failed.
+ *  Owns:   *output, the end of a pipe, is closed by the caller. */
 static int start(const char *kind, const char *path, pid_t *child, int *output)
 {
     int ends[2];
     char program[ELM_PATH_SIZE];
-    char *const words[WORDS + 1] = {(char *)(uintptr_t)guard_name, (char *)(uintptr_t)kind, (char *)(uintptr_t)path, NULL};
+    char *const words[WORDS + 1] = {(char *)(uintptr_t)guard_name, (char *)(uintptr_t)kind,
+                                    (char *)(uintptr_t)path, NULL};
     char **environment = make_environment();
     if (environment == NULL)
         return ENOMEM;
@@ -130,14 +144,16 @@ static int start(const char *kind, const char *path, pid_t *child, int *output)
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0); /* glibc's last words */
+    /* glibc's last words */
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawnattr_init(&attributes);
     sigemptyset(&none);
     sigfillset(&usual);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &usual);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    const int cause = posix_spawn(child, own_program(program), &files, &attributes, words, environment);
+    const int cause =
+        posix_spawn(child, own_program(program), &files, &attributes, words, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     free(environment);
@@ -155,7 +171,8 @@ static void read_text(int output, char *text, size_t size_bytes)
     char rest[256];
     for (;;) {
         const bool full = used + 1 >= size_bytes;
-        const ssize_t got = full ? read(output, rest, sizeof rest) : read(output, text + used, size_bytes - 1 - used);
+        const ssize_t got = full ? read(output, rest, sizeof rest)
+                                 : read(output, text + used, size_bytes - 1 - used);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -173,11 +190,14 @@ static int judge(int status, const char *kind, const char *path, const char *tex
     if (WIFEXITED(status) && WEXITSTATUS(status) >= REFUSED && text[0] != '\0')
         return elm_error_set(err, WEXITSTATUS(status) - REFUSED, "%s", text);
     if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "reading the %s comes to no end (%s): %s", kind, path, advice);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "reading the %s comes to no end (%s): %s", kind,
+                             path, advice);
     if (WIFSIGNALED(status))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "the process that reads the %s first crashed, %s (%s): %s", kind,
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "the process that reads the %s first crashed, %s (%s): %s", kind,
                              strsignal(WTERMSIG(status)), path, advice);
-    return elm_error_set(err, ELM_EXIT_FAILURE, "the process that reads the %s first ended with status %d (%s): %s", kind,
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "the process that reads the %s first ended with status %d (%s): %s", kind,
                          WIFEXITED(status) ? WEXITSTATUS(status) : -1, path, advice);
 }
 
@@ -190,17 +210,18 @@ int elm_guard_check(const char *kind, const char *path, elm_error *err)
     int output = -1, status = 0;
     const int cause = start(kind, path, &child, &output);
     if (cause != 0)
-        return elm_error_set(
-            err, ELM_EXIT_FAILURE,
-            "cannot start the process that reads the %s first (%s): %s: allow it, or set ELMPI_GUARD=off where all files are "
-            "your own",
-            kind, path, strerror(cause));
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "cannot start the process that reads the %s first (%s): %s: allow it, "
+                             "or set ELMPI_GUARD=off where all files are "
+                             "your own",
+                             kind, path, strerror(cause));
     elm_error told = {0};
     read_text(output, told.text, sizeof told.text);
     close(output);
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "the process that reads the %s first was lost (%s): %s", kind, path,
-                                 strerror(errno));
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "the process that reads the %s first was lost (%s): %s", kind,
+                                 path, strerror(errno));
     return judge(status, kind, path, told.text, err);
 }

@@ -1,5 +1,5 @@
-/* Input: texts from outside, read within bounds whatever the file is: a device without end, a pipe, or a file larger than any of its kind.
- */
+/* Input: texts from outside, read within bounds whatever the file is: a device without end, a
+ * pipe, or a file larger than any of its kind. */
 #ifndef ELMPI_BASE_FILE_INPUT_H
 #define ELMPI_BASE_FILE_INPUT_H
 
@@ -16,7 +16,8 @@ int elm_input_text(const char *path, size_t most_bytes, char **text, size_t *siz
 
 /** getline, for lines of at most ELM_INPUT_LINE_MAX bytes.
  *  Owns:   *line, allocated with malloc as getline does, to be freed by the caller
- *  Returns: the line's length; -1 at the file's end; or the negated errno of what failed, -EFBIG (which is no -1) for a longer line */
+ *  Returns:the line's length; -1 at the file's end; or the negated errno of what failed, -EFBIG
+ *          (which is no -1) for a longer line */
 long elm_input_line(char **line, size_t *capacity, FILE *file);
 
 #endif

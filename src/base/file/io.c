@@ -22,7 +22,8 @@ int elm_io_write(int descriptor, const void *bytes, size_t size_bytes)
     return 0;
 }
 
-/* A rename is in the folder, and the folder is what must reach the disk. Some file systems cannot sync a folder and need not. */
+/* A rename is in the folder, and the folder is what must reach the disk. Some file systems
+ * cannot sync a folder and need not. */
 static int sync_folder_of(const char *path)
 {
     char copy[ELM_PATH_SIZE];

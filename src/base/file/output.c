@@ -46,13 +46,15 @@ static const struct {
 
 int elm_output_failed(const char *doing, const char *path, int cause, elm_error *err)
 {
-    const char *reason = cause ? strerror(cause) : "HDF5 failed", *advice = "check the path and the disk";
+    const char *reason = cause ? strerror(cause) : "HDF5 failed",
+               *advice = "check the path and the disk";
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (reasons[i].cause == cause) {
             reason = reasons[i].reason;
             advice = reasons[i].advice;
         }
-    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot %s (%s): %s: %s", doing, path, reason, advice);
+    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot %s (%s): %s: %s", doing, path, reason,
+                         advice);
 }
 
 /* One of the names that stand for a descriptor of this process: its number, else -1. */
@@ -81,7 +83,8 @@ bool elm_output_is_stdout(const char *path)
     return path && descriptor_named(path) == 1;
 }
 
-/* Follows symbolic links to the name that a rename has to replace, which need not exist yet. 0, or an errno. */
+/* Follows symbolic links to the name that a rename has to replace, which need not exist yet. 0,
+ * or an errno. */
 static int follow_links(char path[ELM_PATH_SIZE])
 {
     for (int i = 0; i < LINKS_MAX; i++) {
@@ -91,8 +94,9 @@ static int follow_links(char path[ELM_PATH_SIZE])
             return errno == EINVAL || errno == ENOENT ? 0 : errno; /* no link; nothing there */
         link[length] = 0;
         memcpy(folder, path, sizeof folder);
-        const int needed = *link == '/' ? snprintf(path, ELM_PATH_SIZE, "%s", link)
-                                        : snprintf(path, ELM_PATH_SIZE, "%.2040s/%.2040s", dirname(folder), link);
+        const int needed =
+            *link == '/' ? snprintf(path, ELM_PATH_SIZE, "%s", link)
+                         : snprintf(path, ELM_PATH_SIZE, "%.2040s/%.2040s", dirname(folder), link);
         if (needed >= ELM_PATH_SIZE)
             return ENAMETOOLONG;
     }
@@ -122,12 +126,14 @@ static int name_part(elm_output *output, int flags)
     const int folder = (int)(base - output->target), room = NAME_BYTES - (int)strlen(suffix);
     if (strlen(base) > NAME_BYTES)
         return ENAMETOOLONG;
-    return snprintf(output->part, sizeof output->part, "%.*s%.*s%s", folder, output->target, room, base, suffix) < ELM_PATH_SIZE
+    return snprintf(output->part, sizeof output->part, "%.*s%.*s%s", folder, output->target, room,
+                    base, suffix) < ELM_PATH_SIZE
                ? 0
                : ENAMETOOLONG;
 }
 
-/* Never through a link or into a file that somebody has put there: an older one of that name goes first. */
+/* Never through a link or into a file that somebody has put there: an older one of that name
+ * goes first. */
 static int open_part(elm_output *output, const struct stat *old)
 {
     unlink(output->part);
@@ -157,10 +163,12 @@ static int open_output(elm_output *output, int flags, elm_error *err)
         return elm_output_failed("write", output->path, EISDIR, err);
     if (direct && flags & ELM_OUTPUT_SEEK)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "this output is written back and forth (%s): give the name of a regular file, not a device or a pipe",
+                             "this output is written back and forth (%s): give the name of a "
+                             "regular file, not a device or a pipe",
                              output->path);
     if (direct) {
-        output->descriptor = named >= 0 ? fcntl(named, F_DUPFD_CLOEXEC, 0) : open(output->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+        output->descriptor = named >= 0 ? fcntl(named, F_DUPFD_CLOEXEC, 0)
+                                        : open(output->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
         return output->descriptor >= 0 ? 0 : elm_output_failed("write", output->path, errno, err);
     }
     int cause = follow_links(output->target);
@@ -188,8 +196,8 @@ int elm_output_begin(elm_output **out, const char *path, int flags, elm_error *e
 {
     *out = NULL;
     if (!*path || strlen(path) >= ELM_PATH_SIZE)
-        return elm_error_set(err, ELM_EXIT_USAGE, "no usable file name (\"%.200s\"): give %s one", path,
-                             *path ? "a shorter" : "the output");
+        return elm_error_set(err, ELM_EXIT_USAGE, "no usable file name (\"%.200s\"): give %s one",
+                             path, *path ? "a shorter" : "the output");
     elm_output *output = elm_alloc(1, sizeof *output, err);
     if (!output)
         return -1;
@@ -227,13 +235,15 @@ bool elm_output_has_failed(const elm_output *output)
 
 int elm_output_write(elm_output *output, const void *bytes, size_t size_bytes)
 {
-    const int cause = output->failed ? output->cause : elm_io_write(output->descriptor, bytes, size_bytes);
+    const int cause =
+        output->failed ? output->cause : elm_io_write(output->descriptor, bytes, size_bytes);
     if (cause)
         elm_output_fail(output, cause);
     return cause;
 }
 
-/* A stream of stdio forgets why it failed, and whether it did once it works again: this one remembers. */
+/* A stream of stdio forgets why it failed, and whether it did once it works again: this one
+ * remembers. */
 static ssize_t stream_write(void *context, const char *bytes, size_t size_bytes)
 {
     elm_output *output = context;
@@ -267,7 +277,8 @@ static int complete(elm_output *output)
         fclose(output->stream);
         output->stream = NULL;
     }
-    if (close(output->descriptor) && !cause) /* where some network file systems tell of a full disk */
+    /* where some network file systems tell of a full disk */
+    if (close(output->descriptor) && !cause)
         cause = errno;
     output->descriptor = -1;
     if (!cause && regular)
@@ -282,7 +293,8 @@ int elm_output_commit(elm_output *output, elm_error *err)
     if (!output)
         return -1;
     complete(output);
-    const int status = output->failed ? elm_output_failed("write", output->path, output->cause, err) : 0;
+    const int status =
+        output->failed ? elm_output_failed("write", output->path, output->cause, err) : 0;
     release(output);
     return status;
 }

@@ -1,5 +1,5 @@
-/* A message inside a message has its length in front, which is known only behind it: it is put in then, so that nothing has to be measured
- * beforehand and every length has its shortest form. */
+/* A message inside a message has its length in front, which is known only behind it: it is put
+ * in then, so that nothing has to be measured beforehand and every length has its shortest form. */
 #include "base/file/protobuf.h"
 
 #include <string.h>

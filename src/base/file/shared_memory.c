@@ -25,8 +25,9 @@ typedef struct segments {
 /* Open MPI 4 and 5, PMIx, UCX and PSM2, MPICH and its kin. */
 static bool is_of_mpi(const char *name)
 {
-    static const char *const beginnings[] = {"vader_segment.", "sm_segment.", "osc_rdma.", "pmix-",       "gds_",       "prte-",
-                                             "psm2_shm.",      "psm3_shm.",   "ucx_shm_",  "mpich_shar_", "mpich_shm_", "Intel_MPI_"};
+    static const char *const beginnings[] = {
+        "vader_segment.", "sm_segment.", "osc_rdma.", "pmix-",       "gds_",       "prte-",
+        "psm2_shm.",      "psm3_shm.",   "ucx_shm_",  "mpich_shar_", "mpich_shm_", "Intel_MPI_"};
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
         if (!strncmp(name, beginnings[i], strlen(beginnings[i])))
             return true;
@@ -45,9 +46,11 @@ static bool is_plain(const char *name)
 static void list(segments *found)
 {
     DIR *folder = opendir(found->folder);
-    for (const struct dirent *entry; folder && found->count < NAMES_MAX && (entry = readdir(folder));) {
+    for (const struct dirent *entry;
+         folder && found->count < NAMES_MAX && (entry = readdir(folder));) {
         struct stat about;
-        if (!is_of_mpi(entry->d_name) || !is_plain(entry->d_name) || fstatat(dirfd(folder), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) ||
+        if (!is_of_mpi(entry->d_name) || !is_plain(entry->d_name) ||
+            fstatat(dirfd(folder), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) ||
             !S_ISREG(about.st_mode) || about.st_uid != geteuid())
             continue;
         snprintf(found->name[found->count], NAME_SIZE, "%s", entry->d_name);
@@ -72,13 +75,15 @@ static void look_at_process(segments *found, const char *pid)
         if (sscanf(line, "%*s %*s %*s %x:%x %llu", &major, &minor, &inode) != 3 || inode == 0)
             continue;
         for (int i = 0; i < found->count; i++)
-            found->mapped[i] |= found->inode[i] == inode && found->device[i] == makedev(major, minor);
+            found->mapped[i] |=
+                found->inode[i] == inode && found->device[i] == makedev(major, minor);
     }
     if (maps)
         fclose(maps);
 }
 
-/* A rank is a plain process of its user, whose mappings that user can read; those that cannot be read are no ranks. */
+/* A rank is a plain process of its user, whose mappings that user can read; those that cannot be
+ * read are no ranks. */
 static void look_at_all(segments *found)
 {
     DIR *processes = opendir("/proc");
@@ -119,7 +124,10 @@ void elm_shared_memory_tell_own(FILE *to)
     look_at_process(&found, "self");
     for (int i = 0; i < found.count; i++)
         if (found.mapped[i])
-            fprintf(to, "%s %s/%s", mapped++ ? "" : "  shared memory that stays if the launcher is gone, to be removed with: rm -f",
+            fprintf(to, "%s %s/%s",
+                    mapped++ ? ""
+                             : "  shared memory that stays if the launcher is gone, to be removed "
+                               "with: rm -f",
                     found.folder, found.name[i]);
     if (mapped)
         fputc('\n', to);

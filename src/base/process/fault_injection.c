@@ -29,7 +29,8 @@ static int by_error(elm_error *err)
     return elm_error_set(err, ELM_EXIT_FAILURE, "failed on purpose (ELMPI_FAULT): unset it");
 }
 
-/* The address space ends here, and what the heap still holds goes: all who ask for memory from now on get none. */
+/* The address space ends here, and what the heap still holds goes: all who ask for memory from
+ * now on get none. */
 static int by_memory(elm_error *err)
 {
     (void)err;
@@ -59,8 +60,8 @@ static const struct {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* Those of elm_watch_enter, in a run's order. Every program has launch, every one but elmpi-train work, those with ranks
- * mpi-init before it and finish after it. */
+/* Those of elm_watch_enter, in a run's order. Every program has launch, every one but
+ * elmpi-train work, those with ranks mpi-init before it and finish after it. */
 static const char *const phases[] = {"launch",
                                      "work",
                                      "mpi-init",
@@ -98,17 +99,19 @@ static int refuse_phase(const char *name, elm_error *err)
 {
     char list[400] = "";
     for (int p = 0; p < PHASES; p++)
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", p > 0 ? ", " : "", phases[p]);
-    return elm_error_set(err, ELM_EXIT_USAGE, "no phase of a run: %s (ELMPI_FAULT): choose one of %s", name, list);
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", p > 0 ? ", " : "",
+                 phases[p]);
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "no phase of a run: %s (ELMPI_FAULT): choose one of %s", name, list);
 }
 
 static int refuse(const char *text, elm_error *err)
 {
-    return elm_error_set(
-        err, ELM_EXIT_USAGE,
-        "no fault that can be planned: %s (ELMPI_FAULT): write <kind>@<phase>[:rank=<r>][:step=<n>] with kill, exit, error, "
-        "stop or memory, or unset it",
-        text);
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "no fault that can be planned: %s (ELMPI_FAULT): write "
+                         "<kind>@<phase>[:rank=<r>][:step=<n>] with kill, exit, error, "
+                         "stop or memory, or unset it",
+                         text);
 }
 
 int elm_fault_parse(elm_fault *fault, const char *text, elm_error *err)
@@ -123,7 +126,8 @@ int elm_fault_parse(elm_fault *fault, const char *text, elm_error *err)
     for (const char *rest = text + used; *rest; rest += used) {
         long long value = -1;
         char name[8];
-        if (sscanf(rest, ":%7[a-z]=%lld%n", name, &value, &used) != 2 || value < 0 || value > 1 << 30)
+        if (sscanf(rest, ":%7[a-z]=%lld%n", name, &value, &used) != 2 || value < 0 ||
+            value > 1 << 30)
             return refuse(text, err);
         if (!strcmp(name, "rank"))
             fault->rank = (int)value;
@@ -142,7 +146,8 @@ int elm_fault_parse(elm_fault *fault, const char *text, elm_error *err)
 
 bool elm_fault_is_due(const elm_fault *fault, const char *phase, int rank, int64_t step)
 {
-    return fault->kind >= 0 && rank == fault->rank && (fault->step < 0 || step == fault->step) && !strcmp(phase, fault->phase);
+    return fault->kind >= 0 && rank == fault->rank && (fault->step < 0 || step == fault->step) &&
+           !strcmp(phase, fault->phase);
 }
 
 void elm_fault_tell_unused(const elm_fault *fault, int rank, int size)
@@ -152,13 +157,15 @@ void elm_fault_tell_unused(const elm_fault *fault, int rank, int size)
     char step[32] = "";
     if (fault->step >= 0)
         snprintf(step, sizeof step, " of step %lld", (long long)fault->step);
-    fprintf(stderr, "elmpi: fault injection: nothing was done: there was no rank %d in %s%s\n", fault->rank, fault->phase, step);
+    fprintf(stderr, "elmpi: fault injection: nothing was done: there was no rank %d in %s%s\n",
+            fault->rank, fault->phase, step);
 }
 
 int elm_fault_strike(elm_fault *fault, elm_error *err)
 {
     const int kind = fault->kind;
     fault->kind = -1;
-    fprintf(stderr, "elmpi: fault injection: rank %d %s in %s\n", fault->rank, kinds[kind].what, fault->phase);
+    fprintf(stderr, "elmpi: fault injection: rank %d %s in %s\n", fault->rank, kinds[kind].what,
+            fault->phase);
     return kinds[kind].strike(err);
 }

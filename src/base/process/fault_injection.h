@@ -19,7 +19,8 @@ typedef struct elm_fault {
 int elm_fault_parse(elm_fault *fault, const char *text, elm_error *err);
 /** Whether it is now. */
 bool elm_fault_is_due(const elm_fault *fault, const char *phase, int rank, int64_t step);
-/** Says on stderr that a planned failure never came: by its rank, or, where there is none such, by rank 0. */
+/** Says on stderr that a planned failure never came: by its rank, or, where there is none such,
+ * by rank 0. */
 void elm_fault_tell_unused(const elm_fault *fault, int rank, int size);
 /** Strikes, once. Returns -1 if that is a returned error. */
 int elm_fault_strike(elm_fault *fault, elm_error *err);

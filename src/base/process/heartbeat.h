@@ -1,5 +1,6 @@
-/* Heartbeat: a small file of a rank in the run folder. Its content changes each time that the rank writes it: that it changes, and never
- * its date, tells that the rank lives, since no two machines need agree on the time. */
+/* Heartbeat: a small file of a rank in the run folder. Its content changes each time that the
+ * rank writes it: that it changes, and never its date, tells that the rank lives, since no two
+ * machines need agree on the time. */
 #ifndef ELMPI_BASE_PROCESS_HEARTBEAT_H
 #define ELMPI_BASE_PROCESS_HEARTBEAT_H
 
@@ -18,7 +19,8 @@ typedef struct elm_heartbeat {
 /** path [ELM_PATH_SIZE] of a rank's heartbeat. */
 void elm_heartbeat_path(const char *folder, int run, int rank, char *path);
 
-/** Writes it, with host and process of the caller. `flags`: more for open, such as O_CREAT. Whether it was written. */
+/** Writes it, with host and process of the caller. `flags`: more for open, such as O_CREAT.
+ * Whether it was written. */
 bool elm_heartbeat_write(const char *path, int flags, const elm_heartbeat *beat);
 
 /** .known is false where there is none. */

@@ -43,7 +43,8 @@ void elm_process_keep(const char *path)
 {
     for (int i = 0; i < UNFINISHED_MAX; i++) {
         const char *same = atomic_load(&unfinished[i]);
-        if (same && !strcmp(same, path) && atomic_compare_exchange_strong(&unfinished[i], &same, NULL))
+        if (same && !strcmp(same, path) &&
+            atomic_compare_exchange_strong(&unfinished[i], &same, NULL))
             return;
     }
 }
@@ -60,7 +61,8 @@ void elm_process_remove_unfinished(void)
 /* The rank, or -1. */
 static int launched_rank(void)
 {
-    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
+                                        "SLURM_PROCID"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *text = getenv(names[i]);
         char *end;
@@ -95,8 +97,8 @@ static const char *name_of(int signal)
     return "signal";
 }
 
-/* Rank 0 speaks for all; what started the ranks ends the others, if it is only one of them that was asked, while they wait here. Not by
- * stdio, whose locks the main thread may hold for ever. */
+/* Rank 0 speaks for all; what started the ranks ends the others, if it is only one of them that
+ * was asked, while they wait here. Not by stdio, whose locks the main thread may hold for ever. */
 _Noreturn static void end_at_once(int signal, const char *why)
 {
     char text[512];
@@ -104,8 +106,9 @@ _Noreturn static void end_at_once(int signal, const char *why)
     elm_process_remove_unfinished();
     if (rank > 0)
         sleep(OTHERS_WAIT_SECONDS);
-    const int length = snprintf(text, sizeof text, "%s: stopped on request (%s, rank %d, phase %s): %s\n", program, name_of(signal), rank,
-                                atomic_load(&doing), why);
+    const int length =
+        snprintf(text, sizeof text, "%s: stopped on request (%s, rank %d, phase %s): %s\n", program,
+                 name_of(signal), rank, atomic_load(&doing), why);
     elm_io_write(STDERR_FILENO, text, (size_t)length);
     _exit(ELM_EXIT_STOPPED);
 }
@@ -119,13 +122,16 @@ void elm_process_set_deadline(double seconds, const char *why)
 _Noreturn static void end_late(void)
 {
     char text[512];
-    const int length = snprintf(text, sizeof text, "%s: error: rank %d ends in phase %s: %s: start the job again when it does\n", program,
-                                elm_process_rank(), atomic_load(&doing), atomic_load(&deadline_reason));
+    const int length =
+        snprintf(text, sizeof text,
+                 "%s: error: rank %d ends in phase %s: %s: start the job again when it does\n",
+                 program, elm_process_rank(), atomic_load(&doing), atomic_load(&deadline_reason));
     elm_io_write(STDERR_FILENO, text, (size_t)length);
     _exit(ELM_EXIT_FAILURE);
 }
 
-/* The next signal, 0 after a second without one. A process that was suspended meanwhile has not missed its deadline. */
+/* The next signal, 0 after a second without one. A process that was suspended meanwhile has not
+ * missed its deadline. */
 static int next_signal(void)
 {
     const double begun = elm_io_seconds();
@@ -148,7 +154,9 @@ static void *answer(void *context)
         if (!atomic_load(&stop_is_deferred))
             end_at_once(signal, "no work was begun that could be lost, start it again");
         if (stop_asked && signal == SIGINT)
-            end_at_once(signal, "for the second time, so at once: --resume continues from the last checkpoint");
+            end_at_once(
+                signal,
+                "for the second time, so at once: --resume continues from the last checkpoint");
         stop_asked = 1;
     }
     return NULL;
@@ -176,7 +184,8 @@ int elm_process_begin(const char *name, elm_error *err)
     pthread_sigmask(SIG_BLOCK, &requests, &mask_before);
     if (pthread_create(&thread, NULL, answer, NULL)) {
         pthread_sigmask(SIG_SETMASK, &mask_before, NULL);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "no thread to be had (start): allow more processes (ulimit -u)");
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "no thread to be had (start): allow more processes (ulimit -u)");
     }
     pthread_detach(thread);
     return 0;
@@ -211,7 +220,8 @@ int elm_process_spawn_signals(posix_spawnattr_t *attributes)
     if (!cause)
         cause = posix_spawnattr_setsigdefault(attributes, &ignored);
     if (!cause)
-        cause = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        cause =
+            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     return cause;
 }
 
@@ -221,7 +231,9 @@ int elm_process_end(int code)
     const bool lost = fflush(stdout) || ferror(stdout);
     if (!lost || code != ELM_EXIT_SUCCESS)
         return code;
-    fprintf(stderr, "%s: error: cannot write to standard output (%s): let its reader read to the end, or make room\n", program,
-            strerror(errno ? errno : lost_cause));
+    fprintf(stderr,
+            "%s: error: cannot write to standard output (%s): let its reader read to the end, or "
+            "make room\n",
+            program, strerror(errno ? errno : lost_cause));
     return ELM_EXIT_FAILURE;
 }

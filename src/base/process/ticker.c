@@ -35,10 +35,12 @@ static void say(const elm_ticker *t, double now)
 {
     const long passed = (long)(now - t->begun);
     if (t->total > 0)
-        elm_log_info(t->log, "%s: %lld of %lld (%.0f%%) after %ld:%02ld min", t->what, (long long)t->done, (long long)t->total,
+        elm_log_info(t->log, "%s: %lld of %lld (%.0f%%) after %ld:%02ld min", t->what,
+                     (long long)t->done, (long long)t->total,
                      100.0 * (double)t->done / (double)t->total, passed / MINUTE, passed % MINUTE);
     else
-        elm_log_info(t->log, "%s: at work for %ld:%02ld min", t->what, passed / MINUTE, passed % MINUTE);
+        elm_log_info(t->log, "%s: at work for %ld:%02ld min", t->what, passed / MINUTE,
+                     passed % MINUTE);
 }
 
 static void *run(void *context)
@@ -93,7 +95,9 @@ int elm_ticker_create(elm_ticker **out, const elm_log *log, double seconds, elm_
     pthread_cond_destroy(&t->changed);
     pthread_mutex_destroy(&t->mutex);
     elm_free(t);
-    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot start a thread (progress): raise the limit of processes (ulimit -u)");
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "cannot start a thread (progress): raise the limit of processes (ulimit -u)");
 }
 
 void elm_ticker_destroy(elm_ticker *t)

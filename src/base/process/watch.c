@@ -17,11 +17,13 @@
 #include "base/process/watch_state.h"
 #include "elmpi/memory.h"
 
-enum { START_SECONDS = 15 };      /* ranks that have not met may be that far apart on a busy machine, whatever the patience */
+/* ranks that have not met may be that far apart on a busy machine, whatever the patience */
+enum { START_SECONDS = 15 };
 static const unsigned grace = 30; /* seconds between the last words and the end, at most */
 
-/* Ranks lose patience together: the first speaks for all who see the folder; rank 0 speaks too unless the first is on its own host, whose
- * words the same launcher passes on: a rank that was cut off may speak first, and not be heard. */
+/* Ranks lose patience together: the first speaks for all who see the folder; rank 0 speaks too
+ * unless the first is on its own host, whose words the same launcher passes on: a rank that was
+ * cut off may speak first, and not be heard. */
 static bool speaks(const elm_watch *watch)
 {
     char path[ELM_PATH_SIZE], mine[64] = "", first[64] = "";
@@ -54,9 +56,11 @@ static void tell(elm_watch *watch, double waited)
     }
 }
 
-/* Not by MPI_Abort: this thread may not call MPI, and a message might not arrive. Whoever started the ranks notices that one is gone.
- * Before, it has the time to find out by itself that a link is dead: mpirun that has just sent something there waits for an answer for
- * long. Without a folder ranks cannot tell who speaks: they take turns, and the first one's end is that of the others. */
+/* Not by MPI_Abort: this thread may not call MPI, and a message might not arrive. Whoever
+ * started the ranks notices that one is gone. Before, it has the time to find out by itself that
+ * a link is dead: mpirun that has just sent something there waits for an answer for long.
+ * Without a folder ranks cannot tell who speaks: they take turns, and the first one's end is
+ * that of the others. */
 _Noreturn static void end_all(elm_watch *watch, double waited)
 {
     if (*watch->folder) {
@@ -76,7 +80,8 @@ _Noreturn static void end_all(elm_watch *watch, double waited)
 static void sleep_a_while(elm_watch *watch)
 {
     struct timespec until;
-    const double seconds = watch->timeout > 0 ? watch_interval(watch->timeout) : 30, begun = elm_io_seconds();
+    const double seconds = watch->timeout > 0 ? watch_interval(watch->timeout) : 30,
+                 begun = elm_io_seconds();
     clock_gettime(CLOCK_MONOTONIC, &until);
     const double whole = floor(seconds);
     until.tv_sec += (time_t)whole;
@@ -88,8 +93,8 @@ static void sleep_a_while(elm_watch *watch)
         watch->awake = elm_io_seconds();
 }
 
-/* Processor seconds, and bytes read and written, which count as much as a second a 4 MB: more of it is a sign of life, and this thread
- * itself does next to nothing. */
+/* Processor seconds, and bytes read and written, which count as much as a second a 4 MB: more of
+ * it is a sign of life, and this thread itself does next to nothing. */
 static double work_done(void)
 {
     struct timespec used;
@@ -100,7 +105,8 @@ static double work_done(void)
         read_bytes = written = 0;
     if (file)
         fclose(file);
-    return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec + (double)(read_bytes + written) / (1 << 22);
+    return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec +
+           (double)(read_bytes + written) / (1 << 22);
 }
 
 /* A process that waits for nobody is alive as long as it does something. */
@@ -113,7 +119,8 @@ static void notice_work(elm_watch *watch)
     watch->worked = now;
 }
 
-/* Nobody has moved on for the patience. Others are looked at after half of it, and again at its end. */
+/* Nobody has moved on for the patience. Others are looked at after half of it, and again at its
+ * end. */
 static bool is_stalled(elm_watch *watch, double waited)
 {
     if (waited < watch->timeout / 2) {
@@ -122,7 +129,8 @@ static bool is_stalled(elm_watch *watch, double waited)
     }
     if (!watch->seen)
         watch_look_at_others(watch);
-    if (waited <= fmax(watch->timeout, watch->about_phase == atomic_load(&watch->phase) ? watch->floor : 0) ||
+    if (waited <= fmax(watch->timeout,
+                       watch->about_phase == atomic_load(&watch->phase) ? watch->floor : 0) ||
         (*watch->folder && elm_io_seconds() - watch->seen_at < watch->timeout / 2.5))
         return false;
     if (!watch_somebody_moves(watch))
@@ -141,7 +149,8 @@ static void *guard(void *context)
         sleep_a_while(watch);
         if (watch->ends || watch->timeout <= 0)
             continue;
-        elm_process_set_deadline(fmax(watch->timeout, START_SECONDS), "the run folder's file system does not answer");
+        elm_process_set_deadline(fmax(watch->timeout, START_SECONDS),
+                                 "the run folder's file system does not answer");
         if (watch->beats)
             watch_beat(watch, 0);
         notice_work(watch);
@@ -231,7 +240,9 @@ int elm_watch_guard(elm_watch *watch, double timeout, elm_error *err)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (watch->guarded)
         return 0;
-    return elm_error_set(err, ELM_EXIT_FAILURE, "no thread for the watchdog (run.stall_timeout): allow more processes (ulimit -u)");
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "no thread for the watchdog (run.stall_timeout): allow more processes (ulimit -u)");
 }
 
 void elm_watch_set_folder(elm_watch *watch, const char *folder, int run)
@@ -242,7 +253,8 @@ void elm_watch_set_folder(elm_watch *watch, const char *folder, int run)
     snprintf(watch->folder, sizeof watch->folder, "%s", folder);
     watch->run = run;
     watch_forget_others(watch);
-    elm_process_set_deadline(watch->timeout > 0 ? fmax(watch->timeout, START_SECONDS) : 0, "the run folder's file system does not answer");
+    elm_process_set_deadline(watch->timeout > 0 ? fmax(watch->timeout, START_SECONDS) : 0,
+                             "the run folder's file system does not answer");
     if (watch->guarded)
         watch_beat(watch, O_CREAT);
     elm_process_set_deadline(0, NULL);
@@ -258,7 +270,9 @@ int elm_watch_timeout(double otherwise, double *timeout, elm_error *err)
     char *end;
     *timeout = strtod(text, &end);
     return *end || end == text || !(*timeout >= 0 && *timeout <= 1e9)
-               ? elm_error_set(err, ELM_EXIT_USAGE, "no number of seconds: %s (ELMPI_STALL_TIMEOUT): give 0 (for ever) to 1e9, or unset it",
+               ? elm_error_set(err, ELM_EXIT_USAGE,
+                               "no number of seconds: %s (ELMPI_STALL_TIMEOUT): give 0 (for ever) "
+                               "to 1e9, or unset it",
                                text)
                : 0;
 }
@@ -282,7 +296,8 @@ int elm_watch_enter(elm_watch *watch, const char *phase, elm_error *err)
     elm_process_set_phase(phase);
     atomic_store_explicit(&watch->phase, phase, memory_order_relaxed);
     atomic_store_explicit(&watch->moved, elm_io_seconds(), memory_order_relaxed);
-    if (watch->fault.kind >= 0 && elm_fault_is_due(&watch->fault, phase, watch->rank, atomic_load(&watch->step)))
+    if (watch->fault.kind >= 0 &&
+        elm_fault_is_due(&watch->fault, phase, watch->rank, atomic_load(&watch->step)))
         return elm_fault_strike(&watch->fault, err);
     return 0;
 }

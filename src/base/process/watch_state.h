@@ -15,7 +15,8 @@
 struct elm_watch {
     const char *program;
     int rank, size;
-    bool launched; /* by something that may have started other ranks, of which there is no news yet */
+    /* by something that may have started other ranks, of which there is no news yet */
+    bool launched;
     elm_fault fault;
     _Atomic(const char *) phase;
     atomic_int_fast64_t step;
@@ -32,10 +33,12 @@ struct elm_watch {
     int run;
     bool beats; /* a heartbeat was made */
     long long count;
-    double awake; /* since when, elm_io_seconds: a process that was suspended has not been waiting */
+    /* since when, elm_io_seconds: a process that was suspended has not been waiting */
+    double awake;
     char about[256];
     const char *about_phase; /* the phase that `about` and `floor` belong to */
-    elm_heartbeat *seen;     /* [size] as they were at `seen_at`; NULL: not looked at since this rank moved */
+    /* [size] as they were at `seen_at`; NULL: not looked at since this rank moved */
+    elm_heartbeat *seen;
     double seen_at;
     double worked; /* what a process that waits for nobody has done so far: see work_done */
 };
@@ -47,7 +50,8 @@ void watch_beat(elm_watch *watch, int flags);
 /** Notes what every heartbeat is now, to be compared with what it is later. */
 void watch_look_at_others(elm_watch *watch);
 void watch_forget_others(elm_watch *watch);
-/** Whether a heartbeat shows, by its change since then, that somebody lives and has moved on within the patience. */
+/** Whether a heartbeat shows, by its change since then, that somebody lives and has moved on
+ * within the patience. */
 bool watch_somebody_moves(const elm_watch *watch);
 /** Where this rank waits, and where everybody was last seen. */
 void watch_say_stall(const elm_watch *watch, double waited, FILE *to);

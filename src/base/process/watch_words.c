@@ -10,7 +10,8 @@ enum { SHOWN_MAX = 16 };
 
 double watch_interval(double timeout)
 {
-    const double interval = timeout / 10; /* often enough for ages to say something, seldom enough for a shared disk */
+    /* often enough for ages to say something, seldom enough for a shared disk */
+    const double interval = timeout / 10;
     return interval < 0.1 ? 0.1 : interval > 30 ? 30 : interval;
 }
 
@@ -71,18 +72,23 @@ bool watch_somebody_moves(const elm_watch *watch)
     return false;
 }
 
-static void say_rank(const elm_watch *watch, int rank, const elm_heartbeat *seen, bool silent, FILE *to)
+static void say_rank(const elm_watch *watch, int rank, const elm_heartbeat *seen, bool silent,
+                     FILE *to)
 {
     if (!seen->known) {
         fprintf(to, "  rank %d: never heard of\n", rank);
         return;
     }
-    char host[4 * sizeof seen->host], phase[4 * sizeof seen->phase]; /* from a file that anybody may have written */
+    /* from a file that anybody may have written */
+    char host[4 * sizeof seen->host], phase[4 * sizeof seen->phase];
     elm_text_escape(host, sizeof host, seen->host);
     elm_text_escape(phase, sizeof phase, seen->phase);
-    fprintf(to, "  rank %d on %s: %s, step %lld, for %.1f s", rank, host, phase, seen->step, seen->stayed);
+    fprintf(to, "  rank %d on %s: %s, step %lld, for %.1f s", rank, host, phase, seen->step,
+            seen->stayed);
     if (silent)
-        fprintf(to, ", nothing heard of for %.1f s or longer: silent since (stopped, dead or cut off)", elm_io_seconds() - watch->seen_at);
+        fprintf(to,
+                ", nothing heard of for %.1f s or longer: silent since (stopped, dead or cut off)",
+                elm_io_seconds() - watch->seen_at);
     fputc('\n', to);
 }
 
@@ -108,7 +114,8 @@ static void say_everybody(const elm_watch *watch, FILE *to)
 void watch_say_stall(const elm_watch *watch, double waited, FILE *to)
 {
     const long long step = (long long)atomic_load(&watch->step);
-    fprintf(to, "%s: error: rank %d has been in %s", watch->program, watch->rank, atomic_load(&watch->phase));
+    fprintf(to, "%s: error: rank %d has been in %s", watch->program, watch->rank,
+            atomic_load(&watch->phase));
     if (step > 0)
         fprintf(to, " of step %lld", step);
     if (*watch->about && watch->about_phase == atomic_load(&watch->phase)) {
@@ -118,18 +125,21 @@ void watch_say_stall(const elm_watch *watch, double waited, FILE *to)
     }
     fprintf(to, " for %.1f s and nobody has moved on since", waited);
     if (*watch->folder) {
-        fprintf(to, " (run.stall_timeout = %g s): the job ends here, --resume continues from the last checkpoint. Last seen:\n",
+        fprintf(to,
+                " (run.stall_timeout = %g s): the job ends here, --resume continues from the last "
+                "checkpoint. Last seen:\n",
                 watch->timeout);
         say_everybody(watch, to);
     } else if (watch->size > 1 || watch->launched) {
-        fprintf(
-            to,
-            " (patience: %g s; run.stall_timeout or ELMPI_STALL_TIMEOUT sets it): a rank has not come so far, or is stopped or cut off: "
-            "look for it (ps -eo pid,stat,args on each host), then start the job again\n",
-            watch->timeout);
+        fprintf(to,
+                " (patience: %g s; run.stall_timeout or ELMPI_STALL_TIMEOUT sets it): a rank has "
+                "not come so far, or is stopped or cut off: "
+                "look for it (ps -eo pid,stat,args on each host), then start the job again\n",
+                watch->timeout);
     } else {
         fprintf(to,
-                " (patience: %g s; ELMPI_STALL_TIMEOUT sets it): what it waits for does not answer: look at that, then start it again\n",
+                " (patience: %g s; ELMPI_STALL_TIMEOUT sets it): what it waits for does not "
+                "answer: look at that, then start it again\n",
                 watch->timeout);
     }
     elm_shared_memory_tell_own(to);

@@ -22,11 +22,14 @@ static char **read_block(const char *path, int count, char **text, elm_error *er
         *text = names != NULL ? (char *)(names + count) : NULL;
         size = names != NULL ? fread(*text, 1, (size_t)about.st_size, file) : 0;
     } else {
-        elm_error_set(err, ELM_EXIT_USAGE, "cannot read the names of classes (--class-names %s): %s: check its path", path,
-                      file != NULL ? "it is no file" : strerror(errno));
+        elm_error_set(err, ELM_EXIT_USAGE,
+                      "cannot read the names of classes (--class-names %s): %s: check its path",
+                      path, file != NULL ? "it is no file" : strerror(errno));
     }
-    if (names != NULL && (memchr(*text, '\0', size) != NULL || elm_utf8_is_utf16(*text, size) || !elm_utf8_is_valid(*text))) {
-        elm_error_set(err, ELM_EXIT_USAGE, "no text in UTF-8 (--class-names %s): convert it, with iconv", path);
+    if (names != NULL && (memchr(*text, '\0', size) != NULL || elm_utf8_is_utf16(*text, size) ||
+                          !elm_utf8_is_valid(*text))) {
+        elm_error_set(err, ELM_EXIT_USAGE,
+                      "no text in UTF-8 (--class-names %s): convert it, with iconv", path);
         elm_free(names);
         names = NULL;
     }
@@ -68,7 +71,12 @@ int elm_name_list_read(const char *path, int count, char ***out, elm_error *err)
         return 0;
     }
     elm_free(names);
-    return name != NULL ? elm_error_set(err, ELM_EXIT_USAGE, "a class without a name (--class-names %s, line %d): one a line", path, blank)
-                        : elm_error_set(err, ELM_EXIT_USAGE, "%d names for %d classes (--class-names %s): one a line, class 0 first", found,
-                                        count, path);
+    return name != NULL
+               ? elm_error_set(err, ELM_EXIT_USAGE,
+                               "a class without a name (--class-names %s, line %d): one a line",
+                               path, blank)
+               : elm_error_set(
+                     err, ELM_EXIT_USAGE,
+                     "%d names for %d classes (--class-names %s): one a line, class 0 first", found,
+                     count, path);
 }

@@ -19,6 +19,7 @@ static bool parent_has_terminal(void)
 
 bool elm_terminal_watched(void)
 {
-    const bool launched = getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
+    const bool launched =
+        getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
     return isatty(STDOUT_FILENO) && (!launched || parent_has_terminal());
 }

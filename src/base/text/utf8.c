@@ -7,7 +7,11 @@ size_t elm_utf8_next(const char *text, uint32_t *point)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char first = (unsigned char)*text;
-    const size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+    const size_t length = first < 0x80       ? 1
+                          : first >> 5 == 6  ? 2
+                          : first >> 4 == 14 ? 3
+                          : first >> 3 == 30 ? 4
+                                             : 0;
     if (length <= 1) {
         *point = first;
         return length;
@@ -20,7 +24,9 @@ size_t elm_utf8_next(const char *text, uint32_t *point)
         value = value << 6 | (next & 0x3fU);
     }
     *point = value;
-    return value < smallest[length] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff) ? 0 : length;
+    return value < smallest[length] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)
+               ? 0
+               : length;
 }
 
 static size_t character(const char *text)

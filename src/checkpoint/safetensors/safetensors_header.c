@@ -17,15 +17,20 @@ static const struct {
     int bytes;
     elm_stored_type type;
 } types[] = {
-    {"F32", 4, ELM_STORED_F32},    {"F16", 2, ELM_STORED_F16},       {"BF16", 2, ELM_STORED_BF16},     {"F64", 8, ELM_STORED_OTHER},
-    {"I64", 8, ELM_STORED_OTHER},  {"I32", 4, ELM_STORED_OTHER},     {"I16", 2, ELM_STORED_OTHER},     {"I8", 1, ELM_STORED_OTHER},
-    {"U64", 8, ELM_STORED_OTHER},  {"U32", 4, ELM_STORED_OTHER},     {"U16", 2, ELM_STORED_OTHER},     {"U8", 1, ELM_STORED_OTHER},
-    {"BOOL", 1, ELM_STORED_OTHER}, {"F8_E4M3", 1, ELM_STORED_OTHER}, {"F8_E5M2", 1, ELM_STORED_OTHER},
+    {"F32", 4, ELM_STORED_F32},       {"F16", 2, ELM_STORED_F16},
+    {"BF16", 2, ELM_STORED_BF16},     {"F64", 8, ELM_STORED_OTHER},
+    {"I64", 8, ELM_STORED_OTHER},     {"I32", 4, ELM_STORED_OTHER},
+    {"I16", 2, ELM_STORED_OTHER},     {"I8", 1, ELM_STORED_OTHER},
+    {"U64", 8, ELM_STORED_OTHER},     {"U32", 4, ELM_STORED_OTHER},
+    {"U16", 2, ELM_STORED_OTHER},     {"U8", 1, ELM_STORED_OTHER},
+    {"BOOL", 1, ELM_STORED_OTHER},    {"F8_E4M3", 1, ELM_STORED_OTHER},
+    {"F8_E5M2", 1, ELM_STORED_OTHER},
 };
 enum { TYPES = sizeof types / sizeof *types };
 
 typedef enum field { FIELD_NONE, FIELD_TYPE, FIELD_SHAPE, FIELD_PLACE, FIELDS } field;
-static const char *const field_names[FIELDS] = {[FIELD_TYPE] = "dtype", [FIELD_SHAPE] = "shape", [FIELD_PLACE] = "data_offsets"};
+static const char *const field_names[FIELDS] = {
+    [FIELD_TYPE] = "dtype", [FIELD_SHAPE] = "shape", [FIELD_PLACE] = "data_offsets"};
 
 /* The parser's place in the header. */
 typedef struct reader {
@@ -43,8 +48,9 @@ typedef struct reader {
 /* 0: yajl is to stop. */
 static int refuse(const reader *r, const char *what)
 {
-    elm_error_set(r->err, ELM_EXIT_FAILURE, "not a sound safetensors file (%s): %s%s%s: download or export it again", r->path, what,
-                  *r->tensor.name ? ": tensor " : "", r->tensor.name);
+    elm_error_set(r->err, ELM_EXIT_FAILURE,
+                  "not a sound safetensors file (%s): %s%s%s: download or export it again", r->path,
+                  what, *r->tensor.name ? ": tensor " : "", r->tensor.name);
     return 0;
 }
 
@@ -52,7 +58,8 @@ static int on_key(void *context, const unsigned char *text, size_t length)
 {
     reader *r = context;
     if (r->depth == DEPTH_TOP) {
-        r->in_metadata = length == strlen("__metadata__") && memcmp(text, "__metadata__", length) == 0;
+        r->in_metadata =
+            length == strlen("__metadata__") && memcmp(text, "__metadata__", length) == 0;
         r->tensor = (elm_stored_tensor){.count = 1};
         memset(r->seen, 0, sizeof r->seen);
         r->places = 0;
@@ -68,7 +75,8 @@ static int on_key(void *context, const unsigned char *text, size_t length)
     if (r->in_metadata)
         return 1;
     for (r->field = FIELD_TYPE; r->field < FIELDS; r->field++)
-        if (length == strlen(field_names[r->field]) && memcmp(text, field_names[r->field], length) == 0)
+        if (length == strlen(field_names[r->field]) &&
+            memcmp(text, field_names[r->field], length) == 0)
             break;
     if (r->field == FIELDS)
         return refuse(r, "an unknown entry");
@@ -106,13 +114,16 @@ static int on_integer(void *context, long long value)
     if (tensor->dimensions == ELM_STORED_DIMENSIONS)
         return refuse(r, "too many dimensions");
     tensor->shape[tensor->dimensions++] = value;
-    return !__builtin_mul_overflow(tensor->count, (int64_t)value, &tensor->count) ? 1 : refuse(r, "its shape is too large");
+    return !__builtin_mul_overflow(tensor->count, (int64_t)value, &tensor->count)
+               ? 1
+               : refuse(r, "its shape is too large");
 }
 
 static int on_list(void *context)
 {
     reader *r = context;
-    if (r->in_list || r->in_metadata || r->depth != DEPTH_TENSOR || (r->field != FIELD_SHAPE && r->field != FIELD_PLACE))
+    if (r->in_list || r->in_metadata || r->depth != DEPTH_TENSOR ||
+        (r->field != FIELD_SHAPE && r->field != FIELD_PLACE))
         return refuse(r, "a list where none belongs");
     r->in_list = true;
     return 1;
@@ -149,7 +160,8 @@ static int check_tensor(reader *r)
         return refuse(r, "an unknown dtype");
     tensor->type = types[type].type;
     int64_t size_bytes;
-    if (tensor->begin > tensor->end || __builtin_mul_overflow(tensor->count, (int64_t)types[type].bytes, &size_bytes) ||
+    if (tensor->begin > tensor->end ||
+        __builtin_mul_overflow(tensor->count, (int64_t)types[type].bytes, &size_bytes) ||
         tensor->end - tensor->begin != (uint64_t)size_bytes)
         return refuse(r, "shape and data_offsets disagree");
     return 1;
@@ -244,7 +256,8 @@ static int check_places(reader *r, uint64_t data_bytes)
     for (int t = 0; t < h->count; t++) {
         r->tensor = h->tensors[t];
         if (r->tensor.begin != covered)
-            return refuse(r, r->tensor.begin < covered ? "bytes that belong to two tensors" : "bytes that belong to no tensor");
+            return refuse(r, r->tensor.begin < covered ? "bytes that belong to two tensors"
+                                                       : "bytes that belong to no tensor");
         covered = r->tensor.end;
         if (covered > data_bytes)
             return refuse(r, "the file ends before its tensors do");
@@ -253,8 +266,8 @@ static int check_places(reader *r, uint64_t data_bytes)
     return covered == data_bytes ? 1 : refuse(r, "bytes behind the last tensor");
 }
 
-int elm_stored_header_parse(elm_stored_header *header, const unsigned char *text, size_t length, uint64_t data_bytes, const char *path,
-                            elm_error *err)
+int elm_stored_header_parse(elm_stored_header *header, const unsigned char *text, size_t length,
+                            uint64_t data_bytes, const char *path, elm_error *err)
 {
     static const yajl_callbacks callbacks = {
         .yajl_null = on_null,
@@ -272,7 +285,8 @@ int elm_stored_header_parse(elm_stored_header *header, const unsigned char *text
     reader r = {.header = header, .path = path, .err = err};
     yajl_handle parser = yajl_alloc(&callbacks, NULL, &r);
     if (parser == NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a machine with more", path);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (%s): use a machine with more",
+                             path);
     yajl_status status = yajl_parse(parser, text, length);
     if (status == yajl_status_ok)
         status = yajl_complete_parse(parser);
@@ -281,7 +295,9 @@ int elm_stored_header_parse(elm_stored_header *header, const unsigned char *text
         r.tensor.name[0] = '\0';
         refuse(&r, "its header is no JSON object");
     }
-    return status == yajl_status_ok && r.finished && check_names(&r) && check_places(&r, data_bytes) ? 0 : -1;
+    return status == yajl_status_ok && r.finished && check_names(&r) && check_places(&r, data_bytes)
+               ? 0
+               : -1;
 }
 
 void elm_stored_header_free(elm_stored_header *header)

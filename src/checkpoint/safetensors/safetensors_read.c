@@ -29,8 +29,10 @@ int elm_safetensors_check_other(const char *path, elm_error *err)
         const size_t end = strlen(suffixes[i]);
         if (length > end && strcasecmp(path + length - end, suffixes[i]) == 0)
             return elm_error_set(err, ELM_EXIT_USAGE,
-                                 "a PyTorch file, which may run any program when it is read (%s): elmpi reads safetensors; in Python: "
-                                 "from safetensors.torch import save_file; save_file(torch.load(\"%.100s\", weights_only=True), "
+                                 "a PyTorch file, which may run any program when it is read (%s): "
+                                 "elmpi reads safetensors; in Python: "
+                                 "from safetensors.torch import save_file; "
+                                 "save_file(torch.load(\"%.100s\", weights_only=True), "
                                  "\"model.safetensors\")",
                                  path, path);
     }
@@ -39,10 +41,12 @@ int elm_safetensors_check_other(const char *path, elm_error *err)
 
 static int cannot_read(const char *path, const char *why, elm_error *err)
 {
-    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read %s (%s): check the path and its permissions", path, why);
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "cannot read %s (%s): check the path and its permissions", path, why);
 }
 
-static int read_at(int fd, void *data, uint64_t size_bytes, uint64_t place, const char *path, elm_error *err)
+static int read_at(int fd, void *data, uint64_t size_bytes, uint64_t place, const char *path,
+                   elm_error *err)
 {
     for (char *at = data; size_bytes > 0;) {
         const ssize_t done = pread(fd, at, size_bytes, (off_t)place);
@@ -60,7 +64,8 @@ static int read_at(int fd, void *data, uint64_t size_bytes, uint64_t place, cons
 /* IEEE 754 binary16: 5 bits of exponent, 10 of fraction. */
 static float from_half(uint16_t half)
 {
-    const uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 1023;
+    const uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31,
+                   fraction = half & 1023;
     uint32_t bits;
     if (exponent == 0) { /* 0 or subnormal: fraction times 2^-24, exact in float */
         const float value = (float)fraction * 0x1p-24f;
@@ -81,7 +86,8 @@ static float from_bfloat(uint16_t upper)
     return value;
 }
 
-/* 2-byte numbers lie in the second half of the block that they fill as floats: going forwards, none is overwritten before it is read. */
+/* 2-byte numbers lie in the second half of the block that they fill as floats: going forwards,
+ * none is overwritten before it is read. */
 static void widen(float *values, int64_t count, elm_stored_type type)
 {
     const char *narrow = (const char *)values + (size_t)count * 2;
@@ -96,18 +102,24 @@ static bool is_counter(const elm_stored_tensor *stored)
 {
     static const char suffix[] = ".num_batches_tracked";
     const size_t length = strlen(stored->name);
-    return length >= sizeof suffix && strcmp(stored->name + length - (sizeof suffix - 1), suffix) == 0;
+    return length >= sizeof suffix &&
+           strcmp(stored->name + length - (sizeof suffix - 1), suffix) == 0;
 }
 
-static int take_tensor(int fd, const elm_stored_tensor *stored, uint64_t data_place, elm_tensor *tensor, const char *path, elm_error *err)
+static int take_tensor(int fd, const elm_stored_tensor *stored, uint64_t data_place,
+                       elm_tensor *tensor, const char *path, elm_error *err)
 {
     if (stored->type == ELM_STORED_OTHER)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "weights of type %s cannot be used (%s, tensor %s): save them as F32, F16 or BF16",
-                             stored->type_name, path, stored->name);
-    if (stored->dimensions > ELM_RANK_MAX ||
-        snprintf(tensor->name, sizeof tensor->name, "model/%s", stored->name) >= (int)sizeof tensor->name)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "no model of elmpi has such a weight (%s, tensor %s, %d dimensions): leave it away",
-                             path, stored->name, stored->dimensions);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "weights of type %s cannot be used (%s, tensor %s): save them as F32, F16 or BF16",
+            stored->type_name, path, stored->name);
+    if (stored->dimensions > ELM_RANK_MAX || snprintf(tensor->name, sizeof tensor->name, "model/%s",
+                                                      stored->name) >= (int)sizeof tensor->name)
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "no model of elmpi has such a weight (%s, tensor %s, %d dimensions): leave it away",
+            path, stored->name, stored->dimensions);
     tensor->dimensions = stored->dimensions;
     memcpy(tensor->shape, stored->shape, sizeof tensor->shape);
     tensor->count = stored->count;
@@ -123,20 +135,22 @@ static int take_tensor(int fd, const elm_stored_tensor *stored, uint64_t data_pl
     return 0;
 }
 
-static int take_tensors(int fd, const elm_stored_header *header, uint64_t data_place, elm_checkpoint *made, const char *path,
-                        elm_error *err)
+static int take_tensors(int fd, const elm_stored_header *header, uint64_t data_place,
+                        elm_checkpoint *made, const char *path, elm_error *err)
 {
     made->tensors = elm_alloc((size_t)header->count, sizeof *made->tensors, err);
     if (made->tensors == NULL)
         return -1;
     for (int t = 0; t < header->count; t++)
         if (!is_counter(&header->tensors[t]) &&
-            take_tensor(fd, &header->tensors[t], data_place, &made->tensors[made->tensor_count++], path, err) != 0)
+            take_tensor(fd, &header->tensors[t], data_place, &made->tensors[made->tensor_count++],
+                        path, err) != 0)
             return -1;
     return 0;
 }
 
-/* What wrappers of PyTorch's put before every name: DataParallel and DistributedDataParallel, torch.compile. */
+/* What wrappers of PyTorch's put before every name: DataParallel and DistributedDataParallel,
+ * torch.compile. */
 static void drop_wrapper(elm_checkpoint *made)
 {
     static const char *const wrappers[] = {"model/module.", "model/_orig_mod."};
@@ -144,9 +158,11 @@ static void drop_wrapper(elm_checkpoint *made)
         const size_t length = strlen(wrappers[w]), kept = strlen("model/");
         bool all = made->tensor_count > 0;
         for (int t = 0; t < made->tensor_count; t++)
-            all &= strncmp(made->tensors[t].name, wrappers[w], length) == 0 && made->tensors[t].name[length] != 0;
+            all &= strncmp(made->tensors[t].name, wrappers[w], length) == 0 &&
+                   made->tensors[t].name[length] != 0;
         for (int t = 0; all && t < made->tensor_count; t++)
-            memmove(made->tensors[t].name + kept, made->tensors[t].name + length, strlen(made->tensors[t].name + length) + 1);
+            memmove(made->tensors[t].name + kept, made->tensors[t].name + length,
+                    strlen(made->tensors[t].name + length) + 1);
         w = all ? 0 : w + 1; /* one may be inside the other */
     }
 }
@@ -158,7 +174,9 @@ static int read_file(int fd, const char *path, elm_checkpoint *made, elm_error *
     if (fstat(fd, &about) != 0)
         return cannot_read(path, strerror(errno), err);
     if (!S_ISREG(about.st_mode) || about.st_size < LENGTH_BYTES)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "not a sound safetensors file (%s): too short: download or export it again", path);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "not a sound safetensors file (%s): too short: download or export it again", path);
     if (read_at(fd, code, sizeof code, 0, path, err) != 0)
         return -1;
     uint64_t length = 0;
@@ -167,7 +185,9 @@ static int read_file(int fd, const char *path, elm_checkpoint *made, elm_error *
     const uint64_t behind = (uint64_t)about.st_size - LENGTH_BYTES;
     if (length > HEADER_MAX || length > behind)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "not a sound safetensors file (%s): a header of %" PRIu64 " bytes: download or export it again", path, length);
+                             "not a sound safetensors file (%s): a header of %" PRIu64
+                             " bytes: download or export it again",
+                             path, length);
     unsigned char *text = elm_alloc(length, 1, err);
     elm_stored_header header = {0};
     int status = text == NULL ? -1 : read_at(fd, text, length, LENGTH_BYTES, path, err);
@@ -185,7 +205,8 @@ static int read_file(int fd, const char *path, elm_checkpoint *made, elm_error *
 int elm_safetensors_read(const char *path, elm_checkpoint **checkpoint, elm_error *err)
 {
     *checkpoint = NULL;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe must not stop us */
+    /* a named pipe must not stop us */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return cannot_read(path, strerror(errno), err);
     elm_checkpoint *made = elm_alloc(1, sizeof *made, err);

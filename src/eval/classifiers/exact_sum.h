@@ -1,6 +1,6 @@
-/* Exact sum: vectors summed over all ranks with the same bits whatever the order and the number of ranks. Each value becomes a whole number
- * of 2^-shift units, and whole numbers add up exactly; the shift leaves as many digits as 63 bits have for that many values of that size.
- */
+/* Exact sum: vectors summed over all ranks with the same bits whatever the order and the number
+ * of ranks. Each value becomes a whole number of 2^-shift units, and whole numbers add up
+ * exactly; the shift leaves as many digits as 63 bits have for that many values of that size. */
 #ifndef ELMPI_EVAL_CLASSIFIERS_EXACT_SUM_H
 #define ELMPI_EVAL_CLASSIFIERS_EXACT_SUM_H
 

@@ -1,6 +1,7 @@
-/* knn: the class that most of the k nearest training embeddings have, the lower one on ties; equally near ones go by their place in the
- * training set. Exact. No rank holds more than its share of the training embeddings: queries go round, each rank finds the nearest of its
- * share, and the nearest of all are among these. */
+/* knn: the class that most of the k nearest training embeddings have, the lower one on ties;
+ * equally near ones go by their place in the training set. Exact. No rank holds more than its
+ * share of the training embeddings: queries go round, each rank finds the nearest of its share,
+ * and the nearest of all are among these. */
 #include <math.h>
 #include <string.h>
 
@@ -40,7 +41,9 @@ static double distance_of(const knn *n, const float *query, double length, int64
     const float *x = n->train.embeddings + (size_t)i * (size_t)n->width;
     if (!n->cosine)
         return elm_vectors()->square_distance(query, x, n->width);
-    return length > 0 && n->norm[i] > 0 ? 1 - elm_vectors()->dot(query, x, n->width) / (length * n->norm[i]) : 1;
+    return length > 0 && n->norm[i] > 0
+               ? 1 - elm_vectors()->dot(query, x, n->width) / (length * n->norm[i])
+               : 1;
 }
 
 static bool nearer(const neighbour *a, const neighbour *b)
@@ -72,7 +75,9 @@ static void search(const knn *n, int q)
     neighbour *list = n->mine + (size_t)q * (size_t)n->k;
     clear(list, n->k);
     for (int64_t i = 0; i < n->train.count; i++)
-        insert(list, n->k, (neighbour){distance_of(n, query, length, i), (double)n->train.members[i], (double)n->train.labels[i]});
+        insert(list, n->k,
+               (neighbour){distance_of(n, query, length, i), (double)n->train.members[i],
+                           (double)n->train.labels[i]});
 }
 
 static int vote(const knn *n, const neighbour *list)
@@ -89,7 +94,8 @@ static int vote(const knn *n, const neighbour *list)
 /* Everybody's candidates side by side: sums of what only one rank has set. */
 static void exchange_all(const knn *n, int count)
 {
-    const size_t part = (size_t)ROUND * (size_t)n->k, rank = (size_t)elm_comm_rank(n->comm), size = (size_t)elm_comm_size(n->comm);
+    const size_t part = (size_t)ROUND * (size_t)n->k, rank = (size_t)elm_comm_rank(n->comm),
+                 size = (size_t)elm_comm_size(n->comm);
     memset(n->all, 0, size * part * sizeof *n->all);
     memcpy(n->all + rank * part, n->mine, (size_t)count * (size_t)n->k * sizeof *n->all);
     elm_comm_sum_all(n->comm, (double *)n->all, (int64_t)(size * part * 3));
@@ -105,14 +111,16 @@ static int merge(const knn *n, int q)
     return vote(n, list);
 }
 
-/* Queries first .. first + count of the rank whose turn it is. Every rank counts nothing but its own queries. */
+/* Queries first .. first + count of the rank whose turn it is. Every rank counts nothing but its
+ * own queries. */
 static void round_all(knn *n, int owner, int64_t first, int count, elm_tally *tally)
 {
     const bool own = elm_comm_rank(n->comm) == owner;
     const size_t width = (size_t)n->width;
     memset(n->queries, 0, ROUND * width * sizeof *n->queries);
     if (own)
-        memcpy(n->queries, n->test.embeddings + (size_t)first * width, (size_t)count * width * sizeof *n->queries);
+        memcpy(n->queries, n->test.embeddings + (size_t)first * width,
+               (size_t)count * width * sizeof *n->queries);
     elm_comm_sum_floats_all(n->comm, n->queries, (int64_t)((size_t)count * width));
 #pragma omp parallel for schedule(static)
     for (int q = 0; q < count; q++)
@@ -132,7 +140,9 @@ static void rounds_all(knn *n, elm_tally *tally)
         double total = elm_comm_rank(n->comm) == owner ? (double)n->test.count : 0;
         elm_comm_max_all(n->comm, &total, 1);
         for (int64_t first = 0; first < (int64_t)total; first += ROUND)
-            round_all(n, owner, first, (int64_t)total - first < ROUND ? (int)((int64_t)total - first) : ROUND, tally);
+            round_all(n, owner, first,
+                      (int64_t)total - first < ROUND ? (int)((int64_t)total - first) : ROUND,
+                      tally);
     }
     elm_ticker_end(elm_comm_ticker(n->comm));
     elm_comm_sum_counts_all(n->comm, tally->tested, 2 * (int64_t)n->classes);
@@ -160,14 +170,17 @@ int elm_knn_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
 {
     knn n = {.width = elm_net_width(input->net),
              .classes = input->test->info.classes,
-             .k = input->settings->k < input->train->count ? input->settings->k : input->train->count,
+             .k = input->settings->k < input->train->count ? input->settings->k
+                                                           : input->train->count,
              .cosine = input->settings->cosine,
              .comm = input->comm};
     int status = elm_embed_all(input->net, input->train, input->comm, NULL, &n.train, err);
     if (status == 0)
         status = elm_embed_all(input->net, input->test, input->comm, input->log, &n.test, err);
     if (status == 0)
-        status = elm_comm_agree_all(input->comm, elm_tally_create(tally, n.classes, err) != 0 ? -1 : allocate(&n, err), err);
+        status = elm_comm_agree_all(
+            input->comm, elm_tally_create(tally, n.classes, err) != 0 ? -1 : allocate(&n, err),
+            err);
     if (status == 0)
         tally->omits = input->test->pictures != NULL && input->test->pictures->omits_unreadable;
     if (status == 0 && n.votes != NULL)

@@ -1,5 +1,5 @@
-/* lda: linear discriminant analysis on the training set's embeddings, with a uniform prior (section 4.2 of the ELM paper made a
- * classifier). */
+/* lda: linear discriminant analysis on the training set's embeddings, with a uniform prior
+ * (section 4.2 of the ELM paper made a classifier). */
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
 #include "eval/classifiers/lda_fit.h"
@@ -38,7 +38,8 @@ int elm_lda_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
         const elm_need needs[] = {{&l.weights, classes * (size_t)l.width, sizeof *l.weights},
                                   {&l.bias, classes, sizeof *l.bias},
                                   {&l.score, classes, sizeof *l.score}};
-        status = elm_comm_agree_all(input->comm, elm_alloc_each(needs, sizeof needs / sizeof *needs, err), err);
+        status = elm_comm_agree_all(input->comm,
+                                    elm_alloc_each(needs, sizeof needs / sizeof *needs, err), err);
     }
     if (status == 0) {
         const elm_scatter_problem problem = {.embeddings = embedded.embeddings,

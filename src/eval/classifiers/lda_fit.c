@@ -3,8 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Every rank writes down what it holds of the solutions; their sum over the ranks is all of them. */
-static void spread_all(const elm_scatter *s, const elm_matrix *solved, double *weights, double *bias)
+/* Every rank writes down what it holds of the solutions; their sum over the ranks is all of
+ * them. */
+static void spread_all(const elm_scatter *s, const elm_matrix *solved, double *weights,
+                       double *bias)
 {
     const int classes = s->problem->classes;
     const size_t width = (size_t)s->width;
@@ -38,13 +40,17 @@ static int solve_all(const elm_scatter *s, const elm_matrix *solved, elm_error *
     return elm_comm_agree_all(s->comm, elm_matrix_solve_all(&s->within, solved, err), err);
 }
 
-int elm_lda_fit_all(const elm_scatter_problem *problem, elm_comm *comm, double *weights, double *bias, elm_error *err)
+int elm_lda_fit_all(const elm_scatter_problem *problem, elm_comm *comm, double *weights,
+                    double *bias, elm_error *err)
 {
     elm_scatter s;
     elm_matrix solved = {0};
     int status = elm_scatter_create_all(&s, problem, comm, err);
     if (status == 0)
-        status = elm_comm_agree_all(comm, elm_matrix_create(&solved, s.square, s.width, problem->classes, s.block, s.block, err), err);
+        status = elm_comm_agree_all(
+            comm,
+            elm_matrix_create(&solved, s.square, s.width, problem->classes, s.block, s.block, err),
+            err);
     if (status == 0)
         status = solve_all(&s, &solved, err);
     if (status == 0)

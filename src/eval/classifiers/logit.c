@@ -28,13 +28,16 @@ static int set_shift(shifted *s, const elm_classifier_input *input, elm_error *e
         total += input->train_count[c];
     for (int c = 0; s->shift != NULL && c < s->classes; c++) {
         if (input->train_count[c] <= 0)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "class %d has no training image, so its prior is 0 (posthoc-la): use fc", c);
+            return elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "class %d has no training image, so its prior is 0 (posthoc-la): use fc", c);
         s->shift[c] = -input->settings->tau * log((double)input->train_count[c] / (double)total);
     }
     return s->shift != NULL ? 0 : -1;
 }
 
-static int count_all(const elm_classifier_input *input, bool adjust, elm_tally *tally, elm_error *err)
+static int count_all(const elm_classifier_input *input, bool adjust, elm_tally *tally,
+                     elm_error *err)
 {
     shifted s = {.classes = input->test->info.classes};
     s.score = elm_alloc((size_t)s.classes, sizeof *s.score, err);

@@ -1,5 +1,6 @@
-/* ncm: nearest class mean (Mensink et al. 2013; Kang et al. 2020). Embeddings less the training set's mean, scaled to length 1; the class
- * whose mean of these is nearest by Euclidean distance, the lower one on ties. Classes without a training image are never predicted. */
+/* ncm: nearest class mean (Mensink et al. 2013; Kang et al. 2020). Embeddings less the training
+ * set's mean, scaled to length 1; the class whose mean of these is nearest by Euclidean
+ * distance, the lower one on ties. Classes without a training image are never predicted. */
 #include <math.h>
 #include <string.h>
 
@@ -57,7 +58,8 @@ static double largest_all(const elm_embedded *e, elm_comm *comm)
 }
 
 /* Of the whole training set first, then of each class's directions. */
-static void find_means_all(ncm *n, const elm_embedded *e, int64_t *sums, const elm_classifier_input *input)
+static void find_means_all(ncm *n, const elm_embedded *e, int64_t *sums,
+                           const elm_classifier_input *input)
 {
     const size_t width = (size_t)n->width;
     int shift = elm_exact_shift(largest_all(e, input->comm), input->train->count);
@@ -79,22 +81,28 @@ static void find_means_all(ncm *n, const elm_embedded *e, int64_t *sums, const e
     for (int c = 0; c < n->classes; c++)
         for (size_t k = 0; k < width; k++)
             n->means[(size_t)c * width + k] =
-                n->count[c] > 0 ? elm_exact_value(sums[(size_t)c * width + k], shift) / (double)n->count[c] : 0;
+                n->count[c] > 0
+                    ? elm_exact_value(sums[(size_t)c * width + k], shift) / (double)n->count[c]
+                    : 0;
 }
 
 int elm_ncm_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err)
 {
     elm_embedded embedded;
-    ncm n = {.classes = input->test->info.classes, .width = elm_net_width(input->net), .count = input->train->class_count};
+    ncm n = {.classes = input->test->info.classes,
+             .width = elm_net_width(input->net),
+             .count = input->train->class_count};
     const size_t classes = (size_t)n.classes, width = (size_t)n.width;
     int64_t *sums = NULL;
     int status = elm_embed_all(input->net, input->train, input->comm, NULL, &embedded, err);
     if (status == 0) {
         const elm_need needs[] = {
-            {&n.mean, width, sizeof *n.mean},     {&n.means, classes * width, sizeof *n.means}, {&n.unit, width, sizeof *n.unit},
-            {&n.score, classes, sizeof *n.score}, {&sums, classes * width, sizeof *sums},
+            {&n.mean, width, sizeof *n.mean},       {&n.means, classes * width, sizeof *n.means},
+            {&n.unit, width, sizeof *n.unit},       {&n.score, classes, sizeof *n.score},
+            {&sums, classes * width, sizeof *sums},
         };
-        status = elm_comm_agree_all(input->comm, elm_alloc_each(needs, sizeof needs / sizeof *needs, err), err);
+        status = elm_comm_agree_all(input->comm,
+                                    elm_alloc_each(needs, sizeof needs / sizeof *needs, err), err);
     }
     if (status == 0 && sums != NULL) {
         find_means_all(&n, &embedded, sums, input);

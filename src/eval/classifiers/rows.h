@@ -8,7 +8,8 @@ int elm_fc_count_all(const elm_classifier_input *input, elm_tally *tally, elm_er
 int elm_posthoc_la_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err);
 int elm_tau_norm_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err);
 int elm_ncm_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err);
-int elm_lda_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err); /* only with ScaLAPACK */
+/* only with ScaLAPACK */
+int elm_lda_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err);
 int elm_knn_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* tau-norm (Kang et al. 2020): class vectors w_c / |w_c|^tau, the bias dropped. tau is chosen on a selection split by balanced accuracy. */
+/* tau-norm (Kang et al. 2020): class vectors w_c / |w_c|^tau, the bias dropped. tau is chosen on
+ * a selection split by balanced accuracy. */
 #include <math.h>
 #include <string.h>
 
@@ -24,11 +25,13 @@ static double tau_at(int i)
 /* The last layer as it stands: a factor on each logit (LWS) belongs to both w and the bias. */
 static int read_layer(tau_norm *t, elm_net *net, elm_error *err)
 {
-    const elm_tensor *w = elm_last_layer(net, "fc.weight"), *b = elm_last_layer(net, "fc.bias"), *scale = elm_last_layer(net, "fc.scale");
+    const elm_tensor *w = elm_last_layer(net, "fc.weight"), *b = elm_last_layer(net, "fc.bias"),
+                     *scale = elm_last_layer(net, "fc.scale");
     const size_t classes = (size_t)t->classes, width = (size_t)elm_net_width(net);
     if (w == NULL || b == NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "the network's last layer is normalised already (tau-norm, model.head = cosine): use fc, ncm or knn");
+                             "the network's last layer is normalised already (tau-norm, model.head "
+                             "= cosine): use fc, ncm or knn");
     double *bias = t->bias = elm_alloc(classes, sizeof *bias, err);
     double *norm = t->norm = bias != NULL ? elm_alloc(classes, sizeof *norm, err) : NULL;
     t->power = norm != NULL ? elm_alloc(classes, sizeof *t->power, err) : NULL;
@@ -49,7 +52,8 @@ static int read_layer(tau_norm *t, elm_net *net, elm_error *err)
 static void set_tau(tau_norm *t, double tau)
 {
     for (int c = 0; c < t->classes; c++)
-        t->power[c] = t->norm[c] > 0 ? pow(t->norm[c], tau) : 1; /* a zero vector scores 0 for any tau */
+        /* a zero vector scores 0 for any tau */
+        t->power[c] = t->norm[c] > 0 ? pow(t->norm[c], tau) : 1;
 }
 
 static int predict(const void *context, const float *embedding, const float *logits)
@@ -70,7 +74,8 @@ static int try_all(void *context, const elm_outputs *out, elm_error *err)
         set_tau(t, tau_at(k));
         for (int i = 0; i < out->batch->share.local; i++)
             if (!elm_outputs_absent(out, i))
-                elm_tally_add(&t->tallies[k], out->batch->labels[i], predict(t, NULL, out->logits + (size_t)i * (size_t)t->classes));
+                elm_tally_add(&t->tallies[k], out->batch->labels[i],
+                              predict(t, NULL, out->logits + (size_t)i * (size_t)t->classes));
     }
     return 0;
 }
@@ -95,7 +100,8 @@ static int choose_all(tau_norm *t, const elm_classifier_input *input, elm_error 
     for (int k = 0; k < ELM_TAUS && status == 0; k++)
         status = elm_tally_create(&t->tallies[k], t->classes, err);
     if (status == 0)
-        status = elm_outputs_pass(input->net, input->selection, input->comm, input->stop, input->log, try_all, t, err);
+        status = elm_outputs_pass(input->net, input->selection, input->comm, input->stop,
+                                  input->log, try_all, t, err);
     if (elm_comm_agree_all(input->comm, status, err) != 0)
         return -1;
     for (int k = 0; k < ELM_TAUS; k++) {

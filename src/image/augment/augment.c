@@ -16,7 +16,8 @@ static const char *as_steps(const char *text, const elm_image_format *format)
         return "resized-crop, flip";
     if (!is_auto(text))
         return text;
-    return format->channels == 0 ? "none" : format->channels == 1 ? "shift" : "crop, flip"; /* a flipped digit is none */
+    /* a flipped digit is none */
+    return format->channels == 0 ? "none" : format->channels == 1 ? "shift" : "crop, flip";
 }
 
 int elm_augment_check(const char *text, elm_error *err)
@@ -27,7 +28,8 @@ int elm_augment_check(const char *text, elm_error *err)
 
 static bool moves(const elm_pipeline *pipeline, int place)
 {
-    return elm_pipeline_step_is(pipeline, place, "crop") || elm_pipeline_step_is(pipeline, place, "shift");
+    return elm_pipeline_step_is(pipeline, place, "crop") ||
+           elm_pipeline_step_is(pipeline, place, "shift");
 }
 
 static bool flips_half(const elm_pipeline *pipeline, int place)
@@ -35,7 +37,8 @@ static bool flips_half(const elm_pipeline *pipeline, int place)
     return elm_pipeline_step_is(pipeline, place, "flip") && pipeline->steps[place].value[0] == 0.5;
 }
 
-/* Crop, flip or both, and nothing else, are done while pixels are normalised: the same draws, the same numbers. */
+/* Crop, flip or both, and nothing else, are done while pixels are normalised: the same draws,
+ * the same numbers. */
 static bool take_plain(elm_augment *augment, bool *mean)
 {
     const elm_pipeline *pipeline = &augment->pipeline;
@@ -55,41 +58,51 @@ static void make_values(elm_augment *augment, const elm_image_format *format, bo
 {
     for (int c = 0; c < format->channels; c++) {
         for (int x = 0; x < 256; x++)
-            augment->value[c][x] = (float)(((double)x / 255.0 - format->mean[c]) / format->deviation[c]);
+            augment->value[c][x] =
+                (float)(((double)x / 255.0 - format->mean[c]) / format->deviation[c]);
         augment->border[c] = mean ? 0 : augment->value[c][0];
     }
 }
 
-int elm_augment_init(elm_augment *augment, const char *text, const elm_image_format *format, elm_error *err)
+int elm_augment_init(elm_augment *augment, const char *text, const elm_image_format *format,
+                     elm_error *err)
 {
-    *augment = (elm_augment){.channels = format->channels, .height = format->height, .width = format->width};
+    *augment = (elm_augment){
+        .channels = format->channels, .height = format->height, .width = format->width};
     if (elm_pipeline_parse(&augment->pipeline, as_steps(text, format), err) != 0)
         return -1;
     if (format->channels == 0)
         return augment->pipeline.count == 0
                    ? 0
-                   : elm_error_set(err, ELM_EXIT_USAGE, "features cannot be cropped or shifted (data.augment): choose none or auto for %s",
+                   : elm_error_set(err, ELM_EXIT_USAGE,
+                                   "features cannot be cropped or shifted (data.augment): choose "
+                                   "none or auto for %s",
                                    format->dataset);
     bool mean;
     const elm_image_size size = {format->height, format->width, format->channels};
     const int smaller = size.height < size.width ? size.height : size.width;
     if (!take_plain(augment, &mean) && mean)
-        return elm_error_set(err, ELM_EXIT_USAGE, "a border of the mean goes with crop and flip alone (data.augment): use black");
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "a border of the mean goes with crop and flip alone (data.augment): use black");
     if (augment->pad >= smaller)
-        return elm_error_set(err, ELM_EXIT_USAGE, "pictures of %d x %d cannot be padded by %d (data.augment): give less than %d",
-                             size.width, size.height, augment->pad, smaller);
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "pictures of %d x %d cannot be padded by %d (data.augment): give less than %d",
+            size.width, size.height, augment->pad, smaller);
     if (elm_pipeline_check(&augment->pipeline, size, err) != 0)
         return -1;
     make_values(augment, format, mean);
     return 0;
 }
 
-int elm_augment_init_shards(elm_augment *augment, const char *text, const elm_image_format *format, double area[2], bool *flip,
-                            elm_error *err)
+int elm_augment_init_shards(elm_augment *augment, const char *text, const elm_image_format *format,
+                            double area[2], bool *flip, elm_error *err)
 {
     const elm_image_size size = {format->height, format->width, format->channels};
     elm_pipeline *pipeline = &augment->pipeline;
-    *augment = (elm_augment){.channels = format->channels, .height = format->height, .width = format->width};
+    *augment = (elm_augment){
+        .channels = format->channels, .height = format->height, .width = format->width};
     area[0] = area[1] = 0;
     *flip = false;
     if (elm_pipeline_parse(pipeline, as_steps(text, format), err) != 0)
@@ -98,15 +111,19 @@ int elm_augment_init_shards(elm_augment *augment, const char *text, const elm_im
         return 0;
     if (!elm_pipeline_step_is(pipeline, 0, "resized-crop"))
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "pictures in shards are of any size (data.augment): begin with resized-crop, or use none or auto");
+                             "pictures in shards are of any size (data.augment): begin with "
+                             "resized-crop, or use none or auto");
     area[0] = pipeline->steps[0].value[0];
     area[1] = pipeline->steps[0].value[1];
     *flip = flips_half(pipeline, 1);
     pipeline->count -= 1 + *flip;
-    memmove(pipeline->steps, pipeline->steps + 1 + *flip, (size_t)pipeline->count * sizeof *pipeline->steps);
+    memmove(pipeline->steps, pipeline->steps + 1 + *flip,
+            (size_t)pipeline->count * sizeof *pipeline->steps);
     for (int i = 0; i < pipeline->count; i++)
         if (elm_pipeline_step_is(pipeline, i, "crop") && pipeline->steps[i].value[1] > 0)
-            return elm_error_set(err, ELM_EXIT_USAGE, "a border of the mean is not for pictures in shards (data.augment): use black");
+            return elm_error_set(
+                err, ELM_EXIT_USAGE,
+                "a border of the mean is not for pictures in shards (data.augment): use black");
     make_values(augment, format, false);
     return elm_pipeline_check(pipeline, size, err);
 }
@@ -117,7 +134,8 @@ int elm_augment_work_init(elm_augment_work *work, const elm_augment *augment, el
     *work = (elm_augment_work){.canvas.size = size};
     if (augment->pipeline.count == 0)
         return 0;
-    const size_t image = (elm_image_bytes(size) + 63) / 64 * 64, resize = elm_canvas_work_bytes(size);
+    const size_t image = (elm_image_bytes(size) + 63) / 64 * 64,
+                 resize = elm_canvas_work_bytes(size);
     work->block = elm_alloc(2 * image + resize, 1, err);
     if (work->block == NULL)
         return -1;
@@ -138,13 +156,15 @@ static void erase(const elm_augment *augment, const int erased[4], float *out)
 {
     for (int c = 0; c < augment->channels; c++)
         for (int y = erased[0]; y < erased[0] + erased[1]; y++)
-            memset(out + ((size_t)c * augment->height + y) * augment->width + erased[2], 0, (size_t)erased[3] * sizeof *out);
+            memset(out + ((size_t)c * augment->height + y) * augment->width + erased[2], 0,
+                   (size_t)erased[3] * sizeof *out);
 }
 
 /* Moved, flipped, normalised in one pass. */
 static void normalise(const elm_augment *augment, elm_rng *rng, const uint8_t *picture, float *out)
 {
-    const int height = augment->height, width = augment->width, channels = augment->channels, pad = augment->pad;
+    const int height = augment->height, width = augment->width, channels = augment->channels,
+              pad = augment->pad;
     int down = 0, right = 0;
     bool flip = false;
     if (pad > 0) {
@@ -173,14 +193,16 @@ static void normalise(const elm_augment *augment, elm_rng *rng, const uint8_t *p
     }
 }
 
-static void run_pipeline(const elm_augment *augment, elm_augment_work *work, elm_rng *rng, float *out)
+static void run_pipeline(const elm_augment *augment, elm_augment_work *work, elm_rng *rng,
+                         float *out)
 {
     elm_pipeline_apply(&augment->pipeline, &work->canvas, rng);
     normalise(augment, rng, work->canvas.image, out);
     erase(augment, work->canvas.erased, out);
 }
 
-void elm_augment_picture(const elm_augment *augment, elm_augment_work *work, elm_rng *rng, const uint8_t *picture, float *out)
+void elm_augment_picture(const elm_augment *augment, elm_augment_work *work, elm_rng *rng,
+                         const uint8_t *picture, float *out)
 {
     if (augment->pipeline.count == 0) {
         normalise(augment, rng, picture, out);
@@ -190,9 +212,11 @@ void elm_augment_picture(const elm_augment *augment, elm_augment_work *work, elm
     run_pipeline(augment, work, rng, out);
 }
 
-void elm_augment_pixels(const elm_augment *augment, elm_augment_work *work, elm_rng *rng, float *out)
+void elm_augment_pixels(const elm_augment *augment, elm_augment_work *work, elm_rng *rng,
+                        float *out)
 {
-    const size_t pixels = (size_t)augment->height * augment->width, channels = (size_t)augment->channels;
+    const size_t pixels = (size_t)augment->height * augment->width,
+                 channels = (size_t)augment->channels;
     for (size_t c = 0; c < channels; c++)
         for (size_t i = 0; i < pixels; i++) {
             const float v = out[c * pixels + i] + 0.5f;

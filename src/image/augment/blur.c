@@ -1,4 +1,5 @@
-/* Compiled without contraction of a * b + c (CMakeLists.txt): Pillow rounds after each operation. */
+/* Compiled without contraction of a * b + c (CMakeLists.txt): Pillow rounds after each
+ * operation. */
 #include "image/augment/blur.h"
 
 #include <math.h>
@@ -15,8 +16,10 @@ typedef struct box {
 static box box_of(double sigma)
 {
     const float variance = (float)sigma * (float)sigma / (float)PASSES;
-    const float length = (float)sqrt(12.0 * (double)variance + 1.0), l = (float)floor(((double)length - 1.0) / 2.0);
-    const float a = ((2 * l + 1) * (l * (l + 1) - 3 * variance)) / (6 * (variance - (l + 1) * (l + 1)));
+    const float length = (float)sqrt(12.0 * (double)variance + 1.0),
+                l = (float)floor(((double)length - 1.0) / 2.0);
+    const float a =
+        ((2 * l + 1) * (l * (l + 1) - 3 * variance)) / (6 * (variance - (l + 1) * (l + 1)));
     const float radius = l + a;
     box b = {.reach = (int)radius};
     b.whole = (uint32_t)((float)(1 << 24) / (radius * 2 + 1));
@@ -33,7 +36,8 @@ static void blur_line(const uint8_t *in, uint8_t *out, int count, size_t step, b
             const int at = i + d < 0 ? 0 : i + d >= count ? count - 1 : i + d;
             inner += in[(size_t)at * step];
         }
-        const int before = i - b.reach - 1 < 0 ? 0 : i - b.reach - 1, after = i + b.reach + 1 >= count ? count - 1 : i + b.reach + 1;
+        const int before = i - b.reach - 1 < 0 ? 0 : i - b.reach - 1,
+                  after = i + b.reach + 1 >= count ? count - 1 : i + b.reach + 1;
         const uint64_t edges = (uint64_t)in[(size_t)before * step] + in[(size_t)after * step];
         out[(size_t)i * step] = (uint8_t)((inner * b.whole + edges * b.part + (1u << 23)) >> 24);
     }
@@ -54,7 +58,8 @@ static void blur_columns(elm_image_size size, const uint8_t *in, uint8_t *out, b
         blur_line(in + i, out + i, size.height, line, b);
 }
 
-void elm_image_blur(elm_image_size size, const uint8_t *in, uint8_t *out, double sigma, uint8_t *work)
+void elm_image_blur(elm_image_size size, const uint8_t *in, uint8_t *out, double sigma,
+                    uint8_t *work)
 {
     const box b = box_of(sigma);
     blur_rows(size, in, work, b);

@@ -1,4 +1,5 @@
-/* Compiled without contraction of a * b + c (CMakeLists.txt): Pillow rounds after each operation. */
+/* Compiled without contraction of a * b + c (CMakeLists.txt): Pillow rounds after each
+ * operation. */
 #include "image/augment/color.h"
 
 #include <math.h>
@@ -19,7 +20,8 @@ static uint8_t blend(int degenerate, int x, float a)
 }
 
 /* A table a channel, applied to all pixels. */
-static void look_up(elm_image_size size, const uint8_t *in, uint8_t *out, uint8_t table[ELM_IMAGE_CHANNELS_MAX][LEVELS])
+static void look_up(elm_image_size size, const uint8_t *in, uint8_t *out,
+                    uint8_t table[ELM_IMAGE_CHANNELS_MAX][LEVELS])
 {
     const size_t bytes = elm_image_bytes(size);
     if (size.channels == 1)
@@ -32,7 +34,8 @@ static void look_up(elm_image_size size, const uint8_t *in, uint8_t *out, uint8_
 }
 
 /* The same table for all channels. */
-static void look_up_same(elm_image_size size, const uint8_t *in, uint8_t *out, const uint8_t table[LEVELS])
+static void look_up_same(elm_image_size size, const uint8_t *in, uint8_t *out,
+                         const uint8_t table[LEVELS])
 {
     for (size_t i = 0; i < elm_image_bytes(size); i++)
         out[i] = table[in[i]];
@@ -52,7 +55,8 @@ void elm_image_color(elm_image_size size, const uint8_t *in, uint8_t *out, doubl
     }
 }
 
-static void blend_with(elm_image_size size, const uint8_t *in, uint8_t *out, int degenerate, double a)
+static void blend_with(elm_image_size size, const uint8_t *in, uint8_t *out, int degenerate,
+                       double a)
 {
     uint8_t table[LEVELS];
     for (int v = 0; v < LEVELS; v++)
@@ -82,15 +86,16 @@ void elm_image_sharpness(elm_image_size size, const uint8_t *in, uint8_t *out, d
             const uint8_t *p = in + y * line + i;
             int smooth = *p;
             if (y > 0 && y < size.height - 1 && i >= step && i < line - step) {
-                const int sum = p[-line - step] + p[-line] + p[-line + step] + p[-step] + 5 * p[0] + p[step] + p[line - step] + p[line] +
-                                p[line + step];
+                const int sum = p[-line - step] + p[-line] + p[-line + step] + p[-step] + 5 * p[0] +
+                                p[step] + p[line - step] + p[line] + p[line + step];
                 smooth = (2 * sum + 13) / 26; /* sum / 13, rounded: never a tie */
             }
             out[y * line + i] = blend(smooth, *p, (float)a);
         }
 }
 
-static void count_levels(elm_image_size size, const uint8_t *in, int channel, int64_t histogram[LEVELS])
+static void count_levels(elm_image_size size, const uint8_t *in, int channel,
+                         int64_t histogram[LEVELS])
 {
     memset(histogram, 0, LEVELS * sizeof *histogram);
     for (size_t i = (size_t)channel; i < elm_image_bytes(size); i += (size_t)size.channels)
@@ -104,7 +109,8 @@ static void stretch_table(const int64_t histogram[LEVELS], uint8_t table[LEVELS]
         low++;
     while (high > 0 && histogram[high] == 0)
         high--;
-    const double scale = high > low ? 255.0 / (high - low) : 1, offset = high > low ? -low * scale : 0;
+    const double scale = high > low ? 255.0 / (high - low) : 1,
+                 offset = high > low ? -low * scale : 0;
     for (int v = 0; v < LEVELS; v++) {
         const int to = (int)(v * scale + offset);
         table[v] = (uint8_t)(to < 0 ? 0 : to > 255 ? 255 : to);
@@ -130,7 +136,8 @@ static void flatten_table(const int64_t histogram[LEVELS], uint8_t table[LEVELS]
     }
 }
 
-static void by_histogram(elm_image_size size, const uint8_t *in, uint8_t *out, void (*make)(const int64_t *, uint8_t *))
+static void by_histogram(elm_image_size size, const uint8_t *in, uint8_t *out,
+                         void (*make)(const int64_t *, uint8_t *))
 {
     uint8_t table[ELM_IMAGE_CHANNELS_MAX][LEVELS];
     int64_t histogram[LEVELS];
@@ -195,12 +202,16 @@ typedef struct hsv {
 static hsv hsv_of(const uint8_t *rgb)
 {
     const int r = rgb[0], g = rgb[1], b = rgb[2];
-    const int high = r > g ? (r > b ? r : b) : (g > b ? g : b), low = r < g ? (r < b ? r : b) : (g < b ? g : b);
+    const int high = r > g ? (r > b ? r : b) : (g > b ? g : b),
+              low = r < g ? (r < b ? r : b) : (g < b ? g : b);
     if (high == low)
         return (hsv){0, 0, high};
     const float range = (float)(high - low), saturation = range / (float)high;
-    const float rc = (float)(high - r) / range, gc = (float)(high - g) / range, bc = (float)(high - b) / range;
-    const float h = r == high ? bc - gc : g == high ? (float)(2.0 + (double)rc - (double)bc) : (float)(4.0 + (double)gc - (double)rc);
+    const float rc = (float)(high - r) / range, gc = (float)(high - g) / range,
+                bc = (float)(high - b) / range;
+    const float h = r == high   ? bc - gc
+                    : g == high ? (float)(2.0 + (double)rc - (double)bc)
+                                : (float)(4.0 + (double)gc - (double)rc);
     const float turn = (float)fmod((double)h / 6.0 + 1.0, 1.0);
     return (hsv){(int)((double)turn * 255.0), (int)((double)saturation * 255.0), high};
 }
@@ -219,8 +230,10 @@ static void rgb_of(hsv color, uint8_t *rgb)
         return;
     }
     const int sector = (int)floor((double)((float)color.h * 6.0f / 255.0f));
-    const float f = (float)((double)((float)color.h * 6.0f / 255.0f) - (double)sector), s = (float)color.s / 255.0f;
-    const uint8_t p = rounded((double)((float)v * (1.0f - s))), q = rounded((double)((float)v * (1.0f - s * f)));
+    const float f = (float)((double)((float)color.h * 6.0f / 255.0f) - (double)sector),
+                s = (float)color.s / 255.0f;
+    const uint8_t p = rounded((double)((float)v * (1.0f - s))),
+                  q = rounded((double)((float)v * (1.0f - s * f)));
     const uint8_t t = rounded((double)((float)v * (1.0f - s * (1.0f - f))));
     const uint8_t table[6][3] = {{v, t, p}, {q, v, p}, {p, v, t}, {p, q, v}, {t, p, v}, {v, p, q}};
     memcpy(rgb, table[sector % 6], 3);

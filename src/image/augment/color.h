@@ -1,7 +1,7 @@
 /* Color operations: what Pillow's ImageEnhance and ImageOps do to the values of pixels.
  *
- * All of them write `out`, which may be `in` unless said otherwise, for an image of `size`. blend(d, x, a) below is
- * trunc(clamp(d + a (x - d), 0, 255)) in fp32. */
+ * All of them write `out`, which may be `in` unless said otherwise, for an image of `size`.
+ * blend(d, x, a) below is trunc(clamp(d + a (x - d), 0, 255)) in fp32. */
 #ifndef ELMPI_IMAGE_AUGMENT_COLOR_H
 #define ELMPI_IMAGE_AUGMENT_COLOR_H
 
@@ -13,7 +13,8 @@ void elm_image_color(elm_image_size size, const uint8_t *in, uint8_t *out, doubl
 void elm_image_contrast(elm_image_size size, const uint8_t *in, uint8_t *out, double a);
 /** blend(0, x, a). */
 void elm_image_brightness(elm_image_size size, const uint8_t *in, uint8_t *out, double a);
-/** blend(S, x, a), S = x smoothed by (1 1 1; 1 5 1; 1 1 1) / 13, the outermost rows and columns copied. out is not in. */
+/** blend(S, x, a), S = x smoothed by (1 1 1; 1 5 1; 1 1 1) / 13, the outermost rows and columns
+ * copied. out is not in. */
 void elm_image_sharpness(elm_image_size size, const uint8_t *in, uint8_t *out, double a);
 
 /** Each channel stretched to 0..255. */

@@ -1,4 +1,5 @@
-/* Compiled without contraction of a * b + c (CMakeLists.txt): Pillow rounds after each operation. */
+/* Compiled without contraction of a * b + c (CMakeLists.txt): Pillow rounds after each
+ * operation. */
 #include "image/augment/geometry.h"
 
 #include <math.h>
@@ -31,7 +32,8 @@ elm_affine elm_affine_translate_y(elm_image_size size, double t)
 /* Pillow keeps 15 digits behind the point. The product's own rounding must not decide. */
 static double to_15_digits(double v)
 {
-    const double product = v * 1e15, lost = fma(v, 1e15, -product), near = round(product), beyond = product - near + lost;
+    const double product = v * 1e15, lost = fma(v, 1e15, -product), near = round(product),
+                 beyond = product - near + lost;
     return (beyond > 0.5 ? near + 1 : beyond < -0.5 ? near - 1 : near) / 1e15;
 }
 
@@ -44,8 +46,10 @@ static double within_a_turn(double degrees)
 
 elm_affine elm_affine_rotate(elm_image_size size, double degrees)
 {
-    const double angle = -(within_a_turn(degrees) * (M_PI / 180)), cx = size.width / 2.0, cy = size.height / 2.0;
-    elm_affine map = {{to_15_digits(cos(angle)), to_15_digits(sin(angle)), 0, to_15_digits(-sin(angle)), to_15_digits(cos(angle)), 0}};
+    const double angle = -(within_a_turn(degrees) * (M_PI / 180)), cx = size.width / 2.0,
+                 cy = size.height / 2.0;
+    elm_affine map = {{to_15_digits(cos(angle)), to_15_digits(sin(angle)), 0,
+                       to_15_digits(-sin(angle)), to_15_digits(cos(angle)), 0}};
     double *m = map.m;
     m[2] = m[0] * -cx + m[1] * -cy + m[2] + cx;
     m[5] = m[3] * -cx + m[4] * -cy + m[5] + cy;
@@ -65,8 +69,10 @@ static int64_t fixed_point(double v)
 
 static void nearest_fixed(elm_image_size size, const uint8_t *in, uint8_t *out, const double *m)
 {
-    const int64_t step_x = fixed_point(m[0]), step_y = fixed_point(m[3]), line_x = fixed_point(m[1]), line_y = fixed_point(m[4]);
-    int64_t begin_x = fixed_point(m[2] + m[0] * 0.5 + m[1] * 0.5), begin_y = fixed_point(m[5] + m[3] * 0.5 + m[4] * 0.5);
+    const int64_t step_x = fixed_point(m[0]), step_y = fixed_point(m[3]),
+                  line_x = fixed_point(m[1]), line_y = fixed_point(m[4]);
+    int64_t begin_x = fixed_point(m[2] + m[0] * 0.5 + m[1] * 0.5),
+            begin_y = fixed_point(m[5] + m[3] * 0.5 + m[4] * 0.5);
     for (int y = 0; y < size.height; y++, begin_x += line_x, begin_y += line_y) {
         int64_t at_x = begin_x, at_y = begin_y;
         for (int x = 0; x < size.width; x++, out += size.channels, at_x += step_x, at_y += step_y) {
@@ -85,7 +91,8 @@ static void nearest_straight(elm_image_size size, const uint8_t *in, uint8_t *ou
         double u = m[2] + m[0] * 0.5;
         for (int x = 0; x < size.width; x++, out += size.channels, u += m[0])
             if (u >= 0 && u < size.width && v >= 0 && v < size.height)
-                put(out, in + ((size_t)v * (size_t)size.width + (size_t)u) * (size_t)size.channels, size.channels);
+                put(out, in + ((size_t)v * (size_t)size.width + (size_t)u) * (size_t)size.channels,
+                    size.channels);
     }
 }
 
@@ -101,13 +108,16 @@ static double linear(double a, double b, double d)
 
 static double cubic(const double *p, double d)
 {
-    const double p1 = p[1], p2 = -p[0] + p[2], p3 = 2 * (p[0] - p[1]) + p[2] - p[3], p4 = -p[0] + p[1] - p[2] + p[3];
+    const double p1 = p[1], p2 = -p[0] + p[2], p3 = 2 * (p[0] - p[1]) + p[2] - p[3],
+                 p4 = -p[0] + p[1] - p[2] + p[3];
     return p1 + d * (p2 + d * (p3 + d * p4));
 }
 
 static double value(elm_image_size size, const uint8_t *in, int x, int y, int c)
 {
-    return in[((size_t)clamp(y, size.height) * (size_t)size.width + (size_t)clamp(x, size.width)) * (size_t)size.channels + (size_t)c];
+    return in[((size_t)clamp(y, size.height) * (size_t)size.width + (size_t)clamp(x, size.width)) *
+                  (size_t)size.channels +
+              (size_t)c];
 }
 
 static uint8_t truncated(double v)
@@ -136,21 +146,23 @@ static uint8_t bicubic_at(elm_image_size size, const uint8_t *in, double u, doub
     return truncated(cubic(across, v - y));
 }
 
-static void smooth(elm_image_size size, const uint8_t *in, uint8_t *out, const double *m, elm_resampling resampling)
+static void smooth(elm_image_size size, const uint8_t *in, uint8_t *out, const double *m,
+                   elm_resampling resampling)
 {
     for (int y = 0; y < size.height; y++)
         for (int x = 0; x < size.width; x++, out += size.channels) {
-            const double u = m[0] * (x + 0.5) + m[1] * (y + 0.5) + m[2], v = m[3] * (x + 0.5) + m[4] * (y + 0.5) + m[5];
+            const double u = m[0] * (x + 0.5) + m[1] * (y + 0.5) + m[2],
+                         v = m[3] * (x + 0.5) + m[4] * (y + 0.5) + m[5];
             if (!(u >= 0 && u < size.width && v >= 0 && v < size.height))
                 continue;
             for (int c = 0; c < size.channels; c++)
-                out[c] =
-                    resampling == ELM_BILINEAR ? bilinear_at(size, in, u - 0.5, v - 0.5, c) : bicubic_at(size, in, u - 0.5, v - 0.5, c);
+                out[c] = resampling == ELM_BILINEAR ? bilinear_at(size, in, u - 0.5, v - 0.5, c)
+                                                    : bicubic_at(size, in, u - 0.5, v - 0.5, c);
         }
 }
 
-void elm_image_affine(elm_image_size size, const uint8_t *in, uint8_t *out, elm_affine map, elm_resampling resampling,
-                      const uint8_t fill[ELM_IMAGE_CHANNELS_MAX])
+void elm_image_affine(elm_image_size size, const uint8_t *in, uint8_t *out, elm_affine map,
+                      elm_resampling resampling, const uint8_t fill[ELM_IMAGE_CHANNELS_MAX])
 {
     for (size_t i = 0; i < elm_image_bytes(size); i += (size_t)size.channels)
         put(out + i, fill, size.channels);
@@ -181,7 +193,8 @@ static int most_taps(int inputs, int outputs)
 static size_t taps_bytes(int inputs, int outputs)
 {
     const size_t most = (size_t)most_taps(inputs, outputs), n = (size_t)outputs;
-    return most * sizeof(double) + n * (2 + most) * sizeof(int32_t) + sizeof(double); /* the last to stay aligned */
+    /* the last to stay aligned */
+    return most * sizeof(double) + n * (2 + most) * sizeof(int32_t) + sizeof(double);
 }
 
 /* Lays the arrays out in `work` and fills them. */
@@ -199,7 +212,8 @@ static taps make_taps(int inputs, int outputs, void *work)
         high = high > inputs ? inputs : high;
         double sum = 0;
         for (int j = low; j < high; j++) {
-            const double distance = fabs((j - center + 0.5) / support), w = distance < 1 ? 1 - distance : 0;
+            const double distance = fabs((j - center + 0.5) / support),
+                         w = distance < 1 ? 1 - distance : 0;
             t.real[j - low] = w;
             sum += w;
         }
@@ -222,27 +236,35 @@ static uint8_t weighted(const uint8_t *from, size_t step, const int32_t *weight,
 
 size_t elm_image_resize_bytes(elm_image_size in, elm_image_size out)
 {
-    return taps_bytes(in.width, out.width) + taps_bytes(in.height, out.height) + 2 * sizeof(double) +
-           (size_t)in.height * (size_t)out.width * (size_t)in.channels;
+    return taps_bytes(in.width, out.width) + taps_bytes(in.height, out.height) +
+           2 * sizeof(double) + (size_t)in.height * (size_t)out.width * (size_t)in.channels;
 }
 
-void elm_image_resize(elm_image_size in_size, const uint8_t *in, elm_image_box box, elm_image_size out_size, uint8_t *out, void *work)
+void elm_image_resize(elm_image_size in_size, const uint8_t *in, elm_image_box box,
+                      elm_image_size out_size, uint8_t *out, void *work)
 {
     const size_t n = (size_t)in_size.channels, out_line = (size_t)out_size.width * n;
     char *at = work;
     const taps across = make_taps(box.width, out_size.width, at);
-    at += (taps_bytes(box.width, out_size.width) + sizeof(double) - 1) / sizeof(double) * sizeof(double);
+    at += (taps_bytes(box.width, out_size.width) + sizeof(double) - 1) / sizeof(double) *
+          sizeof(double);
     const taps down = make_taps(box.height, out_size.height, at);
-    at += (taps_bytes(box.height, out_size.height) + sizeof(double) - 1) / sizeof(double) * sizeof(double);
+    at += (taps_bytes(box.height, out_size.height) + sizeof(double) - 1) / sizeof(double) *
+          sizeof(double);
     uint8_t *between = (uint8_t *)at; /* [box.height][out width][channels] */
     for (int y = 0; y < box.height; y++)
         for (int x = 0; x < out_size.width; x++)
             for (size_t c = 0; c < n; c++)
                 between[(size_t)y * out_line + (size_t)x * n + c] =
-                    weighted(in + ((size_t)(box.y + y) * (size_t)in_size.width + (size_t)(box.x + across.first[x])) * n + c, n,
-                             across.weight + x * across.most, across.count[x]);
+                    weighted(in +
+                                 ((size_t)(box.y + y) * (size_t)in_size.width +
+                                  (size_t)(box.x + across.first[x])) *
+                                     n +
+                                 c,
+                             n, across.weight + x * across.most, across.count[x]);
     for (int y = 0; y < out_size.height; y++)
         for (size_t i = 0; i < out_line; i++)
             out[(size_t)y * out_line + i] =
-                weighted(between + (size_t)down.first[y] * out_line + i, out_line, down.weight + y * down.most, down.count[y]);
+                weighted(between + (size_t)down.first[y] * out_line + i, out_line,
+                         down.weight + y * down.most, down.count[y]);
 }

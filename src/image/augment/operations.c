@@ -28,7 +28,8 @@ static const struct {
 
 size_t elm_canvas_work_bytes(elm_image_size size)
 {
-    /* A part stretched to the whole has the fewest taps, the whole kept the most rows between the passes. */
+    /* A part stretched to the whole has the fewest taps, the whole kept the most rows between
+     * the passes. */
     const size_t resize = elm_image_resize_bytes(size, size), blur = elm_image_bytes(size);
     return resize > blur ? resize : blur;
 }
@@ -40,12 +41,14 @@ void elm_canvas_swap(elm_canvas *canvas)
     canvas->image = image;
 }
 
-void elm_image_operate(elm_canvas *canvas, elm_image_operation operation, double value, elm_resampling resampling, const uint8_t fill[3])
+void elm_image_operate(elm_canvas *canvas, elm_image_operation operation, double value,
+                       elm_resampling resampling, const uint8_t fill[3])
 {
     if (operations[operation].color)
         operations[operation].color(canvas->size, canvas->image, canvas->other, value);
     else if (operations[operation].map)
-        elm_image_affine(canvas->size, canvas->image, canvas->other, operations[operation].map(canvas->size, value), resampling, fill);
+        elm_image_affine(canvas->size, canvas->image, canvas->other,
+                         operations[operation].map(canvas->size, value), resampling, fill);
     else
         return; /* identity */
     elm_canvas_swap(canvas);

@@ -29,12 +29,14 @@ typedef enum elm_image_operation {
     ELM_OPERATIONS,
 } elm_image_operation;
 
-/** One image under way through a pipeline: `image` holds it, `other` and `work` are of use to whoever changes it. */
+/** One image under way through a pipeline: `image` holds it, `other` and `work` are of use to
+ * whoever changes it. */
 typedef struct elm_canvas {
     elm_image_size size;
     uint8_t *image, *other; /* elm_image_bytes(size) each */
     void *work;             /* elm_canvas_work_bytes(size) */
-    int erased[4];          /* first row, rows, first column, columns: to be the mean, 0 after normalization */
+    /* first row, rows, first column, columns: to be the mean, 0 after normalization */
+    int erased[4];
 } elm_canvas;
 
 /** For resizing, blurring. */
@@ -43,7 +45,9 @@ size_t elm_canvas_work_bytes(elm_image_size size);
 /** What was written to canvas->other becomes the image. */
 void elm_canvas_swap(elm_canvas *canvas);
 
-/** Applies an operation with a magnitude in its own unit (factor, degrees, pixels, bits, threshold). */
-void elm_image_operate(elm_canvas *canvas, elm_image_operation operation, double value, elm_resampling resampling, const uint8_t fill[3]);
+/** Applies an operation with a magnitude in its own unit (factor, degrees, pixels, bits,
+ * threshold). */
+void elm_image_operate(elm_canvas *canvas, elm_image_operation operation, double value,
+                       elm_resampling resampling, const uint8_t fill[3]);
 
 #endif

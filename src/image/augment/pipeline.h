@@ -1,5 +1,6 @@
-/* Pipeline: augmentation as a job file writes it, "crop:4, flip, autoaugment:cifar10, cutout:16": steps in their order, each a row of one
- * table (name, parameters, help, source). What a pipeline draws depends on the random stream alone. */
+/* Pipeline: augmentation as a job file writes it, "crop:4, flip, autoaugment:cifar10,
+ * cutout:16": steps in their order, each a row of one table (name, parameters, help, source).
+ * What a pipeline draws depends on the random stream alone. */
 #ifndef ELMPI_IMAGE_AUGMENT_PIPELINE_H
 #define ELMPI_IMAGE_AUGMENT_PIPELINE_H
 
@@ -9,7 +10,8 @@
 
 enum { ELM_PIPELINE_STEPS_MAX = 16, ELM_STEP_PARAMETERS = 5 };
 
-/** A parameter of a kind of step, given after a colon, in order or by name: "erasing:0.5" or "erasing:probability=0.5". */
+/** A parameter of a kind of step, given after a colon, in order or by name: "erasing:0.5" or
+ * "erasing:probability=0.5". */
 typedef struct elm_step_parameter {
     const char *name;    /* NULL: no further one */
     const char *choices; /* "a|b|c": its value is a place among them; NULL: a number */

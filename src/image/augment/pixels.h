@@ -1,5 +1,6 @@
-/* Image: 8-bit pixels [height][width][channels], 1 channel or 3 (red, green, blue), as Pillow's modes L and RGB. Every operation on them
- * equals Pillow 9.4's bit for bit (tests/unit/test_image_ops.c), so that augmentation means what published code means by it. */
+/* Image: 8-bit pixels [height][width][channels], 1 channel or 3 (red, green, blue), as Pillow's
+ * modes L and RGB. Every operation on them equals Pillow 9.4's bit for bit
+ * (tests/unit/test_image_ops.c), so that augmentation means what published code means by it. */
 #ifndef ELMPI_IMAGE_AUGMENT_PIXELS_H
 #define ELMPI_IMAGE_AUGMENT_PIXELS_H
 

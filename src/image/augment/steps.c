@@ -24,7 +24,8 @@ static void move(elm_canvas *canvas, int down, int right)
     for (int y = 0; y < size.height; y++)
         if (y + down >= 0 && y + down < size.height && first < end)
             memcpy(canvas->other + (size_t)y * line + (size_t)first * n,
-                   canvas->image + (size_t)(y + down) * line + (size_t)(first + right) * n, (size_t)(end - first) * n);
+                   canvas->image + (size_t)(y + down) * line + (size_t)(first + right) * n,
+                   (size_t)(end - first) * n);
     elm_canvas_swap(canvas);
 }
 
@@ -32,7 +33,8 @@ static void move(elm_canvas *canvas, int down, int right)
 void elm_step_crop(const elm_augment_step *step, elm_canvas *canvas, elm_rng *rng)
 {
     const int pad = (int)step->value[0];
-    const int down = (int)elm_rng_below(rng, 2 * (uint32_t)pad + 1) - pad, right = (int)elm_rng_below(rng, 2 * (uint32_t)pad + 1) - pad;
+    const int down = (int)elm_rng_below(rng, 2 * (uint32_t)pad + 1) - pad,
+              right = (int)elm_rng_below(rng, 2 * (uint32_t)pad + 1) - pad;
     move(canvas, down, right);
 }
 
@@ -41,14 +43,16 @@ static void mirror(elm_canvas *canvas)
     const size_t n = (size_t)canvas->size.channels, width = (size_t)canvas->size.width;
     for (size_t y = 0; y < (size_t)canvas->size.height; y++)
         for (size_t x = 0; x < width; x++)
-            memcpy(canvas->other + (y * width + x) * n, canvas->image + (y * width + width - 1 - x) * n, n);
+            memcpy(canvas->other + (y * width + x) * n,
+                   canvas->image + (y * width + width - 1 - x) * n, n);
     elm_canvas_swap(canvas);
 }
 
 /* Draws: a coin; with another probability than one half a uniform number. */
 void elm_step_flip(const elm_augment_step *step, elm_canvas *canvas, elm_rng *rng)
 {
-    const bool flip = step->value[0] == 0.5 ? (elm_rng_u32(rng) & 1) != 0 : happens(rng, step->value[0]);
+    const bool flip =
+        step->value[0] == 0.5 ? (elm_rng_u32(rng) & 1) != 0 : happens(rng, step->value[0]);
     if (flip)
         mirror(canvas);
 }
@@ -75,7 +79,8 @@ static elm_image_box random_box(elm_image_size size, double least, double most, 
 {
     const double low = log(3.0 / 4), high = log(4.0 / 3);
     for (int i = 0; i < 10; i++) {
-        const double area = size.height * size.width * (least + (most - least) * elm_rng_uniform(rng));
+        const double area =
+            size.height * size.width * (least + (most - least) * elm_rng_uniform(rng));
         const double ratio = exp(low + (high - low) * elm_rng_uniform(rng));
         const int width = whole(sqrt(area * ratio)), height = whole(sqrt(area / ratio));
         if (width < 1 || height < 1 || width > size.width || height > size.height)
@@ -110,10 +115,12 @@ void elm_step_trivialaugment(const elm_augment_step *step, elm_canvas *canvas, e
     elm_trivialaugment(canvas, rng);
 }
 
-/* Draws: whether; the order of the four (Fisher-Yates); the factor of each, in that order, unless its parameter is 0. */
+/* Draws: whether; the order of the four (Fisher-Yates); the factor of each, in that order,
+ * unless its parameter is 0. */
 void elm_step_jitter(const elm_augment_step *step, elm_canvas *canvas, elm_rng *rng)
 {
-    static const elm_image_operation four[] = {ELM_OP_BRIGHTNESS, ELM_OP_CONTRAST, ELM_OP_COLOR, ELM_OP_HUE};
+    static const elm_image_operation four[] = {ELM_OP_BRIGHTNESS, ELM_OP_CONTRAST, ELM_OP_COLOR,
+                                               ELM_OP_HUE};
     int order[] = {0, 1, 2, 3};
     if (!happens(rng, step->value[4]))
         return;
@@ -127,7 +134,8 @@ void elm_step_jitter(const elm_augment_step *step, elm_canvas *canvas, elm_rng *
         if (by == 0)
             continue;
         const double drawn = by * (2 * elm_rng_uniform(rng) - 1), factor = fmax(0, 1 + drawn);
-        elm_image_operate(canvas, four[order[i]], four[order[i]] == ELM_OP_HUE ? drawn : factor, ELM_NEAREST, black);
+        elm_image_operate(canvas, four[order[i]], four[order[i]] == ELM_OP_HUE ? drawn : factor,
+                          ELM_NEAREST, black);
     }
 }
 
@@ -157,14 +165,18 @@ void elm_step_cutout(const elm_augment_step *step, elm_canvas *canvas, elm_rng *
     const elm_image_size size = canvas->size;
     const int side = (int)step->value[0], y = (int)elm_rng_below(rng, (uint32_t)size.height);
     const int x = (int)elm_rng_below(rng, (uint32_t)size.width);
-    const int top = within(y - side / 2, size.height), bottom = within(y - side / 2 + side, size.height);
-    const int left = within(x - side / 2, size.width), right = within(x - side / 2 + side, size.width);
+    const int top = within(y - side / 2, size.height),
+              bottom = within(y - side / 2 + side, size.height);
+    const int left = within(x - side / 2, size.width),
+              right = within(x - side / 2 + side, size.width);
     const size_t n = (size_t)size.channels;
     for (int row = top; row < bottom; row++)
-        memset(canvas->image + ((size_t)row * (size_t)size.width + (size_t)left) * n, 0, (size_t)(right - left) * n);
+        memset(canvas->image + ((size_t)row * (size_t)size.width + (size_t)left) * n, 0,
+               (size_t)(right - left) * n);
 }
 
-/* Draws: whether; up to ten times area and ratio; then row, column. torchvision's RandomErasing with value 0, which is the mean. */
+/* Draws: whether; up to ten times area and ratio; then row, column. torchvision's RandomErasing
+ * with value 0, which is the mean. */
 void elm_step_erasing(const elm_augment_step *step, elm_canvas *canvas, elm_rng *rng)
 {
     const elm_image_size size = canvas->size;
@@ -172,7 +184,9 @@ void elm_step_erasing(const elm_augment_step *step, elm_canvas *canvas, elm_rng 
     if (!happens(rng, step->value[0]))
         return;
     for (int i = 0; i < 10; i++) {
-        const double area = size.height * size.width * (step->value[1] + (step->value[2] - step->value[1]) * elm_rng_uniform(rng));
+        const double area =
+            size.height * size.width *
+            (step->value[1] + (step->value[2] - step->value[1]) * elm_rng_uniform(rng));
         const double ratio = exp(low + (high - low) * elm_rng_uniform(rng));
         const int height = whole(sqrt(area * ratio)), width = whole(sqrt(area / ratio));
         if (height < 1 || width < 1 || height >= size.height || width >= size.width)
@@ -185,11 +199,12 @@ void elm_step_erasing(const elm_augment_step *step, elm_canvas *canvas, elm_rng 
     }
 }
 
-#define SINGLE(name, operation)                                                                                                            \
-    void elm_step_##name(const elm_augment_step *step, elm_canvas *canvas, elm_rng *rng)                                                   \
-    {                                                                                                                                      \
-        (void)rng;                                                                                                                         \
-        elm_image_operate(canvas, operation, step->value[0], (elm_resampling)step->value[1], black);                                       \
+#define SINGLE(name, operation)                                                                    \
+    void elm_step_##name(const elm_augment_step *step, elm_canvas *canvas, elm_rng *rng)           \
+    {                                                                                              \
+        (void)rng;                                                                                 \
+        elm_image_operate(canvas, operation, step->value[0], (elm_resampling)step->value[1],       \
+                          black);                                                                  \
     }
 
 SINGLE(shear_x, ELM_OP_SHEAR_X)

@@ -1,14 +1,16 @@
-/* center: the squared distance of an embedding to its class's centre, which follows the class without a gradient. Centres start at 0; after
- * a step with n images of class y (Wen et al., eq. 4):
+/* center: the squared distance of an embedding to its class's centre, which follows the class
+ * without a gradient. Centres start at 0; after a step with n images of class y (Wen et al., eq.
+ * 4):
  *
- *   c_y -= rate * sum_i (c_y - Phi_i) / (1 + n)
+ * c_y -= rate * sum_i (c_y - Phi_i) / (1 + n)
  *
- * Everything is gathered although the gradient needs our rows alone: ranks that hold no image of a class keep its centre too.
- * Cost: width multiplications an image.
+ * Everything is gathered although the gradient needs our rows alone: ranks that hold no image of a
+ * class keep its centre too. Cost: width multiplications an image.
  *
- * In scope bank the centre is what it stands for: the mean of the class's images, of those in the batch by their embeddings at hand, of the
- * others by the bank's. Nothing is learned then, and only the class's owner needs to look (ELM_LOSS_OWNED).
- * Cost: width additions an entry of a class that occurs. */
+ * In scope bank the centre is what it stands for: the mean of the class's images, of those in
+ * the batch by their embeddings at hand, of the others by the bank's. Nothing is learned then,
+ * and only the class's owner needs to look (ELM_LOSS_OWNED). Cost: width additions an entry of a
+ * class that occurs. */
 #include <string.h>
 
 #include "elmpi/memory.h"
@@ -40,8 +42,10 @@ static int allocate(center *c, const elm_loss_setup *setup, elm_error *err)
     const size_t rows = (size_t)setup->max_rows, classes = (size_t)setup->counts.classes;
     const size_t present = rows < classes ? rows : classes;
     if (setup->options->pull_scope == ELM_PULL_RANK)
-        return elm_error_set(err, ELM_EXIT_USAGE, "center knows no scope rank (loss.pull.scope): use global or bank");
-    if (elm_rows_create(&c->rows, setup, false, err) || !(c->row_loss = elm_alloc((size_t)setup->max_local, sizeof *c->row_loss, err)))
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "center knows no scope rank (loss.pull.scope): use global or bank");
+    if (elm_rows_create(&c->rows, setup, false, err) ||
+        !(c->row_loss = elm_alloc((size_t)setup->max_local, sizeof *c->row_loss, err)))
         return -1;
     if (setup->options->pull_scope != ELM_PULL_BANK)
         return elm_centres_create(&c->centres, setup, err);
@@ -64,7 +68,8 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     return 0;
 }
 
-/* The mean of a class over the batch's images and the bank's entries of all others; `place`: of the class among those that occur. */
+/* The mean of a class over the batch's images and the bank's entries of all others; `place`: of
+ * the class among those that occur. */
 static void find_mean(center *c, const elm_bank *bank, int place)
 {
     const elm_rows *r = c->rows;
@@ -129,7 +134,8 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     return value;
 }
 
-static void follow(float *centre, const double *sum, int64_t count, bool seen, int width, double rate)
+static void follow(float *centre, const double *sum, int64_t count, bool seen, int width,
+                   double rate)
 {
     (void)seen;
     for (int k = 0; k < width; k++) {
@@ -160,8 +166,10 @@ static elm_loss_reach reach(const elm_loss_options *options)
 const elm_loss_row elm_loss_center = {
     .name = "center",
     .formula = "|Phi - c_y|^2",
-    .source = "Wen et al. 2016, A discriminative feature learning approach for deep face recognition",
-    .help = "embeddings are drawn to their class's centre, which follows them (lambda 0.003 in its paper)",
+    .source =
+        "Wen et al. 2016, A discriminative feature learning approach for deep face recognition",
+    .help = "embeddings are drawn to their class's centre, which follows them (lambda 0.003 in its "
+            "paper)",
     .reach = reach,
     .create = create,
     .evaluate = evaluate,

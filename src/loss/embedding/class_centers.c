@@ -49,7 +49,8 @@ static void forget(elm_centres *c)
 
 bool elm_parts_begin(elm_parts_seen *parts, int rows, const elm_loss_batch *batch)
 {
-    const bool first = parts->images == 0 || parts->passed != batch->moment.passed || parts->images + rows > batch->global;
+    const bool first = parts->images == 0 || parts->passed != batch->moment.passed ||
+                       parts->images + rows > batch->global;
     *parts = (elm_parts_seen){rows + (first ? 0 : parts->images), batch->moment.passed};
     return first;
 }
@@ -88,8 +89,16 @@ void elm_centres_follow(elm_centres *c, elm_centres_rule rule, double rate)
 int elm_centres_tensors(elm_centres *c, elm_tensor *tensors, int capacity)
 {
     const elm_tensor all[] = {
-        {.name = "centre", .dimensions = 2, .shape = {c->classes, c->width}, .count = (int64_t)c->classes * c->width, .data = c->centre},
-        {.name = "centre_seen", .dimensions = 1, .shape = {c->classes}, .count = c->classes, .data = c->seen},
+        {.name = "centre",
+         .dimensions = 2,
+         .shape = {c->classes, c->width},
+         .count = (int64_t)c->classes * c->width,
+         .data = c->centre},
+        {.name = "centre_seen",
+         .dimensions = 1,
+         .shape = {c->classes},
+         .count = c->classes,
+         .data = c->seen},
     };
     const int count = sizeof all / sizeof *all;
     for (int i = 0; i < count && i < capacity; i++)

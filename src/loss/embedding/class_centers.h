@@ -1,4 +1,5 @@
-/* Centres: one point of the embedding space per class, which follows the images of that class. All ranks keep equal ones (see rows.h). */
+/* Centres: one point of the embedding space per class, which follows the images of that class.
+ * All ranks keep equal ones (see rows.h). */
 #ifndef ELMPI_LOSS_EMBEDDING_CLASS_CENTERS_H
 #define ELMPI_LOSS_EMBEDDING_CLASS_CENTERS_H
 
@@ -10,8 +11,9 @@ typedef struct elm_parts_seen {
     double passed; /* when: elm_loss_moment */
 } elm_parts_seen;
 
-/** Counts the batch in. True for the first part of a step: parts of one global batch add up; what is left of a step that came to nothing is
- *  dropped: the moment is another, or the parts would come to more than the whole. */
+/** Counts the batch in. True for the first part of a step: parts of one global batch add up;
+ * what is left of a step that came to nothing is dropped: the moment is another, or the parts
+ * would come to more than the whole. */
 bool elm_parts_begin(elm_parts_seen *parts, int rows, const elm_loss_batch *batch);
 
 typedef struct elm_centres {
@@ -24,14 +26,16 @@ typedef struct elm_centres {
 } elm_centres;
 
 /** How a centre follows its class, from the sum and number of the images since the last time. */
-typedef void (*elm_centres_rule)(float *centre, const double *sum, int64_t count, bool seen, int width, double rate);
+typedef void (*elm_centres_rule)(float *centre, const double *sum, int64_t count, bool seen,
+                                 int width, double rate);
 
 /** Shape:  12 bytes a class and value: 200 MB for 8142 classes of width 2048
  *  Owns:   the caller destroys */
 int elm_centres_create(elm_centres **centres, const elm_loss_setup *setup, elm_error *err);
 void elm_centres_destroy(elm_centres *centres);
 
-/** Remembers the batch's embeddings for the next update. True for the first part of a step (elm_parts_begin). */
+/** Remembers the batch's embeddings for the next update. True for the first part of a step
+ * (elm_parts_begin). */
 bool elm_centres_note(elm_centres *centres, const elm_rows *rows, const elm_loss_batch *batch);
 
 /** Lets the centres of the classes noted follow. */

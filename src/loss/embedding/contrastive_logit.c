@@ -1,13 +1,15 @@
-/* contrastive-logit: the logit f_y of an image of class y is to exceed that of all images of other classes:
+/* contrastive-logit: the logit f_y of an image of class y is to exceed that of all images of other
+ * classes:
  *
  *   L_i = log(1 + sum over j of other classes of exp(f_y(x_j) - f_y(x_i)))
  *
- * The sum over the others depends on i only through its class: with N_c = log sum_{j not in c} exp f_c(x_j), p_i = sigmoid(N_y - f_y(x_i))
- * and P_c = sum of p_i over the images of c,
+ * The sum over the others depends on i only through its class: with N_c = log sum_{j not in c} exp
+ * f_c(x_j), p_i = sigmoid(N_y - f_y(x_i)) and P_c = sum of p_i over the images of c,
  *
  *   dL_i/df_y(x_i) = -p_i,  dL/df_c(x_j) = P_c exp(f_c(x_j) - N_c) for j of another class than c
  *
- * The gradient goes to the logits, before the network's backward pass begins. Cost: rows * classes present exponentials. */
+ * The gradient goes to the logits, before the network's backward pass begins. Cost: rows *
+ * classes present exponentials. */
 #include <math.h>
 
 #include "elmpi/memory.h"
@@ -15,7 +17,8 @@
 
 typedef struct contrastive {
     elm_rows *rows;
-    double *logit;    /* [classes present][max_rows] f_c(x_j), then (as far as j is no member of c) the derivative */
+    /* [classes present][max_rows] f_c(x_j), then (as far as j is no member of c) the derivative */
+    double *logit;
     double *row_loss; /* [max_rows] */
 } contrastive;
 
@@ -33,12 +36,15 @@ static void destroy(void *state)
 static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     contrastive *t = elm_alloc(1, sizeof *t, err);
-    const size_t classes = (size_t)setup->counts.classes, rows = (size_t)setup->max_rows, present = rows < classes ? rows : classes;
+    const size_t classes = (size_t)setup->counts.classes, rows = (size_t)setup->max_rows,
+                 present = rows < classes ? rows : classes;
     *state = NULL;
     if (!t)
         return -1;
-    const elm_need needs[] = {{&t->logit, present * rows, sizeof *t->logit}, {&t->row_loss, rows, sizeof *t->row_loss}};
-    if (elm_rows_create(&t->rows, setup, false, err) || elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
+    const elm_need needs[] = {{&t->logit, present * rows, sizeof *t->logit},
+                              {&t->row_loss, rows, sizeof *t->row_loss}};
+    if (elm_rows_create(&t->rows, setup, false, err) ||
+        elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
         destroy(t);
         return -1;
     }
@@ -51,19 +57,23 @@ static double *logits_of(const contrastive *t, int slot)
     return t->logit + (size_t)slot * (size_t)t->rows->max_rows;
 }
 
-/* The logits of one class, from ours and from those that came, whose columns are the classes that occur, as the rows' slots are. */
+/* The logits of one class, from ours and from those that came, whose columns are the classes
+ * that occur, as the rows' slots are. */
 static void take_class(contrastive *t, const elm_loss_batch *b, int slot)
 {
     const elm_rows *r = t->rows;
     double *to = logits_of(t, slot);
     for (int j = 0; j < b->remote; j++)
-        to[j < r->first ? j : j + r->local] = (double)b->remote_logits[(size_t)j * (size_t)b->present + (size_t)slot];
+        to[j < r->first ? j : j + r->local] =
+            (double)b->remote_logits[(size_t)j * (size_t)b->present + (size_t)slot];
     for (int i = 0; i < r->local; i++)
-        to[r->first + i] = (double)b->logits[(size_t)i * (size_t)b->classes + (size_t)r->class[slot]];
+        to[r->first + i] =
+            (double)b->logits[(size_t)i * (size_t)b->classes + (size_t)r->class[slot]];
 }
 
-/* Loss of the class's images, and the derivatives by its column of logits in their place. The largest of the others' logits is taken out of
- * the sum, and log(1 + e^t) is written so that no exponential overflows. */
+/* Loss of the class's images, and the derivatives by its column of logits in their place. The
+ * largest of the others' logits is taken out of the sum, and log(1 + e^t) is written so that no
+ * exponential overflows. */
 static void find_class(contrastive *t, int slot)
 {
     const elm_rows *r = t->rows;
@@ -113,7 +123,8 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
 const elm_loss_row elm_loss_contrastive_logit = {
     .name = "contrastive-logit",
     .formula = "log(1 + sum over images x- of other classes of exp(f_y(x-) - f_y(x)))",
-    .source = "Liu and Abbeel 2020, Hybrid discriminative-generative training via contrastive learning; as in Jitkrittum et al. 2022",
+    .source = "Liu and Abbeel 2020, Hybrid discriminative-generative training via contrastive "
+              "learning; as in Jitkrittum et al. 2022",
     .help = "the logit of a class is larger for its own images than for all others of the batch",
     .reach = elm_loss_reach_everything,
     .wants_logits = true,

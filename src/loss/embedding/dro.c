@@ -1,23 +1,28 @@
-/* dro: DRO-LT's term (the paper's eq. 5), one stage. With S the global batch, mu_c the centroid of class c, d_ci the squared distance of
- * image i to mu_c and y its class:
+/* dro: DRO-LT's term (the paper's eq. 5), one stage. With S the global batch, mu_c the centroid of
+ * class c, d_ci the squared distance of image i to mu_c and y its class:
  *
  *   L_i = log sum_{j in S} exp(d_yi - d_yj + epsilon_y [y_j != y])
  *
- * The sum depends on i only through its class, so one row of B numbers per class that occurs is all there is: with
- * s_cj = -d_cj + epsilon_c [y_j != c], q_cj = softmax over j of s_cj, w_i the weight of image i and W_c = sum of those of class c,
+ * The sum depends on i only through its class, so one row of B numbers per class that occurs is all
+ * there is: with s_cj = -d_cj + epsilon_c [y_j != c], q_cj = softmax over j of s_cj, w_i the weight
+ * of image i and W_c = sum of those of class c,
  *
- *   dL/dPhi_j = w_j d'(y_j, j) - sum_c W_c q_cj d'(c, j),  d' = 2 (Phi_j - mu_c), or (Phi_j - mu_c) / d for distances not squared
+ *   dL/dPhi_j = w_j d'(y_j, j) - sum_c W_c q_cj d'(c, j),
+ *   d' = 2 (Phi_j - mu_c), or (Phi_j - mu_c) / d for distances not squared
  *   dL/depsilon_c = W_c sum_{j not in c} q_cj
  *
- * Variant paper: w_i = 1/B, epsilon_c = loss.dro.epsilon / sqrt(pi_c). Variant public (what the authors' code does): distances not squared,
- * epsilon_c learned by plain gradient descent at the step's rate, w_i = 1 / (members of its class * classes that occur).
- * Centroids are constants to the gradient. They are running means: after a step, mu_c becomes 0.9 mu_c + 0.1 (mean of the batch's images of
- * c); a class not met before takes the mean of the batch at hand, in that very step. With loss.dro.centroids = epoch they are the means
- * over the whole training set, computed anew before each epoch (the second of the method's three stages). With loss.pull.scope = bank they
- * are the means over all of a class's images at every step, those outside the batch as the class bank has them.
+ * Variant paper: w_i = 1/B, epsilon_c = loss.dro.epsilon / sqrt(pi_c). Variant public (what the
+ * authors' code does): distances not squared, epsilon_c learned by plain gradient descent at the
+ * step's rate, w_i = 1 / (members of its class * classes that occur). Centroids are constants to
+ * the gradient. They are running means: after a step, mu_c becomes 0.9 mu_c + 0.1 (mean of the
+ * batch's images of c); a class not met before takes the mean of the batch at hand, in that very
+ * step. With loss.dro.centroids = epoch they are the means over the whole training set, computed
+ * anew before each epoch (the second of the method's three stages). With loss.pull.scope = bank
+ * they are the means over all of a class's images at every step, those outside the batch as the
+ * class bank has them.
  *
- * Cost: every rank computes B * classes present * width products once, and its share of them again for the gradient (B = 1024, 800
- * classes, width 2048: 1.7e9). */
+ * Cost: every rank computes B * classes present * width products once, and its share of them
+ * again for the gradient (B = 1024, 800 classes, width 2048: 1.7e9). */
 #include <math.h>
 #include <string.h>
 
@@ -37,10 +42,12 @@ typedef struct dro {
     float *epsilon;           /* [classes] */
     double *epsilon_gradient; /* [classes], of the evaluations since the last update */
     double *mu;               /* [classes present][width] centroids in use */
-    double *factor;           /* [classes present][rows] products with mu_c, s, then the factor of (Phi_j - mu_c) in the gradient */
-    double *peak, *log_sum;   /* [classes present] log sum_j exp s_cj = peak + log_sum */
-    double *distance;         /* [max_rows] of each row to its own centroid */
-    double *square;           /* [max_rows] of each row's length */
+    /* [classes present][rows] products with mu_c, s, then the factor of (Phi_j - mu_c) in the
+     * gradient */
+    double *factor;
+    double *peak, *log_sum; /* [classes present] log sum_j exp s_cj = peak + log_sum */
+    double *distance;       /* [max_rows] of each row to its own centroid */
+    double *square;         /* [max_rows] of each row's length */
 } dro;
 
 static void destroy(void *state)
@@ -50,14 +57,16 @@ static void destroy(void *state)
         return;
     elm_rows_destroy(d->rows);
     elm_centres_destroy(d->centres);
-    void *all[] = {d->epsilon, d->epsilon_gradient, d->mu, d->factor, d->peak, d->log_sum, d->distance, d->square, d};
+    void *all[] = {d->epsilon, d->epsilon_gradient, d->mu,     d->factor, d->peak,
+                   d->log_sum, d->distance,         d->square, d};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
 }
 
 static int allocate(dro *d, const elm_loss_setup *setup, elm_error *err)
 {
-    const size_t classes = (size_t)setup->counts.classes, rows = (size_t)setup->max_rows, present = rows < classes ? rows : classes;
+    const size_t classes = (size_t)setup->counts.classes, rows = (size_t)setup->max_rows,
+                 present = rows < classes ? rows : classes;
     const elm_need needs[] = {
         {&d->epsilon, classes, sizeof *d->epsilon},
         {&d->epsilon_gradient, classes, sizeof *d->epsilon_gradient},
@@ -68,7 +77,8 @@ static int allocate(dro *d, const elm_loss_setup *setup, elm_error *err)
         {&d->distance, rows, sizeof *d->distance},
         {&d->square, rows, sizeof *d->square},
     };
-    if (elm_rows_create(&d->rows, setup, false, err) || (!d->exact && elm_centres_create(&d->centres, setup, err)))
+    if (elm_rows_create(&d->rows, setup, false, err) ||
+        (!d->exact && elm_centres_create(&d->centres, setup, err)))
         return -1;
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
@@ -91,7 +101,8 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
                .each_epoch = o->dro_centroids == EPOCH && !wants_bank_means(o),
                .exact = wants_bank_means(o)};
     if (o->pull_scope == ELM_PULL_RANK) {
-        elm_error_set(err, ELM_EXIT_USAGE, "dro knows no scope rank (loss.pull.scope): use global or bank");
+        elm_error_set(err, ELM_EXIT_USAGE,
+                      "dro knows no scope rank (loss.pull.scope): use global or bank");
         destroy(d);
         return -1;
     }
@@ -101,13 +112,16 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     }
     for (int c = 0; c < setup->counts.classes; c++) {
         const double pi = (double)setup->counts.count[c] / (double)setup->counts.total;
-        d->epsilon[c] = (float)(d->learned ? o->dro_epsilon : pi > 0 ? o->dro_epsilon / sqrt(pi) : 0);
+        d->epsilon[c] = (float)(d->learned ? o->dro_epsilon
+                                : pi > 0   ? o->dro_epsilon / sqrt(pi)
+                                           : 0);
     }
     *state = d;
     return 0;
 }
 
-/* The centroid of a class that occurs: the bank's mean, or the running one, or at first sight the batch's. */
+/* The centroid of a class that occurs: the bank's mean, or the running one, or at first sight
+ * the batch's. */
 static void find_centroid(dro *d, const double *means, int slot)
 {
     const elm_rows *r = d->rows;
@@ -142,30 +156,34 @@ static double square_of(const double *x, int width)
     return elm_rows_product(x, x, width);
 }
 
-/* Below that share of |x|^2 + |mu|^2, |x|^2 + |mu|^2 - 2 x.mu has lost more than four of its sixteen digits. */
+/* Below that share of |x|^2 + |mu|^2, |x|^2 + |mu|^2 - 2 x.mu has lost more than four of its
+ * sixteen digits. */
 static const double close_share = 1e-4;
 
-/* Distances of all rows to the centroid of one class, from the products with it. Those of points that are close to it, as in a class that
- * has been pulled together, come from differences. */
+/* Distances of all rows to the centroid of one class, from the products with it. Those of points
+ * that are close to it, as in a class that has been pulled together, come from differences. */
 static void find_distances(const dro *d, int slot, double *row)
 {
     const elm_rows *r = d->rows;
     const double *mu = d->mu + (size_t)slot * (size_t)r->width, mu_square = square_of(mu, r->width);
     for (int j = 0; j < r->count; j++) {
         const double both = d->square[j] + mu_square, by_products = both - 2 * row[j];
-        const double squared = by_products >= close_share * both ? by_products : elm_rows_distance(elm_rows_at(r, j), mu, r->width);
+        const double squared = by_products >= close_share * both
+                                   ? by_products
+                                   : elm_rows_distance(elm_rows_at(r, j), mu, r->width);
         row[j] = d->squared ? squared : sqrt(squared);
     }
 }
 
-/* s, its log-sum-exp, and in place of s the factors of the gradient, of one class over all rows. The largest s is taken out of the sum, so
- * no exponential overflows. */
+/* s, its log-sum-exp, and in place of s the factors of the gradient, of one class over all rows.
+ * The largest s is taken out of the sum, so no exponential overflows. */
 static void find_class(dro *d, int slot, double epsilon_scale)
 {
     const elm_rows *r = d->rows;
     const int32_t c = r->class[slot];
     const double epsilon = (double)d->epsilon[c];
-    double *factor = d->factor + (size_t)slot * (size_t)r->max_rows, peak = -INFINITY, sum = 0, others = 0;
+    double *factor = d->factor + (size_t)slot * (size_t)r->max_rows, peak = -INFINITY, sum = 0,
+           others = 0;
     find_distances(d, slot, factor);
     for (int j = 0; j < r->count; j++) {
         if (r->label[j] == c)
@@ -175,7 +193,8 @@ static void find_class(dro *d, int slot, double epsilon_scale)
     }
     for (int j = 0; j < r->count; j++)
         sum += exp(factor[j] - peak); /* NaN comes here and stays */
-    const double weight = weight_of(d, elm_rows_members(r, slot)), all = weight * elm_rows_members(r, slot);
+    const double weight = weight_of(d, elm_rows_members(r, slot)),
+                 all = weight * elm_rows_members(r, slot);
     for (int j = 0; j < r->count; j++) {
         const bool own = r->label[j] == c;
         const double q = exp(factor[j] - peak) / sum, slope = (own ? weight : 0) - all * q;
@@ -188,7 +207,8 @@ static void find_class(dro *d, int slot, double epsilon_scale)
     d->epsilon_gradient[c] += epsilon_scale * all * others;
 }
 
-/* sum_c factor_c (Phi_i - mu_c) as (sum_c factor_c) Phi_i - sum_c factor_c mu_c, of which the last is there already. */
+/* sum_c factor_c (Phi_i - mu_c) as (sum_c factor_c) Phi_i - sum_c factor_c mu_c, of which the
+ * last is there already. */
 static void finish_gradient(const dro *d, int i)
 {
     const elm_rows *r = d->rows;
@@ -207,7 +227,8 @@ static elm_loss_value add_up(const dro *d, double share)
     elm_loss_value value = elm_rows_anchors(r);
     for (int p = r->first; p < r->first + r->local; p++) {
         const int slot = r->slot[r->label[p]];
-        value.loss += weight_of(d, elm_rows_members(r, slot)) * (d->distance[p] + d->peak[slot] + d->log_sum[slot]);
+        value.loss += weight_of(d, elm_rows_members(r, slot)) *
+                      (d->distance[p] + d->peak[slot] + d->log_sum[slot]);
     }
     value.loss *= share;
     return value;
@@ -236,11 +257,13 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     dro *d = state;
     const elm_rows *r = d->rows;
     elm_rows_collect(d->rows, batch);
-    if (d->exact ? elm_parts_begin(&d->parts, r->count, batch) : elm_centres_note(d->centres, r, batch))
+    if (d->exact ? elm_parts_begin(&d->parts, r->count, batch)
+                 : elm_centres_note(d->centres, r, batch))
         memset(d->epsilon_gradient, 0, (size_t)d->rows->classes * sizeof *d->epsilon_gradient);
     const double share = d->learned ? elm_rows_share(batch) : 1 / (double)batch->global;
     find_classes(d, batch->class_means, weight * share);
-    elm_combine_columns(d->factor + r->first, r->max_rows, r->local, d->mu, r->present, r->width, r->gradient);
+    elm_combine_columns(d->factor + r->first, r->max_rows, r->local, d->mu, r->present, r->width,
+                        r->gradient);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < r->local; i++)
         finish_gradient(d, i);
@@ -248,7 +271,8 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     return add_up(d, share);
 }
 
-static void running_mean(float *centre, const double *sum, int64_t count, bool seen, int width, double momentum)
+static void running_mean(float *centre, const double *sum, int64_t count, bool seen, int width,
+                         double momentum)
 {
     for (int k = 0; k < width; k++) {
         const double mean = sum[k] / (double)count;
@@ -275,7 +299,8 @@ static bool wants_means(const elm_loss_options *options)
 static void set_means(void *state, const float *means)
 {
     dro *d = state;
-    memcpy(d->centres->centre, means, (size_t)d->rows->classes * (size_t)d->rows->width * sizeof *means);
+    memcpy(d->centres->centre, means,
+           (size_t)d->rows->classes * (size_t)d->rows->width * sizeof *means);
     for (int c = 0; c < d->rows->classes; c++)
         d->centres->seen[c] = 1;
 }
@@ -283,19 +308,26 @@ static void set_means(void *state, const float *means)
 static int tensors(void *state, elm_tensor *out, int capacity)
 {
     dro *d = state;
-    const int count = d->exact ? 0 : elm_centres_tensors(d->centres, out, capacity), classes = d->rows->classes;
+    const int count = d->exact ? 0 : elm_centres_tensors(d->centres, out, capacity),
+              classes = d->rows->classes;
     if (!d->learned)
         return count;
     if (count < capacity)
-        out[count] = (elm_tensor){.name = "epsilon", .dimensions = 1, .shape = {classes}, .count = classes, .data = d->epsilon};
+        out[count] = (elm_tensor){.name = "epsilon",
+                                  .dimensions = 1,
+                                  .shape = {classes},
+                                  .count = classes,
+                                  .data = d->epsilon};
     return count + 1;
 }
 
 const elm_loss_row elm_loss_dro = {
     .name = "dro",
     .formula = "log(sum over j of exp(|Phi - mu_y|^2 - |Phi_j - mu_y|^2 + epsilon_y [y_j != y]))",
-    .source = "Samuel and Chechik 2021, Distributional robustness loss for long-tail learning; as in Jitkrittum et al. 2022, eq. 5",
-    .help = "DRO-LT in one stage: images lie nearer to the running mean of their class than all others of the batch, rare classes with a "
+    .source = "Samuel and Chechik 2021, Distributional robustness loss for long-tail learning; as "
+              "in Jitkrittum et al. 2022, eq. 5",
+    .help = "DRO-LT in one stage: images lie nearer to the running mean of their class than all "
+            "others of the batch, rare classes with a "
             "larger margin",
     .reach = elm_loss_reach_everything,
     .wants_means = wants_means,

@@ -20,7 +20,8 @@ void elm_rows_destroy(elm_rows *r)
 {
     if (!r)
         return;
-    void *all[] = {r->x, r->inverse, r->label, r->class, r->start, r->member, r->slot, r->gradient, r->group, r};
+    void *all[] = {r->x,      r->inverse, r->label,    r->class, r->start,
+                   r->member, r->slot,    r->gradient, r->group, r};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
 }
@@ -31,13 +32,21 @@ int elm_rows_create(elm_rows **rows, const elm_loss_setup *setup, bool normalize
     *rows = NULL;
     if (!r)
         return -1;
-    const size_t width = (size_t)setup->width, classes = (size_t)setup->counts.classes, count = (size_t)setup->max_rows;
-    *r = (elm_rows){.width = setup->width, .classes = setup->counts.classes, .max_rows = (int)setup->max_rows, .normalize = normalize};
+    const size_t width = (size_t)setup->width, classes = (size_t)setup->counts.classes,
+                 count = (size_t)setup->max_rows;
+    *r = (elm_rows){.width = setup->width,
+                    .classes = setup->counts.classes,
+                    .max_rows = (int)setup->max_rows,
+                    .normalize = normalize};
     const elm_need needs[] = {
-        {&r->x, count * width, sizeof *r->x},       {&r->inverse, count, sizeof *r->inverse},
-        {&r->label, count, sizeof *r->label},       {&r->class, classes, sizeof *r->class},
-        {&r->start, classes + 1, sizeof *r->start}, {&r->member, count, sizeof *r->member},
-        {&r->slot, classes, sizeof *r->slot},       {&r->gradient, (size_t)setup->max_local * width, sizeof *r->gradient},
+        {&r->x, count * width, sizeof *r->x},
+        {&r->inverse, count, sizeof *r->inverse},
+        {&r->label, count, sizeof *r->label},
+        {&r->class, classes, sizeof *r->class},
+        {&r->start, classes + 1, sizeof *r->start},
+        {&r->member, count, sizeof *r->member},
+        {&r->slot, classes, sizeof *r->slot},
+        {&r->gradient, (size_t)setup->max_local * width, sizeof *r->gradient},
         {&r->group, classes, sizeof *r->group},
     };
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
@@ -159,7 +168,8 @@ elm_loss_value elm_rows_tell(const elm_rows *r, const elm_loss_batch *batch, dou
 {
     elm_loss_value told = elm_rows_anchors(r);
     if (r->local > 0)
-        told.loss = value * r->local / (double)batch->global; /* images / global of one, local / images of that */
+        /* images / global of one, local / images of that */
+        told.loss = value * r->local / (double)batch->global;
     return told;
 }
 

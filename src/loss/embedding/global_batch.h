@@ -1,6 +1,7 @@
-/* Rows: all embeddings of the batch in its global order, for terms over the whole batch (reach ELM_LOSS_EVERYTHING). Whatever the number of
- * ranks, row p is the same image in the same place of the same block, so what is computed from the rows has the same bits everywhere: that
- * is how ranks that learn from them (centres, margins) stay equal without a message. */
+/* Rows: all embeddings of the batch in its global order, for terms over the whole batch (reach
+ * ELM_LOSS_EVERYTHING). Whatever the number of ranks, row p is the same image in the same place
+ * of the same block, so what is computed from the rows has the same bits everywhere: that is how
+ * ranks that learn from them (centres, margins) stay equal without a message. */
 #ifndef ELMPI_LOSS_EMBEDDING_GLOBAL_BATCH_H
 #define ELMPI_LOSS_EMBEDDING_GLOBAL_BATCH_H
 
@@ -12,8 +13,10 @@ typedef struct elm_rows {
     int count; /* of the batch at work */
     int first; /* row of this rank's first image; its others follow */
     int local;
-    double *x;        /* [count][width], scaled to length 1 if asked for; a vector without a direction is 0 then */
-    double *inverse;  /* [count] 1 / length, 0 for a vector without a direction; only if normalised */
+    /* [count][width], scaled to length 1 if asked for; a vector without a direction is 0 then */
+    double *x;
+    /* [count] 1 / length, 0 for a vector without a direction; only if normalised */
+    double *inverse;
     int32_t *label;   /* [count] */
     int present;      /* classes that occur */
     int32_t *class;   /* [present] ascending */
@@ -27,7 +30,8 @@ typedef struct elm_rows {
 /** The reach of a term over the whole batch. */
 elm_loss_reach elm_loss_reach_everything(const elm_loss_options *options);
 
-/** Owns:   all its memory, max_rows * width doubles in the main (17 MB for 1024 rows of 2048); the caller destroys
+/** Owns:   all its memory, max_rows * width doubles in the main (17 MB for 1024 rows of 2048); the
+ *          caller destroys
  *  Errors: -1 with *rows NULL */
 int elm_rows_create(elm_rows **rows, const elm_loss_setup *setup, bool normalize, elm_error *err);
 void elm_rows_destroy(elm_rows *rows);
@@ -51,15 +55,18 @@ static inline int elm_rows_mates(const elm_rows *rows, int row)
     return elm_rows_members(rows, rows->slot[rows->label[row]]);
 }
 
-/** Adds scale * rows->gradient, by the embeddings as they were before normalisation, to the batch's gradient. */
+/** Adds scale * rows->gradient, by the embeddings as they were before normalisation, to the
+ * batch's gradient. */
 void elm_rows_add_gradient(const elm_rows *rows, const elm_loss_batch *batch, double scale);
 
-/** This rank's anchors, and how many of them have another image of their class in the batch; the loss is left to the caller. */
+/** This rank's anchors, and how many of them have another image of their class in the batch; the
+ * loss is left to the caller. */
 elm_loss_value elm_rows_anchors(const elm_rows *rows);
 
 /** A mean over the images of the global batch: this rank's part of it.
  *  Shape:  row_loss [local] */
-elm_loss_value elm_rows_mean(const elm_rows *rows, const elm_loss_batch *batch, const double *row_loss);
+elm_loss_value elm_rows_mean(const elm_rows *rows, const elm_loss_batch *batch,
+                             const double *row_loss);
 
 /** A number for the whole batch (see evaluate in table.h): the part of it that this rank tells. */
 elm_loss_value elm_rows_tell(const elm_rows *rows, const elm_loss_batch *batch, double value);

@@ -1,26 +1,32 @@
-/* lda (deep LDA): with the N images of the batch whose class has two or more there, C classes of n_c images with means mu_c, mean mu of
- * all,
+/* lda (deep LDA): with the N images of the batch whose class has two or more there, C classes of
+ * n_c images with means mu_c, mean mu of all,
  *
  *   S_w = 1/C sum_c 1/(n_c - 1) sum_{i in c} (Phi_i - mu_c)(Phi_i - mu_c)^T + ridge I
  *   S_t = 1/(N - 1) sum_i (Phi_i - mu)(Phi_i - mu)^T,  S_b = S_t - S_w
- *   S_b e_j = v_j S_w e_j, e_j^T S_w e_j = 1, of which the largest min(C - 1, width) eigenvalues count
+ *   S_b e_j = v_j S_w e_j, e_j^T S_w e_j = 1,
+ *     of which the largest min(C - 1, width) eigenvalues count
  *   value = - mean of the m of them that are below their smallest + window
  *
- * so that the classes that are worst to tell apart get the gradient. Images that are alone in their class have no covariance and are left
- * out; with fewer than two classes the value is 0. A batch in which S_w cannot be inverted in double (embeddings beyond 1e6) gives NaN, as
- * overflow does elsewhere. One number for the whole batch. Since S_t e_j = (v_j + 1) S_w e_j, where eigenvalues are distinct:
+ * so that the classes that are worst to tell apart get the gradient. Images that are alone in their
+ * class have no covariance and are left out; with fewer than two classes the value is 0. A batch in
+ * which S_w cannot be inverted in double (embeddings beyond 1e6) gives NaN, as overflow does
+ * elsewhere. One number for the whole batch. Since S_t e_j = (v_j + 1) S_w e_j, where eigenvalues
+ * are distinct:
  *
  *   dv_j = e_j^T (dS_t - (v_j + 1) dS_w) e_j
- *   dL/dPhi_i = -2/m sum_j (e_j.(Phi_i - mu) / (N - 1) - (v_j + 1) e_j.(Phi_i - mu_c) / (C (n_c - 1))) e_j
+ *   dL/dPhi_i = -2/m sum_j e_j (e_j.(Phi_i - mu) / (N - 1)
+ *                               - (v_j + 1) e_j.(Phi_i - mu_c) / (C (n_c - 1)))
  *
  * and the choice of the m is a constant to the gradient.
  *
- * Everything lies in the span of the N centred embeddings, outside of which S_t is 0 and S_w is ridge. So with fewer images than the width
- * the problem is solved in coordinates in an orthonormal basis Q of that span (QR of the embeddings: column i of R is image i) and the
- * gradient is multiplied by Q.
+ * Everything lies in the span of the N centred embeddings, outside of which S_t is 0 and S_w is
+ * ridge. So with fewer images than the width the problem is solved in coordinates in an orthonormal
+ * basis Q of that span (QR of the embeddings: column i of R is image i) and the gradient is
+ * multiplied by Q.
  *
- * Cost: with d = min(N, width): N d^2 for the matrices, about 3 d^3 + 4 d^2 C for the eigenvectors, 2 N^2 width for QR, C d a row for the
- * gradient; all but the last on one thread and on every rank. Memory 3 max_rows * width + 3 d^2 doubles at most. */
+ * Cost: with d = min(N, width): N d^2 for the matrices, about 3 d^3 + 4 d^2 C for the
+ * eigenvectors, 2 N^2 width for QR, C d a row for the gradient; all but the last on one thread
+ * and on every rank. Memory 3 max_rows * width + 3 d^2 doubles at most. */
 #include <math.h>
 #include <string.h>
 
@@ -32,13 +38,15 @@ typedef struct lda {
     double ridge, window;
     elm_rows *rows;
     elm_lapack *lapack;
-    int count, classes;                   /* images and classes that take part */
-    int side;                             /* d */
-    int *kept;                            /* [count] rows that take part, by class */
-    int *place;                           /* [max_rows] place in `kept`, or -1 */
-    double *centred;                      /* [count][width] embeddings minus their mean; then Q and R */
-    double *total;                        /* [count][side] coordinates minus mu, over sqrt(N - 1) */
-    double *within;                       /* [count][side] coordinates minus mu_c, over sqrt(C (n_c - 1)) */
+    int count, classes; /* images and classes that take part */
+    int side;           /* d */
+    int *kept;          /* [count] rows that take part, by class */
+    int *place;         /* [max_rows] place in `kept`, or -1 */
+    /* [count][width] embeddings minus their mean; then Q and R */
+    double *centred;
+    double *total; /* [count][side] coordinates minus mu, over sqrt(N - 1) */
+    /* [count][side] coordinates minus mu_c, over sqrt(C (n_c - 1)) */
+    double *within;
     double *factor;                       /* [count] 1 / sqrt(C (n_c - 1)) */
     double *mean;                         /* [width] */
     double *s_total, *s_within, *vectors; /* [side][side] */
@@ -60,7 +68,8 @@ static void destroy(void *state)
 
 static int allocate(lda *t, const elm_loss_setup *setup, elm_error *err)
 {
-    const size_t rows = (size_t)setup->max_rows, width = (size_t)setup->width, side = rows < width ? rows : width;
+    const size_t rows = (size_t)setup->max_rows, width = (size_t)setup->width,
+                 side = rows < width ? rows : width;
     const elm_need needs[] = {
         {&t->kept, rows, sizeof *t->kept},
         {&t->place, rows, sizeof *t->place},
@@ -74,7 +83,8 @@ static int allocate(lda *t, const elm_loss_setup *setup, elm_error *err)
         {&t->vectors, side * side, sizeof *t->vectors},
         {&t->values, side, sizeof *t->values},
     };
-    if (elm_rows_create(&t->rows, setup, false, err) || elm_lapack_create(&t->lapack, setup->width, (int)setup->max_rows, (int)side, err))
+    if (elm_rows_create(&t->rows, setup, false, err) ||
+        elm_lapack_create(&t->lapack, setup->width, (int)setup->max_rows, (int)side, err))
         return -1;
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
@@ -182,14 +192,16 @@ static bool is_finite(const lda *t)
     return isfinite(sum);
 }
 
-/* The eigenvalues (plus 1) that count, at the front of `values`, smallest first; returns how many, or -1. */
+/* The eigenvalues (plus 1) that count, at the front of `values`, smallest first; returns how
+ * many, or -1. */
 static int find_eigenvalues(lda *t)
 {
     const int wanted = t->classes - 1 < t->side ? t->classes - 1 : t->side;
     if (find_coordinates(t))
         return -1;
     find_matrices(t);
-    if (!is_finite(t) || elm_lapack_largest(t->lapack, t->s_total, t->s_within, t->side, wanted, t->values, t->vectors))
+    if (!is_finite(t) || elm_lapack_largest(t->lapack, t->s_total, t->s_within, t->side, wanted,
+                                            t->values, t->vectors))
         return -1;
     int chosen = 1;
     while (chosen < wanted && t->values[chosen] < t->values[0] + t->window)
@@ -206,12 +218,13 @@ static void find_gradient(const lda *t, int i, int chosen)
     memset(gradient, 0, (size_t)r->width * sizeof *gradient);
     if (at < 0)
         return;
-    const double *total = t->total + (size_t)at * (size_t)t->side, *within = t->within + (size_t)at * (size_t)t->side;
+    const double *total = t->total + (size_t)at * (size_t)t->side,
+                 *within = t->within + (size_t)at * (size_t)t->side;
     const double factor = 1 / sqrt((double)t->count - 1);
     for (int j = 0; j < chosen; j++) {
         const double *e = t->vectors + (size_t)j * (size_t)t->side;
-        const double slope =
-            factor * elm_rows_product(e, total, t->side) - t->values[j] * t->factor[at] * elm_rows_product(e, within, t->side);
+        const double slope = factor * elm_rows_product(e, total, t->side) -
+                             t->values[j] * t->factor[at] * elm_rows_product(e, within, t->side);
         for (int k = 0; k < t->side; k++)
             gradient[k] -= 2.0 / chosen * slope * e[k];
     }
@@ -231,7 +244,8 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < r->local; i++)
         find_gradient(t, i, chosen);
-    if (t->side < r->width && r->local > 0 && elm_lapack_times_q(t->lapack, t->centred, r->width, t->count, r->gradient, r->local))
+    if (t->side < r->width && r->local > 0 &&
+        elm_lapack_times_q(t->lapack, t->centred, r->width, t->count, r->gradient, r->local))
         return elm_rows_tell(r, batch, NAN);
     elm_rows_add_gradient(r, batch, weight * elm_rows_share(batch));
     double sum = 0;
@@ -244,7 +258,8 @@ const elm_loss_row elm_loss_lda = {
     .name = "lda",
     .formula = "-mean of the eigenvalues v of S_b e = v S_w e below their smallest + 1",
     .source = "Dorfer, Kelz, Widmer 2016, Deep linear discriminant analysis",
-    .help = "deep LDA: the directions in which classes are worst to tell apart gain variance between classes over that within",
+    .help = "deep LDA: the directions in which classes are worst to tell apart gain variance "
+            "between classes over that within",
     .reach = elm_loss_reach_everything,
     .create = create,
     .evaluate = evaluate,

@@ -1,5 +1,6 @@
-/* The store itself is a table of slots, class by class; an image finds its slot through an index over all training images (4 bytes an image
- * on every rank: 1.7 MB for iNaturalist). A class without a cap has a slot for each of its images, given out as they are first seen. */
+/* The store itself is a table of slots, class by class; an image finds its slot through an index
+ * over all training images (4 bytes an image on every rank: 1.7 MB for iNaturalist). A class
+ * without a cap has a slot for each of its images, given out as they are first seen. */
 #include "loss/embedding/memory_bank.h"
 
 #include <math.h>
@@ -24,21 +25,23 @@ struct elm_bank {
     int32_t *list;    /* [slots] a class's usable entries, from first[class] on */
     int32_t *slot_of; /* [images] -1: none */
     int32_t *image;   /* [slots] */
-    int64_t *touched; /* [slots] last turn in which the batch held its image, or in which it was written */
-    double *when;     /* [slots] epochs done when it was written */
-    double *scale;    /* [slots] */
-    float *fp32;      /* [slots][width], or */
-    elm_bf16 *bf16;   /* the same */
-    int64_t turn;     /* of elm_bank_begin and elm_bank_store */
-    double now;       /* of the present batch */
-    bool active;      /* the start epoch has come, and there is an age at which entries count */
+    /* [slots] last turn in which the batch held its image, or in which it was written */
+    int64_t *touched;
+    double *when;   /* [slots] epochs done when it was written */
+    double *scale;  /* [slots] */
+    float *fp32;    /* [slots][width], or */
+    elm_bf16 *bf16; /* the same */
+    int64_t turn;   /* of elm_bank_begin and elm_bank_store */
+    double now;     /* of the present batch */
+    bool active;    /* the start epoch has come, and there is an age at which entries count */
 };
 
 enum { RECORD_HEAD = 16 };
 
 int64_t elm_bank_class_slots(const elm_loss_options *options, int64_t count)
 {
-    return options->bank_per_class >= 0 && options->bank_per_class < count ? options->bank_per_class : count;
+    return options->bank_per_class >= 0 && options->bank_per_class < count ? options->bank_per_class
+                                                                           : count;
 }
 
 typedef struct class_load {
@@ -59,8 +62,10 @@ static void weigh(const elm_loss_options *options, elm_class_counts counts, clas
 {
     class_load sum = {0};
     for (int c = 0; c < counts.classes; c++) {
-        const double count = (double)counts.count[c], slots = (double)elm_bank_class_slots(options, counts.count[c]);
-        load[c] = (class_load){c, slots, count, count * (slots + 1)}; /* + 1: fresh partners cost something too */
+        const double count = (double)counts.count[c],
+                     slots = (double)elm_bank_class_slots(options, counts.count[c]);
+        /* + 1: fresh partners cost something too */
+        load[c] = (class_load){c, slots, count, count * (slots + 1)};
         sum.memory += load[c].memory;
         sum.messages += load[c].messages;
         sum.work += load[c].work;
@@ -72,7 +77,8 @@ static void weigh(const elm_loss_options *options, elm_class_counts counts, clas
     }
 }
 
-int elm_bank_assign(const elm_loss_options *options, elm_class_counts counts, int size, int32_t *owner, elm_error *err)
+int elm_bank_assign(const elm_loss_options *options, elm_class_counts counts, int size,
+                    int32_t *owner, elm_error *err)
 {
     class_load *load = elm_alloc((size_t)counts.classes, sizeof *load, err);
     double *held = load ? elm_alloc((size_t)size, sizeof *held, err) : NULL;
@@ -99,8 +105,9 @@ void elm_bank_destroy(elm_bank *b)
 {
     if (!b)
         return;
-    void *all[] = {b->group, b->owner,   b->room, b->first, b->filled, b->usable, b->list, b->slot_of,
-                   b->image, b->touched, b->when, b->scale, b->fp32,   b->bf16,   b};
+    void *all[] = {b->group,  b->owner, b->room,    b->first, b->filled,
+                   b->usable, b->list,  b->slot_of, b->image, b->touched,
+                   b->when,   b->scale, b->fp32,    b->bf16,  b};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
 }
@@ -109,10 +116,12 @@ static int allocate_classes(elm_bank *b, const elm_bank_spec *spec, elm_error *e
 {
     const size_t classes = (size_t)b->classes;
     const elm_need needs[] = {
-        {&b->owner, classes, sizeof *b->owner},   {&b->room, classes, sizeof *b->room},     {&b->first, classes, sizeof *b->first},
-        {&b->filled, classes, sizeof *b->filled}, {&b->usable, classes, sizeof *b->usable}, {&b->group, classes, sizeof *b->group},
+        {&b->owner, classes, sizeof *b->owner},   {&b->room, classes, sizeof *b->room},
+        {&b->first, classes, sizeof *b->first},   {&b->filled, classes, sizeof *b->filled},
+        {&b->usable, classes, sizeof *b->usable}, {&b->group, classes, sizeof *b->group},
     };
-    if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) || elm_bank_assign(spec->options, spec->counts, spec->size, b->owner, err))
+    if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) ||
+        elm_bank_assign(spec->options, spec->counts, spec->size, b->owner, err))
         return -1;
     for (int c = 0; c < b->classes; c++) {
         b->room[c] = elm_bank_class_slots(spec->options, spec->counts.count[c]);
@@ -137,7 +146,9 @@ static int allocate_slots(elm_bank *b, elm_error *err)
         {&b->bf16, b->half ? values : 0, sizeof *b->bf16},
     };
     if (b->images > INT32_MAX)
-        return elm_error_set(err, ELM_EXIT_USAGE, "the class bank counts images in 31 bits (loss.pull.scope): use scope global");
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "the class bank counts images in 31 bits (loss.pull.scope): use scope global");
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err))
         return -1;
     for (int64_t i = 0; i < b->images; i++)
@@ -184,8 +195,10 @@ int64_t elm_bank_slots(const elm_bank *bank)
 size_t elm_bank_bytes(const elm_bank *b)
 {
     const size_t value = b->half ? sizeof *b->bf16 : sizeof *b->fp32;
-    const size_t slot = sizeof *b->list + sizeof *b->image + sizeof *b->touched + sizeof *b->when + sizeof *b->scale;
-    return (size_t)b->slots * (value * (size_t)b->width + slot) + (size_t)b->images * sizeof *b->slot_of;
+    const size_t slot = sizeof *b->list + sizeof *b->image + sizeof *b->touched + sizeof *b->when +
+                        sizeof *b->scale;
+    return (size_t)b->slots * (value * (size_t)b->width + slot) +
+           (size_t)b->images * sizeof *b->slot_of;
 }
 
 /* An epoch's worth of rounding must not make an entry of exactly that age too old. */
@@ -206,7 +219,8 @@ void elm_bank_begin(elm_bank *b, const elm_loss_batch *batch)
 {
     b->turn++;
     b->now = batch->moment.passed;
-    b->active = b->now >= b->start_epoch - 1e-9 && b->max_age > 0; /* entries made anew on resuming have age 0 */
+    /* entries made anew on resuming have age 0 */
+    b->active = b->now >= b->start_epoch - 1e-9 && b->max_age > 0;
     for (int i = 0; i < batch->local; i++) {
         b->usable[batch->labels[i]] = -1;
         if (b->slot_of[batch->members[i]] >= 0)
@@ -266,7 +280,8 @@ int64_t elm_bank_entry_of(const elm_bank *b, int64_t member)
 elm_bank_row elm_bank_at(const elm_bank *b, int64_t slot)
 {
     const size_t at = (size_t)slot * (size_t)b->width;
-    return (elm_bank_row){b->half ? NULL : b->fp32 + at, b->half ? b->bf16 + at : NULL, b->scale[slot]};
+    return (elm_bank_row){b->half ? NULL : b->fp32 + at, b->half ? b->bf16 + at : NULL,
+                          b->scale[slot]};
 }
 
 /* Shorter vectors have no direction, as in pull.c. */
@@ -278,7 +293,8 @@ static double value_at(const elm_bank *b, int64_t slot, int k)
     return b->half ? (double)elm_bf16_to_float(b->bf16[at]) : (double)b->fp32[at];
 }
 
-/* From the values as they are stored, so that what is read back from a checkpoint has the same bits. */
+/* From the values as they are stored, so that what is read back from a checkpoint has the same
+ * bits. */
 static void find_scale(elm_bank *b, int64_t slot)
 {
     double sum = 0;
@@ -293,7 +309,8 @@ static void write_entry(elm_bank *b, int64_t slot, const float *x, double old)
 {
     const size_t at = (size_t)slot * (size_t)b->width;
     for (int k = 0; k < b->width; k++) {
-        const double mixed = old > 0 ? old * value_at(b, slot, k) + (1 - old) * (double)x[k] : (double)x[k];
+        const double mixed =
+            old > 0 ? old * value_at(b, slot, k) + (1 - old) * (double)x[k] : (double)x[k];
         if (b->half)
             b->bf16[at + (size_t)k] = elm_bf16_from_float((float)mixed);
         else
@@ -307,7 +324,8 @@ static void give_up(elm_bank *b, int64_t slot)
     b->slot_of[b->image[slot]] = -1;
 }
 
-/* A slot for an image without one: a free one, else that of the oldest entry that was not written in this turn; -1: all were. */
+/* A slot for an image without one: a free one, else that of the oldest entry that was not
+ * written in this turn; -1: all were. */
 static int64_t find_slot(elm_bank *b, int32_t label)
 {
     const int64_t first = b->first[label];
@@ -333,7 +351,8 @@ static void store_row(elm_bank *b, const elm_bank_news *news, int64_t row)
         slot = find_slot(b, b->labels[member]);
     if (slot < 0)
         return;
-    write_entry(b, slot, news->embeddings + (size_t)row * (size_t)b->width, known ? b->momentum : 0);
+    write_entry(b, slot, news->embeddings + (size_t)row * (size_t)b->width,
+                known ? b->momentum : 0);
     b->slot_of[member] = (int32_t)slot;
     b->image[slot] = (int32_t)member;
     b->when[slot] = news->passed;
@@ -391,7 +410,8 @@ void elm_bank_export(const elm_bank *b, int32_t label, int64_t first, int64_t co
     }
 }
 
-int elm_bank_import(elm_bank *b, int32_t label, int64_t first, int64_t count, const void *records, elm_error *err)
+int elm_bank_import(elm_bank *b, int32_t label, int64_t first, int64_t count, const void *records,
+                    elm_error *err)
 {
     const size_t bytes = record_bytes_of(b);
     for (int64_t i = 0; i < count; i++) {
@@ -404,10 +424,11 @@ int elm_bank_import(elm_bank *b, int32_t label, int64_t first, int64_t count, co
         if (when < 0)
             continue;
         /* Slots are given out in order, so entries of a class have no gaps. */
-        if (!isfinite(when) || image < 0 || image >= b->images || b->labels[image] != label || b->slot_of[image] >= 0 ||
-            b->filled[label] != first + i)
+        if (!isfinite(when) || image < 0 || image >= b->images || b->labels[image] != label ||
+            b->slot_of[image] >= 0 || b->filled[label] != first + i)
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "the checkpoint's class bank does not fit this data set (class %d): resume with the "
+                                 "the checkpoint's class bank does not fit this data set (class "
+                                 "%d): resume with the "
                                  "data and job it was written with",
                                  (int)label);
         memcpy(values_of(b, slot), record + RECORD_HEAD, bytes - RECORD_HEAD);

@@ -1,7 +1,8 @@
-/* Class bank: of every training image of the classes that a rank owns, the embedding that it had when a step last saw it
- * (loss.pull.scope = bank). So an anchor's positives are all images of its class, as ELM defines its pull term, not only those that the
- * batch happens to hold. Every class has one owner, all of its images' entries are there, and a step's embeddings go to the owners of their
- * classes: no entry is kept twice, however many ranks there are. */
+/* Class bank: of every training image of the classes that a rank owns, the embedding that it had
+ * when a step last saw it (loss.pull.scope = bank). So an anchor's positives are all images of
+ * its class, as ELM defines its pull term, not only those that the batch happens to hold. Every
+ * class has one owner, all of its images' entries are there, and a step's embeddings go to the
+ * owners of their classes: no entry is kept twice, however many ranks there are. */
 #ifndef ELMPI_LOSS_EMBEDDING_MEMORY_BANK_H
 #define ELMPI_LOSS_EMBEDDING_MEMORY_BANK_H
 
@@ -25,12 +26,14 @@ typedef struct elm_bank_spec {
 /** Entries that the options allow a class of `count` images. */
 int64_t elm_bank_class_slots(const elm_loss_options *options, int64_t count);
 
-/** Who owns each class: the largest first, each to the rank that has least so far of memory (entries), messages (expected rows a step, ~
- *  images) and work (expected pairs, ~ images * entries), each as a share of the whole, with every image once an epoch.
+/** Who owns each class: the largest first, each to the rank that has least so far of memory
+ * (entries), messages (expected rows a step, ~ images) and work (expected pairs, ~ images *
+ * entries), each as a share of the whole, with every image once an epoch.
  *  Shape:  owner [counts.classes] is written
  *  Ranks:  local: a pure function of its arguments, so all ranks agree without a message
  *  Errors: memory */
-int elm_bank_assign(const elm_loss_options *options, elm_class_counts counts, int size, int32_t *owner, elm_error *err);
+int elm_bank_assign(const elm_loss_options *options, elm_class_counts counts, int size,
+                    int32_t *owner, elm_error *err);
 
 /** Owns:   all its memory, that of full classes from the start; the caller destroys
  *  Errors: -1 with *bank NULL */
@@ -43,13 +46,13 @@ const int32_t *elm_bank_owners(const elm_bank *bank);
 int64_t elm_bank_slots(const elm_bank *bank);
 size_t elm_bank_bytes(const elm_bank *bank);
 
-/** Prepares for a batch of owned rows: its own images' entries are set aside, as are those that are too old, and all before
- *  loss.bank.start_epoch.
+/** Prepares for a batch of owned rows: its own images' entries are set aside, as are those that are
+ * too old, and all before loss.bank.start_epoch.
  *  Shape:  batch->labels, members [local]
  *  Ranks:  local; allocates nothing */
 void elm_bank_begin(elm_bank *bank, const elm_loss_batch *batch);
-/** The entries that count as positives for anchors of that class, one that occurs in the batch of the last elm_bank_begin; *slot their
- * places. */
+/** The entries that count as positives for anchors of that class, one that occurs in the batch
+ * of the last elm_bank_begin; *slot their places. */
 int64_t elm_bank_usable(const elm_bank *bank, int32_t label, const int32_t **slot);
 /** Adds a class's usable entries (as stored, not scaled) to sum [width]; returns how many. */
 int64_t elm_bank_add_up(const elm_bank *bank, int32_t label, double *sum);
@@ -70,16 +73,19 @@ elm_bank_row elm_bank_at(const elm_bank *bank, int64_t slot);
 typedef struct elm_bank_news {
     int64_t rows;
     const float *embeddings; /* [rows][width] */
-    const int64_t *members;  /* [rows] training images of classes that this rank owns, in the order of the batch */
-    const bool *keep;        /* [rows] false: not to be stored; NULL: all are */
-    double passed;           /* epochs done: the entries' age counts from here */
+    /* [rows] training images of classes that this rank owns, in the order of the batch */
+    const int64_t *members;
+    const bool *keep; /* [rows] false: not to be stored; NULL: all are */
+    double passed;    /* epochs done: the entries' age counts from here */
 } elm_bank_news;
-/** Stores them; of an image that is there twice, the last. A full class gives up its oldest entries, which may be those of images that come
- *  later in the same rows: these are then stored as new ones. Allocates nothing. */
+/** Stores them; of an image that is there twice, the last. A full class gives up its oldest
+ * entries, which may be those of images that come later in the same rows: these are then stored
+ * as new ones. Allocates nothing. */
 void elm_bank_store(elm_bank *bank, const elm_bank_news *news);
 
-/** The bank as a sequence of records, one a slot, empty ones too, class by class: the same places whoever owns them. For checkpoints.
- *  A record is the time of the entry (double, epochs; -1: empty), its image (int64_t), then `width` values in the bank's precision. */
+/** The bank as a sequence of records, one a slot, empty ones too, class by class: the same
+ * places whoever owns them. For checkpoints. A record is the time of the entry (double, epochs;
+ * -1: empty), its image (int64_t), then `width` values in the bank's precision. */
 typedef struct elm_bank_layout {
     int64_t records;
     size_t record_bytes;
@@ -89,7 +95,9 @@ elm_bank_layout elm_bank_layout_of(const elm_bank *bank);
 int32_t elm_bank_next_class(const elm_bank *bank, int32_t label, int64_t *records);
 /** Records [first, first + count) of a class that this rank owns, and back.
  *  Errors: a record that cannot be one of this bank */
-void elm_bank_export(const elm_bank *bank, int32_t label, int64_t first, int64_t count, void *records);
-int elm_bank_import(elm_bank *bank, int32_t label, int64_t first, int64_t count, const void *records, elm_error *err);
+void elm_bank_export(const elm_bank *bank, int32_t label, int64_t first, int64_t count,
+                     void *records);
+int elm_bank_import(elm_bank *bank, int32_t label, int64_t first, int64_t count,
+                    const void *records, elm_error *err);
 
 #endif

@@ -21,8 +21,10 @@ int elm_pairs_create(elm_pairs **pairs, const elm_loss_setup *setup, bool normal
     if (!p)
         return -1;
     const size_t rows = (size_t)setup->max_rows;
-    const elm_need needs[] = {{&p->pair, rows * rows, sizeof *p->pair}, {&p->row_loss, rows, sizeof *p->row_loss}};
-    if (elm_rows_create(&p->rows, setup, normalize, err) || elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
+    const elm_need needs[] = {{&p->pair, rows * rows, sizeof *p->pair},
+                              {&p->row_loss, rows, sizeof *p->row_loss}};
+    if (elm_rows_create(&p->rows, setup, normalize, err) ||
+        elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
         elm_pairs_destroy(p);
         return -1;
     }
@@ -53,6 +55,7 @@ void elm_pairs_add_gradient(const elm_pairs *p, const elm_loss_batch *batch, dou
 {
     const elm_rows *r = p->rows;
     add_transpose(p);
-    elm_combine(elm_pairs_of(p, r->first), r->count, r->local, r->x, r->count, r->width, r->gradient);
+    elm_combine(elm_pairs_of(p, r->first), r->count, r->local, r->x, r->count, r->width,
+                r->gradient);
     elm_rows_add_gradient(r, batch, scale);
 }

@@ -1,12 +1,14 @@
-/* Pairs: terms that are functions of the products Phi_i . Phi_j of all pairs of the batch. Every rank computes all products, turns them
- * into the derivatives G_ij of its loss in their place, and gathers for its own rows
+/* Pairs: terms that are functions of the products Phi_i . Phi_j of all pairs of the batch. Every
+ * rank computes all products, turns them into the derivatives G_ij of its loss in their place, and
+ * gathers for its own rows
  *
- *   dL/dPhi_i = sum_j (G_ij + G_ji) Phi_j
+ * dL/dPhi_i = sum_j (G_ij + G_ji) Phi_j
  *
  * so that anchors that live on other ranks count without a message.
  *
- * Cost: rows^2 * width multiplications for the products, the ranks' share of as many again for the gradient (2e9 and 2e9 / ranks for 1024
- * rows of 2048), and rows^2 doubles (8 MB for 1024 rows). */
+ * Cost: rows^2 * width multiplications for the products, the ranks' share of as many again for
+ * the gradient (2e9 and 2e9 / ranks for 1024 rows of 2048), and rows^2 doubles (8 MB for 1024
+ * rows). */
 #ifndef ELMPI_LOSS_EMBEDDING_PAIRWISE_H
 #define ELMPI_LOSS_EMBEDDING_PAIRWISE_H
 
@@ -20,7 +22,8 @@ typedef struct elm_pairs {
 
 /** Owns:   the caller destroys
  *  Errors: -1 with *pairs NULL */
-int elm_pairs_create(elm_pairs **pairs, const elm_loss_setup *setup, bool normalize, elm_error *err);
+int elm_pairs_create(elm_pairs **pairs, const elm_loss_setup *setup, bool normalize,
+                     elm_error *err);
 void elm_pairs_destroy(void *pairs);
 
 /** Takes over a batch and computes all products. */

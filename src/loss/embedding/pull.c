@@ -1,18 +1,24 @@
-/* pull: ELM's embedding term (DESIGN 3, step 4). Anchor i of class y, its positives j the other images of y in the global batch:
+/* pull: ELM's embedding term (DESIGN 3, step 4). Anchor i of class y, its positives j the other
+ * images of y in the global batch:
  *
- *   d_ij = |Phi_i - Phi_j|^2, t_ij = d_ij - alpha_y, L_i = log(1 + sum_j exp t_ij), p_ij = exp(t_ij - L_i)
- *   dL/dPhi_i = 2 lambda / B sum_j (p_ij + p_ji) (Phi_i - Phi_j)
+ * d_ij = |Phi_i - Phi_j|^2, t_ij = d_ij - alpha_y, L_i = log(1 + sum_j exp t_ij), p_ij = exp(t_ij -
+ * L_i) dL/dPhi_i = 2 lambda / B sum_j (p_ij + p_ji) (Phi_i - Phi_j)
  *
- * A rank that holds a member of y holds all of them, so it computes the p_ji of anchors that live elsewhere itself.
+ * A rank that holds a member of y holds all of them, so it computes the p_ji of anchors that live
+ * elsewhere itself.
  *
- * Two passes over the pairs, each free to be cut among threads by anchor: the first finds L of every member, the second the gradients of
- * ours. Distances are computed in both: keeping them would take rows^2 memory, and anchors sharing a symmetric pair would have to write
- * into each other's sums. Distances come from differences, in double: |a|^2 + |b|^2 - 2ab loses all digits once the term has pulled a class
- * together, which is what it is for, and an error of 1e-4 in a d of 1000 is one of 1e-4 in p.
+ * Two passes over the pairs, each free to be cut among threads by anchor: the first finds L of
+ * every member, the second the gradients of ours. Distances are computed in both: keeping them
+ * would take rows^2 memory, and anchors sharing a symmetric pair would have to write into each
+ * other's sums. Distances come from differences, in double: |a|^2 + |b|^2 - 2ab loses all digits
+ * once the term has pulled a class together, which is what it is for, and an error of 1e-4 in a d
+ * of 1000 is one of 1e-4 in p.
  *
- * With a bank (scope bank) this rank holds all rows of the classes that it owns, and anchors have the class's other images as positives
- * too, by their stored embeddings b_k, which are constants: their part of the gradient, sum_k p_ik (Phi_i - b_k), has no p_ki. So the first
- * pass can gather it as it goes, rescaled whenever the peak of the exponents rises, and every entry is read once. */
+ * With a bank (scope bank) this rank holds all rows of the classes that it owns, and anchors
+ * have the class's other images as positives too, by their stored embeddings b_k, which are
+ * constants: their part of the gradient, sum_k p_ik (Phi_i - b_k), has no p_ki. So the first
+ * pass can gather it as it goes, rescaled whenever the peak of the exponents rises, and every
+ * entry is read once. */
 #include <math.h>
 #include <string.h>
 
@@ -23,14 +29,16 @@
 #include "loss/embedding/pull_kernels.h"
 #include "loss/table.h"
 
-/* log(1 + sum exp t) as peak + log(sum), where peak >= 0 is the largest of 0 (the "1") and all t: no exponential overflows. */
+/* log(1 + sum exp t) as peak + log(sum), where peak >= 0 is the largest of 0 (the "1") and all
+ * t: no exponential overflows. */
 typedef struct log_sum {
     double peak, sum;
 } log_sum;
 
 /* What an anchor says about its own entry in the bank. */
 typedef struct drift {
-    double own, others; /* squared distance to it; mean squared distance to its class's other entries */
+    /* squared distance to it; mean squared distance to its class's other entries */
+    double own, others;
 } drift;
 
 typedef struct pull {
@@ -62,7 +70,8 @@ static elm_bank_row row_of(const pull *p, const rows *r, int i)
 {
     const elm_loss_batch *b = r->batch;
     const size_t width = (size_t)b->width;
-    const float *x = i < b->local ? b->embeddings + (size_t)i * width : b->remote_embeddings + (size_t)(i - b->local) * width;
+    const float *x = i < b->local ? b->embeddings + (size_t)i * width
+                                  : b->remote_embeddings + (size_t)(i - b->local) * width;
     return (elm_bank_row){.fp32 = x, .scale = p->scale[i]};
 }
 
@@ -94,12 +103,14 @@ static void sort_by_class(pull *p, const rows *r)
     p->start[0] = 0;
 }
 
-/* Goes on with the bank's positives of anchor i. Leaves sum_k exp(t_ik - peak) (Phi_i - b_k) in its gradient. */
+/* Goes on with the bank's positives of anchor i. Leaves sum_k exp(t_ik - peak) (Phi_i - b_k) in
+ * its gradient. */
 static log_sum add_bank(pull *p, const rows *r, int i, double margin, log_sum l)
 {
     const int32_t *slot;
     const elm_bank *bank = r->batch->bank;
-    const int64_t count = elm_bank_usable(bank, label_of(r, i), &slot), own = elm_bank_entry_of(bank, r->batch->members[i]);
+    const int64_t count = elm_bank_usable(bank, label_of(r, i), &slot),
+                  own = elm_bank_entry_of(bank, r->batch->members[i]);
     const elm_pull_kernels *kernels = elm_pull_kernels_of();
     const elm_bank_row anchor = row_of(p, r, i);
     double *gradient = p->gradient + (size_t)i * (size_t)p->width, sum = 0;
@@ -122,15 +133,18 @@ static log_sum add_bank(pull *p, const rows *r, int i, double margin, log_sum l)
     }
     p->drift[i] = (drift){0, 0};
     if (own >= 0 && count > 0)
-        p->drift[i] = (drift){kernels->squared_distance(anchor, elm_bank_at(bank, own), p->width), sum / (double)count};
+        p->drift[i] = (drift){kernels->squared_distance(anchor, elm_bank_at(bank, own), p->width),
+                              sum / (double)count};
     return l;
 }
 
-/* What is taken from a distance: the margin, and log m where the mean over m positives stands for their sum. */
+/* What is taken from a distance: the margin, and log m where the mean over m positives stands
+ * for their sum. */
 static double margin_of(const pull *p, const rows *r, int32_t y)
 {
     const int32_t *slot;
-    const int64_t fresh = p->start[y + 1] - p->start[y] - 1, stored = r->batch->bank ? elm_bank_usable(r->batch->bank, y, &slot) : 0;
+    const int64_t fresh = p->start[y + 1] - p->start[y] - 1,
+                  stored = r->batch->bank ? elm_bank_usable(r->batch->bank, y, &slot) : 0;
     return p->alpha[y] + (p->mean && fresh + stored > 0 ? log((double)(fresh + stored)) : 0);
 }
 
@@ -144,7 +158,8 @@ static void find_log_sum(pull *p, const rows *r, int i)
     for (int m = p->start[y]; m < p->start[y + 1]; m++) {
         if (p->members[m] == i)
             continue;
-        const double t = kernels->squared_distance(anchor, row_of(p, r, p->members[m]), p->width) - margin;
+        const double t =
+            kernels->squared_distance(anchor, row_of(p, r, p->members[m]), p->width) - margin;
         if (t > l.peak) {
             l.sum = l.sum * exp(l.peak - t) + 1;
             l.peak = t;
@@ -235,7 +250,8 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
         for (int i = 0; i < r.count; i++)
             find_scale(p, &r, i);
     }
-    /* Anchors of head classes have more positives (with a bank, thousands): small portions, dealt out as threads become free. */
+    /* Anchors of head classes have more positives (with a bank, thousands): small portions,
+     * dealt out as threads become free. */
 #pragma omp parallel for schedule(dynamic, 1)
     for (int i = 0; i < r.count; i++)
         if (p->held[label_of(&r, i)])
@@ -274,10 +290,14 @@ static int allocate(pull *p, const elm_loss_setup *setup, elm_error *err)
     p->start = p->held ? elm_alloc(classes + 1, sizeof *p->start, err) : NULL;
     p->members = p->start ? elm_alloc(max_rows, sizeof *p->members, err) : NULL;
     p->log_sum = p->members ? elm_alloc(max_rows, sizeof *p->log_sum, err) : NULL;
-    p->gradient = p->log_sum ? elm_alloc((size_t)setup->max_local * width, sizeof *p->gradient, err) : NULL;
+    p->gradient =
+        p->log_sum ? elm_alloc((size_t)setup->max_local * width, sizeof *p->gradient, err) : NULL;
     p->scale = p->gradient ? elm_alloc(max_rows, sizeof *p->scale, err) : NULL;
     p->drift =
-        p->scale ? elm_alloc(setup->options->pull_scope == ELM_PULL_BANK ? (size_t)setup->max_local : 0, sizeof *p->drift, err) : NULL;
+        p->scale
+            ? elm_alloc(setup->options->pull_scope == ELM_PULL_BANK ? (size_t)setup->max_local : 0,
+                        sizeof *p->drift, err)
+            : NULL;
     for (size_t i = 0; p->drift && i < max_rows; i++)
         p->scale[i] = 1;
     return p->drift ? 0 : -1;
@@ -307,15 +327,17 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 
 static elm_loss_reach reach(const elm_loss_options *options)
 {
-    static const elm_loss_reach of_scope[] = {
-        [ELM_PULL_GLOBAL] = ELM_LOSS_SAME_CLASS, [ELM_PULL_RANK] = ELM_LOSS_LOCAL, [ELM_PULL_BANK] = ELM_LOSS_OWNED};
+    static const elm_loss_reach of_scope[] = {[ELM_PULL_GLOBAL] = ELM_LOSS_SAME_CLASS,
+                                              [ELM_PULL_RANK] = ELM_LOSS_LOCAL,
+                                              [ELM_PULL_BANK] = ELM_LOSS_OWNED};
     return of_scope[options->pull_scope];
 }
 
 const elm_loss_row elm_loss_pull = {
     .name = "pull",
     .formula = "log(1 + sum over same-class j of exp(|Phi - Phi_j|^2 - alpha_y))",
-    .source = "Jitkrittum, Menon, Rawat, Kumar 2022, ELM: Embedding and Logit Margins for Long-Tail Learning",
+    .source = "Jitkrittum, Menon, Rawat, Kumar 2022, ELM: Embedding and Logit Margins for "
+              "Long-Tail Learning",
     .help = "same-class embeddings attract each other, up to a margin that grows with the class",
     .reach = reach,
     .create = create,

@@ -21,19 +21,21 @@ int elm_pull_alpha_parse(const char *text, elm_pull_alpha *alpha, elm_error *err
     static const struct {
         const char *name;
         elm_pull_alpha alpha;
-    } names[] = {{"pi", {true, 1}}, {"sqrt-pi", {true, 0.5}}, {"n", {false, 1}}, {"sqrt-n", {false, 0.5}}};
+    } names[] = {
+        {"pi", {true, 1}}, {"sqrt-pi", {true, 0.5}}, {"n", {false, 1}}, {"sqrt-n", {false, 0.5}}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(text, names[i].name) == 0) {
             *alpha = names[i].alpha;
             return 0;
         }
     alpha->share = strncmp(text, "pi^", 3) == 0;
-    if ((alpha->share || strncmp(text, "n^", 2) == 0) && !parse_exponent(strchr(text, '^') + 1, &alpha->exponent))
+    if ((alpha->share || strncmp(text, "n^", 2) == 0) &&
+        !parse_exponent(strchr(text, '^') + 1, &alpha->exponent))
         return 0;
-    return elm_error_set(
-        err, ELM_EXIT_USAGE,
-        "unknown margin rule %.80s (loss.pull.alpha): use pi, sqrt-pi, n, sqrt-n, or pi^<a>, n^<a> with a number from -%g to %g", text,
-        exponent_max, exponent_max);
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "unknown margin rule %.80s (loss.pull.alpha): use pi, sqrt-pi, n, sqrt-n, "
+                         "or pi^<a>, n^<a> with a number from -%g to %g",
+                         text, exponent_max, exponent_max);
 }
 
 double elm_pull_alpha_of(elm_pull_alpha alpha, int64_t count, int64_t total)
@@ -43,7 +45,8 @@ double elm_pull_alpha_of(elm_pull_alpha alpha, int64_t count, int64_t total)
     return pow(alpha.share ? (double)count / (double)total : (double)count, alpha.exponent);
 }
 
-int elm_loss_pull_margins(const elm_loss_options *options, elm_class_counts counts, double *alpha, elm_error *err)
+int elm_loss_pull_margins(const elm_loss_options *options, elm_class_counts counts, double *alpha,
+                          elm_error *err)
 {
     elm_pull_alpha rule;
     if (elm_pull_alpha_parse(options->pull_alpha, &rule, err))

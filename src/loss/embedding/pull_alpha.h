@@ -17,7 +17,8 @@ typedef struct elm_pull_alpha {
  *  Errors: ELM_EXIT_USAGE with the valid forms */
 int elm_pull_alpha_parse(const char *text, elm_pull_alpha *alpha, elm_error *err);
 
-/** The margin of a class with `count` of `total` training images; 0 for a class without any, which no training batch can hold. */
+/** The margin of a class with `count` of `total` training images; 0 for a class without any,
+ * which no training batch can hold. */
 double elm_pull_alpha_of(elm_pull_alpha alpha, int64_t count, int64_t total);
 
 #endif

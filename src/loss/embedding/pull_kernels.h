@@ -5,8 +5,8 @@
 #include "base/cpu/kernels.h"
 #include "loss/embedding/memory_bank.h"
 
-/** Rows are given as the bank gives them: value k is x[k] * scale, in double, so that normalising costs no digit. `a` and `u` are in fp32.
- */
+/** Rows are given as the bank gives them: value k is x[k] * scale, in double, so that
+ * normalising costs no digit. `a` and `u` are in fp32. */
 typedef struct elm_pull_kernels {
     double (*squared_distance)(elm_bank_row a, elm_bank_row b, int width);
     /* to += weight (a - b) */

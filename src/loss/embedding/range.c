@@ -1,15 +1,18 @@
-/* range: with D the squared distances between two images of a class, the k = 2 largest of them D_1, D_2 (one pair: k = 1), and mu_c the
- * mean of the batch's images of class c,
+/* range: with D the squared distances between two images of a class, the k = 2 largest of them D_1,
+ * D_2 (one pair: k = 1), and mu_c the mean of the batch's images of class c,
  *
- *   intra * sum over classes with two members or more of k / sum_{j <= k} 1/D_j  +  inter * [margin - min over c != c' |mu_c - mu_c'|^2]_+
+ *   intra * sum over classes with two members or more of k / sum_{j <= k} 1/D_j
+ *   + inter * [margin - min over c != c' |mu_c - mu_c'|^2]_+
  *
- * D is floored at 1e-12, where it has no slope. Classes of one image have no D but do have a mean; with fewer than two classes the second
- * part is 0. Of equal distances the first in the order of rows counts. One number for the whole batch. With H = k / sum 1/D_j:
+ * D is floored at 1e-12, where it has no slope. Classes of one image have no D but do have a mean;
+ * with fewer than two classes the second part is 0. Of equal distances the first in the order of
+ * rows counts. One number for the whole batch. With H = k / sum 1/D_j:
  *
- *   dH/dD_j = H^2 / (k D_j^2), dD/dPhi_i = 2 (Phi_i - Phi_j), d|mu_c - mu_c'|^2/dPhi_i = 2 (mu_c - mu_c') / members of c
+ *   dH/dD_j = H^2 / (k D_j^2), dD/dPhi_i = 2 (Phi_i - Phi_j),
+ *   d|mu_c - mu_c'|^2/dPhi_i = 2 (mu_c - mu_c') / members of c
  *
- * Cost: every rank computes all pairs within classes and all pairs of classes, (sum of members^2 + classes^2) / 2 * width differences
- * (B = 1024, 800 classes, width 2048: 7e8). */
+ * Cost: every rank computes all pairs within classes and all pairs of classes, (sum of members^2
+ * + classes^2) / 2 * width differences (B = 1024, 800 classes, width 2048: 7e8). */
 #include <math.h>
 #include <string.h>
 
@@ -61,13 +64,15 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     if (!t)
         return -1;
     *t = (range){.intra = o->range_intra, .inter = o->range_inter, .margin = o->range_margin};
-    const size_t classes = (size_t)setup->counts.classes, rows = (size_t)setup->max_rows, present = rows < classes ? rows : classes;
+    const size_t classes = (size_t)setup->counts.classes, rows = (size_t)setup->max_rows,
+                 present = rows < classes ? rows : classes;
     const elm_need needs[] = {
         {&t->mean, present * (size_t)setup->width, sizeof *t->mean},
         {&t->farthest, present, sizeof *t->farthest},
         {&t->nearest, present, sizeof *t->nearest},
     };
-    if (elm_rows_create(&t->rows, setup, false, err) || elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
+    if (elm_rows_create(&t->rows, setup, false, err) ||
+        elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
         destroy(t);
         return -1;
     }
@@ -75,7 +80,8 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     return 0;
 }
 
-/* Keeps the list descending. A distance that is not a number goes to the front, so that the loss is none either. */
+/* Keeps the list descending. A distance that is not a number goes to the front, so that the loss
+ * is none either. */
 static void insert(farthest *f, double distance, int a, int b)
 {
     int at = f->count < LARGEST ? f->count++ : LARGEST;
@@ -125,7 +131,8 @@ static void find_nearest(range *t, int slot)
     nearest *n = &t->nearest[slot];
     *n = (nearest){INFINITY, -1};
     for (int other = slot + 1; other < t->rows->present; other++) {
-        const double distance = elm_rows_distance(mean_of(t, slot), mean_of(t, other), t->rows->width);
+        const double distance =
+            elm_rows_distance(mean_of(t, slot), mean_of(t, other), t->rows->width);
         if (distance < n->distance || isnan(distance))
             *n = (nearest){distance, other};
     }
@@ -154,7 +161,8 @@ static double spread_of_class(const range *t, int slot)
     for (int j = 0; j < f->count; j++) {
         if (f->distance[j] < distance_min)
             continue;
-        const double ratio = mean / f->distance[j], factor = 2 * t->intra * ratio * ratio / f->count;
+        const double ratio = mean / f->distance[j],
+                     factor = 2 * t->intra * ratio * ratio / f->count;
         const double *a = elm_rows_at(r, f->row[j][0]), *b = elm_rows_at(r, f->row[j][1]);
         push(r, f->row[j][0], factor, a, b);
         push(r, f->row[j][1], factor, b, a);
@@ -168,7 +176,8 @@ static double lack_of_margin(const range *t)
     const elm_rows *r = t->rows;
     int a = -1;
     for (int s = 0; s + 1 < r->present; s++)
-        if (a < 0 || t->nearest[s].distance < t->nearest[a].distance || isnan(t->nearest[s].distance))
+        if (a < 0 || t->nearest[s].distance < t->nearest[a].distance ||
+            isnan(t->nearest[s].distance))
             a = s;
     if (a < 0 || t->nearest[a].distance >= t->margin)
         return 0;
@@ -209,9 +218,12 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
 
 const elm_loss_row elm_loss_range = {
     .name = "range",
-    .formula = "a sum over classes of the harmonic mean of its 2 largest |Phi - Phi'|^2 + b [m - smallest |mu_c - mu_c'|^2]_+",
-    .source = "Zhang et al. 2017, Range loss for deep face recognition with long-tailed training data",
-    .help = "the farthest images of each class attract each other, and the two nearest class means repel each other, up to a margin",
+    .formula = "a sum over classes of the harmonic mean of its 2 largest |Phi - Phi'|^2 + b [m - "
+               "smallest |mu_c - mu_c'|^2]_+",
+    .source =
+        "Zhang et al. 2017, Range loss for deep face recognition with long-tailed training data",
+    .help = "the farthest images of each class attract each other, and the two nearest class means "
+            "repel each other, up to a margin",
     .reach = elm_loss_reach_everything,
     .create = create,
     .evaluate = evaluate,

@@ -1,9 +1,11 @@
-/* spreadout: with z = Phi / |Phi| and the mean over all ordered pairs i != j of the batch (the paper's eq. 7 to 9),
+/* spreadout: with z = Phi / |Phi| and the mean over all ordered pairs i != j of the batch (the
+ * paper's eq. 7 to 9),
  *
  *   M1 = mean z_i . z_j,  M2 = mean (z_i . z_j)^2,  value = M1^2 + max(0, M2 - 1/width)
  *   d/d(z_i . z_j) = (2 M1 + [M2 > 1/width] 2 z_i . z_j) / pairs
  *
- * One number for the whole batch; 0 with fewer than two images. Cost: that of all pairs, see pairs.h. */
+ * One number for the whole batch; 0 with fewer than two images. Cost: that of all pairs, see
+ * pairs.h. */
 #include "elmpi/memory.h"
 #include "loss/embedding/pairwise.h"
 
@@ -44,7 +46,8 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     elm_pairs *p = state;
     elm_pairs_collect(p, batch);
     const int count = p->rows->count;
-    const double pairs = count > 1 ? (double)count * (count - 1) : 1, excess_from = 1.0 / p->rows->width;
+    const double pairs = count > 1 ? (double)count * (count - 1) : 1,
+                 excess_from = 1.0 / p->rows->width;
     const moments m = find_moments(p, pairs);
     const bool spread = m.second <= excess_from;
 #pragma omp parallel for schedule(static)
@@ -60,7 +63,8 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
 const elm_loss_row elm_loss_spreadout = {
     .name = "spreadout",
     .formula = "M1^2 + max(0, M2 - 1/K), moments of z.z' over pairs of the batch, z = Phi / |Phi|",
-    .source = "Zhang et al. 2017, Learning spread-out local feature descriptors; as in Jitkrittum et al. 2022, eq. 7 to 9",
+    .source = "Zhang et al. 2017, Learning spread-out local feature descriptors; as in Jitkrittum "
+              "et al. 2022, eq. 7 to 9",
     .help = "directions of all images spread like random ones; labels are not looked at",
     .reach = elm_loss_reach_everything,
     .create = create,

@@ -1,7 +1,8 @@
-/* supcon: with z = Phi / |Phi|, s_ij = z_i . z_j / temperature, P(i) the other images of i's class and A(i) all others,
+/* supcon: with z = Phi / |Phi|, s_ij = z_i . z_j / temperature, P(i) the other images of i's class
+ * and A(i) all others,
  *
- *   L_i = mean over p in P(i) of (log sum_{a in A(i)} exp s_ia - s_ip), 0 if P(i) is empty
- *   dL_i/ds_ij = softmax over A(i) of s_ij - [j in P(i)] / |P(i)|
+ * L_i = mean over p in P(i) of (log sum_{a in A(i)} exp s_ia - s_ip), 0 if P(i) is empty dL_i/ds_ij
+ * = softmax over A(i) of s_ij - [j in P(i)] / |P(i)|
  *
  * Cost: that of all pairs, see pairs.h. */
 #include "loss/embedding/supcon.h"
@@ -61,7 +62,9 @@ static double find_anchor(const supcon *s, int i)
             positives += r->label[j] == r->label[i] ? pair[j] - peak : 0;
         }
     for (int j = 0; j < r->count; j++)
-        pair[j] = j == i ? 0 : exp(pair[j] - peak) / sum - (r->label[j] == r->label[i] ? 1.0 / others : 0);
+        pair[j] = j == i
+                      ? 0
+                      : exp(pair[j] - peak) / sum - (r->label[j] == r->label[i] ? 1.0 / others : 0);
     return log(sum) - positives / others;
 }
 
@@ -79,9 +82,11 @@ elm_loss_value elm_supcon_evaluate(void *state, const elm_loss_batch *batch, dou
 
 const elm_loss_row elm_loss_supcon = {
     .name = "supcon",
-    .formula = "mean over same-class p of -log(exp(z.z_p / t) / sum over others a of exp(z.z_a / t)), z = Phi / |Phi|",
+    .formula = "mean over same-class p of -log(exp(z.z_p / t) / sum over others a of exp(z.z_a / "
+               "t)), z = Phi / |Phi|",
     .source = "Khosla et al. 2020, Supervised contrastive learning",
-    .help = "supervised contrastive: an image is more like those of its class than like all others; one view of each image",
+    .help = "supervised contrastive: an image is more like those of its class than like all "
+            "others; one view of each image",
     .reach = elm_loss_reach_everything,
     .create = elm_supcon_create,
     .evaluate = elm_supcon_evaluate,

@@ -1,12 +1,15 @@
-/* triplet: with products s_ij = Phi_i . Phi_j, anchor i, p another image of its class and n one of another class,
+/* triplet: with products s_ij = Phi_i . Phi_j, anchor i, p another image of its class and n one of
+ * another class,
  *
- *   mean over all (i, p, n) of [margin + s_in - s_ip]_+, or
- *   mean over all i that have a p and an n of [margin + max_n s_in - min_p s_ip]_+ (hardest; of equals the first)
+ * mean over all (i, p, n) of [margin + s_in - s_ip]_+, or mean over all i that have a p and an n of
+ * [margin + max_n s_in - min_p s_ip]_+ (hardest; of equals the first)
  *
- * The mean runs over all triplets of the global batch, those without loss included. A triplet at the corner of [.]_+ has no slope.
+ * The mean runs over all triplets of the global batch, those without loss included. A triplet at
+ * the corner of [.]_+ has no slope.
  *
- * Cost: that of all pairs (pairs.h) and one comparison a triplet, rows * positives * negatives (at most 1.6e8 for 1024 rows of two or more
- * classes; all ranks do them all), after which p and n know in how many triplets of i they weigh. */
+ * Cost: that of all pairs (pairs.h) and one comparison a triplet, rows * positives * negatives
+ * (at most 1.6e8 for 1024 rows of two or more classes; all ranks do them all), after which p and
+ * n know in how many triplets of i they weigh. */
 #include <math.h>
 #include <string.h>
 
@@ -39,8 +42,10 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     *state = NULL;
     if (!t)
         return -1;
-    *t = (triplet){.margin = setup->options->triplet_margin, .hardest = setup->options->triplet_mining == HARDEST};
-    if (elm_pairs_create(&t->pairs, setup, false, err) || !(t->slope = elm_alloc(rows * rows, sizeof *t->slope, err))) {
+    *t = (triplet){.margin = setup->options->triplet_margin,
+                   .hardest = setup->options->triplet_mining == HARDEST};
+    if (elm_pairs_create(&t->pairs, setup, false, err) ||
+        !(t->slope = elm_alloc(rows * rows, sizeof *t->slope, err))) {
         destroy(t);
         return -1;
     }
@@ -64,7 +69,8 @@ static double all_triplets(const triplet *t, int i, double *slope)
 #pragma omp simd reduction(+ : sum, active)
         for (int n = 0; n < r->count; n++) {
             const double excess = base + pair[n];
-            const double on = r->label[n] != r->label[i] && !(excess <= 0) ? 1 : 0; /* NaN is on, and stays */
+            /* NaN is on, and stays */
+            const double on = r->label[n] != r->label[i] && !(excess <= 0) ? 1 : 0;
             sum += on != 0 ? excess : 0;
             active += on;
             slope[n] += on;
@@ -86,7 +92,8 @@ static double hardest_triplet(const triplet *t, int i, double *slope)
         else if (j != i)
             positive = positive < 0 || pair[j] < pair[positive] ? j : positive;
     }
-    const double excess = positive < 0 || negative < 0 ? 0 : t->margin + pair[negative] - pair[positive];
+    const double excess =
+        positive < 0 || negative < 0 ? 0 : t->margin + pair[negative] - pair[positive];
     if (excess <= 0)
         return 0;
     slope[negative] += 1;
@@ -101,7 +108,8 @@ static double count_terms(const triplet *t)
     double count = 0;
     for (int s = 0; s < r->present; s++) {
         const double members = elm_rows_members(r, s), others = r->count - members;
-        count += t->hardest ? (members > 1 && others > 0 ? members : 0) : members * (members - 1) * others;
+        count += t->hardest ? (members > 1 && others > 0 ? members : 0)
+                            : members * (members - 1) * others;
     }
     return count;
 }
@@ -115,8 +123,10 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
 #pragma omp parallel for schedule(dynamic, 4)
     for (int i = 0; i < r->count; i++) {
         double *slope = t->slope + (size_t)i * (size_t)r->count;
-        t->pairs->row_loss[i] = t->hardest ? hardest_triplet(t, i, slope) : all_triplets(t, i, slope);
-        memcpy(elm_pairs_of(t->pairs, i), slope, (size_t)r->count * sizeof *slope); /* no other anchor reads this row */
+        t->pairs->row_loss[i] =
+            t->hardest ? hardest_triplet(t, i, slope) : all_triplets(t, i, slope);
+        /* no other anchor reads this row */
+        memcpy(elm_pairs_of(t->pairs, i), slope, (size_t)r->count * sizeof *slope);
     }
     double sum = 0;
     for (int i = 0; i < r->count; i++)
@@ -129,8 +139,10 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
 const elm_loss_row elm_loss_triplet = {
     .name = "triplet",
     .formula = "mean over triplets of [margin + Phi.Phi- - Phi.Phi+]_+",
-    .source = "Weinberger and Saul 2009, Schroff et al. 2015; as in Jitkrittum et al. 2022, section 3.2",
-    .help = "an image is more like each of its class than like any other, by a margin; over all triplets of the batch or each anchor's "
+    .source =
+        "Weinberger and Saul 2009, Schroff et al. 2015; as in Jitkrittum et al. 2022, section 3.2",
+    .help = "an image is more like each of its class than like any other, by a margin; over all "
+            "triplets of the batch or each anchor's "
             "hardest",
     .reach = elm_loss_reach_everything,
     .create = create,

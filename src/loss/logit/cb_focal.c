@@ -1,5 +1,5 @@
-/* cb-focal: the class-balanced focal loss. Its weights come by loss.weights = auto; the weighted sum is divided by the number of positives,
- * one an image. */
+/* cb-focal: the class-balanced focal loss. Its weights come by loss.weights = auto; the weighted
+ * sum is divided by the number of positives, one an image. */
 #include <math.h>
 
 #include "elmpi/memory.h"
@@ -18,16 +18,19 @@ static double softplus(double x)
     return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));
 }
 
-/* Loss of one binary decision with z the logit of what is true: q^gamma (-log(1 - q)), q = sigmoid(-z) the probability of an error, taken
- * through logarithms so that nothing overflows. *slope is its derivative by z. */
+/* Loss of one binary decision with z the logit of what is true: q^gamma (-log(1 - q)), q =
+ * sigmoid(-z) the probability of an error, taken through logarithms so that nothing overflows.
+ * *slope is its derivative by z. */
 static double decide(double z, double gamma, double *slope)
 {
-    const double l = softplus(-z), log_q = -softplus(z), power = gamma != 0 ? exp(gamma * log_q) : 1;
+    const double l = softplus(-z), log_q = -softplus(z),
+                 power = gamma != 0 ? exp(gamma * log_q) : 1;
     *slope = -power * (gamma * exp(-l) * l + exp(log_q));
     return power * l;
 }
 
-static double evaluate_row(const float *logits, int classes, int32_t label, double gamma, double weight, float *gradient)
+static double evaluate_row(const float *logits, int classes, int32_t label, double gamma,
+                           double weight, float *gradient)
 {
     double loss = 0;
     for (int c = 0; c < classes; c++) {
@@ -47,8 +50,9 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < batch->local; i++) {
         const size_t start = (size_t)i * (size_t)batch->classes;
-        f->softmax->row_loss[i] = evaluate_row(batch->logits + start, batch->classes, batch->labels[i], f->gamma,
-                                               weight * elm_loss_share(batch, batch->labels[i]), batch->logits_gradient + start);
+        f->softmax->row_loss[i] = evaluate_row(
+            batch->logits + start, batch->classes, batch->labels[i], f->gamma,
+            weight * elm_loss_share(batch, batch->labels[i]), batch->logits_gradient + start);
     }
     return elm_softmax_sum(f->softmax, batch);
 }
@@ -80,7 +84,8 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     return 0;
 }
 
-/* Every class begins with probability 1/L: otherwise the many negatives dominate the first steps. */
+/* Every class begins with probability 1/L: otherwise the many negatives dominate the first
+ * steps. */
 static elm_loss_head head(const elm_loss_options *options, int classes)
 {
     if (options->cb_focal_variant != SIGMOID || classes < 2)
@@ -90,10 +95,13 @@ static elm_loss_head head(const elm_loss_options *options, int classes)
 
 const elm_loss_row elm_loss_cb_focal = {
     .name = "cb-focal",
-    .formula = "w_y sum over classes c of q_c^gamma (-log(1 - q_c)), q_y = 1 - sigmoid(f_y), else q_c = sigmoid(f_c); softmax: "
+    .formula = "w_y sum over classes c of q_c^gamma (-log(1 - q_c)), q_y = 1 - sigmoid(f_y), else "
+               "q_c = sigmoid(f_c); softmax: "
                "w_y (1 - p_y)^gamma (-log p_y)",
-    .source = "Cui et al. 2019, Class-balanced loss based on effective number of samples; variants softmax: Cao et al. 2019",
-    .help = "focal loss with class-balanced weights, divided by the images; variant softmax-public takes e^(-w CE) for p, as the public "
+    .source = "Cui et al. 2019, Class-balanced loss based on effective number of samples; variants "
+              "softmax: Cao et al. 2019",
+    .help = "focal loss with class-balanced weights, divided by the images; variant softmax-public "
+            "takes e^(-w CE) for p, as the public "
             "LDAM-DRW code does",
     .head = head,
     .balanced = true,

@@ -38,7 +38,8 @@ static void fill_balanced(elm_class_weights *w, double beta, elm_class_counts co
         w->weight[c] *= (double)counts.classes / sum;
 }
 
-int elm_class_weights_create(elm_class_weights **weights, const elm_loss_row *row, const elm_loss_setup *setup, elm_error *err)
+int elm_class_weights_create(elm_class_weights **weights, const elm_loss_row *row,
+                             const elm_loss_setup *setup, elm_error *err)
 {
     const elm_loss_options *o = setup->options;
     *weights = NULL;
@@ -47,7 +48,8 @@ int elm_class_weights_create(elm_class_weights **weights, const elm_loss_row *ro
     elm_class_weights *w = elm_alloc(1, sizeof *w, err);
     if (!w)
         return -1;
-    *w = (elm_class_weights){.from = o->weights == DRW ? o->weights_epoch : 0, .per_image = row->per_image};
+    *w = (elm_class_weights){.from = o->weights == DRW ? o->weights_epoch : 0,
+                             .per_image = row->per_image};
     w->weight = elm_alloc((size_t)setup->counts.classes, sizeof *w->weight, err);
     if (!w->weight) {
         elm_class_weights_destroy(w);

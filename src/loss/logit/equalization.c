@@ -1,5 +1,5 @@
-/* equalization: rare classes are spared the discouraging gradients of other classes' images, at random; or, as ELM's text states it, a
- * margin. */
+/* equalization: rare classes are spared the discouraging gradients of other classes' images, at
+ * random; or, as ELM's text states it, a margin. */
 #include "base/rng.h"
 #include "elmpi/memory.h"
 #include "loss/logit/softmax.h"
@@ -12,9 +12,11 @@ typedef struct equalization {
     double gamma; /* probability of leaving a rare class out */
 } equalization;
 
-/* Number c of the image's stream belongs to class c, also where nobody looks at it: a draw depends on seed, epoch, position and class
- * alone, so neither ranks nor threads nor other classes' shares change it. */
-static void draw_row(const equalization *e, elm_rng rng, int classes, int32_t label, unsigned char *dropped)
+/* Number c of the image's stream belongs to class c, also where nobody looks at it: a draw
+ * depends on seed, epoch, position and class alone, so neither ranks nor threads nor other
+ * classes' shares change it. */
+static void draw_row(const equalization *e, elm_rng rng, int classes, int32_t label,
+                     unsigned char *dropped)
 {
     for (int c = 0; c < classes; c++) {
         const double draw = elm_rng_uniform(&rng);
@@ -29,8 +31,11 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     if (e->rare) {
 #pragma omp parallel for schedule(static)
         for (int i = 0; i < batch->local; i++)
-            draw_row(e, elm_rng_stream(m->seed, ELM_RNG_LOSS, (uint64_t)m->epoch, (uint64_t)(m->position + batch->first + i)),
-                     batch->classes, batch->labels[i], e->softmax->dropped + (size_t)i * (size_t)batch->classes);
+            draw_row(e,
+                     elm_rng_stream(m->seed, ELM_RNG_LOSS, (uint64_t)m->epoch,
+                                    (uint64_t)(m->position + batch->first + i)),
+                     batch->classes, batch->labels[i],
+                     e->softmax->dropped + (size_t)i * (size_t)batch->classes);
     }
     return elm_softmax_evaluate(e->softmax, batch, weight);
 }
@@ -91,11 +96,13 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 
 const elm_loss_row elm_loss_equalization = {
     .name = "equalization",
-    .formula =
-        "-log(e^{f_y} / sum over k of w_k e^{f_k}), w_k = 1 - b [pi_k < lambda][k != y], b ~ Bernoulli(gamma); margin: log(1 + sum over "
-        "k != y of e^{pi_k + f_k - f_y})",
-    .source = "Tan et al. 2020, Equalization loss for long-tailed object recognition; variant margin: ELM, eq. 3",
-    .help = "softmax that often leaves rare classes out of other classes' images; draws are made anew for each image and class",
+    .formula = "-log(e^{f_y} / sum over k of w_k e^{f_k}), w_k = 1 - b [pi_k < lambda][k != y], b "
+               "~ Bernoulli(gamma); margin: log(1 + sum over "
+               "k != y of e^{pi_k + f_k - f_y})",
+    .source = "Tan et al. 2020, Equalization loss for long-tailed object recognition; variant "
+              "margin: ELM, eq. 3",
+    .help = "softmax that often leaves rare classes out of other classes' images; draws are made "
+            "anew for each image and class",
     .create = create,
     .evaluate = evaluate,
     .destroy = destroy,

@@ -1,4 +1,5 @@
-/* ldam: softmax cross-entropy of scaled cosines, the label's lowered by a margin that grows as its class gets rarer. */
+/* ldam: softmax cross-entropy of scaled cosines, the label's lowered by a margin that grows as
+ * its class gets rarer. */
 #include <math.h>
 
 #include "loss/logit/softmax.h"
@@ -22,7 +23,8 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     for (int c = 0; c < counts.classes; c++)
         largest = fmax(largest, unscaled_margin(counts.count[c]));
     for (int c = 0; c < counts.classes && largest > 0; c++)
-        softmax->label_shift[c] = -o->ldam_scale * o->ldam_margin * unscaled_margin(counts.count[c]) / largest;
+        softmax->label_shift[c] =
+            -o->ldam_scale * o->ldam_margin * unscaled_margin(counts.count[c]) / largest;
     *state = softmax;
     return 0;
 }
@@ -37,8 +39,10 @@ static elm_loss_head head(const elm_loss_options *options, int classes)
 const elm_loss_row elm_loss_ldam = {
     .name = "ldam",
     .formula = "-log softmax(s (cos theta - m_y [y]))_y, m_c = m n_c^(-1/4) / max n^(-1/4)",
-    .source = "Cao et al. 2019, Learning imbalanced datasets with label-distribution-aware margin loss",
-    .help = "larger margins for rare classes; the last layer gives cosines (model.head); with loss.weights = drw LDAM-DRW",
+    .source =
+        "Cao et al. 2019, Learning imbalanced datasets with label-distribution-aware margin loss",
+    .help = "larger margins for rare classes; the last layer gives cosines (model.head); with "
+            "loss.weights = drw LDAM-DRW",
     .head = head,
     .create = create,
     .evaluate = elm_softmax_evaluate,

@@ -1,15 +1,18 @@
-/* logadj: cross-entropy of the logits plus tau log pi. Predictions use the plain logits, so the network learns to make up for the prior. */
+/* logadj: cross-entropy of the logits plus tau log pi. Predictions use the plain logits, so the
+ * network learns to make up for the prior. */
 #include <math.h>
 
 #include "loss/logit/softmax.h"
 
-/* log pi of a class that never occurs is minus infinity, and the first NaN ends the run: refused here, where the reason is known. */
+/* log pi of a class that never occurs is minus infinity, and the first NaN ends the run: refused
+ * here, where the reason is known. */
 static int check_counts(const elm_loss_setup *setup, elm_error *err)
 {
     for (int c = 0; c < setup->counts.classes; c++)
         if (setup->counts.count[c] <= 0)
             return elm_error_set(err, ELM_EXIT_USAGE,
-                                 "class %d has no training image, so its prior is 0 (loss.logit=logadj): use ce, or data in which every "
+                                 "class %d has no training image, so its prior is 0 "
+                                 "(loss.logit=logadj): use ce, or data in which every "
                                  "class occurs",
                                  c);
     return 0;
@@ -33,7 +36,8 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 const elm_loss_row elm_loss_logadj = {
     .name = "logadj",
     .formula = "-log softmax(f + tau log pi)_y",
-    .source = "Menon et al. 2021, Long-tail learning via logit adjustment; with tau 1 balanced softmax (Ren et al. 2020)",
+    .source = "Menon et al. 2021, Long-tail learning via logit adjustment; with tau 1 balanced "
+              "softmax (Ren et al. 2020)",
     .help = "logit adjustment; predictions use the plain logits",
     .create = create,
     .evaluate = elm_softmax_evaluate,

@@ -26,7 +26,8 @@ int elm_softmax_create(elm_softmax **softmax, const elm_loss_setup *setup, elm_e
     *s = (elm_softmax){.scale = 1};
     s->shift = elm_alloc(classes, sizeof *s->shift, err);
     s->label_shift = s->shift ? elm_alloc(classes, sizeof *s->label_shift, err) : NULL;
-    s->row_loss = s->label_shift ? elm_alloc((size_t)setup->max_local, sizeof *s->row_loss, err) : NULL;
+    s->row_loss =
+        s->label_shift ? elm_alloc((size_t)setup->max_local, sizeof *s->row_loss, err) : NULL;
     if (!s->row_loss) {
         elm_softmax_destroy(s);
         return -1;
@@ -63,7 +64,8 @@ static double log_sum(const elm_softmax *s, const row *r)
     return largest + log(sum);
 }
 
-/* The focal loss (1 - p)^gamma l of a cross-entropy l = -log p; *slope is its derivative by l. l / (1 - p) tends to 1 as p does. */
+/* The focal loss (1 - p)^gamma l of a cross-entropy l = -log p; *slope is its derivative by l. l
+ * / (1 - p) tends to 1 as p does. */
 static double focal(double l, double gamma, double *slope)
 {
     const double miss = -expm1(-l), power = pow(miss, gamma);
@@ -99,12 +101,13 @@ elm_loss_value elm_softmax_evaluate(void *softmax, const elm_loss_batch *batch, 
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < batch->local; i++) {
         const size_t start = (size_t)i * (size_t)batch->classes;
-        const row r = {batch->logits + start,
-                       batch->logits_gradient + start,
-                       s->dropped ? s->dropped + start : NULL,
-                       batch->classes,
-                       batch->labels[i],
-                       s->weigh_first && batch->class_weights ? batch->class_weights[batch->labels[i]] : 1};
+        const row r = {
+            batch->logits + start,
+            batch->logits_gradient + start,
+            s->dropped ? s->dropped + start : NULL,
+            batch->classes,
+            batch->labels[i],
+            s->weigh_first && batch->class_weights ? batch->class_weights[batch->labels[i]] : 1};
         s->row_loss[i] = evaluate_row(s, &r, weight * elm_loss_share(batch, r.label));
     }
     return elm_softmax_sum(s, batch);

@@ -4,15 +4,20 @@
 
 #include "loss/table.h"
 
-/** Math:   (1 - p)^gamma (-log p), p = e^{z_y} / sum over classes not dropped of e^{z_c}, z_c = scale f_c + shift_c + label_shift_y [c =
- * y]; stable for any finite logits (the largest is subtracted), loss and sums in double Owns:   its arrays. The loss that creates it may
- * change the fields; creation leaves plain cross-entropy */
+/** Math:   (1 - p)^gamma (-log p), p = e^{z_y} / sum over classes not dropped of e^{z_c}, z_c =
+ *          scale f_c + shift_c + label_shift_y [c = y]; stable for any finite logits (the largest
+ *          is subtracted), loss and sums in double
+ *  Owns:   its arrays. The loss that creates it may change the fields; creation leaves plain
+ *          cross-entropy */
 typedef struct elm_softmax {
     double scale, gamma;
-    bool weigh_first;            /* p = e^(-w l) for an image of weight w and cross-entropy l, instead of e^-l */
+    /* p = e^(-w l) for an image of weight w and cross-entropy l, instead of e^-l */
+    bool weigh_first;
     double *shift, *label_shift; /* [classes] */
-    unsigned char *dropped;      /* [max_local][classes] 1: that class is left out of that image's sum; NULL: none is */
-    double *row_loss;            /* [max_local]: summed in order afterwards, whoever computed them */
+    /* [max_local][classes] 1: that class is left out of that image's sum; NULL: none is */
+    unsigned char *dropped;
+    /* [max_local]: summed in order afterwards, whoever computed them */
+    double *row_loss;
 } elm_softmax;
 
 int elm_softmax_create(elm_softmax **softmax, const elm_loss_setup *setup, elm_error *err);

@@ -20,8 +20,10 @@ const elm_backend *elm_backend_find(const char *name, elm_error *err)
             return backends[i];
     if (!strcmp(name, "onednn"))
         elm_error_set(err, ELM_EXIT_USAGE,
-                      "this build has no oneDNN (run.backend = onednn): install libdnnl-dev and build again, or use auto or openblas");
+                      "this build has no oneDNN (run.backend = onednn): install libdnnl-dev and "
+                      "build again, or use auto or openblas");
     else
-        elm_error_set(err, ELM_EXIT_USAGE, "unknown backend \"%s\" (run.backend): use auto, onednn or openblas", name);
+        elm_error_set(err, ELM_EXIT_USAGE,
+                      "unknown backend \"%s\" (run.backend): use auto, onednn or openblas", name);
     return NULL;
 }

@@ -19,19 +19,23 @@ typedef struct elm_conv_shape {
 
 enum { ELM_VERSION_SIZE = 256, ELM_BLOCK_ALL = 0 };
 
-/** A backend in functions. Activations are in the blocked layout of layer.h; weights and their gradients are OIHW and fp32 outside, and
- * whatever the backend likes inside. Sums are fp32 whatever the format. */
+/** A backend in functions. Activations are in the blocked layout of layer.h; weights and their
+ * gradients are OIHW and fp32 outside, and whatever the backend likes inside. Sums are fp32
+ * whatever the format. */
 typedef struct elm_backend {
     const char *name;
     const char *(*version)(char text[ELM_VERSION_SIZE]); /* of the library behind it */
-    const char *(*cpu)(void);                            /* what the library computes for: an instruction set or a CPU */
+    /* what the library computes for: an instruction set or a CPU */
+    const char *(*cpu)(void);
     /* Whether this machine's units compute in the format; if not, err says what is missing. */
     int (*check_format)(elm_format format, elm_error *err);
-    /* One per network, for activations in this layout. `block` receives its channel block: 8 or 16, 1 (NCHW) or 0, all channels (NHWC). */
+    /* One per network, for activations in this layout. `block` receives its channel block: 8 or
+     * 16, 1 (NCHW) or 0, all channels (NHWC). */
     int (*open)(void **engine, elm_format format, elm_layout layout, int *block, elm_error *err);
     void (*close)(void *engine);
     /* A convolution for up to max_images. */
-    int (*create)(void **conv, void *engine, const elm_conv_shape *shape, int max_images, elm_error *err);
+    int (*create)(void **conv, void *engine, const elm_conv_shape *shape, int max_images,
+                  elm_error *err);
     void (*destroy)(void *conv);
     /* Takes over changed weights, which stay readable where they are. */
     void (*pack)(void *conv, const float *weights);
@@ -39,7 +43,8 @@ typedef struct elm_backend {
     void (*backward_data)(void *conv, int images, const void *dy, void *dx);
     /* Sets (does not add to) dw, OIHW. */
     void (*backward_weights)(void *conv, int images, const void *x, const void *dy, float *dw);
-    /* The library's names for what computes the convolution: "forward, data gradient, weight gradient". */
+    /* The library's names for what computes the convolution: "forward, data gradient, weight
+     * gradient". */
     const char *(*implementation)(void *conv, char text[ELM_VERSION_SIZE]);
 } elm_backend;
 

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* First and one-past-last output column whose input column o * stride + offset lies inside the picture. */
+/* First and one-past-last output column whose input column o * stride + offset lies inside the
+ * picture. */
 static void inside(int offset, int stride, int extent, int outputs, int *first, int *last)
 {
     *first = offset < 0 ? (-offset + stride - 1) / stride : 0;
@@ -13,8 +14,8 @@ static void inside(int offset, int stride, int extent, int outputs, int *first, 
         *first = *last;
 }
 
-/* A row of the matrix and where it lies in the image: output (oy, ox) is pixel (oy * stride + top, ox * stride + left) of its plane, and ox
- * from `first` to `last` is inside. */
+/* A row of the matrix and where it lies in the image: output (oy, ox) is pixel (oy * stride +
+ * top, ox * stride + left) of its plane, and ox from `first` to `last` is inside. */
 typedef struct matrix_row {
     size_t plane;
     int top, left, first, last;

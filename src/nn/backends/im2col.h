@@ -1,4 +1,5 @@
-/* im2col: the unfolding of an image into the matrix that a convolution multiplies with its weights, and back. */
+/* im2col: the unfolding of an image into the matrix that a convolution multiplies with its
+ * weights, and back. */
 #ifndef ELMPI_NN_BACKENDS_IM2COL_H
 #define ELMPI_NN_BACKENDS_IM2COL_H
 

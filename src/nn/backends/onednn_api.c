@@ -4,7 +4,8 @@
 
 #include "elmpi/memory.h"
 
-dnnl_status_t onednn_layout_create(onednn_layout *layout, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag)
+dnnl_status_t onednn_layout_create(onednn_layout *layout, const dnnl_dims_t dims,
+                                   dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
     *layout = elm_alloc(1, sizeof **layout, NULL);
     return *layout ? dnnl_memory_desc_init_by_tag(*layout, 4, dims, type, tag) : dnnl_out_of_memory;
@@ -27,41 +28,54 @@ void onednn_layout_destroy(onednn_layout layout)
 int onednn_layout_block(onednn_const_layout layout)
 {
     const dnnl_blocking_desc_t *blocking = &layout->format_desc.blocking;
-    const int by_channels = layout->format_kind == dnnl_blocked && blocking->inner_nblks == 1 && blocking->inner_idxs[0] == 1;
+    const int by_channels = layout->format_kind == dnnl_blocked && blocking->inner_nblks == 1 &&
+                            blocking->inner_idxs[0] == 1;
     return by_channels ? (int)blocking->inner_blks[0] : 1;
 }
 
-dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const onednn_conv *conv)
+dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
+                                  const onednn_conv *conv)
 {
     dnnl_convolution_desc_t operation;
-    const dnnl_status_t status = dnnl_convolution_forward_desc_init(&operation, dnnl_forward_training, dnnl_convolution_direct, conv->x,
-                                                                    conv->w, NULL, conv->y, conv->stride, conv->before, conv->after);
-    return status == dnnl_success ? dnnl_primitive_desc_create(made, &operation, NULL, engine, NULL) : status;
+    const dnnl_status_t status = dnnl_convolution_forward_desc_init(
+        &operation, dnnl_forward_training, dnnl_convolution_direct, conv->x, conv->w, NULL, conv->y,
+        conv->stride, conv->before, conv->after);
+    return status == dnnl_success ? dnnl_primitive_desc_create(made, &operation, NULL, engine, NULL)
+                                  : status;
 }
 
-dnnl_status_t onednn_conv_data_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const onednn_conv *conv,
+dnnl_status_t onednn_conv_data_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
+                                        const onednn_conv *conv,
                                         const_dnnl_primitive_desc_t forward)
 {
     dnnl_convolution_desc_t operation;
-    const dnnl_status_t status = dnnl_convolution_backward_data_desc_init(&operation, dnnl_convolution_direct, conv->x, conv->w, conv->y,
-                                                                          conv->stride, conv->before, conv->after);
-    return status == dnnl_success ? dnnl_primitive_desc_create(made, &operation, NULL, engine, forward) : status;
+    const dnnl_status_t status = dnnl_convolution_backward_data_desc_init(
+        &operation, dnnl_convolution_direct, conv->x, conv->w, conv->y, conv->stride, conv->before,
+        conv->after);
+    return status == dnnl_success
+               ? dnnl_primitive_desc_create(made, &operation, NULL, engine, forward)
+               : status;
 }
 
-dnnl_status_t onednn_conv_weight_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const onednn_conv *conv,
+dnnl_status_t onednn_conv_weight_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
+                                          const onednn_conv *conv,
                                           const_dnnl_primitive_desc_t forward)
 {
     dnnl_convolution_desc_t operation;
-    const dnnl_status_t status = dnnl_convolution_backward_weights_desc_init(&operation, dnnl_convolution_direct, conv->x, conv->w, NULL,
-                                                                             conv->y, conv->stride, conv->before, conv->after);
-    return status == dnnl_success ? dnnl_primitive_desc_create(made, &operation, NULL, engine, forward) : status;
+    const dnnl_status_t status = dnnl_convolution_backward_weights_desc_init(
+        &operation, dnnl_convolution_direct, conv->x, conv->w, NULL, conv->y, conv->stride,
+        conv->before, conv->after);
+    return status == dnnl_success
+               ? dnnl_primitive_desc_create(made, &operation, NULL, engine, forward)
+               : status;
 }
 
 #elif DNNL_VERSION_MAJOR == 3
 
 static const dnnl_dims_t dense = {0, 0}; /* no dilation */
 
-dnnl_status_t onednn_layout_create(onednn_layout *layout, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag)
+dnnl_status_t onednn_layout_create(onednn_layout *layout, const dnnl_dims_t dims,
+                                   dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
     return dnnl_memory_desc_create_with_tag(layout, 4, dims, type, tag);
 }
@@ -82,32 +96,41 @@ int onednn_layout_block(onednn_const_layout layout)
     dnnl_format_kind_t kind = dnnl_format_kind_undef;
     int blocks = 0;
     dnnl_dims_t which, size;
-    if (dnnl_memory_desc_query(layout, dnnl_query_format_kind, &kind) != dnnl_success || kind != dnnl_blocked ||
-        dnnl_memory_desc_query(layout, dnnl_query_inner_nblks_s32, &blocks) != dnnl_success || blocks != 1 ||
-        dnnl_memory_desc_query(layout, dnnl_query_inner_idxs, &which) != dnnl_success || which[0] != 1 ||
+    if (dnnl_memory_desc_query(layout, dnnl_query_format_kind, &kind) != dnnl_success ||
+        kind != dnnl_blocked ||
+        dnnl_memory_desc_query(layout, dnnl_query_inner_nblks_s32, &blocks) != dnnl_success ||
+        blocks != 1 ||
+        dnnl_memory_desc_query(layout, dnnl_query_inner_idxs, &which) != dnnl_success ||
+        which[0] != 1 ||
         dnnl_memory_desc_query(layout, dnnl_query_inner_blks, &size) != dnnl_success)
         return 1;
     return (int)size[0];
 }
 
-dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const onednn_conv *conv)
+dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
+                                  const onednn_conv *conv)
 {
-    return dnnl_convolution_forward_primitive_desc_create(made, engine, dnnl_forward_training, dnnl_convolution_direct, conv->x, conv->w,
-                                                          NULL, conv->y, conv->stride, dense, conv->before, conv->after, NULL);
+    return dnnl_convolution_forward_primitive_desc_create(
+        made, engine, dnnl_forward_training, dnnl_convolution_direct, conv->x, conv->w, NULL,
+        conv->y, conv->stride, dense, conv->before, conv->after, NULL);
 }
 
-dnnl_status_t onednn_conv_data_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const onednn_conv *conv,
+dnnl_status_t onednn_conv_data_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
+                                        const onednn_conv *conv,
                                         const_dnnl_primitive_desc_t forward)
 {
-    return dnnl_convolution_backward_data_primitive_desc_create(made, engine, dnnl_convolution_direct, conv->x, conv->w, conv->y,
-                                                                conv->stride, dense, conv->before, conv->after, forward, NULL);
+    return dnnl_convolution_backward_data_primitive_desc_create(
+        made, engine, dnnl_convolution_direct, conv->x, conv->w, conv->y, conv->stride, dense,
+        conv->before, conv->after, forward, NULL);
 }
 
-dnnl_status_t onednn_conv_weight_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const onednn_conv *conv,
+dnnl_status_t onednn_conv_weight_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
+                                          const onednn_conv *conv,
                                           const_dnnl_primitive_desc_t forward)
 {
-    return dnnl_convolution_backward_weights_primitive_desc_create(made, engine, dnnl_convolution_direct, conv->x, conv->w, NULL, conv->y,
-                                                                   conv->stride, dense, conv->before, conv->after, forward, NULL);
+    return dnnl_convolution_backward_weights_primitive_desc_create(
+        made, engine, dnnl_convolution_direct, conv->x, conv->w, NULL, conv->y, conv->stride, dense,
+        conv->before, conv->after, forward, NULL);
 }
 
 #else

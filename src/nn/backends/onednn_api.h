@@ -1,6 +1,7 @@
-/* What differs between oneDNN 2.x and 3.x, behind one interface. In 2.x a memory descriptor is a struct that the caller holds, and a
- * primitive descriptor is made from an operation descriptor; in 3.x memory descriptors are opaque objects with a destructor, and a
- * primitive descriptor is made from its arguments at once. Everything else that elmpi calls is the same in both. */
+/* What differs between oneDNN 2.x and 3.x, behind one interface. In 2.x a memory descriptor is a
+ * struct that the caller holds, and a primitive descriptor is made from an operation descriptor;
+ * in 3.x memory descriptors are opaque objects with a destructor, and a primitive descriptor is
+ * made from its arguments at once. Everything else that elmpi calls is the same in both. */
 #ifndef ELMPI_NN_BACKENDS_ONEDNN_API_H
 #define ELMPI_NN_BACKENDS_ONEDNN_API_H
 
@@ -14,14 +15,17 @@ typedef dnnl_memory_desc_t onednn_layout;
 typedef const_dnnl_memory_desc_t onednn_const_layout;
 #endif
 
-/** A layout of four dimensions; what oneDNN's own functions take in either version. onednn_layout_destroy frees it. */
-dnnl_status_t onednn_layout_create(onednn_layout *layout, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag);
+/** A layout of four dimensions; what oneDNN's own functions take in either version.
+ * onednn_layout_destroy frees it. */
+dnnl_status_t onednn_layout_create(onednn_layout *layout, const dnnl_dims_t dims,
+                                   dnnl_data_type_t type, dnnl_format_tag_t tag);
 
 dnnl_status_t onednn_layout_copy(onednn_layout *layout, onednn_const_layout from);
 
 void onednn_layout_destroy(onednn_layout layout);
 
-/** Channels in the innermost block of an activation's layout: 8 or 16 for nChw8c and nChw16c; 1 where channels are not blocked. */
+/** Channels in the innermost block of an activation's layout: 8 or 16 for nChw8c and nChw16c; 1
+ * where channels are not blocked. */
 int onednn_layout_block(onednn_const_layout layout);
 
 /** A convolution's layouts and geometry. `w` is the layout of the weights or of their gradient. */
@@ -30,12 +34,15 @@ typedef struct onednn_conv {
     dnnl_dims_t stride, before, after; /* padding before and after, in height and width */
 } onednn_conv;
 
-dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const onednn_conv *conv);
+dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
+                                  const onednn_conv *conv);
 
 /** The two gradients; `forward` is the hint that oneDNN wants. */
-dnnl_status_t onednn_conv_data_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const onednn_conv *conv,
+dnnl_status_t onednn_conv_data_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
+                                        const onednn_conv *conv,
                                         const_dnnl_primitive_desc_t forward);
-dnnl_status_t onednn_conv_weight_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const onednn_conv *conv,
+dnnl_status_t onednn_conv_weight_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
+                                          const onednn_conv *conv,
                                           const_dnnl_primitive_desc_t forward);
 
 /** An instruction set as ONEDNN_MAX_CPU_ISA names it. */

@@ -1,6 +1,7 @@
-/* Convolution as matrix products over OpenBLAS: the portable fallback and the tests' reference. Activations are NCHW. Each image is
- * unfolded (im2col) and multiplied by one thread, images go to threads in fixed runs; inside a parallel region OpenBLAS's OpenMP build
- * computes on the calling thread. */
+/* Convolution as matrix products over OpenBLAS: the portable fallback and the tests' reference.
+ * Activations are NCHW. Each image is unfolded (im2col) and multiplied by one thread, images go
+ * to threads in fixed runs; inside a parallel region OpenBLAS's OpenMP build computes on the
+ * calling thread. */
 #include <cblas.h>
 #include <omp.h>
 #include <stdio.h>
@@ -24,7 +25,8 @@ typedef struct convolution {
 
 static const char *version(char text[ELM_VERSION_SIZE])
 {
-    snprintf(text, ELM_VERSION_SIZE, "%s", openblas_get_config()); /* with the kind of CPU that it has chosen its kernels for */
+    /* with the kind of CPU that it has chosen its kernels for */
+    snprintf(text, ELM_VERSION_SIZE, "%s", openblas_get_config());
     return text;
 }
 
@@ -45,16 +47,19 @@ static int check_format(elm_format format, elm_error *err)
     if (format == ELM_FP32)
         return 0;
     return elm_error_set(err, ELM_EXIT_USAGE,
-                         "OpenBLAS computes convolutions in fp32 alone (run.precision = bf16): use run.backend = onednn or "
+                         "OpenBLAS computes convolutions in fp32 alone (run.precision = bf16): use "
+                         "run.backend = onednn or "
                          "run.precision = fp32");
 }
 
-static int engine_open(void **engine, elm_format format, elm_layout layout, int *block, elm_error *err)
+static int engine_open(void **engine, elm_format format, elm_layout layout, int *block,
+                       elm_error *err)
 {
     (void)format;
     if (layout != ELM_LAYOUT_AUTO && layout != ELM_LAYOUT_NCHW)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "convolutions over OpenBLAS read NCHW alone (run.layout = %s): use run.layout = auto or nchw, or "
+                             "convolutions over OpenBLAS read NCHW alone (run.layout = %s): use "
+                             "run.layout = auto or nchw, or "
                              "run.backend = onednn",
                              elm_layout_names[layout]);
     *engine = NULL;
@@ -78,7 +83,8 @@ static void conv_destroy(void *opaque)
     elm_free(c);
 }
 
-static int conv_create(void **opaque, void *engine, const elm_conv_shape *shape, int max_images, elm_error *err)
+static int conv_create(void **opaque, void *engine, const elm_conv_shape *shape, int max_images,
+                       elm_error *err)
 {
     (void)engine;
     (void)max_images;
@@ -91,8 +97,11 @@ static int conv_create(void **opaque, void *engine, const elm_conv_shape *shape,
     c->pixels = shape->out_height * shape->out_width;
     c->unfolded = (size_t)c->depth * c->pixels;
     c->columns = elm_alloc((size_t)c->threads * c->unfolded, sizeof(float), err);
-    c->partial = c->columns ? elm_alloc((size_t)c->threads * shape->out_channels * c->depth, sizeof(float), err) : NULL;
-    c->weights = c->partial ? elm_alloc((size_t)shape->out_channels * c->depth, sizeof(float), err) : NULL;
+    c->partial = c->columns ? elm_alloc((size_t)c->threads * shape->out_channels * c->depth,
+                                        sizeof(float), err)
+                            : NULL;
+    c->weights =
+        c->partial ? elm_alloc((size_t)shape->out_channels * c->depth, sizeof(float), err) : NULL;
     if (!c->weights) {
         conv_destroy(c);
         return -1;
@@ -127,12 +136,14 @@ static void conv_forward(void *opaque, int images, const void *in, void *out)
     for (int i = 0; i < images; i++) {
         float *columns = c->columns + (size_t)omp_get_thread_num() * c->unfolded;
         elm_im2col()->unfold(s, x + (size_t)i * in_size(s), columns);
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, s->out_channels, c->pixels, c->depth, 1, c->weights, c->depth, columns,
-                    c->pixels, 0, y + (size_t)i * out_size(s), c->pixels);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, s->out_channels, c->pixels, c->depth,
+                    1, c->weights, c->depth, columns, c->pixels, 0, y + (size_t)i * out_size(s),
+                    c->pixels);
     }
 }
 
-static void conv_backward_data(void *opaque, int images, const void *out_gradient, void *in_gradient)
+static void conv_backward_data(void *opaque, int images, const void *out_gradient,
+                               void *in_gradient)
 {
     const float *dy = out_gradient;
     float *dx = in_gradient;
@@ -140,28 +151,35 @@ static void conv_backward_data(void *opaque, int images, const void *out_gradien
     const elm_conv_shape *s = &c->shape;
 #pragma omp parallel for schedule(static) num_threads(c->threads)
     for (int i = 0; i < images; i++) {
-        float *columns = c->columns + (size_t)omp_get_thread_num() * c->unfolded, *image = dx + (size_t)i * in_size(s);
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, c->depth, c->pixels, s->out_channels, 1, c->weights, c->depth,
-                    dy + (size_t)i * out_size(s), c->pixels, 0, columns, c->pixels);
+        float *columns = c->columns + (size_t)omp_get_thread_num() * c->unfolded,
+              *image = dx + (size_t)i * in_size(s);
+        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, c->depth, c->pixels, s->out_channels,
+                    1, c->weights, c->depth, dy + (size_t)i * out_size(s), c->pixels, 0, columns,
+                    c->pixels);
         memset(image, 0, in_size(s) * sizeof *image);
         elm_im2col()->fold(s, columns, image);
     }
 }
 
-static void conv_backward_weights(void *opaque, int images, const void *in, const void *out_gradient, float *dw)
+static void conv_backward_weights(void *opaque, int images, const void *in,
+                                  const void *out_gradient, float *dw)
 {
     const float *x = in, *dy = out_gradient;
     const convolution *c = opaque;
     const elm_conv_shape *s = &c->shape;
     const size_t size = (size_t)s->out_channels * c->depth;
 #pragma omp parallel for schedule(static) num_threads(c->threads)
-    for (int t = 0; t < c->threads; t++) { /* thread t's run of images, summed in order, so that the sum is the same every time */
-        float *columns = c->columns + (size_t)t * c->unfolded, *partial = c->partial + (size_t)t * size;
+    /* thread t's run of images, summed in order, so that the sum is the same every time */
+    for (int t = 0; t < c->threads; t++) {
+        float *columns = c->columns + (size_t)t * c->unfolded,
+              *partial = c->partial + (size_t)t * size;
         memset(partial, 0, size * sizeof *partial);
-        for (int64_t i = elm_split_begin(images, c->threads, t); i < elm_split_begin(images, c->threads, t + 1); i++) {
+        for (int64_t i = elm_split_begin(images, c->threads, t);
+             i < elm_split_begin(images, c->threads, t + 1); i++) {
             elm_im2col()->unfold(s, x + (size_t)i * in_size(s), columns);
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, s->out_channels, c->depth, c->pixels, 1, dy + (size_t)i * out_size(s),
-                        c->pixels, columns, c->pixels, 1, partial, c->depth);
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, s->out_channels, c->depth,
+                        c->pixels, 1, dy + (size_t)i * out_size(s), c->pixels, columns, c->pixels,
+                        1, partial, c->depth);
         }
     }
     for (size_t k = 0; k < size; k++) {

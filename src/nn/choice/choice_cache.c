@@ -1,6 +1,7 @@
-/* Measurements of one machine, a small text file each: the key in full, then the candidates with their seconds. The file is named by the
- * key's hash and replaced in one instant, so that runs that start together do not disturb each other. Whatever is wrong with a file, it is
- * measured again. */
+/* Measurements of one machine, a small text file each: the key in full, then the candidates with
+ * their seconds. The file is named by the key's hash and replaced in one instant, so that runs
+ * that start together do not disturb each other. Whatever is wrong with a file, it is measured
+ * again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -29,12 +30,15 @@ void elm_choice_key(const elm_net_spec *spec, char *text, size_t size_bytes)
     elm_cpu_identity(cpu, sizeof cpu);
     elm_build_id(build, sizeof build);
     snprintf(text, size_bytes,
-             "build %s\ncpu %s\nkernels %s\nlibraries %s, %s for %s\nranks %d\nthreads %d\nnetwork %s, model.train %d, %s\n"
+             "build %s\ncpu %s\nkernels %s\nlibraries %s, %s for %s\nranks %d\nthreads %d\nnetwork "
+             "%s, model.train %d, %s\n"
              "input %d x %d x %d, %d\nimages %d\n",
-             build, cpu, elm_isa_names[elm_cpu_isa()], elm_backend_find("auto", NULL)->version(library),
-             elm_backend_openblas.version(openblas), elm_backend_openblas.cpu(), spec->ranks, omp_get_max_threads(), spec->model->name,
-             spec->model->train, spec->max_batch > 0 ? "training" : "forward", spec->channels, spec->height, spec->width, spec->features,
-             spec->max_images);
+             build, cpu, elm_isa_names[elm_cpu_isa()],
+             elm_backend_find("auto", NULL)->version(library),
+             elm_backend_openblas.version(openblas), elm_backend_openblas.cpu(), spec->ranks,
+             omp_get_max_threads(), spec->model->name, spec->model->train,
+             spec->max_batch > 0 ? "training" : "forward", spec->channels, spec->height,
+             spec->width, spec->features, spec->max_images);
 }
 
 static uint64_t hash_of(const char *text)
@@ -48,7 +52,8 @@ static uint64_t hash_of(const char *text)
 /* Where the cache is; false: there is none. */
 static bool folder_of(char path[ELM_PATH_SIZE])
 {
-    const char *own = getenv("ELMPI_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *own = getenv("ELMPI_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
     int length;
     if (own && *own)
         length = strcmp(own, "off") == 0 ? 0 : snprintf(path, ELM_PATH_SIZE, "%s", own);
@@ -64,7 +69,8 @@ static bool path_of(const char *key, char path[ELM_PATH_SIZE])
     char folder[ELM_PATH_SIZE];
     if (!folder_of(folder))
         return false;
-    snprintf(path, ELM_PATH_SIZE, "%.*s/choice-%016" PRIx64 ".txt", ELM_PATH_SIZE - 64, folder, hash_of(key));
+    snprintf(path, ELM_PATH_SIZE, "%.*s/choice-%016" PRIx64 ".txt", ELM_PATH_SIZE - 64, folder,
+             hash_of(key));
     return true;
 }
 
@@ -83,7 +89,8 @@ static bool read_line(const char **text, elm_candidate *candidate)
     if (strncmp(*text, name, length) != 0 || (*text)[length] != ' ')
         return false;
     candidate->seconds = strtod(*text + length, &end);
-    if (!(candidate->seconds > 0) || (strncmp(end, " 0\n", 3) != 0 && strncmp(end, " 1\n", 3) != 0)) /* inf: could not compute */
+    /* inf: could not compute */
+    if (!(candidate->seconds > 0) || (strncmp(end, " 0\n", 3) != 0 && strncmp(end, " 1\n", 3) != 0))
         return false;
     candidate->cut = end[1] == '1';
     *text = end + 3;
@@ -114,7 +121,8 @@ static bool is_replaceable(const char *path)
     return stat(path, &about) != 0 || S_ISREG(about.st_mode);
 }
 
-/* NULL with errno, which is 0 where something else than a file is in the way: a pipe would wait for its writer. */
+/* NULL with errno, which is 0 where something else than a file is in the way: a pipe would wait
+ * for its writer. */
 static FILE *open_regular(const char *path)
 {
     struct stat about;
@@ -128,7 +136,8 @@ static FILE *open_regular(const char *path)
     return NULL;
 }
 
-bool elm_choice_cache_read(const char *key, elm_candidate *list, int count, char *note, size_t size_bytes)
+bool elm_choice_cache_read(const char *key, elm_candidate *list, int count, char *note,
+                           size_t size_bytes)
 {
     char path[ELM_PATH_SIZE], text[FILE_MAX];
     elm_candidate kept[ELM_CANDIDATES_MAX];
@@ -138,7 +147,8 @@ bool elm_choice_cache_read(const char *key, elm_candidate *list, int count, char
     FILE *file = open_regular(path);
     if (!file) {
         if (errno != ENOENT)
-            snprintf(note, size_bytes, "%.512s cannot be read (%s)", path, errno ? strerror(errno) : "no regular file");
+            snprintf(note, size_bytes, "%.512s cannot be read (%s)", path,
+                     errno ? strerror(errno) : "no regular file");
         return false;
     }
     const size_t length = fread(text, 1, sizeof text - 1, file);
@@ -154,9 +164,11 @@ bool elm_choice_cache_read(const char *key, elm_candidate *list, int count, char
     return true;
 }
 
-void elm_choice_cache_write(const char *key, const elm_candidate *list, int count, char *note, size_t size_bytes)
+void elm_choice_cache_write(const char *key, const elm_candidate *list, int count, char *note,
+                            size_t size_bytes)
 {
-    char path[ELM_PATH_SIZE], folder[ELM_PATH_SIZE], failed[ELM_PATH_SIZE], text[FILE_MAX], name[ELM_CANDIDATE_TEXT_SIZE];
+    char path[ELM_PATH_SIZE], folder[ELM_PATH_SIZE], failed[ELM_PATH_SIZE], text[FILE_MAX],
+        name[ELM_CANDIDATE_TEXT_SIZE];
     *note = '\0';
     if (!path_of(key, path) || !folder_of(folder))
         return;
@@ -164,8 +176,8 @@ void elm_choice_cache_write(const char *key, const elm_candidate *list, int coun
     if (!used || used + (size_t)(count + 1) * (ELM_CANDIDATE_TEXT_SIZE + 32) > sizeof text)
         return;
     for (int c = 0; c < count; c++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s %.17g %d\n", elm_choice_text(&list[c], name), list[c].seconds,
-                                 list[c].cut);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s %.17g %d\n",
+                                 elm_choice_text(&list[c], name), list[c].seconds, list[c].cut);
     used += (size_t)snprintf(text + used, sizeof text - used, "end\n");
     const int error = elm_io_make_folders(folder, failed);
     elm_error err = {0};

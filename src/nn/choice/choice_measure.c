@@ -1,5 +1,6 @@
-/* Times a network's layers without the network: each distinct layer once, with its own shapes, in the order of the network, so that what a
- * layer reads has been pushed out of the nearer caches by others, as in a training step. Buffers are shared by all layers. */
+/* Times a network's layers without the network: each distinct layer once, with its own shapes,
+ * in the order of the network, so that what a layer reads has been pushed out of the nearer
+ * caches by others, as in a training step. Buffers are shared by all layers. */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -12,10 +13,14 @@
 
 enum { FEWEST = 3, SWEEPS = 8, PARTS = 4, BUFFERS = 7, PARAMETERS = BUFFERS - 1 };
 
-static const double seconds_enough = 1.5; /* after which no further sweep begins, when there were a few */
-static const double seconds_most = 8;     /* after which nothing further begins: a machine that busy cannot be measured better */
-static const double flops_a_thread = 9e9; /* of a sweep: what is measured on large networks is a part of the images */
-/* Times the quickest, from where on a candidate is not swept again, or not even once to the end: reference kernels may take minutes. */
+/* after which no further sweep begins, when there were a few */
+static const double seconds_enough = 1.5;
+/* after which nothing further begins: a machine that busy cannot be measured better */
+static const double seconds_most = 8;
+/* of a sweep: what is measured on large networks is a part of the images */
+static const double flops_a_thread = 9e9;
+/* Times the quickest, from where on a candidate is not swept again, or not even once to the end:
+ * reference kernels may take minutes. */
 static const double hopeless = 2.5, endless = 8, endless_seconds = 0.5;
 
 /* Memory that all layers of all candidates in one format share. */
@@ -29,7 +34,8 @@ typedef struct shared_memory {
 typedef struct meter {
     elm_graph *graph;
     shared_memory *pool;
-    int times[ELM_GRAPH_LAYERS]; /* how often a layer with these shapes occurs; 0: an earlier one stands for it */
+    /* how often a layer with these shapes occurs; 0: an earlier one stands for it */
+    int times[ELM_GRAPH_LAYERS];
     bool prepared[ELM_GRAPH_LAYERS];
     double best[ELM_GRAPH_LAYERS][PARTS];
     elm_segment segment;
@@ -60,15 +66,17 @@ static void meter_destroy(meter *m)
 
 static bool same_value(const elm_value *a, const elm_value *b)
 {
-    return a->channels == b->channels && a->height == b->height && a->width == b->width && a->block == b->block && a->format == b->format &&
-           a->wants_gradient == b->wants_gradient;
+    return a->channels == b->channels && a->height == b->height && a->width == b->width &&
+           a->block == b->block && a->format == b->format && a->wants_gradient == b->wants_gradient;
 }
 
 static bool same_work(const elm_layer *a, const elm_layer *b)
 {
-    return a->kind == b->kind && same_value(a->input, b->input) && same_value(a->output, b->output) && a->relu == b->relu &&
-           a->kernel == b->kernel && a->stride == b->stride && a->padding == b->padding && a->padding_after == b->padding_after &&
-           !a->residual == !b->residual && a->output->contributions == b->output->contributions;
+    return a->kind == b->kind && same_value(a->input, b->input) &&
+           same_value(a->output, b->output) && a->relu == b->relu && a->kernel == b->kernel &&
+           a->stride == b->stride && a->padding == b->padding &&
+           a->padding_after == b->padding_after && !a->residual == !b->residual &&
+           a->output->contributions == b->output->contributions;
 }
 
 /* Consumers of each value, as the plan counts them, and which layers stand for which. */
@@ -128,10 +136,13 @@ static int pool_fill(shared_memory *pool, const elm_graph *g, int images, elm_er
     for (int v = 0; v < g->value_count; v++) {
         const size_t numbers = (size_t)images * elm_value_image(&g->values[v]);
         most = numbers > most ? numbers : most;
-        channels = (size_t)g->values[v].channels > channels ? (size_t)g->values[v].channels : channels;
+        channels =
+            (size_t)g->values[v].channels > channels ? (size_t)g->values[v].channels : channels;
     }
     for (int p = 0; p < g->parameter_count; p++)
-        pool->parameters = (size_t)g->parameters[p].count > pool->parameters ? (size_t)g->parameters[p].count : pool->parameters;
+        pool->parameters = (size_t)g->parameters[p].count > pool->parameters
+                               ? (size_t)g->parameters[p].count
+                               : pool->parameters;
     for (int b = 0; b < BUFFERS; b++) {
         const size_t count = b == PARAMETERS ? 4 * pool->parameters : most;
         pool->buffer[b] = elm_alloc(count, sizeof(float), err);
@@ -160,7 +171,8 @@ static void attach(const meter *m, elm_layer *layer)
     out->gradient[1] = buffer[4];
     layer->input_gradient = NULL;
     if (in->wants_gradient)
-        layer->input_gradient = layer->kind->in_place_gradient && !layer->residual ? buffer[3] : buffer[5];
+        layer->input_gradient =
+            layer->kind->in_place_gradient && !layer->residual ? buffer[3] : buffer[5];
     float *parameters = buffer[PARAMETERS];
     for (int p = 0; p < ELM_LAYER_PARAMETERS; p++) {
         layer->weight[p] = parameters + p * m->pool->parameters;
@@ -170,7 +182,8 @@ static void attach(const meter *m, elm_layer *layer)
 }
 
 /* One pass of a layer, if there is one; returns its seconds. */
-static double time_pass(const meter *m, elm_layer *layer, void (*run)(elm_layer *layer, const elm_pass *pass))
+static double time_pass(const meter *m, elm_layer *layer,
+                        void (*run)(elm_layer *layer, const elm_pass *pass))
 {
     if (!run)
         return 0;
@@ -179,7 +192,8 @@ static double time_pass(const meter *m, elm_layer *layer, void (*run)(elm_layer 
     return elm_io_seconds() - begin;
 }
 
-/* All passes of a layer. A network rebuilds the outputs of norms without a residual in the backward pass, and few others. */
+/* All passes of a layer. A network rebuilds the outputs of norms without a residual in the
+ * backward pass, and few others. */
 static void time_layer(meter *m, int l, double seconds[PARTS])
 {
     elm_layer *layer = &m->graph->layers[l];
@@ -215,7 +229,8 @@ static bool sweep(meter *m, int number, double limit)
         time_layer(m, l, seconds);
         for (int p = 0; p < PARTS; p++) {
             if (number <= 1 || seconds[p] < m->best[l][p])
-                m->best[l][p] = seconds[p]; /* the first sweep warms up: its times serve as long as there are no others */
+                /* the first sweep warms up: its times serve as long as there are no others */
+                m->best[l][p] = seconds[p];
             total += m->times[l] * m->best[l][p];
         }
         if (total > limit)
@@ -242,7 +257,8 @@ static int prepare_layers(meter *m, int images, elm_error *err)
 }
 
 /* Everything but the memory. */
-static int meter_create(meter **out, const elm_candidate *candidate, const elm_net_spec *spec, elm_error *err)
+static int meter_create(meter **out, const elm_candidate *candidate, const elm_net_spec *spec,
+                        elm_error *err)
 {
     meter *m = *out = elm_alloc(1, sizeof *m, err);
     elm_value *input, *embeddings;
@@ -252,7 +268,8 @@ static int meter_create(meter **out, const elm_candidate *candidate, const elm_n
     as.backend = candidate->backend;
     as.layout = candidate->layout;
     as.precision = candidate->precision;
-    m->training = spec->max_batch > 0 && (spec->model->train == ELM_TRAIN_ALL || spec->model->train == ELM_TRAIN_BACKBONE);
+    m->training = spec->max_batch > 0 &&
+                  (spec->model->train == ELM_TRAIN_ALL || spec->model->train == ELM_TRAIN_BACKBONE);
     if (elm_graph_build(m->graph, &as, &input, &embeddings, err))
         return -1;
     find_distinct(m);
@@ -264,14 +281,17 @@ static int meter_prepare(meter *m, shared_memory pools[], const elm_net_spec *sp
     const int images = images_of(m, spec->max_images > 0 ? spec->max_images : 1);
     m->pool = &pools[m->graph->format == ELM_BF16];
     m->segment = (elm_segment){0, images, -1};
-    m->pass = (elm_pass){.images = images, .training = m->training, .segments = &m->segment, .segment_count = 1};
+    m->pass = (elm_pass){
+        .images = images, .training = m->training, .segments = &m->segment, .segment_count = 1};
     if (!m->pool->states[1] && pool_fill(m->pool, m->graph, images, err))
         return -1;
     return prepare_layers(m, images, err);
 }
 
-/* A sweep over every candidate that is still in the race, in turn, so that whatever else the machine does disturbs all of them alike. */
-static void sweep_all(elm_candidate *list, meter *const *meters, int count, int number, double begin)
+/* A sweep over every candidate that is still in the race, in turn, so that whatever else the
+ * machine does disturbs all of them alike. */
+static void sweep_all(elm_candidate *list, meter *const *meters, int count, int number,
+                      double begin)
 {
     double quickest = INFINITY;
     for (int c = 0; c < count; c++) {
@@ -286,7 +306,8 @@ static void sweep_all(elm_candidate *list, meter *const *meters, int count, int 
             continue;
         }
         const double limit = endless * quickest * m->pass.images;
-        m->dropped = list[c].cut = !sweep(m, number, number || limit < endless_seconds ? INFINITY : limit);
+        m->dropped = list[c].cut =
+            !sweep(m, number, number || limit < endless_seconds ? INFINITY : limit);
         list[c].seconds = total_of(m) / m->pass.images;
         quickest = list[c].seconds < quickest ? list[c].seconds : quickest;
     }

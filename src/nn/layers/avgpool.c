@@ -12,7 +12,8 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
 /* Where a channel's pixels start; they are a block apart. */
 static size_t channel_start(const elm_value *value, int image, int channel)
 {
-    return (size_t)image * elm_value_image(value) + (size_t)(channel / value->block) * elm_value_plane(value) +
+    return (size_t)image * elm_value_image(value) +
+           (size_t)(channel / value->block) * elm_value_plane(value) +
            (size_t)(channel % value->block);
 }
 
@@ -22,7 +23,8 @@ enum { STRIP = 16 };
 static elm_pixels strip_rows(const elm_value *in, int channel)
 {
     const int left = in->channels - channel;
-    return (elm_pixels){(size_t)in->height * in->width, (size_t)in->channels, left < STRIP ? left : STRIP};
+    return (elm_pixels){(size_t)in->height * in->width, (size_t)in->channels,
+                        left < STRIP ? left : STRIP};
 }
 
 static void forward_last(const elm_value *in, float *y, int images)
@@ -30,8 +32,8 @@ static void forward_last(const elm_value *in, float *y, int images)
 #pragma omp parallel for collapse(2) schedule(static)
     for (int i = 0; i < images; i++)
         for (int c = 0; c < in->channels; c += STRIP)
-            elm_pixels_mean(elm_element(in->data, channel_start(in, i, c), in->format), strip_rows(in, c), y + (size_t)i * in->channels + c,
-                            in->format);
+            elm_pixels_mean(elm_element(in->data, channel_start(in, i, c), in->format),
+                            strip_rows(in, c), y + (size_t)i * in->channels + c, in->format);
 }
 
 static void backward_last(const elm_value *in, const float *dy, void *dx, int images)
@@ -44,7 +46,8 @@ static void backward_last(const elm_value *in, const float *dy, void *dx, int im
             float values[STRIP];
             for (int j = 0; j < rows.channels; j++)
                 values[j] = dy[(size_t)i * in->channels + c + j] * share;
-            elm_pixels_fill(elm_element(dx, channel_start(in, i, c), in->format), rows, values, in->format);
+            elm_pixels_fill(elm_element(dx, channel_start(in, i, c), in->format), rows, values,
+                            in->format);
         }
 }
 

@@ -1,11 +1,13 @@
 /* BatchNorm, with the residual addition and ReLU that follow it in the same passes over memory.
  *
- * A batch is normalised in groups of images: the global batch (bn = global), a rank's share (rank), or runs of n images whichever ranks
- * hold them (group:<n>). A rank sees its part of a group as a segment. Each image's moments are taken once, merged by Chan's formula in
- * image order into its segment's, and, for groups that span ranks, merged across ranks by the pass's reducer.
+ * A batch is normalised in groups of images: the global batch (bn = global), a rank's share (rank),
+ * or runs of n images whichever ranks hold them (group:<n>). A rank sees its part of a group as a
+ * segment. Each image's moments are taken once, merged by Chan's formula in image order into its
+ * segment's, and, for groups that span ranks, merged across ranks by the pass's reducer.
  *
- * A pass works on pieces of images: a channel block, or, channels last, some of the pixels (a slab: their number follows from the shape
- * alone, so that sums do not depend on threads) and, where there are more threads than slabs, some of the channels. */
+ * A pass works on pieces of images: a channel block, or, channels last, some of the pixels (a
+ * slab: their number follows from the shape alone, so that sums do not depend on threads) and,
+ * where there are more threads than slabs, some of the channels. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -19,10 +21,11 @@ static const double momentum = 0.1;
 
 typedef struct norm {
     int channels;
-    int slabs, strips;     /* of an image: pieces of its pixels, of its channels */
-    int strip;             /* channels of a strip; the last may have fewer */
-    bool rows;             /* channels last, and not a divisor of 16 */
-    float *image[2];       /* [images][slabs][channels] mean and m2 forward; sum and product backward */
+    int slabs, strips; /* of an image: pieces of its pixels, of its channels */
+    int strip;         /* channels of a strip; the last may have fewer */
+    bool rows;         /* channels last, and not a divisor of 16 */
+    /* [images][slabs][channels] mean and m2 forward; sum and product backward */
+    float *image[2];
     elm_moments *moments;  /* [segments][channels] of the whole group */
     elm_moments *shared;   /* [shared][channels] */
     double *sums;          /* [segments][2][channels] */
@@ -33,7 +36,8 @@ typedef struct norm {
     int *segment;          /* [images] which segment an image is in */
 } norm;
 
-/* Pixels of a slab at most; numbers of a vector; channels of a strip at least; pieces that even threads out. */
+/* Pixels of a slab at most; numbers of a vector; channels of a strip at least; pieces that even
+ * threads out. */
 enum { SLAB = 1024, WIDE = 16, NARROWEST = 64, PIECES_A_THREAD = 8 };
 
 static void release(elm_layer *layer)
@@ -41,8 +45,9 @@ static void release(elm_layer *layer)
     norm *n = layer->own;
     if (!n)
         return;
-    void *all[] = {n->image[0], n->image[1], n->moments,  n->shared,  n->sums, n->shared_sums, n->mean, n->inverse,
-                   n->scale,    n->shift,    n->constant, n->segment, n};
+    void *all[] = {n->image[0],    n->image[1], n->moments, n->shared, n->sums,
+                   n->shared_sums, n->mean,     n->inverse, n->scale,  n->shift,
+                   n->constant,    n->segment,  n};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
 }
@@ -54,20 +59,28 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
         return -1;
     const elm_value *in = layer->input;
     const int pixels = in->height * in->width;
-    *n = (norm){.channels = in->channels, .slabs = in->channels_last ? (pixels + SLAB - 1) / SLAB : 1};
+    *n = (norm){.channels = in->channels,
+                .slabs = in->channels_last ? (pixels + SLAB - 1) / SLAB : 1};
     n->rows = in->channels_last && WIDE % in->channels != 0;
-    const size_t c = in->channels, segments = capacity->segments, shared = capacity->shared, images = capacity->images;
+    const size_t c = in->channels, segments = capacity->segments, shared = capacity->shared,
+                 images = capacity->images;
     const size_t pieces = images * n->slabs;
     const struct {
         void *pointer;
         size_t count, size_bytes;
     } needs[] = {
-        {&n->image[0], pieces * c, sizeof(float)},        {&n->image[1], pieces * c, sizeof(float)},
-        {&n->moments, segments * c, sizeof(elm_moments)}, {&n->shared, shared * c, sizeof(elm_moments)},
-        {&n->sums, segments * 2 * c, sizeof(double)},     {&n->shared_sums, shared * 2 * c, sizeof(double)},
-        {&n->mean, segments * c, sizeof(float)},          {&n->inverse, segments * c, sizeof(float)},
-        {&n->scale, segments * c, sizeof(float)},         {&n->shift, segments * c, sizeof(float)},
-        {&n->constant, segments * c, sizeof(float)},      {&n->segment, images, sizeof(int)},
+        {&n->image[0], pieces * c, sizeof(float)},
+        {&n->image[1], pieces * c, sizeof(float)},
+        {&n->moments, segments * c, sizeof(elm_moments)},
+        {&n->shared, shared * c, sizeof(elm_moments)},
+        {&n->sums, segments * 2 * c, sizeof(double)},
+        {&n->shared_sums, shared * 2 * c, sizeof(double)},
+        {&n->mean, segments * c, sizeof(float)},
+        {&n->inverse, segments * c, sizeof(float)},
+        {&n->scale, segments * c, sizeof(float)},
+        {&n->shift, segments * c, sizeof(float)},
+        {&n->constant, segments * c, sizeof(float)},
+        {&n->segment, images, sizeof(int)},
     };
     for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
         void *memory = elm_alloc(needs[i].count, needs[i].size_bytes, err);
@@ -83,7 +96,8 @@ static int64_t slab_begin(const norm *n, const elm_value *in, int slab)
     return elm_split_begin((int64_t)in->height * in->width, n->slabs, slab);
 }
 
-/* Which segment each image is in; and strips of channels, of 64 or more, until threads have pieces enough. */
+/* Which segment each image is in; and strips of channels, of 64 or more, until threads have
+ * pieces enough. */
 static void place_images(norm *n, const elm_value *in, const elm_pass *pass)
 {
     n->strip = in->block;
@@ -112,19 +126,28 @@ static piece piece_at(const norm *n, const elm_value *v, int image, int slab, in
 {
     const int64_t first = slab_begin(n, v, slab), pixels = slab_begin(n, v, slab + 1) - first;
     const int channel = strip * n->strip, left = n->channels - channel;
-    const size_t within = v->channels_last ? (size_t)first * n->channels + channel : strip * elm_value_plane(v);
-    return (piece){.start = (size_t)image * elm_value_image(v) + within,
-                   .sums = ((size_t)image * n->slabs + slab) * n->channels + channel,
-                   .channel = (size_t)n->segment[image] * n->channels + channel,
-                   .length = (size_t)pixels * v->block,
-                   .rows = {(size_t)pixels, (size_t)n->channels, left < n->strip ? left : n->strip}};
+    const size_t within =
+        v->channels_last ? (size_t)first * n->channels + channel : strip * elm_value_plane(v);
+    return (piece){
+        .start = (size_t)image * elm_value_image(v) + within,
+        .sums = ((size_t)image * n->slabs + slab) * n->channels + channel,
+        .channel = (size_t)n->segment[image] * n->channels + channel,
+        .length = (size_t)pixels * v->block,
+        .rows = {(size_t)pixels, (size_t)n->channels, left < n->strip ? left : n->strip}};
 }
 
-/* Runs the statement that follows for every piece of the pass's images, as `i`, `slab` and `strip`. */
-#define FOR_PIECES(n, images)                                                                                                              \
-    _Pragma("omp parallel for collapse(3) schedule(static)") for (int i = 0; i < (images);                                                 \
-                                                                  i++) for (int slab = 0; slab < (n)->slabs;                               \
-                                                                            slab++) for (int strip = 0; strip < (n)->strips; strip++)
+/* Runs the statement that follows for every piece of the pass's images, as `i`, `slab` and
+ * `strip`. */
+#define FOR_PIECES(n, images)                                                                      \
+    _Pragma(                                                                                       \
+        "omp parallel for collapse(3) schedule(static)") for (int i = 0; i < (images);             \
+                                                              i++) for (int slab = 0;              \
+                                                                        slab < (n)->slabs;         \
+                                                                        slab++) for (int strip =   \
+                                                                                         0;        \
+                                                                                     strip <       \
+                                                                                     (n)->strips;  \
+                                                                                     strip++)
 
 /* Moments of every group this rank has a part in. */
 static void gather_moments(norm *n, const elm_value *in, const elm_pass *pass)
@@ -137,7 +160,8 @@ static void gather_moments(norm *n, const elm_value *in, const elm_pass *pass)
         if (n->rows)
             elm_pixels_moments(x, p.rows, n->image[0] + p.sums, n->image[1] + p.sums, in->format);
         else
-            elm_plane_moments(x, p.length, in->block, n->image[0] + p.sums, n->image[1] + p.sums, in->format);
+            elm_plane_moments(x, p.length, in->block, n->image[0] + p.sums, n->image[1] + p.sums,
+                              in->format);
     }
     memset(n->shared, 0, pass->shared_count * c * sizeof *n->shared);
     for (int s = 0; s < pass->segment_count; s++) {
@@ -146,10 +170,13 @@ static void gather_moments(norm *n, const elm_value *in, const elm_pass *pass)
 #pragma omp parallel for schedule(static)
         for (size_t k = 0; k < c; k++) {
             elm_moments sum = {0, 0, 0};
-            for (int i = segment->first * n->slabs; i < (segment->first + segment->images) * n->slabs; i++) {
+            for (int i = segment->first * n->slabs;
+                 i < (segment->first + segment->images) * n->slabs; i++) {
                 const int slab = i % n->slabs;
-                const double pixels = (double)(slab_begin(n, in, slab + 1) - slab_begin(n, in, slab));
-                sum = elm_moments_merge(sum, (elm_moments){pixels, (double)n->image[0][i * c + k], (double)n->image[1][i * c + k]});
+                const double pixels =
+                    (double)(slab_begin(n, in, slab + 1) - slab_begin(n, in, slab));
+                sum = elm_moments_merge(sum, (elm_moments){pixels, (double)n->image[0][i * c + k],
+                                                           (double)n->image[1][i * c + k]});
             }
             into[k] = sum;
         }
@@ -158,10 +185,12 @@ static void gather_moments(norm *n, const elm_value *in, const elm_pass *pass)
     }
     if (!pass->shared_count)
         return;
-    pass->reducer->merge_moments_all(pass->reducer->context, n->shared, (int)(pass->shared_count * c));
+    pass->reducer->merge_moments_all(pass->reducer->context, n->shared,
+                                     (int)(pass->shared_count * c));
     for (int s = 0; s < pass->segment_count; s++)
         if (pass->segments[s].shared >= 0)
-            memcpy(n->moments + s * c, n->shared + pass->segments[s].shared * c, c * sizeof *n->moments);
+            memcpy(n->moments + s * c, n->shared + pass->segments[s].shared * c,
+                   c * sizeof *n->moments);
 }
 
 static double unbiased(const elm_moments *m)
@@ -169,14 +198,16 @@ static double unbiased(const elm_moments *m)
     return m->count > 1 ? m->m2 / (m->count - 1) : m->m2;
 }
 
-/* Running statistics move towards the groups' mean, each group counting by its images on this rank. A rank without images follows the one
- * group that all share (bn = global); with other scopes its state has no weight in the average over ranks. */
+/* Running statistics move towards the groups' mean, each group counting by its images on this
+ * rank. A rank without images follows the one group that all share (bn = global); with other
+ * scopes its state has no weight in the average over ranks. */
 static void update_running(const elm_layer *layer, const norm *n, const elm_pass *pass)
 {
     if (!pass->images && !pass->shared_count)
         return;
     for (int k = 0; k < n->channels; k++) {
-        double mean = pass->images ? 0 : n->shared[k].mean, variance = pass->images ? 0 : unbiased(&n->shared[k]);
+        double mean = pass->images ? 0 : n->shared[k].mean,
+               variance = pass->images ? 0 : unbiased(&n->shared[k]);
         for (int s = 0; s < pass->segment_count; s++) {
             const elm_moments *m = &n->moments[(size_t)s * n->channels + k];
             const double share = (double)pass->segments[s].images / pass->images;
@@ -189,28 +220,34 @@ static void update_running(const elm_layer *layer, const norm *n, const elm_pass
 }
 
 /* mean, inverse, scale and shift of a segment's channel. */
-static void set_channel(const elm_layer *layer, norm *n, size_t at, int channel, double mean, double variance)
+static void set_channel(const elm_layer *layer, norm *n, size_t at, int channel, double mean,
+                        double variance)
 {
-    const double inverse = 1 / sqrt(variance + elm_norm_epsilon), scale = (double)layer->weight[0][channel] * inverse;
+    const double inverse = 1 / sqrt(variance + elm_norm_epsilon),
+                 scale = (double)layer->weight[0][channel] * inverse;
     n->mean[at] = (float)mean;
     n->inverse[at] = (float)inverse;
     n->scale[at] = (float)scale;
     n->shift[at] = (float)((double)layer->weight[1][channel] - mean * scale);
 }
 
-static void normalise(const elm_layer *layer, const elm_pass *pass, const void *x, const void *residual, void *y)
+static void normalise(const elm_layer *layer, const elm_pass *pass, const void *x,
+                      const void *residual, void *y)
 {
     const norm *n = layer->own;
     const elm_value *in = layer->input;
     FOR_PIECES(n, pass->images)
     {
         const piece p = piece_at(n, in, i, slab, strip);
-        const void *from = elm_element(x, p.start, in->format), *added = elm_element(residual, p.start, in->format);
+        const void *from = elm_element(x, p.start, in->format),
+                   *added = elm_element(residual, p.start, in->format);
         void *to = elm_element(y, p.start, in->format);
         if (n->rows)
-            elm_pixels_normalise(from, added, to, p.rows, n->scale + p.channel, n->shift + p.channel, layer->relu, in->format);
+            elm_pixels_normalise(from, added, to, p.rows, n->scale + p.channel,
+                                 n->shift + p.channel, layer->relu, in->format);
         else
-            elm_plane_normalise(from, added, to, p.length, in->block, n->scale + p.channel, n->shift + p.channel, layer->relu, in->format);
+            elm_plane_normalise(from, added, to, p.length, in->block, n->scale + p.channel,
+                                n->shift + p.channel, layer->relu, in->format);
     }
 }
 
@@ -228,17 +265,20 @@ static void forward(elm_layer *layer, const elm_pass *pass)
         for (int k = 0; k < c; k++) {
             const elm_moments *m = &n->moments[(size_t)s * c + k];
             const double mean = pass->training ? m->mean : (double)layer->running[0][k];
-            const double variance = pass->training ? m->m2 / m->count : (double)layer->running[1][k];
+            const double variance =
+                pass->training ? m->m2 / m->count : (double)layer->running[1][k];
             set_channel(layer, n, (size_t)s * c + k, k, mean, variance);
         }
-    normalise(layer, pass, layer->input->data, residual ? residual->data : NULL, layer->output->data);
+    normalise(layer, pass, layer->input->data, residual ? residual->data : NULL,
+              layer->output->data);
 }
 
 /* Scale and shift are still those of the forward pass: this layer's backward pass comes later. */
 static void rebuild(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *residual = layer->residual;
-    normalise(layer, pass, layer->input->recalled, residual ? residual->recalled : NULL, layer->output->recalled);
+    normalise(layer, pass, layer->input->recalled, residual ? residual->recalled : NULL,
+              layer->output->recalled);
 }
 
 /* The ReLU's mask follows from the input, unless a residual was added. */
@@ -247,7 +287,8 @@ static unsigned backward_reads(const elm_layer *layer)
     return ELM_READS_INPUT | (layer->relu && layer->residual ? ELM_READS_OUTPUT : 0u);
 }
 
-/* Mask, and the two sums that the gradient of mean and variance need: over the group for dx, over this rank for gamma and beta. */
+/* Mask, and the two sums that the gradient of mean and variance need: over the group for dx,
+ * over this rank for gamma and beta. */
 static void gather_sums(const elm_layer *layer, norm *n, const elm_pass *pass)
 {
     const elm_value *in = layer->input, *out = layer->output;
@@ -257,14 +298,18 @@ static void gather_sums(const elm_layer *layer, norm *n, const elm_pass *pass)
     FOR_PIECES(n, pass->images)
     {
         const piece p = piece_at(n, in, i, slab, strip);
-        const elm_gate gate = {layer->relu, elm_element(y, p.start, in->format), n->scale + p.channel, n->shift + p.channel};
+        const elm_gate gate = {layer->relu, elm_element(y, p.start, in->format),
+                               n->scale + p.channel, n->shift + p.channel};
         void *gradient = elm_element(out->gradient[0], p.start, in->format);
-        const void *added = elm_element(second, p.start, in->format), *x = elm_element(in->recalled, p.start, in->format);
+        const void *added = elm_element(second, p.start, in->format),
+                   *x = elm_element(in->recalled, p.start, in->format);
         float *sum = n->image[0] + p.sums, *product = n->image[1] + p.sums;
         if (n->rows)
-            elm_pixels_mask(gradient, added, x, p.rows, n->mean + p.channel, &gate, sum, product, in->format);
+            elm_pixels_mask(gradient, added, x, p.rows, n->mean + p.channel, &gate, sum, product,
+                            in->format);
         else
-            elm_plane_mask(gradient, added, x, p.length, in->block, n->mean + p.channel, &gate, sum, product, in->format);
+            elm_plane_mask(gradient, added, x, p.length, in->block, n->mean + p.channel, &gate, sum,
+                           product, in->format);
     }
     memset(n->shared_sums, 0, pass->shared_count * 2 * c * sizeof *n->shared_sums);
     for (int s = 0; s < pass->segment_count; s++) {
@@ -272,7 +317,8 @@ static void gather_sums(const elm_layer *layer, norm *n, const elm_pass *pass)
         double *into = n->sums + (size_t)s * 2 * c;
         for (size_t k = 0; k < 2 * c; k++) {
             double sum = 0;
-            for (int i = segment->first * n->slabs; i < (segment->first + segment->images) * n->slabs; i++)
+            for (int i = segment->first * n->slabs;
+                 i < (segment->first + segment->images) * n->slabs; i++)
                 sum += (double)n->image[k / c][i * c + k % c];
             into[k] = sum;
         }
@@ -301,10 +347,12 @@ static void set_gradient_coefficients(const elm_layer *layer, norm *n, const elm
     const int c = n->channels;
     for (int s = 0; s < pass->segment_count; s++) {
         const int shared = pass->segments[s].shared;
-        const double *sums = shared >= 0 ? n->shared_sums + (size_t)shared * 2 * c : n->sums + (size_t)s * 2 * c;
+        const double *sums =
+            shared >= 0 ? n->shared_sums + (size_t)shared * 2 * c : n->sums + (size_t)s * 2 * c;
         for (int k = 0; k < c; k++) {
             const size_t at = (size_t)s * c + k;
-            const double inverse = (double)n->inverse[at], a = (double)layer->weight[0][k] * inverse, count = n->moments[at].count;
+            const double inverse = (double)n->inverse[at],
+                         a = (double)layer->weight[0][k] * inverse, count = n->moments[at].count;
             n->scale[at] = (float)a;
             n->shift[at] = (float)(-a * inverse * inverse * sums[c + k] / count);
             n->constant[at] = (float)(-a * sums[k] / count);
@@ -318,16 +366,19 @@ static void backward(elm_layer *layer, const elm_pass *pass)
     gather_sums(layer, n, pass);
     parameter_gradients(layer, n, pass);
     if (pass->shared_count)
-        pass->reducer->sum_all(pass->reducer->context, n->shared_sums, pass->shared_count * 2 * n->channels);
+        pass->reducer->sum_all(pass->reducer->context, n->shared_sums,
+                               pass->shared_count * 2 * n->channels);
     set_gradient_coefficients(layer, n, pass);
     const elm_value *in = layer->input;
     const void *dy = layer->output->gradient[0];
     FOR_PIECES(n, pass->images)
     {
         const piece p = piece_at(n, in, i, slab, strip);
-        const void *gradient = elm_element(dy, p.start, in->format), *x = elm_element(in->recalled, p.start, in->format);
+        const void *gradient = elm_element(dy, p.start, in->format),
+                   *x = elm_element(in->recalled, p.start, in->format);
         void *dx = elm_element(layer->input_gradient, p.start, in->format);
-        const float *a = n->scale + p.channel, *b = n->shift + p.channel, *c = n->constant + p.channel, *mean = n->mean + p.channel;
+        const float *a = n->scale + p.channel, *b = n->shift + p.channel,
+                    *c = n->constant + p.channel, *mean = n->mean + p.channel;
         if (n->rows)
             elm_pixels_gradient(gradient, x, dx, p.rows, a, b, c, mean, in->format);
         else

@@ -6,8 +6,9 @@
 /* Sums that do not wait for each other: two of AVX-512's width are enough at the memory's rate. */
 enum { CHAINS = LANES == 16 ? 2 : 4 };
 
-/* How vectors go through a plane: those of one part of the channels, `width` of them, begin `step` apart. Where a pixel's channels fill
- * several vectors there are as many parts; where they fill none, a vector holds several pixels. */
+/* How vectors go through a plane: those of one part of the channels, `width` of them, begin
+ * `step` apart. Where a pixel's channels fill several vectors there are as many parts; where
+ * they fill none, a vector holds several pixels. */
 typedef struct walk {
     size_t length; /* from the part's first number on */
     size_t step, pixels;
@@ -62,7 +63,8 @@ static inline void fold(lanes v, int width, double *channel)
     }
 }
 
-ELM_INLINE lanes load_some(const void *array, size_t at, size_t count, lanes rest, elm_format format)
+ELM_INLINE lanes load_some(const void *array, size_t at, size_t count, lanes rest,
+                           elm_format format)
 {
     return count < LANES ? load_tail(array, at, count, rest, format) : load(array, at, format);
 }
@@ -77,7 +79,8 @@ ELM_INLINE void store_some(void *array, size_t at, size_t count, lanes v, elm_fo
 
 ELM_INLINE void moments(const void *x, walk w, float *mean, float *m2, elm_format format)
 {
-    /* One pass over deviations from the first pixel: no cancellation of large means, and the plane is read once. */
+    /* One pass over deviations from the first pixel: no cancellation of large means, and the
+     * plane is read once. */
     float pixel[LANES];
     for (int k = 0; k < w.width; k++)
         pixel[k] = elm_read(x, (size_t)k, format);
@@ -113,8 +116,8 @@ static inline lanes positive(lanes v, lanes by)
     return lanes_where(~(by <= 0), v);
 }
 
-ELM_INLINE void normalise(const void *x, const void *residual, void *y, walk w, const float *scale, const float *shift, bool relu,
-                          elm_format format)
+ELM_INLINE void normalise(const void *x, const void *residual, void *y, walk w, const float *scale,
+                          const float *shift, bool relu, elm_format format)
 {
     const lanes a = spread(scale, w.width), b = spread(shift, w.width), zero = {0};
     size_t i = 0;
@@ -134,8 +137,9 @@ ELM_INLINE void normalise(const void *x, const void *residual, void *y, walk w, 
 }
 
 /* One vector of elm_plane_mask. */
-ELM_INLINE void mask_vector(void *gradient, const void *second, const void *x, size_t at, size_t count, lanes centre, lanes scale,
-                            lanes shift, const elm_gate *gate, lanes *total, lanes *weighted, elm_format format)
+ELM_INLINE void mask_vector(void *gradient, const void *second, const void *x, size_t at,
+                            size_t count, lanes centre, lanes scale, lanes shift,
+                            const elm_gate *gate, lanes *total, lanes *weighted, elm_format format)
 {
     const lanes zero = {0};
     lanes g = load_some(gradient, at, count, zero, format);
@@ -149,18 +153,22 @@ ELM_INLINE void mask_vector(void *gradient, const void *second, const void *x, s
     *weighted += g * (v - centre);
 }
 
-ELM_INLINE void mask_plane(void *gradient, const void *second, const void *x, walk w, const float *mean, elm_gate gate, float *sum,
-                           float *product, elm_format format)
+ELM_INLINE void mask_plane(void *gradient, const void *second, const void *x, walk w,
+                           const float *mean, elm_gate gate, float *sum, float *product,
+                           elm_format format)
 {
-    const lanes centre = spread(mean, w.width), scale = spread(gate.scale, w.width), shift = spread(gate.shift, w.width);
+    const lanes centre = spread(mean, w.width), scale = spread(gate.scale, w.width),
+                shift = spread(gate.shift, w.width);
     lanes total[CHAINS] = {{0}}, weighted[CHAINS] = {{0}};
     size_t i = 0;
     for (; has_chains(w, i); i += CHAINS * w.step)
 #pragma GCC unroll 4
         for (int k = 0; k < CHAINS; k++)
-            mask_vector(gradient, second, x, i + k * w.step, LANES, centre, scale, shift, &gate, &total[k], &weighted[k], format);
+            mask_vector(gradient, second, x, i + k * w.step, LANES, centre, scale, shift, &gate,
+                        &total[k], &weighted[k], format);
     for (; i < w.length; i += w.step)
-        mask_vector(gradient, second, x, i, rest_at(w, i), centre, scale, shift, &gate, &total[0], &weighted[0], format);
+        mask_vector(gradient, second, x, i, rest_at(w, i), centre, scale, shift, &gate, &total[0],
+                    &weighted[0], format);
     double first[LANES], dot[LANES];
     fold(total_of(total), w.width, first);
     fold(total_of(weighted), w.width, dot);
@@ -170,17 +178,22 @@ ELM_INLINE void mask_plane(void *gradient, const void *second, const void *x, wa
     }
 }
 
-ELM_INLINE void gradient_plane(const void *gradient, const void *x, void *dx, walk w, const float *a, const float *b, const float *c,
-                               const float *mean, elm_format format)
+ELM_INLINE void gradient_plane(const void *gradient, const void *x, void *dx, walk w,
+                               const float *a, const float *b, const float *c, const float *mean,
+                               elm_format format)
 {
-    const lanes va = spread(a, w.width), vb = spread(b, w.width), vc = spread(c, w.width), centre = spread(mean, w.width), zero = {0};
+    const lanes va = spread(a, w.width), vb = spread(b, w.width), vc = spread(c, w.width),
+                centre = spread(mean, w.width), zero = {0};
     size_t i = 0;
     for (; i + LANES <= w.length; i += w.step)
-        store(dx, i, va * load(gradient, i, format) + (vb * (load(x, i, format) - centre) + vc), format);
+        store(dx, i, va * load(gradient, i, format) + (vb * (load(x, i, format) - centre) + vc),
+              format);
     if (i < w.length) {
         const size_t rest = rest_at(w, i);
         store_some(dx, i, rest,
-                   va * load_some(gradient, i, rest, zero, format) + (vb * (load_some(x, i, rest, centre, format) - centre) + vc), format);
+                   va * load_some(gradient, i, rest, zero, format) +
+                       (vb * (load_some(x, i, rest, centre, format) - centre) + vc),
+                   format);
     }
 }
 
@@ -190,34 +203,42 @@ static inline int part_end(int block)
     return LANES < 16 ? block : 1;
 }
 
-void elm_plane_moments(const void *x, size_t length, int block, float *mean, float *m2, elm_format format)
+void elm_plane_moments(const void *x, size_t length, int block, float *mean, float *m2,
+                       elm_format format)
 {
     for (int c = 0; c < part_end(block); c += LANES)
-        ELM_BY_FORMAT(format, moments, elm_element(x, (size_t)c, format), walk_of(length, block, c), mean + c, m2 + c);
+        ELM_BY_FORMAT(format, moments, elm_element(x, (size_t)c, format), walk_of(length, block, c),
+                      mean + c, m2 + c);
 }
 
-void elm_plane_normalise(const void *x, const void *residual, void *y, size_t length, int block, const float *scale, const float *shift,
-                         bool relu, elm_format format)
+void elm_plane_normalise(const void *x, const void *residual, void *y, size_t length, int block,
+                         const float *scale, const float *shift, bool relu, elm_format format)
 {
     for (int c = 0; c < part_end(block); c += LANES)
-        ELM_BY_FORMAT(format, normalise, elm_element(x, (size_t)c, format), elm_element(residual, (size_t)c, format),
-                      elm_element(y, (size_t)c, format), walk_of(length, block, c), scale + c, shift + c, relu);
+        ELM_BY_FORMAT(format, normalise, elm_element(x, (size_t)c, format),
+                      elm_element(residual, (size_t)c, format), elm_element(y, (size_t)c, format),
+                      walk_of(length, block, c), scale + c, shift + c, relu);
 }
 
-void elm_plane_mask(void *gradient, const void *second, const void *x, size_t length, int block, const float *mean, const elm_gate *gate,
-                    float *sum, float *product, elm_format format)
+void elm_plane_mask(void *gradient, const void *second, const void *x, size_t length, int block,
+                    const float *mean, const elm_gate *gate, float *sum, float *product,
+                    elm_format format)
 {
     for (int c = 0; c < part_end(block); c += LANES) {
-        const elm_gate part = {gate->relu, elm_element(gate->y, (size_t)c, format), gate->scale + c, gate->shift + c};
-        ELM_BY_FORMAT(format, mask_plane, elm_element(gradient, (size_t)c, format), elm_element(second, (size_t)c, format),
-                      elm_element(x, (size_t)c, format), walk_of(length, block, c), mean + c, part, sum + c, product + c);
+        const elm_gate part = {gate->relu, elm_element(gate->y, (size_t)c, format), gate->scale + c,
+                               gate->shift + c};
+        ELM_BY_FORMAT(format, mask_plane, elm_element(gradient, (size_t)c, format),
+                      elm_element(second, (size_t)c, format), elm_element(x, (size_t)c, format),
+                      walk_of(length, block, c), mean + c, part, sum + c, product + c);
     }
 }
 
-void elm_plane_gradient(const void *gradient, const void *x, void *dx, size_t length, int block, const float *a, const float *b,
-                        const float *c, const float *mean, elm_format format)
+void elm_plane_gradient(const void *gradient, const void *x, void *dx, size_t length, int block,
+                        const float *a, const float *b, const float *c, const float *mean,
+                        elm_format format)
 {
     for (int k = 0; k < part_end(block); k += LANES)
-        ELM_BY_FORMAT(format, gradient_plane, elm_element(gradient, (size_t)k, format), elm_element(x, (size_t)k, format),
-                      elm_element(dx, (size_t)k, format), walk_of(length, block, k), a + k, b + k, c + k, mean + k);
+        ELM_BY_FORMAT(format, gradient_plane, elm_element(gradient, (size_t)k, format),
+                      elm_element(x, (size_t)k, format), elm_element(dx, (size_t)k, format),
+                      walk_of(length, block, k), a + k, b + k, c + k, mean + k);
 }

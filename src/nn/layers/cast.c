@@ -15,8 +15,8 @@ static void forward(elm_layer *layer, const elm_pass *pass)
     if (out->channels_last) {
 #pragma omp parallel for schedule(static)
         for (int i = 0; i < pass->images; i++)
-            elm_pixels_from_planes(x + i * elm_value_image(in), elm_value_at(out, out->data, i, 0), (size_t)in->height * in->width,
-                                   in->channels, out->format);
+            elm_pixels_from_planes(x + i * elm_value_image(in), elm_value_at(out, out->data, i, 0),
+                                   (size_t)in->height * in->width, in->channels, out->format);
         return;
     }
     elm_bf16 *y = out->data;

@@ -36,13 +36,14 @@ static unsigned backward_reads(const elm_layer *layer)
 
 static void backward(elm_layer *layer, const elm_pass *pass)
 {
-    layer->backend->backward_weights(layer->own, pass->images, layer->input->recalled, layer->output->gradient[0],
-                                     layer->weight_gradient[0]);
+    layer->backend->backward_weights(layer->own, pass->images, layer->input->recalled,
+                                     layer->output->gradient[0], layer->weight_gradient[0]);
 }
 
 static void backward_input(elm_layer *layer, const elm_pass *pass)
 {
-    layer->backend->backward_data(layer->own, pass->images, layer->output->gradient[0], layer->input_gradient);
+    layer->backend->backward_data(layer->own, pass->images, layer->output->gradient[0],
+                                  layer->input_gradient);
 }
 
 static void release(elm_layer *layer)

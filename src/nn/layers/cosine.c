@@ -1,5 +1,5 @@
-/* Both sides are scaled to length 1 and kept, so that the backward pass is two matrix products and a projection of each row: with u = x /
- * |x|, dx = (du - (du . u) u) / |x|. */
+/* Both sides are scaled to length 1 and kept, so that the backward pass is two matrix products
+ * and a projection of each row: with u = x / |x|, dx = (du - (du . u) u) / |x|. */
 #include "nn/layers/cosine.h"
 
 #include <math.h>
@@ -78,7 +78,8 @@ void elm_cosine_forward(elm_cosine *c, const float *x, const float *weight, floa
     elm_linear_forward(c->x.unit, c->weight.unit, NULL, y, rows, c->in, c->out);
 }
 
-/* From the gradient of unit rows to that of the rows themselves, set or added; `to` may be `from` when it is set. */
+/* From the gradient of unit rows to that of the rows themselves, set or added; `to` may be
+ * `from` when it is set. */
 static void project(const directions *d, const float *from, float *to, int rows, int in, bool add)
 {
 #pragma omp parallel for schedule(static)
@@ -95,7 +96,8 @@ static void project(const directions *d, const float *from, float *to, int rows,
     }
 }
 
-void elm_cosine_backward(elm_cosine *c, const float *dy, float *weight_gradient, float *dx, int rows)
+void elm_cosine_backward(elm_cosine *c, const float *dy, float *weight_gradient, float *dx,
+                         int rows)
 {
     elm_linear_weight_gradients(c->x.unit, dy, weight_gradient, NULL, rows, c->in, c->out);
     project(&c->weight, weight_gradient, weight_gradient, c->out, c->in, false);

@@ -17,7 +17,8 @@ static void forward(elm_layer *layer, const elm_pass *pass)
 {
     const int in = layer->input->channels, out = layer->output->channels;
     float *y = layer->output->data;
-    elm_linear_forward(layer->input->data, layer->weight[0], layer->weight[1], y, pass->images, in, out);
+    elm_linear_forward(layer->input->data, layer->weight[0], layer->weight[1], y, pass->images, in,
+                       out);
     for (size_t k = 0; layer->relu && k < (size_t)pass->images * out; k++)
         y[k] = y[k] <= 0 ? 0 : y[k]; /* NaN stays NaN */
 }
@@ -34,9 +35,11 @@ static void backward(elm_layer *layer, const elm_pass *pass)
     const float *y = layer->output->recalled;
     for (size_t k = 0; layer->relu && k < (size_t)pass->images * out; k++)
         dy[k] = y[k] <= 0 ? 0 : dy[k];
-    elm_linear_weight_gradients(layer->input->recalled, dy, layer->weight_gradient[0], layer->weight_gradient[1], pass->images, in, out);
+    elm_linear_weight_gradients(layer->input->recalled, dy, layer->weight_gradient[0],
+                                layer->weight_gradient[1], pass->images, in, out);
     if (layer->input_gradient)
-        elm_linear_data_gradient(dy, layer->weight[0], layer->input_gradient, pass->images, in, out, 0);
+        elm_linear_data_gradient(dy, layer->weight[0], layer->input_gradient, pass->images, in, out,
+                                 0);
 }
 
 const elm_layer_kind ELM_KERNEL(elm_linear_layer) = {

@@ -1,5 +1,6 @@
-/* Max pooling. Of equal values the first of the window counts, and a NaN counts as largest, as in PyTorch. Forward notes in one byte which
- * pixel of its window each output came from; backward sums for each pixel the gradients of the windows that chose it, in their order, so
+/* Max pooling. Of equal values the first of the window counts, and a NaN counts as largest, as
+ * in PyTorch. Forward notes in one byte which pixel of its window each output came from;
+ * backward sums for each pixel the gradients of the windows that chose it, in their order, so
  * that the sum is the same every time. */
 #include <math.h>
 #include <string.h>
@@ -21,7 +22,9 @@ typedef struct window {
 static inline window window_at(const elm_layer *layer, int oy, int ox)
 {
     const elm_value *in = layer->input;
-    window w = {.top = oy * layer->stride - layer->padding, .left = ox * layer->stride - layer->padding, .in = in};
+    window w = {.top = oy * layer->stride - layer->padding,
+                .left = ox * layer->stride - layer->padding,
+                .in = in};
     w.y0 = w.top < 0 ? -w.top : 0;
     w.x0 = w.left < 0 ? -w.left : 0;
     w.y1 = in->height - w.top < layer->kernel ? in->height - w.top : layer->kernel;
@@ -40,7 +43,8 @@ typedef uint8_t bytes __attribute__((vector_size(LANES)));
 ELM_INLINE lanes load_pixel(const void *array, size_t at, int block, elm_format format)
 {
     const lanes zero = {0};
-    return block == LANES ? load(array, at, format) : load_tail(array, at, (size_t)block, zero, format);
+    return block == LANES ? load(array, at, format)
+                          : load_tail(array, at, (size_t)block, zero, format);
 }
 
 ELM_INLINE void store_pixel(void *array, size_t at, lanes v, int block, elm_format format)
@@ -51,8 +55,10 @@ ELM_INLINE void store_pixel(void *array, size_t at, lanes v, int block, elm_form
         store_tail(array, at, (size_t)block, v, format);
 }
 
-/* `block` channels of all pixels, which are `pitch` numbers apart. Inlined once for each block and format. */
-ELM_INLINE void pool_plane(const elm_layer *layer, const void *x, void *y, uint8_t *from, size_t pitch, const int block, elm_format format)
+/* `block` channels of all pixels, which are `pitch` numbers apart. Inlined once for each block
+ * and format. */
+ELM_INLINE void pool_plane(const elm_layer *layer, const void *x, void *y, uint8_t *from,
+                           size_t pitch, const int block, elm_format format)
 {
     const elm_value *out = layer->output;
     const lanes zero = {0};
@@ -65,7 +71,8 @@ ELM_INLINE void pool_plane(const elm_layer *layer, const void *x, void *y, uint8
             for (int wy = w.y0; wy < w.y1; wy++)
                 for (int wx = w.x0; wx < w.x1; wx++) {
                     const lanes v = load_pixel(x, pixel_of(&w, wy, wx, pitch), block, format);
-                    const mask larger = (v > most) | (v != v), here = (mask)zero + (wy * layer->kernel + wx);
+                    const mask larger = (v > most) | (v != v),
+                               here = (mask)zero + (wy * layer->kernel + wx);
                     most = lanes_choose(larger, v, most);
                     place = (larger & here) | (~larger & place);
                 }
@@ -78,14 +85,15 @@ ELM_INLINE void pool_plane(const elm_layer *layer, const void *x, void *y, uint8
 /* Windows that a row or column of pixels lies in: outputs [first, last). */
 static inline void windows_of(const elm_layer *layer, int pixel, int outputs, int *first, int *last)
 {
-    const int from = pixel + layer->padding - layer->kernel, to = (pixel + layer->padding) / layer->stride + 1;
+    const int from = pixel + layer->padding - layer->kernel,
+              to = (pixel + layer->padding) / layer->stride + 1;
     *first = from < 0 ? 0 : from / layer->stride + 1;
     *last = to < outputs ? to : outputs;
 }
 
 /* The gradient of the output pixel `at`, where its value came from pixel `here` of its window. */
-ELM_INLINE lanes gradient_from(const void *first, const void *second, const uint8_t *from, size_t at, int here, const int block,
-                               elm_format format)
+ELM_INLINE lanes gradient_from(const void *first, const void *second, const uint8_t *from,
+                               size_t at, int here, const int block, elm_format format)
 {
     const lanes zero = {0};
     bytes source = {0};
@@ -97,8 +105,9 @@ ELM_INLINE lanes gradient_from(const void *first, const void *second, const uint
 }
 
 /* Each pixel's sum, in fp32, over the windows that chose it, in their order; second may be NULL. */
-ELM_INLINE void collect_plane(const elm_layer *layer, const void *first, const void *second, const uint8_t *from, void *dx, size_t pitch,
-                              const int block, elm_format format)
+ELM_INLINE void collect_plane(const elm_layer *layer, const void *first, const void *second,
+                              const uint8_t *from, void *dx, size_t pitch, const int block,
+                              elm_format format)
 {
     const elm_value *in = layer->input, *out = layer->output;
     const lanes zero = {0};
@@ -111,9 +120,11 @@ ELM_INLINE void collect_plane(const elm_layer *layer, const void *first, const v
             lanes sum = zero;
             for (int oy = oy_first; oy < oy_last; oy++)
                 for (int ox = ox_first; ox < ox_last; ox++) {
-                    const int top = oy * layer->stride - layer->padding, left = ox * layer->stride - layer->padding;
-                    sum += gradient_from(first, second, from, ((size_t)oy * out->width + ox) * pitch, (y - top) * layer->kernel + x - left,
-                                         block, format);
+                    const int top = oy * layer->stride - layer->padding,
+                              left = ox * layer->stride - layer->padding;
+                    sum +=
+                        gradient_from(first, second, from, ((size_t)oy * out->width + ox) * pitch,
+                                      (y - top) * layer->kernel + x - left, block, format);
                 }
             store_pixel(dx, ((size_t)y * in->width + x) * pitch, sum, block, format);
         }
@@ -123,14 +134,16 @@ ELM_INLINE void collect_plane(const elm_layer *layer, const void *first, const v
 static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *err)
 {
     if (layer->kernel * layer->kernel > PIXELS_MAX || 2 * layer->padding > layer->kernel)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "a window of %d x %d pixels with padding %d cannot be pooled (model): change the model",
-                             layer->kernel, layer->kernel, layer->padding);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "a window of %d x %d pixels with padding %d cannot be pooled (model): change the model",
+            layer->kernel, layer->kernel, layer->padding);
     layer->own = elm_alloc(capacity->images * elm_value_image(layer->output), sizeof(uint8_t), err);
     return layer->own ? 0 : -1;
 }
 
-/* Channels that are pooled together: a block, or as many of it as a vector holds; where a pixel holds all channels as many neighbours, and
- * single ones where these do not fit. */
+/* Channels that are pooled together: a block, or as many of it as a vector holds; where a pixel
+ * holds all channels as many neighbours, and single ones where these do not fit. */
 typedef struct strip {
     int channel, block;
     size_t pitch; /* numbers from pixel to pixel */
@@ -143,7 +156,8 @@ static int block_width(const elm_value *v)
 
 static int strip_count(const elm_value *v)
 {
-    return v->channels_last ? v->channels / LANES + v->channels % LANES : v->channels / block_width(v);
+    return v->channels_last ? v->channels / LANES + v->channels % LANES
+                            : v->channels / block_width(v);
 }
 
 static strip strip_at(const elm_value *v, int s)
@@ -151,7 +165,8 @@ static strip strip_at(const elm_value *v, int s)
     const int whole = v->channels / LANES;
     if (!v->channels_last)
         return (strip){s * block_width(v), block_width(v), (size_t)v->block};
-    return s < whole ? (strip){s * LANES, LANES, (size_t)v->channels} : (strip){whole * LANES + s - whole, 1, (size_t)v->channels};
+    return s < whole ? (strip){s * LANES, LANES, (size_t)v->channels}
+                     : (strip){whole * LANES + s - whole, 1, (size_t)v->channels};
 }
 
 static size_t start_of(const elm_value *v, int image, strip s)
@@ -160,18 +175,19 @@ static size_t start_of(const elm_value *v, int image, strip s)
     return (size_t)image * elm_value_image(v) + (v->channels_last ? (size_t)s.channel : in_image);
 }
 
-/* Pitch and block as constants where they are one, then the format. A block of 8 fills half of the widest vectors. */
+/* Pitch and block as constants where they are one, then the format. A block of 8 fills half of
+ * the widest vectors. */
 enum { HALF = LANES > 8 ? 8 : 1 };
-#define BY_STRIP(s, format, function, ...)                                                                                                 \
-    do {                                                                                                                                   \
-        if ((s).block == LANES && (s).pitch == LANES)                                                                                      \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, LANES, LANES);                                                                    \
-        else if ((s).block == LANES)                                                                                                       \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, LANES);                                                                \
-        else if ((s).block == HALF)                                                                                                        \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, HALF);                                                                 \
-        else                                                                                                                               \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, 1);                                                                    \
+#define BY_STRIP(s, format, function, ...)                                                         \
+    do {                                                                                           \
+        if ((s).block == LANES && (s).pitch == LANES)                                              \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, LANES, LANES);                            \
+        else if ((s).block == LANES)                                                               \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, LANES);                        \
+        else if ((s).block == HALF)                                                                \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, HALF);                         \
+        else                                                                                       \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, 1);                            \
     } while (0)
 
 static void forward(elm_layer *layer, const elm_pass *pass)
@@ -183,7 +199,8 @@ static void forward(elm_layer *layer, const elm_pass *pass)
         for (int p = 0; p < strips; p++) {
             const strip s = strip_at(in, p);
             const size_t to = start_of(out, i, s);
-            BY_STRIP(s, in->format, pool_plane, layer, elm_element(in->data, start_of(in, i, s), in->format),
+            BY_STRIP(s, in->format, pool_plane, layer,
+                     elm_element(in->data, start_of(in, i, s), in->format),
                      elm_element(out->data, to, out->format), (uint8_t *)layer->own + to);
         }
 }
@@ -198,7 +215,8 @@ static void backward(elm_layer *layer, const elm_pass *pass)
         for (int p = 0; p < strips; p++) {
             const strip s = strip_at(in, p);
             const size_t from = start_of(out, i, s);
-            BY_STRIP(s, in->format, collect_plane, layer, elm_element(out->gradient[0], from, out->format),
+            BY_STRIP(s, in->format, collect_plane, layer,
+                     elm_element(out->gradient[0], from, out->format),
                      elm_element(second, from, out->format), (const uint8_t *)layer->own + from,
                      elm_element(layer->input_gradient, start_of(in, i, s), in->format));
         }

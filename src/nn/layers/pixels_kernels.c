@@ -3,15 +3,17 @@
 #define LANES_OF_REGISTERS
 #include "nn/layers/simd.h"
 
-/* A tile is HEIGHT pixels of a vector of channels: its per-channel values are read once for all of its pixels, and sums over pixels wait
- * for the previous tile once, not once a pixel. Every pass runs along memory, HEIGHT rows side by side. */
+/* A tile is HEIGHT pixels of a vector of channels: its per-channel values are read once for all
+ * of its pixels, and sums over pixels wait for the previous tile once, not once a pixel. Every
+ * pass runs along memory, HEIGHT rows side by side. */
 enum { HEIGHT = 4 };
 
 /* The first `width` channels; lanes beyond them are 0. */
 ELM_INLINE lanes load_part(const void *array, size_t at, int width, elm_format format)
 {
     const lanes zero = {0};
-    return width == LANES ? load(array, at, format) : load_tail(array, at, (size_t)width, zero, format);
+    return width == LANES ? load(array, at, format)
+                          : load_tail(array, at, (size_t)width, zero, format);
 }
 
 ELM_INLINE void store_part(void *array, size_t at, int width, lanes v, elm_format format)
@@ -32,21 +34,22 @@ static inline lanes positive(lanes v, lanes by)
     return lanes_where(by > 0, v);
 }
 
-/* Calls `tile` for all tiles of the rows with pixel, channel, height and width; whole ones have constant sizes. */
-#define FOR_TILES(rows, tile, ...)                                                                                                         \
-    for (size_t p = 0; p < (rows).pixels; p += HEIGHT)                                                                                     \
-        for (int k = 0; k < (rows).channels; k += LANES) {                                                                                 \
-            const size_t height = (rows).pixels - p < HEIGHT ? (rows).pixels - p : HEIGHT;                                                 \
-            const int width = (rows).channels - k < LANES ? (rows).channels - k : LANES;                                                   \
-            if (height == HEIGHT && width == LANES)                                                                                        \
-                tile(__VA_ARGS__, p *(rows).pitch + k, (rows).pitch, k, HEIGHT, LANES);                                                    \
-            else                                                                                                                           \
-                tile(__VA_ARGS__, p *(rows).pitch + k, (rows).pitch, k, height, width);                                                    \
+/* Calls `tile` for all tiles of the rows with pixel, channel, height and width; whole ones have
+ * constant sizes. */
+#define FOR_TILES(rows, tile, ...)                                                                 \
+    for (size_t p = 0; p < (rows).pixels; p += HEIGHT)                                             \
+        for (int k = 0; k < (rows).channels; k += LANES) {                                         \
+            const size_t height = (rows).pixels - p < HEIGHT ? (rows).pixels - p : HEIGHT;         \
+            const int width = (rows).channels - k < LANES ? (rows).channels - k : LANES;           \
+            if (height == HEIGHT && width == LANES)                                                \
+                tile(__VA_ARGS__, p *(rows).pitch + k, (rows).pitch, k, HEIGHT, LANES);            \
+            else                                                                                   \
+                tile(__VA_ARGS__, p *(rows).pitch + k, (rows).pitch, k, height, width);            \
         }
 
 /* Deviations from the first pixel, as in norm_kernels.c: no cancellation of large means. */
-ELM_INLINE void moments_tile(const void *x, float *sum, float *square, elm_format format, size_t at, size_t pitch, int k, size_t height,
-                             int width)
+ELM_INLINE void moments_tile(const void *x, float *sum, float *square, elm_format format, size_t at,
+                             size_t pitch, int k, size_t height, int width)
 {
     const lanes origin = load_part(x, (size_t)k, width, format);
     lanes s[2] = {{0}}, q[2] = {{0}};
@@ -73,10 +76,12 @@ ELM_INLINE void moments(const void *x, elm_pixels rows, float *mean, float *m2, 
     }
 }
 
-ELM_INLINE void normalise_tile(const void *x, const void *residual, void *y, const float *scale, const float *shift, bool relu,
-                               elm_format format, size_t at, size_t pitch, int k, size_t height, int width)
+ELM_INLINE void normalise_tile(const void *x, const void *residual, void *y, const float *scale,
+                               const float *shift, bool relu, elm_format format, size_t at,
+                               size_t pitch, int k, size_t height, int width)
 {
-    const lanes a = load_part(scale, (size_t)k, width, ELM_FP32), b = load_part(shift, (size_t)k, width, ELM_FP32);
+    const lanes a = load_part(scale, (size_t)k, width, ELM_FP32),
+                b = load_part(shift, (size_t)k, width, ELM_FP32);
 #pragma GCC unroll 4
     for (size_t r = 0; r < height; r++) {
         lanes v = load_part(x, at + r * pitch, width, format) * a + b;
@@ -86,13 +91,16 @@ ELM_INLINE void normalise_tile(const void *x, const void *residual, void *y, con
     }
 }
 
-ELM_INLINE void normalise(const void *x, const void *residual, void *y, elm_pixels rows, const float *scale, const float *shift, bool relu,
-                          elm_format format){FOR_TILES(rows, normalise_tile, x, residual, y, scale, shift, relu, format)}
+ELM_INLINE void normalise(const void *x, const void *residual, void *y, elm_pixels rows,
+                          const float *scale, const float *shift, bool relu, elm_format format){
+    FOR_TILES(rows, normalise_tile, x, residual, y, scale, shift, relu, format)}
 
-ELM_INLINE void mask_tile(void *gradient, const void *second, const void *x, const float *mean, const elm_gate *gate, float *sum,
-                          float *product, elm_format format, size_t at, size_t pitch, int k, size_t height, int width)
+ELM_INLINE void mask_tile(void *gradient, const void *second, const void *x, const float *mean,
+                          const elm_gate *gate, float *sum, float *product, elm_format format,
+                          size_t at, size_t pitch, int k, size_t height, int width)
 {
-    const lanes centre = load_part(mean, (size_t)k, width, ELM_FP32), scale = load_part(gate->scale, (size_t)k, width, ELM_FP32),
+    const lanes centre = load_part(mean, (size_t)k, width, ELM_FP32),
+                scale = load_part(gate->scale, (size_t)k, width, ELM_FP32),
                 shift = load_part(gate->shift, (size_t)k, width, ELM_FP32);
     lanes total[2] = {{0}}, weighted[2] = {{0}};
 #pragma GCC unroll 4
@@ -112,8 +120,9 @@ ELM_INLINE void mask_tile(void *gradient, const void *second, const void *x, con
     add_part(product + k, width, weighted[0] + weighted[1]);
 }
 
-ELM_INLINE void mask_rows(void *gradient, const void *second, const void *x, elm_pixels rows, const float *mean, const elm_gate *gate,
-                          float *sum, float *product, elm_format format)
+ELM_INLINE void mask_rows(void *gradient, const void *second, const void *x, elm_pixels rows,
+                          const float *mean, const elm_gate *gate, float *sum, float *product,
+                          elm_format format)
 {
     const elm_gate held = *gate; /* stores cannot change it */
     for (int k = 0; k < rows.channels; k++)
@@ -121,11 +130,14 @@ ELM_INLINE void mask_rows(void *gradient, const void *second, const void *x, elm
     FOR_TILES(rows, mask_tile, gradient, second, x, mean, &held, sum, product, format)
 }
 
-ELM_INLINE void gradient_tile(const void *gradient, const void *x, void *dx, const float *a, const float *b, const float *c,
-                              const float *mean, elm_format format, size_t at, size_t pitch, int k, size_t height, int width)
+ELM_INLINE void gradient_tile(const void *gradient, const void *x, void *dx, const float *a,
+                              const float *b, const float *c, const float *mean, elm_format format,
+                              size_t at, size_t pitch, int k, size_t height, int width)
 {
-    const lanes va = load_part(a, (size_t)k, width, ELM_FP32), vb = load_part(b, (size_t)k, width, ELM_FP32),
-                vc = load_part(c, (size_t)k, width, ELM_FP32), centre = load_part(mean, (size_t)k, width, ELM_FP32);
+    const lanes va = load_part(a, (size_t)k, width, ELM_FP32),
+                vb = load_part(b, (size_t)k, width, ELM_FP32),
+                vc = load_part(c, (size_t)k, width, ELM_FP32),
+                centre = load_part(mean, (size_t)k, width, ELM_FP32);
 #pragma GCC unroll 4
     for (size_t r = 0; r < height; r++) {
         const size_t here = at + r * pitch;
@@ -134,9 +146,10 @@ ELM_INLINE void gradient_tile(const void *gradient, const void *x, void *dx, con
     }
 }
 
-ELM_INLINE void gradient_rows(const void *gradient, const void *x, void *dx, elm_pixels rows, const float *a, const float *b,
-                              const float *c, const float *mean,
-                              elm_format format){FOR_TILES(rows, gradient_tile, gradient, x, dx, a, b, c, mean, format)}
+ELM_INLINE void gradient_rows(const void *gradient, const void *x, void *dx, elm_pixels rows,
+                              const float *a, const float *b, const float *c, const float *mean,
+                              elm_format format){
+    FOR_TILES(rows, gradient_tile, gradient, x, dx, a, b, c, mean, format)}
 
 ELM_INLINE void from_planes(const float *x, void *y, size_t pixels, int channels, elm_format format)
 {
@@ -165,7 +178,8 @@ ELM_INLINE void fill(void *x, elm_pixels rows, const float *values, elm_format f
     for (size_t p = 0; p < rows.pixels; p++)
         for (int k = 0; k < rows.channels; k += LANES) {
             const int width = rows.channels - k < LANES ? rows.channels - k : LANES;
-            store_part(x, p * rows.pitch + k, width, load_part(values, (size_t)k, width, ELM_FP32), format);
+            store_part(x, p * rows.pitch + k, width, load_part(values, (size_t)k, width, ELM_FP32),
+                       format);
         }
 }
 
@@ -175,20 +189,22 @@ void elm_pixels_moments(const void *x, elm_pixels rows, float *mean, float *m2, 
     ELM_BY_FORMAT(format, moments, x, rows, mean, m2);
 }
 
-void elm_pixels_normalise(const void *x, const void *residual, void *y, elm_pixels rows, const float *scale, const float *shift, bool relu,
-                          elm_format format)
+void elm_pixels_normalise(const void *x, const void *residual, void *y, elm_pixels rows,
+                          const float *scale, const float *shift, bool relu, elm_format format)
 {
     ELM_BY_FORMAT(format, normalise, x, residual, y, rows, scale, shift, relu);
 }
 
-void elm_pixels_mask(void *gradient, const void *second, const void *x, elm_pixels rows, const float *mean, const elm_gate *gate,
-                     float *sum, float *product, elm_format format)
+void elm_pixels_mask(void *gradient, const void *second, const void *x, elm_pixels rows,
+                     const float *mean, const elm_gate *gate, float *sum, float *product,
+                     elm_format format)
 {
     ELM_BY_FORMAT(format, mask_rows, gradient, second, x, rows, mean, gate, sum, product);
 }
 
-void elm_pixels_gradient(const void *gradient, const void *x, void *dx, elm_pixels rows, const float *a, const float *b, const float *c,
-                         const float *mean, elm_format format)
+void elm_pixels_gradient(const void *gradient, const void *x, void *dx, elm_pixels rows,
+                         const float *a, const float *b, const float *c, const float *mean,
+                         elm_format format)
 {
     ELM_BY_FORMAT(format, gradient_rows, gradient, x, dx, rows, a, b, c, mean);
 }

@@ -1,6 +1,8 @@
-/* BatchNorm's passes over channels-last activations: rows of numbers, one a pixel, of which a run of channels is taken (all of them, or a
- * strip that one thread works on). Arrays of per-channel values begin at the first channel of the run. norm_kernels.h says what each pass
- * computes; where 16 is a multiple of the number of channels its functions serve channels last as well. */
+/* BatchNorm's passes over channels-last activations: rows of numbers, one a pixel, of which a
+ * run of channels is taken (all of them, or a strip that one thread works on). Arrays of
+ * per-channel values begin at the first channel of the run. norm_kernels.h says what each pass
+ * computes; where 16 is a multiple of the number of channels its functions serve channels last
+ * as well. */
 #ifndef ELMPI_NN_LAYERS_PIXELS_KERNELS_H
 #define ELMPI_NN_LAYERS_PIXELS_KERNELS_H
 
@@ -24,21 +26,25 @@ typedef struct elm_pixels {
 void elm_pixels_moments(const void *x, elm_pixels rows, float *mean, float *m2, elm_format format);
 
 /** As elm_plane_normalise. */
-void elm_pixels_normalise(const void *x, const void *residual, void *y, elm_pixels rows, const float *scale, const float *shift, bool relu,
-                          elm_format format);
+void elm_pixels_normalise(const void *x, const void *residual, void *y, elm_pixels rows,
+                          const float *scale, const float *shift, bool relu, elm_format format);
 
 /** As elm_plane_mask. */
-void elm_pixels_mask(void *gradient, const void *second, const void *x, elm_pixels rows, const float *mean, const elm_gate *gate,
-                     float *sum, float *product, elm_format format);
+void elm_pixels_mask(void *gradient, const void *second, const void *x, elm_pixels rows,
+                     const float *mean, const elm_gate *gate, float *sum, float *product,
+                     elm_format format);
 
 /** As elm_plane_gradient. */
-void elm_pixels_gradient(const void *gradient, const void *x, void *dx, elm_pixels rows, const float *a, const float *b, const float *c,
-                         const float *mean, elm_format format);
+void elm_pixels_gradient(const void *gradient, const void *x, void *dx, elm_pixels rows,
+                         const float *a, const float *b, const float *c, const float *mean,
+                         elm_format format);
 
 /** Pictures [channels][pixels] in fp32 to [pixels][channels] in a format: the input cast. */
-void elm_pixels_from_planes(const float *x, void *y, size_t pixels, int channels, elm_format format);
+void elm_pixels_from_planes(const float *x, void *y, size_t pixels, int channels,
+                            elm_format format);
 
-/** Mean over the pixels of `channels` neighbouring channels, in double precision and in the pixels' order. */
+/** Mean over the pixels of `channels` neighbouring channels, in double precision and in the
+ * pixels' order. */
 void elm_pixels_mean(const void *x, elm_pixels rows, float *mean, elm_format format);
 
 /** Sets every pixel's row to `values`. */

@@ -1,5 +1,6 @@
-/* Lanes: vectors of 16 numbers, fp32 in registers whatever they are in memory: one register or several, as the instruction set has them.
- * For kernels alone (base/cpu/kernels.h): their compilation knows how such vectors are passed. */
+/* Lanes: vectors of 16 numbers, fp32 in registers whatever they are in memory: one register or
+ * several, as the instruction set has them. For kernels alone (base/cpu/kernels.h): their
+ * compilation knows how such vectors are passed. */
 #ifndef ELMPI_NN_LAYERS_SIMD_H
 #define ELMPI_NN_LAYERS_SIMD_H
 
@@ -12,8 +13,9 @@
 
 #include "nn/format.h"
 
-/* gcc cuts vectors that no register holds into pieces through memory, which takes nine times as long. A file that can do with fewer lanes
- * than a block has channels says so by LANES_OF_REGISTERS, and its vectors are as wide as the set's registers. */
+/* gcc cuts vectors that no register holds into pieces through memory, which takes nine times as
+ * long. A file that can do with fewer lanes than a block has channels says so by
+ * LANES_OF_REGISTERS, and its vectors are as wide as the set's registers. */
 #if !defined LANES_OF_REGISTERS || defined __AVX512F__
 enum { LANES = 16 };
 #elif defined __AVX__
@@ -39,7 +41,8 @@ static inline halves narrow(lanes v)
 #ifdef __AVX512BF16__
     return (halves)_mm512_cvtneps_pbh((__m512)v);
 #else
-    const words bits = (words)v, rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40, nan = (words)(v != v);
+    const words bits = (words)v, rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16,
+                quiet = bits >> 16 | 0x40, nan = (words)(v != v);
     return __builtin_convertvector((quiet & nan) | (rounded & ~nan), halves);
 #endif
 }
@@ -66,7 +69,8 @@ ELM_INLINE void store(void *array, size_t at, lanes v, elm_format format)
 }
 
 /* The last, incomplete vector of a plane: lanes beyond it hold `rest`. */
-ELM_INLINE lanes load_tail(const void *array, size_t at, size_t count, lanes rest, elm_format format)
+ELM_INLINE lanes load_tail(const void *array, size_t at, size_t count, lanes rest,
+                           elm_format format)
 {
     for (size_t j = 0; j < count; j++)
         rest[j] = elm_read(array, at + j, format);

@@ -1,5 +1,6 @@
-/* ResNets for small pictures: He et al. 2016, section 4.2, with option-A shortcuts, and the public logit-adjustment code's variant (Menon
- * et al. 2021) with equal-width bottlenecks and convolution shortcuts (METHODS, "Set-ups"). */
+/* ResNets for small pictures: He et al. 2016, section 4.2, with option-A shortcuts, and the
+ * public logit-adjustment code's variant (Menon et al. 2021) with equal-width bottlenecks and
+ * convolution shortcuts (METHODS, "Set-ups"). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,19 +24,25 @@ static int check(const char *variant)
     return blocks_of(variant) ? 0 : -1;
 }
 
-static elm_value *basic_block(elm_graph *graph, elm_value *x, const char *block, int channels, int stride)
+static elm_value *basic_block(elm_graph *graph, elm_value *x, const char *block, int channels,
+                              int stride)
 {
     char name[ELM_NAME_SIZE];
-    elm_value *y = elm_graph_conv(graph, x, elm_graph_join(name, block, "conv1"), channels, 3, stride, 1);
+    elm_value *y =
+        elm_graph_conv(graph, x, elm_graph_join(name, block, "conv1"), channels, 3, stride, 1);
     y = elm_graph_norm(graph, y, elm_graph_join(name, block, "bn1"), NULL, true);
     y = elm_graph_conv(graph, y, elm_graph_join(name, block, "conv2"), channels, 3, 1, 1);
-    elm_value *shortcut = stride > 1 || x->channels != channels ? elm_graph_shortcut_a(graph, x, channels, stride) : x;
+    elm_value *shortcut = stride > 1 || x->channels != channels
+                              ? elm_graph_shortcut_a(graph, x, channels, stride)
+                              : x;
     return elm_graph_norm(graph, y, elm_graph_join(name, block, "bn2"), shortcut, true);
 }
 
-typedef elm_value *block_builder(elm_graph *graph, elm_value *x, const char *block, int channels, int stride);
+typedef elm_value *block_builder(elm_graph *graph, elm_value *x, const char *block, int channels,
+                                 int stride);
 
-/* Three stages of `blocks` blocks, 16, 32 and 64 channels wide, halving the picture at the second and third. */
+/* Three stages of `blocks` blocks, 16, 32 and 64 channels wide, halving the picture at the
+ * second and third. */
 static elm_value *stages(elm_graph *graph, elm_value *x, int blocks, block_builder *add_block)
 {
     for (int stage = 0; stage < STAGES; stage++)
@@ -47,7 +54,8 @@ static elm_value *stages(elm_graph *graph, elm_value *x, int blocks, block_build
     return x;
 }
 
-static int build(elm_graph *graph, const char *variant, elm_value *input, elm_value **embeddings, elm_error *err)
+static int build(elm_graph *graph, const char *variant, elm_value *input, elm_value **embeddings,
+                 elm_error *err)
 {
     if (elm_graph_refuse_small(input, SMALLEST, "mlp:... for feature vectors", err))
         return -1;
@@ -58,15 +66,20 @@ static int build(elm_graph *graph, const char *variant, elm_value *input, elm_va
     return 0;
 }
 
-static elm_value *menon_block(elm_graph *graph, elm_value *x, const char *block, int channels, int stride)
+static elm_value *menon_block(elm_graph *graph, elm_value *x, const char *block, int channels,
+                              int stride)
 {
     char name[ELM_NAME_SIZE];
     elm_value *shortcut = x;
-    if (!strcmp(strchr(block, '.'), ".0")) { /* in every stage's first block, also where the shapes would fit */
-        shortcut = elm_graph_conv(graph, x, elm_graph_join(name, block, "downsample.0"), channels, 1, stride, 0);
-        shortcut = elm_graph_norm(graph, shortcut, elm_graph_join(name, block, "downsample.1"), NULL, false);
+    /* in every stage's first block, also where the shapes would fit */
+    if (!strcmp(strchr(block, '.'), ".0")) {
+        shortcut = elm_graph_conv(graph, x, elm_graph_join(name, block, "downsample.0"), channels,
+                                  1, stride, 0);
+        shortcut = elm_graph_norm(graph, shortcut, elm_graph_join(name, block, "downsample.1"),
+                                  NULL, false);
     }
-    elm_value *y = elm_graph_conv(graph, x, elm_graph_join(name, block, "conv1"), channels, 1, 1, 0);
+    elm_value *y =
+        elm_graph_conv(graph, x, elm_graph_join(name, block, "conv1"), channels, 1, 1, 0);
     y = elm_graph_norm(graph, y, elm_graph_join(name, block, "bn1"), NULL, true);
     y = elm_graph_conv_same(graph, y, elm_graph_join(name, block, "conv2"), channels, 3, stride);
     y = elm_graph_norm(graph, y, elm_graph_join(name, block, "bn2"), NULL, true);
@@ -79,15 +92,17 @@ static int menon_check(const char *variant)
     return *variant ? -1 : 0;
 }
 
-static int menon_build(elm_graph *graph, const char *variant, elm_value *input, elm_value **embeddings, elm_error *err)
+static int menon_build(elm_graph *graph, const char *variant, elm_value *input,
+                       elm_value **embeddings, elm_error *err)
 {
     (void)variant;
     if (elm_graph_refuse_small(input, SMALLEST, "mlp:... for feature vectors", err))
         return -1;
     if (input->height != input->width)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "cifar-resnet32-menon is for square pictures, not %d x %d (model.name): use cifar-resnet32", input->width,
-                             input->height);
+                             "cifar-resnet32-menon is for square pictures, not %d x %d "
+                             "(model.name): use cifar-resnet32",
+                             input->width, input->height);
     graph->conv_init = ELM_INIT_HE_TRUNCATED;
     elm_value *x = elm_graph_conv(graph, input, "conv1", 16, 3, 1, 3); /* 32 x 32 -> 36 x 36 */
     x = elm_graph_norm(graph, x, "bn1", NULL, true);
@@ -99,6 +114,8 @@ static int menon_build(elm_graph *graph, const char *variant, elm_value *input, 
     return 0;
 }
 
-const elm_model elm_model_cifar_resnet = {"cifar-resnet", "8|20|32|44|56", "He et al. 2016, option-A shortcuts", build, check};
-const elm_model elm_model_cifar_resnet_menon = {"cifar-resnet32-menon", "", "the public logit-adjustment code's ResNet-32", menon_build,
-                                                menon_check};
+const elm_model elm_model_cifar_resnet = {"cifar-resnet", "8|20|32|44|56",
+                                          "He et al. 2016, option-A shortcuts", build, check};
+const elm_model elm_model_cifar_resnet_menon = {"cifar-resnet32-menon", "",
+                                                "the public logit-adjustment code's ResNet-32",
+                                                menon_build, menon_check};

@@ -1,4 +1,5 @@
-/* Multilayer perceptron: "mlp:16,8,2" is three ReLU layers; the last one's output is the embedding (ELM, section 2.3). */
+/* Multilayer perceptron: "mlp:16,8,2" is three ReLU layers; the last one's output is the
+ * embedding (ELM, section 2.3). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,7 +12,8 @@ static const char *next_width(const char *text, int *width)
 {
     char *end;
     const long value = strtol(text, &end, 10);
-    *width = end != text && value >= 1 && value <= WIDTH_MAX && (*end == ',' || !*end) ? (int)value : 0;
+    *width =
+        end != text && value >= 1 && value <= WIDTH_MAX && (*end == ',' || !*end) ? (int)value : 0;
     return *end == ',' ? end + 1 : NULL;
 }
 
@@ -27,7 +29,8 @@ static int check(const char *variant)
     return 0;
 }
 
-static int build(elm_graph *graph, const char *variant, elm_value *input, elm_value **embeddings, elm_error *err)
+static int build(elm_graph *graph, const char *variant, elm_value *input, elm_value **embeddings,
+                 elm_error *err)
 {
     (void)err;
     elm_value *x = input;
@@ -47,4 +50,6 @@ static int build(elm_graph *graph, const char *variant, elm_value *input, elm_va
     return 0;
 }
 
-const elm_model elm_model_mlp = {"mlp:", "<width>,<width>,...", "ReLU layers of these widths; the last is the embedding", build, check};
+const elm_model elm_model_mlp = {"mlp:", "<width>,<width>,...",
+                                 "ReLU layers of these widths; the last is the embedding", build,
+                                 check};

@@ -5,7 +5,8 @@
 
 #include "nn/graph.h"
 
-/* Longest prefix first: a name belongs to the first row that it begins with and whose variant fits. */
+/* Longest prefix first: a name belongs to the first row that it begins with and whose variant
+ * fits. */
 static const elm_model *const models[] = {
     &elm_model_cifar_resnet_menon,
     &elm_model_cifar_resnet,
@@ -25,13 +26,16 @@ const elm_model *elm_model_find(const char *name, const char **variant, elm_erro
         }
         const size_t used = strlen(valid);
         const bool several = strchr(models[i]->variants, '|') != NULL;
-        snprintf(valid + used, sizeof valid - used, several ? "%s%s{%s}" : "%s%s%s", i ? ", " : "", models[i]->prefix, models[i]->variants);
+        snprintf(valid + used, sizeof valid - used, several ? "%s%s{%s}" : "%s%s%s", i ? ", " : "",
+                 models[i]->prefix, models[i]->variants);
     }
-    elm_error_set(err, ELM_EXIT_USAGE, "unknown model \"%s\" (model.name): use one of %s", name, valid);
+    elm_error_set(err, ELM_EXIT_USAGE, "unknown model \"%s\" (model.name): use one of %s", name,
+                  valid);
     return NULL;
 }
 
-int elm_graph_build(elm_graph *graph, const elm_net_spec *spec, elm_value **input, elm_value **embeddings, elm_error *err)
+int elm_graph_build(elm_graph *graph, const elm_net_spec *spec, elm_value **input,
+                    elm_value **embeddings, elm_error *err)
 {
     const char *variant;
     const elm_model *model = elm_model_find(spec->model->name, &variant, err);
@@ -42,8 +46,8 @@ int elm_graph_build(elm_graph *graph, const elm_net_spec *spec, elm_value **inpu
         return -1;
     graph->backend = backend;
     graph->zero_init_gamma = spec->model->zero_init_gamma;
-    *input =
-        spec->features ? elm_graph_input(graph, spec->features, 1, 1) : elm_graph_input(graph, spec->channels, spec->height, spec->width);
+    *input = spec->features ? elm_graph_input(graph, spec->features, 1, 1)
+                            : elm_graph_input(graph, spec->channels, spec->height, spec->width);
     return model->build(graph, variant, *input, embeddings, err);
 }
 

@@ -1,5 +1,5 @@
-/* ResNets for large pictures: He et al. 2016 in torchvision's layout and names, version 1.5, in which a bottleneck's 3 x 3 convolution
- * carries the stride. */
+/* ResNets for large pictures: He et al. 2016 in torchvision's layout and names, version 1.5, in
+ * which a bottleneck's 3 x 3 convolution carries the stride. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,26 +30,31 @@ static int check(const char *variant)
 }
 
 /* The block's input, or a 1 x 1 convolution and BatchNorm where its shape changes. */
-static elm_value *shortcut(elm_graph *graph, elm_value *x, const char *block, int channels, int stride)
+static elm_value *shortcut(elm_graph *graph, elm_value *x, const char *block, int channels,
+                           int stride)
 {
     if (stride == 1 && x->channels == channels)
         return x;
     char name[ELM_NAME_SIZE];
-    x = elm_graph_conv(graph, x, elm_graph_join(name, block, "downsample.0"), channels, 1, stride, 0);
+    x = elm_graph_conv(graph, x, elm_graph_join(name, block, "downsample.0"), channels, 1, stride,
+                       0);
     return elm_graph_norm(graph, x, elm_graph_join(name, block, "downsample.1"), NULL, false);
 }
 
-static elm_value *basic_block(elm_graph *graph, elm_value *x, const char *block, int width, int stride)
+static elm_value *basic_block(elm_graph *graph, elm_value *x, const char *block, int width,
+                              int stride)
 {
     char name[ELM_NAME_SIZE];
     elm_value *residual = shortcut(graph, x, block, width, stride);
-    elm_value *y = elm_graph_conv(graph, x, elm_graph_join(name, block, "conv1"), width, 3, stride, 1);
+    elm_value *y =
+        elm_graph_conv(graph, x, elm_graph_join(name, block, "conv1"), width, 3, stride, 1);
     y = elm_graph_norm(graph, y, elm_graph_join(name, block, "bn1"), NULL, true);
     y = elm_graph_conv(graph, y, elm_graph_join(name, block, "conv2"), width, 3, 1, 1);
     return elm_graph_norm(graph, y, elm_graph_join(name, block, "bn2"), residual, true);
 }
 
-static elm_value *bottleneck_block(elm_graph *graph, elm_value *x, const char *block, int width, int stride)
+static elm_value *bottleneck_block(elm_graph *graph, elm_value *x, const char *block, int width,
+                                   int stride)
 {
     char name[ELM_NAME_SIZE];
     elm_value *residual = shortcut(graph, x, block, 4 * width, stride);
@@ -61,10 +66,12 @@ static elm_value *bottleneck_block(elm_graph *graph, elm_value *x, const char *b
     return elm_graph_norm(graph, y, elm_graph_join(name, block, "bn3"), residual, true);
 }
 
-static int build(elm_graph *graph, const char *variant, elm_value *input, elm_value **embeddings, elm_error *err)
+static int build(elm_graph *graph, const char *variant, elm_value *input, elm_value **embeddings,
+                 elm_error *err)
 {
     const struct architecture *a = find(variant);
-    if (elm_graph_refuse_small(input, SMALLEST, "cifar-resnet20 or the like for small pictures", err))
+    if (elm_graph_refuse_small(input, SMALLEST, "cifar-resnet20 or the like for small pictures",
+                               err))
         return -1;
     elm_value *x = elm_graph_conv(graph, input, "conv1", 64, 7, 2, 3);
     x = elm_graph_norm(graph, x, "bn1", NULL, true);
@@ -73,11 +80,13 @@ static int build(elm_graph *graph, const char *variant, elm_value *input, elm_va
         for (int b = 0; b < a->blocks[stage]; b++) {
             char block[ELM_NAME_SIZE];
             snprintf(block, sizeof block, "layer%d.%d", stage + 1, b);
-            x = (a->bottleneck ? bottleneck_block : basic_block)(graph, x, block, 64 << stage, stage && !b ? 2 : 1);
+            x = (a->bottleneck ? bottleneck_block : basic_block)(graph, x, block, 64 << stage,
+                                                                 stage && !b ? 2 : 1);
         }
     *embeddings = elm_graph_pool(graph, x);
     graph->classifier_init = graph->classifier_bias_init = ELM_INIT_UNIFORM;
     return 0;
 }
 
-const elm_model elm_model_resnet = {"resnet", "18|34|50|101|152", "He et al. 2016, torchvision's layout", build, check};
+const elm_model elm_model_resnet = {"resnet", "18|34|50|101|152",
+                                    "He et al. 2016, torchvision's layout", build, check};

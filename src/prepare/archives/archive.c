@@ -21,10 +21,11 @@ struct elm_archive {
     elm_archive *outer; /* the archive that this one is an entry of, or NULL */
     int depth;          /* archives around this one */
     elm_stream *stream; /* what reader reads */
-    bool plain;         /* nothing of it is compressed or copied: what stands in the stream stands in the file, */
-    int64_t base;       /* from there on */
-    bool links;         /* elm_archive_next hands links out, too */
-    locale_t locale;    /* for names in Unicode, or 0 */
+    /* nothing of it is compressed or copied: what stands in the stream stands in the file, */
+    bool plain;
+    int64_t base;    /* from there on */
+    bool links;      /* elm_archive_next hands links out, too */
+    locale_t locale; /* for names in Unicode, or 0 */
     elm_container container;
     elm_zip_index index; /* of a zip */
     bool advised;        /* cause says what to do */
@@ -33,10 +34,11 @@ struct elm_archive {
     bool done;           /* the last entry has been met */
     const char *problem; /* why the current entry's bytes cannot be read, or NULL */
     char cause[ELM_STREAM_CAUSE];
-    char name[NAME_BYTES];    /* of the archive */
-    char entry[NAME_BYTES];   /* the current one */
-    char target[NAME_BYTES];  /* of the current link */
-    char earlier[NAME_BYTES]; /* of a cpio archive: the name under which the current file was announced without its bytes */
+    char name[NAME_BYTES];   /* of the archive */
+    char entry[NAME_BYTES];  /* the current one */
+    char target[NAME_BYTES]; /* of the current link */
+    /* of a cpio archive: the name under which the current file was announced without its bytes */
+    char earlier[NAME_BYTES];
 };
 
 static const char *cause_of(const elm_archive *archive)
@@ -53,41 +55,55 @@ static int read_error(const elm_archive *archive, elm_error *err)
 {
     const char *cause = cause_of(archive);
     char shown[400];
-    const bool secret = strstr(cause, "ncrypt") != NULL || strstr(cause, "assphrase") != NULL || strstr(cause, "rypto codec") != NULL;
+    const bool secret = strstr(cause, "ncrypt") != NULL || strstr(cause, "assphrase") != NULL ||
+                        strstr(cause, "rypto codec") != NULL;
     if (secret)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "an encrypted archive (%s): %s: unpack it with its password and give the folder",
-                             archive->name, cause);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "an encrypted archive (%s): %s: unpack it with its password and give the folder",
+            archive->name, cause);
     if (archive->advised)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the archive (%s): %s", archive->name, cause);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the archive (%s): %s",
+                             archive->name, cause);
     if (archive->entry[0] == '\0')
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "cannot read the archive (%s): %s: check that it is the original file, or download it again", archive->name,
-                             cause);
-    return elm_error_set(err, ELM_EXIT_FAILURE, "truncated or corrupt archive (%s, at entry %s): %s: download it again", archive->name,
-                         elm_utf8_escape(shown, sizeof shown, archive->entry), cause);
+                             "cannot read the archive (%s): %s: check that it is the original "
+                             "file, or download it again",
+                             archive->name, cause);
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "truncated or corrupt archive (%s, at entry %s): %s: download it again",
+                         archive->name, elm_utf8_escape(shown, sizeof shown, archive->entry),
+                         cause);
 }
 
 static int check_file(const char *path, elm_error *err)
 {
     struct stat about;
     if (stat(path, &about) != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot open the archive (%s): %s: check the path given with --archive", path,
-                             strerror(errno));
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "cannot open the archive (%s): %s: check the path given with --archive", path,
+            strerror(errno));
     if (S_ISDIR(about.st_mode))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "a folder instead of an archive (%s): give the original archive, not unpacked", path);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "a folder instead of an archive (%s): give the original archive, not unpacked", path);
     if (!S_ISREG(about.st_mode)) /* it is read several times, and not in order */
-        return elm_error_set(err, ELM_EXIT_FAILURE, "not a file (%s): write the archive to a disk first", path);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "not a file (%s): write the archive to a disk first", path);
     return 0;
 }
 
-/* The containers that data sets come in. Not libarchive's others: their parsers have had more holes than users, and an mtree is a text
- * listing whose entries may name any file of this machine, which are opened as they are listed. */
+/* The containers that data sets come in. Not libarchive's others: their parsers have had more
+ * holes than users, and an mtree is a text listing whose entries may name any file of this
+ * machine, which are opened as they are listed. */
 static void support_formats(struct archive *reader)
 {
     archive_read_support_format_empty(reader);
     archive_read_support_format_tar(reader);
     archive_read_support_format_cpio(reader);
-    archive_read_support_format_zip_seekable(reader); /* not as a stream: its directory, at the end, is what counts */
+    /* not as a stream: its directory, at the end, is what counts */
+    archive_read_support_format_zip_seekable(reader);
     archive_read_support_format_7zip(reader);
     archive_read_support_format_rar(reader);
     archive_read_support_format_rar5(reader);
@@ -137,7 +153,8 @@ static void leave(locale_t before)
         uselocale(before);
 }
 
-/* Takes off compressors, one after the other, and makes what is left seekable where that is needed. */
+/* Takes off compressors, one after the other, and makes what is left seekable where that is
+ * needed. */
 static int prepare_stream(elm_archive *archive)
 {
     int wrapped = 1;
@@ -157,20 +174,25 @@ static int prepare_stream(elm_archive *archive)
         return -1;
     }
     archive->container = elm_archive_container(bytes, count);
-    const bool may_be_zip = elm_archive_may_be_zip(bytes, count); /* the bytes go with the stream that is spooled */
+    /* the bytes go with the stream that is spooled */
+    const bool may_be_zip = elm_archive_may_be_zip(bytes, count);
     if (archive->container == ELM_CONTAINER_PLAIN)
         return 0;
-    if (!elm_stream_seekable(archive->stream) && (archive->stream = elm_stream_spool(archive->stream, archive->cause)) == NULL)
+    if (!elm_stream_seekable(archive->stream) &&
+        (archive->stream = elm_stream_spool(archive->stream, archive->cause)) == NULL)
         return -1;
     archive->locale = elm_archive_locale();
     if (archive->container == ELM_CONTAINER_OTHER && may_be_zip &&
-        elm_zip_index_read(&archive->index, archive->stream, archive->cause) == 0) { /* behind a program that unpacks it */
+        /* behind a program that unpacks it */
+        elm_zip_index_read(&archive->index, archive->stream, archive->cause) == 0) {
         archive->container = ELM_CONTAINER_ZIP;
         return 0;
     }
     if (archive->container == ELM_CONTAINER_OTHER)
         archive->cause[0] = '\0';
-    return archive->container == ELM_CONTAINER_ZIP ? elm_zip_index_read(&archive->index, archive->stream, archive->cause) : 0;
+    return archive->container == ELM_CONTAINER_ZIP
+               ? elm_zip_index_read(&archive->index, archive->stream, archive->cause)
+               : 0;
 }
 
 static int open_reader(elm_archive *archive)
@@ -196,7 +218,8 @@ static int open_reader(elm_archive *archive)
 }
 
 /* The stream goes to the archive, also on failure. */
-static int open_stream(elm_archive **out, elm_stream *stream, elm_archive *outer, const char *name, elm_error *err)
+static int open_stream(elm_archive **out, elm_stream *stream, elm_archive *outer, const char *name,
+                       elm_error *err)
 {
     elm_archive *archive = elm_alloc(1, sizeof *archive, err);
     *out = NULL;
@@ -224,11 +247,13 @@ int elm_archive_open(elm_archive **out, const elm_archive_place *place, elm_erro
     elm_stream *stream = NULL;
     *out = NULL;
     if (place->bytes != NULL)
-        return open_stream(out, elm_stream_memory(place->bytes, place->size_bytes), NULL, place->name, err);
+        return open_stream(out, elm_stream_memory(place->bytes, place->size_bytes), NULL,
+                           place->name, err);
     if (check_file(place->name, err) != 0)
         return -1;
     if (elm_stream_open_file(&stream, place->name) != 0)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the archive (%s): %s: check its permissions", place->name,
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "cannot read the archive (%s): %s: check its permissions", place->name,
                              strerror(errno));
     return open_stream(out, stream, NULL, place->name, err);
 }
@@ -252,7 +277,8 @@ static ssize_t read_entry(void *context, uint8_t *block, char cause[ELM_STREAM_C
     elm_archive *outer = context;
     size_t used = 0;
     while (used < ELM_STREAM_BLOCK) {
-        const la_ssize_t count = archive_read_data(outer->reader, block + used, ELM_STREAM_BLOCK - used);
+        const la_ssize_t count =
+            archive_read_data(outer->reader, block + used, ELM_STREAM_BLOCK - used);
         if (count < 0)
             snprintf(cause, ELM_STREAM_CAUSE, "%s", cause_of(outer));
         if (count < 0)
@@ -264,16 +290,21 @@ static ssize_t read_entry(void *context, uint8_t *block, char cause[ELM_STREAM_C
     return (ssize_t)used;
 }
 
-int elm_archive_open_inner(elm_archive **out, elm_archive *outer, const elm_archive_entry *entry, elm_error *err)
+int elm_archive_open_inner(elm_archive **out, elm_archive *outer, const elm_archive_entry *entry,
+                           elm_error *err)
 {
     char name[NAME_BYTES];
     *out = NULL;
     if (outer->depth + 1 >= DEPTH_MAX)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "more than %d archives within each other (%s: %s): unpack the outer ones first",
-                             DEPTH_MAX, outer->name, entry->path);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "more than %d archives within each other (%s: %s): unpack the outer ones first",
+            DEPTH_MAX, outer->name, entry->path);
     snprintf(name, sizeof name, "%.2000s: %.2000s", outer->name, entry->path);
-    elm_stream *stream = entry->offset >= 0 ? elm_stream_part(outer->stream, entry->offset - outer->base, entry->size_bytes)
-                                            : elm_stream_sequence(read_entry, NULL, outer);
+    elm_stream *stream =
+        entry->offset >= 0
+            ? elm_stream_part(outer->stream, entry->offset - outer->base, entry->size_bytes)
+            : elm_stream_sequence(read_entry, NULL, outer);
     return open_stream(out, stream, outer, name, err);
 }
 
@@ -289,10 +320,12 @@ int64_t elm_archive_position(const elm_archive *archive)
     return archive->base + elm_stream_origin(archive->stream);
 }
 
-/* Where the current entry's bytes stand in the file: behind what has been read, which is the entry's header. */
+/* Where the current entry's bytes stand in the file: behind what has been read, which is the
+ * entry's header. */
 static int64_t entry_offset(const elm_archive *archive)
 {
-    const bool is_tar = (archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+    const bool is_tar =
+        (archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
     return is_tar && archive->plain ? archive->base + archive_filter_bytes(archive->reader, 0) : -1;
 }
 
@@ -307,13 +340,20 @@ static int finish(elm_archive *archive, elm_error *err)
 {
     archive->done = true;
     if (archive->container == ELM_CONTAINER_ZIP)
-        return archive->entries == archive->index.count ? 0 : damaged(archive, "its directory is damaged", err);
+        return archive->entries == archive->index.count
+                   ? 0
+                   : damaged(archive, "its directory is damaged", err);
     if (archive->container == ELM_CONTAINER_PLAIN && elm_stream_rest(archive->stream) < 0)
         return read_error(archive, err);
     enum { TAR_BLOCK = 512 };
-    const bool tar = (archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
-    if (tar && elm_stream_zeros(archive->stream) < TAR_BLOCK) /* cut between two files, nothing else would tell */
-        return damaged(archive, "the mark of its end is missing (if it is whole, unpack it with tar and give the folder)", err);
+    const bool tar =
+        (archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+    /* cut between two files, nothing else would tell */
+    if (tar && elm_stream_zeros(archive->stream) < TAR_BLOCK)
+        return damaged(archive,
+                       "the mark of its end is missing (if it is whole, unpack it with tar and "
+                       "give the folder)",
+                       err);
     return 0;
 }
 
@@ -328,22 +368,29 @@ static bool is_ascii(const char *text)
 /* libarchive writes a folder's name with a slash at its end. */
 static bool same_but_slash(const char *a, const char *b)
 {
-    const size_t length_a = strlen(a), length_b = strlen(b), shorter = length_a < length_b ? length_a : length_b;
-    return strncmp(a, b, shorter) == 0 && strspn(a + shorter, "/") == length_a - shorter && strspn(b + shorter, "/") == length_b - shorter;
+    const size_t length_a = strlen(a), length_b = strlen(b),
+                 shorter = length_a < length_b ? length_a : length_b;
+    return strncmp(a, b, shorter) == 0 && strspn(a + shorter, "/") == length_a - shorter &&
+           strspn(b + shorter, "/") == length_b - shorter;
 }
 
-/* A zip's names come out of its directory: the entries come in the order of their places, as the directory's do here. */
+/* A zip's names come out of its directory: the entries come in the order of their places, as the
+ * directory's do here. */
 static int take_name(elm_archive *archive, struct archive_entry *entry, elm_error *err)
 {
     const char *path = archive_entry_pathname(entry);
     if (path == NULL)
         path = archive_entry_pathname_utf8(entry);
     archive->problem = NULL;
-    if ((archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP && archive->container != ELM_CONTAINER_ZIP)
+    if ((archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP &&
+        archive->container != ELM_CONTAINER_ZIP)
         return damaged(archive, "its directory is damaged", err);
     if (archive->container == ELM_CONTAINER_ZIP) {
-        const elm_zip_item *item = archive->entries < archive->index.count ? &archive->index.items[archive->entries] : NULL;
-        if (item == NULL || (path != NULL && is_ascii(item->name) && !same_but_slash(item->name, path)))
+        const elm_zip_item *item = archive->entries < archive->index.count
+                                       ? &archive->index.items[archive->entries]
+                                       : NULL;
+        if (item == NULL ||
+            (path != NULL && is_ascii(item->name) && !same_but_slash(item->name, path)))
             return damaged(archive, "its directory is damaged", err);
         path = item->name;
         archive->problem = item->problem;
@@ -352,7 +399,8 @@ static int take_name(elm_archive *archive, struct archive_entry *entry, elm_erro
     if (path == NULL)
         return damaged(archive,
                        archive->container == ELM_CONTAINER_OTHER && archive->locale == (locale_t)0
-                           ? "a name that this machine cannot represent: install a UTF-8 locale (C.UTF-8), or unpack it and give the folder"
+                           ? "a name that this machine cannot represent: install a UTF-8 locale "
+                             "(C.UTF-8), or unpack it and give the folder"
                            : "an entry without a name that can be read",
                        err);
     if (strlen(path) >= sizeof archive->entry)
@@ -372,7 +420,8 @@ static int next_header(elm_archive *archive, struct archive_entry **entry, elm_e
     if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
         return read_error(archive, err);
     const char *warning = result == ARCHIVE_WARN ? archive_error_string(archive->reader) : NULL;
-    if (warning != NULL && (strstr(warning, "malformed") != NULL || strstr(warning, "Malformed") != NULL))
+    if (warning != NULL &&
+        (strstr(warning, "malformed") != NULL || strstr(warning, "Malformed") != NULL))
         return read_error(archive, err);
     return take_name(archive, *entry, err) == 0 ? 1 : -1;
 }
@@ -380,7 +429,8 @@ static int next_header(elm_archive *archive, struct archive_entry **entry, elm_e
 /* A picture's bytes are none's target: a bit of its kind has been flipped. */
 static bool is_plausible_target(const elm_archive *archive, const char *target)
 {
-    if (target[0] == '\0' || strncmp(target, "\xff\xd8", 2) == 0 || strncmp(target, "\x89PNG", 4) == 0)
+    if (target[0] == '\0' || strncmp(target, "\xff\xd8", 2) == 0 ||
+        strncmp(target, "\x89PNG", 4) == 0)
         return false;
     for (const unsigned char *at = (const unsigned char *)target; *at != '\0'; at++)
         if (*at < ' ' || *at == 0x7f)
@@ -389,24 +439,28 @@ static bool is_plausible_target(const elm_archive *archive, const char *target)
            (int64_t)strlen(target) == archive->index.items[archive->entries - 1].size_bytes;
 }
 
-static int take_link(elm_archive *archive, const char *target, bool hard, elm_archive_entry *out, elm_error *err)
+static int take_link(elm_archive *archive, const char *target, bool hard, elm_archive_entry *out,
+                     elm_error *err)
 {
     if (target == NULL || !is_plausible_target(archive, target))
         return damaged(archive, "a link that leads nowhere", err);
     snprintf(archive->target, sizeof archive->target, "%s", target);
-    *out = (elm_archive_entry){.path = archive->entry, .offset = -1, .link = archive->target, .hard = hard};
+    *out = (elm_archive_entry){
+        .path = archive->entry, .offset = -1, .link = archive->target, .hard = hard};
     return 1;
 }
 
 /* 1: a file or link for the caller; 0: nothing of interest. */
-static int take_entry(elm_archive *archive, struct archive_entry *entry, elm_archive_entry *out, elm_error *err)
+static int take_entry(elm_archive *archive, struct archive_entry *entry, elm_archive_entry *out,
+                      elm_error *err)
 {
     const locale_t before = enter(archive);
     const char *hard = archive_entry_hardlink(entry), *symbolic = archive_entry_symlink(entry);
     leave(before);
     const mode_t kind = archive_entry_filetype(entry);
     const int64_t size = archive_entry_size(entry);
-    const bool cpio = (archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_CPIO;
+    const bool cpio =
+        (archive_format(archive->reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_CPIO;
     if (cpio && hard != NULL && size > 0) { /* its first name came without bytes */
         snprintf(archive->earlier, sizeof archive->earlier, "%s", hard);
         hard = NULL;
@@ -416,15 +470,19 @@ static int take_entry(elm_archive *archive, struct archive_entry *entry, elm_arc
     if (kind == AE_IFLNK)
         return archive->links ? take_link(archive, symbolic, false, out, err) : 0;
     if (kind != AE_IFREG)
-        return size > 0 && archive->container != ELM_CONTAINER_PLAIN ? damaged(archive, "an entry of no known kind", err) : 0;
+        return size > 0 && archive->container != ELM_CONTAINER_PLAIN
+                   ? damaged(archive, "an entry of no known kind", err)
+                   : 0;
     if (cpio && size == 0 && archive_entry_nlink(entry) > 1)
         return 0;
     if (!archive_entry_size_is_set(entry))
         return damaged(archive, "an entry of unknown size: unpack it and give the folder", err);
     const char *slash = strrchr(archive->entry, '/');
     archive->left = size;
-    *out = (elm_archive_entry){
-        .path = archive->entry, .base = slash != NULL ? slash + 1 : archive->entry, .size_bytes = size, .offset = entry_offset(archive)};
+    *out = (elm_archive_entry){.path = archive->entry,
+                               .base = slash != NULL ? slash + 1 : archive->entry,
+                               .size_bytes = size,
+                               .offset = entry_offset(archive)};
     return 1;
 }
 
@@ -435,7 +493,8 @@ int elm_archive_next(elm_archive *archive, elm_archive_entry *out, elm_error *er
         memcpy(archive->target, archive->entry, sizeof archive->target);
         memcpy(archive->entry, archive->earlier, sizeof archive->entry);
         archive->earlier[0] = '\0';
-        *out = (elm_archive_entry){.path = archive->entry, .offset = -1, .link = archive->target, .hard = true};
+        *out = (elm_archive_entry){
+            .path = archive->entry, .offset = -1, .link = archive->target, .hard = true};
         if (archive->links)
             return 1;
     }
@@ -466,14 +525,18 @@ int elm_archive_read(elm_archive *archive, void *bytes, size_t size_bytes, elm_e
 {
     size_t done = 0;
     if (archive->problem != NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read an entry (%s, %s): %s", archive->name, archive->entry, archive->problem);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read an entry (%s, %s): %s",
+                             archive->name, archive->entry, archive->problem);
     while (done < size_bytes) {
-        const la_ssize_t count = archive_read_data(archive->reader, (char *)bytes + done, size_bytes - done);
+        const la_ssize_t count =
+            archive_read_data(archive->reader, (char *)bytes + done, size_bytes - done);
         if (count < 0)
             return read_error(archive, err);
         if (count == 0)
-            return elm_error_set(err, ELM_EXIT_FAILURE, "truncated archive (%s, entry %s ends after %zu of %zu bytes): download it again",
-                                 archive->name, archive->entry, done, size_bytes);
+            return elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "truncated archive (%s, entry %s ends after %zu of %zu bytes): download it again",
+                archive->name, archive->entry, done, size_bytes);
         done += (size_t)count;
     }
     archive->left -= (int64_t)done;
@@ -488,28 +551,32 @@ static elm_archive_file *find_file(elm_archive_file *files, int count, const cha
     return NULL;
 }
 
-static int check_entry(const elm_archive *archive, const elm_archive_file *file, const elm_archive_entry *entry, const char *advice,
-                       elm_error *err)
+static int check_entry(const elm_archive *archive, const elm_archive_file *file,
+                       const elm_archive_entry *entry, const char *advice, elm_error *err)
 {
     if (file->bytes != NULL)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "the archive holds %s twice (%s, the second is %s): %s", file->base, archive->name,
-                             entry->path, advice);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "the archive holds %s twice (%s, the second is %s): %s", file->base,
+                             archive->name, entry->path, advice);
     if (entry->size_bytes < file->min_bytes || entry->size_bytes > file->max_bytes)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "wrong size (%s, entry %s): %lld bytes instead of %s%lld: %s", archive->name,
-                             entry->path, (long long)entry->size_bytes, file->min_bytes == file->max_bytes ? "" : "at most ",
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "wrong size (%s, entry %s): %lld bytes instead of %s%lld: %s",
+                             archive->name, entry->path, (long long)entry->size_bytes,
+                             file->min_bytes == file->max_bytes ? "" : "at most ",
                              (long long)file->max_bytes, advice);
     return 0;
 }
 
-static int fetch_entry(elm_archive *archive, elm_archive_file *file, const elm_archive_entry *entry, elm_archive_progress progress,
-                       elm_error *err)
+static int fetch_entry(elm_archive *archive, elm_archive_file *file, const elm_archive_entry *entry,
+                       elm_archive_progress progress, elm_error *err)
 {
     file->size_bytes = entry->size_bytes;
     file->bytes = elm_alloc((size_t)file->size_bytes + 1, 1, err);
     if (file->bytes == NULL)
         return -1;
     for (int64_t done = 0; done < file->size_bytes;) {
-        const int64_t left = file->size_bytes - done, chunk = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+        const int64_t left = file->size_bytes - done,
+                      chunk = left < CHUNK_BYTES ? left : CHUNK_BYTES;
         if (elm_archive_read(archive, file->bytes + done, (size_t)chunk, err) != 0)
             return -1;
         done += chunk;
@@ -519,8 +586,8 @@ static int fetch_entry(elm_archive *archive, elm_archive_file *file, const elm_a
     return 0;
 }
 
-int elm_archive_fetch(const elm_archive_place *place, elm_archive_file *files, int count, const char *advice, elm_archive_progress progress,
-                      elm_error *err)
+int elm_archive_fetch(const elm_archive_place *place, elm_archive_file *files, int count,
+                      const char *advice, elm_archive_progress progress, elm_error *err)
 {
     for (int i = 0; i < count; i++)
         files[i].bytes = NULL;
@@ -531,8 +598,8 @@ int elm_archive_fetch(const elm_archive_place *place, elm_archive_file *files, i
     int status;
     while ((status = elm_archive_next(archive, &entry, err)) == 1) {
         elm_archive_file *file = find_file(files, count, entry.base);
-        if (file != NULL &&
-            (check_entry(archive, file, &entry, advice, err) != 0 || fetch_entry(archive, file, &entry, progress, err) != 0)) {
+        if (file != NULL && (check_entry(archive, file, &entry, advice, err) != 0 ||
+                             fetch_entry(archive, file, &entry, progress, err) != 0)) {
             status = -1;
             break;
         }
@@ -540,7 +607,8 @@ int elm_archive_fetch(const elm_archive_place *place, elm_archive_file *files, i
     elm_archive_close(archive);
     for (int i = 0; status == 0 && i < count; i++)
         if (files[i].bytes == NULL)
-            status = elm_error_set(err, ELM_EXIT_FAILURE, "the archive lacks %s (%s): %s", files[i].base, place->name, advice);
+            status = elm_error_set(err, ELM_EXIT_FAILURE, "the archive lacks %s (%s): %s",
+                                   files[i].base, place->name, advice);
     return status;
 }
 

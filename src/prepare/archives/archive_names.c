@@ -7,7 +7,8 @@
 
 locale_t elm_archive_locale(void)
 {
-    static const char *const names[] = {"C.UTF-8", "C.utf8", "en_US.UTF-8", "en_US.utf8", "POSIX.UTF-8", ""};
+    static const char *const names[] = {"C.UTF-8",    "C.utf8",      "en_US.UTF-8",
+                                        "en_US.utf8", "POSIX.UTF-8", ""};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const locale_t made = newlocale(LC_CTYPE_MASK, names[i], (locale_t)0);
         if (made != (locale_t)0 && strcmp(nl_langinfo_l(CODESET, made), "UTF-8") == 0)
@@ -23,29 +24,37 @@ static const struct {
     const char *magic;
     const char *what;
 } foreign[] = {
-    {32769, "CD001", "an ISO 9660 image is not read: unpack it (bsdtar -xf, 7z x) or mount it, and give the folder"},
+    {32769, "CD001",
+     "an ISO 9660 image is not read: unpack it (bsdtar -xf, 7z x) or mount it, and give the "
+     "folder"},
     {0, "!<arch>\n", "an ar archive is not read: unpack it (ar x) and give the folder"},
     {0, "xar!", "a xar archive is not read: unpack it (bsdtar -xf) and give the folder"},
     {0, "MSCF", "a cabinet is not read: unpack it (cabextract, 7z x) and give the folder"},
     {2, "-lh", "an lha archive is not read: unpack it (lha x, 7z x) and give the folder"},
     {0, "#mtree", "an mtree listing holds no files: give the archive or the folder"},
     {0, "WARC/", "a web archive is not read: unpack it and give the folder"},
-    {0, "hsqs", "a squashfs image is not read: unpack it (unsquashfs) or mount it, and give the folder"},
+    {0, "hsqs",
+     "a squashfs image is not read: unpack it (unsquashfs) or mount it, and give the folder"},
     {0, "\x89LZO", "lzop is not read: decompress it (lzop -d)"},
     {0, "LRZI", "lrzip is not read: decompress it (lrunzip)"},
     {0, "\x89HDF\r\n\x1a\n", "an HDF5 file is not read: give the original pictures"},
     {0, "\xed\xab\xee\xdb", "a package (rpm) is not read: unpack it and give the folder"},
     {0, "\xff\xd8\xff", "a picture instead of an archive: give the folder that it lies in"},
     {0, "\x89PNG", "a picture instead of an archive: give the folder that it lies in"},
-    {0, "<!DOCTYPE", "a web page instead of an archive: the download has failed; look at the page, then download again"},
-    {0, "<html", "a web page instead of an archive: the download has failed; look at the page, then download again"},
+    {0, "<!DOCTYPE",
+     "a web page instead of an archive: the download has failed; look at the page, then download "
+     "again"},
+    {0, "<html",
+     "a web page instead of an archive: the download has failed; look at the page, then download "
+     "again"},
 };
 
 const char *elm_archive_foreign(const uint8_t *bytes, size_t size_bytes)
 {
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
         const size_t length = strlen(foreign[i].magic);
-        if (size_bytes >= foreign[i].place + length && memcmp(bytes + foreign[i].place, foreign[i].magic, length) == 0)
+        if (size_bytes >= foreign[i].place + length &&
+            memcmp(bytes + foreign[i].place, foreign[i].magic, length) == 0)
             return foreign[i].what;
     }
     return NULL;
@@ -59,21 +68,24 @@ elm_container elm_archive_container(const uint8_t *bytes, size_t size_bytes)
         if (size_bytes >= strlen(zips[i]) && memcmp(bytes, zips[i], strlen(zips[i])) == 0)
             return ELM_CONTAINER_ZIP;
     const bool tar = size_bytes >= MAGIC_PLACE + 5 && memcmp(bytes + MAGIC_PLACE, "ustar", 5) == 0;
-    const bool cpio = size_bytes >= 6 && (memcmp(bytes, "07070", 5) == 0 || memcmp(bytes, "\xc7\x71", 2) == 0);
+    const bool cpio =
+        size_bytes >= 6 && (memcmp(bytes, "07070", 5) == 0 || memcmp(bytes, "\xc7\x71", 2) == 0);
     return tar || cpio || size_bytes < 6 ? ELM_CONTAINER_PLAIN : ELM_CONTAINER_OTHER;
 }
 
 bool elm_archive_may_be_zip(const uint8_t *bytes, size_t size_bytes)
 {
-    return !(size_bytes >= 6 && (memcmp(bytes, "7z\xbc\xaf\x27\x1c", 6) == 0 || memcmp(bytes, "Rar!\x1a\x07", 6) == 0));
+    return !(size_bytes >= 6 && (memcmp(bytes, "7z\xbc\xaf\x27\x1c", 6) == 0 ||
+                                 memcmp(bytes, "Rar!\x1a\x07", 6) == 0));
 }
 
 bool elm_archive_is_name(const char *path, size_t *stem)
 {
     /* Longer ones first. */
-    static const char *const endings[] = {".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4", ".tar.lzma", ".tar.lz",
-                                          ".tar.z",  ".tgz",     ".tbz2",   ".tbz",     ".txz",     ".tzst",     ".tar",
-                                          ".zip",    ".7z",      ".rar",    ".cpio",    ".cpio.gz"};
+    static const char *const endings[] = {
+        ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.lz4", ".tar.lzma", ".tar.lz",
+        ".tar.z",  ".tgz",     ".tbz2",   ".tbz",     ".txz",     ".tzst",     ".tar",
+        ".zip",    ".7z",      ".rar",    ".cpio",    ".cpio.gz"};
     const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
     const size_t length = strlen(base);
     if (strncmp(base, "._", 2) == 0) /* macOS's attributes of a file of that name */
@@ -107,12 +119,14 @@ static bool append_parts(char *out, size_t size_bytes, const char *path)
         }
         if (used + length + 2 > size_bytes)
             return false;
-        used += (size_t)snprintf(out + used, size_bytes - used, "%s%.*s", used > 0 ? "/" : "", (int)length, part);
+        used += (size_t)snprintf(out + used, size_bytes - used, "%s%.*s", used > 0 ? "/" : "",
+                                 (int)length, part);
     }
     return true;
 }
 
-bool elm_archive_link_target(const char *path, const char *target, bool hard, char *out, size_t size_bytes)
+bool elm_archive_link_target(const char *path, const char *target, bool hard, char *out,
+                             size_t size_bytes)
 {
     out[0] = '\0';
     if (!hard && target[0] != '/') {

@@ -9,8 +9,9 @@
 
 #include "elmpi/memory.h"
 
-/* A decompression bomb: some kilobytes can stand for terabytes of zeros. Pictures and numbers shrink at most a few times; the first bytes
- * are free, so that a small archive of empty blocks passes. */
+/* A decompression bomb: some kilobytes can stand for terabytes of zeros. Pictures and numbers
+ * shrink at most a few times; the first bytes are free, so that a small archive of empty blocks
+ * passes. */
 static const int64_t free_bytes = INT64_C(1) << 28;
 enum { RATIO_MAX = 1000, TAIL_BYTES = 64 };
 
@@ -67,7 +68,8 @@ static int feed(unpacker *u, char cause[ELM_STREAM_CAUSE])
     const void *block = NULL;
     const ssize_t count = elm_stream_read(u->below, &block);
     if (count < 0)
-        return (int)fail(cause, elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below) : "cannot be read");
+        return (int)fail(cause, elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below)
+                                                                   : "cannot be read");
     u->gzip.next_in = (Bytef *)block; /* zlib does not write there */
     u->gzip.avail_in = (uInt)count;
     return count > 0;
@@ -111,14 +113,18 @@ static ssize_t read_gzip(void *context, uint8_t *block, char cause[ELM_STREAM_CA
         if (result == Z_STREAM_END) /* zlib has compared check sum and length */
             u->in_member = false;
         else if (result != Z_OK && result != Z_BUF_ERROR)
-            return fail(cause, u->gzip.msg == NULL                                  ? "gzip data cannot be decompressed"
-                               : strcmp(u->gzip.msg, "incorrect data check") == 0   ? "gzip checksum does not match"
-                               : strcmp(u->gzip.msg, "incorrect header check") == 0 ? something_follows
-                                                                                    : u->gzip.msg);
+            return fail(cause, u->gzip.msg == NULL ? "gzip data cannot be decompressed"
+                               : strcmp(u->gzip.msg, "incorrect data check") == 0
+                                   ? "gzip checksum does not match"
+                               : strcmp(u->gzip.msg, "incorrect header check") == 0
+                                   ? something_follows
+                                   : u->gzip.msg);
     }
     const size_t count = ELM_STREAM_BLOCK - u->gzip.avail_out;
     u->total_bytes += (int64_t)count;
-    return elm_unpacked_is_bomb(u->total_bytes, elm_stream_position(u->below)) ? fail(cause, elm_unpacked_bomb) : (ssize_t)count;
+    return elm_unpacked_is_bomb(u->total_bytes, elm_stream_position(u->below))
+               ? fail(cause, elm_unpacked_bomb)
+               : (ssize_t)count;
 }
 
 /* libarchive's callback. */
@@ -127,7 +133,9 @@ static la_ssize_t give_block(struct archive *reader, void *context, const void *
     unpacker *u = context;
     const ssize_t count = elm_stream_read(u->below, block);
     if (count < 0)
-        archive_set_error(reader, -1, "%s", elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below) : "cannot be read");
+        archive_set_error(reader, -1, "%s",
+                          elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below)
+                                                             : "cannot be read");
     u->last = *block;
     u->last_bytes = count > 0 ? (size_t)count : 0;
     if (count > 0) {
@@ -137,8 +145,8 @@ static la_ssize_t give_block(struct archive *reader, void *context, const void *
     return count;
 }
 
-/* libarchive takes whatever is no further member for the end. Where that is shorter than a member's head, it has asked for more in vain,
- * and the last block is gone. */
+/* libarchive takes whatever is no further member for the end. Where that is shorter than a
+ * member's head, it has asked for more in vain, and the last block is gone. */
 static bool something_is_left(unpacker *u)
 {
     const int64_t unread = elm_stream_position(u->below) - archive_filter_bytes(u->reader, -1);
@@ -156,7 +164,8 @@ static int open_filter(unpacker *u)
     struct archive_entry *entry = NULL;
     archive_read_support_format_raw(u->reader);
     archive_read_support_format_empty(u->reader);
-    if (archive_read_open(u->reader, u, NULL, give_block, NULL) != ARCHIVE_OK || archive_filter_count(u->reader) < 2)
+    if (archive_read_open(u->reader, u, NULL, give_block, NULL) != ARCHIVE_OK ||
+        archive_filter_count(u->reader) < 2)
         return -1;
     const int result = archive_read_next_header(u->reader, &entry);
     u->ended = result == ARCHIVE_EOF;
@@ -165,7 +174,8 @@ static int open_filter(unpacker *u)
 
 static ssize_t filter_failed(const unpacker *u, char cause[ELM_STREAM_CAUSE])
 {
-    const char *why = elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below) : archive_error_string(u->reader);
+    const char *why = elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below)
+                                                         : archive_error_string(u->reader);
     return fail(cause, why != NULL ? why : "cannot be decompressed");
 }
 
@@ -185,20 +195,25 @@ static ssize_t read_filter(void *context, uint8_t *block, char cause[ELM_STREAM_
                 u->made_bytes = 0;
                 u->ended = true;
                 if (something_is_left(u))
-                    return fail(cause, elm_stream_cause(u->below) != NULL ? elm_stream_cause(u->below) : something_follows);
+                    return fail(cause, elm_stream_cause(u->below) != NULL
+                                           ? elm_stream_cause(u->below)
+                                           : something_follows);
                 break;
             }
             if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
                 return filter_failed(u, cause);
         }
-        const size_t room = ELM_STREAM_BLOCK - used, count = u->made_bytes < room ? u->made_bytes : room;
+        const size_t room = ELM_STREAM_BLOCK - used,
+                     count = u->made_bytes < room ? u->made_bytes : room;
         memcpy(block + used, u->made, count);
         u->made += count;
         u->made_bytes -= count;
         used += count;
     }
     u->total_bytes += (int64_t)used;
-    return elm_unpacked_is_bomb(u->total_bytes, elm_stream_position(u->below)) ? fail(cause, elm_unpacked_bomb) : (ssize_t)used;
+    return elm_unpacked_is_bomb(u->total_bytes, elm_stream_position(u->below))
+               ? fail(cause, elm_unpacked_bomb)
+               : (ssize_t)used;
 }
 
 static void close_unpacker(void *context)
@@ -223,11 +238,13 @@ static bool is_lzma(const uint8_t *bytes, size_t count)
     return true;
 }
 
-/* The level of compression, then the mark of a block or of the end. A tar, too, may begin with these letters: a folder's name. */
+/* The level of compression, then the mark of a block or of the end. A tar, too, may begin with
+ * these letters: a folder's name. */
 static bool is_bzip2(const uint8_t *bytes, size_t count)
 {
     return count >= 10 && memcmp(bytes, "BZh", 3) == 0 && bytes[3] >= '1' && bytes[3] <= '9' &&
-           (memcmp(bytes + 4, "1AY&SY", 6) == 0 || memcmp(bytes + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
+           (memcmp(bytes + 4, "1AY&SY", 6) == 0 ||
+            memcmp(bytes + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
 }
 
 enum { KIND_NONE = -1, KIND_LZMA = -2, KIND_BZIP2 = 1, KIND_ZSTD = 4 };
@@ -236,11 +253,13 @@ enum { KIND_NONE = -1, KIND_LZMA = -2, KIND_BZIP2 = 1, KIND_ZSTD = 4 };
 static int kind_of(const uint8_t *bytes, size_t count)
 {
     for (int i = 0; i < (int)(sizeof kinds / sizeof *kinds); i++)
-        if (i != KIND_BZIP2 && count >= kinds[i].length && memcmp(bytes, kinds[i].magic, kinds[i].length) == 0)
+        if (i != KIND_BZIP2 && count >= kinds[i].length &&
+            memcmp(bytes, kinds[i].magic, kinds[i].length) == 0)
             return i;
     if (is_bzip2(bytes, count))
         return KIND_BZIP2;
-    const bool skippable = count >= 4 && (bytes[0] & 0xf0) == 0x50 && memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0;
+    const bool skippable =
+        count >= 4 && (bytes[0] & 0xf0) == 0x50 && memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0;
     if (skippable) /* a frame that zstd and lz4 pass over: the former's tools write them first */
         return KIND_ZSTD;
     return is_lzma(bytes, count) ? KIND_LZMA : KIND_NONE;
@@ -256,7 +275,8 @@ int elm_unpacked_wrap(elm_stream **stream)
     unpacker *u = elm_alloc(1, sizeof *u, NULL);
     if (u == NULL)
         return -1;
-    int (*support)(struct archive *) = kind == KIND_LZMA ? archive_read_support_filter_lzma : kinds[kind].support;
+    int (*support)(struct archive *) =
+        kind == KIND_LZMA ? archive_read_support_filter_lzma : kinds[kind].support;
     bool made;
     if (support != NULL) {
         u->reader = archive_read_new();
@@ -266,7 +286,9 @@ int elm_unpacked_wrap(elm_stream **stream)
         made = inflateInit2(&u->gzip, GZIP_ALONE) == Z_OK;
         u->in_member = true;
     }
-    elm_stream *above = made ? elm_stream_sequence(support != NULL ? read_filter : read_gzip, close_unpacker, u) : NULL;
+    elm_stream *above =
+        made ? elm_stream_sequence(support != NULL ? read_filter : read_gzip, close_unpacker, u)
+             : NULL;
     if (above == NULL) {
         close_unpacker(u); /* below is still NULL */
         return -1;

@@ -83,7 +83,8 @@ elm_stream *elm_stream_memory(const void *bytes, size_t size_bytes)
     return stream;
 }
 
-elm_stream *elm_stream_sequence(elm_stream_source source, void (*close)(void *context), void *context)
+elm_stream *elm_stream_sequence(elm_stream_source source, void (*close)(void *context),
+                                void *context)
 {
     elm_stream *stream = make_stream();
     if (stream == NULL)
@@ -123,11 +124,13 @@ static ssize_t next_block(elm_stream *stream, const void **block)
     if (stream->source != NULL)
         return stream->source(stream->context, stream->block, stream->cause);
     const int64_t left = stream->end - stream->next;
-    const size_t wanted = left < ELM_STREAM_BLOCK ? (size_t)(left > 0 ? left : 0) : ELM_STREAM_BLOCK;
+    const size_t wanted =
+        left < ELM_STREAM_BLOCK ? (size_t)(left > 0 ? left : 0) : ELM_STREAM_BLOCK;
     ssize_t count = (ssize_t)wanted;
     if (stream->memory != NULL)
         *block = stream->memory + stream->next;
-    else if (wanted > 0 && (count = read_file(stream->descriptor, stream->block, wanted, stream->next)) < 0)
+    else if (wanted > 0 &&
+             (count = read_file(stream->descriptor, stream->block, wanted, stream->next)) < 0)
         snprintf(stream->cause, sizeof stream->cause, "%s", strerror(errno));
     stream->next += count > 0 ? count : 0;
     return count;
@@ -224,14 +227,16 @@ int64_t elm_stream_base(const elm_stream *stream)
 
 bool elm_stream_read_at(const elm_stream *stream, int64_t place, void *bytes, size_t size_bytes)
 {
-    if (place < 0 || place > stream->end - stream->base || (int64_t)size_bytes > stream->end - stream->base - place)
+    if (place < 0 || place > stream->end - stream->base ||
+        (int64_t)size_bytes > stream->end - stream->base - place)
         return false;
     if (stream->memory != NULL) {
         memcpy(bytes, stream->memory + stream->base + place, size_bytes);
         return true;
     }
     for (size_t done = 0; done < size_bytes;) {
-        const ssize_t count = read_file(stream->descriptor, (char *)bytes + done, size_bytes - done, stream->base + place + (int64_t)done);
+        const ssize_t count = read_file(stream->descriptor, (char *)bytes + done, size_bytes - done,
+                                        stream->base + place + (int64_t)done);
         if (count <= 0)
             return false;
         done += (size_t)count;
@@ -247,10 +252,12 @@ bool elm_stream_is_file(const elm_stream *stream)
 int64_t elm_stream_zeros(const elm_stream *stream)
 {
     uint8_t tail[ELM_STREAM_ZEROS];
-    const int64_t size = elm_stream_size(stream), count = size < ELM_STREAM_ZEROS ? size : ELM_STREAM_ZEROS;
+    const int64_t size = elm_stream_size(stream),
+                  count = size < ELM_STREAM_ZEROS ? size : ELM_STREAM_ZEROS;
     if (!elm_stream_seekable(stream))
         return stream->zeros;
-    return elm_stream_read_at(stream, size - count, tail, (size_t)count) ? zeros_at_end(tail, count) : 0;
+    return elm_stream_read_at(stream, size - count, tail, (size_t)count) ? zeros_at_end(tail, count)
+                                                                         : 0;
 }
 
 const char *elm_stream_cause(const elm_stream *stream)
@@ -262,7 +269,8 @@ static int open_nameless(void)
 {
     const char *folder = getenv("TMPDIR");
     char path[4096];
-    if (snprintf(path, sizeof path, "%s/elmpi-XXXXXX", folder != NULL && folder[0] != '\0' ? folder : "/tmp") >= (int)sizeof path) {
+    if (snprintf(path, sizeof path, "%s/elmpi-XXXXXX",
+                 folder != NULL && folder[0] != '\0' ? folder : "/tmp") >= (int)sizeof path) {
         errno = ENAMETOOLONG;
         return -1;
     }
@@ -302,10 +310,13 @@ elm_stream *elm_stream_spool(elm_stream *from, char cause[ELM_STREAM_CAUSE])
         }
     }
     if (!written)
-        snprintf(cause, ELM_STREAM_CAUSE, "it must be copied to a temporary file, and that failed: %s (TMPDIR names the folder)",
-                 strerror(errno));
+        snprintf(
+            cause, ELM_STREAM_CAUSE,
+            "it must be copied to a temporary file, and that failed: %s (TMPDIR names the folder)",
+            strerror(errno));
     else if (count < 0)
-        snprintf(cause, ELM_STREAM_CAUSE, "%s", elm_stream_cause(from) != NULL ? elm_stream_cause(from) : "it cannot be read");
+        snprintf(cause, ELM_STREAM_CAUSE, "%s",
+                 elm_stream_cause(from) != NULL ? elm_stream_cause(from) : "it cannot be read");
     elm_stream_close(from);
     if (written && count == 0)
         return stream;

@@ -34,7 +34,8 @@ static bool same_folder(const folder_name *a, const folder_name *b)
 
 static int by_folder(const void *a, const void *b)
 {
-    const folder_name *left = *(const folder_name *const *)a, *right = *(const folder_name *const *)b;
+    const folder_name *left = *(const folder_name *const *)a,
+                      *right = *(const folder_name *const *)b;
     const int shorter = left->length < right->length ? left->length : right->length;
     const int order = memcmp(left->text, right->text, (size_t)shorter);
     return order != 0 ? order : left->length - right->length;
@@ -61,7 +62,8 @@ static int forget_shared(folder_name *found, int classes, elm_error *err)
     return 0;
 }
 
-/* The folder of each class whose pictures all lie in one of that name, which is no other class's. */
+/* The folder of each class whose pictures all lie in one of that name, which is no other
+ * class's. */
 static folder_name *find_folders(elm_picture_job *job, int classes, elm_error *err)
 {
     folder_name *found = elm_alloc((size_t)classes, sizeof *found, err), folder;
@@ -70,14 +72,16 @@ static folder_name *find_folders(elm_picture_job *job, int classes, elm_error *e
         const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
         if (item->label >= classes)
             continue;
-        if (!folder_of(item->name, &folder) || (found[item->label].text != NULL && !same_folder(&found[item->label], &folder)))
+        if (!folder_of(item->name, &folder) ||
+            (found[item->label].text != NULL && !same_folder(&found[item->label], &folder)))
             mixed[item->label] = true;
         else if (found[item->label].text == NULL)
             found[item->label] = folder;
     }
     bool distinct = true; /* one folder for all classes says nothing */
     for (int c = 1; mixed != NULL && c < classes; c++)
-        distinct &= found[c].text == NULL || found[0].text == NULL || !same_folder(&found[c], &found[0]);
+        distinct &=
+            found[c].text == NULL || found[0].text == NULL || !same_folder(&found[c], &found[0]);
     for (int c = 0; mixed != NULL && c < classes; c++)
         if (mixed[c] || !distinct)
             found[c].text = NULL;
@@ -113,7 +117,8 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Without lists: a class a folder, numbered in the order of their names. Labels are places in class_names so far. */
+/* Without lists: a class a folder, numbered in the order of their names. Labels are places in
+ * class_names so far. */
 static int number_folders(elm_picture_job *job, int classes, elm_error *err)
 {
     const char **before = elm_alloc((size_t)classes, sizeof *before, err);
@@ -122,7 +127,8 @@ static int number_folders(elm_picture_job *job, int classes, elm_error *err)
         memcpy(before, job->class_names.name, (size_t)classes * sizeof *before);
         qsort(job->class_names.name, (size_t)classes, sizeof *job->class_names.name, by_text);
         for (int c = 0; c < classes; c++) {
-            const char **found = bsearch(&before[c], job->class_names.name, (size_t)classes, sizeof *before, by_text);
+            const char **found = bsearch(&before[c], job->class_names.name, (size_t)classes,
+                                         sizeof *before, by_text);
             place[c] = (int32_t)(found - job->class_names.name);
         }
         for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
@@ -149,7 +155,8 @@ static int count_labels(elm_picture_job *job)
 }
 
 /* Pictures of each class; `first`: of the training split alone. */
-static int64_t *count_pictures(elm_picture_job *job, int classes, bool first, int64_t *all, elm_error *err)
+static int64_t *count_pictures(elm_picture_job *job, int classes, bool first, int64_t *all,
+                               elm_error *err)
 {
     int64_t *count = elm_alloc((size_t)classes, sizeof *count, err);
     *all = 0;
@@ -163,12 +170,14 @@ static int64_t *count_pictures(elm_picture_job *job, int classes, bool first, in
     return count;
 }
 
-/* Without lists, a folder "images" in val or test that no training class has is no class: its pictures are unlabelled. */
+/* Without lists, a folder "images" in val or test that no training class has is no class: its
+ * pictures are unlabelled. */
 static bool is_dropped(const elm_picture_job *job, const char *name, int64_t pictures, bool trained)
 {
     if (pictures > 0)
         return false;
-    return job->request->pictures.drop_empty || (!job->listed && trained && elm_picture_name_filler(name));
+    return job->request->pictures.drop_empty ||
+           (!job->listed && trained && elm_picture_name_filler(name));
 }
 
 /* Leaves classes out whose new number is negative. */
@@ -183,7 +192,8 @@ static int renumber(elm_picture_job *job, const int *number, int classes, elm_er
             item->label = own;
             continue;
         }
-        if (item->placed && elm_report_add(job->report, ELM_REPORT_CLASS, item->name, "its class has no training picture", err) != 0)
+        if (item->placed && elm_report_add(job->report, ELM_REPORT_CLASS, item->name,
+                                           "its class has no training picture", err) != 0)
             return -1;
         item->placed = false;
         item->label = 0;
@@ -208,7 +218,10 @@ static int drop_classes(elm_picture_job *job, int *classes, elm_error *err)
         number[c] = is_dropped(job, job->class_names.name[c], count[c], trained) ? -1 : left++;
     int status = number != NULL ? 0 : -1;
     if (status == 0 && left < *classes) {
-        elm_log_info(job->request->log, "classes without a training picture are left out, the others numbered anew: %d", *classes - left);
+        elm_log_info(
+            job->request->log,
+            "classes without a training picture are left out, the others numbered anew: %d",
+            *classes - left);
         status = renumber(job, number, *classes, err);
         *classes = left;
     }
@@ -217,19 +230,23 @@ static int drop_classes(elm_picture_job *job, int *classes, elm_error *err)
     return status;
 }
 
-/* Names that no list's label reaches are classes all the same: often the list is a part of a larger set, but they may be those of another.
- */
+/* Names that no list's label reaches are classes all the same: often the list is a part of a
+ * larger set, but they may be those of another. */
 static int check_named(const elm_picture_job *job, int classes, elm_error *err)
 {
-    if (job->named <= classes || (job->request->pictures.drop_empty && !job->request->pictures.strict))
+    if (job->named <= classes ||
+        (job->request->pictures.drop_empty && !job->request->pictures.strict))
         return 0;
     const char *first = job->class_names.name[classes];
     if (job->request->pictures.strict)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "%d names for %d classes (--class-names %s): remove those from \"%.100s\" on",
-                             job->named, classes, job->request->pictures.class_names, first);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "%d names for %d classes (--class-names %s): remove those from \"%.100s\" on",
+            job->named, classes, job->request->pictures.class_names, first);
     elm_log_warn(job->request->log,
-                 "%d names for %d classes (%s): those from \"%.100s\" on have no picture; --drop-empty-classes leaves them out", job->named,
-                 classes, job->request->pictures.class_names, first);
+                 "%d names for %d classes (%s): those from \"%.100s\" on have no picture; "
+                 "--drop-empty-classes leaves them out",
+                 job->named, classes, job->request->pictures.class_names, first);
     return 0;
 }
 
@@ -237,9 +254,10 @@ int elm_picture_classes_settle(elm_picture_job *job, int *classes, elm_error *er
 {
     const int labels = count_labels(job);
     *classes = job->named > labels ? job->named : labels;
-    if ((job->listed ? name_listed_classes(job, *classes, err) : number_folders(job, *classes, err)) != 0 ||
-        elm_class_names_finish(&job->class_names, job->catalogue, *classes, !job->listed, job->request->pictures.encoding,
-                               job->request->log, err) != 0 ||
+    if ((job->listed ? name_listed_classes(job, *classes, err)
+                     : number_folders(job, *classes, err)) != 0 ||
+        elm_class_names_finish(&job->class_names, job->catalogue, *classes, !job->listed,
+                               job->request->pictures.encoding, job->request->log, err) != 0 ||
         check_named(job, labels, err) != 0)
         return -1;
     return drop_classes(job, classes, err);

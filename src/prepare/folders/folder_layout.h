@@ -1,4 +1,5 @@
-/* Folder layout: what the folders of pictures without lists mean: which are splits, which are classes. docs/data-sets.md has the rules. */
+/* Folder layout: what the folders of pictures without lists mean: which are splits, which are
+ * classes. docs/data-sets.md has the rules. */
 #ifndef ELMPI_PREPARE_FOLDERS_FOLDER_LAYOUT_H
 #define ELMPI_PREPARE_FOLDERS_FOLDER_LAYOUT_H
 
@@ -12,7 +13,8 @@ typedef enum elm_layout_kind {
     ELM_LAYOUT_SPLITS,      /* <split>/<class>/... */
     ELM_LAYOUT_CLASSES,     /* <class>/..., all for training */
     ELM_LAYOUT_CLASS_SPLIT, /* <class>/<split>/... */
-    ELM_LAYOUT_LAST,        /* the class is the folder that the picture lies in; a folder above it may name the split */
+    /* the class is the folder that the picture lies in; a folder above it may name the split */
+    ELM_LAYOUT_LAST,
     ELM_LAYOUTS,
 } elm_layout_kind;
 
@@ -38,8 +40,10 @@ typedef struct elm_layout_place {
 } elm_layout_place;
 
 /** Decides how to read the paths: sorted, without hidden ones.
- *  Errors: ELM_EXIT_FAILURE where they can be read in two ways, with both and the option that chooses */
-int elm_layout_decide(elm_layout *layout, elm_layout_kind kind, const char *const *paths, int64_t count, elm_error *err);
+ *  Errors: ELM_EXIT_FAILURE where they can be read in two ways, with both and the option that
+ *          chooses */
+int elm_layout_decide(elm_layout *layout, elm_layout_kind kind, const char *const *paths,
+                      int64_t count, elm_error *err);
 
 /** Where a picture belongs. */
 elm_layout_place elm_layout_classify(const elm_layout *layout, const char *path);

@@ -11,10 +11,12 @@
 
 static bool counts(const char *path)
 {
-    return elm_picture_name_kind(path) == ELM_NAME_PICTURE && !elm_picture_path_hidden(path, NULL) && elm_name_problem(path) == NULL;
+    return elm_picture_name_kind(path) == ELM_NAME_PICTURE &&
+           !elm_picture_path_hidden(path, NULL) && elm_name_problem(path) == NULL;
 }
 
-static int take_linked(void *context, const char *path, const char *real, const char *problem, elm_error *err)
+static int take_linked(void *context, const char *path, const char *real, const char *problem,
+                       elm_error *err)
 {
     (void)problem;
     return real != NULL && counts(path) ? elm_link_table_add_file(context, path, err) : 0;
@@ -30,7 +32,8 @@ static bool archive_split(const char *archive, char front[PICTURE_FRONT_BYTES])
     const char *base = archive + length;
     while (base > archive && base[-1] != '/')
         base--;
-    if (snprintf(name, sizeof name, "%.*s", (int)(archive + length - base), base) >= (int)sizeof name)
+    if (snprintf(name, sizeof name, "%.*s", (int)(archive + length - base), base) >=
+        (int)sizeof name)
         return false;
     if (elm_archive_is_name(name, &stem))
         name[stem] = '\0';
@@ -38,7 +41,8 @@ static bool archive_split(const char *archive, char front[PICTURE_FRONT_BYTES])
     return elm_picture_name_split(name, strlen(name), NULL) >= 0;
 }
 
-const char *elm_picture_job_front(const elm_picture_job *job, const char *archive, char front[PICTURE_FRONT_BYTES])
+const char *elm_picture_job_front(const elm_picture_job *job, const char *archive,
+                                  char front[PICTURE_FRONT_BYTES])
 {
     if (!job->split_archives || !archive_split(archive, front))
         front[0] = '\0';
@@ -54,11 +58,13 @@ static bool are_splits(const elm_prepare_request *request)
     return request->archive_count > 1;
 }
 
-static int add_archive(const elm_picture_job *job, elm_link_table *all, const char *archive, elm_error *err)
+static int add_archive(const elm_picture_job *job, elm_link_table *all, const char *archive,
+                       elm_error *err)
 {
     char front[PICTURE_FRONT_BYTES];
     elm_link_table *table = NULL;
-    int status = elm_picture_links_scan(&table, archive, elm_picture_job_front(job, archive, front), err);
+    int status =
+        elm_picture_links_scan(&table, archive, elm_picture_job_front(job, archive, front), err);
     for (int64_t i = 0; status == 0 && i < elm_link_table_files(table); i++)
         if (counts(elm_link_table_file(table, i)))
             status = elm_link_table_add_file(all, elm_link_table_file(table, i), err);
@@ -70,14 +76,16 @@ static int add_archive(const elm_picture_job *job, elm_link_table *all, const ch
 
 static void say_layout(const elm_picture_job *job)
 {
-    static const char *const texts[ELM_LAYOUTS] = {"", "a folder a split, in it a folder a class", "a folder a class",
-                                                   "a folder a class, in it a folder a split", "the class is the folder of the picture"};
+    static const char *const texts[ELM_LAYOUTS] = {
+        "", "a folder a split, in it a folder a class", "a folder a class",
+        "a folder a class, in it a folder a split", "the class is the folder of the picture"};
     const elm_layout *layout = &job->layout;
-    elm_log_info(job->request->log, "folders are read as: %s%s%s", texts[layout->kind], layout->root[0] != '\0' ? ", below " : "",
-                 layout->root);
+    elm_log_info(job->request->log, "folders are read as: %s%s%s", texts[layout->kind],
+                 layout->root[0] != '\0' ? ", below " : "", layout->root);
     if (layout->deeper > 0)
         elm_log_warn(job->request->log,
-                     "%lld pictures lie in folders within their class's folder, and belong to that class, such as %s (--layout last: the "
+                     "%lld pictures lie in folders within their class's folder, and belong to that "
+                     "class, such as %s (--layout last: the "
                      "folder that a picture lies in is its class)",
                      (long long)layout->deeper, layout->deeper_example);
 }
@@ -102,10 +110,13 @@ int elm_picture_folders_decide(elm_picture_job *job, elm_error *err)
 {
     elm_layout_kind kind;
     int64_t count = 0;
-    if (elm_layout_kind_of(job->request->pictures.layout, &kind, err) != 0 || read_names(job, kind, &count, err) != 0)
+    if (elm_layout_kind_of(job->request->pictures.layout, &kind, err) != 0 ||
+        read_names(job, kind, &count, err) != 0)
         return -1;
-    /* Two archives train.zip and test.zip with folders of classes: their names say what is for training. */
-    if (kind == ELM_LAYOUT_AUTO && job->layout.kind == ELM_LAYOUT_CLASSES && are_splits(job->request)) {
+    /* Two archives train.zip and test.zip with folders of classes: their names say what is for
+     * training. */
+    if (kind == ELM_LAYOUT_AUTO && job->layout.kind == ELM_LAYOUT_CLASSES &&
+        are_splits(job->request)) {
         job->split_archives = true;
         if (read_names(job, kind, &count, err) != 0)
             return -1;
@@ -115,14 +126,17 @@ int elm_picture_folders_decide(elm_picture_job *job, elm_error *err)
     return 0;
 }
 
-static int leave_out(elm_picture_job *job, const char *path, const elm_layout_place *place, int *status, elm_error *err)
+static int leave_out(elm_picture_job *job, const char *path, const elm_layout_place *place,
+                     int *status, elm_error *err)
 {
     bool attributes = false;
     if (elm_picture_path_hidden(path, &attributes))
-        *status = elm_report_add(job->report, attributes ? ELM_REPORT_ATTRIBUTES : ELM_REPORT_HIDDEN, path,
-                                 attributes ? "no picture" : "hidden, or in a hidden or a system's folder", err);
+        *status = elm_report_add(
+            job->report, attributes ? ELM_REPORT_ATTRIBUTES : ELM_REPORT_HIDDEN, path,
+            attributes ? "no picture" : "hidden, or in a hidden or a system's folder", err);
     else if (elm_picture_name_kind(path) == ELM_NAME_FOREIGN)
-        *status = elm_report_add(job->report, ELM_REPORT_FOREIGN, path, "neither JPEG nor PNG", err);
+        *status =
+            elm_report_add(job->report, ELM_REPORT_FOREIGN, path, "neither JPEG nor PNG", err);
     else if (place->problem != NULL)
         *status = elm_report_add(job->report, ELM_REPORT_LOOSE, path, place->problem, err);
     else
@@ -130,7 +144,8 @@ static int leave_out(elm_picture_job *job, const char *path, const elm_layout_pl
     return 1;
 }
 
-elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *path, int *status, elm_error *err)
+elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *path, int *status,
+                                           elm_error *err)
 {
     char folder[ELM_NAME_BYTES_MAX + 1];
     elm_picture_item *item = elm_catalogue_exact(job->catalogue, path);
@@ -149,14 +164,18 @@ elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *pat
     if (own == NULL) {
         const int32_t label = (int32_t)elm_catalogue_count(job->folders);
         if (label > ELM_LABEL_MAX) {
-            *status = elm_error_set(err, ELM_EXIT_FAILURE, "more than %d folders of classes (%s): give lists", ELM_LABEL_MAX + 1, path);
+            *status = elm_error_set(err, ELM_EXIT_FAILURE,
+                                    "more than %d folders of classes (%s): give lists",
+                                    ELM_LABEL_MAX + 1, path);
             return NULL;
         }
         own = elm_catalogue_add(job->folders, folder, 0, label, err);
-        if (own != NULL && elm_class_names_set(&job->class_names, job->catalogue, label, folder, err) != 0)
+        if (own != NULL &&
+            elm_class_names_set(&job->class_names, job->catalogue, label, folder, err) != 0)
             own = NULL;
     }
-    item = own != NULL ? elm_catalogue_add(job->catalogue, path, place.split, own->label, err) : NULL;
+    item =
+        own != NULL ? elm_catalogue_add(job->catalogue, path, place.split, own->label, err) : NULL;
     *status = item != NULL ? 0 : -1;
     return item;
 }

@@ -64,7 +64,8 @@ static int grow(void *list, int64_t count, int64_t *capacity, size_t item_bytes,
 
 int elm_link_table_add_file(elm_link_table *table, const char *path, elm_error *err)
 {
-    if (grow(&table->files, table->file_count, &table->file_capacity, sizeof *table->files, err) != 0)
+    if (grow(&table->files, table->file_count, &table->file_capacity, sizeof *table->files, err) !=
+        0)
         return -1;
     const char *own = elm_catalogue_text(table->texts, path, err);
     table->files[table->file_count] = own;
@@ -72,9 +73,11 @@ int elm_link_table_add_file(elm_link_table *table, const char *path, elm_error *
     return own != NULL ? 0 : -1;
 }
 
-int elm_link_table_add_link(elm_link_table *table, const char *path, const char *target, elm_error *err)
+int elm_link_table_add_link(elm_link_table *table, const char *path, const char *target,
+                            elm_error *err)
 {
-    if (grow(&table->links, table->link_count, &table->link_capacity, sizeof *table->links, err) != 0)
+    if (grow(&table->links, table->link_count, &table->link_capacity, sizeof *table->links, err) !=
+        0)
         return -1;
     link_entry *entry = &table->links[table->link_count];
     entry->path = elm_catalogue_text(table->texts, path, err);
@@ -149,16 +152,19 @@ static const link_entry *find_link(const elm_link_table *table, const char *path
         slash = strchr(slash + 1, '/');
         *used = slash != NULL ? (size_t)(slash - path) : strlen(path);
         snprintf(part, sizeof part, "%.*s", (int)*used, path);
-        const link_entry *found = table->link_count > 0 ? bsearch(&(link_entry){.path = part}, table->links, (size_t)table->link_count,
-                                                                  sizeof *table->links, by_path)
-                                                        : NULL;
+        const link_entry *found =
+            table->link_count > 0
+                ? bsearch(&(link_entry){.path = part}, table->links, (size_t)table->link_count,
+                          sizeof *table->links, by_path)
+                : NULL;
         if (found != NULL)
             return found;
     }
     return NULL;
 }
 
-/* Replaces links in a path by what they lead to, until there is none: false where that has no end. */
+/* Replaces links in a path by what they lead to, until there is none: false where that has no
+ * end. */
 static bool resolve(const elm_link_table *table, char path[PATH_BYTES])
 {
     char next[PATH_BYTES];
@@ -168,7 +174,8 @@ static bool resolve(const elm_link_table *table, char path[PATH_BYTES])
         if (link == NULL)
             return true;
         const char *rest = path + used;
-        if (snprintf(next, sizeof next, "%s%s", link->target, link->target[0] == '\0' && rest[0] == '/' ? rest + 1 : rest) >= PATH_BYTES)
+        if (snprintf(next, sizeof next, "%s%s", link->target,
+                     link->target[0] == '\0' && rest[0] == '/' ? rest + 1 : rest) >= PATH_BYTES)
             return false;
         memcpy(path, next, sizeof next);
     }
@@ -180,17 +187,20 @@ static bool lies_in(const char *path, const char *folder, size_t length)
     return length == 0 || (strncmp(path, folder, length) == 0 && path[length] == '/');
 }
 
-/* All of a folder's files, under the link's name; links within it as well, where they lead to files. */
-static int take_folder(const elm_link_table *table, const link_entry *link, const char *folder, elm_link_taker take, void *context,
-                       int64_t *found, elm_error *err)
+/* All of a folder's files, under the link's name; links within it as well, where they lead to
+ * files. */
+static int take_folder(const elm_link_table *table, const link_entry *link, const char *folder,
+                       elm_link_taker take, void *context, int64_t *found, elm_error *err)
 {
     const size_t length = strlen(folder), skipped = length > 0 ? length + 1 : 0;
     char path[PATH_BYTES], real[PATH_BYTES];
     if (lies_in(link->path, folder, length))
         return take(context, link->path, NULL, "a link to a folder that it lies in", err);
     snprintf(path, sizeof path, "%.4000s/", folder);
-    for (int64_t i = first_file(table, path); i < table->file_count && lies_in(table->files[i], folder, length); i++) {
-        if (snprintf(path, sizeof path, "%s/%s", link->path, table->files[i] + skipped) >= PATH_BYTES)
+    for (int64_t i = first_file(table, path);
+         i < table->file_count && lies_in(table->files[i], folder, length); i++) {
+        if (snprintf(path, sizeof path, "%s/%s", link->path, table->files[i] + skipped) >=
+            PATH_BYTES)
             continue;
         (*found)++;
         if (take(context, path, table->files[i], NULL, err) != 0)
@@ -203,13 +213,15 @@ static int take_folder(const elm_link_table *table, const link_entry *link, cons
         snprintf(path, sizeof path, "%s/%.2000s", link->path, table->links[i].path + skipped);
         const bool file = resolve(table, real) && is_file(table, real);
         (*found)++;
-        if (take(context, path, file ? real : NULL, "a link in a linked folder, to no file", err) != 0)
+        if (take(context, path, file ? real : NULL, "a link in a linked folder, to no file", err) !=
+            0)
             return -1;
     }
     return 0;
 }
 
-static int take_link(const elm_link_table *table, const link_entry *link, elm_link_taker take, void *context, elm_error *err)
+static int take_link(const elm_link_table *table, const link_entry *link, elm_link_taker take,
+                     void *context, elm_error *err)
 {
     char real[PATH_BYTES];
     int64_t found = 0;
@@ -225,7 +237,8 @@ static int take_link(const elm_link_table *table, const link_entry *link, elm_li
                : take(context, link->path, NULL, "a link that leads to nothing there", err);
 }
 
-int elm_link_table_follow(const elm_link_table *table, elm_link_taker take, void *context, elm_error *err)
+int elm_link_table_follow(const elm_link_table *table, elm_link_taker take, void *context,
+                          elm_error *err)
 {
     for (int64_t i = 0; i < table->link_count; i++)
         if (take_link(table, &table->links[i], take, context, err) != 0)

@@ -8,7 +8,8 @@
 #include "prepare/folders/names.h"
 #include "prepare/source_files.h"
 
-int elm_picture_links_scan(elm_link_table **out, const char *archive, const char *front, elm_error *err)
+int elm_picture_links_scan(elm_link_table **out, const char *archive, const char *front,
+                           elm_error *err)
 {
     elm_picture_source *source = NULL;
     elm_link_table *table = NULL;
@@ -35,7 +36,8 @@ typedef struct link_walk {
     elm_linked_pictures *linked;
 } link_walk;
 
-static int add_linked(elm_linked_pictures *linked, const char *real, elm_picture_item *item, elm_error *err)
+static int add_linked(elm_linked_pictures *linked, const char *real, elm_picture_item *item,
+                      elm_error *err)
 {
     if (linked->count == linked->capacity) {
         const int64_t capacity = linked->capacity > 0 ? 2 * linked->capacity : 256;
@@ -52,7 +54,8 @@ static int add_linked(elm_linked_pictures *linked, const char *real, elm_picture
     return 0;
 }
 
-static int take_linked(void *context, const char *path, const char *real, const char *problem, elm_error *err)
+static int take_linked(void *context, const char *path, const char *real, const char *problem,
+                       elm_error *err)
 {
     const link_walk *walk = context;
     elm_picture_job *job = walk->job;
@@ -61,7 +64,8 @@ static int take_linked(void *context, const char *path, const char *real, const 
     if (unsafe != NULL)
         return elm_report_add(job->report, ELM_REPORT_UNSAFE, path, unsafe, err);
     if (real == NULL)
-        return job->listed ? 0 : elm_report_add(job->report, ELM_REPORT_LINK, path, problem, err); /* a listed one is missing */
+        /* a listed one is missing */
+        return job->listed ? 0 : elm_report_add(job->report, ELM_REPORT_LINK, path, problem, err);
     elm_picture_item *item = elm_picture_job_item(job, path, &status, err);
     if (item == NULL || item->settled)
         return status;
@@ -81,7 +85,8 @@ static int by_real(const void *a, const void *b)
     return order != 0 ? order : strcmp(left->item->name, right->item->name);
 }
 
-int elm_picture_links_find(elm_picture_job *job, const char *archive, const char *front, elm_linked_pictures *linked, elm_error *err)
+int elm_picture_links_find(elm_picture_job *job, const char *archive, const char *front,
+                           elm_linked_pictures *linked, elm_error *err)
 {
     elm_link_table *table = NULL;
     link_walk walk = {job, linked};

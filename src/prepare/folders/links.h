@@ -17,6 +17,7 @@ typedef struct elm_linked_pictures {
 
 /** The pictures wanted that an archive has as links. What leads to none goes to the report.
  *  Owns:   elm_free(linked->items) */
-int elm_picture_links_find(elm_picture_job *job, const char *archive, const char *front, elm_linked_pictures *linked, elm_error *err);
+int elm_picture_links_find(elm_picture_job *job, const char *archive, const char *front,
+                           elm_linked_pictures *linked, elm_error *err);
 
 #endif

@@ -5,8 +5,10 @@
 #include <strings.h>
 
 static const char *const decodable[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", NULL};
-static const char *const foreign[] = {".gif",  ".bmp", ".dib", ".tif", ".tiff", ".webp", ".ppm", ".pgm",  ".pbm", ".pnm", ".heic", ".heif",
-                                      ".avif", ".jp2", ".jxl", ".svg", ".ico",  ".tga",  ".psd", ".apng", ".jps", ".dng", ".cr2",  NULL};
+static const char *const foreign[] = {".gif",  ".bmp",  ".dib", ".tif", ".tiff", ".webp",
+                                      ".ppm",  ".pgm",  ".pbm", ".pnm", ".heic", ".heif",
+                                      ".avif", ".jp2",  ".jxl", ".svg", ".ico",  ".tga",
+                                      ".psd",  ".apng", ".jps", ".dng", ".cr2",  NULL};
 
 static bool ends_in(const char *path, const char *const *endings)
 {
@@ -19,7 +21,9 @@ static bool ends_in(const char *path, const char *const *endings)
 
 elm_name_kind elm_picture_name_kind(const char *name)
 {
-    return ends_in(name, decodable) ? ELM_NAME_PICTURE : ends_in(name, foreign) ? ELM_NAME_FOREIGN : ELM_NAME_OTHER;
+    return ends_in(name, decodable) ? ELM_NAME_PICTURE
+           : ends_in(name, foreign) ? ELM_NAME_FOREIGN
+                                    : ELM_NAME_OTHER;
 }
 
 static bool is_one_of(const char *name, size_t length, const char *const *words)
@@ -59,7 +63,8 @@ bool elm_picture_path_hidden(const char *path, bool *plain)
     for (const char *part = path; *part != '\0';) {
         const size_t length = strcspn(part, "/");
         hidden |= elm_picture_name_hidden(part, length);
-        attributes |= (length > 2 && strncmp(part, "._", 2) == 0) || (length == 8 && strncmp(part, "__MACOSX", 8) == 0);
+        attributes |= (length > 2 && strncmp(part, "._", 2) == 0) ||
+                      (length == 8 && strncmp(part, "__MACOSX", 8) == 0);
         part += length + (part[length] == '/');
     }
     if (plain != NULL)
@@ -67,7 +72,8 @@ bool elm_picture_path_hidden(const char *path, bool *plain)
     return hidden;
 }
 
-/* Cuts the next word off a name: letters of one kind of case, "trainSet" being two; numbers and signs are passed over. */
+/* Cuts the next word off a name: letters of one kind of case, "trainSet" being two; numbers and
+ * signs are passed over. */
 static size_t next_word(const char **at, const char *end)
 {
     while (*at < end && !isalpha((unsigned char)**at) && (unsigned char)**at < 0x80)
@@ -82,17 +88,22 @@ static size_t next_word(const char **at, const char *end)
 static const struct {
     const char *word;
     int split;
-} split_words[] = {{"train", 0}, {"training", 0}, {"trn", 0},  {"val", 1},        {"valid", 1}, {"validation", 1}, {"validate", 1},
-                   {"dev", 1},   {"devel", 1},    {"eval", 1}, {"evaluation", 1}, {"test", 2},  {"testing", 2},    {"tst", 2}};
+} split_words[] = {{"train", 0},      {"training", 0}, {"trn", 0},     {"val", 1},   {"valid", 1},
+                   {"validation", 1}, {"validate", 1}, {"dev", 1},     {"devel", 1}, {"eval", 1},
+                   {"evaluation", 1}, {"test", 2},     {"testing", 2}, {"tst", 2}};
 
 static const char *const fillers[] = {
-    "images",   "image",   "imgs",   "img",     "pictures",  "picture",  "pics",     "photos",  "photo", "data",    "set",      "sets",
-    "jpg",      "jpeg",    "jpegs",  "png",     "pngs",      "files",    "folder",   "dir",     "split", "new",     "raw",      "full",
-    "original", "resized", "crop",   "cropped", "part",      "batch",    "small",    "mini",    "tiny",  "samples", "aug",      "augmented",
-    "clean",    "final",   "subset", "sampled", "processed", "labeled",  "labelled", "dataset", "the",   "ilsvrc",  "imagenet", "inat",
-    "cifar",    "lt",      "v",      "x",       "px",        "examples", "class",    "classes", NULL};
+    "images",    "image",   "imgs",     "img",       "pictures", "picture",  "pics",     "photos",
+    "photo",     "data",    "set",      "sets",      "jpg",      "jpeg",     "jpegs",    "png",
+    "pngs",      "files",   "folder",   "dir",       "split",    "new",      "raw",      "full",
+    "original",  "resized", "crop",     "cropped",   "part",     "batch",    "small",    "mini",
+    "tiny",      "samples", "aug",      "augmented", "clean",    "final",    "subset",   "sampled",
+    "processed", "labeled", "labelled", "dataset",   "the",      "ilsvrc",   "imagenet", "inat",
+    "cifar",     "lt",      "v",        "x",         "px",       "examples", "class",    "classes",
+    NULL};
 
-/* A split's word alone, or with a filler before or behind it and nothing between: "trainset", "imagestrain". */
+/* A split's word alone, or with a filler before or behind it and nothing between: "trainset",
+ * "imagestrain". */
 static int split_of_word(const char *word, size_t length, const char **found)
 {
     for (size_t i = 0; i < sizeof split_words / sizeof *split_words; i++) {
@@ -100,9 +111,11 @@ static int split_of_word(const char *word, size_t length, const char **found)
         *found = split_words[i].word;
         if (own > length)
             continue;
-        if (strncasecmp(word, *found, own) == 0 && (own == length || is_one_of(word + own, length - own, fillers)))
+        if (strncasecmp(word, *found, own) == 0 &&
+            (own == length || is_one_of(word + own, length - own, fillers)))
             return split_words[i].split;
-        if (strncasecmp(word + length - own, *found, own) == 0 && is_one_of(word, length - own, fillers))
+        if (strncasecmp(word + length - own, *found, own) == 0 &&
+            is_one_of(word, length - own, fillers))
             return split_words[i].split;
     }
     return -1;

@@ -18,11 +18,11 @@ int elm_class_names_check_encoding(const char *encoding, elm_error *err)
         return 0;
     const iconv_t converter = iconv_open("UTF-8", encoding);
     if (converter == (iconv_t)-1)
-        return elm_error_set(
-            err, ELM_EXIT_USAGE,
-            "unknown encoding (--name-encoding %.40s): give a name that iconv knows, such as latin1, cp437 or shift_jis, or "
-            "\"escape\" to write foreign bytes as \\xE4",
-            encoding);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "unknown encoding (--name-encoding %.40s): give a name that iconv "
+                             "knows, such as latin1, cp437 or shift_jis, or "
+                             "\"escape\" to write foreign bytes as \\xE4",
+                             encoding);
     iconv_close(converter);
     return 0;
 }
@@ -33,7 +33,8 @@ static bool convert(const char *encoding, const char *name, char *out, size_t si
         elm_utf8_escape(out, size_bytes, name);
         return true;
     }
-    char *from = (char *)name, *to = out; /* iconv's prototype lacks the const; it does not write there */
+    /* iconv's prototype lacks the const; it does not write there */
+    char *from = (char *)name, *to = out;
     size_t left = strlen(name), room = size_bytes - 1;
     const iconv_t converter = iconv_open("UTF-8", encoding);
     if (converter == (iconv_t)-1)
@@ -44,24 +45,28 @@ static bool convert(const char *encoding, const char *name, char *out, size_t si
     return done && elm_utf8_is_valid(out);
 }
 
-static int finish_name(elm_class_names *names, elm_catalogue *catalogue, int c, const char *encoding, elm_error *err)
+static int finish_name(elm_class_names *names, elm_catalogue *catalogue, int c,
+                       const char *encoding, elm_error *err)
 {
     char shown[SHOWN_BYTES], converted[STORE_CLASS_BYTES_MAX];
     const char *name = names->name[c];
     if (strlen(name) >= STORE_CLASS_BYTES_MAX)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "name of class %d longer than %d bytes (%s...): shorten it", c,
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "name of class %d longer than %d bytes (%s...): shorten it", c,
                              STORE_CLASS_BYTES_MAX - 1, elm_utf8_escape(shown, sizeof shown, name));
     if (elm_utf8_is_valid(name))
         return 0;
     if (encoding == NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "the name of a class is not UTF-8 (class %d, %s): say what it is with "
+                             "--name-encoding (latin1, cp437, shift_jis, "
+                             "...; \"escape\" keeps the bytes as \\xE4), or rename its folder",
+                             c, elm_utf8_escape(shown, sizeof shown, name));
+    if (!convert(encoding, name, converted, sizeof converted))
         return elm_error_set(
             err, ELM_EXIT_FAILURE,
-            "the name of a class is not UTF-8 (class %d, %s): say what it is with --name-encoding (latin1, cp437, shift_jis, "
-            "...; \"escape\" keeps the bytes as \\xE4), or rename its folder",
-            c, elm_utf8_escape(shown, sizeof shown, name));
-    if (!convert(encoding, name, converted, sizeof converted))
-        return elm_error_set(err, ELM_EXIT_FAILURE, "the name of class %d is not %.40s either (%s): give another --name-encoding", c,
-                             encoding, elm_utf8_escape(shown, sizeof shown, name));
+            "the name of class %d is not %.40s either (%s): give another --name-encoding", c,
+            encoding, elm_utf8_escape(shown, sizeof shown, name));
     return elm_class_names_set(names, catalogue, c, converted, err);
 }
 
@@ -70,7 +75,8 @@ static int by_text(const void *a, const void *b)
     return strcmp(**(const char *const *const *)a, **(const char *const *const *)b);
 }
 
-static int compare_names(const elm_class_names *names, int classes, bool distinct, const elm_log *log, elm_error *err)
+static int compare_names(const elm_class_names *names, int classes, bool distinct,
+                         const elm_log *log, elm_error *err)
 {
     const char ***sorted = elm_alloc((size_t)classes, sizeof *sorted, err);
     if (sorted == NULL)
@@ -84,19 +90,23 @@ static int compare_names(const elm_class_names *names, int classes, bool distinc
             first = c;
     int status = 0;
     if (equal > 0) {
-        const int one = (int)(sorted[first - 1] - names->name), other = (int)(sorted[first] - names->name);
+        const int one = (int)(sorted[first - 1] - names->name),
+                  other = (int)(sorted[first] - names->name);
         if (distinct)
-            status = elm_error_set(err, ELM_EXIT_FAILURE, "two classes with the same name (%.100s, classes %d and %d): rename one of them",
-                                   *sorted[first], one, other);
+            status = elm_error_set(
+                err, ELM_EXIT_FAILURE,
+                "two classes with the same name (%.100s, classes %d and %d): rename one of them",
+                *sorted[first], one, other);
         else
-            elm_log_warn(log, "%d classes have the name of another one, such as %d and %d (%.100s)", equal, one, other, *sorted[first]);
+            elm_log_warn(log, "%d classes have the name of another one, such as %d and %d (%.100s)",
+                         equal, one, other, *sorted[first]);
     }
     elm_free(sorted);
     return status;
 }
 
-int elm_class_names_finish(elm_class_names *names, elm_catalogue *catalogue, int classes, bool distinct, const char *encoding,
-                           const elm_log *log, elm_error *err)
+int elm_class_names_finish(elm_class_names *names, elm_catalogue *catalogue, int classes,
+                           bool distinct, const char *encoding, const elm_log *log, elm_error *err)
 {
     for (int c = 0; c < classes; c++)
         if (finish_name(names, catalogue, c, encoding, err) != 0)

@@ -20,7 +20,8 @@ void elm_class_names_free(elm_class_names *names)
     *names = (elm_class_names){0};
 }
 
-int elm_class_names_set(elm_class_names *names, elm_catalogue *catalogue, int class_index, const char *name, elm_error *err)
+int elm_class_names_set(elm_class_names *names, elm_catalogue *catalogue, int class_index,
+                        const char *name, elm_error *err)
 {
     if (class_index >= names->count) {
         const int count = class_index < 1024 ? 1024 : 2 * class_index;
@@ -37,8 +38,8 @@ int elm_class_names_set(elm_class_names *names, elm_catalogue *catalogue, int cl
     return names->name[class_index] != NULL ? 0 : -1;
 }
 
-int elm_picture_list_add(elm_catalogue *catalogue, const char *listed, int split, int64_t label, const char *where, elm_report *report,
-                         elm_error *err)
+int elm_picture_list_add(elm_catalogue *catalogue, const char *listed, int split, int64_t label,
+                         const char *where, elm_report *report, elm_error *err)
 {
     char name[2 * ELM_NAME_BYTES_MAX];
     snprintf(name, sizeof name, "%s", listed); /* cut, it is still too long for a name */
@@ -47,24 +48,29 @@ int elm_picture_list_add(elm_catalogue *catalogue, const char *listed, int split
     if (problem != NULL)
         return elm_report_add(report, ELM_REPORT_UNSAFE, name, problem, err);
     if (label < 0 || label > ELM_LABEL_MAX)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "label %lld out of range (%s): class numbers begin at 0, up to %d", (long long)label,
-                             where, ELM_LABEL_MAX);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "label %lld out of range (%s): class numbers begin at 0, up to %d",
+                             (long long)label, where, ELM_LABEL_MAX);
     const elm_picture_item *other = elm_catalogue_exact(catalogue, name);
     if (other == NULL)
         return elm_catalogue_add(catalogue, name, split, (int32_t)label, err) != NULL ? 0 : -1;
     if (other->split != split)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "a picture in two splits, %s and %s (%s): %.300s: remove it from one of the lists",
-                             store_split_names[(int)other->split], store_split_names[split], where, name);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "a picture in two splits, %s and %s (%s): %.300s: remove it from one of the lists",
+            store_split_names[(int)other->split], store_split_names[split], where, name);
     if (other->label != label)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "a picture of two classes, %d and %lld (%s): %.300s: correct the list", other->label,
-                             (long long)label, where, name);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "a picture of two classes, %d and %lld (%s): %.300s: correct the list",
+                             other->label, (long long)label, where, name);
     return elm_report_add(report, ELM_REPORT_TWICE, name, where, err);
 }
 
 /* Whether the line's last word is a picture's path: then there is no label. */
 static bool is_unlabelled(const char *word)
 {
-    static const char *const suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"};
+    static const char *const suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png",
+                                           ".gif", ".webp", ".bmp", ".tif",  ".tiff"};
     const char *dot = strrchr(word, '.');
     for (size_t i = 0; dot != NULL && i < sizeof suffixes / sizeof *suffixes; i++)
         if (strcasecmp(dot, suffixes[i]) == 0)
@@ -80,7 +86,8 @@ static void trim(char *line)
         line[--length] = '\0';
 }
 
-/* Whether a line is a comment: a number sign and a blank. A picture's path may begin with a number sign, too. */
+/* Whether a line is a comment: a number sign and a blank. A picture's path may begin with a
+ * number sign, too. */
 static bool is_comment(const char *line)
 {
     return line[0] == '#' && (line[1] == '\0' || line[1] == '#' || isspace((unsigned char)line[1]));
@@ -108,7 +115,8 @@ static bool read_label(const char *text, long long *label)
 }
 
 /* "some path/with blanks.jpg 17": the label is what stands behind the last blank. */
-static int read_line(elm_catalogue *catalogue, char *line, int split, const char *where, elm_report *report, elm_error *err)
+static int read_line(elm_catalogue *catalogue, char *line, int split, const char *where,
+                     elm_report *report, elm_error *err)
 {
     trim(line);
     while (isspace((unsigned char)*line))
@@ -119,18 +127,20 @@ static int read_line(elm_catalogue *catalogue, char *line, int split, const char
     while (blank > line && !isspace((unsigned char)*blank))
         blank--;
     if (is_unlabelled(blank))
-        return elm_error_set(
-            err, ELM_EXIT_FAILURE,
-            "no label behind the path (%s): an unlabelled list says of no picture what it shows: write \"path label\", or leave "
-            "the list away where folders name the classes",
-            where);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "no label behind the path (%s): an unlabelled list says of no picture "
+                             "what it shows: write \"path label\", or leave "
+                             "the list away where folders name the classes",
+                             where);
     long long label;
     if (blank == line || !read_label(blank, &label)) {
         char shown[120];
         if (line[0] == '#') /* of no other meaning */
             return 0;
-        return elm_error_set(err, ELM_EXIT_FAILURE, "not \"path label\" (%s): \"%s\": give a path and a class number a line%s", where,
-                             elm_utf8_escape(shown, sizeof shown, line), line[0] == '[' ? ", or a JSON object" : "");
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "not \"path label\" (%s): \"%s\": give a path and a class number a line%s", where,
+            elm_utf8_escape(shown, sizeof shown, line), line[0] == '[' ? ", or a JSON object" : "");
     }
     *blank = '\0';
     trim(line);
@@ -138,16 +148,20 @@ static int read_line(elm_catalogue *catalogue, char *line, int split, const char
     return elm_picture_list_add(catalogue, line, split, label, where, report, err);
 }
 
-/* A line that no list has, as of a device without end, or a disk that fails: what elm_input_line returned. */
+/* A line that no list has, as of a device without end, or a disk that fails: what elm_input_line
+ * returned. */
 static int cannot_read(const char *path, long length, elm_error *err)
 {
-    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the list (%s): %s: check its path", path,
-                         length == -EFBIG ? "a line of more than 64 KiB, so that this is no list" : strerror((int)-length));
+    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the list (%s): %s: check its path",
+                         path,
+                         length == -EFBIG ? "a line of more than 64 KiB, so that this is no list"
+                                          : strerror((int)-length));
 }
 
 static int cannot_open(const char *path, elm_error *err)
 {
-    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the list (%s): %s: check its path", path, strerror(errno));
+    return elm_error_set(err, ELM_EXIT_FAILURE, "cannot read the list (%s): %s: check its path",
+                         path, strerror(errno));
 }
 
 /* A line end in the middle, as Macintoshes once wrote them: all lines would be one. */
@@ -157,9 +171,11 @@ static bool has_return(const char *line, size_t length)
     return found != NULL && found[strspn(found, "\r\n")] != '\0';
 }
 
-/* Hands each line of a text file to `take`, without the byte-order mark that Windows' editors put in front. */
-static int read_lines(const char *path, int (*take)(void *context, char *line, long long number, elm_error *err), void *context,
-                      elm_error *err)
+/* Hands each line of a text file to `take`, without the byte-order mark that Windows' editors
+ * put in front. */
+static int read_lines(const char *path,
+                      int (*take)(void *context, char *line, long long number, elm_error *err),
+                      void *context, elm_error *err)
 {
     FILE *file = fopen(path, "r");
     if (file == NULL)
@@ -168,17 +184,22 @@ static int read_lines(const char *path, int (*take)(void *context, char *line, l
     size_t capacity = 0;
     long length = 0;
     int status = 0;
-    for (long long number = 1; status == 0 && (length = elm_input_line(&line, &capacity, file)) >= 0; number++) {
+    for (long long number = 1;
+         status == 0 && (length = elm_input_line(&line, &capacity, file)) >= 0; number++) {
         if (number == 1 && elm_utf8_is_utf16(line, (size_t)length))
-            status = elm_error_set(err, ELM_EXIT_FAILURE, "a text in UTF-16 (%s): save it as UTF-8", path);
+            status = elm_error_set(err, ELM_EXIT_FAILURE, "a text in UTF-16 (%s): save it as UTF-8",
+                                   path);
         else if (memchr(line, '\0', (size_t)length) != NULL)
-            status = elm_error_set(err, ELM_EXIT_FAILURE, "zero bytes in it (%s, line %lld): give a text", path, number);
+            status = elm_error_set(err, ELM_EXIT_FAILURE,
+                                   "zero bytes in it (%s, line %lld): give a text", path, number);
         else if (has_return(line, (size_t)length))
             status = elm_error_set(err, ELM_EXIT_FAILURE,
-                                   "carriage returns within a line (%s, line %lld): save it with the line ends of Unix or Windows", path,
-                                   number);
+                                   "carriage returns within a line (%s, line %lld): save it with "
+                                   "the line ends of Unix or Windows",
+                                   path, number);
         else
-            status = take(context, line + (number == 1 ? elm_utf8_mark(line, (size_t)length) : 0), number, err);
+            status = take(context, line + (number == 1 ? elm_utf8_mark(line, (size_t)length) : 0),
+                          number, err);
     }
     if (status == 0 && length < -1)
         status = cannot_read(path, length, err);
@@ -208,17 +229,21 @@ static int first_character(const char *path)
     static const char mark[] = "\xef\xbb\xbf";
     FILE *file = fopen(path, "r");
     int c = EOF, at = 0;
-    while (file != NULL && at < ELM_INPUT_LINE_MAX && (c = fgetc(file)) != EOF && (isspace(c) || (at < 3 && c == (unsigned char)mark[at])))
+    while (file != NULL && at < ELM_INPUT_LINE_MAX && (c = fgetc(file)) != EOF &&
+           (isspace(c) || (at < 3 && c == (unsigned char)mark[at])))
         at++;
     if (file != NULL)
         fclose(file);
     return c;
 }
 
-int elm_picture_list_read(elm_catalogue *catalogue, elm_class_names *names, const char *path, int split, elm_report *report, elm_error *err)
+int elm_picture_list_read(elm_catalogue *catalogue, elm_class_names *names, const char *path,
+                          int split, elm_report *report, elm_error *err)
 {
-    return first_character(path) == '{' ? elm_picture_json_read(catalogue, names, path, split, report, err)
-                                        : read_lines(path, take_list_line, &(list_reader){catalogue, report, path, split}, err);
+    return first_character(path) == '{'
+               ? elm_picture_json_read(catalogue, names, path, split, report, err)
+               : read_lines(path, take_list_line, &(list_reader){catalogue, report, path, split},
+                            err);
 }
 
 typedef struct names_reader {
@@ -234,7 +259,8 @@ static int take_name(void *context, char *line, long long number, elm_error *err
     names_reader *reader = context;
     trim(line);
     if (number > ELM_LABEL_MAX + 1)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "too many names of classes (%s): one a line, at most %d", reader->path,
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "too many names of classes (%s): one a line, at most %d", reader->path,
                              ELM_LABEL_MAX + 1);
     if (line[0] == '\0') {
         reader->blank = reader->blank == 0 ? (int)number : reader->blank;
@@ -242,18 +268,22 @@ static int take_name(void *context, char *line, long long number, elm_error *err
     }
     if (reader->blank != 0)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "a class without a name (%s, line %d): one name a line, class 0 first; number the nameless ones", reader->path,
-                             reader->blank);
+                             "a class without a name (%s, line %d): one name a line, class 0 "
+                             "first; number the nameless ones",
+                             reader->path, reader->blank);
     reader->count = (int)number;
     return elm_class_names_set(reader->names, reader->catalogue, (int)number - 1, line, err);
 }
 
-int elm_class_names_read(elm_class_names *names, elm_catalogue *catalogue, const char *path, int *count, elm_error *err)
+int elm_class_names_read(elm_class_names *names, elm_catalogue *catalogue, const char *path,
+                         int *count, elm_error *err)
 {
     names_reader reader = {.names = names, .catalogue = catalogue, .path = path};
     const int status = read_lines(path, take_name, &reader, err);
     if (count != NULL)
         *count = reader.count;
-    return status == 0 && reader.count == 0 ? elm_error_set(err, ELM_EXIT_FAILURE, "no names in it (%s): one a line, class 0 first", path)
-                                            : status;
+    return status == 0 && reader.count == 0
+               ? elm_error_set(err, ELM_EXIT_FAILURE,
+                               "no names in it (%s): one a line, class 0 first", path)
+               : status;
 }

@@ -1,4 +1,5 @@
-/* Picture lists: which pictures a split has and of which class, as "path label" lines or as COCO-style JSON. */
+/* Picture lists: which pictures a split has and of which class, as "path label" lines or as
+ * COCO-style JSON. */
 #ifndef ELMPI_PREPARE_LISTS_LISTS_H
 #define ELMPI_PREPARE_LISTS_LISTS_H
 
@@ -13,25 +14,31 @@ typedef struct elm_class_names {
 
 void elm_class_names_free(elm_class_names *names);
 /** Sets the name of a class, making room for it. */
-int elm_class_names_set(elm_class_names *names, elm_catalogue *catalogue, int class_index, const char *name, elm_error *err);
+int elm_class_names_set(elm_class_names *names, elm_catalogue *catalogue, int class_index,
+                        const char *name, elm_error *err);
 
-/** Reads a list into the catalogue: lines "path label", blank ones and comments ("# ...") left out, or a JSON object with images,
- *  annotations and categories. What is listed again, or under an unsafe name, goes to the report.
- *  Errors: unreadable file; a line without a label, a label out of range, a picture of two classes or two splits, JSON that is broken or
- *          lacks something; each with the line, or the entry */
-int elm_picture_list_read(elm_catalogue *catalogue, elm_class_names *names, const char *path, int split, elm_report *report,
-                          elm_error *err);
+/** Reads a list into the catalogue: lines "path label", blank ones and comments ("# ...") left out,
+ * or a JSON object with images, annotations and categories. What is listed again, or under an
+ * unsafe name, goes to the report.
+ *  Errors: unreadable file; a line without a label, a label out of range, a picture of two
+ *          classes or two splits, JSON that is broken or lacks something; each with the line, or
+ *          the entry */
+int elm_picture_list_read(elm_catalogue *catalogue, elm_class_names *names, const char *path,
+                          int split, elm_report *report, elm_error *err);
 
-/** Reads names of classes, one a line, class 0 first. count, where it is not NULL: how many there are.
- *  Errors: unreadable file; a blank line between names, as it would shift none but hide a mistake */
-int elm_class_names_read(elm_class_names *names, elm_catalogue *catalogue, const char *path, int *count, elm_error *err);
+/** Reads names of classes, one a line, class 0 first. count, where it is not NULL: how many there
+ * are.
+ *  Errors: unreadable file; a blank line between names, as it would shift none but hide a
+ *          mistake */
+int elm_class_names_read(elm_class_names *names, elm_catalogue *catalogue, const char *path,
+                         int *count, elm_error *err);
 
 /** Adds one listed picture. `where` is "<file>, line <n>" or the like. */
-int elm_picture_list_add(elm_catalogue *catalogue, const char *name, int split, int64_t label, const char *where, elm_report *report,
-                         elm_error *err);
+int elm_picture_list_add(elm_catalogue *catalogue, const char *name, int split, int64_t label,
+                         const char *where, elm_report *report, elm_error *err);
 
 /** The JSON part of elm_picture_list_read (picture_json.c). */
-int elm_picture_json_read(elm_catalogue *catalogue, elm_class_names *names, const char *path, int split, elm_report *report,
-                          elm_error *err);
+int elm_picture_json_read(elm_catalogue *catalogue, elm_class_names *names, const char *path,
+                          int split, elm_report *report, elm_error *err);
 
 #endif

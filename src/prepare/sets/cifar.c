@@ -6,8 +6,9 @@
 #include "prepare/archives/archive.h"
 #include "prepare/sources.h"
 
-/* Krizhevsky 2009, "Learning multiple layers of features from tiny images"; format: https://www.cs.toronto.edu/~kriz/cifar.html.
- * A record is its label bytes and then three planes of 32 x 32 bytes, red, green, blue. */
+/* Krizhevsky 2009, "Learning multiple layers of features from tiny images"; format:
+ * https://www.cs.toronto.edu/~kriz/cifar.html. A record is its label bytes and then three planes
+ * of 32 x 32 bytes, red, green, blue. */
 
 enum {
     SIDE = 32,
@@ -39,7 +40,14 @@ typedef struct cifar_set {
 } cifar_set;
 
 static const cifar_set cifar10 = {
-    .info = {"cifar10", 10, SIDE, SIDE, CHANNELS, 0, {.4914f, .4822f, .4465f}, {.2470f, .2435f, .2616f}},
+    .info = {"cifar10",
+             10,
+             SIDE,
+             SIDE,
+             CHANNELS,
+             0,
+             {.4914f, .4822f, .4465f},
+             {.2470f, .2435f, .2616f}},
     .label_bytes = 1,
     .train_per_class = 5000,
     .test_per_class = 1000,
@@ -51,11 +59,19 @@ static const cifar_set cifar10 = {
               {"data_batch_4.bin", "train", 10000},
               {"data_batch_5.bin", "train", 10000},
               {"test_batch.bin", "test", 10000}},
-    .advice = "give cifar-10-binary.tar.gz (the binary version) from https://www.cs.toronto.edu/~kriz/cifar.html",
+    .advice = "give cifar-10-binary.tar.gz (the binary version) from "
+              "https://www.cs.toronto.edu/~kriz/cifar.html",
 };
 
 static const cifar_set cifar100 = {
-    .info = {"cifar100", 100, SIDE, SIDE, CHANNELS, 0, {.5071f, .4865f, .4409f}, {.2673f, .2564f, .2762f}},
+    .info = {"cifar100",
+             100,
+             SIDE,
+             SIDE,
+             CHANNELS,
+             0,
+             {.5071f, .4865f, .4409f},
+             {.2673f, .2564f, .2762f}},
     .label_bytes = 2,
     .label_at = 1,
     .coarse_classes = 20,
@@ -64,7 +80,8 @@ static const cifar_set cifar100 = {
     .names = "fine_label_names.txt",
     .file_count = 2,
     .files = {{"train.bin", "train", 50000}, {"test.bin", "test", 10000}},
-    .advice = "give cifar-100-binary.tar.gz (the binary version) from https://www.cs.toronto.edu/~kriz/cifar.html",
+    .advice = "give cifar-100-binary.tar.gz (the binary version) from "
+              "https://www.cs.toronto.edu/~kriz/cifar.html",
 };
 
 static size_t record_bytes(const cifar_set *set)
@@ -73,35 +90,42 @@ static size_t record_bytes(const cifar_set *set)
 }
 
 /* Cuts the file of names into lines in place; blank ones do not count. */
-static int split_names(const cifar_set *set, char *text, const char **names, const char *archive, elm_error *err)
+static int split_names(const cifar_set *set, char *text, const char **names, const char *archive,
+                       elm_error *err)
 {
     int count = 0;
-    for (char *line = strtok_r(text, "\r\n", &text); line != NULL; line = strtok_r(NULL, "\r\n", &text)) {
+    for (char *line = strtok_r(text, "\r\n", &text); line != NULL;
+         line = strtok_r(NULL, "\r\n", &text)) {
         if (count < set->info.classes)
             names[count] = line;
         count++;
     }
     if (count != set->info.classes)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "wrong number of class names (%s, entry %s): %d instead of %d: %s", archive, set->names,
-                             count, set->info.classes, set->advice);
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "wrong number of class names (%s, entry %s): %d instead of %d: %s",
+                             archive, set->names, count, set->info.classes, set->advice);
     return 0;
 }
 
-static int check_labels(const cifar_set *set, const cifar_file *file, const uint8_t *bytes, int *count, const char *archive, elm_error *err)
+static int check_labels(const cifar_set *set, const cifar_file *file, const uint8_t *bytes,
+                        int *count, const char *archive, elm_error *err)
 {
     for (int i = 0; i < file->records; i++) {
         const uint8_t *record = bytes + (size_t)i * record_bytes(set);
-        if (record[set->label_at] >= set->info.classes || (set->coarse_classes > 0 && record[0] >= set->coarse_classes))
+        if (record[set->label_at] >= set->info.classes ||
+            (set->coarse_classes > 0 && record[0] >= set->coarse_classes))
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "label out of range (%s, entry %s, record %d): the archive is corrupt or another one: %s", archive,
-                                 file->base, i, set->advice);
+                                 "label out of range (%s, entry %s, record %d): the archive is "
+                                 "corrupt or another one: %s",
+                                 archive, file->base, i, set->advice);
         count[record[set->label_at]]++;
     }
     return 0;
 }
 
 /* Labels in range, and as many of each class in each split as the authors say. */
-static int check_records(const cifar_set *set, const elm_archive_file *fetched, const char *archive, elm_error *err)
+static int check_records(const cifar_set *set, const elm_archive_file *fetched, const char *archive,
+                         elm_error *err)
 {
     int train[CLASSES_MAX] = {0}, test[CLASSES_MAX] = {0};
     for (int i = 0; i < set->file_count; i++) {
@@ -112,8 +136,10 @@ static int check_records(const cifar_set *set, const elm_archive_file *fetched, 
     for (int c = 0; c < set->info.classes; c++)
         if (train[c] != set->train_per_class || test[c] != set->test_per_class)
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "wrong class counts (%s): class %d has %d training and %d test images instead of %d and %d: %s", archive,
-                                 c, train[c], test[c], set->train_per_class, set->test_per_class, set->advice);
+                                 "wrong class counts (%s): class %d has %d training and %d test "
+                                 "images instead of %d and %d: %s",
+                                 archive, c, train[c], test[c], set->train_per_class,
+                                 set->test_per_class, set->advice);
     return 0;
 }
 
@@ -124,8 +150,8 @@ static void interleave(const uint8_t *planes, uint8_t *picture)
             picture[pixel * CHANNELS + c] = planes[c * PLANE_BYTES + pixel];
 }
 
-static int write_file(elm_store_writer *writer, const cifar_set *set, const cifar_file *file, const uint8_t *bytes,
-                      const elm_prepare_request *request, elm_error *err)
+static int write_file(elm_store_writer *writer, const cifar_set *set, const cifar_file *file,
+                      const uint8_t *bytes, const elm_prepare_request *request, elm_error *err)
 {
     uint8_t picture[PICTURE_BYTES];
     for (int i = 0; i < file->records; i++) {
@@ -134,13 +160,14 @@ static int write_file(elm_store_writer *writer, const cifar_set *set, const cifa
         if (elm_store_writer_append(writer, file->split, record[set->label_at], picture, err) != 0)
             return -1;
         if (request->progress != NULL && (i + 1) % PROGRESS_EVERY == 0)
-            request->progress(request->progress_context, "writing", (double)(i + 1) / file->records);
+            request->progress(request->progress_context, "writing",
+                              (double)(i + 1) / file->records);
     }
     return 0;
 }
 
-static int write_store(const cifar_set *set, const elm_archive_file *fetched, const char *const *names, const elm_prepare_request *request,
-                       elm_error *err)
+static int write_store(const cifar_set *set, const elm_archive_file *fetched,
+                       const char *const *names, const elm_prepare_request *request, elm_error *err)
 {
     elm_store_writer *writer = NULL;
     if (elm_store_writer_create(&writer, request->out, &set->info, names, err) != 0)
@@ -153,8 +180,8 @@ static int write_store(const cifar_set *set, const elm_archive_file *fetched, co
     return elm_store_writer_finish(writer, err);
 }
 
-/* The files stand in the archive in any order and the store wants theirs: all are fetched (184 MB) and checked before the first is written.
- */
+/* The files stand in the archive in any order and the store wants theirs: all are fetched (184
+ * MB) and checked before the first is written. */
 static int prepare(const cifar_set *set, const elm_prepare_request *request, elm_error *err)
 {
     elm_archive_file fetched[FILES_MAX] = {0};
@@ -162,13 +189,15 @@ static int prepare(const cifar_set *set, const elm_prepare_request *request, elm
     const elm_archive_place place = {.name = request->archive};
     for (int i = 0; i < set->file_count; i++) {
         const int64_t bytes = set->files[i].records * (int64_t)record_bytes(set);
-        fetched[i] = (elm_archive_file){.base = set->files[i].base, .min_bytes = bytes, .max_bytes = bytes};
+        fetched[i] =
+            (elm_archive_file){.base = set->files[i].base, .min_bytes = bytes, .max_bytes = bytes};
     }
     elm_archive_file *names_file = &fetched[set->file_count];
     *names_file = (elm_archive_file){.base = set->names, .max_bytes = NAMES_BYTES_MAX};
     const int count = set->file_count + 1;
-    int status =
-        elm_archive_fetch(&place, fetched, count, set->advice, (elm_archive_progress){request->progress, request->progress_context}, err);
+    int status = elm_archive_fetch(
+        &place, fetched, count, set->advice,
+        (elm_archive_progress){request->progress, request->progress_context}, err);
     if (status == 0)
         status = split_names(set, (char *)names_file->bytes, names, request->archive, err);
     if (status == 0)

@@ -10,8 +10,9 @@
 #include "prepare/sets/digits_archive.h"
 #include "prepare/sources.h"
 
-/* Alpaydin and Kaynak 1998, optical recognition of handwritten digits (UCI): the 1,797 digits of its test set, 8 x 8 pixels of 0..16, as
- * lines of 64 values and the digit. Which of them are for testing is fixed for good, so that results compare. */
+/* Alpaydin and Kaynak 1998, optical recognition of handwritten digits (UCI): the 1,797 digits of
+ * its test set, 8 x 8 pixels of 0..16, as lines of 64 values and the digit. Which of them are
+ * for testing is fixed for good, so that results compare. */
 
 enum {
     DIGITS = 1797,
@@ -61,10 +62,13 @@ static int parse_digits(const char *text, digit_set *set, const char *archive, e
             set->pixels[i][p] = (uint8_t)lround(value * 255.0 / VALUE_MAX);
         }
         if (!ok || !parse_value(&text, CLASSES - 1, '\n', &set->label[i]))
-            return elm_error_set(err, ELM_EXIT_FAILURE, "not a line of 64 values and a digit (%s, line %d): %s", archive, i + 1, advice);
+            return elm_error_set(err, ELM_EXIT_FAILURE,
+                                 "not a line of 64 values and a digit (%s, line %d): %s", archive,
+                                 i + 1, advice);
     }
     if (*text != '\0')
-        return elm_error_set(err, ELM_EXIT_FAILURE, "more than %d digits (%s): %s", DIGITS, archive, advice);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "more than %d digits (%s): %s", DIGITS, archive,
+                             advice);
     return 0;
 }
 
@@ -84,7 +88,8 @@ static int shuffled_class(const digit_set *set, int c, int *members)
     return count;
 }
 
-/* Of each class the first 50 are for testing, the next n_c for training; n_max is what the smallest class has left. */
+/* Of each class the first 50 are for testing, the next n_c for training; n_max is what the
+ * smallest class has left. */
 static int choose_digits(digit_set *set, double imbalance, const char *archive, elm_error *err)
 {
     int count[CLASSES] = {0}, n_max = DIGITS, members[DIGITS];
@@ -93,9 +98,12 @@ static int choose_digits(digit_set *set, double imbalance, const char *archive, 
     for (int c = 0; c < CLASSES; c++)
         n_max = count[c] - TEST_PER_CLASS < n_max ? count[c] - TEST_PER_CLASS : n_max;
     if (n_max < 1)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "a class with too few digits (%s): %s", archive, advice);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "a class with too few digits (%s): %s", archive,
+                             advice);
     if (elm_long_tail_count(n_max, imbalance, CLASSES - 1, CLASSES) < 1)
-        return elm_error_set(err, ELM_EXIT_USAGE, "no digit left for the last class (--imbalance %g): give at most %d", imbalance, n_max);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "no digit left for the last class (--imbalance %g): give at most %d",
+                             imbalance, n_max);
     for (int c = 0; c < CLASSES; c++) {
         const int train = (int)elm_long_tail_count(n_max, imbalance, c, CLASSES);
         shuffled_class(set, c, members);
@@ -121,7 +129,8 @@ static void measure(const digit_set *set, elm_store_info *info)
     info->deviation[0] = (float)sqrt(squares / count - mean * mean);
 }
 
-static int write_store(const digit_set *set, const elm_store_info *info, const char *out, elm_error *err)
+static int write_store(const digit_set *set, const elm_store_info *info, const char *out,
+                       elm_error *err)
 {
     const char *const names[CLASSES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
     elm_store_writer *writer = NULL;
@@ -130,7 +139,8 @@ static int write_store(const digit_set *set, const elm_store_info *info, const c
     for (int i = 0; i < DIGITS; i++) {
         if (set->use[i] == DIGIT_UNUSED)
             continue;
-        if (elm_store_writer_append(writer, set->use[i] == DIGIT_TEST ? "test" : "train", set->label[i], set->pixels[i], err) != 0) {
+        if (elm_store_writer_append(writer, set->use[i] == DIGIT_TEST ? "test" : "train",
+                                    set->label[i], set->pixels[i], err) != 0) {
             elm_store_writer_destroy(writer);
             return -1;
         }
@@ -140,18 +150,25 @@ static int write_store(const digit_set *set, const elm_store_info *info, const c
 
 int elm_prepare_digits(const elm_prepare_request *request, elm_error *err)
 {
-    const elm_archive_place embedded = {"the digits that come with elmpi", elm_digits_archive, elm_digits_archive_bytes};
-    const elm_archive_place given = {.name = request->archive}, *place = request->archive != NULL ? &given : &embedded;
+    const elm_archive_place embedded = {"the digits that come with elmpi", elm_digits_archive,
+                                        elm_digits_archive_bytes};
+    const elm_archive_place given = {.name = request->archive},
+                            *place = request->archive != NULL ? &given : &embedded;
     elm_archive_file file = {.base = "digits.csv", .max_bytes = FILE_BYTES_MAX};
-    elm_store_info info = {.dataset = "digits", .classes = CLASSES, .height = SIDE, .width = SIDE, .channels = 1};
+    elm_store_info info = {
+        .dataset = "digits", .classes = CLASSES, .height = SIDE, .width = SIDE, .channels = 1};
     digit_set *set = elm_alloc(1, sizeof *set, err);
     if (set == NULL)
         return -1;
-    int status = elm_archive_fetch(place, &file, 1, advice, (elm_archive_progress){request->progress, request->progress_context}, err);
+    int status = elm_archive_fetch(
+        place, &file, 1, advice,
+        (elm_archive_progress){request->progress, request->progress_context}, err);
     if (status == 0)
         status = parse_digits((const char *)file.bytes, set, place->name, err);
     if (status == 0)
-        status = choose_digits(set, request->imbalance != 0 ? request->imbalance : default_imbalance, place->name, err);
+        status =
+            choose_digits(set, request->imbalance != 0 ? request->imbalance : default_imbalance,
+                          place->name, err);
     if (status == 0) {
         measure(set, &info);
         status = write_store(set, &info, request->out, err);

@@ -17,16 +17,20 @@ static const elm_picture_set imagenet_lt = {
     .listed = true,
     .classes = 1000,
     .train_count = 115846,
-    .advice = "give ImageNet_LT_train.txt, and with --val-list and --test-list ImageNet_LT_val.txt and ImageNet_LT_test.txt",
+    .advice = "give ImageNet_LT_train.txt, and with --val-list and --test-list ImageNet_LT_val.txt "
+              "and ImageNet_LT_test.txt",
 };
 
 static const elm_picture_set inat2018 = {
-    .info = {.dataset = "inat2018", .mean = {.466f, .471f, .380f}, .deviation = {.195f, .194f, .192f}},
+    .info = {.dataset = "inat2018",
+             .mean = {.466f, .471f, .380f},
+             .deviation = {.195f, .194f, .192f}},
     .listed = true,
     .val_is_test = true,
     .classes = 8142,
     .train_count = 437513,
-    .advice = "give train2018.json, and with --val-list val2018.json, or iNaturalist18_train.txt and iNaturalist18_val.txt",
+    .advice = "give train2018.json, and with --val-list val2018.json, or iNaturalist18_train.txt "
+              "and iNaturalist18_val.txt",
 };
 
 int elm_prepare_pictures_any(const elm_prepare_request *request, elm_error *err)

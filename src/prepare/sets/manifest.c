@@ -4,7 +4,12 @@
 
 #include "elmpi/memory.h"
 
-enum { BLOCK_ITEMS = 4096, TEXT_BYTES = 1 << 20, NAME_BYTES_MAX = ELM_NAME_BYTES_MAX, AMBIGUOUS = -1 };
+enum {
+    BLOCK_ITEMS = 4096,
+    TEXT_BYTES = 1 << 20,
+    NAME_BYTES_MAX = ELM_NAME_BYTES_MAX,
+    AMBIGUOUS = -1
+};
 
 /** Texts, one after the other. */
 typedef struct text_block {
@@ -96,7 +101,8 @@ const char *elm_name_problem(const char *path)
         return "no file name";
     if (strlen(path) > NAME_BYTES_MAX)
         return "a name that is too long";
-    for (const char *part = path; part != NULL; part = strchr(part, '/') != NULL ? strchr(part, '/') + 1 : NULL)
+    for (const char *part = path; part != NULL;
+         part = strchr(part, '/') != NULL ? strchr(part, '/') + 1 : NULL)
         if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0'))
             return "a path that leaves the folder";
     for (const unsigned char *c = (const unsigned char *)path; *c != '\0'; c++)
@@ -156,7 +162,8 @@ static ending *find_ending(const elm_catalogue *catalogue, const char *text)
 
 static bool is_whole(elm_catalogue *catalogue, const ending *found)
 {
-    return found->item != AMBIGUOUS && elm_catalogue_at(catalogue, found->item)->name == found->text;
+    return found->item != AMBIGUOUS &&
+           elm_catalogue_at(catalogue, found->item)->name == found->text;
 }
 
 /* A whole name stands above ends of others. Of two equal whole names the first counts. */
@@ -178,7 +185,8 @@ static int reserve_endings(elm_catalogue *catalogue, int64_t count, elm_error *e
         capacity *= 2;
     if (capacity <= catalogue->ending_capacity)
         return 0;
-    ending *before = catalogue->endings, *endings = elm_alloc((size_t)capacity, sizeof *endings, err);
+    ending *before = catalogue->endings,
+           *endings = elm_alloc((size_t)capacity, sizeof *endings, err);
     const int64_t before_capacity = catalogue->ending_capacity;
     if (endings == NULL)
         return -1;
@@ -191,7 +199,8 @@ static int reserve_endings(elm_catalogue *catalogue, int64_t count, elm_error *e
     return 0;
 }
 
-elm_picture_item *elm_catalogue_add(elm_catalogue *catalogue, const char *name, int split, int32_t label, elm_error *err)
+elm_picture_item *elm_catalogue_add(elm_catalogue *catalogue, const char *name, int split,
+                                    int32_t label, elm_error *err)
 {
     if (catalogue->count == catalogue->block_count * BLOCK_ITEMS && add_block(catalogue, err) != 0)
         return NULL;
@@ -213,7 +222,8 @@ int elm_catalogue_index(elm_catalogue *catalogue, elm_error *err)
     if (reserve_endings(catalogue, ends, err) != 0)
         return -1;
     for (int64_t i = 0; i < catalogue->count; i++)
-        for (const char *slash = strchr(elm_catalogue_at(catalogue, i)->name, '/'); slash != NULL; slash = strchr(slash + 1, '/'))
+        for (const char *slash = strchr(elm_catalogue_at(catalogue, i)->name, '/'); slash != NULL;
+             slash = strchr(slash + 1, '/'))
             put_ending(catalogue, slash + 1, i, false);
     return 0;
 }
@@ -221,7 +231,9 @@ int elm_catalogue_index(elm_catalogue *catalogue, elm_error *err)
 elm_picture_item *elm_catalogue_exact(elm_catalogue *catalogue, const char *name)
 {
     const ending *found = catalogue->ending_capacity > 0 ? find_ending(catalogue, name) : NULL;
-    return found != NULL && found->text != NULL && is_whole(catalogue, found) ? elm_catalogue_at(catalogue, found->item) : NULL;
+    return found != NULL && found->text != NULL && is_whole(catalogue, found)
+               ? elm_catalogue_at(catalogue, found->item)
+               : NULL;
 }
 
 elm_picture_item *elm_catalogue_find(elm_catalogue *catalogue, const char *path)
@@ -236,5 +248,7 @@ elm_picture_item *elm_catalogue_find(elm_catalogue *catalogue, const char *path)
         if ((slash = strchr(end, '/')) == NULL)
             break;
     }
-    return found->text != NULL && found->item != AMBIGUOUS ? elm_catalogue_at(catalogue, found->item) : NULL;
+    return found->text != NULL && found->item != AMBIGUOUS
+               ? elm_catalogue_at(catalogue, found->item)
+               : NULL;
 }

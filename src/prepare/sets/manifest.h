@@ -1,4 +1,5 @@
-/* Catalogue: the pictures that a store is to have, from lists or as they are found, and where each has been found. */
+/* Catalogue: the pictures that a store is to have, from lists or as they are found, and where
+ * each has been found. */
 #ifndef ELMPI_PREPARE_SETS_MANIFEST_H
 #define ELMPI_PREPARE_SETS_MANIFEST_H
 
@@ -30,7 +31,8 @@ void elm_catalogue_destroy(elm_catalogue *catalogue);
 /** Copies a text for the catalogue's life; NULL: memory, err says so. */
 const char *elm_catalogue_text(elm_catalogue *catalogue, const char *text, elm_error *err);
 
-/** Why a path may not be used as a picture's name, or NULL: absolute, with "..", with control characters, too long. */
+/** Why a path may not be used as a picture's name, or NULL: absolute, with "..", with control
+ * characters, too long. */
 const char *elm_name_problem(const char *path);
 /** The path without "./" in front. */
 const char *elm_name_plain(const char *path);
@@ -38,7 +40,8 @@ const char *elm_name_plain(const char *path);
 void elm_name_clean(char *path);
 
 /** Appends a picture. The name is copied. */
-elm_picture_item *elm_catalogue_add(elm_catalogue *catalogue, const char *name, int split, int32_t label, elm_error *err);
+elm_picture_item *elm_catalogue_add(elm_catalogue *catalogue, const char *name, int split,
+                                    int32_t label, elm_error *err);
 int64_t elm_catalogue_count(const elm_catalogue *catalogue);
 elm_picture_item *elm_catalogue_at(elm_catalogue *catalogue, int64_t i);
 
@@ -49,9 +52,10 @@ int elm_catalogue_index(elm_catalogue *catalogue, elm_error *err);
 /** The picture of exactly this name, or NULL. */
 elm_picture_item *elm_catalogue_exact(elm_catalogue *catalogue, const char *name);
 
-/** The picture that a path of an archive means, or NULL. The archive may have folders in front that the list leaves out, or the list may
- * have: one must be the end of the other, from a slash on, and an end that several pictures share means none of them. Pictures added since
- * the last elm_catalogue_index are found by their whole name alone. */
+/** The picture that a path of an archive means, or NULL. The archive may have folders in front
+ * that the list leaves out, or the list may have: one must be the end of the other, from a slash
+ * on, and an end that several pictures share means none of them. Pictures added since the last
+ * elm_catalogue_index are found by their whole name alone. */
 elm_picture_item *elm_catalogue_find(elm_catalogue *catalogue, const char *path);
 
 #endif

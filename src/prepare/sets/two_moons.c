@@ -5,8 +5,9 @@
 #include "elmpi/store.h"
 #include "prepare/sources.h"
 
-/* Two interleaving half circles (after Zhou et al. 2003): class 0 the upper one around (0, 0), class 1 the lower one around (1, 1/2), both
- * of radius 1, with Gaussian noise. Every point is a function of (seed, split, number). */
+/* Two interleaving half circles (after Zhou et al. 2003): class 0 the upper one around (0, 0),
+ * class 1 the lower one around (1, 1/2), both of radius 1, with Gaussian noise. Every point is a
+ * function of (seed, split, number). */
 
 enum {
     CLASSES = 2,
@@ -33,7 +34,8 @@ static void draw_point(uint64_t seed, int split, int64_t number, int label, floa
     point[1] = (float)(y + noise * elm_rng_normal(&rng));
 }
 
-/* The labels of the training set, shuffled: classes mix also where a job takes the store's order. */
+/* The labels of the training set, shuffled: classes mix also where a job takes the store's
+ * order. */
 static void draw_labels(uint64_t seed, int64_t images, int64_t tail, uint8_t *labels)
 {
     elm_rng rng = elm_rng_stream(seed, ELM_RNG_DATA, SPLIT_ORDER, 0);
@@ -47,7 +49,8 @@ static void draw_labels(uint64_t seed, int64_t images, int64_t tail, uint8_t *la
     }
 }
 
-static int write_points(elm_store_writer *writer, uint64_t seed, int64_t images, const uint8_t *labels, elm_error *err)
+static int write_points(elm_store_writer *writer, uint64_t seed, int64_t images,
+                        const uint8_t *labels, elm_error *err)
 {
     float point[2];
     for (int64_t i = 0; i < images; i++) {
@@ -70,16 +73,19 @@ int elm_prepare_moons(const elm_prepare_request *request, elm_error *err)
     const int64_t images = request->images != 0 ? request->images : DEFAULT_IMAGES;
     const double imbalance = request->imbalance != 0 ? request->imbalance : default_imbalance;
     if (images < CLASSES || images > IMAGES_MAX)
-        return elm_error_set(err, ELM_EXIT_USAGE, "impossible number of points %lld (--images): give %d to %d", (long long)images, CLASSES,
-                             IMAGES_MAX);
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "impossible number of points %lld (--images): give %d to %d",
+                             (long long)images, CLASSES, IMAGES_MAX);
     const int64_t tail = llround((double)images / (1.0 + imbalance));
     if (tail < 1)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "no point left for the tail (--imbalance %g, --images %lld): give more images or less imbalance", imbalance,
-                             (long long)images);
+                             "no point left for the tail (--imbalance %g, --images %lld): give "
+                             "more images or less imbalance",
+                             imbalance, (long long)images);
     uint8_t *labels = elm_alloc((size_t)images, sizeof *labels, err);
     elm_store_writer *writer = NULL;
-    int status = labels != NULL ? elm_store_writer_create(&writer, request->out, &info, names, err) : -1;
+    int status =
+        labels != NULL ? elm_store_writer_create(&writer, request->out, &info, names, err) : -1;
     if (status == 0) {
         draw_labels(request->seed, images, tail, labels);
         status = write_points(writer, request->seed, images, labels, err);

@@ -15,9 +15,9 @@ typedef struct field {
     size_t offset;
 } field;
 
-#define ROW(name, member)                                                                                                                  \
-    {                                                                                                                                      \
-        name, offsetof(elm_epoch_row, member)                                                                                              \
+#define ROW(name, member)                                                                          \
+    {                                                                                              \
+        name, offsetof(elm_epoch_row, member)                                                      \
     }
 static const field columns_of[] = {
     ROW("epoch", epoch),
@@ -52,11 +52,14 @@ static const field columns_of[] = {
     ROW("bank_tail", bank[2]),
     ROW("bank_drift", bank_drift),
 };
-enum { COLUMNS = sizeof columns_of / sizeof *columns_of, BANK_COLUMNS = 4 /* the last, only in metrics.csv of runs with a bank */ };
+enum {
+    COLUMNS = sizeof columns_of / sizeof *columns_of,
+    BANK_COLUMNS = 4 /* the last, only in metrics.csv of runs with a bank */
+};
 
-#define SUM(name, member)                                                                                                                  \
-    {                                                                                                                                      \
-        "epoch_" name, offsetof(elm_epoch_sums, member)                                                                                    \
+#define SUM(name, member)                                                                          \
+    {                                                                                              \
+        "epoch_" name, offsetof(elm_epoch_sums, member)                                            \
     }
 static const field sums_of[] = {
     SUM("images", images),
@@ -136,15 +139,18 @@ elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t
     };
     for (int g = 0; g < 3; g++) {
         row.positives[g] = sums->anchors[g] > 0 ? sums->with_positive[g] / sums->anchors[g] : NAN;
-        row.embed_gradient[g] = sums->gradient[g] > 0 ? sums->embed_gradient[g] / sums->gradient[g] : NAN;
-        row.bank[g] = sums->banked > 0 && sums->anchors[g] > 0 ? sums->with_bank[g] / sums->anchors[g] : NAN;
+        row.embed_gradient[g] =
+            sums->gradient[g] > 0 ? sums->embed_gradient[g] / sums->gradient[g] : NAN;
+        row.bank[g] =
+            sums->banked > 0 && sums->anchors[g] > 0 ? sums->with_bank[g] / sums->anchors[g] : NAN;
     }
     return row;
 }
 
 elm_split_row elm_split_row_of(const elm_metrics *metrics)
 {
-    elm_split_row row = {.balanced_accuracy = metrics->balanced_accuracy, .accuracy = metrics->accuracy};
+    elm_split_row row = {.balanced_accuracy = metrics->balanced_accuracy,
+                         .accuracy = metrics->accuracy};
     memcpy(row.group, metrics->group, sizeof row.group);
     return row;
 }
@@ -198,7 +204,8 @@ static void print_csv(const elm_history *history, FILE *file)
     for (int64_t r = 0; r < history->count; r++) {
         for (int c = 0; c < columns; c++) {
             const double value = *at(&columns_of[c], &history->rows[r]);
-            fprintf(file, isfinite(value) ? "%s%.10g" : "%s", c ? "," : "", value); /* an empty cell: not measured */
+            /* an empty cell: not measured */
+            fprintf(file, isfinite(value) ? "%s%.10g" : "%s", c ? "," : "", value);
         }
         fputc('\n', file);
     }
@@ -243,7 +250,8 @@ void elm_history_columns_free(elm_history_column *columns, int count)
     elm_free(columns);
 }
 
-int elm_history_columns(const elm_history *history, elm_history_column **out, int *count, elm_error *err)
+int elm_history_columns(const elm_history *history, elm_history_column **out, int *count,
+                        elm_error *err)
 {
     elm_history_column *columns = elm_alloc(COLUMNS, sizeof *columns, err);
     for (int c = 0; columns && c < COLUMNS; c++) {
@@ -263,13 +271,15 @@ int elm_history_columns(const elm_history *history, elm_history_column **out, in
     return columns ? 0 : -1;
 }
 
-int elm_history_from_checkpoint(elm_history *history, const elm_checkpoint *checkpoint, elm_error *err)
+int elm_history_from_checkpoint(elm_history *history, const elm_checkpoint *checkpoint,
+                                elm_error *err)
 {
     const elm_history_column *epochs = elm_checkpoint_history(checkpoint, columns_of[0].name);
     for (int64_t r = 0; epochs && r < epochs->count; r++) {
         elm_epoch_row row;
         for (int c = 0; c < COLUMNS; c++) {
-            const elm_history_column *column = elm_checkpoint_history(checkpoint, columns_of[c].name);
+            const elm_history_column *column =
+                elm_checkpoint_history(checkpoint, columns_of[c].name);
             *at(&columns_of[c], &row) = column && r < column->count ? column->values[r] : NAN;
         }
         if (elm_history_append(history, &row, err))

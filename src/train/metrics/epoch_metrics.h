@@ -18,17 +18,22 @@ typedef struct elm_split_row {
 typedef struct elm_epoch_row {
     double epoch, step, lr;
     double loss, logit_loss, embed_loss, train_accuracy;
-    double positives[3];      /* share of anchors that met a positive: head, torso, tail */
-    double embed_gradient[3]; /* length of the embedding term's gradient at the embeddings over that of all losses: head, torso, tail */
+    double positives[3]; /* share of anchors that met a positive: head, torso, tail */
+    /* length of the embedding term's gradient at the embeddings over that of all losses: head,
+     * torso, tail */
+    double embed_gradient[3];
     double images_per_s, seconds;
-    double bank[3];    /* share of anchors that met a positive in the class bank */
-    double bank_drift; /* squared distance from an image's entry there to its embedding now, relative to that between images of a class */
+    double bank[3]; /* share of anchors that met a positive in the class bank */
+    /* squared distance from an image's entry there to its embedding now, relative to that
+     * between images of a class */
+    double bank_drift;
     double absent;     /* images that had no picture to be read */
     double input_wait; /* share of the time that rank 0 waited for the loader */
     elm_split_row test, holdout;
 } elm_epoch_row;
 
-/** Sums since the epoch began, kept in checkpoints so that a resume in mid-epoch reports the same epoch. */
+/** Sums since the epoch began, kept in checkpoints so that a resume in mid-epoch reports the
+ * same epoch. */
 typedef struct elm_epoch_sums {
     double images, correct, loss, logit_loss, embed_loss; /* losses times images */
     double anchors[3], with_positive[3];
@@ -57,13 +62,17 @@ void elm_history_free(elm_history *history);
 int elm_history_put_csv(elm_output *output, const void *context, elm_error *err);
 /** The row with the best balanced accuracy on the test set, or NULL. */
 const elm_epoch_row *elm_history_best(const elm_history *history);
-/** The row with the best balanced accuracy on the held-out images, or NULL: a choice that the test set has no part in. */
+/** The row with the best balanced accuracy on the held-out images, or NULL: a choice that the
+ * test set has no part in. */
 const elm_epoch_row *elm_history_best_held_out(const elm_history *history);
 
-/** As columns of a checkpoint. Owns: *columns and their values: elm_history_columns_free. */
-int elm_history_columns(const elm_history *history, elm_history_column **columns, int *count, elm_error *err);
+/** As columns of a checkpoint.
+ *  Owns:   *columns and their values: elm_history_columns_free. */
+int elm_history_columns(const elm_history *history, elm_history_column **columns, int *count,
+                        elm_error *err);
 void elm_history_columns_free(elm_history_column *columns, int count);
-int elm_history_from_checkpoint(elm_history *history, const elm_checkpoint *checkpoint, elm_error *err);
+int elm_history_from_checkpoint(elm_history *history, const elm_checkpoint *checkpoint,
+                                elm_error *err);
 
 enum { ELM_EPOCH_SUMS = sizeof(elm_epoch_sums) / sizeof(double) };
 /** Sums as progress values [ELM_EPOCH_SUMS], and back. */

@@ -10,7 +10,13 @@
 #include "base/file/protobuf.h"
 #include "elmpi/memory.h"
 
-enum { EVENT_WALL_TIME = 1, EVENT_STEP = 2, EVENT_FILE_VERSION = 3, EVENT_SUMMARY = 5, EVENT_SESSION = 7 };
+enum {
+    EVENT_WALL_TIME = 1,
+    EVENT_STEP = 2,
+    EVENT_FILE_VERSION = 3,
+    EVENT_SUMMARY = 5,
+    EVENT_SESSION = 7
+};
 enum { SUMMARY_VALUE = 1, VALUE_TAG = 1, VALUE_SIMPLE = 2, SESSION_STATUS = 1, SESSION_START = 1 };
 
 struct elm_event_file {
@@ -32,7 +38,8 @@ uint32_t elm_crc32c(const void *bytes, size_t size_bytes)
     return ~crc;
 }
 
-/* TFRecord stores checksums rotated and shifted, so that a checksum over data that holds checksums stays a good one. */
+/* TFRecord stores checksums rotated and shifted, so that a checksum over data that holds
+ * checksums stays a good one. */
 static uint32_t masked(const void *bytes, size_t size_bytes)
 {
     const uint32_t crc = elm_crc32c(bytes, size_bytes);
@@ -54,9 +61,9 @@ static void write_record(elm_event_file *file)
     put_little_endian(tail, masked(file->event.data, file->event.size), 4);
     if (file->cause == 0 && file->event.failed)
         file->cause = ENOMEM;
-    if (file->cause == 0 &&
-        (fwrite(head, sizeof head, 1, file->stream) != 1 || fwrite(file->event.data, file->event.size, 1, file->stream) != 1 ||
-         fwrite(tail, sizeof tail, 1, file->stream) != 1))
+    if (file->cause == 0 && (fwrite(head, sizeof head, 1, file->stream) != 1 ||
+                             fwrite(file->event.data, file->event.size, 1, file->stream) != 1 ||
+                             fwrite(tail, sizeof tail, 1, file->stream) != 1))
         file->cause = errno;
     file->event.size = 0;
 }
@@ -65,7 +72,8 @@ static void begin_event(elm_event_file *file, int64_t step)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    elm_protobuf_double(&file->event, EVENT_WALL_TIME, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
+    elm_protobuf_double(&file->event, EVENT_WALL_TIME,
+                        (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
     elm_protobuf_int(&file->event, EVENT_STEP, step);
 }
 
@@ -78,8 +86,10 @@ int elm_event_file_create(elm_event_file **out, const char *path, elm_error *err
     file->stream = fopen(path, "wbx");
     if (file->stream == NULL) {
         elm_free(file);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write %s (%s): check the folder, or set run.tensorboard = false", path,
-                             strerror(errno));
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "cannot write %s (%s): check the folder, or set run.tensorboard = false", path,
+            strerror(errno));
     }
     begin_event(file, 0);
     elm_protobuf_text(&file->event, EVENT_FILE_VERSION, "brain.Event:2");
@@ -97,7 +107,8 @@ void elm_event_file_purge(elm_event_file *file, int64_t step)
     write_record(file);
 }
 
-void elm_event_file_scalars(elm_event_file *file, int64_t step, const elm_event_scalar *scalars, int count)
+void elm_event_file_scalars(elm_event_file *file, int64_t step, const elm_event_scalar *scalars,
+                            int count)
 {
     begin_event(file, step);
     const size_t summary = elm_protobuf_begin(&file->event, EVENT_SUMMARY);

@@ -1,4 +1,5 @@
-/* Event file: scalars in the form that TensorBoard reads: TFRecords of protobuf messages, each with its checksums. */
+/* Event file: scalars in the form that TensorBoard reads: TFRecords of protobuf messages, each
+ * with its checksums. */
 #ifndef ELMPI_TRAIN_METRICS_EVENT_FILE_H
 #define ELMPI_TRAIN_METRICS_EVENT_FILE_H
 
@@ -20,8 +21,10 @@ int elm_event_file_create(elm_event_file **file, const char *path, elm_error *er
 /** Tells that what earlier files say of this step and later ones counts no more. */
 void elm_event_file_purge(elm_event_file *file, int64_t step);
 /** Appends scalars of one step; those that are not finite are left out. */
-void elm_event_file_scalars(elm_event_file *file, int64_t step, const elm_event_scalar *scalars, int count);
-/** Hands everything so far to the system. 0, or the errno of what has failed since the file began. */
+void elm_event_file_scalars(elm_event_file *file, int64_t step, const elm_event_scalar *scalars,
+                            int count);
+/** Hands everything so far to the system. 0, or the errno of what has failed since the file
+ * began. */
 int elm_event_file_flush(elm_event_file *file);
 /** Flushes and frees. Accepts NULL. */
 void elm_event_file_close(elm_event_file *file);

@@ -17,9 +17,10 @@ int elm_tensorboard_start(elm_run *run, elm_error *err)
         return 0;
     char host[256] = "", path[ELM_PATH_SIZE + 512];
     gethostname(host, sizeof host - 1);
-    /* TensorBoard reads files in the order of their names. Run numbers ascend, whatever the hosts' clocks say. */
-    snprintf(path, sizeof path, "%s/events.out.tfevents.%010d.%s", elm_run_folder_path(run->folder), elm_run_folder_number(run->folder),
-             host);
+    /* TensorBoard reads files in the order of their names. Run numbers ascend, whatever the
+     * hosts' clocks say. */
+    snprintf(path, sizeof path, "%s/events.out.tfevents.%010d.%s", elm_run_folder_path(run->folder),
+             elm_run_folder_number(run->folder), host);
     if (elm_event_file_create(&run->events, path, err) != 0)
         return -1;
     if (!run->request->resume)
@@ -52,7 +53,8 @@ void elm_tensorboard_step(elm_run *run, const elm_step_report *report, double se
         {"step/gradient_norm", report->gradient_norm}, /* the last: only clipping asks for it */
     };
     const int count = sizeof scalars / sizeof *scalars;
-    elm_event_file_scalars(run->events, run->step - 1, scalars, run->options.optim.clip_norm > 0 ? count : count - 1);
+    elm_event_file_scalars(run->events, run->step - 1, scalars,
+                           run->options.optim.clip_norm > 0 ? count : count - 1);
     const double now = elm_io_seconds();
     if (now - run->events_flushed >= flush_seconds)
         elm_tensorboard_flush(run);
@@ -67,7 +69,8 @@ void elm_tensorboard_epoch(elm_run *run, const elm_epoch_row *row)
     if (run->events == NULL)
         return;
     const char *name;
-    for (double value; count < TAGS && (name = elm_epoch_row_column(row, count, &value)) != NULL; count++) {
+    for (double value; count < TAGS && (name = elm_epoch_row_column(row, count, &value)) != NULL;
+         count++) {
         snprintf(tags[count], TAG_BYTES, "epoch/%s", name);
         scalars[count] = (elm_event_scalar){tags[count], value};
     }
@@ -83,8 +86,9 @@ void elm_tensorboard_flush(elm_run *run)
     const int cause = elm_event_file_flush(run->events);
     if (cause == 0)
         return;
-    elm_log_warn(run->log, "the figures for TensorBoard end here (%s): %s; the run goes on without them", elm_run_folder_path(run->folder),
-                 strerror(cause));
+    elm_log_warn(run->log,
+                 "the figures for TensorBoard end here (%s): %s; the run goes on without them",
+                 elm_run_folder_path(run->folder), strerror(cause));
     elm_tensorboard_end(run);
 }
 
