@@ -8,19 +8,12 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
-#include "job/file.h"
 #include "job/lines.h"
 #include "job/path.h"
+#include "job/sources.h"
 #include "job/value.h"
 
-enum {
-    NOTE_SIZE = 512,
-    NAMES_MAX = 256,
-    NOT_GIVEN = 0,
-    GIVEN_BY_SET = -1,
-    FILES_MAX = 8,
-    SETUP_NAME_SIZE = 64
-};
+enum { NOTE_SIZE = 512, NAMES_MAX = 256, NOT_GIVEN = 0, GIVEN_BY_SET = -1, SETUP_NAME_SIZE = 64 };
 
 struct elm_job {
     char *text;
@@ -34,22 +27,15 @@ typedef struct slot {
     const elm_option *row;
     void *value;
     int line; /* NOT_GIVEN, GIVEN_BY_SET, or of the file */
-    int file; /* place in the chain of files */
+    int file; /* place among the sources */
     bool in_setup;
     char setup[ELM_VALUE_SIZE]; /* its value there */
 } slot;
 
-/* One file of the chain: each includes the next. */
-typedef struct source {
-    elm_job_file file;
-    bool begun; /* it has given an entry, so that including comes too late */
-} source;
-
 typedef struct resolver {
     slot *slots;
     int count;
-    source files[FILES_MAX];
-    int file; /* the one being read */
+    elm_sources sources;
     char setup[SETUP_NAME_SIZE];
     int setup_file, setup_line;
     bool setup_is_open; /* entries of the file being read belong to it */
@@ -62,7 +48,7 @@ static void place_of(const resolver *r, int file, int line, char *place)
     else if (line == NOT_GIVEN)
         snprintf(place, ELM_PLACE_SIZE, "default");
     else
-        snprintf(place, ELM_PLACE_SIZE, "%s:%d", r->files[file].file.path, line);
+        elm_sources_place(&r->sources, file, line, place);
 }
 
 static size_t section_length(const elm_option *row)
@@ -145,47 +131,48 @@ static int refuse_key(const resolver *r, const char *section, const char *key, c
 
 static int take_entry(void *context, const elm_entry *entry, elm_error *err);
 
-/* "[job] include = name": that file's entries come before the rest of this one's, which may say
- * otherwise. */
-static int include(resolver *r, const char *written, const char *place, elm_error *err)
+/* One name of the list. */
+static int include_file(resolver *r, const char *written, int line, const char *place,
+                        elm_error *err)
 {
     static const elm_option row = {.key = "job.include"};
-    char name[ELM_TEXT_SIZE];
-    if (elm_path_expand(&row, written, place, name, err))
+    char name[ELM_TEXT_SIZE], *text;
+    if (elm_path_expand(&row, written, place, name, err) ||
+        elm_sources_enter(&r->sources, name, line, &text, err))
         return -1;
-    if (r->files[r->file].begun)
+    const int status =
+        elm_lines_read(text, r->sources.all[r->sources.now].file.path, take_entry, r, err);
+    elm_sources_leave(&r->sources);
+    r->setup_is_open = false;
+    elm_free(text);
+    return status;
+}
+
+/* "[job] include = a.ini, b.ini": the files' entries come before the rest of this one's. Where
+ * several give a value, the last does. */
+static int include(resolver *r, const elm_entry *entry, const char *place, elm_error *err)
+{
+    if (r->sources.all[r->sources.now].begun)
         return elm_error_set(
             err, ELM_EXIT_USAGE,
             "job.include stands below other entries (%s): make it the file's first entry", place);
-    if (r->file + 1 == FILES_MAX)
-        return elm_error_set(err, ELM_EXIT_USAGE,
-                             "a chain of more than %d files (%s): include fewer files in a row",
-                             FILES_MAX, place);
-    source *next = &r->files[r->file + 1];
-    *next = (source){0};
-    if (!*name || !elm_job_file_beside(r->files[r->file].file.path, name, next->file.path))
-        return elm_error_set(err, ELM_EXIT_USAGE,
-                             "job.include is %s (%s): name a job file, relative to this one",
-                             *name ? "too long" : "empty", place);
-    char *text;
-    if (elm_job_file_read(&next->file, place, &text, err))
-        return -1;
-    int status = 0;
-    for (int i = 0; i <= r->file && !status; i++)
-        if (r->files[i].file.inode == next->file.inode &&
-            r->files[i].file.device == next->file.device)
-            status = elm_error_set(
-                err, ELM_EXIT_USAGE,
-                "job.include = %.300s leads back to %.300s (%.300s): remove one of the includes",
-                name, r->files[i].file.path, place);
-    if (!status) {
-        r->file++;
-        status = elm_lines_read(text, next->file.path, take_entry, r, err);
-        r->file--;
-        r->setup_is_open = false;
+    for (const char *rest = entry->value;; rest++) {
+        char name[ELM_TEXT_SIZE];
+        rest += strspn(rest, " \t");
+        size_t length = strcspn(rest, ",");
+        const char *end = rest + length;
+        while (length && strchr(" \t", rest[length - 1]))
+            length--;
+        if (length >= sizeof name)
+            return elm_error_set(err, ELM_EXIT_USAGE,
+                                 "job.include is too long (%s): use shorter paths", place);
+        snprintf(name, sizeof name, "%.*s", (int)length, rest);
+        if (include_file(r, name, entry->line, place, err))
+            return -1;
+        if (!*end)
+            return 0;
+        rest = end;
     }
-    elm_free(text);
-    return status;
 }
 
 /* "[job] setup = name": what this file says from here on is the set-up that a run's log compares
@@ -203,7 +190,7 @@ static int begin_setup(resolver *r, const elm_entry *entry, const char *place, e
                              "job.setup is no name (%s): give one of 1 to %d characters", place,
                              SETUP_NAME_SIZE - 1);
     snprintf(r->setup, sizeof r->setup, "%s", entry->value);
-    r->setup_file = r->file;
+    r->setup_file = r->sources.now;
     r->setup_line = entry->line;
     r->setup_is_open = true;
     return 0;
@@ -213,7 +200,7 @@ static int begin_setup(resolver *r, const elm_entry *entry, const char *place, e
 static int take_own(resolver *r, const elm_entry *entry, const char *place, elm_error *err)
 {
     if (!strcmp(entry->key, "include"))
-        return include(r, entry->value, place, err);
+        return include(r, entry, place, err);
     if (!strcmp(entry->key, "setup"))
         return begin_setup(r, entry, place, err);
     return elm_error_set(err, ELM_EXIT_USAGE,
@@ -226,23 +213,24 @@ static int take_entry(void *context, const elm_entry *entry, elm_error *err)
 {
     resolver *r = context;
     char key[256], place[ELM_PLACE_SIZE];
-    place_of(r, r->file, entry->line, place);
+    const int file = r->sources.now;
+    place_of(r, file, entry->line, place);
     if (!strcmp(entry->section, "job")) {
         const int status = take_own(r, entry, place, err);
-        r->files[r->file].begun = true;
+        r->sources.all[file].begun = true;
         return status;
     }
-    r->files[r->file].begun = true;
+    r->sources.all[file].begun = true;
     const int length = snprintf(key, sizeof key, "%s.%s", entry->section, entry->key);
     slot *s = length < (int)sizeof key ? find_slot(r, key, (size_t)length) : NULL;
     if (!s || !in_section(s->row, entry->section))
         return refuse_key(r, entry->section, entry->key, place, err);
-    if (s->line != NOT_GIVEN && s->file == r->file)
+    if (s->line != NOT_GIVEN && s->file == file)
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "%s is given twice (%s and line %d): remove one of them", s->row->key,
                              place, s->line);
     s->line = entry->line;
-    s->file = r->file;
+    s->file = file;
     if (elm_value_parse(s->row, s->value, entry->value, place, err))
         return -1;
     if (r->setup_is_open) {
@@ -353,8 +341,8 @@ static int check_required(const resolver *r, elm_error *err)
             return elm_error_set(
                 err, ELM_EXIT_USAGE,
                 "%s is missing (%.500s): add \"%s = ...\" under [%.*s], or --set %s=...",
-                s->row->key, r->files[0].file.path, short_key(s->row), (int)section_length(s->row),
-                s->row->key, s->row->key);
+                s->row->key, r->sources.all[0].file.path, short_key(s->row),
+                (int)section_length(s->row), s->row->key, s->row->key);
     }
     return 0;
 }
@@ -366,7 +354,7 @@ static int write_text(const resolver *r, elm_job *job, elm_error *err)
     if (!out)
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "out of memory (%s): use a host with more memory",
-                             r->files[0].file.path);
+                             r->sources.all[0].file.path);
     const elm_option *before = NULL;
     for (int i = 0; i < r->count; i++) {
         const slot *s = &r->slots[i];
@@ -384,7 +372,7 @@ static int write_text(const resolver *r, elm_job *job, elm_error *err)
     if (fclose(out))
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "out of memory (%s): use a host with more memory",
-                             r->files[0].file.path);
+                             r->sources.all[0].file.path);
     return 0;
 }
 
@@ -430,7 +418,7 @@ static int write_differences(const resolver *r, elm_job *job, elm_error *err)
         free(text);
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "out of memory (%s): use a host with more memory",
-                             r->files[0].file.path);
+                             r->sources.all[0].file.path);
     }
     if (count)
         job->differences = text;
@@ -448,7 +436,7 @@ static int resolve(elm_job **job, const elm_job_file *file, const char *text,
     elm_job *made = elm_alloc(1, sizeof *made, err);
     int status = r && made ? 0 : -1;
     if (!status) {
-        r->files[0].file = *file;
+        elm_sources_begin(&r->sources, file);
         status = collect_slots(r, sets, set_count, err);
     }
     if (!status) {

@@ -395,6 +395,44 @@ static void files_include_files(void **state)
     elm_job_destroy(g.job);
 }
 
+static void files_include_several_files(void **state)
+{
+    (void)state;
+    family files;
+    fixture f;
+    begin_family(&files);
+    add_file(&files, "sub/base.ini",
+             "[run]\nname = base\nnote = base\n[optim]\nlr = 1\nbatch = 7\n");
+    add_file(
+        &files, "sub/set.ini",
+        "[job]\ninclude = base.ini\nsetup = paper\n[run]\nname = set\n[optim]\nlr = 2\nfree = 2\n");
+    add_file(&files, "method.ini", "[run]\nname = method\n[optim]\nlr = 3\nfree = 3\n");
+    const char *top = add_file(&files, "top.ini",
+                               "[job]\ninclude = sub/set.ini ,\tmethod.ini\n[optim]\nfree = 4\n");
+    const char *other = add_file(&files, "other.ini", "[job]\ninclude = method.ini,sub/set.ini\n");
+    const char *twice =
+        add_file(&files, "twice.ini", "[job]\ninclude = sub/set.ini, sub/base.ini\n");
+    if (load(&f, top, NULL, 0))
+        fail_msg("%s", f.err.text);
+    assert_string_equal(f.run.name, "method");
+    assert_string_equal(f.run.note, "base");
+    assert_true(f.optim.lr == 3 && f.optim.batch == 7 && f.optim.free == 4);
+    assert_string_equal(
+        elm_job_differences(f.job),
+        "differs from the paper's set-up: run.name method (set), optim.lr 3 (2), optim.free 4 (2)");
+    elm_job_destroy(f.job);
+    if (load(&f, other, NULL, 0))
+        fail_msg("%s", f.err.text);
+    assert_string_equal(f.run.name, "set");
+    assert_true(f.optim.lr == 2 && f.optim.free == 2);
+    elm_job_destroy(f.job);
+    assert_int_equal(load(&f, twice, NULL, 0), -1); /* it would undo what set.ini says */
+    assert_non_null(strstr(f.err.text, "sub/base.ini is included twice"));
+    assert_non_null(strstr(f.err.text, "twice.ini:2 and "));
+    assert_non_null(strstr(f.err.text, "sub/set.ini:2)"));
+    end_family(&files);
+}
+
 static void differences_from_a_setup(void **state)
 {
     (void)state;
@@ -445,6 +483,12 @@ static void mistakes_in_includes(void **state)
          "a.ini:3)"},
         {"[job]\ninclude = b.ini", "[job]\ninclude = a.ini", "job.include = a.ini leads back to",
          "b.ini:2)"},
+        {"[job]\ninclude = b.ini,", "", "job.include is empty", "a.ini:2)"},
+        {"[job]\ninclude = b.ini,,b.ini", "", "job.include is empty", "a.ini:2)"},
+        {"[job]\ninclude = b.ini, none.ini", "", "none.ini, included at", "a.ini:2): No such file"},
+        {"[job]\ninclude = b.ini, sub/../b.ini", "", "job.include = sub/../b.ini is included twice",
+         "a.ini:2)"},
+        {"[job]\ninclude = b.ini, a.ini", "", "job.include = a.ini leads back to", "a.ini:2)"},
         {"\n[job]\ninclude = sub/../a.ini", "", "leads back to", "a.ini:3)"},
         {"[job]\ninclude = b.ini", "[optim]\n\nlrr = 1", "unknown key optim.lrr",
          "b.ini:3): did you mean optim.lr?"},
@@ -540,6 +584,7 @@ int main(void)
         cmocka_unit_test_teardown(mistakes_in_overrides, no_leaks),
         cmocka_unit_test_teardown(unreadable_files, no_leaks),
         cmocka_unit_test_teardown(files_include_files, no_leaks),
+        cmocka_unit_test_teardown(files_include_several_files, no_leaks),
         cmocka_unit_test_teardown(differences_from_a_setup, no_leaks),
         cmocka_unit_test_teardown(mistakes_in_includes, no_leaks),
         cmocka_unit_test_teardown(chains_have_an_end, no_leaks),
