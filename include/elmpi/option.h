@@ -27,11 +27,16 @@ typedef enum elm_option_type {
     ELM_OPTION_REALS,  /* elm_reals, comma separated */
 } elm_option_type;
 
+/** A row's default where it is the name of the job file that was started, without folder and
+ * ".ini". Such a row must be given where the job comes from memory or a pipe. Compared by address.
+ * */
+extern const char elm_option_stem[];
+
 typedef struct elm_option {
     const char *key; /* "section.name"; NULL ends a table */
     elm_option_type type;
     size_t offset;        /* of the value in the room's options struct */
-    const char *fallback; /* default, as text; NULL: must be given */
+    const char *fallback; /* default, as text, or elm_option_stem; NULL: must be given */
     /* numbers: inclusive range; both 0: unbounded */
     double min, max;
     const char *choices; /* "a|b|c" for ELM_OPTION_CHOICE */

@@ -54,6 +54,7 @@ int elm_job_file_read(elm_job_file *file, const char *place, char **text, elm_er
     }
     file->device = about.st_dev;
     file->inode = about.st_ino;
+    file->named = S_ISREG(about.st_mode);
     char *bytes = elm_alloc(BYTES_MAX + 2, 1, err);
     const int status = bytes ? read_stream(stream, which, bytes, err) : -1;
     fclose(stream);

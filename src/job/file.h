@@ -13,6 +13,7 @@ enum { ELM_JOB_PATH_SIZE = 1000 };
 /** A job file. Two names of one file have the same identity. */
 typedef struct elm_job_file {
     char path[ELM_JOB_PATH_SIZE];
+    bool named; /* its name says what it is: no pipe, nothing from memory */
     dev_t device;
     ino_t inode; /* 0: a text from memory */
 } elm_job_file;

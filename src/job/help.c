@@ -75,8 +75,8 @@ void elm_option_print_table(const elm_option *rows,
         elm_value_describe(row, value, sizeof value);
         printf("| `%s` | ", row->key);
         print_cell(value);
-        printf(" | %s%s%s | ", row->fallback ? "`" : "",
-               row->fallback ? row->fallback : "must be given", row->fallback ? "`" : "");
+        const char *quote = row->fallback && row->fallback != elm_option_stem ? "`" : "";
+        printf(" | %s%s%s | ", quote, row->fallback ? row->fallback : "must be given", quote);
         print_cell(row->help);
         printf(" |\n");
     }

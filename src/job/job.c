@@ -277,7 +277,9 @@ static int set_default(const resolver *r, const slot *s, elm_error *err)
 {
     char place[ELM_PLACE_SIZE];
     place_of(r, 0, NOT_GIVEN, place);
-    return s->row->fallback ? elm_value_parse(s->row, s->value, s->row->fallback, place, err) : 0;
+    return s->row->fallback && s->row->fallback != elm_option_stem
+               ? elm_value_parse(s->row, s->value, s->row->fallback, place, err)
+               : 0;
 }
 
 /* Whether a rule "section.key=a|b" or "section.key!=a|b" holds. */
@@ -332,17 +334,43 @@ static int drop_unused(resolver *r, elm_job *job, elm_error *err)
     return 0;
 }
 
+static int refuse_missing(const resolver *r, const slot *s, elm_error *err)
+{
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "%s is missing (%.500s): add \"%s = ...\" under [%.*s], or --set %s=...",
+                         s->row->key, r->sources.all[0].file.path, short_key(s->row),
+                         (int)section_length(s->row), s->row->key, s->row->key);
+}
+
+/* The job file's name for the options that have it as their default. */
+static int fill_stems(resolver *r, elm_error *err)
+{
+    const elm_job_file *file = &r->sources.all[0].file;
+    const char *slash = strrchr(file->path, '/');
+    char stem[ELM_JOB_PATH_SIZE];
+    snprintf(stem, sizeof stem, "%s", slash ? slash + 1 : file->path);
+    const size_t length = strlen(stem);
+    if (length > 4 && !strcmp(stem + length - 4, ".ini"))
+        stem[length - 4] = 0;
+    for (int i = 0; i < r->count; i++) {
+        slot *s = &r->slots[i];
+        if (s->row->fallback != elm_option_stem || s->line != NOT_GIVEN)
+            continue;
+        if (!file->named)
+            return refuse_missing(r, s, err);
+        if (elm_value_parse(s->row, s->value, stem, file->path, err))
+            return -1;
+    }
+    return 0;
+}
+
 static int check_required(const resolver *r, elm_error *err)
 {
     for (int i = 0; i < r->count; i++) {
         const slot *s = &r->slots[i];
         if (!s->row->fallback && s->line == NOT_GIVEN &&
             (!s->row->used_if || rule_holds(r, s->row->used_if)))
-            return elm_error_set(
-                err, ELM_EXIT_USAGE,
-                "%s is missing (%.500s): add \"%s = ...\" under [%.*s], or --set %s=...",
-                s->row->key, r->sources.all[0].file.path, short_key(s->row),
-                (int)section_length(s->row), s->row->key, s->row->key);
+            return refuse_missing(r, s, err);
     }
     return 0;
 }
@@ -445,7 +473,7 @@ static int resolve(elm_job **job, const elm_job_file *file, const char *text,
     }
     for (int i = 0; !status && i < override_count; i++)
         status = apply_override(r, overrides[i], err);
-    if (!status && (check_required(r, err) || drop_unused(r, made, err) ||
+    if (!status && (fill_stems(r, err) || check_required(r, err) || drop_unused(r, made, err) ||
                     write_text(r, made, err) || write_differences(r, made, err)))
         status = -1;
     if (status)

@@ -13,6 +13,8 @@
 
 enum { CHOICES_MAX = 32, CHOICES_SIZE = 512 };
 
+const char elm_option_stem[] = "the job file's name";
+
 /* "a|b|c" as separate names. Returns their number.
  *  Shape:  copy [CHOICES_SIZE] holds them, names [CHOICES_MAX] point into it. */
 static int split_choices(const char *choices, char *copy, const char **names)
@@ -251,7 +253,7 @@ static int add_place(const elm_option *row, const char *place, const elm_error *
 int elm_value_parse(const elm_option *row, void *value, const char *text, const char *place,
                     elm_error *err)
 {
-    if (!*text && !row->fallback)
+    if (!*text && (!row->fallback || row->fallback == elm_option_stem))
         return elm_error_set(err, ELM_EXIT_USAGE, "%s is empty (%s): give it a value", row->key,
                              place);
     if (parse_typed(row, value, text, place, err))

@@ -18,8 +18,8 @@ static int check_name(const char *value, elm_error *err)
 }
 
 const elm_option elm_run_option_rows[] = {
-    {"run.name", ELM_OPTION_TEXT, offsetof(elm_run_options, name), NULL, 0, 0, NULL, check_name,
-     NULL, "name of the run: its folder is runs/<name>"},
+    {"run.name", ELM_OPTION_TEXT, offsetof(elm_run_options, name), elm_option_stem, 0, 0, NULL,
+     check_name, NULL, "name of the run: its folder is runs/<name>"},
     {"run.seed", ELM_OPTION_INT, offsetof(elm_run_options, seed), "0", 0, 4294967295.0, NULL, NULL,
      NULL, "seed of initial weights, order of images and augmentation"},
     {"run.precision", ELM_OPTION_CHOICE, offsetof(elm_run_options, precision), "auto", 0, 0,

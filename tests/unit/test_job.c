@@ -322,6 +322,23 @@ static void unreadable_files(void **state)
     refuse_file("", 0, "run.name is missing");
 }
 
+typedef struct named_options {
+    char name[ELM_TEXT_SIZE];
+} named_options;
+
+static int check_plain(const char *value, elm_error *err)
+{
+    return !strchr(value, '$') ? 0
+                               : elm_error_set(err, ELM_EXIT_USAGE,
+                                               "\"%s\" is no name (run.name): use another", value);
+}
+
+static const elm_option named_rows[] = {
+    {"run.name", ELM_OPTION_TEXT, offsetof(named_options, name), elm_option_stem, 0, 0, NULL,
+     check_plain, NULL, "name"},
+    {0},
+};
+
 /* Files named a.ini, sub/b.ini and so on, in a folder that goes away. */
 typedef struct family {
     char folder[64], sub[80];
@@ -430,6 +447,56 @@ static void files_include_several_files(void **state)
     assert_non_null(strstr(f.err.text, "sub/base.ini is included twice"));
     assert_non_null(strstr(f.err.text, "twice.ini:2 and "));
     assert_non_null(strstr(f.err.text, "sub/set.ini:2)"));
+    end_family(&files);
+}
+
+static void assert_named(const char *path, const char *override, const char *expected)
+{
+    named_options run;
+    elm_job *job;
+    elm_error err = {0};
+    const elm_option_set set = {named_rows, &run};
+    if (elm_job_load(&job, path, &override, override ? 1 : 0, &set, 1, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(run.name, expected);
+    assert_non_null(strstr(elm_job_text(job), expected));
+    elm_job_destroy(job);
+}
+
+static void refuse_named(const char *path, const char *text, const char *message)
+{
+    named_options run;
+    elm_job *job;
+    elm_error err = {0};
+    const elm_option_set set = {named_rows, &run};
+    const int status = path ? elm_job_load(&job, path, NULL, 0, &set, 1, &err)
+                            : elm_job_parse(&job, text, "a.ini", NULL, 0, &set, 1, &err);
+    assert_int_equal(status, -1);
+    assert_int_equal(err.code, ELM_EXIT_USAGE);
+    if (!strstr(err.text, message))
+        fail_msg("\"%s\" lacks \"%s\"", err.text, message);
+}
+
+/* The default of run.name: that of the file that was started, not of one that it includes. */
+static void jobs_are_named_after_their_file(void **state)
+{
+    (void)state;
+    family files;
+    begin_family(&files);
+    const char *below = add_file(&files, "sub/below.ini", "; nothing\n");
+    const char *top = add_file(&files, "my job.v2.ini", "[job]\ninclude = sub/below.ini\n");
+    const char *bare = add_file(&files, "bare", "[run]\n");
+    const char *own = add_file(&files, "own.ini", "[run]\nname = other\n");
+    assert_named(below, NULL, "below");
+    assert_named(top, NULL, "my job.v2");
+    assert_named(top, "run.name=b", "b");
+    assert_named(bare, NULL, "bare");
+    assert_named(own, NULL, "other");
+    refuse_named(add_file(&files, "a$b.ini", ""), NULL, "\"a$b\" is no name (run.name, ");
+    refuse_named(add_file(&files, ";.ini", ""), NULL, "run.name holds a \";\"");
+    refuse_named(add_file(&files, "empty.ini", "[run]\nname =\n"), NULL, "run.name is empty (");
+    refuse_named("/dev/null", NULL, "run.name is missing (/dev/null)");
+    refuse_named(NULL, "", "run.name is missing (a.ini)");
     end_family(&files);
 }
 
@@ -585,6 +652,7 @@ int main(void)
         cmocka_unit_test_teardown(unreadable_files, no_leaks),
         cmocka_unit_test_teardown(files_include_files, no_leaks),
         cmocka_unit_test_teardown(files_include_several_files, no_leaks),
+        cmocka_unit_test_teardown(jobs_are_named_after_their_file, no_leaks),
         cmocka_unit_test_teardown(differences_from_a_setup, no_leaks),
         cmocka_unit_test_teardown(mistakes_in_includes, no_leaks),
         cmocka_unit_test_teardown(chains_have_an_end, no_leaks),
