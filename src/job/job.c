@@ -38,7 +38,8 @@ typedef struct resolver {
     elm_sources sources;
     char setup[SETUP_NAME_SIZE];
     int setup_file, setup_line;
-    bool setup_is_open; /* entries of the file being read belong to it */
+    char data_set[SETUP_NAME_SIZE]; /* what $data_set stands for; "": not declared */
+    bool setup_is_open;             /* entries of the file being read belong to it */
 } resolver;
 
 static void place_of(const resolver *r, int file, int line, char *place)
@@ -196,6 +197,33 @@ static int begin_setup(resolver *r, const elm_entry *entry, const char *place, e
     return 0;
 }
 
+/* "[job] data_set = name": what $data_set stands for in paths from here on. A later one replaces
+ * it. */
+static int name_data_set(resolver *r, const elm_entry *entry, const char *place, elm_error *err)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    const size_t length = strlen(entry->value);
+    if (!length || length >= sizeof r->data_set || strspn(entry->value, allowed) != length)
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "job.data_set = %.100s is no name (%s): give 1 to %d letters, digits, dots, dashes",
+            entry->value, place, (int)sizeof r->data_set - 1);
+    memcpy(r->data_set, entry->value, length + 1);
+    return 0;
+}
+
+static int parse_slot(const resolver *r, const slot *s, const char *text, const char *place,
+                      elm_error *err)
+{
+    char named[ELM_TEXT_SIZE];
+    if (s->row->type != ELM_OPTION_PATH)
+        return elm_value_parse(s->row, s->value, text, place, err);
+    if (elm_path_name_data_set(s->row, text, *r->data_set ? r->data_set : NULL, place, named, err))
+        return -1;
+    return elm_value_parse(s->row, s->value, named, place, err);
+}
+
 /* [job]: about the file itself. */
 static int take_own(resolver *r, const elm_entry *entry, const char *place, elm_error *err)
 {
@@ -203,9 +231,11 @@ static int take_own(resolver *r, const elm_entry *entry, const char *place, elm_
         return include(r, entry, place, err);
     if (!strcmp(entry->key, "setup"))
         return begin_setup(r, entry, place, err);
+    if (!strcmp(entry->key, "data_set"))
+        return name_data_set(r, entry, place, err);
     return elm_error_set(err, ELM_EXIT_USAGE,
-                         "unknown key job.%.100s (%s): use one of include, setup", entry->key,
-                         place);
+                         "unknown key job.%.100s (%s): use one of include, setup, data_set",
+                         entry->key, place);
 }
 
 /* One entry of a file. */
@@ -231,7 +261,7 @@ static int take_entry(void *context, const elm_entry *entry, elm_error *err)
                              place, s->line);
     s->line = entry->line;
     s->file = file;
-    if (elm_value_parse(s->row, s->value, entry->value, place, err))
+    if (parse_slot(r, s, entry->value, place, err))
         return -1;
     if (r->setup_is_open) {
         s->in_setup = true;
@@ -268,7 +298,7 @@ static int apply_override(resolver *r, const char *text, elm_error *err)
         return -1;
     memcpy(copy, value, value_length);
     s->line = GIVEN_BY_SET;
-    const int status = elm_value_parse(s->row, s->value, copy, "--set", err);
+    const int status = parse_slot(r, s, copy, "--set", err);
     elm_free(copy);
     return status;
 }

@@ -115,6 +115,38 @@ int elm_path_expand(const elm_option *row, const char *text, const char *place, 
     return 0;
 }
 
+/* The length of the variable's name behind a $: 0 where it is another variable. */
+static size_t data_set_length(const char *text)
+{
+    static const char plain[] = "data_set", braced[] = "{data_set}";
+    if (!strncmp(text, braced, sizeof braced - 1))
+        return sizeof braced - 1;
+    const bool is_it = !strncmp(text, plain, sizeof plain - 1) &&
+                       !strspn(text + sizeof plain - 1, name_characters);
+    return is_it ? sizeof plain - 1 : 0;
+}
+
+int elm_path_name_data_set(const elm_option *row, const char *text, const char *data_set,
+                           const char *place, char *out, elm_error *err)
+{
+    expansion e = {row, text, place, out, 0, err};
+    *out = 0;
+    while (*text) {
+        const size_t length =
+            *text == '$' && (data_set || !getenv("data_set")) ? data_set_length(text + 1) : 0;
+        const size_t kept = !strncmp(text, "$$", 2) ? 2 : 1;
+        if (length && !data_set)
+            return elm_error_set(err, ELM_EXIT_USAGE,
+                                 "%s = %.200s needs the data set's name (%s): include a set-up "
+                                 "that declares job.data_set before it",
+                                 row->key, e.text, place);
+        if (length ? put(&e, data_set, strlen(data_set)) : put(&e, text, kept))
+            return -1;
+        text += length ? length + 1 : kept;
+    }
+    return 0;
+}
+
 static void append(char *text, size_t size, size_t *used, char c)
 {
     if (*used + 1 < size) {

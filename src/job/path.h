@@ -15,4 +15,11 @@
 int elm_path_expand(const elm_option *row, const char *text, const char *place, char *path,
                     elm_error *err);
 
+/** `text` with $data_set and ${data_set} replaced by the data set's name, which is NULL where no
+ * file has declared one: then an environment variable of that name is left to elm_path_expand.
+ *  Shape:  out [ELM_TEXT_SIZE]
+ *  Errors: ELM_EXIT_USAGE: the name is needed and there is none; too long */
+int elm_path_name_data_set(const elm_option *row, const char *text, const char *data_set,
+                           const char *place, char *out, elm_error *err);
+
 #endif

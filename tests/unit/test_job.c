@@ -569,9 +569,12 @@ static void mistakes_in_includes(void **state)
         {"[job]\ninclude = b.ini", "[optim]\nlr = 1", "run.name is missing", "a.ini)"},
         {"[job]\ninclude = b.ini\nsetup = x", "[job]\nsetup = y", "job.setup is given twice",
          "b.ini:2)"},
+        {"[job]\ndata_set =", "", "job.data_set =  is no name", "a.ini:2)"},
+        {"[job]\ndata_set = a/b", "", "job.data_set = a/b is no name", "a.ini:2)"},
+        {"[job]\ndata_set = $HOME", "", "job.data_set = $HOME is no name", "a.ini:2)"},
         {"[job]\nsetup =", "", "job.setup is no name", "a.ini:2)"},
         {"[job]\nincluded = b.ini", "", "unknown key job.included",
-         "a.ini:2): use one of include, setup"},
+         "a.ini:2): use one of include, setup, data_set"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         family files;

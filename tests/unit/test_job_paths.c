@@ -95,6 +95,56 @@ static void variables(void **state)
     check("$ELM_A/x", "~/x");
 }
 
+/* "[job] data_set = name" makes $data_set. */
+static int parse_named(const char *declaration, const char *path, const char *override,
+                       options *values, elm_error *err)
+{
+    char *file;
+    elm_job *job = NULL;
+    assert_true(asprintf(&file, "[job]\n%s\n[data]\nstore = %s\n", declaration, path) > 0);
+    const elm_option_set option_set = {rows, values};
+    const int status =
+        elm_job_parse(&job, file, "a.ini", &override, override ? 1 : 0, &option_set, 1, err);
+    elm_job_destroy(job);
+    free(file);
+    return status;
+}
+
+static void the_data_set(void **state)
+{
+    (void)state;
+    static const char declared[] = "data_set = cifar100-lt";
+    static const char *const paths[][2] = {
+        {"runs/$data_set-ce/x", "runs/cifar100-lt-ce/x"},
+        {"${data_set}2", "cifar100-lt2"},
+        {"$$data_set", "$data_set"},
+        {"$data_setting", "other"},
+        {"$data_set$data_set", "cifar100-ltcifar100-lt"},
+    };
+    options values;
+    elm_error err = {0};
+    unsetenv("data_set");
+    setenv("data_setting", "other", 1);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        if (parse_named(declared, paths[i][0], NULL, &values, &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(values.store, paths[i][1]);
+    }
+    assert_int_equal(parse_named(declared, "x", "data.store=$data_set.h5", &values, &err), 0);
+    assert_string_equal(values.store, "cifar100-lt.h5");
+    assert_int_equal(parse_named("", "$data_set.h5", NULL, &values, &err), -1);
+    assert_int_equal(err.code, ELM_EXIT_USAGE);
+    assert_non_null(
+        strstr(err.text,
+               "data.store = $data_set.h5 needs the data set's name (a.ini:4): include a set-up"));
+    setenv("data_set", "mine", 1); /* the environment's, where no file declares one */
+    assert_int_equal(parse_named("", "$data_set.h5", NULL, &values, &err), 0);
+    assert_string_equal(values.store, "mine.h5");
+    assert_int_equal(parse_named(declared, "$data_set.h5", NULL, &values, &err), 0);
+    assert_string_equal(values.store, "cifar100-lt.h5");
+    unsetenv("data_set");
+}
+
 static void homes(void **state)
 {
     (void)state;
@@ -161,10 +211,8 @@ static void texts_stay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(variables),
-        cmocka_unit_test(homes),
-        cmocka_unit_test(mistakes),
-        cmocka_unit_test(texts_stay),
+        cmocka_unit_test(variables), cmocka_unit_test(the_data_set), cmocka_unit_test(homes),
+        cmocka_unit_test(mistakes),  cmocka_unit_test(texts_stay),
     };
     return cmocka_run_group_tests_name("paths of jobs", tests, NULL, NULL);
 }
