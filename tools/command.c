@@ -31,6 +31,8 @@ static void print_help(const elm_command *command)
 {
     printf("usage: %s %s\n\n%s\n\n", command->program, command->usage, command->summary);
     print_flags(command->flags);
+    for (const elm_topic *topic = command->topics; topic != NULL && topic->name != NULL; topic++)
+        printf("  %-24s %s\n", topic->name, topic->help);
     print_flags(builtin_flags);
     if (command->more_help != NULL) {
         printf("\n");
@@ -64,6 +66,9 @@ static elm_command_result unknown_flag(const elm_command *command, const char *n
     int count = 0;
     for (const elm_flag *flag = command->flags; flag->name != NULL && count < NAMES_MAX; flag++)
         names[count++] = flag->name;
+    for (const elm_topic *topic = command->topics;
+         topic != NULL && topic->name != NULL && count < NAMES_MAX; topic++)
+        names[count++] = topic->name;
     for (const elm_flag *flag = builtin_flags; flag->name != NULL && count < NAMES_MAX; flag++)
         names[count++] = flag->name;
     char text[128];
@@ -132,6 +137,20 @@ static elm_command_result set_value(const elm_flag *flag, const char *text, elm_
     return ELM_COMMAND_ERROR;
 }
 
+static const elm_topic *find_topic(const elm_topic *topics, const char *name)
+{
+    for (; topics != NULL && topics->name != NULL; topics++)
+        if (strcmp(topics->name, name) == 0)
+            return topics;
+    return NULL;
+}
+
+static elm_command_result print_topic(const elm_command *command, const elm_topic *topic,
+                                      elm_error *err)
+{
+    return topic->print(command->quiet, err) == 0 ? ELM_COMMAND_DONE : ELM_COMMAND_ERROR;
+}
+
 /* argv[*i] is a flag: sets its value, moving *i on to a value given as the next argument. */
 static elm_command_result parse_flag(elm_command *command, int argc, char **argv, int *i,
                                      elm_error *err)
@@ -146,6 +165,9 @@ static elm_command_result parse_flag(elm_command *command, int argc, char **argv
             print_version(command);
         return ELM_COMMAND_DONE;
     }
+    const elm_topic *topic = find_topic(command->topics, text);
+    if (topic != NULL)
+        return print_topic(command, topic, err);
     const elm_flag *flag = find_flag(command->flags, text, length);
     if (flag == NULL)
         return unknown_flag(command, text, length, err);

@@ -35,17 +35,26 @@ typedef struct elm_flag {
     const char *help;
 } elm_flag;
 
+/** A flag that prints something and ends the program, as --help does. `print` returns 0, or -1 with
+ * `err` filled; with `quiet` it fails the same way but prints nothing. */
+typedef struct elm_topic {
+    const char *name; /* "--list-jobs"; NULL ends a table */
+    const char *help;
+    int (*print)(bool quiet, elm_error *err);
+} elm_topic;
+
 /** A program's command line. */
 typedef struct elm_command {
     const char *program; /* "elmpi-train" */
     const char *version;
-    const char *usage;     /* "JOB [--set KEY=VALUE]..." */
-    const char *summary;   /* one sentence */
-    const elm_flag *flags; /* --help and --version are known without a row */
+    const char *usage;       /* "JOB [--set KEY=VALUE]..." */
+    const char *summary;     /* one sentence */
+    const elm_flag *flags;   /* --help and --version are known without a row */
+    const elm_topic *topics; /* or NULL */
     int min_words, max_words;
     const char *word_name;   /* what the words are, for messages: "a job file" */
     void (*more_help)(void); /* printed after the flags, or NULL */
-    bool quiet;              /* other ranks than 0: --help and --version print nothing */
+    bool quiet;              /* other ranks than 0: --help, --version and topics print nothing */
     int word_count;          /* out: arguments that are no flags */
     const char **words;      /* out: borrowed from argv, which is reordered */
 } elm_command;
@@ -53,7 +62,7 @@ typedef struct elm_command {
 typedef enum elm_command_result {
     ELM_COMMAND_ERROR = -1, /* err says why; its code is ELM_EXIT_USAGE */
     ELM_COMMAND_RUN = 0,
-    ELM_COMMAND_DONE = 1, /* --help or --version has been printed: exit with success */
+    ELM_COMMAND_DONE = 1, /* --help, --version or a topic has been printed: exit with success */
 } elm_command_result;
 
 /** Parses argv against the table: "--name value", "--name=value", switches, words in any order,

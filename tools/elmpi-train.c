@@ -41,11 +41,23 @@ static void print_options(void)
            "request.\n");
 }
 
-static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_request *request,
-                                elm_text_list *overrides, elm_error *err)
+/* What the command line asks for besides training. */
+typedef struct train_command {
+    elm_run_request request;
+    elm_text_list overrides;
+    bool print_job;
+} train_command;
+
+static elm_command_result parse(int argc, char **argv, bool quiet, train_command *train,
+                                elm_error *err)
 {
+    static const elm_topic topics[] = {{"--list-jobs",
+                                        "print the names of the jobs, with what each is, and exit",
+                                        elm_job_print_list},
+                                       {0}};
+    elm_run_request *request = &train->request;
     const elm_flag flags[] = {
-        {"--set", ELM_FLAG_LIST, overrides, 0, 0, "KEY=VALUE",
+        {"--set", ELM_FLAG_LIST, &train->overrides, 0, 0, "KEY=VALUE",
          "override an option of the job file, e.g. --set optim.lr=0.1"},
         {"--resume", ELM_FLAG_SWITCH, &request->resume, 0, 0, NULL,
          "continue from the newest good checkpoint of the run folder"},
@@ -55,6 +67,8 @@ static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_reque
          "begin with the weights of a checkpoint or a .safetensors file"},
         {"--max-steps", ELM_FLAG_INT, &request->max_steps, 0, 1e15, "N",
          "end after step N of the run; 0 writes the initial weights"},
+        {"--print-job", ELM_FLAG_SWITCH, &train->print_job, 0, 0, NULL,
+         "print the job with all its options and exit"},
         {0},
     };
     elm_command command = {
@@ -63,10 +77,12 @@ static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_reque
         .usage = "JOB [--set KEY=VALUE]... [--resume]",
         .summary = "Trains a network on a long-tailed data set. JOB is a job file, or the name of "
                    "one, such as cifar100-lt-elm, in the "
-                   "working folder, in a folder of ELMPI_JOBS or among the installed jobs. Under "
-                   "mpirun the ranks share every batch; the "
+                   "working folder, in a folder of ELMPI_JOBS or among the installed jobs "
+                   "(--list-jobs). Under mpirun the ranks share "
+                   "every batch; the "
                    "result does not depend on their number.",
         .flags = flags,
+        .topics = topics,
         .min_words = 1,
         .max_words = 1,
         .word_name = "a job file",
@@ -76,34 +92,41 @@ static elm_command_result parse(int argc, char **argv, bool quiet, elm_run_reque
     const elm_command_result result = elm_command_parse(&command, argc, argv, err);
     if (result == ELM_COMMAND_RUN)
         request->job_file = command.words[0];
+    request->overrides = train->overrides.item;
+    request->override_count = train->overrides.count;
     return result;
+}
+
+static int load_job(const elm_run_request *request, elm_job_options *options, elm_job **job,
+                    elm_error *err)
+{
+    elm_option_set sets[ELM_JOB_SETS];
+    elm_job_option_sets(options, sets);
+    return elm_job_load(job, request->job_file, request->overrides, request->override_count, sets,
+                        ELM_JOB_SETS, err);
 }
 
 /* How long the job lets ranks wait for each other, before MPI can tell: what the command line
  * says, or the job file, if that is one that can be read twice. What is wrong with either is
  * said later. */
-static double patience_of(const elm_run_request *request, const elm_text_list *overrides,
-                          double otherwise)
+static double patience_of(const elm_run_request *request, double otherwise)
 {
     static const char key[] = "run.stall_timeout=";
     struct stat about;
+    elm_job_options options;
+    elm_job *job = NULL;
     elm_error ignored = {0};
-    if (stat(request->job_file, &about) == 0 && S_ISREG(about.st_mode)) {
-        elm_job_options options;
-        elm_option_set sets[ELM_JOB_SETS];
-        elm_job *job = NULL;
-        elm_job_option_sets(&options, sets);
-        if (elm_job_load(&job, request->job_file, overrides->item, overrides->count, sets,
-                         ELM_JOB_SETS, &ignored) == 0)
+    if (stat(request->job_file, &about) != 0 || S_ISREG(about.st_mode)) {
+        if (load_job(request, &options, &job, &ignored) == 0)
             otherwise = options.run.stall_timeout;
         elm_job_destroy(job);
         return otherwise;
     }
-    for (int i = 0; i < overrides->count; i++) {
+    for (int i = 0; i < request->override_count; i++) {
         char *end = NULL;
-        const char *text = overrides->item[i] + sizeof key - 1;
+        const char *text = request->overrides[i] + sizeof key - 1;
         const double value =
-            strncmp(overrides->item[i], key, sizeof key - 1) == 0 ? strtod(text, &end) : -1;
+            strncmp(request->overrides[i], key, sizeof key - 1) == 0 ? strtod(text, &end) : -1;
         if (value >= 0 && value <= 1e9 && end > text)
             otherwise = value;
     }
@@ -114,8 +137,7 @@ static double patience_of(const elm_run_request *request, const elm_text_list *o
  * says one, goes before the job's. */
 static int guard_start(const elm_program *self, int argc, char **argv, elm_error *err)
 {
-    elm_text_list overrides = {0};
-    elm_run_request request = {0};
+    train_command train = {0};
     elm_error ignored = {0};
     double timeout;
     if (elm_watch_timeout(-1, &timeout, err) != 0)
@@ -126,31 +148,42 @@ static int guard_start(const elm_program *self, int argc, char **argv, elm_error
         return 0;
     memcpy(words, argv, (size_t)argc * sizeof *words);
     int status = 0;
-    if (parse(argc, words, true, &request, &overrides, &ignored) == ELM_COMMAND_RUN) {
-        status = elm_watch_enter_with(self->watch, "job", request.job_file, err);
+    if (parse(argc, words, true, &train, &ignored) == ELM_COMMAND_RUN) {
+        status = elm_watch_enter_with(self->watch, "job", train.request.job_file, err);
         if (status == 0)
-            status = elm_watch_guard(self->watch, patience_of(&request, &overrides, 600), err);
+            status = elm_watch_guard(self->watch, patience_of(&train.request, 600), err);
     }
     elm_free(words);
     return status;
 }
 
+/* The job as far as it is known before a run begins: what is "auto" stays so. */
+static int print_job(const elm_run_request *request, bool first, elm_error *err)
+{
+    elm_job_options options;
+    elm_job *job = NULL;
+    if (load_job(request, &options, &job, err) != 0)
+        return -1;
+    if (first)
+        printf("%s%s", elm_job_origin(job), elm_job_text(job));
+    elm_job_destroy(job);
+    return 0;
+}
+
 static int train_all(int argc, char **argv, elm_comm *comm, elm_log *log)
 {
     elm_error err = {0};
-    elm_text_list overrides = {0};
     const bool first = elm_comm_rank(comm) == 0;
-    elm_run_request request = {.max_steps = -1,
-                               .progress = elm_terminal_watched(),
-                               .version = ELMPI_GIT,
-                               .stop = elm_process_stop()};
+    train_command train = {.request = {.max_steps = -1,
+                                       .progress = elm_terminal_watched(),
+                                       .version = ELMPI_GIT,
+                                       .stop = elm_process_stop()}};
     int code = ELM_EXIT_SUCCESS;
     log->quiet = !first;
-    switch (parse(argc, argv, !first, &request, &overrides, &err)) {
+    switch (parse(argc, argv, !first, &train, &err)) {
     case ELM_COMMAND_RUN:
-        request.overrides = overrides.item;
-        request.override_count = overrides.count;
-        if (elm_run_train_all(&request, comm, log, &err))
+        if (train.print_job ? print_job(&train.request, first, &err)
+                            : elm_run_train_all(&train.request, comm, log, &err))
             code = err.code;
         break;
     case ELM_COMMAND_ERROR:

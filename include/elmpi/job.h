@@ -13,9 +13,11 @@ typedef struct elm_job elm_job;
 /** Reads the job that `path` leads to, applies the overrides "section.key=value" in order, fills
  * the structs behind `sets` and resolves every default. A mere name that is no file here is looked
  * for, with or without .ini, in the folders of ELMPI_JOBS and among the installed jobs. A file may
- * begin with "[job] include = other.ini" (relative to its own folder): it then says only what it
- * changes of the other file. "[job] setup = paper" declares what the file says from there on as a
- * set-up that elm_job_differences compares with.
+ * begin with "[job] include = a.ini, b.ini" (relative to its own folder): it then says only what it
+ * changes of these; where several say something, the last one counts. folder/a-b.ini that is no
+ * file is folder/setups/a.ini and folder/methods/b.ini. "[job] data_set = cifar10-lt" names what
+ * $data_set stands for in the paths that follow. "[job] setup = paper" declares what the file says
+ * from there on as a set-up that elm_job_differences compares with.
  *  Owns:   the caller frees with elm_job_destroy; the sets' rows must outlive it
  *  Errors: ELM_EXIT_USAGE with file, line, cause and the nearest valid name for unknown keys or
  *          sections, bad values, values out of range, missing required keys, duplicate keys,
@@ -28,8 +30,17 @@ int elm_job_parse(elm_job **job, const char *text, const char *name, const char 
                   int override_count, const elm_option_set *sets, int set_count, elm_error *err);
 void elm_job_destroy(elm_job *job);
 
-/** The resolved job as INI text: every option with its value, in table order, sections in order
- * of appearance. Parsing it again gives the same options and the same text. */
+/** Prints the jobs that can be started by name, each on a line with the first comment of its
+ * method, or of its own file; with `quiet`, only looks for them.
+ *  Errors: ELM_EXIT_FAILURE: none is found */
+int elm_job_print_list(bool quiet, elm_error *err);
+
+/** A comment that names the files which the job was read from, each before those that it includes;
+ * "" where it was one. It may stand before the resolved text. */
+const char *elm_job_origin(const elm_job *job);
+
+/** The resolved job as INI text: every option with its value, in table order, sections in order of
+ * appearance. Parsing it again gives the same options and the same text. */
 const char *elm_job_text(const elm_job *job);
 
 /** Notes for the user, such as keys that the chosen schedule does not use. NULL after the last. */

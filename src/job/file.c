@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "elmpi/memory.h"
+#include "job/compose.h"
 
 enum { BYTES_MAX = 1 << 20 };
 
@@ -34,16 +35,31 @@ static int read_stream(FILE *stream, const char *which, char *bytes, elm_error *
     return 0;
 }
 
+/* A job that is no file, but whose set-up and method are. */
+static int compose(elm_job_file *file, const elm_job_pair *pair, char **text, elm_error *err)
+{
+    enum { SIZE = 2 * ELM_JOB_NAME_SIZE + 64 };
+    *text = elm_alloc(SIZE, 1, err);
+    if (!*text)
+        return -1;
+    elm_job_pair_text(pair, *text, SIZE);
+    file->named = true;
+    return 0;
+}
+
 int elm_job_file_read(elm_job_file *file, const char *place, char **text, elm_error *err)
 {
     char which[1100];
     describe(file, place, which, sizeof which);
     *text = NULL;
     struct stat about;
+    elm_job_pair pair;
     /* The user's own file may be a pipe; one that a file names could be waited for for ever. */
     if (place && stat(file->path, &about) == 0 && !S_ISREG(about.st_mode) &&
         !S_ISDIR(about.st_mode))
         return elm_error_set(err, ELM_EXIT_USAGE, "not a file (%s): include a job file", which);
+    if (stat(file->path, &about) && errno == ENOENT && elm_job_compose(file->path, &pair))
+        return compose(file, &pair, text, err);
     FILE *stream = fopen(file->path, "r");
     if (!stream || fstat(fileno(stream), &about)) {
         elm_error_set(err, ELM_EXIT_USAGE, "cannot read the job file (%s): %s", which,

@@ -18,6 +18,7 @@ enum { NOTE_SIZE = 512, NAMES_MAX = 256, NOT_GIVEN = 0, GIVEN_BY_SET = -1, SETUP
 struct elm_job {
     char *text;
     char *differences; /* from the set-up; NULL: none */
+    char *origin;
     char (*notes)[NOTE_SIZE];
     int note_count;
 };
@@ -453,8 +454,30 @@ static int collect_slots(resolver *r, const elm_option_set *sets, int set_count,
     return 0;
 }
 
-/* What the run does otherwise than the set-up that a file declares. Settings that have no
- * meaning in this run do not count. */
+/* The sources as a comment. */
+static int write_origin(const resolver *r, elm_job *job, elm_error *err)
+{
+    size_t size;
+    const elm_sources *s = &r->sources;
+    FILE *out = open_memstream(&job->origin, &size);
+    for (int i = 0; out && s->count > 1 && i < s->count; i++) {
+        fputs(i ? "\n; " : "; Resolved from ", out);
+        for (const char *c = s->all[i].file.path; *c; c++)
+            fputc((unsigned char)*c < ' ' || *c == 127 ? '?' : *c, out);
+        if (!i)
+            fputs(", which includes", out);
+    }
+    if (out && s->count > 1)
+        fputs("\n\n", out);
+    if (!out || fclose(out))
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "out of memory (%s): use a host with more memory",
+                             s->all[0].file.path);
+    return 0;
+}
+
+/* What the run does otherwise than the set-up that a file declares. Settings that have no meaning
+ * in this run do not count. */
 static int write_differences(const resolver *r, elm_job *job, elm_error *err)
 {
     size_t size;
@@ -503,8 +526,9 @@ static int resolve(elm_job **job, const elm_job_file *file, const char *text,
     }
     for (int i = 0; !status && i < override_count; i++)
         status = apply_override(r, overrides[i], err);
-    if (!status && (fill_stems(r, err) || check_required(r, err) || drop_unused(r, made, err) ||
-                    write_text(r, made, err) || write_differences(r, made, err)))
+    if (!status &&
+        (fill_stems(r, err) || check_required(r, err) || drop_unused(r, made, err) ||
+         write_text(r, made, err) || write_origin(r, made, err) || write_differences(r, made, err)))
         status = -1;
     if (status)
         elm_job_destroy(made);
@@ -542,8 +566,9 @@ void elm_job_destroy(elm_job *job)
 {
     if (!job)
         return;
-    free(job->text); /* open_memstream's, as are the differences */
+    free(job->text); /* open_memstream's, as are the others */
     free(job->differences);
+    free(job->origin);
     elm_free(job->notes);
     elm_free(job);
 }
@@ -551,6 +576,11 @@ void elm_job_destroy(elm_job *job)
 const char *elm_job_text(const elm_job *job)
 {
     return job->text;
+}
+
+const char *elm_job_origin(const elm_job *job)
+{
+    return job->origin;
 }
 
 const char *elm_job_note(const elm_job *job, int i)

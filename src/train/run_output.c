@@ -74,8 +74,9 @@ int elm_run_save_all(elm_run *run, elm_error *err)
 static int write_job(elm_output *output, const void *context, elm_error *err)
 {
     const elm_run *run = context;
-    const char *text = elm_job_text(run->job);
+    const char *origin = elm_job_origin(run->job), *text = elm_job_text(run->job);
     (void)err;
+    elm_output_write(output, origin, strlen(origin));
     elm_output_write(output, text, strlen(text));
     return 0;
 }
