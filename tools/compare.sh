@@ -8,7 +8,7 @@ usage() {
     cat <<'TEXT'
 usage: tools/compare.sh JOB[:CLASSIFIER]... [--seeds 0,1,2] [--set KEY=VALUE]... [--ranks N] [--out FOLDER] [--table]
 
-JOB is a job file, or the name of one in jobs/: cifar100-lt-elm. JOB:CLASSIFIER evaluates the same runs with another classifier than the
+JOB is what elmpi-train takes: a job file, or the name of a job such as cifar100-lt-elm (elmpi-train --list-jobs). JOB:CLASSIFIER evaluates the same runs with another classifier than the
 network's own: cifar100-lt-ce:tau-norm (elmpi-evaluate --help lists them). tau-norm chooses tau on held-out images: add --set data.holdout=2, or have a
 data set with a val split. A second stage (cifar100-lt-crt) begins with its first stage's checkpoint of the same seed, which is trained before
 it where that has not been done.
@@ -81,17 +81,17 @@ case $out in
 -* | *=*) out=./$out ;; # no option of another program, no assignment of awk's
 esac
 
+# resolved JOB: the job with all its options, as elmpi-train reads it.
+export ELMPI_JOBS=${ELMPI_JOBS:+$ELMPI_JOBS:}$elmpi_root/jobs
+resolved() {
+    "$bin/elmpi-train" --print-job "${settings[@]}" -- "$1"
+}
+
 # file_of WORD, classifier_of WORD: the parts of JOB:CLASSIFIER.
 file_of() {
-    local job=${1%:*}
+    local job=${1%:*} refused
     [ ! -f "$1" ] || job=$1
-    if [ ! -f "$job" ] && [ -f "$elmpi_root/jobs/$job.ini" ]; then
-        job=$elmpi_root/jobs/$job.ini
-    fi
-    case $job in
-    -*) job=./$job ;;
-    esac
-    [ -f "$job" ] || stop_with 2 "no such job ($job): give a file or a name from $elmpi_root/jobs"
+    refused=$(resolved "$job" 2>&1 >/dev/null) || stop_with 2 "not a job ($job): ${refused#*error: }"
     echo "$job"
 }
 classifier_of() {
@@ -135,9 +135,9 @@ run() {
     return "$code"
 }
 
-# first_stage_of FILE: the job whose checkpoint a second stage begins with, as its line "init = runs/JOB/checkpoint.h5" says.
+# first_stage_of JOB: the job whose checkpoint a second stage begins with, as its line "init = runs/JOB/checkpoint.h5" says.
 first_stage_of() {
-    sed -nE 's|^init *= *runs/([^/ ]+)/checkpoint\.h5.*|\1|p' <"$1"
+    resolved "$1" | sed -nE 's|^init = runs/([^/ ]+)/checkpoint\.h5$|\1|p'
 }
 
 # train_one FILE SEED FOLDER: begins or continues; a finished run is left as it is.
@@ -149,7 +149,7 @@ train_one() {
         [ -s "$out/$first-seed$2/evaluation.json" ] || train_one "$(file_of "$first")" "$2" "$out/$first-seed$2"
     fi
     say "$(basename -- "$1" .ini), seed $2"
-    run elmpi-train "$1" "${from[@]}" "${settings[@]}" --set "run.seed=$2" --run-dir "$3" --resume || code=$?
+    run elmpi-train "${from[@]}" "${settings[@]}" --set "run.seed=$2" --run-dir "$3" --resume -- "$1" || code=$?
     [ "$code" -ne 75 ] || exit 75
     [ "$code" -eq 0 ] || stop_with "$code" "training failed ($3): see above; the same command tries again"
 }

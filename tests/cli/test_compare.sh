@@ -13,7 +13,9 @@ expect 0 "$compare" --help
 says stdout 'JOB\[:CLASSIFIER\]'
 expect 2 "$compare"
 expect 2 "$compare" no-such-job
-says stderr 'no such job \(no-such-job\)'
+says stderr 'not a job \(no-such-job\): there is no job no-such-job'
+expect 2 "$compare" digits-eml
+says stderr 'did you mean digits-elm\?'
 expect 2 "$compare" digits-ce --seeds 0,x
 says stderr 'no list of seeds'
 expect 2 "$compare" digits-ce --ranks 0

@@ -18,7 +18,7 @@ expect 0 cmake --install "$build" --prefix "$prefix"
 for program in "${programs[@]}"; do
     [ -x "$prefix/bin/elmpi-$program" ] || fail "elmpi-$program is not installed"
 done
-for file in share/doc/elmpi/{LICENSE,README.md,CHANGELOG.md,docs/methods.md} share/elmpi/jobs/{digits-elm.ini,setups/cifar100-lt.ini} share/elmpi/slurm/{run,inat,sweep}.sh share/elmpi/slurm/README.md; do
+for file in share/doc/elmpi/{LICENSE,README.md,CHANGELOG.md,docs/methods.md} share/elmpi/jobs/{cifar10-lt-elm.ini,setups/cifar100-lt.ini,methods/elm.ini,recipes/cifar-lt.ini} share/elmpi/slurm/{run,inat,sweep}.sh share/elmpi/slurm/README.md; do
     [ -s "$prefix/$file" ] || fail "$file is not installed"
 done
 [ -x "$prefix/share/elmpi/slurm/inat.sh" ] || fail "the batch scripts are not executable"
@@ -31,6 +31,12 @@ expect_mpi 0 2 "$prefix/bin/elmpi-train" digits-elm --set optim.epochs=1
 [ -s runs/digits-elm/evaluation.json ] || fail "the run is not in the working folder"
 expect 2 "$prefix/bin/elmpi-train" digits-eml
 says stderr "$prefix/share/elmpi/jobs.*did you mean digits-elm"
+expect 0 "$prefix/bin/elmpi-train" --list-jobs
+says stdout '^cifar100-lt-elm +ELM: '
+(cd "$ELMPI_SOURCE" && expect 0 "$ELMPI_BIN/elmpi-train" --list-jobs && cp "$scratch/stdout" "$scratch/listed")
+expect 0 "$prefix/bin/elmpi-train" --list-jobs
+same "$scratch/stdout" "$scratch/listed"
+expect 0 "$prefix/bin/elmpi-train" "$prefix/share/elmpi/jobs/digits-elm.ini" --max-steps 0 --run-dir runs/by-path
 mkdir own
 cp runs/digits-elm/job.ini own/first.ini
 expect 0 env ELMPI_JOBS=/nowhere:own "$prefix/bin/elmpi-train" first --max-steps 0 --run-dir runs/first
@@ -79,6 +85,11 @@ if [ -d "$prefix/share/man" ]; then
     }
     offers --resume elmpi-train --re
     offers cifar100-lt-elm elmpi-train cifar100
+    offers cifar10-lt-menon-elm elmpi-train cifar10-lt-m
+    offers --list-jobs elmpi-train --li
+    PATH=$prefix/bin:$PATH elmpi-train --list-jobs | awk '{ print $1 }' >"$scratch/listed"
+    (cd "$scratch/elsewhere/own" && complete_line elmpi-train '') | grep -v '[.]ini$' >"$scratch/stdout"
+    same "$scratch/stdout" "$scratch/listed"
     offers run.binding= elmpi-train job.ini --set run.b
     offers launcher elmpi-train job.ini --set run.binding = la
     offers pull elmpi-train job.ini --set loss.embed = ''

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every job file of jobs/ resolves and runs two steps, on small stores instead of its own: digits for CIFAR, a few drawn pictures for the sets
-# of pictures. A new job file is covered without a change here.
+# Every job of jobs/, files as well as pairs of a set-up and a method, is listed, resolves and runs two steps, on small stores instead of its
+# own: digits for CIFAR, a few drawn pictures for the sets of pictures. A new job is covered without a change here.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -38,6 +38,98 @@ PYTHON
     tar -C "$1/test" -rf "$1/pictures.tar" .
 }
 
+# print_job JOB: the resolved job, without the comment that says where it comes from.
+print_job() {
+    expect 0 "$train" --print-job "$1"
+    grep -v '^;' "$scratch/stdout" >"$scratch/printed"
+}
+# printed_says LINE...: whole lines of it.
+printed_says() {
+    local line
+    for line in "$@"; do
+        grep -qxF -- "$line" "$scratch/printed" || fail "not in the resolved job: $line"
+    done
+}
+# Without the machinery that would start more processes: a tenth of the time.
+alone=(env OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self)
+
+echo "the list"
+export ELMPI_JOBS=$jobs
+expect 0 "$train" --list-jobs
+cp "$scratch/stdout" "$scratch/list"
+mapfile -t names < <(awk '{ print $1 }' "$scratch/list")
+{
+    for file in "$jobs"/*.ini; do
+        basename "$file" .ini
+    done
+    for setup in "$jobs"/setups/*.ini; do
+        for method in "$jobs"/methods/*.ini; do
+            echo "$(basename "$setup" .ini)-$(basename "$method" .ini)"
+        done
+    done
+} | LC_ALL=C sort -u >"$scratch/expected"
+printf '%s\n' "${names[@]}" >"$scratch/stdout"
+same "$scratch/stdout" "$scratch/expected"
+[ "${#names[@]}" -gt 170 ] || fail "only ${#names[@]} jobs"
+grep -Eqx "digits-logadj +$(sed -n '1s/^; //p' "$jobs/methods/logadj.ini" | sed 's/[().]/\\&/g')" "$scratch/list" || fail "the list does not say what a method is"
+! grep -Evq '^[^ ]+ +[A-Za-z]' "$scratch/list" || fail "a job without a comment: $(grep -Ev '^[^ ]+ +[A-Za-z]' "$scratch/list")"
+expect 0 "$train" --help
+says stdout '^  --list-jobs +print the names'
+expect_mpi 0 2 "$train" --list-jobs
+[ "$(grep -c '^digits-elm ' "$scratch/stdout")" -eq 1 ] || fail "more than one rank prints the list"
+
+echo "every job resolves, by name and by path, under its own name"
+mkdir "$scratch/resolved"
+for name in "${names[@]}"; do
+    "${alone[@]}" "$train" --print-job "$name" >"$scratch/resolved/$name" 2>"$scratch/stderr" || fail "$name does not resolve"
+    [ "$(sed -n '/^\[run\]/{n;p}' "$scratch/resolved/$name")" = "name = $name" ] || fail "run.name is not the job's name: $name"
+done
+cd "$jobs"
+for job in cifar100-lt-elm cifar100-lt-elm.ini ./cifar100-lt-elm.ini ../jobs/cifar100-lt-elm.ini "$jobs/cifar100-lt-elm.ini"; do
+    ELMPI_JOBS='' print_job "$job"
+    grep -v '^;' "$scratch/resolved/cifar100-lt-elm" | cmp -s - "$scratch/printed" || fail "$job is another job"
+done
+cd "$scratch"
+
+echo "a file of its own says what set-up and method do not"
+for file in "$jobs"/*.ini; do
+    name=$(basename "$file" .ini)
+    for setup in "$jobs"/setups/*.ini; do
+        method=$jobs/methods/${name#"$(basename "$setup" .ini)"-}.ini
+        [ -e "$method" ] || continue
+        printf '[job]\ninclude = %s, %s\n' "$setup" "$method" >"$scratch/$name.ini"
+        print_job "$scratch/$name.ini"
+        ! grep -v '^;' "$scratch/resolved/$name" | cmp -s - "$scratch/printed" || fail "$file says nothing of its own"
+        rm "$scratch/$name.ini"
+    done
+done
+# resolved_as JOB LINE...
+resolved_as() {
+    cp "$scratch/resolved/$1" "$scratch/printed"
+    printed_says "${@:2}"
+}
+resolved_as cifar100-lt-elm 'embed = pull' 'lambda = 0.01' 'pull.alpha = sqrt-n' 'epochs = 256' 'store = data/cifar100.h5'
+resolved_as cifar10-lt-elm 'lambda = 0.01' 'pull.alpha = pi' 'store = data/cifar10.h5'
+resolved_as cifar10-lt-menon-elm 'pull.alpha = pi' 'epochs = 1241' 'name = cifar-resnet32-menon' 'milestones = 604,926,1128'
+resolved_as cifar100-lt-menon-elm 'pull.alpha = sqrt-n' 'epochs = 1419' 'warmup_epochs = 22'
+resolved_as imagenet-lt-elm 'lambda = 0.001' 'pull.alpha = sqrt-pi' 'pull.scale = 10' 'batch = 512'
+resolved_as two-moons-elm 'lambda = 0.01' 'pull.alpha = pi' 'name = mlp:16,8,2'
+resolved_as inat2018-cb-focal 'weights.beta = 0.999' 'cb-focal.gamma = 0.5'
+resolved_as inat2018-ldam-drw 'ldam.margin = 0.3' 'weights.epoch = 72'
+resolved_as cifar10-lt-ldam-drw 'weights.epoch = 160' 'epochs = 200' 'milestones = 160,180' 'gamma = 0.01'
+resolved_as caltech101-lt-ce-drw 'weights.epoch = 24' 'epochs = 30'
+resolved_as inat2018-crt 'epochs = 30' 'init = runs/inat2018-ce/checkpoint.h5'
+resolved_as digits-crt 'epochs = 10' 'init = runs/digits-ce/checkpoint.h5' 'train = classifier' 'lr = 0.2'
+resolved_as digits-equalization 'equalization.lambda = 0.05'
+resolved_as digits-hybrid-sc 'epochs = 100'
+
+echo "the first stages that a job names are jobs"
+mapfile -t firsts < <(sed -nE 's|^init = runs/([^/]+)/checkpoint.h5$|\1|p' "$scratch"/resolved/* | sort -u)
+for first in "${firsts[@]}"; do
+    [ -e "$scratch/resolved/$first" ] || fail "there is no job $first, with whose checkpoint others begin"
+done
+[ "${#firsts[@]}" -eq 12 ] || fail "not ce and dro-features of six data sets: ${firsts[*]}"
+
 echo "stores"
 expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out "$scratch/digits.h5"
 expect 0 "$ELMPI_BIN/elmpi-prepare" two-moons --out "$scratch/two-moons.h5"
@@ -63,7 +155,7 @@ settings_of() {
     digits) printf '%s\n' --set model.name=cifar-resnet8 ;;
     pictures) printf '%s\n' --set model.name=cifar-resnet8 --set data.crop=32 --set data.resize=36 --set data.threads=1 ;;
     esac
-    if [ -e "$first" ] && grep -Eq '^init *=' "$1"; then # a second stage
+    if [ -e "$first" ] && grep -Eq '^init = .' "$scratch/resolved/$(basename "$1" .ini)"; then # a second stage
         printf '%s\n' --set "run.init=$first"
     fi
 }
@@ -89,22 +181,19 @@ for name in "${mpi_jobs[@]}"; do
     mapfile -t small < <(settings_of "$jobs/$name.ini")
     expect_mpi 0 2 "$train" "$jobs/$name.ini" "${small[@]}" --max-steps 2 --run-dir "$scratch/mpi/$name"
 done
-# Alone, without the machinery that would start more processes: a tenth of the time.
 export OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_pml=ob1 OMPI_MCA_btl=self
 count=0
-for job in "$jobs"/*.ini; do
-    grep -qx "name = $(basename "$job" .ini)" "$job" || fail "run.name is not the file's name: $job"
-    run_job "$job" &
+for name in "${names[@]}"; do
+    run_job "$jobs/$name.ini" &
     count=$((count + 1))
     [ $((count % 4)) -ne 0 ] || wait
 done
 wait
-[ "$count" -gt 0 ] || fail "no job files in $jobs"
 if compgen -G "$scratch/*.failed" >/dev/null; then
     cat "$scratch"/*.failed >"$scratch/stderr"
-    fail "$(find "$scratch" -name '*.failed' | wc -l) of $count job files"
+    fail "$(find "$scratch" -name '*.failed' | wc -l) of $count jobs"
 fi
-echo "$count job files"
+echo "$count jobs"
 
 echo "what they say of the paper's set-up"
 grep -Eq "differs from the paper's set-up: .*optim.batch 16 \(512\)" "$scratch/imagenet-lt-elm.log" || fail "no word of the batch: $(cat "$scratch/imagenet-lt-elm.log")"
@@ -115,11 +204,13 @@ echo "a resolved job needs no other file"
 mkdir "$scratch/alone"
 cp "$scratch/runs/cifar100-lt-elm/job.ini" "$scratch/alone"
 expect 0 "$train" "$scratch/alone/job.ini" --max-steps 2 --run-dir "$scratch/alone/run"
-cmp "$scratch/alone/job.ini" "$scratch/alone/run/job.ini" || fail "the resolved job resolves to another"
+grep -qxF "; $jobs/methods/elm.ini" "$scratch/alone/job.ini" || fail "job.ini does not say what was included"
+! grep -q '^;' "$scratch/alone/run/job.ini" || fail "nothing was included here"
+grep -v '^;' "$scratch/alone/job.ini" | sed 1d | cmp - "$scratch/alone/run/job.ini" || fail "the resolved job resolves to another"
 
-echo "set-ups that no job uses"
-for setup in "$jobs"/setups/*.ini; do
-    grep -Eqr "^include = (setups/)?$(basename "$setup")" "$jobs" || fail "nobody includes $setup"
+echo "recipes that no job uses"
+for recipe in "$jobs"/recipes/*.ini; do
+    grep -Eqr "^include = (.*[ /])?$(basename "$recipe")" "$jobs" || fail "nobody includes $recipe"
 done
 
 echo "mistakes in an included file name that file"
@@ -129,3 +220,15 @@ says stderr "below.ini, included at .*above.ini:2\): No such file"
 printf '[optim]\nlrr = 1\n' >"$scratch/below.ini"
 expect 2 "$train" "$scratch/above.ini"
 says stderr "unknown key optim.lrr \(.*below.ini:2\): did you mean optim.lr"
+
+echo "a job that is a pair is included as a file is"
+printf '[job]\ninclude = %s\n[optim]\nlr = 0.125\n' "$jobs/digits-elm.ini" >"$scratch/own.ini"
+print_job "$scratch/own.ini"
+printed_says 'name = own' 'lr = 0.125' 'embed = pull' 'store = data/digits.h5'
+printf '[job]\ninclude = %s\n' "$jobs/digits-eml.ini" >"$scratch/own.ini"
+expect 2 "$train" "$scratch/own.ini"
+says stderr 'digits-eml.ini, included at .*own.ini:2\): No such file'
+expect 2 "$train" "$jobs/digits-eml.ini"
+says stderr 'did you mean .*jobs/digits-elm.ini'
+expect_mpi 2 2 "$train" digits-eml
+says stderr 'did you mean digits-elm'

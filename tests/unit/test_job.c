@@ -341,7 +341,7 @@ static const elm_option named_rows[] = {
 
 /* Files named a.ini, sub/b.ini and so on, in a folder that goes away. */
 typedef struct family {
-    char folder[64], sub[80];
+    char folder[64], sub[3][80];
     char *paths[10];
     int count;
 } family;
@@ -350,8 +350,11 @@ static void begin_family(family *f)
 {
     *f = (family){.folder = "/tmp/elmpi-jobs-XXXXXX"};
     assert_non_null(mkdtemp(f->folder));
-    snprintf(f->sub, sizeof f->sub, "%s/sub", f->folder);
-    assert_int_equal(mkdir(f->sub, 0700), 0);
+    static const char *const names[] = {"sub", "setups", "methods"};
+    for (int i = 0; i < 3; i++) {
+        snprintf(f->sub[i], sizeof f->sub[i], "%s/%s", f->folder, names[i]);
+        assert_int_equal(mkdir(f->sub[i], 0700), 0);
+    }
 }
 
 static const char *add_file(family *f, const char *name, const char *text)
@@ -372,7 +375,8 @@ static void end_family(const family *f)
         unlink(f->paths[i]);
         free(f->paths[i]);
     }
-    rmdir(f->sub);
+    for (int i = 0; i < 3; i++)
+        rmdir(f->sub[i]);
     rmdir(f->folder);
 }
 
@@ -497,6 +501,55 @@ static void jobs_are_named_after_their_file(void **state)
     refuse_named(add_file(&files, "empty.ini", "[run]\nname =\n"), NULL, "run.name is empty (");
     refuse_named("/dev/null", NULL, "run.name is missing (/dev/null)");
     refuse_named(NULL, "", "run.name is missing (a.ini)");
+    end_family(&files);
+}
+
+/* folder/base-method.ini, which is no file: setups/base.ini and methods/method.ini. */
+static void set_ups_and_methods_make_jobs(void **state)
+{
+    (void)state;
+    family files;
+    fixture f;
+    char path[200];
+    begin_family(&files);
+    add_file(&files, "setups/base.ini", "[run]\nname = base\n[optim]\nlr = 1\nbatch = 7\n");
+    add_file(&files, "methods/plain.ini", "[optim]\nlr = 2\n");
+    add_file(&files, "methods/broken.ini", "[optim]\nlrr = 2\n");
+    add_file(&files, "methods/round.ini", "[job]\ninclude = ../base-round.ini\n");
+    snprintf(path, sizeof path, "%s/base-plain.ini", files.folder);
+    if (load(&f, path, NULL, 0))
+        fail_msg("%s", f.err.text);
+    assert_true(f.optim.lr == 2 && f.optim.batch == 7);
+    assert_non_null(strstr(elm_job_origin(f.job), "base-plain.ini, which includes\n; "));
+    assert_non_null(strstr(elm_job_origin(f.job), "/setups/base.ini\n; "));
+    assert_non_null(strstr(elm_job_origin(f.job), "/methods/plain.ini\n\n"));
+    elm_job_destroy(f.job);
+    add_file(&files, "setups/bare.ini", "");
+    add_file(&files, "methods/none.ini", "");
+    snprintf(path, sizeof path, "%s/bare-none.ini", files.folder);
+    assert_named(path, NULL, "bare-none");
+
+    const char *top =
+        add_file(&files, "top.ini", "[job]\ninclude = base-plain.ini\n[optim]\nbatch = 8\n");
+    assert_int_equal(load(&f, top, NULL, 0), 0);
+    assert_true(f.optim.lr == 2 && f.optim.batch == 8);
+    elm_job_destroy(f.job);
+    snprintf(path, sizeof path, "%s/base-broken.ini", files.folder);
+    assert_int_equal(load(&f, path, NULL, 0), -1);
+    assert_non_null(strstr(f.err.text, "methods/broken.ini:2): did you mean optim.lr?"));
+    snprintf(path, sizeof path, "%s/base-round.ini", files.folder);
+    assert_int_equal(load(&f, path, NULL, 0), -1);
+    assert_non_null(strstr(f.err.text, "base.ini is included twice"));
+    const char *twice =
+        add_file(&files, "twice.ini", "[job]\ninclude = base-plain.ini, setups/base.ini\n");
+    assert_int_equal(load(&f, twice, NULL, 0), -1);
+    assert_non_null(strstr(f.err.text, "setups/base.ini is included twice"));
+    const char *own =
+        add_file(&files, "base-plain.ini", "[run]\nname = a file\n"); /* goes before the pair */
+    assert_int_equal(load(&f, own, NULL, 0), 0);
+    assert_string_equal(f.run.name, "a file");
+    assert_string_equal(elm_job_origin(f.job), "");
+    elm_job_destroy(f.job);
     end_family(&files);
 }
 
@@ -656,6 +709,7 @@ int main(void)
         cmocka_unit_test_teardown(files_include_files, no_leaks),
         cmocka_unit_test_teardown(files_include_several_files, no_leaks),
         cmocka_unit_test_teardown(jobs_are_named_after_their_file, no_leaks),
+        cmocka_unit_test_teardown(set_ups_and_methods_make_jobs, no_leaks),
         cmocka_unit_test_teardown(differences_from_a_setup, no_leaks),
         cmocka_unit_test_teardown(mistakes_in_includes, no_leaks),
         cmocka_unit_test_teardown(chains_have_an_end, no_leaks),
