@@ -77,6 +77,8 @@ expect 0 "$train" --help
 says stdout '^  --list-jobs +print the names'
 expect_mpi 0 2 "$train" --list-jobs
 [ "$(grep -c '^digits-elm ' "$scratch/stdout")" -eq 1 ] || fail "more than one rank prints the list"
+expect_mpi 2 2 "$train" digits-eml
+says stderr 'did you mean digits-elm'
 
 echo "every job resolves, by name and by path, under its own name"
 mkdir "$scratch/resolved"
@@ -230,5 +232,3 @@ expect 2 "$train" "$scratch/own.ini"
 says stderr 'digits-eml.ini, included at .*own.ini:2\): No such file'
 expect 2 "$train" "$jobs/digits-eml.ini"
 says stderr 'did you mean .*jobs/digits-elm.ini'
-expect_mpi 2 2 "$train" digits-eml
-says stderr 'did you mean digits-elm'
