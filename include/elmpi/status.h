@@ -30,4 +30,18 @@ int elm_error_set(elm_error *err, int code, const char *format, ...)
  * near enough to be a slip of the fingers. */
 const char *elm_nearest_name(const char *name, const char *const *names, int count);
 
+/** A name that is none of `names`. */
+typedef struct elm_unknown {
+    const char *what, *name; /* "loss", "logajd" */
+    const char *place;       /* where it stands: "loss.logit" */
+    const char *const *names;
+    int count;
+    const char *valid; /* what may be given, as text; NULL: the names */
+} elm_unknown;
+
+/** Fills `err`: "unknown loss logajd (loss.logit): did you mean logadj? Else use one of ce, ...",
+ * the question only where a name is near. Returns -1.
+ *  Errors: ELM_EXIT_USAGE */
+int elm_error_unknown(elm_error *err, const elm_unknown *unknown);
+
 #endif

@@ -64,3 +64,24 @@ const char *elm_nearest_name(const char *name, const char *const *names, int cou
     }
     return nearest;
 }
+
+/* Names with commas between. */
+static void join(const char *const *names, int count, char *text, size_t size)
+{
+    *text = 0;
+    for (int i = 0; i < count; i++) {
+        const size_t used = strlen(text);
+        snprintf(text + used, size - used, "%s%s", i ? ", " : "", names[i]);
+    }
+}
+
+int elm_error_unknown(elm_error *err, const elm_unknown *u)
+{
+    char names[sizeof err->text];
+    const char *nearest = elm_nearest_name(u->name, u->names, u->count);
+    join(u->names, u->count, names, sizeof names);
+    return elm_error_set(err, ELM_EXIT_USAGE, "unknown %s %.200s (%s): %s%s%suse one of %s",
+                         u->what, u->name, u->place, nearest ? "did you mean " : "",
+                         nearest ? nearest : "", nearest ? "? Else " : "",
+                         u->valid ? u->valid : names);
+}

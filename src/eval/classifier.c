@@ -33,8 +33,6 @@ enum { CLASSIFIERS = sizeof elm_classifiers / sizeof elm_classifiers[0] - 1 };
 const elm_classifier *elm_classifier_find(const char *name, elm_error *err)
 {
     const char *names[CLASSIFIERS];
-    char valid[256] = "";
-    size_t used = 0;
     for (int i = 0; i < CLASSIFIERS; i++) {
         if (strcmp(elm_classifiers[i].name, name) == 0 && elm_classifiers[i].count_all != NULL)
             return &elm_classifiers[i];
@@ -46,13 +44,8 @@ const elm_classifier *elm_classifier_find(const char *name, elm_error *err)
             return NULL;
         }
         names[i] = elm_classifiers[i].name;
-        if (used < sizeof valid)
-            used += (size_t)snprintf(valid + used, sizeof valid - used, "%s%s", i > 0 ? ", " : "",
-                                     names[i]);
     }
-    const char *nearest = elm_nearest_name(name, names, CLASSIFIERS);
-    elm_error_set(err, ELM_EXIT_USAGE, "unknown classifier (%s): %s%s%suse one of %s", name,
-                  nearest != NULL ? "did you mean " : "", nearest != NULL ? nearest : "",
-                  nearest != NULL ? "? " : "", valid);
+    elm_error_unknown(err,
+                      &(elm_unknown){"classifier", name, "--classifier", names, CLASSIFIERS, NULL});
     return NULL;
 }

@@ -51,25 +51,13 @@ const elm_prepare_source elm_prepare_sources[] = {
 static const elm_prepare_source *find_source(const char *name, elm_error *err)
 {
     const char *names[SOURCES_MAX];
-    char all[512] = "";
     int count = 0;
-    size_t length = 0;
     for (const elm_prepare_source *source = elm_prepare_sources; source->name != NULL; source++) {
         if (strcmp(source->name, name) == 0)
             return source;
         names[count++] = source->name;
-        if (length < sizeof all)
-            length += (size_t)snprintf(all + length, sizeof all - length, "%s%s",
-                                       length > 0 ? ", " : "", source->name);
     }
-    const char *nearest = elm_nearest_name(name, names, count);
-    if (nearest != NULL)
-        elm_error_set(err, ELM_EXIT_USAGE,
-                      "unknown source \"%s\" (command line): did you mean %s? There are: %s", name,
-                      nearest, all);
-    else
-        elm_error_set(err, ELM_EXIT_USAGE, "unknown source \"%s\" (command line): there are: %s",
-                      name, all);
+    elm_error_unknown(err, &(elm_unknown){"source", name, "command line", names, count, NULL});
     return NULL;
 }
 

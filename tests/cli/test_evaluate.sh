@@ -15,7 +15,7 @@ expect 0 "$evaluate" --version
 expect 2 "$evaluate"
 says stderr 'elmpi-evaluate: error: .*checkpoint'
 expect 2 "$evaluate" x.h5 --classifier fcc
-says stderr 'unknown classifier \(fcc\).*fc'
+says stderr 'unknown classifier fcc \(--classifier\): did you mean fc\? Else use one of fc, '
 expect 2 "$evaluate" x.h5 --groups king
 says stderr 'elm or kang'
 expect 2 "$evaluate" x.h5 --splitt test

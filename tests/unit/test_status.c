@@ -66,12 +66,33 @@ static void far_name_is_not_guessed(void **state)
     assert_null(elm_nearest_name("lr", names, 0));
 }
 
+static void unknown_names_are_refused(void **state)
+{
+    (void)state;
+    elm_error err = {0};
+    elm_unknown unknown = {"option", "lrr", "a.ini:2", names, 5, NULL};
+    assert_int_equal(elm_error_unknown(&err, &unknown), -1);
+    assert_int_equal(err.code, ELM_EXIT_USAGE);
+    assert_string_equal(err.text, "unknown option lrr (a.ini:2): did you mean lr? Else use one of "
+                                  "momentum, milestones, lr, epochs, epoch");
+    unknown = (elm_unknown){"option", "weight", "--set", names, 2, "m{omentum|ilestones}"};
+    elm_error_unknown(&err, &unknown);
+    assert_string_equal(err.text, "unknown option weight (--set): use one of m{omentum|ilestones}");
+    const char *many[300];
+    for (int i = 0; i < 300; i++)
+        many[i] = "a-name-of-some-length";
+    unknown = (elm_unknown){"option", "x", "--set", many, 300, NULL};
+    elm_error_unknown(&err, &unknown);
+    assert_int_equal(strlen(err.text), sizeof err.text - 1);
+    assert_int_equal(elm_error_unknown(NULL, &unknown), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_is_filled),         cmocka_unit_test(own_text_may_be_an_argument),
         cmocka_unit_test(long_text_is_cut),        cmocka_unit_test(nearest_name_is_found),
-        cmocka_unit_test(far_name_is_not_guessed),
+        cmocka_unit_test(far_name_is_not_guessed), cmocka_unit_test(unknown_names_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,24 +13,46 @@ static const elm_model *const models[] = {
     &elm_model_resnet,
     &elm_model_mlp,
 };
-enum { MODELS = sizeof models / sizeof *models };
+enum { MODELS = sizeof models / sizeof *models, NAMES_MAX = 32 };
+
+/* What may be given, and the names that can be written out: an mlp's widths are free. */
+typedef struct name_list {
+    char valid[512], names[NAMES_MAX][32];
+    const char *pointers[NAMES_MAX];
+    int count;
+} name_list;
+
+static void add_names(name_list *list, const elm_model *model)
+{
+    const char *variants = model->variants;
+    const bool several = strchr(variants, '|') != NULL;
+    const size_t used = strlen(list->valid);
+    snprintf(list->valid + used, sizeof list->valid - used, several ? "%s%s{%s}" : "%s%s%s",
+             used ? ", " : "", model->prefix, variants);
+    while (*variants != '<' && list->count < NAMES_MAX) {
+        const int length = (int)strcspn(variants, "|");
+        char *name = list->names[list->count];
+        snprintf(name, sizeof list->names[0], "%s%.*s", model->prefix, length, variants);
+        list->pointers[list->count++] = name;
+        variants += length;
+        if (!*variants++)
+            return;
+    }
+}
 
 const elm_model *elm_model_find(const char *name, const char **variant, elm_error *err)
 {
-    char valid[512] = "";
+    name_list list = {0};
     for (int i = 0; i < MODELS; i++) {
         const size_t length = strlen(models[i]->prefix);
         if (!strncmp(name, models[i]->prefix, length) && !models[i]->check(name + length)) {
             *variant = name + length;
             return models[i];
         }
-        const size_t used = strlen(valid);
-        const bool several = strchr(models[i]->variants, '|') != NULL;
-        snprintf(valid + used, sizeof valid - used, several ? "%s%s{%s}" : "%s%s%s", i ? ", " : "",
-                 models[i]->prefix, models[i]->variants);
+        add_names(&list, models[i]);
     }
-    elm_error_set(err, ELM_EXIT_USAGE, "unknown model \"%s\" (model.name): use one of %s", name,
-                  valid);
+    elm_error_unknown(
+        err, &(elm_unknown){"model", name, "model.name", list.pointers, list.count, list.valid});
     return NULL;
 }
 
