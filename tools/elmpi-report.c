@@ -48,7 +48,8 @@ static int run(int argc, char **argv)
     if (status == ELM_COMMAND_RUN)
         status = check_end(out, &err);
     if (status == 0)
-        status = elm_report_write(command.words, command.word_count, class_names, out, &log, &err);
+        status =
+            elm_run_report_write(command.words, command.word_count, class_names, out, &log, &err);
     if (status != 0) {
         elm_log_error(&log, "%s", err.text);
         return err.code;

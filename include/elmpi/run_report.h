@@ -11,7 +11,7 @@
  *  Ranks:  none: one process
  *  Errors: a folder that is no run's, broken files, runs that share a name, no gnuplot; `out` is
  *          then as it was */
-int elm_report_write(const char *const *folders, int count, const char *class_names,
-                     const char *out, const elm_log *log, elm_error *err);
+int elm_run_report_write(const char *const *folders, int count, const char *class_names,
+                         const char *out, const elm_log *log, elm_error *err);
 
 #endif

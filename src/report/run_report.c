@@ -209,8 +209,8 @@ static int rename_classes(elm_analysis_file *analysis, const char *path, elm_err
     return 0;
 }
 
-int elm_report_write(const char *const *folders, int count, const char *class_names,
-                     const char *out, const elm_log *log, elm_error *err)
+int elm_run_report_write(const char *const *folders, int count, const char *class_names,
+                         const char *out, const elm_log *log, elm_error *err)
 {
     elm_run_files *runs = elm_alloc((size_t)count, sizeof *runs, err);
     int status = runs != NULL ? 0 : -1, read = 0;
