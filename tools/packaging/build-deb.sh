@@ -68,9 +68,9 @@ if readelf -d debian/elmpi/usr/bin/* | grep -E 'R(UN)?PATH'; then
     echo "build-deb.sh: error: a program names a folder of libraries (above): ELMPI_RPATH=OFF has not kept it out" >&2
     exit 1
 fi
-cp "$stage"/elmpi*.deb "$out/"
+cp "$stage"/*elmpi*_"${package_version}"_*.deb "$out/" # also libelmpi0 and libelmpi-dev
 if command -v lintian >/dev/null; then
     step lintian
     lintian --allow-root --info --fail-on error "$stage"/elmpi_*.changes
 fi
-ls -l "$out"/elmpi_"${package_version}"_*.deb
+ls -l "$out"/*elmpi*_"${package_version}"_*.deb
