@@ -287,7 +287,7 @@ static int parse(elm_zip_index *index, const elm_stream *stream, const directory
 
 int elm_zip_index_read(elm_zip_index *index, const elm_stream *stream, char cause[ELM_STREAM_CAUSE])
 {
-    directory d;
+    directory d = {0};
     *index = (elm_zip_index){0};
     if (find_end(stream, &d, cause) != 0)
         return -1;
