@@ -10,7 +10,7 @@ flags_of() { # PROGRAM
     "$ELMPI_BIN/elmpi-$1" --help | grep -oE '^  --[a-z][a-z-]*|\[--[a-z][a-z-]*' | tr -d ' ['
 }
 "$ELMPI_BIN/elmpi-train" --help | sed -nE 's/^  ([a-z]+\.[a-z_.-]+)$/\1/p' >"$scratch/options"
-echo job.include >>"$scratch/options" # what reads job files knows it, no table
+printf "job.%s\n" include setup data_set >>"$scratch/options" # what reads job files knows it, no table
 cut -d. -f1 "$scratch/options" | sort -u | paste -sd'|' >"$scratch/sections"
 for program in bench evaluate export prepare report train; do
     flags_of "$program" | sort -u | sed "s/^/$program /"
@@ -79,10 +79,14 @@ check_flags() { # ROOT PAGE
 }
 other_tools='--(mca|mpi|nodes|ntasks-per-node|cpus-per-task|no-requeue|prefix|hint|signal|preset|build)' # mpirun, srun, sbatch, cmake
 
+# Jobs need no file of their own.
+expect 0 env -u ELMPI_JOBS "$ELMPI_BIN/elmpi-train" --list-jobs
+sed -E 's|^([^ ]+).*|jobs/\1.ini|' "$scratch/stdout" >"$scratch/jobs"
+
 check_files() { # ROOT PAGE
     local name
     while IFS= read -r name; do
-        compgen -G "$1/$name" >/dev/null || echo "$2: no file $name"
+        compgen -G "$1/$name" >/dev/null || grep -qxF -- "$name" "$scratch/jobs" || echo "$2: no file $name"
     done < <(spans "$1/$2" | grep -oE '^(cmake|docs|include|jobs|slurm|src|tests|tools)/[A-Za-z0-9_./*-]+' |
         grep -vE '^src/loss/logit/square\.c$' | sort -u) # the loss that README writes
     while IFS= read -r name; do
@@ -126,7 +130,7 @@ done
 cp LICENSE README.md CHANGELOG.md "$scratch/copy"
 # shellcheck disable=SC2016 # backquotes of Markdown
 planted=('[page](docs/no-such-page.md)' '[place](#no-such-heading)' '`run.no_such_option`' '`--set optim.lrr=1`' '`elmpi-train JOB --no-such-flag`'
-    '`elmpi-report runs/X --resume`' '`--no-such-flag`' '`tests/unit/test_no_such_thing.c`' '`test_no_such_thing.sh`' 'ELMPI_NO_SUCH_THING')
+    '`elmpi-report runs/X --resume`' '`--no-such-flag`' '`tests/unit/test_no_such_thing.c`' '`test_no_such_thing.sh`' '`jobs/digits-elmm.ini`' 'ELMPI_NO_SUCH_THING')
 for text in "${planted[@]}"; do
     { cat README.md; printf '\n%s\n' "$text"; } >"$scratch/copy/README.md"
     check_page "$scratch/copy" README.md >"$scratch/found"
