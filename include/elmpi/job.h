@@ -62,11 +62,15 @@ int elm_job_compare(const char *before, const char *now, const char *const *allo
  * bytes. Returns the whole length. */
 size_t elm_path_escape(const char *path, char *text, size_t size);
 
-/** Prints those of the rows that `wanted` picks as a Markdown table: option, what it may be,
- * default, help. Nothing without any. */
-void elm_option_print_table(const elm_option *rows,
-                            bool (*wanted)(const elm_option *row, const void *context),
-                            const void *context);
+/** Prints a paragraph of Markdown, or a list item where it begins with "- ", in lines of 100
+ * columns. A span of code is not broken. */
+void elm_markdown_print(const char *text);
+
+/** Prints the rows that `wanted` picks as a Markdown list: option, values, default, help. Nothing
+ * without any. */
+void elm_option_print_list(const elm_option *rows,
+                           bool (*wanted)(const elm_option *row, const void *context),
+                           const void *context);
 
 /** Prints the help of the rows: key, type or choices, default, text. */
 void elm_option_print_help(const elm_option_set *sets, int set_count);

@@ -7,21 +7,61 @@
 
 enum { COLUMNS = 100, INDENT = 6 };
 
-static void print_wrapped(const char *text)
+/* How a text is laid out: columns before its first line and before the others, and whether it is
+ * Markdown. */
+typedef struct layout {
+    int first, rest;
+    bool markdown;
+} layout;
+
+/* Characters up to the next space; in Markdown a span of code is not broken. */
+static int word_length(const char *text, bool markdown)
 {
-    int column = 0;
-    while (*text) {
-        const int length = (int)strcspn(text, " ");
-        if (column && column + 1 + length > COLUMNS) {
-            putchar('\n');
-            column = 0;
+    int length = 0;
+    for (bool code = false; text[length] && (text[length] != ' ' || code); length++)
+        code ^= markdown && text[length] == '`';
+    return length;
+}
+
+/* Returns the columns printed. In Markdown, what would begin a tag or emphasis is escaped. */
+static int print_word(const char *word, int length, bool markdown)
+{
+    int columns = length;
+    bool code = false;
+    for (int i = 0; i < length; i++) {
+        code ^= markdown && word[i] == '`';
+        if (markdown && !code && strchr("<*", word[i])) {
+            putchar('\\');
+            columns++;
         }
-        column +=
-            column ? printf(" %.*s", length, text) : printf("%*s%.*s", INDENT, "", length, text);
+        putchar(word[i]);
+    }
+    return columns;
+}
+
+static void print_wrapped(const char *text, layout form)
+{
+    int column = printf("%*s", form.first, "");
+    for (bool begun = false; *text; begun = true) {
+        const int length = word_length(text, form.markdown);
+        if (begun && column + 1 + length > COLUMNS) {
+            printf("\n%*s", form.rest, "");
+            column = form.rest;
+        } else if (begun) {
+            putchar(' ');
+            column++;
+        }
+        column += print_word(text, length, form.markdown);
         text += length;
         text += strspn(text, " ");
     }
     putchar('\n');
+}
+
+void elm_markdown_print(const char *text)
+{
+    const bool item = !strncmp(text, "- ", 2);
+    print_wrapped(text, (layout){.rest = item ? 2 : 0, .markdown = true});
 }
 
 static void print_row(const elm_option *row)
@@ -34,8 +74,8 @@ static void print_row(const elm_option *row)
         snprintf(facts, sizeof facts, "%s; default: %s", wanted,
                  *row->fallback ? row->fallback : "(empty)");
     printf("  %s\n", row->key);
-    print_wrapped(row->help);
-    print_wrapped(facts);
+    print_wrapped(row->help, (layout){INDENT, INDENT, false});
+    print_wrapped(facts, (layout){INDENT, INDENT, false});
     if (row->used_if)
         printf("%*sonly with %s\n", INDENT, "", row->used_if);
 }
@@ -53,31 +93,33 @@ void elm_option_print_help(const elm_option_set *sets, int set_count)
         }
 }
 
-/* A cell of a Markdown table: what would end the cell or begin a tag is only text. */
-static void print_cell(const char *text)
+/* "- `key` (values; default `x`; only with `a=b`): help" */
+static void print_item(const elm_option *row)
 {
-    for (; *text; text++)
-        printf(strchr("|<*", *text) ? "\\%c" : "%c", *text);
+    char values[512], start[64] = "; must be given", rule[256] = "", text[4096];
+    elm_value_describe(row, values, sizeof values);
+    const char *quote =
+        row->fallback && *row->fallback && row->fallback != elm_option_stem ? "`" : "";
+    if (row->fallback)
+        snprintf(start, sizeof start, "; default %s%s%s", quote,
+                 *row->fallback ? row->fallback : "empty", quote);
+    if (row->used_if)
+        snprintf(rule, sizeof rule, "; only with `%s`", row->used_if);
+    snprintf(text, sizeof text, "- `%s` (%s%s%s): %s", row->key, values, start, rule, row->help);
+    elm_markdown_print(text);
 }
 
-void elm_option_print_table(const elm_option *rows,
-                            bool (*wanted)(const elm_option *row, const void *context),
-                            const void *context)
+void elm_option_print_list(const elm_option *rows,
+                           bool (*wanted)(const elm_option *row, const void *context),
+                           const void *context)
 {
     bool begun = false;
     for (const elm_option *row = rows; row->key; row++) {
         if (!wanted(row, context))
             continue;
         if (!begun)
-            printf("\n| option | value | default | |\n|---|---|---|---|\n");
+            putchar('\n');
         begun = true;
-        char value[512];
-        elm_value_describe(row, value, sizeof value);
-        printf("| `%s` | ", row->key);
-        print_cell(value);
-        const char *quote = row->fallback && row->fallback != elm_option_stem ? "`" : "";
-        printf(" | %s%s%s | ", quote, row->fallback ? row->fallback : "must be given", quote);
-        print_cell(row->help);
-        printf(" |\n");
+        print_item(row);
     }
 }
