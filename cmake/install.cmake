@@ -1,7 +1,7 @@
 # What an installation has beside the programs.
 install(DIRECTORY jobs DESTINATION ${CMAKE_INSTALL_DATADIR}/elmpi)
 install(DIRECTORY slurm DESTINATION ${CMAKE_INSTALL_DATADIR}/elmpi USE_SOURCE_PERMISSIONS)
-install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md CONTRIBUTING.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # cmake --build BUILD --target uninstall: what the last `cmake --install` of this folder has put somewhere, and the folders that this empties.

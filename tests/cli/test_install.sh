@@ -18,7 +18,7 @@ expect 0 cmake --install "$build" --prefix "$prefix"
 for program in "${programs[@]}"; do
     [ -x "$prefix/bin/elmpi-$program" ] || fail "elmpi-$program is not installed"
 done
-for file in share/doc/elmpi/{LICENSE,README.md,CHANGELOG.md,docs/methods.md} share/elmpi/jobs/{cifar10-lt-elm.ini,setups/cifar100-lt.ini,methods/elm.ini,recipes/cifar-lt.ini} share/elmpi/slurm/{run,inat,sweep}.sh share/elmpi/slurm/README.md; do
+for file in share/doc/elmpi/{LICENSE,README.md,CONTRIBUTING.md,CHANGELOG.md,docs/methods.md} share/elmpi/jobs/{cifar10-lt-elm.ini,setups/cifar100-lt.ini,methods/elm.ini,recipes/cifar-lt.ini} share/elmpi/slurm/{run,inat,sweep}.sh share/elmpi/slurm/README.md; do
     [ -s "$prefix/$file" ] || fail "$file is not installed"
 done
 [ -x "$prefix/share/elmpi/slurm/inat.sh" ] || fail "the batch scripts are not executable"
