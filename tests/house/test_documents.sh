@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# README.md, CHANGELOG.md, docs/*.md and slurm/README.md name only what exists: files behind relative links and headings behind their anchors,
-# files and folders of the project in backticks, options of job files (in backticks or behind --set), variables ELMPI_*, and flags of the programs.
-# The test fails on a copy with each of these wrong.
+# README.md, CONTRIBUTING.md, CHANGELOG.md, docs/*.md and slurm/README.md name only what exists: files behind relative links and headings behind
+# their anchors, files and folders of the project in backticks, options of job files (in backticks or behind --set), variables ELMPI_*, and flags of
+# the programs. Lines have at most 120 columns, 140 in tables and blocks; no paragraph stands in two places; words that stand for a term of the field
+# are not used; README.md has at most 180 lines. The test fails on a copy with each of these wrong.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/../cli/lib.sh"
@@ -88,7 +89,7 @@ check_files() { # ROOT PAGE
     while IFS= read -r name; do
         compgen -G "$1/$name" >/dev/null || grep -qxF -- "$name" "$scratch/jobs" || echo "$2: no file $name"
     done < <(spans "$1/$2" | grep -oE '^(cmake|docs|include|jobs|slurm|src|tests|tools)/[A-Za-z0-9_./*-]+' |
-        grep -vE '^src/loss/logit/square\.c$' | sort -u) # the loss that README writes
+        grep -vE '^src/loss/logit/square\.c$' | sort -u) # the loss that CONTRIBUTING.md writes
     while IFS= read -r name; do
         compgen -G "$1/tests/*/$name" >/dev/null || echo "$2: no test $name"
     done < <(spans "$1/$2" | grep -oE '^test_[a-z0-9_]+\.(c|sh)$' | sort -u)
@@ -103,22 +104,57 @@ check_variables() { # ROOT PAGE
     done < <(grep -oE '\bELMPI_[A-Z_]+\b' "$1/$2" | sort -u)
 }
 
+# Columns, not bytes; the targets of links, spans of code that cannot be broken and pictures do not count.
+check_width() { # ROOT PAGE
+    LC_ALL=C.UTF-8 awk -v page="$2" '
+        /^ *```/ { block = !block; next }
+        { line = $0 }
+        !block { gsub(/\]\([^)]*\)/, "]", line) }
+        !block && /^- Formula: `/ || /^!/ { next }
+        length(line) > (block || /^\|/ ? 140 : 120) { printf "%s:%d: %d columns\n", page, NR, length(line) }' "$1/$2"
+}
+
+check_words() { # ROOT PAGE
+    grep -niE "\\b(is told|are told|puts? up with|stand(s)? still|broken numbers?|leave it away|made anew|patience|the house|rooms?)\\b" "$1/$2" |
+        sed "s|^\([0-9]*\):.*|$2:\1: a word of our own (tests/house/test_documents.sh lists them)|" || true
+}
+
 check_page() { # ROOT PAGE
     check_links "$@"
     check_options "$@"
     check_flags "$@"
     check_files "$@"
     check_variables "$@"
+    check_width "$@"
+    check_words "$@"
+}
+
+# Paragraphs and table rows of some length, each on a line; a second one like it is named with both its pages.
+check_copies() { # ROOT PAGE...
+    local root=$1 page
+    shift
+    for page in "$@"; do
+        awk -v page="$page" '
+            function done() { if (length(text) > 60) print page "\t" text; text = "" }
+            /^ *```/ { block = !block; done(); next }
+            block || /^$/ || /^#/ { done(); next }
+            /^(\||[-*] |[0-9]+\. )/ { done() }
+            { text = text " " $0 }
+            END { done() }' "$root/$page"
+    done | awk -F '\t' '$2 in first { print first[$2] " and " $1 ": the same text:" substr($2, 1, 80) } { first[$2] = $1 }'
 }
 
 check_all() { # ROOT
     local page
-    for page in README.md CHANGELOG.md docs/*.md slurm/README.md; do
+    for page in "${pages[@]}"; do
         check_page "$1" "$page"
     done
+    check_copies "$1" "${pages[@]}"
+    [ "$(wc -l <"$1/README.md")" -le 180 ] || echo "README.md: more than 180 lines: the rest belongs into docs/"
 }
 
 cd "$ELMPI_SOURCE"
+pages=(README.md CONTRIBUTING.md CHANGELOG.md docs/*.md slurm/README.md)
 check_all "$ELMPI_SOURCE" >"$scratch/wrong"
 [ ! -s "$scratch/wrong" ] || { cat "$scratch/wrong" >&2; fail "documents name what does not exist: see above"; }
 
@@ -127,10 +163,11 @@ mkdir "$scratch/copy"
 for folder in */; do
     case $folder in build* | runs/ | data/) ;; *) ln -s "$ELMPI_SOURCE/$folder" "$scratch/copy/${folder%/}" ;; esac
 done
-cp LICENSE README.md CHANGELOG.md "$scratch/copy"
+cp LICENSE README.md CONTRIBUTING.md CHANGELOG.md "$scratch/copy"
 # shellcheck disable=SC2016 # backquotes of Markdown
 planted=('[page](docs/no-such-page.md)' '[place](#no-such-heading)' '`run.no_such_option`' '`--set optim.lrr=1`' '`elmpi-train JOB --no-such-flag`'
-    '`elmpi-report runs/X --resume`' '`--no-such-flag`' '`tests/unit/test_no_such_thing.c`' '`test_no_such_thing.sh`' '`jobs/digits-elmm.ini`' 'ELMPI_NO_SUCH_THING')
+    '`elmpi-report runs/X --resume`' '`--no-such-flag`' '`tests/unit/test_no_such_thing.c`' '`test_no_such_thing.sh`' '`jobs/digits-elmm.ini`' 'ELMPI_NO_SUCH_THING'
+    "$(printf 'word %.0s' {1..25})" "$(printf '| word %.0s' {1..24})" 'The log is told of it.')
 for text in "${planted[@]}"; do
     { cat README.md; printf '\n%s\n' "$text"; } >"$scratch/copy/README.md"
     check_page "$scratch/copy" README.md >"$scratch/found"
@@ -139,4 +176,8 @@ done
 # shellcheck disable=SC2016
 { cat README.md; printf '\n```\nelmpi-prepare digits --no-such-flag --out S\n```\n'; } >"$scratch/copy/README.md"
 check_page "$scratch/copy" README.md | grep -q 'elmpi-prepare has no --no-such-flag' || fail "a wrong flag in a block of commands is not found"
+{ cat README.md; sed -n '/^## 4/,/^## 5/p' docs/design.md; } >"$scratch/copy/README.md"
+check_copies "$scratch/copy" "${pages[@]}" | grep -q 'README.md and docs/design.md: the same text' || fail "a paragraph in two places is not found"
+{ cat README.md; printf '\n%.0s' {1..180}; } >"$scratch/copy/README.md"
+check_all "$scratch/copy" | grep -q 'README.md: more than 180 lines' || fail "a README that is too long is not found"
 echo "documents: $(wc -l <"$scratch/options") options and $(wc -l <"$scratch/flags") flags known, ${#planted[@]} planted mistakes found"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's worked example: its text becomes a file, a line in the table and a line in the build, in a copy of the tree; then it is in the
+# CONTRIBUTING.md's worked example: its text becomes a file, a line in the table and a line in the build, in a copy of the tree; then it is in the
 # help, in docs/methods.md and under the gradient test, and trains on two ranks. So it does with an option of its own, and as the table's last row.
 # shellcheck disable=SC2016 # the backquotes are Markdown's
 set -euo pipefail
@@ -8,21 +8,21 @@ set -euo pipefail
 
 tree=$scratch/tree
 mkdir "$tree"
-cp -r "$ELMPI_SOURCE"/{CMakeLists.txt,cmake,docs,include,src,tools,tests,jobs,README.md} "$tree"
+cp -r "$ELMPI_SOURCE"/{CMakeLists.txt,cmake,docs,include,src,tools,tests,jobs,README.md,CONTRIBUTING.md,CHANGELOG.md} "$tree"
 cd "$tree"
 
 # The block of C that begins with the comment "square: ...".
-awk '/^```/ { inside = $0 == "```c"; next } inside' README.md >src/loss/logit/square.c
-grep -q '^/\* square:' src/loss/logit/square.c || fail "the README has no example of a loss"
-# The two lines, as the README writes them.
-table_line=$(sed -nE 's/.*`(ROW\(square\) \\)`.*/\1/p' README.md)
-build_line=$(sed -nE 's/.*in the list of sources, `(square\.c)`.*/\1/p' README.md)
+awk '/^```/ { inside = $0 == "```c"; next } inside' CONTRIBUTING.md >src/loss/logit/square.c
+grep -q '^/\* square:' src/loss/logit/square.c || fail "CONTRIBUTING.md has no example of a loss"
+# The two lines, as CONTRIBUTING.md writes them.
+table_line=$(sed -nE 's/.*`(ROW\(square\) \\)`.*/\1/p' CONTRIBUTING.md)
+build_line=$(sed -nE 's/.*in the list of sources, `(logit/square\.c)`.*/\1/p' CONTRIBUTING.md)
 if [ -z "$table_line" ] || [ -z "$build_line" ]; then
-    fail "the README does not name the two lines"
+    fail "CONTRIBUTING.md does not name the two lines"
 fi
 last=$(sed -n '/^#define LOGIT_LOSSES/,/^$/p' src/loss/table.c | grep 'ROW(' | tail -n 1 | sed 's/ *\\$//; s/^ *//')
 sed -i "/^ *$last/a\\    ${table_line/\\/\\\\}" src/loss/table.c
-sed -i "s|^  SOURCES loss.c|& ${build_line:+logit/$build_line}|" src/loss/CMakeLists.txt
+sed -i "s|^  SOURCES loss.c|& $build_line|" src/loss/CMakeLists.txt
 diff -rq "$ELMPI_SOURCE/src" src >"$scratch/changed" || true
 [ "$(wc -l <"$scratch/changed")" -eq 3 ] || fail "a new loss touches more than three files: $(cat "$scratch/changed")"
 
@@ -53,8 +53,8 @@ sed -i 's/^    {0},$/    {"loss.square.lean", ELM_OPTION_REAL, AT(square_lean), 
 sed -i -e 's/(void)state;/const double lean = *(const double *)state;/' \
     -e 's|share \* error \* error / 2;|share * (error * error / 2 + lean * (double)batch->logits[row + (size_t)c]);|' \
     -e 's/weight \* share \* error)/weight * share * (error + lean))/' \
-    -e 's/^    \.evaluate = evaluate,/    .create = create,\n&\n    .destroy = elm_free,/' \
-    -e 's|^static elm_loss_value evaluate|#include "elmpi/memory.h"\nstatic int create(void **state, const elm_loss_setup *setup, elm_error *err)\n{\n    double *lean = *state = elm_alloc(1, sizeof *lean, err);\n    if (lean)\n        *lean = setup->options->square_lean;\n    return lean ? 0 : -1;\n}\n\n&|' src/loss/logit/square.c
+    -e 's/^    \.evaluate = square_evaluate,/    .create = create,\n&\n    .destroy = elm_free,/' \
+    -e 's|^static elm_loss_value square_evaluate|#include "elmpi/memory.h"\nstatic int create(void **state, const elm_loss_setup *setup, elm_error *err)\n{\n    double *lean = *state = elm_alloc(1, sizeof *lean, err);\n    if (lean)\n        *lean = setup->options->square_lean;\n    return lean ? 0 : -1;\n}\n\n&|' src/loss/logit/square.c
 grep -q 'share \* (error + lean)' src/loss/logit/square.c || fail "the example has changed: $(cat src/loss/logit/square.c)"
 expect 0 cmake --build build -j2 --target test_loss
 expect 0 build/tests/test_loss

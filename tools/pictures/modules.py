@@ -12,9 +12,9 @@ class Modules:
                     name, text = line.split(':', 1)
                     self.does[name] = text.strip()
         with open(root + '/tests/house/test_includes.sh', encoding='utf-8') as file:
-            table = re.search(r'declare -A may_use=\((.*?)\n\)', file.read(), re.S)
+            table = re.search(r'declare -A may_include=\((.*?)\n\)', file.read(), re.S)
         if not table:
-            sys.exit('tests/house/test_includes.sh: no table may_use: has it moved?')
+            sys.exit('tests/house/test_includes.sh: no table may_include: has it moved?')
         self.uses = {name: set(used.split()) for name, used in re.findall(r'\[(\w+)\]="([^"]*)"', table.group(1))}
         for name in self.uses:
             if name not in self.does:
