@@ -100,9 +100,8 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
     if (source->needs_archive && request->archive == NULL)
         return elm_error_set(err, ELM_EXIT_USAGE, "no archive (--archive): %s", source->help);
     if (pictures->quality != 0 && pictures->resize == 0)
-        return elm_error_set(
-            err, ELM_EXIT_USAGE,
-            "nothing is made anew (--quality): give --resize too, or leave it away");
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "no image is resized (--quality): give --resize too, or omit it");
     if (request->imbalance != 0 && !(request->imbalance >= 1))
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "bad imbalance ratio %g (--imbalance): give n_max / n_min, 1 or more",

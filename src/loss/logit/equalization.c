@@ -101,8 +101,8 @@ const elm_loss_row elm_loss_equalization = {
                "k != y of e^{pi_k + f_k - f_y})",
     .source = "Tan et al. 2020, Equalization loss for long-tailed object recognition; variant "
               "margin: ELM, eq. 3",
-    .help = "softmax that often leaves rare classes out of other classes' images; draws are made "
-            "anew for each image and class",
+    .help = "softmax that often leaves rare classes out of other classes' images, drawn again for "
+            "each image and class",
     .create = create,
     .evaluate = evaluate,
     .destroy = destroy,
