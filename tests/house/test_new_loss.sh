@@ -16,7 +16,7 @@ awk '/^```/ { inside = $0 == "```c"; next } inside' CONTRIBUTING.md >src/loss/lo
 grep -q '^/\* square:' src/loss/logit/square.c || fail "CONTRIBUTING.md has no example of a loss"
 # The two lines, as CONTRIBUTING.md writes them.
 table_line=$(sed -nE 's/.*`(ROW\(square\) \\)`.*/\1/p' CONTRIBUTING.md)
-build_line=$(sed -nE 's/.*in the list of sources, `(logit/square\.c)`.*/\1/p' CONTRIBUTING.md)
+build_line=$(sed -nE 's|.*in the list of sources, `(logit/square\.c)`.*|\1|p' CONTRIBUTING.md)
 if [ -z "$table_line" ] || [ -z "$build_line" ]; then
     fail "CONTRIBUTING.md does not name the two lines"
 fi
