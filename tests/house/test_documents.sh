@@ -104,9 +104,9 @@ check_variables() { # ROOT PAGE
     done < <(grep -oE '\bELMPI_[A-Z_]+\b' "$1/$2" | sort -u)
 }
 
-# Columns, not bytes; the targets of links, spans of code that cannot be broken and pictures do not count.
+# The targets of links, formulas (one span of code) and pictures do not count.
 check_width() { # ROOT PAGE
-    LC_ALL=C.UTF-8 awk -v page="$2" '
+    awk -v page="$2" '
         /^ *```/ { block = !block; next }
         { line = $0 }
         !block { gsub(/\]\([^)]*\)/, "]", line) }
