@@ -445,8 +445,8 @@ static void unload(evaluated *subject)
     elm_checkpoint_free(subject->checkpoint);
 }
 
-/* Where the figures go: beside the checkpoint. evaluation.json is always the same thing (DESIGN
- * 5), so any other choice has a name of its own. */
+/* Where the figures go: beside the checkpoint. evaluation.json is always the same thing
+ * (docs/design.md, section 5), so any other choice has a name of its own. */
 static int json_path(const command_line *s, char *path, size_t size_bytes, elm_error *err)
 {
     if (s->json != NULL)

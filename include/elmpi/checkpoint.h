@@ -1,5 +1,5 @@
-/* Checkpoint: one training state in one HDF5 file (DESIGN 5). Rank 0's affair; nothing here
- * communicates. */
+/* Checkpoint: one training state in one HDF5 file (docs/design.md, section 5). Rank 0's affair;
+ * nothing here communicates. */
 #ifndef ELMPI_CHECKPOINT_H
 #define ELMPI_CHECKPOINT_H
 

@@ -49,8 +49,8 @@ typedef struct elm_evaluation_detail {
 /** Prints the table for people. */
 void elm_evaluation_print(const elm_log *log, const elm_metrics *metrics,
                           const elm_evaluation_about *about);
-/** Writes evaluation.json (DESIGN 5: balanced_accuracy, accuracy, groups.{head,torso,tail},
- * per_class_accuracy, classifier, checkpoint, images; NaN as null). */
+/** Writes evaluation.json (docs/design.md, section 5: balanced_accuracy, accuracy,
+ * groups.{head,torso,tail}, per_class_accuracy, classifier, checkpoint, images; NaN as null). */
 int elm_evaluation_write_json(const char *path, const elm_metrics *metrics,
                               const elm_evaluation_about *about, elm_error *err);
 /** The same into an output that is open; its own failures are told by elm_output_commit. */

@@ -54,7 +54,7 @@ double elm_gradient_clip(const elm_optim_options *options, float *gradients, int
 /** Learning rate of step `step` (from 0) of a run with `steps_per_epoch` steps an epoch.
  *  Math:   warm-up lr min(1, (s+1)/warm-up steps) times: constant 1; multistep gamma^(milestones
  *          passed: s >= milestone steps); cosine (1 + cos(pi t)) / 2 with t = s / total steps.
- *          Epochs, warm-up and milestones are real numbers (DESIGN 4) */
+ *          Epochs, warm-up and milestones are real numbers (docs/design.md, section 4) */
 double elm_schedule_lr(const elm_optim_options *options, int64_t step, int64_t steps_per_epoch);
 
 /** Whether that of a step depends on how long the run is to be. */

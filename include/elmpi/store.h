@@ -1,5 +1,5 @@
-/* Store: an HDF5 file with a data set ready for training (DESIGN 5): one group a split,
- * /classes, and the data set's name and normalisation as root attributes. */
+/* Store: an HDF5 file with a data set ready for training (docs/design.md, section 5): one group a
+ * split, /classes, and the data set's name and normalisation as root attributes. */
 #ifndef ELMPI_STORE_H
 #define ELMPI_STORE_H
 

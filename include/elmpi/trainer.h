@@ -106,8 +106,8 @@ int elm_trainer_create_all(elm_trainer **trainer, const elm_trainer_spec *spec, 
 void elm_trainer_destroy(elm_trainer *trainer);
 
 /** One training step on this rank's share of the global batch, or of a part of it: gradients of
- * parts are added up, and the last one's call updates; only its report is complete (DESIGN 3).
- * Allocates nothing.
+ * parts are added up, and the last one's call updates; only its report is complete (docs/design.md,
+ * section 3). Allocates nothing.
  *  Ranks:  collective; batch, lr equal everywhere, wishes each rank's own */
 elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr,
                                      elm_step_wishes wishes);

@@ -11,7 +11,7 @@
 int64_t elm_long_tail_count(double n_max, double rho, int c, int classes);
 
 /** Head, torso or tail (0, 1, 2) of a class with `count` training images: head >= 100, torso
- * [20, 100), tail < 20 (DESIGN 4). */
+ * [20, 100), tail < 20 (docs/design.md, section 4). */
 int elm_class_group(int64_t count);
 
 #endif

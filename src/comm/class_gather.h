@@ -1,6 +1,6 @@
-/* Class gather: brings the embeddings that a rank's images need from other ranks (DESIGN 3, step
- * 3). The labels of the whole global batch are known everywhere beforehand, so counts and places
- * need no message. */
+/* Class gather: brings the embeddings that a rank's images need from other ranks (docs/design.md,
+ * section 3, step 3). The labels of the whole global batch are known everywhere beforehand, so
+ * counts and places need no message. */
 #ifndef ELMPI_COMM_CLASS_GATHER_H
 #define ELMPI_COMM_CLASS_GATHER_H
 

@@ -1,5 +1,5 @@
-/* Gradient sum: the bucketed allreduce that runs while the backward pass still computes (DESIGN
- * 3, step 5). */
+/* Gradient sum: the bucketed allreduce that runs while the backward pass still computes
+ * (docs/design.md, section 3, step 5). */
 #ifndef ELMPI_COMM_GRADIENT_SUM_H
 #define ELMPI_COMM_GRADIENT_SUM_H
 

@@ -1,5 +1,6 @@
-/* One training step, from top to bottom (DESIGN 3). Every rank makes the same collective calls
- * in the same order whatever its data: a rank without images takes part with zeros. */
+/* One training step, from top to bottom (docs/design.md, section 3). Every rank makes the same
+ * collective calls in the same order whatever its data: a rank without images takes part with
+ * zeros. */
 #include "train/step.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Replays elmpi's first training step in PyTorch, fp64, and compares (DESIGN 3's tolerances).
+"""Replays elmpi's first training step in PyTorch, fp64, and compares (docs/design.md, section 3, has the tolerances).
 
     replay.py STORE INITIAL.h5 AFTER.h5
 

@@ -1,5 +1,5 @@
 /* A whole training step on however many ranks this runs on, against PyTorch in fp64
- * (tests/golden/step_golden.py): DESIGN 3's tolerances. */
+ * (tests/golden/step_golden.py). docs/design.md, section 3, has the tolerances. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@ enum { CLASSES = 5, SIDE = 8, IMAGE = 3 * SIDE * SIDE, IMAGES_MAX = 13 };
 
 enum { AUTO = 0, DRW = 3 }; /* loss.weights */
 
-/* Who computes, in which format, and how close that comes (DESIGN 3 for fp32). */
+/* Who computes, in which format, and how close that comes (docs/design.md, section 3, for fp32). */
 typedef struct engine {
     const char *backend;
     elm_precision precision;
