@@ -119,6 +119,14 @@ check_words() { # ROOT PAGE
         sed "s|^\([0-9]*\):.*|$2:\1: a word of our own (tests/house/test_documents.sh lists them)|" || true
 }
 
+# Sources cite the design by the numbers of its sections.
+check_citations() { # ROOT
+    local number
+    while IFS= read -r number; do
+        grep -q "^## $number\. " "$1/docs/design.md" || echo "docs/design.md has no section $number, which the source cites"
+    done < <(grep -rhoE 'docs/design\.md,? section [0-9]+' "$1"/{src,include,tools,tests} | grep -oE '[0-9]+$' | sort -u)
+}
+
 check_page() { # ROOT PAGE
     check_links "$@"
     check_options "$@"
@@ -150,6 +158,7 @@ check_all() { # ROOT
         check_page "$1" "$page"
     done
     check_copies "$1" "${written[@]}"
+    check_citations "$1"
     [ "$(wc -l <"$1/README.md")" -le 180 ] || echo "README.md: more than 180 lines: the rest belongs into docs/"
 }
 
@@ -179,6 +188,11 @@ done
 check_page "$scratch/copy" README.md | grep -q 'elmpi-prepare has no --no-such-flag' || fail "a wrong flag in a block of commands is not found"
 { cat README.md; sed -n '/^## 4/,/^## 5/p' docs/design.md; } >"$scratch/copy/README.md"
 check_copies "$scratch/copy" "${written[@]}" | grep -q 'README.md and docs/design.md: the same text' || fail "a paragraph in two places is not found"
+sed 's/^## 3\. /## /' docs/design.md >"$scratch/design.md"
+rm "$scratch/copy/docs"
+cp -r docs "$scratch/copy/docs"
+cp "$scratch/design.md" "$scratch/copy/docs/design.md"
+check_citations "$scratch/copy" | grep -q 'no section 3' || fail "a citation of a section that is not there is not found"
 { cat README.md; printf '\n%.0s' {1..180}; } >"$scratch/copy/README.md"
 check_all "$scratch/copy" | grep -q 'README.md: more than 180 lines' || fail "a README that is too long is not found"
 echo "documents: $(wc -l <"$scratch/options") options and $(wc -l <"$scratch/flags") flags known, ${#planted[@]} planted mistakes found"
