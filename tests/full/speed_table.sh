@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's speed table: elmpi and PyTorch in turn, medians of the rounds. Not a test: it wants a quiet machine of 2 cores and about a
+# The speed table of docs/performance.md: elmpi and PyTorch in turn, medians of the rounds. Not a test: it wants a quiet machine of 2 cores and about a
 # quarter of an hour. tests/full/speed_table.sh [ROUNDS]
 set -euo pipefail
 # shellcheck source=tools/environment.sh

@@ -112,6 +112,8 @@ def wrapped(text, columns):
 
 def box(x, y, width, height, name, text, columns):
     lines = wrapped(text, columns)
+    if 37 + 14 * (len(lines) - 1) > height - 6:
+        sys.exit('docs/architecture.txt: the text of %s does not fit into its box' % name)
     out = ['<rect x="%.0f" y="%.0f" width="%.0f" height="%.0f" rx="6" fill="#eef3fa" stroke="#34618f"/>' % (x, y, width, height),
            '<text x="%.0f" y="%.0f" font-size="15" font-weight="bold" text-anchor="middle">%s</text>' % (x + width / 2, y + 20, name)]
     for at, line in enumerate(lines):
@@ -155,7 +157,7 @@ def draw(modules):
         out.append('<path d="M%.0f,%.0f C%.0f,%.0f %.0f,%.0f %.0f,%.0f" fill="none" stroke="#34618f" stroke-width="1.3"%s/>' %
                    (x1, y1, x1, y1 + bend, x2, y2 - bend, x2, y2, head))
     for name in names:
-        out += box(center[name] + MARGIN - BOX / 2, top(name), BOX, HEIGHT, name, modules.does[name], 27)
+        out += box(center[name] + MARGIN - BOX / 2, top(name), BOX, HEIGHT, name, modules.does[name], 26)
     out += box(MARGIN, MARGIN, canvas, bar, 'tools', modules.does['tools'] + '; may include every module', 200)
     out += box(MARGIN, height - MARGIN - bar, canvas, bar, 'base', modules.does['base'] + '; every module may include it', 200)
     return out + ['</svg>']
