@@ -2,11 +2,6 @@
 
 #include "eval/classifiers/rows.h"
 
-int elm_evaluation_batch(const elm_store_info *info)
-{
-    return (int64_t)info->height * info->width < 128 * 128 ? 64 : 16;
-}
-
 int elm_evaluation_count_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm,
                              const volatile sig_atomic_t *stop, const elm_log *log,
                              elm_tally *tally, elm_error *err)

@@ -9,6 +9,11 @@
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
 
+int elm_evaluation_batch(const elm_store_info *info)
+{
+    return (int64_t)info->height * info->width < 128 * 128 ? 64 : 16;
+}
+
 static bool all_finite(const float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++)
