@@ -422,9 +422,6 @@ bool elm_net_state_differs(const elm_net *net)
     return net->ranks > 1 && net->scope.kind != ELM_NORM_GLOBAL && backbone_learns(net);
 }
 
-const char *const elm_precision_names[] = {"auto", "fp32", "bf16"};
-const char *const elm_layout_names[] = {"auto", "blocked", "nhwc", "nchw"};
-
 int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_precision *resolved,
                               elm_error *err)
 {
