@@ -3,7 +3,7 @@
 #define ELMPI_TRAIN_NONFINITE_POLICY_H
 
 #include "elmpi/trainer.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 /** Checks a value of run.nonfinite: "stop" or "skip:<n>". */
 int elm_nonfinite_check(const char *value, elm_error *err);

@@ -3,7 +3,7 @@
 #ifndef ELMPI_TRAIN_METRICS_PROGRESS_H
 #define ELMPI_TRAIN_METRICS_PROGRESS_H
 
-#include "train/run.h"
+#include "train/run/run.h"
 
 void elm_progress_start(elm_run *run);
 void elm_progress_step(elm_run *run, const elm_step_report *report);

@@ -7,7 +7,7 @@
 #ifndef ELMPI_TRAIN_METRICS_TENSORBOARD_H
 #define ELMPI_TRAIN_METRICS_TENSORBOARD_H
 
-#include "train/run.h"
+#include "train/run/run.h"
 
 /** Begins this start's file.
  *  Errors: it cannot be made */

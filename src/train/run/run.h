@@ -1,5 +1,5 @@
-/* A run's parts, for run.c (the flow), run_job.c (its options), run_setup.c (what comes before
- * the first step) and run_save.c (what is written). */
+/* A run's parts, for run.c (the flow), run_options.c (its options), run_setup.c (what comes before
+ * the first step), run_environment.c (what it computes with) and run_output.c (what is written). */
 #ifndef ELMPI_TRAIN_RUN_H
 #define ELMPI_TRAIN_RUN_H
 

@@ -5,7 +5,7 @@
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
 #include "train/bank_exchange.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 static void next_piece(void *context, const void **piece, size_t *size_bytes)
 {

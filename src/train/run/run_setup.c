@@ -17,23 +17,8 @@
 #include "elmpi/memory.h"
 #include "nn/weights.h"
 #include "train/metrics/tensorboard.h"
-#include "train/run.h"
+#include "train/run/run.h"
 #include "train/same_cpu.h"
-
-int elm_run_threads(const elm_run *run)
-{
-    return elm_threads_resolve((int)run->options.run.threads, elm_comm_core_sharers(run->comm));
-}
-
-void elm_run_describe(const elm_run *run, char *text, size_t size)
-{
-    char network[512], mpi[256];
-    const int threads = elm_run_threads(run);
-    elm_net_describe(elm_trainer_net(run->trainer), network, sizeof network);
-    elm_comm_describe(run->comm, mpi, sizeof mpi);
-    snprintf(text, size, "%d thread%s a rank, kernels for %s, %s, %s", threads,
-             threads > 1 ? "s" : "", elm_isa_names[elm_cpu_isa()], network, mpi);
-}
 
 /* Bytes copied by this node's first rank; the run's first speaks for all. */
 static void say_staged(void *context, int64_t done, int64_t total, double seconds)

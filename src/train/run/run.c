@@ -14,7 +14,7 @@
 #include "train/metrics/progress.h"
 #include "train/metrics/tensorboard.h"
 #include "train/nonfinite_policy.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 /* Which cores the ranks have, and what is unwise about it. */
 static void say_binding(const elm_run *run, int threads)

@@ -5,7 +5,7 @@
 
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 /* What a resumed run may change: how long and where, not what it computes. The length comes
  * first: see may_change_in. */

@@ -6,7 +6,7 @@
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
 #include "train/metrics/tensorboard.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 /* A last step may break what no later step will notice. */
 static int check_finite(const elm_checkpoint *checkpoint, elm_error *err)
