@@ -1,38 +1,8 @@
 #include "elmpi/net.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "elmpi/memory.h"
-#include "nn/batchnorm_scope.h"
-#include "nn/graph.h"
 #include "nn/init.h"
-#include "nn/layers/cosine.h"
-#include "nn/layers/linear_gemm.h"
-#include "nn/plan.h"
-
-struct elm_net {
-    elm_graph graph;
-    elm_value *input, *embeddings;
-    elm_norm_scope scope;
-    int classes, ranks, max_images;
-    elm_net_train train;
-    float *weights, *gradients, *state;
-    int64_t size, state_size;
-    /* places of the classifier's parameters, the last ones; -1: there is none */
-    int fc_weight;
-    int fc_bias;        /* not with cosines */
-    int fc_scale;       /* only with model.train = scale */
-    elm_cosine *cosine; /* model.head = cosine; else NULL */
-    float *unscaled;    /* logits before fc_scale */
-    float *logits, *logits_gradient, *embeddings_gradient;
-    elm_plan *plan;
-    elm_reducer reducer;
-    elm_pass pass;
-    elm_segment *segments;
-    int64_t *shared_groups;
-    elm_timeline *timeline; /* NULL: nobody wants to know */
-};
+#include "nn/net_state.h"
 
 void elm_net_destroy(elm_net *net)
 {
@@ -51,11 +21,6 @@ void elm_net_destroy(elm_net *net)
                    net->shared_groups,   net};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
-}
-
-static bool backbone_learns(const elm_net *net)
-{
-    return net->train == ELM_TRAIN_ALL || net->train == ELM_TRAIN_BACKBONE;
 }
 
 static void add_classifier(elm_net *net, const elm_net_spec *spec)
@@ -179,7 +144,7 @@ int elm_net_create(elm_net **out, const elm_net_spec *spec, elm_error *err)
     net->reducer = spec->reducer;
     if (elm_norm_scope_parse(spec->model->bn, &net->scope, err) || build_graph(net, spec, err) ||
         allocate_parameters(net, spec->seed, err) ||
-        allocate_activations(net, spec->max_batch > 0 && backbone_learns(net), err) ||
+        allocate_activations(net, spec->max_batch > 0 && elm_net_backbone_learns(net), err) ||
         prepare_layers(net, err)) {
         elm_net_destroy(net);
         return -1;
@@ -222,171 +187,9 @@ void elm_net_weights_changed(elm_net *net)
             net->graph.layers[l].kind->weights_changed(&net->graph.layers[l]);
 }
 
-static void begin_pass(elm_net *net, elm_share share, bool training)
-{
-    elm_pass *pass = &net->pass;
-    *pass = (elm_pass){.images = share.local,
-                       .training = training,
-                       .segments = net->segments,
-                       .share = share,
-                       .reducer = &net->reducer};
-    if (training) {
-        pass->segment_count = elm_norm_scope_segments(net->scope, share, net->segments,
-                                                      net->shared_groups, &pass->shared_count);
-        return;
-    }
-    net->segments[0] = (elm_segment){0, share.local, -1};
-    pass->segment_count = 1;
-}
-
 void elm_net_set_timeline(elm_net *net, elm_timeline *timeline)
 {
     net->timeline = timeline;
-}
-
-/* Runs one of the layer's functions and says so. */
-static void run_layer(const elm_net *net, elm_layer *layer,
-                      void (*run)(elm_layer *layer, const elm_pass *pass), const char *part,
-                      int passes)
-{
-    const double begin = elm_timeline_now(net->timeline);
-    run(layer, &net->pass);
-    const double images = net->pass.images;
-    const double bytes =
-        images * (double)(elm_value_image(layer->output) * elm_format_size(layer->output->format));
-    elm_timeline_add(
-        net->timeline,
-        (elm_event){.name = layer->kind->name,
-                    .part = part,
-                    .begin = begin,
-                    .end = elm_timeline_now(net->timeline),
-                    .flops = images * layer->flops,
-                    .bytes = passes ? (passes + (layer->residual != NULL)) * bytes : 0});
-}
-
-const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training)
-{
-    begin_pass(net, share, training && backbone_learns(net));
-    net->input->data = net->input->recalled = (float *)input; /* layers only read it */
-    for (int l = 0; l < net->graph.layer_count; l++) {
-        elm_layer *layer = &net->graph.layers[l];
-        if (share.local || layer->kind->collective)
-            run_layer(net, layer, layer->kind->forward, "forward", layer->kind->passes.forward);
-    }
-    return net->embeddings->data;
-}
-
-static void scale_logits(elm_net *net)
-{
-    const float *scale = net->graph.parameters[net->fc_scale].data;
-    const size_t classes = net->classes, count = net->pass.images * classes;
-    memcpy(net->unscaled, net->logits, count * sizeof *net->logits);
-    for (size_t i = 0; i < count; i++)
-        net->logits[i] = scale[i % classes] * net->unscaled[i];
-}
-
-/* One sum over the images for each class, in their order. */
-static void scale_gradient(elm_net *net)
-{
-    float *gradient = net->gradients + net->graph.parameters[net->fc_scale].offset;
-    for (int c = 0; c < net->classes; c++) {
-        double sum = 0;
-        for (int i = 0; i < net->pass.images; i++)
-            sum += (double)net->logits_gradient[(size_t)i * net->classes + c] *
-                   net->unscaled[(size_t)i * net->classes + c];
-        gradient[c] = (float)sum;
-    }
-}
-
-const float *elm_net_classify(elm_net *net)
-{
-    const size_t images = net->pass.images, width = net->embeddings->channels;
-    const float *weight = net->graph.parameters[net->fc_weight].data;
-    if (net->cosine)
-        elm_cosine_forward(net->cosine, net->embeddings->data, weight, net->logits, (int)images);
-    else
-        elm_linear_forward(net->embeddings->data, weight, net->graph.parameters[net->fc_bias].data,
-                           net->logits, (int)images, (int)width, net->classes);
-    if (net->fc_scale >= 0)
-        scale_logits(net);
-    memset(net->logits_gradient, 0, images * net->classes * sizeof *net->logits_gradient);
-    memset(net->embeddings_gradient, 0, images * width * sizeof *net->embeddings_gradient);
-    return net->logits;
-}
-
-float *elm_net_logits_gradient(elm_net *net)
-{
-    return net->logits_gradient;
-}
-
-float *elm_net_embeddings_gradient(elm_net *net)
-{
-    return net->embeddings_gradient;
-}
-
-static void classifier_backward(elm_net *net)
-{
-    const elm_tensor *weight = &net->graph.parameters[net->fc_weight];
-    float *weight_gradient = net->gradients + weight->offset;
-    const int images = net->pass.images, width = net->embeddings->channels;
-    if (net->cosine) {
-        elm_cosine_backward(net->cosine, net->logits_gradient, weight_gradient,
-                            net->embeddings_gradient, images);
-        return;
-    }
-    elm_linear_weight_gradients(net->embeddings->data, net->logits_gradient, weight_gradient,
-                                net->gradients + net->graph.parameters[net->fc_bias].offset, images,
-                                width, net->classes);
-    elm_linear_data_gradient(net->logits_gradient, weight->data, net->embeddings_gradient, images,
-                             width, net->classes, 1);
-}
-
-/* Tells the watcher that everything from the layer's first parameter on is final, and lets it
- * move its messages on. */
-static void announce(const elm_net *net, const elm_net_watch *watch, int first_parameter)
-{
-    if (!watch)
-        return;
-    if (first_parameter >= 0)
-        watch->gradients_final(watch->context, net->graph.parameters[first_parameter].offset);
-    watch->poll(watch->context);
-}
-
-static void backward_layer(const elm_net *net, elm_layer *layer, const elm_net_watch *watch)
-{
-    const elm_layer_kind *kind = layer->kind;
-    const bool called = net->pass.images || kind->collective;
-    if (called)
-        run_layer(net, layer, kind->backward, kind->backward_input ? "weights" : "backward",
-                  kind->passes.backward);
-    announce(net, watch, layer->parameter_count ? layer->parameter[0] : -1);
-    if (called && kind->backward_input && layer->input_gradient)
-        run_layer(net, layer, kind->backward_input, "data", 0);
-}
-
-void elm_net_backward_all(elm_net *net, const elm_net_watch *watch)
-{
-    const elm_pass *pass = &net->pass;
-    if (net->train == ELM_TRAIN_SCALE) {
-        scale_gradient(net);
-        announce(net, watch, net->fc_scale);
-        return;
-    }
-    if (!pass->images) /* layers that are not called leave no gradient */
-        memset(net->gradients, 0, (size_t)net->size * sizeof *net->gradients);
-    classifier_backward(net);
-    announce(net, watch, net->fc_weight);
-    if (!backbone_learns(net))
-        return;
-    for (int l = net->graph.layer_count - 1, r = 0; l >= 0; l--) {
-        elm_layer *layer = &net->graph.layers[l];
-        for (; r < net->plan->rebuild_count && net->plan->rebuilds[r].before == l; r++) {
-            elm_layer *producer = &net->graph.layers[net->plan->rebuilds[r].layer];
-            run_layer(net, producer, producer->kind->rebuild, "rebuild",
-                      producer->kind->passes.rebuild);
-        }
-        backward_layer(net, layer, watch);
-    }
 }
 
 int elm_net_width(const elm_net *net)
@@ -419,77 +222,5 @@ double elm_net_training_flops(const elm_net *net)
 
 bool elm_net_state_differs(const elm_net *net)
 {
-    return net->ranks > 1 && net->scope.kind != ELM_NORM_GLOBAL && backbone_learns(net);
-}
-
-int elm_net_resolve_precision(elm_precision precision, const char *backend, elm_precision *resolved,
-                              elm_error *err)
-{
-    const elm_backend *b = elm_backend_find(backend, err);
-    const bool automatic = precision == ELM_PRECISION_AUTO;
-    if (!b)
-        return -1;
-    *resolved = precision == ELM_PRECISION_FP32 ? ELM_PRECISION_FP32 : ELM_PRECISION_BF16;
-    if (*resolved == ELM_PRECISION_FP32 || !b->check_format(ELM_BF16, automatic ? NULL : err))
-        return 0;
-    *resolved = ELM_PRECISION_FP32;
-    return automatic ? 0 : -1;
-}
-
-const char *elm_net_resolve_backend(const char *name, elm_error *err)
-{
-    const elm_backend *backend = elm_backend_find(name, err);
-    return backend ? backend->name : NULL;
-}
-
-/* OpenBLAS has a part in every network: the last layer. */
-void elm_net_describe(const elm_net *net, char *text, size_t size_bytes)
-{
-    char own[ELM_VERSION_SIZE], openblas[ELM_VERSION_SIZE];
-    const bool both = net->graph.backend != &elm_backend_openblas;
-    snprintf(text, size_bytes, "%s%s%s", both ? net->graph.backend->version(own) : "",
-             both ? ", " : "", elm_backend_openblas.version(openblas));
-}
-
-void elm_net_cpu_names(char *onednn, size_t onednn_bytes, char *openblas, size_t openblas_bytes)
-{
-    const elm_backend *fastest = elm_backend_find("auto", NULL);
-    snprintf(onednn, onednn_bytes, "%s", fastest != &elm_backend_openblas ? fastest->cpu() : "");
-    snprintf(openblas, openblas_bytes, "%s", elm_backend_openblas.cpu());
-}
-
-void elm_net_cpu(char *text, size_t size_bytes)
-{
-    char onednn[ELM_VERSION_SIZE], openblas[ELM_VERSION_SIZE];
-    elm_net_cpu_names(onednn, sizeof onednn, openblas, sizeof openblas);
-    snprintf(text, size_bytes, "%s%s%sOpenBLAS for %s", *onednn ? "oneDNN for " : "", onednn,
-             *onednn ? ", " : "", openblas);
-}
-
-void elm_net_implementation(const elm_net *net, char *text, size_t size_bytes)
-{
-    char name[ELM_VERSION_SIZE], other[ELM_VERSION_SIZE];
-    double most = 0;
-    snprintf(text, size_bytes, "%s", "");
-    for (int l = 0; l < net->graph.layer_count; l++) {
-        const elm_layer *layer = &net->graph.layers[l];
-        if (layer->kind != &elm_conv_layer)
-            continue;
-        layer->backend->implementation(layer->own, name);
-        double flops = 0;
-        for (int o = 0; o < net->graph.layer_count; o++) {
-            const elm_layer *like = &net->graph.layers[o];
-            if (like->kind == &elm_conv_layer &&
-                !strcmp(like->backend->implementation(like->own, other), name))
-                flops += like->flops;
-        }
-        if (flops > most)
-            snprintf(text, size_bytes, "%s", name);
-        most = flops > most ? flops : most;
-    }
-}
-
-int elm_net_check_backend(const char *name, elm_error *err)
-{
-    return elm_backend_find(name, err) ? 0 : -1;
+    return net->ranks > 1 && net->scope.kind != ELM_NORM_GLOBAL && elm_net_backbone_learns(net);
 }

@@ -3,38 +3,16 @@
  * A batch is normalised in groups of images: the global batch (bn = global), a rank's share (rank),
  * or runs of n images whichever ranks hold them (group:<n>). A rank sees its part of a group as a
  * segment. Each image's moments are taken once, merged by Chan's formula in image order into its
- * segment's, and, for groups that span ranks, merged across ranks by the pass's reducer.
- *
- * A pass works on pieces of images: a channel block, or, channels last, some of the pixels (a
- * slab: their number follows from the shape alone, so that sums do not depend on threads) and,
- * where there are more threads than slabs, some of the channels. */
+ * segment's, and, for groups that span ranks, merged across ranks by the pass's reducer. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
 
 #include "elmpi/memory.h"
-#include "elmpi/split.h"
-#include "nn/layers/layer.h"
+#include "nn/layers/batchnorm_pieces.h"
 #include "nn/layers/pixels_kernels.h"
 
 static const double momentum = 0.1;
-
-typedef struct norm {
-    int channels;
-    int slabs, strips; /* of an image: pieces of its pixels, of its channels */
-    int strip;         /* channels of a strip; the last may have fewer */
-    bool rows;         /* channels last, and not a divisor of 16 */
-    /* [images][slabs][channels] mean and m2 forward; sum and product backward */
-    float *image[2];
-    elm_moments *moments;  /* [segments][channels] of the whole group */
-    elm_moments *shared;   /* [shared][channels] */
-    double *sums;          /* [segments][2][channels] */
-    double *shared_sums;   /* [shared][2][channels] */
-    float *mean, *inverse; /* [segments][channels] */
-    float *scale, *shift;  /* [segments][channels] forward; a and b of the gradient backward */
-    float *constant;       /* [segments][channels] c of the gradient */
-    int *segment;          /* [images] which segment an image is in */
-} norm;
 
 /* Pixels of a slab at most; numbers of a vector; channels of a strip at least; pieces that even
  * threads out. */
@@ -91,11 +69,6 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
     return 0;
 }
 
-static int64_t slab_begin(const norm *n, const elm_value *in, int slab)
-{
-    return elm_split_begin((int64_t)in->height * in->width, n->slabs, slab);
-}
-
 /* Which segment each image is in; and strips of channels, of 64 or more, until threads have
  * pieces enough. */
 static void place_images(norm *n, const elm_value *in, const elm_pass *pass)
@@ -112,42 +85,6 @@ static void place_images(norm *n, const elm_value *in, const elm_pass *pass)
         for (int i = 0; i < pass->segments[s].images; i++)
             n->segment[pass->segments[s].first + i] = s;
 }
-
-/* A piece of an image that one thread passes over. */
-typedef struct piece {
-    size_t start;   /* its first number in an array of the value's shape */
-    size_t sums;    /* its first channel in n->image */
-    size_t channel; /* its first channel in arrays of [segments][channels] */
-    size_t length;  /* numbers, where they are contiguous */
-    elm_pixels rows;
-} piece;
-
-static piece piece_at(const norm *n, const elm_value *v, int image, int slab, int strip)
-{
-    const int64_t first = slab_begin(n, v, slab), pixels = slab_begin(n, v, slab + 1) - first;
-    const int channel = strip * n->strip, left = n->channels - channel;
-    const size_t within =
-        v->channels_last ? (size_t)first * n->channels + channel : strip * elm_value_plane(v);
-    return (piece){
-        .start = (size_t)image * elm_value_image(v) + within,
-        .sums = ((size_t)image * n->slabs + slab) * n->channels + channel,
-        .channel = (size_t)n->segment[image] * n->channels + channel,
-        .length = (size_t)pixels * v->block,
-        .rows = {(size_t)pixels, (size_t)n->channels, left < n->strip ? left : n->strip}};
-}
-
-/* Runs the statement that follows for every piece of the pass's images, as `i`, `slab` and
- * `strip`. */
-#define FOR_PIECES(n, images)                                                                      \
-    _Pragma(                                                                                       \
-        "omp parallel for collapse(3) schedule(static)") for (int i = 0; i < (images);             \
-                                                              i++) for (int slab = 0;              \
-                                                                        slab < (n)->slabs;         \
-                                                                        slab++) for (int strip =   \
-                                                                                         0;        \
-                                                                                     strip <       \
-                                                                                     (n)->strips;  \
-                                                                                     strip++)
 
 /* Moments of every group this rank has a part in. */
 static void gather_moments(norm *n, const elm_value *in, const elm_pass *pass)
