@@ -1,5 +1,6 @@
-/* A run's parts, for run.c (the flow), run_options.c (its options), run_setup.c (what comes before
- * the first step), run_environment.c (what it computes with) and run_output.c (what is written). */
+/* A run's parts, for run.c (the flow), run_options.c (its options), run_setup.c, run_data.c and
+ * run_start.c (what comes before the first step), run_introduce.c and run_environment.c (what it
+ * computes, and with what), run_output.c and run_bank.c (what is written). */
 #ifndef ELMPI_TRAIN_RUN_H
 #define ELMPI_TRAIN_RUN_H
 
@@ -69,6 +70,16 @@ int elm_run_continue_job(elm_run *run, const elm_checkpoint *checkpoint, elm_err
  *  Ranks:  collective; errors agreed; the folder is as it was then */
 int elm_run_setup_all(elm_run *run, elm_error *err);
 void elm_run_release(elm_run *run);
+/** Store, shards and data sets. Collective; errors agreed. */
+int elm_run_load_data_all(elm_run *run, elm_error *err);
+/** What to go on from, rank 0's on all ranks, and its job: the network is made as it was.
+ * Collective; errors agreed. */
+int elm_run_find_start_all(elm_run *run, elm_error *err);
+/** Takes it over, or else the weights that the job names. Collective; errors agreed. */
+int elm_run_set_start_all(elm_run *run, elm_error *err);
+/** Logs what is about to be computed, and with what. Local. */
+void elm_run_introduce(const elm_run *run);
+
 int elm_run_threads(const elm_run *run);
 /** Threads and libraries that compute here. */
 void elm_run_describe(const elm_run *run, char *text, size_t size);

@@ -1,92 +1,18 @@
-/* What comes before the first step: the job, the data, the network, the folder, and the state to
- * begin with. */
+/* What comes before the first step, in its order: the job, the folder, the data, the network, and the
+ * state to begin with. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/build_id.h"
-#include "base/cpu/cpu.h"
-#include "base/cpu/threads.h"
 #include "base/process/process.h"
-#include "checkpoint/broadcast.h"
-#include "checkpoint/safetensors/safetensors.h"
 #include "comm/binding.h"
-#include "data/stage.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
-#include "nn/weights.h"
 #include "train/metrics/tensorboard.h"
 #include "train/run/run.h"
 #include "train/same_cpu.h"
-
-/* Bytes copied by this node's first rank; the run's first speaks for all. */
-static void say_staged(void *context, int64_t done, int64_t total, double seconds)
-{
-    const elm_run *run = context;
-    const double rate = seconds > 0 ? (double)done / seconds : 0;
-    elm_watch_tick(elm_comm_watch(run->comm));
-    if (run->request->progress && !run->log->quiet) {
-        printf("\r\033[Kcopying shards to the node: %.1f of %.1f GB  %.0f MB/s  %.0f s left%s",
-               1e-9 * (double)done, 1e-9 * (double)total, 1e-6 * rate,
-               rate > 0 ? (double)(total - done) / rate : 0, done == total ? "\n" : "");
-        fflush(stdout);
-    } else if (done == total) {
-        elm_log_info(run->log, "Shards copied to %s: %.1f GB in %.0f s.", run->options.data.stage,
-                     1e-9 * (double)total, seconds);
-    }
-}
-
-/* Shards to a disk of each node, once for all of its ranks. */
-static int stage_all(elm_run *run, elm_error *err)
-{
-    elm_data_options *data = &run->options.data;
-    if (data->stage[0] == '\0')
-        return 0;
-    const bool first = elm_comm_local_rank(run->comm) == 0;
-    if (elm_comm_agree_all(run->comm, first ? elm_stage_shards(data, say_staged, run, err) : 0,
-                           err))
-        return -1;
-    memcpy(data->shards, data->stage, sizeof data->shards);
-    return 0;
-}
-
-/* A store from outside is read by a process of rank 0's first. */
-static int check_store_all(elm_run *run, elm_error *err)
-{
-    const bool first = elm_comm_rank(run->comm) == 0;
-    return elm_comm_agree_all(run->comm, first ? elm_store_check(run->options.data.store, err) : 0,
-                              err);
-}
-
-static int load_data(elm_run *run, elm_error *err)
-{
-    run->options.data.run_epochs = run->options.optim.epochs;
-    if (elm_dataset_load_job(&run->train, &run->options.data, "train", err))
-        return -1;
-    elm_store *store;
-    if (elm_store_open(&store, run->options.data.store, err))
-        return -1;
-    run->test_split = elm_store_count(store, "test") > 0 ? "test" : "val";
-    const bool has_test = elm_store_count(store, run->test_split) > 0;
-    elm_store_close(store);
-    if (elm_dataset_holds_out(&run->options.data) &&
-        elm_dataset_load_job(&run->holdout, &run->options.data, "holdout", err))
-        return -1;
-    return has_test ? elm_dataset_load_job(&run->test, &run->options.data, run->test_split, err)
-                    : 0;
-}
-
-static void say_content(const elm_run *run)
-{
-    if (run->train->pictures && !run->data.content[0])
-        elm_log_info(run->log, "The store keeps no digests of its pictures: a sample of them is "
-                               "compared when the run resumes (elmpi-prepare "
-                               "--force makes a store that has them).");
-    if (run->train->pictures && run->options.data.verify == ELM_VERIFY_ALL)
-        elm_log_info(run->log,
-                     "Comparing all pictures with the store's digests (data.verify = all).");
-}
 
 static int create_trainer_all(elm_run *run, elm_error *err)
 {
@@ -151,112 +77,6 @@ static int open_folder_all(elm_run *run, elm_error *err)
     return 0;
 }
 
-/* Rank 0: what to go on from; NULL: nothing yet. */
-static int find_newest(elm_run *run, elm_checkpoint **newest, char *name, int capacity,
-                       elm_error *err)
-{
-    if (!run->request->resume)
-        return 0;
-    if (elm_run_folder_newest(run->folder, run->log, newest, name, capacity, err))
-        return -1;
-    if (!*newest)
-        elm_log_info(run->log, "No checkpoint in %s yet: starting from the beginning.",
-                     elm_run_folder_path(run->folder));
-    return 0;
-}
-
-static int restore(elm_run *run, const elm_checkpoint *checkpoint, elm_error *err)
-{
-    if (elm_data_identity_check(&run->data, run->train, checkpoint, run->options.data.store, err) ||
-        elm_trainer_import(run->trainer, checkpoint, err))
-        return -1;
-    run->step = checkpoint->step;
-    run->unsaved = false;
-    if (run->step > 0)
-        run->last_lr = elm_schedule_lr(&run->options.optim, run->step - 1, run->steps_per_epoch);
-    elm_epoch_sums_import(&run->sums, checkpoint);
-    return elm_history_from_checkpoint(&run->history, checkpoint, err);
-}
-
-/* What else may change the last bits. */
-static void say_differences(const elm_run *run, const elm_checkpoint *checkpoint)
-{
-    char made_with[1024];
-    const int size = elm_comm_size(run->comm);
-    elm_run_describe(run, made_with, sizeof made_with);
-    if (checkpoint->ranks != size)
-        elm_log_info(run->log,
-                     "Resuming with %d rank%s what %d rank%s began: same order of images, results "
-                     "equal within rounding.",
-                     size, size == 1 ? "" : "s", checkpoint->ranks,
-                     checkpoint->ranks == 1 ? "" : "s");
-    if (*checkpoint->made_with && strcmp(checkpoint->made_with, made_with))
-        elm_log_info(run->log,
-                     "Resuming on %s what was computed on %s: results equal within rounding.",
-                     made_with, checkpoint->made_with);
-}
-
-/* Goes on from the checkpoint that find_start_all found. */
-static int resume_all(elm_run *run, elm_error *err)
-{
-    const elm_checkpoint *checkpoint = run->start;
-    int status = elm_comm_agree_all(run->comm, restore(run, checkpoint, err), err);
-    if (!status)
-        status = elm_run_restore_bank_all(run, checkpoint, run->start_name, err);
-    if (status)
-        return -1;
-    say_differences(run, checkpoint);
-    elm_log_info(run->log, "Resuming from %s (epoch %.2f, step %lld).", run->start_name,
-                 checkpoint->epoch, (long long)checkpoint->step);
-    elm_checkpoint_free(run->start);
-    run->start = NULL;
-    return 0;
-}
-
-/* Begins with the weights of another run, or of another program. */
-static int init_all(elm_run *run, const char *path, elm_error *err)
-{
-    elm_checkpoint *checkpoint = NULL;
-    int status = 0;
-    if (elm_comm_rank(run->comm) == 0 && (status = elm_safetensors_check_other(path, err)) == 0)
-        status = (elm_safetensors_is_named(path) ? elm_safetensors_read
-                                                 : elm_checkpoint_read)(path, &checkpoint, err);
-    status = elm_comm_agree_all(run->comm, status, err);
-    if (!status)
-        status = elm_checkpoint_share_all(run->comm, &checkpoint, err);
-    if (!status)
-        status = elm_comm_agree_all(run->comm,
-                                    elm_weights_start(elm_trainer_net(run->trainer),
-                                                      checkpoint->tensors, checkpoint->tensor_count,
-                                                      run->options.run.new_classifier, err),
-                                    err);
-    if (!status)
-        elm_log_info(run->log,
-                     elm_safetensors_is_named(path) ? "Weights from %s."
-                                                    : "Weights from %s (epoch %.2f, step %lld).",
-                     path, checkpoint->epoch, (long long)checkpoint->step);
-    elm_checkpoint_free(checkpoint);
-    return status;
-}
-
-/* What to go on from, rank 0's on all ranks, and its job: the network is made as it was. */
-static int find_start_all(elm_run *run, elm_error *err)
-{
-    const bool first = elm_comm_rank(run->comm) == 0;
-    if (elm_comm_agree_all(
-            run->comm,
-            first ? find_newest(run, &run->start, run->start_name, sizeof run->start_name, err) : 0,
-            err))
-        return -1;
-    bool found = run->start != NULL;
-    elm_comm_broadcast_all(run->comm, &found, sizeof found);
-    if (!found)
-        return 0;
-    if (elm_checkpoint_share_all(run->comm, &run->start, err))
-        return -1;
-    return elm_comm_agree_all(run->comm, elm_run_continue_job(run, run->start, err), err);
-}
-
 /* What the job leaves open of backend, layout and precision, unless a checkpoint has said it. */
 static int choose_all(elm_run *run, elm_error *err)
 {
@@ -279,17 +99,6 @@ static int choose_all(elm_run *run, elm_error *err)
     if (elm_run_choose_all(run->comm, &run->asked, &spec, run->log, &chosen, err))
         return -1;
     return elm_comm_agree_all(run->comm, elm_run_settle_job(run, &chosen, err), err);
-}
-
-static int set_start_all(elm_run *run, elm_error *err)
-{
-    if (run->start) {
-        snprintf(run->resumed_from, sizeof run->resumed_from, "%s", run->start_name);
-        return resume_all(run, err);
-    }
-    if (elm_comm_agree_all(run->comm, elm_run_check_start(run, err), err))
-        return -1;
-    return *run->options.run.init ? init_all(run, run->options.run.init, err) : 0;
 }
 
 static int create_loader(elm_run *run, elm_error *err)
@@ -374,18 +183,10 @@ int elm_run_setup_all(elm_run *run, elm_error *err)
         return -1;
     elm_binding_apply_all(run->comm, run->options.run.binding, (int)run->options.run.threads,
                           run->binding);
-    if (enter_all(run, "data", err) || check_store_all(run, err) || stage_all(run, err) ||
-        elm_comm_agree_all(run->comm, load_data(run, err), err))
-        return -1;
-    /* as in earlier checkpoints */
-    const elm_dataset *const tested = strcmp(run->test_split, "test") ? NULL : run->test;
-    run->data = elm_data_identity_of(run->train, tested);
-    say_content(run);
-    if (elm_data_identity_read_all(&run->data, run->train, tested, run->comm, err) ||
-        elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err) ||
-        enter_all(run, "network", err) || find_start_all(run, err) || choose_all(run, err) ||
-        create_trainer_all(run, err) || same_libraries_all(run, err) ||
-        enter_all(run, "restore", err) || set_start_all(run, err) ||
+    if (enter_all(run, "data", err) || elm_run_load_data_all(run, err) ||
+        enter_all(run, "network", err) || elm_run_find_start_all(run, err) ||
+        choose_all(run, err) || create_trainer_all(run, err) || same_libraries_all(run, err) ||
+        enter_all(run, "restore", err) || elm_run_set_start_all(run, err) ||
         elm_comm_agree_all(run->comm, create_loader(run, err), err))
         return -1;
     return take_over_all(run, err);
