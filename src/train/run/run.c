@@ -231,41 +231,78 @@ static int catch_up_all(elm_run *run, elm_metrics **final, elm_error *err)
     return elm_run_evaluate_all(run, run->test, final, err);
 }
 
-static int steps_all(elm_run *run, elm_error *err)
+/* How the steps of this start end. */
+typedef enum outcome {
+    FAILED,
+    NOTHING_LEFT, /* an earlier start has gone as far as this one may */
+    FINISHED,     /* the schedule has ended */
+    AT_LIMIT,     /* as --max-steps asks */
+    STOPPED,      /* on request, with something left to do */
+} outcome;
+
+/* Of this start. */
+static int64_t last_step(const elm_run *run)
 {
     const int64_t limit = run->request->max_steps;
-    const int64_t end = limit >= 0 && limit < run->total_steps ? limit : run->total_steps;
-    elm_metrics *final = NULL;
+    return limit >= 0 && limit < run->total_steps ? limit : run->total_steps;
+}
+
+/* *final: metrics of the last weights, NULL where there are none to report. */
+static outcome train_all(elm_run *run, elm_metrics **final, elm_error *err)
+{
+    const int64_t end = last_step(run);
     bool stop = false;
-    int status = run->step > 0 ? catch_up_all(run, &final, err) : 0;
-    const bool nothing_left = !status && !final && run->step >= end && run->step > 0;
-    if (nothing_left)
-        elm_log_info(run->log, "Nothing left to do: the run has reached step %lld of %lld%s.",
-                     (long long)run->step, (long long)run->total_steps,
-                     end < run->total_steps ? ", and --max-steps asks for no more" : "");
+    int status = run->step > 0 ? catch_up_all(run, final, err) : 0;
+    if (!status && !*final && run->step >= end && run->step > 0)
+        return NOTHING_LEFT;
     while (!status && !stop && run->step < end)
-        status = advance_all(run, &final, &stop, err);
-    const bool broken_off = status && err->code == ELM_EXIT_STOPPED; /* an evaluation */
-    if (broken_off)
-        status = 0;
+        status = advance_all(run, final, &stop, err);
+    if (status)
+        return err->code == ELM_EXIT_STOPPED ? STOPPED : FAILED; /* within an evaluation */
+    if (stop && (run->step < end || epoch_is_open(run)))
+        return STOPPED;
+    return run->step == run->total_steps ? FINISHED : AT_LIMIT;
+}
+
+static int say_outcome(const elm_run *run, outcome how, elm_error *err)
+{
+    const long long step = (long long)run->step, total = (long long)run->total_steps;
+    switch (how) {
+    case FAILED:
+        return -1;
+    case NOTHING_LEFT:
+        elm_log_info(run->log, "Nothing left to do: the run has reached step %lld of %lld%s.", step,
+                     total, last_step(run) < total ? ", and --max-steps asks for no more" : "");
+        return 0;
+    case FINISHED:
+        say_result(run);
+        return 0;
+    case AT_LIMIT:
+        elm_log_info(run->log,
+                     "Ended after step %lld of %lld, as --max-steps asks (checkpoint written): "
+                     "--resume continues.",
+                     step, total);
+        return 0;
+    case STOPPED:
+        break;
+    }
+    return elm_error_set(
+        err, ELM_EXIT_STOPPED,
+        "stopped on request after step %lld of %lld (checkpoint written): --resume continues", step,
+        total);
+}
+
+static int steps_all(elm_run *run, elm_error *err)
+{
+    elm_metrics *final = NULL;
+    const outcome how = train_all(run, &final, err);
+    int status = how == FAILED ? -1 : 0;
     if (!status && run->unsaved)
         status = elm_run_save_all(run, err);
     if (!status && final)
         status = elm_run_report_all(run, final, err);
-    if (!status && !nothing_left && !broken_off && run->step == run->total_steps)
-        say_result(run);
     elm_metrics_destroy(final);
-    if (!status && !nothing_left && !stop && run->step == limit && limit < run->total_steps)
-        elm_log_info(run->log,
-                     "Ended after step %lld of %lld, as --max-steps asks (checkpoint written): "
-                     "--resume continues.",
-                     (long long)run->step, (long long)run->total_steps);
-    if (!status && (broken_off || (stop && (run->step < end || epoch_is_open(run)))))
-        status = elm_error_set(
-            err, ELM_EXIT_STOPPED,
-            "stopped on request after step %lld of %lld (checkpoint written): --resume continues",
-            (long long)run->step, (long long)run->total_steps);
-    return status;
+    return status ? status : say_outcome(run, how, err);
 }
 
 int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *log, elm_error *err)
