@@ -22,6 +22,16 @@ typedef enum elm_loss_reach {
     ELM_LOSS_OWNED,
 } elm_loss_reach;
 
+/** What an embedding term needs besides this rank's own rows. */
+typedef struct elm_loss_needs {
+    elm_loss_reach reach;
+    /* the logits of all images of the classes that occur (remote_logits), with
+     * ELM_LOSS_EVERYTHING */
+    bool logits;
+    bool means; /* the mean embedding of every class over the training set, before each epoch */
+    bool bank;  /* the class bank: as an owner of classes (ELM_LOSS_OWNED), or its class_means */
+} elm_loss_needs;
+
 /** The data set's statistics that the losses depend on. */
 typedef struct elm_class_counts {
     int classes;
@@ -147,9 +157,8 @@ int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_
                     int width, int max_local, int64_t max_rows, elm_error *err);
 void elm_loss_destroy(elm_loss *loss);
 
-/** What the embedding term wants gathered; ELM_LOSS_LOCAL without a term, with lambda 0 or with
- * scope rank. */
-elm_loss_reach elm_loss_wants(const elm_loss *loss);
+/** All zero without a term or with lambda 0. */
+elm_loss_needs elm_loss_needs_of(const elm_loss *loss);
 
 /** Logit loss of the local images; adds to logits_gradient. */
 elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch);
@@ -162,18 +171,7 @@ elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
 /** Whether the weights of logit loss and embedding term depend on how long the run is to be. */
 bool elm_loss_depends_on_length(const elm_loss_options *options);
 
-/** Whether the embedding term also wants the logits of all images of the classes that occur
- * (remote_logits). */
-bool elm_loss_wants_logits(const elm_loss *loss);
-
-/** Whether the embedding term works with the class bank: as an owner of classes
- * (ELM_LOSS_OWNED), or by the class means that it gives. */
-bool elm_loss_wants_bank(const elm_loss *loss);
-
-/** Whether the embedding term wants the mean embedding of every class over the whole training
- * set before each epoch. */
-bool elm_loss_wants_means(const elm_loss *loss);
-/** Hands them over.
+/** Hands over the class means that the embedding term needs before each epoch.
  *  Shape:  means [classes][width], copied.
  *  Ranks:  local; equal everywhere. */
 void elm_loss_set_means(elm_loss *loss, const float *means);

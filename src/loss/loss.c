@@ -17,8 +17,7 @@ typedef struct part {
 struct elm_loss {
     part logit, embed;
     elm_class_weights *weights; /* of the logit loss; NULL: none */
-    elm_loss_reach reach;
-    bool wants_means, wants_bank;
+    elm_loss_needs needs;       /* of the embedding term */
 };
 
 static int create_part(part *p, const elm_loss_row *row, double weight, const elm_loss_setup *setup,
@@ -71,24 +70,23 @@ int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_
         goto fail;
     if (elm_class_weights_create(&l->weights, l->logit.row, &setup, err))
         goto fail;
-    l->reach = ELM_LOSS_LOCAL;
     if (strcmp(options->embed, "none") != 0) {
         const elm_loss_row *row =
             elm_loss_find(elm_embedding_terms, "loss.embed", options->embed, err);
         /* An owner may be sent all rows of a batch. */
         elm_loss_setup embed = setup;
-        if (row && row->reach && row->reach(options) == ELM_LOSS_OWNED)
+        elm_loss_needs needs = {0};
+        if (row && row->needs)
+            row->needs(options, &needs);
+        if (needs.reach == ELM_LOSS_OWNED)
             embed.max_local = (int)max_rows;
         /* With weight 0 the name is checked and the term left out: nothing is gathered, and 0 *
          * infinity cannot become NaN. */
         if (!row ||
             (options->lambda != 0 && create_part(&l->embed, row, options->lambda, &embed, err)))
             goto fail;
-        if (l->embed.row && row->reach)
-            l->reach = row->reach(options);
-        l->wants_bank = l->reach == ELM_LOSS_OWNED ||
-                        (l->embed.row && row->wants_bank_means && row->wants_bank_means(options));
-        l->wants_means = l->embed.row && row->wants_means && row->wants_means(options);
+        if (l->embed.row)
+            l->needs = needs;
     }
     *loss = l;
     return 0;
@@ -107,24 +105,9 @@ void elm_loss_destroy(elm_loss *loss)
     elm_free(loss);
 }
 
-elm_loss_reach elm_loss_wants(const elm_loss *loss)
+elm_loss_needs elm_loss_needs_of(const elm_loss *loss)
 {
-    return loss->reach;
-}
-
-bool elm_loss_wants_logits(const elm_loss *loss)
-{
-    return loss->embed.row && loss->embed.row->wants_logits;
-}
-
-bool elm_loss_wants_bank(const elm_loss *loss)
-{
-    return loss->wants_bank;
-}
-
-bool elm_loss_wants_means(const elm_loss *loss)
-{
-    return loss->wants_means;
+    return loss->needs;
 }
 
 void elm_loss_set_means(elm_loss *loss, const float *means)

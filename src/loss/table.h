@@ -24,20 +24,11 @@ typedef struct elm_loss_row {
     const char *source;
     const char *help;
 
-    /** Which embeddings of other ranks it wants; NULL: none. */
-    elm_loss_reach (*reach)(const elm_loss_options *options);
-    /* an embedding term that also sees the logits of all images; its reach must be
-     * ELM_LOSS_EVERYTHING */
-    bool wants_logits;
-
-    /** An embedding term that works with the classes' means over the whole training set: whether
-     * it wants them, and what it does with new ones before each epoch. NULL: no. */
-    bool (*wants_means)(const elm_loss_options *options);
+    /** What an embedding term needs besides its own rank's rows: sets members of *needs, which is
+     * all zero. NULL: nothing. */
+    void (*needs)(const elm_loss_options *options, elm_loss_needs *needs);
+    /** What it does with the class means that it needs before each epoch. */
     void (*set_means)(void *state, const float *means);
-
-    /** A term that sees the batch's rows itself and wants class_means of the bank beside them.
-     * NULL: no. */
-    bool (*wants_bank_means)(const elm_loss_options *options);
 
     /** A logit loss that needs another last layer than a plain one; NULL: plain. */
     elm_loss_head (*head)(const elm_loss_options *options, int classes);

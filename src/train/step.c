@@ -280,7 +280,7 @@ static elm_loss_value evaluate_with_bank_all(elm_trainer *t, const elm_batch *ba
     elm_loss_value value;
     enter(watch, ELM_PHASE_GATHER);
     const elm_loss_batch owned = elm_bank_traffic_wait_all(t->bank, batch, seen);
-    if (elm_loss_wants(t->loss) == ELM_LOSS_OWNED) {
+    if (t->needs.reach == ELM_LOSS_OWNED) {
         enter(watch, ELM_PHASE_LOSS);
         value = elm_loss_embeddings(t->loss, &owned);
         enter(watch, ELM_PHASE_GATHER);

@@ -49,6 +49,7 @@ struct elm_trainer {
     elm_comm *comm;
     elm_net *net;
     elm_loss *loss;
+    elm_loss_needs needs; /* of its embedding term */
     elm_optim_options optim;
     uint64_t seed;
     elm_gradient_sum *gradient_sum;

@@ -123,8 +123,11 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
         !(t->group = groups_of(spec->counts, err)))
         return -1;
     set_bias(t, elm_loss_head_of(spec->loss, spec->data->classes));
-    return elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local,
-                           elm_optim_part(spec->optim), err);
+    if (elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local,
+                        elm_optim_part(spec->optim), err))
+        return -1;
+    t->needs = elm_loss_needs_of(t->loss);
+    return 0;
 }
 
 static int create_bank_all(elm_trainer *t, const elm_trainer_spec *spec, elm_error *err)
@@ -136,7 +139,7 @@ static int create_bank_all(elm_trainer *t, const elm_trainer_spec *spec, elm_err
         .labels = spec->labels,
         .width = elm_net_width(t->net),
         .max_local = elm_share_of(part, elm_comm_size(t->comm), 0).local,
-        .means = elm_loss_wants(t->loss) != ELM_LOSS_OWNED,
+        .means = t->needs.reach != ELM_LOSS_OWNED,
         .part = part,
         .batch = spec->optim->batch,
     };
@@ -160,15 +163,15 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
     if (elm_gradient_sum_create_all(&t->gradient_sum, comm, t->learning.gradients,
                                     t->learning.count, t->starts, view.learn_end - view.learn_first,
                                     spec->comm, err) ||
-        elm_class_gather_create_all(&t->gather, comm, mode_of[elm_loss_wants(t->loss)],
+        elm_class_gather_create_all(&t->gather, comm, mode_of[t->needs.reach],
                                     elm_net_width(t->net), elm_optim_part(spec->optim),
                                     spec->data->classes, err))
         goto fail;
-    if (elm_loss_wants_logits(t->loss) &&
+    if (t->needs.logits &&
         elm_logit_gather_create_all(&t->logit_gather, comm, elm_optim_part(spec->optim),
                                     spec->data->classes, err))
         goto fail;
-    if (elm_loss_wants_bank(t->loss) && create_bank_all(t, spec, err))
+    if (t->needs.bank && create_bank_all(t, spec, err))
         goto fail;
     *out = t;
     return 0;

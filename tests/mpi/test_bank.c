@@ -358,7 +358,7 @@ static void one_setting(const setting *s)
     const int local = elm_share_of(BATCH, elm_comm_size(comm), 0).local;
     check(elm_loss_create(&loss, &o, (elm_class_counts){CLASSES, counts, IMAGES}, WIDTH, local,
                           BATCH, &err) == 0);
-    check(elm_loss_wants(loss) == ELM_LOSS_OWNED);
+    check(elm_loss_needs_of(loss).reach == ELM_LOSS_OWNED);
     elm_bank_traffic *traffic = create(&o, m.label, s->parts);
     for (int number = 0; number < STEPS; number++) {
         draw_step(&m, number, &now);

@@ -33,9 +33,9 @@ static party open_party(const elm_loss_options *options)
     elm_error err = {0};
     const int local = elm_share_of(BATCH_MAX, elm_comm_size(comm), 0).local;
     check(elm_loss_create(&p.loss, options, class_counts, WIDTH, local, BATCH_MAX, &err) == 0);
-    check(elm_class_gather_create_all(&p.gather, comm, mode_of[elm_loss_wants(p.loss)], WIDTH,
-                                      BATCH_MAX, BATCH_CLASSES, &err) == 0);
-    if (elm_loss_wants_logits(p.loss))
+    check(elm_class_gather_create_all(&p.gather, comm, mode_of[elm_loss_needs_of(p.loss).reach],
+                                      WIDTH, BATCH_MAX, BATCH_CLASSES, &err) == 0);
+    if (elm_loss_needs_of(p.loss).logits)
         check(elm_logit_gather_create_all(&p.logit_gather, comm, BATCH_MAX, BATCH_CLASSES, &err) ==
               0);
     return p;

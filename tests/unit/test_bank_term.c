@@ -50,7 +50,7 @@ static void make(fixture *f, const elm_loss_options *o)
     *f = (fixture){0};
     assert_int_equal(elm_loss_create(&f->loss, o, golden_classes, BANK_WIDTH, 1, BANK_BATCH, &err),
                      0);
-    assert_int_equal(elm_loss_wants(f->loss), ELM_LOSS_OWNED);
+    assert_int_equal(elm_loss_needs_of(f->loss).reach, ELM_LOSS_OWNED);
     assert_int_equal(elm_bank_create(&f->bank, &spec, &err), 0);
 }
 
@@ -400,9 +400,9 @@ static void dro_takes_the_means(void **state)
     o.pull_scope = ELM_PULL_BANK;
     assert_int_equal(
         elm_loss_create(&by_bank, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL), 0);
-    assert_true(elm_loss_wants_means(by_epoch) && !elm_loss_wants_means(by_bank));
-    assert_true(!elm_loss_wants_bank(by_epoch) && elm_loss_wants_bank(by_bank) &&
-                elm_loss_wants(by_bank) == ELM_LOSS_EVERYTHING);
+    assert_true(elm_loss_needs_of(by_epoch).means && !elm_loss_needs_of(by_bank).means);
+    assert_true(!elm_loss_needs_of(by_epoch).bank && elm_loss_needs_of(by_bank).bank &&
+                elm_loss_needs_of(by_bank).reach == ELM_LOSS_EVERYTHING);
     assert_int_equal(elm_loss_tensors(by_bank, NULL, 0), 0);
     elm_loss_set_means(by_epoch, means);
     const double expected = elm_loss_embeddings(by_epoch, &f.batch).loss;

@@ -86,7 +86,7 @@ static void pull_in_shares(const pull_golden *g, int which, int parts)
         f.batch.embeddings = embeddings + share.first * GOLDEN_WIDTH;
         f.batch.remote_labels = labels;
         f.batch.remote_embeddings = others;
-        assert_int_equal(elm_loss_wants(f.loss), ELM_LOSS_SAME_CLASS);
+        assert_int_equal(elm_loss_needs_of(f.loss).reach, ELM_LOSS_SAME_CLASS);
         loss += elm_loss_embeddings(f.loss, &f.batch).loss;
         compare(g->alpha, which, f.embeddings_gradient, g->gradient + share.first * GOLDEN_WIDTH,
                 share.local * GOLDEN_WIDTH, most);

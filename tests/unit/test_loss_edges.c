@@ -168,7 +168,7 @@ static void weight_zero_wants_nothing(void **state)
     o.lambda = 0;
     static const float embeddings[] = {0, 1e30F};
     fixture f = make_one_class(&o, embeddings, 1, 2, 0);
-    assert_int_equal(elm_loss_wants(f.loss), ELM_LOSS_LOCAL);
+    assert_int_equal(elm_loss_needs_of(f.loss).reach, ELM_LOSS_LOCAL);
     assert_true(elm_loss_embeddings(f.loss, &f.batch).loss == 0);
     assert_true(f.embeddings_gradient[0] == 0 && f.embeddings_gradient[1] == 0);
     release(&f);
@@ -181,7 +181,7 @@ static void scope_rank_sees_only_its_own(void **state)
     elm_loss_options o = options_of("ce", "pull");
     o.pull_scope = 1;
     fixture f = make_one_class(&o, embeddings, 1, 2, 2);
-    assert_int_equal(elm_loss_wants(f.loss), ELM_LOSS_LOCAL);
+    assert_int_equal(elm_loss_needs_of(f.loss).reach, ELM_LOSS_LOCAL);
     const double loss = elm_loss_embeddings(f.loss, &f.batch).loss;
     /* B stays the global batch */
     assert_float_equal(loss, 2.0 / 4 * log1p(exp(1 - sqrt(0.5))), 1e-12);

@@ -38,7 +38,7 @@ static elm_loss *create(const char *what, const elm_loss_options *options)
         return NULL;
     }
     pseudo_fill(means, LENGTH(means), 9, 0.5F, 0);
-    if (elm_loss_wants_means(loss))
+    if (elm_loss_needs_of(loss).means)
         elm_loss_set_means(loss, means);
     return loss;
 }
@@ -47,7 +47,7 @@ static elm_loss *create(const char *what, const elm_loss_options *options)
  * class is met for the first time is a constant to the gradient, but moves with the embeddings. */
 static void check_term(const char *what, elm_loss *loss)
 {
-    const bool of_logits = elm_loss_wants_logits(loss);
+    const bool of_logits = elm_loss_needs_of(loss).logits;
     seen_batch s = look();
     elm_loss_embeddings(loss, &s.batch);
     elm_loss_update(loss, 0.1);
@@ -74,7 +74,7 @@ static void check_setting(const char *what, const elm_loss_options *options)
         check_slopes(what, loss, &s.batch, elm_loss_logits, logits, s.logits_gradient,
                      LENGTH(logits));
         compared++;
-    } else if (!elm_loss_wants_bank(loss)) {
+    } else if (!elm_loss_needs_of(loss).bank) {
         /* with the class bank a term needs its traffic: tests/unit/test_bank_term.c */
         check_term(what, loss);
     }

@@ -222,7 +222,7 @@ static void gradients_are_slopes(void **state)
         elm_loss_update(loss, term_lr);
         memset(s.embeddings_gradient, 0, sizeof embeddings);
         memset(s.logits_gradient, 0, sizeof logits);
-        if (elm_loss_wants_logits(loss))
+        if (elm_loss_needs_of(loss).logits)
             check_slopes(about.name, loss, &s.batch, elm_loss_embeddings, logits, s.logits_gradient,
                          LENGTH(logits));
         else

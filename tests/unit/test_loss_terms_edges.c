@@ -205,8 +205,8 @@ static void weight_zero_wants_nothing(void **state)
         options.lambda = 0;
         elm_loss *loss = create(&options, w.width);
         seen_batch s = see_all(&w);
-        assert_int_equal(elm_loss_wants(loss), ELM_LOSS_LOCAL);
-        assert_false(elm_loss_wants_logits(loss));
+        assert_int_equal(elm_loss_needs_of(loss).reach, ELM_LOSS_LOCAL);
+        assert_false(elm_loss_needs_of(loss).logits);
         assert_true(elm_loss_embeddings(loss, &s.batch).loss == 0 && largest_of(&s) == 0);
         assert_int_equal(elm_loss_tensors(loss, NULL, 0), 0);
         forget_seen(&s);
@@ -292,7 +292,7 @@ static void gradients_are_slopes_at_any_width(void **state)
             elm_loss_update(loss, 0.1);
             memset(s.embeddings_gradient, 0, (size_t)(w.rows * w.width) * sizeof(float));
             memset(s.logits_gradient, 0, (size_t)(w.rows * CLASSES) * sizeof(float));
-            if (elm_loss_wants_logits(loss))
+            if (elm_loss_needs_of(loss).logits)
                 check_slopes(name, loss, &s.batch, elm_loss_embeddings, w.logits, s.logits_gradient,
                              w.rows * CLASSES);
             else

@@ -158,9 +158,10 @@ static int tensors(void *state, elm_tensor *out, int capacity)
     return c->centres ? elm_centres_tensors(c->centres, out, capacity) : 0;
 }
 
-static elm_loss_reach reach(const elm_loss_options *options)
+static void center_needs(const elm_loss_options *options, elm_loss_needs *needs)
 {
-    return options->pull_scope == ELM_PULL_BANK ? ELM_LOSS_OWNED : ELM_LOSS_EVERYTHING;
+    needs->bank = options->pull_scope == ELM_PULL_BANK;
+    needs->reach = needs->bank ? ELM_LOSS_OWNED : ELM_LOSS_EVERYTHING;
 }
 
 const elm_loss_row elm_loss_center = {
@@ -170,7 +171,7 @@ const elm_loss_row elm_loss_center = {
         "Wen et al. 2016, A discriminative feature learning approach for deep face recognition",
     .help = "embeddings are drawn to their class's centre, which follows them (lambda 0.003 in its "
             "paper)",
-    .reach = reach,
+    .needs = center_needs,
     .create = create,
     .evaluate = evaluate,
     .update = update,

@@ -120,14 +120,19 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     return elm_rows_mean(r, batch, t->row_loss + r->first);
 }
 
+static void contrastive_logit_needs(const elm_loss_options *options, elm_loss_needs *needs)
+{
+    elm_loss_needs_everything(options, needs);
+    needs->logits = true;
+}
+
 const elm_loss_row elm_loss_contrastive_logit = {
     .name = "contrastive-logit",
     .formula = "log(1 + sum over images x- of other classes of exp(f_y(x-) - f_y(x)))",
     .source = "Liu and Abbeel 2020, Hybrid discriminative-generative training via contrastive "
               "learning; as in Jitkrittum et al. 2022",
     .help = "the logit of a class is larger for its own images than for all others of the batch",
-    .reach = elm_loss_reach_everything,
-    .wants_logits = true,
+    .needs = contrastive_logit_needs,
     .create = create,
     .evaluate = evaluate,
     .destroy = destroy,

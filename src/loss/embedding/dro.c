@@ -83,23 +83,28 @@ static int allocate(dro *d, const elm_loss_setup *setup, elm_error *err)
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
-static bool wants_bank_means(const elm_loss_options *options)
+/* Class means of the bank go before those of each epoch. */
+static void dro_needs(const elm_loss_options *options, elm_loss_needs *needs)
 {
-    return options->pull_scope == ELM_PULL_BANK;
+    elm_loss_needs_everything(options, needs);
+    needs->bank = options->pull_scope == ELM_PULL_BANK;
+    needs->means = options->dro_centroids == EPOCH && !needs->bank;
 }
 
 static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     const elm_loss_options *o = setup->options;
+    elm_loss_needs wanted = {0};
     dro *d = elm_alloc(1, sizeof *d, err);
     *state = NULL;
     if (!d)
         return -1;
+    dro_needs(o, &wanted);
     *d = (dro){.squared = o->dro_variant == PAPER,
                .learned = o->dro_variant == PUBLIC,
                .momentum = o->dro_momentum,
-               .each_epoch = o->dro_centroids == EPOCH && !wants_bank_means(o),
-               .exact = wants_bank_means(o)};
+               .each_epoch = wanted.means,
+               .exact = wanted.bank};
     if (o->pull_scope == ELM_PULL_RANK) {
         elm_error_set(err, ELM_EXIT_USAGE,
                       "dro knows no scope rank (loss.pull.scope): use global or bank");
@@ -291,11 +296,6 @@ static void update(void *state, double lr)
     }
 }
 
-static bool wants_means(const elm_loss_options *options)
-{
-    return options->dro_centroids == EPOCH && !wants_bank_means(options);
-}
-
 static void set_means(void *state, const float *means)
 {
     dro *d = state;
@@ -329,10 +329,8 @@ const elm_loss_row elm_loss_dro = {
     .help = "DRO-LT in one stage: images lie nearer to the running mean of their class than all "
             "others of the batch, rare classes with a "
             "larger margin",
-    .reach = elm_loss_reach_everything,
-    .wants_means = wants_means,
+    .needs = dro_needs,
     .set_means = set_means,
-    .wants_bank_means = wants_bank_means,
     .create = create,
     .evaluate = evaluate,
     .update = update,

@@ -10,10 +10,10 @@
 /* Shorter vectors have no direction: normalised they are 0 and get no gradient. */
 static const double length_min = 1e-12;
 
-elm_loss_reach elm_loss_reach_everything(const elm_loss_options *options)
+void elm_loss_needs_everything(const elm_loss_options *options, elm_loss_needs *needs)
 {
     (void)options;
-    return ELM_LOSS_EVERYTHING;
+    needs->reach = ELM_LOSS_EVERYTHING;
 }
 
 void elm_rows_destroy(elm_rows *r)

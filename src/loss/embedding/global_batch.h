@@ -27,8 +27,8 @@ typedef struct elm_rows {
     int *group;       /* [classes] head, torso, tail */
 } elm_rows;
 
-/** The reach of a term over the whole batch. */
-elm_loss_reach elm_loss_reach_everything(const elm_loss_options *options);
+/** What a term over the whole batch needs. */
+void elm_loss_needs_everything(const elm_loss_options *options, elm_loss_needs *needs);
 
 /** Owns:   all its memory, max_rows * width doubles in the main (17 MB for 1024 rows of 2048); the
  *          caller destroys

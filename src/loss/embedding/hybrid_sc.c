@@ -19,7 +19,7 @@ const elm_loss_row elm_loss_hybrid_sc = {
             "on; use lambda 1. Both see the same batch "
             "and the same view of an image; the original draws a second, balanced batch and two "
             "views, and has a projection layer",
-    .reach = elm_loss_reach_everything,
+    .needs = elm_loss_needs_everything,
     .create = elm_supcon_create,
     .evaluate = elm_supcon_evaluate,
     .mix = mix,

@@ -260,7 +260,7 @@ const elm_loss_row elm_loss_lda = {
     .source = "Dorfer, Kelz, Widmer 2016, Deep linear discriminant analysis",
     .help = "deep LDA: the directions in which classes are worst to tell apart gain variance "
             "between classes over that within",
-    .reach = elm_loss_reach_everything,
+    .needs = elm_loss_needs_everything,
     .create = create,
     .evaluate = evaluate,
     .destroy = destroy,

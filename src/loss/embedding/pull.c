@@ -325,12 +325,13 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     return 0;
 }
 
-static elm_loss_reach reach(const elm_loss_options *options)
+static void pull_needs(const elm_loss_options *options, elm_loss_needs *needs)
 {
     static const elm_loss_reach of_scope[] = {[ELM_PULL_GLOBAL] = ELM_LOSS_SAME_CLASS,
                                               [ELM_PULL_RANK] = ELM_LOSS_LOCAL,
                                               [ELM_PULL_BANK] = ELM_LOSS_OWNED};
-    return of_scope[options->pull_scope];
+    needs->reach = of_scope[options->pull_scope];
+    needs->bank = options->pull_scope == ELM_PULL_BANK;
 }
 
 const elm_loss_row elm_loss_pull = {
@@ -339,7 +340,7 @@ const elm_loss_row elm_loss_pull = {
     .source = "Jitkrittum, Menon, Rawat, Kumar 2022, ELM: Embedding and Logit Margins for "
               "Long-Tail Learning",
     .help = "same-class embeddings attract each other, up to a margin that grows with the class",
-    .reach = reach,
+    .needs = pull_needs,
     .create = create,
     .evaluate = evaluate,
     .destroy = destroy,

@@ -224,7 +224,7 @@ const elm_loss_row elm_loss_range = {
         "Zhang et al. 2017, Range loss for deep face recognition with long-tailed training data",
     .help = "the farthest images of each class attract each other, and the two nearest class means "
             "repel each other, up to a margin",
-    .reach = elm_loss_reach_everything,
+    .needs = elm_loss_needs_everything,
     .create = create,
     .evaluate = evaluate,
     .destroy = destroy,

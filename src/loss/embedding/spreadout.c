@@ -66,7 +66,7 @@ const elm_loss_row elm_loss_spreadout = {
     .source = "Zhang et al. 2017, Learning spread-out local feature descriptors; as in Jitkrittum "
               "et al. 2022, eq. 7 to 9",
     .help = "directions of all images spread like random ones; labels are not looked at",
-    .reach = elm_loss_reach_everything,
+    .needs = elm_loss_needs_everything,
     .create = create,
     .evaluate = evaluate,
     .destroy = elm_pairs_destroy,

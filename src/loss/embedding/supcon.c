@@ -87,7 +87,7 @@ const elm_loss_row elm_loss_supcon = {
     .source = "Khosla et al. 2020, Supervised contrastive learning",
     .help = "supervised contrastive: an image is more like those of its class than like all "
             "others; one view of each image",
-    .reach = elm_loss_reach_everything,
+    .needs = elm_loss_needs_everything,
     .create = elm_supcon_create,
     .evaluate = elm_supcon_evaluate,
     .destroy = elm_supcon_destroy,

@@ -144,7 +144,7 @@ const elm_loss_row elm_loss_triplet = {
     .help = "an image is more like each of its class than like any other, by a margin; over all "
             "triplets of the batch or each anchor's "
             "hardest",
-    .reach = elm_loss_reach_everything,
+    .needs = elm_loss_needs_everything,
     .create = create,
     .evaluate = evaluate,
     .destroy = destroy,

@@ -141,7 +141,7 @@ static void say_complaints(const elm_run *run)
 static int renew_means_all(elm_run *run, elm_error *err)
 {
     elm_loss *loss = elm_trainer_loss(run->trainer);
-    if (!elm_loss_wants_means(loss) || run->step % run->steps_per_epoch != 0)
+    if (!elm_loss_needs_of(loss).means || run->step % run->steps_per_epoch != 0)
         return 0;
     float *means;
     if (elm_class_means_all(elm_trainer_net(run->trainer), run->train, run->comm, &means, err))
