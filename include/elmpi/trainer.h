@@ -58,19 +58,29 @@ typedef struct elm_step_wishes {
     bool refuse;     /* this rank's batch is not fit for use: nobody updates */
 } elm_step_wishes;
 
+/** The figures of a step: doubles alone, so that they are summed over the ranks, and over an
+ * epoch's steps, as an array. */
+typedef struct elm_step_figures {
+    double loss, logit_loss, embed_loss; /* means over the global batch; the others are sums */
+    double correct;                      /* images, by the logits before the update */
+    double absent; /* images: there was no picture to read, so they counted for nothing */
+    double anchors[3], with_positive[3]; /* head, torso, tail; 0 without an embedding term */
+    double with_bank[3];                 /* anchors that met a positive in the class bank */
+    double drift, spread;                /* of elm_loss_value; 0 without a bank */
+    /* over the images, of the length of the gradient at their embedding: the embedding term's
+     * alone, and that of all losses */
+    double embed_gradient[3], gradient[3];
+} elm_step_figures;
+enum {
+    ELM_STEP_LOSSES = 3, /* the first of them */
+    ELM_STEP_FIGURES = sizeof(elm_step_figures) / sizeof(double)
+};
+
 /** What a step did, the same on all ranks but for `seconds`. */
 typedef struct elm_step_report {
-    int64_t images, correct; /* of the global batch, by the logits before the update */
-    /* of the images: there was no picture to read, so they counted for nothing */
-    int64_t absent;
-    double loss, logit_loss, embed_loss;
-    int64_t anchors[3], with_positive[3]; /* head, torso, tail; 0 without an embedding term */
-    bool banked;                          /* there is a class bank */
-    int64_t with_bank[3];                 /* anchors that met a positive in the class bank */
-    double drift, spread;                 /* sums of elm_loss_value; 0 without a bank */
-    /* Sums over the images of the length of the gradient at their embedding: the embedding
-     * term's alone, and that of all losses. */
-    double embed_gradient[3], gradient[3];
+    int64_t images; /* of the global batch */
+    bool banked;    /* there is a class bank */
+    elm_step_figures figures;
     /* false: loss or gradient is NaN or Inf on some rank and the step came to nothing: weights,
      * momentum, running statistics and what losses learn are as they were before it */
     bool finite;

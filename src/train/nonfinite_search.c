@@ -139,9 +139,9 @@ static void look_at_tensors(elm_trainer *t)
     if (found->place <= at.logits)
         return;
     /* The images with the largest logits stay known. */
-    if (!isfinite(t->sums[ELM_SUM_LOGIT]))
+    if (!isfinite(t->sums.figures.logit_loss))
         found->place = at.logit_loss;
-    else if (!isfinite(t->sums[ELM_SUM_EMBED]))
+    else if (!isfinite(t->sums.figures.embed_loss))
         found->place = at.embed_loss;
     for (int p = view.learn_first; p < view.learn_end && found->place == at.nowhere; p++)
         if (!are_finite(view.gradients + view.tensors[p].offset, view.tensors[p].count))

@@ -148,14 +148,14 @@ static int64_t forget_absent(const elm_loss_batch *batch, const bool *absent)
     return count;
 }
 
-/* Adds up how long the gradients at this rank's embeddings are as they stand: from `first` on
- * head, torso, tail. Times B: an image's own, whatever the batch. */
-static void measure_gradients(elm_trainer *t, const elm_loss_batch *batch, int first)
+/* Adds up how long the gradients at this rank's embeddings are as they stand. Times B: an image's
+ * own, whatever the batch. */
+static void measure_gradients(const elm_trainer *t, const elm_loss_batch *batch, double sums[3])
 {
     for (int i = 0; i < batch->local; i++) {
         const float *gradient = batch->embeddings_gradient + (size_t)i * (size_t)batch->width;
         const double sum = elm_vectors()->dot(gradient, gradient, batch->width);
-        t->sums[first + t->group[batch->labels[i]]] += sqrt(sum) * (double)batch->global;
+        sums[t->group[batch->labels[i]]] += sqrt(sum) * (double)batch->global;
     }
 }
 
@@ -163,7 +163,7 @@ static void measure_gradients(elm_trainer *t, const elm_loss_batch *batch, int f
 static void begin(elm_trainer *t, const elm_batch *batch)
 {
     t->report = (elm_step_report){.images = batch->images, .banked = t->bank != NULL};
-    memset(t->sums, 0, sizeof t->sums);
+    t->sums = (elm_step_sums){0};
     const elm_net_parameters view = elm_net_view(t->net);
     memcpy(t->kept_state, view.state, (size_t)view.state_size * sizeof *view.state);
     elm_broken_reset(t);
@@ -173,19 +173,21 @@ static void begin(elm_trainer *t, const elm_batch *batch)
 
 /* Adds what this rank's images of a part say. */
 static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_value *embed,
-                   int64_t correct)
+                   int64_t correct, int64_t absent)
 {
-    t->sums[ELM_SUM_LOGIT] += logit->loss;
-    t->sums[ELM_SUM_EMBED] += embed->loss;
-    t->sums[ELM_SUM_CORRECT] += (double)correct;
-    t->sums[ELM_SUM_BROKEN] += !isfinite(logit->loss) || !isfinite(embed->loss);
+    elm_step_figures *f = &t->sums.figures;
+    f->logit_loss += logit->loss;
+    f->embed_loss += embed->loss;
+    f->correct += (double)correct;
+    f->absent += (double)absent;
     for (int g = 0; g < 3; g++) {
-        t->sums[ELM_SUM_ANCHORS + g] += (double)embed->anchors[g];
-        t->sums[ELM_SUM_POSITIVE + g] += (double)embed->with_positive[g];
-        t->sums[ELM_SUM_BANK + g] += (double)embed->with_bank[g];
+        f->anchors[g] += (double)embed->anchors[g];
+        f->with_positive[g] += (double)embed->with_positive[g];
+        f->with_bank[g] += (double)embed->with_bank[g];
     }
-    t->sums[ELM_SUM_DRIFT] += embed->drift;
-    t->sums[ELM_SUM_SPREAD] += embed->spread;
+    f->drift += embed->drift;
+    f->spread += embed->spread;
+    t->sums.broken += !isfinite(logit->loss) || !isfinite(embed->loss);
 }
 
 /* Training does not read the running statistics, so loss and gradients may be finite where these
@@ -202,31 +204,17 @@ static int find_spoilt_state(elm_trainer *t)
 static void agree_all(elm_trainer *t, elm_step_wishes wishes)
 {
     elm_step_report *report = &t->report;
-    double *sums = t->sums;
+    elm_step_sums *sums = &t->sums;
     t->spoilt_state = find_spoilt_state(t);
-    sums[ELM_SUM_BROKEN] +=
-        !all_finite(t->learning.gradients, t->learning.count) || t->spoilt_state >= 0;
-    sums[ELM_SUM_STOP] = wishes.stop;
-    sums[ELM_SUM_CHECKPOINT] = wishes.checkpoint;
-    sums[ELM_SUM_REFUSE] = wishes.refuse || t->trouble.code;
-    elm_comm_sum_all(t->comm, sums, ELM_STEP_SUMS);
-    report->logit_loss = sums[ELM_SUM_LOGIT];
-    report->embed_loss = sums[ELM_SUM_EMBED];
-    report->loss = sums[ELM_SUM_LOGIT] + sums[ELM_SUM_EMBED];
-    report->correct = (int64_t)sums[ELM_SUM_CORRECT];
-    report->absent = (int64_t)sums[ELM_SUM_ABSENT];
-    report->finite = sums[ELM_SUM_BROKEN] == 0 && isfinite(report->loss);
-    report->wishes = (elm_step_wishes){sums[ELM_SUM_STOP] > 0, sums[ELM_SUM_CHECKPOINT] > 0,
-                                       sums[ELM_SUM_REFUSE] > 0};
-    for (int g = 0; g < 3; g++) {
-        report->anchors[g] = (int64_t)sums[ELM_SUM_ANCHORS + g];
-        report->with_positive[g] = (int64_t)sums[ELM_SUM_POSITIVE + g];
-        report->with_bank[g] = (int64_t)sums[ELM_SUM_BANK + g];
-        report->embed_gradient[g] = sums[ELM_SUM_EMBED_GRADIENT + g];
-        report->gradient[g] = sums[ELM_SUM_GRADIENT + g];
-    }
-    report->drift = sums[ELM_SUM_DRIFT];
-    report->spread = sums[ELM_SUM_SPREAD];
+    sums->broken += !all_finite(t->learning.gradients, t->learning.count) || t->spoilt_state >= 0;
+    sums->stop = wishes.stop;
+    sums->checkpoint = wishes.checkpoint;
+    sums->refuse = wishes.refuse || t->trouble.code;
+    elm_comm_sum_all(t->comm, (double *)sums, sizeof *sums / sizeof(double));
+    report->figures = sums->figures;
+    report->figures.loss = sums->figures.logit_loss + sums->figures.embed_loss;
+    report->finite = sums->broken == 0 && isfinite(report->figures.loss);
+    report->wishes = (elm_step_wishes){sums->stop > 0, sums->checkpoint > 0, sums->refuse > 0};
 }
 
 /* Ranks that normalise by statistics of their own also keep running statistics of their own:
@@ -335,9 +323,8 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     seen.remote_embeddings = gathered.embeddings;
     const elm_loss_value embed = t->bank ? evaluate_with_bank_all(t, batch, &seen, &watch)
                                          : elm_loss_embeddings(t->loss, &seen);
-    t->sums[ELM_SUM_ABSENT] += (double)forget_absent(&seen, batch->absent);
-    add_up(t, &logit, &embed, correct);
-    measure_gradients(t, &seen, ELM_SUM_EMBED_GRADIENT);
+    add_up(t, &logit, &embed, correct, forget_absent(&seen, batch->absent));
+    measure_gradients(t, &seen, t->sums.figures.embed_gradient);
 
     /* Gradients; those of a whole batch, or of its last part, are summed over the ranks while
      * earlier layers are still at work. */
@@ -345,7 +332,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     t->added = t->learning.count;
     elm_net_backward_all(t->net,
                          &(elm_net_watch){batch->more ? nothing_leaves : gradients_final, poll, t});
-    measure_gradients(t, &seen, ELM_SUM_GRADIENT);
+    measure_gradients(t, &seen, t->sums.figures.gradient);
     if (batch->more) {
         enter(&watch, ELM_PHASE_UPDATE);
         note_part(t, batch, isfinite(logit.loss) && isfinite(embed.loss));

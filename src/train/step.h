@@ -9,24 +9,10 @@
 #include "train/logit_gather.h"
 
 /* What all ranks must know before anybody updates: one small reduction. */
-enum {
-    ELM_SUM_LOGIT,
-    ELM_SUM_EMBED,
-    ELM_SUM_CORRECT,
-    ELM_SUM_ABSENT,
-    ELM_SUM_BROKEN,
-    ELM_SUM_STOP,
-    ELM_SUM_CHECKPOINT,
-    ELM_SUM_REFUSE,
-    ELM_SUM_ANCHORS,
-    ELM_SUM_POSITIVE = ELM_SUM_ANCHORS + 3,
-    ELM_SUM_BANK = ELM_SUM_POSITIVE + 3,
-    ELM_SUM_DRIFT = ELM_SUM_BANK + 3,
-    ELM_SUM_SPREAD,
-    ELM_SUM_EMBED_GRADIENT,
-    ELM_SUM_GRADIENT = ELM_SUM_EMBED_GRADIENT + 3,
-    ELM_STEP_SUMS = ELM_SUM_GRADIENT + 3
-};
+typedef struct elm_step_sums {
+    elm_step_figures figures;
+    double broken, stop, checkpoint, refuse; /* ranks that say so */
+} elm_step_sums;
 
 /* The parameters that learn: a run of the network's block. */
 typedef struct elm_learning {
@@ -62,8 +48,8 @@ struct elm_trainer {
     float *accumulated;
     int64_t added;          /* from here on they are in the gradient block already */
     elm_step_report report; /* of the global batch so far */
-    double sums[ELM_STEP_SUMS];
-    float *momentum; /* [parameters] */
+    elm_step_sums sums;     /* of this rank, then of all */
+    float *momentum;        /* [parameters] */
     /* running statistics before the step: its forward pass may spoil them */
     float *kept_state;
     int64_t input_values;             /* of an image */

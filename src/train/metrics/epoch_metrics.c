@@ -61,33 +61,34 @@ enum {
     {                                                                                              \
         "epoch_" name, offsetof(elm_epoch_sums, member)                                            \
     }
+/* in the order of checkpoints */
 static const field sums_of[] = {
     SUM("images", images),
-    SUM("correct", correct),
-    SUM("loss", loss),
-    SUM("logit_loss", logit_loss),
-    SUM("embed_loss", embed_loss),
-    SUM("anchors_head", anchors[0]),
-    SUM("anchors_torso", anchors[1]),
-    SUM("anchors_tail", anchors[2]),
-    SUM("with_positive_head", with_positive[0]),
-    SUM("with_positive_torso", with_positive[1]),
-    SUM("with_positive_tail", with_positive[2]),
+    SUM("correct", figures.correct),
+    SUM("loss", figures.loss),
+    SUM("logit_loss", figures.logit_loss),
+    SUM("embed_loss", figures.embed_loss),
+    SUM("anchors_head", figures.anchors[0]),
+    SUM("anchors_torso", figures.anchors[1]),
+    SUM("anchors_tail", figures.anchors[2]),
+    SUM("with_positive_head", figures.with_positive[0]),
+    SUM("with_positive_torso", figures.with_positive[1]),
+    SUM("with_positive_tail", figures.with_positive[2]),
     SUM("seconds", seconds),
     SUM("waited", waited),
-    SUM("absent", absent),
+    SUM("absent", figures.absent),
     SUM("banked", banked),
-    SUM("with_bank_head", with_bank[0]),
-    SUM("with_bank_torso", with_bank[1]),
-    SUM("with_bank_tail", with_bank[2]),
-    SUM("drift", drift),
-    SUM("spread", spread),
-    SUM("embed_gradient_head", embed_gradient[0]),
-    SUM("embed_gradient_torso", embed_gradient[1]),
-    SUM("embed_gradient_tail", embed_gradient[2]),
-    SUM("gradient_head", gradient[0]),
-    SUM("gradient_torso", gradient[1]),
-    SUM("gradient_tail", gradient[2]),
+    SUM("with_bank_head", figures.with_bank[0]),
+    SUM("with_bank_torso", figures.with_bank[1]),
+    SUM("with_bank_tail", figures.with_bank[2]),
+    SUM("drift", figures.drift),
+    SUM("spread", figures.spread),
+    SUM("embed_gradient_head", figures.embed_gradient[0]),
+    SUM("embed_gradient_torso", figures.embed_gradient[1]),
+    SUM("embed_gradient_tail", figures.embed_gradient[2]),
+    SUM("gradient_head", figures.gradient[0]),
+    SUM("gradient_torso", figures.gradient[1]),
+    SUM("gradient_tail", figures.gradient[2]),
 };
 _Static_assert(sizeof sums_of / sizeof *sums_of == ELM_EPOCH_SUMS, "a row for every sum");
 
@@ -98,51 +99,40 @@ static double *at(const field *f, const void *record)
 
 void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, double seconds)
 {
-    const double images = (double)report->images;
+    const double *figure = (const double *)&report->figures, images = (double)report->images;
+    double *sum = (double *)&sums->figures;
+    for (int f = 0; f < ELM_STEP_FIGURES; f++)
+        sum[f] += f < ELM_STEP_LOSSES ? images * figure[f] : figure[f];
     sums->images += images;
-    sums->correct += (double)report->correct;
-    sums->loss += images * report->loss;
-    sums->logit_loss += images * report->logit_loss;
-    sums->embed_loss += images * report->embed_loss;
     sums->seconds += seconds;
-    sums->absent += (double)report->absent;
     sums->waited += report->seconds[ELM_PHASE_INPUT];
-    for (int g = 0; g < 3; g++) {
-        sums->anchors[g] += (double)report->anchors[g];
-        sums->with_positive[g] += (double)report->with_positive[g];
-        sums->with_bank[g] += (double)report->with_bank[g];
-        sums->embed_gradient[g] += report->embed_gradient[g];
-        sums->gradient[g] += report->gradient[g];
-    }
     sums->banked += report->banked;
-    sums->drift += report->drift;
-    sums->spread += report->spread;
 }
 
 elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t step, double lr)
 {
+    const elm_step_figures *of = &sums->figures;
     elm_epoch_row row = {
         .epoch = epoch,
         .step = (double)step,
         .lr = lr,
-        .loss = sums->loss / sums->images,
-        .logit_loss = sums->logit_loss / sums->images,
-        .embed_loss = sums->embed_loss / sums->images,
-        .train_accuracy = sums->correct / sums->images,
+        .loss = of->loss / sums->images,
+        .logit_loss = of->logit_loss / sums->images,
+        .embed_loss = of->embed_loss / sums->images,
+        .train_accuracy = of->correct / sums->images,
         .images_per_s = sums->images / sums->seconds,
         .seconds = sums->seconds,
         .input_wait = sums->waited / sums->seconds,
-        .bank_drift = sums->spread > 0 ? sums->drift / sums->spread : NAN,
-        .absent = sums->absent,
+        .bank_drift = of->spread > 0 ? of->drift / of->spread : NAN,
+        .absent = of->absent,
         .test = {NAN, NAN, {NAN, NAN, NAN}},
         .holdout = {NAN, NAN, {NAN, NAN, NAN}},
     };
     for (int g = 0; g < 3; g++) {
-        row.positives[g] = sums->anchors[g] > 0 ? sums->with_positive[g] / sums->anchors[g] : NAN;
-        row.embed_gradient[g] =
-            sums->gradient[g] > 0 ? sums->embed_gradient[g] / sums->gradient[g] : NAN;
+        row.positives[g] = of->anchors[g] > 0 ? of->with_positive[g] / of->anchors[g] : NAN;
+        row.embed_gradient[g] = of->gradient[g] > 0 ? of->embed_gradient[g] / of->gradient[g] : NAN;
         row.bank[g] =
-            sums->banked > 0 && sums->anchors[g] > 0 ? sums->with_bank[g] / sums->anchors[g] : NAN;
+            sums->banked > 0 && of->anchors[g] > 0 ? of->with_bank[g] / of->anchors[g] : NAN;
     }
     return row;
 }

@@ -35,12 +35,9 @@ typedef struct elm_epoch_row {
 /** Sums since the epoch began, kept in checkpoints so that a resume in mid-epoch reports the
  * same epoch. */
 typedef struct elm_epoch_sums {
-    double images, correct, loss, logit_loss, embed_loss; /* losses times images */
-    double anchors[3], with_positive[3];
-    double seconds, waited, absent;
-    double banked; /* steps that had a class bank */
-    double with_bank[3], drift, spread;
-    double embed_gradient[3], gradient[3];
+    double images, seconds, waited;
+    double banked;            /* steps that had a class bank */
+    elm_step_figures figures; /* losses times images */
 } elm_epoch_sums;
 
 typedef struct elm_history {

@@ -57,14 +57,14 @@ void elm_progress_step(elm_run *run, const elm_step_report *report)
             run->log,
             "  at %.2f of %g epochs  step %lld  loss %.4f  rate %.4g  %.0f images/s  %s left",
             (double)run->step / (double)run->steps_per_epoch, run->options.optim.epochs,
-            (long long)run->step, report->loss, run->last_lr, run->sums.images / run->sums.seconds,
-            clock_text(left, seconds_left(run)));
+            (long long)run->step, report->figures.loss, run->last_lr,
+            run->sums.images / run->sums.seconds, clock_text(left, seconds_left(run)));
         return;
     }
     printf("\r\033[Kepoch %.2f/%g  step %lld  loss %.4f  rate %.4g  %.0f images/s  %s left",
            (double)run->step / (double)run->steps_per_epoch, run->options.optim.epochs,
-           (long long)run->step, report->loss, run->last_lr, run->sums.images / run->sums.seconds,
-           clock_text(left, seconds_left(run)));
+           (long long)run->step, report->figures.loss, run->last_lr,
+           run->sums.images / run->sums.seconds, clock_text(left, seconds_left(run)));
     fflush(stdout);
 }
 

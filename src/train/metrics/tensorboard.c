@@ -44,9 +44,9 @@ void elm_tensorboard_step(elm_run *run, const elm_step_report *report, double se
     if (run->events == NULL)
         return;
     const elm_event_scalar scalars[] = {
-        {"step/loss", report->loss},
-        {"step/logit_loss", report->logit_loss},
-        {"step/embed_loss", report->embed_loss},
+        {"step/loss", report->figures.loss},
+        {"step/logit_loss", report->figures.logit_loss},
+        {"step/embed_loss", report->figures.embed_loss},
         {"step/lr", run->last_lr},
         {"step/images_per_s", seconds > 0 ? (double)report->images / seconds : 0},
         {"step/peak_memory_mib", peak_memory_mib()},
