@@ -47,36 +47,36 @@ __attribute__((format(printf, 4, 5))) static void add(char *text, size_t size, s
 }
 
 /* " (a/picture.jpg)" where the store has names. */
-static void add_name(const elm_run *run, elm_store *store, int64_t row, char *text, size_t size,
-                     size_t *used)
+static void add_name(const elm_nonfinite *policy, elm_store *store, int64_t row, char *text,
+                     size_t size, size_t *used)
 {
     char name[160];
-    const elm_dataset_pictures *pictures = run->train->pictures;
+    const elm_dataset_pictures *pictures = policy->train->pictures;
     if (store && pictures &&
         !elm_store_picture_name(store, pictures->split, row, name, sizeof name, NULL))
         add(text, size, used, " (%s)", name);
 }
 
 /* This rank's images: "rank 1: image 17, 19 of /train"; nothing where it has none. */
-static void describe_images(const elm_run *run, const elm_batch *batch, const elm_broken *broken,
-                            char *text, size_t size)
+static void describe_images(const elm_nonfinite *policy, const elm_batch *batch,
+                            const elm_broken *broken, char *text, size_t size)
 {
     size_t used = 0;
     elm_store *store = NULL;
     *text = 0;
     if (!broken->count)
         return;
-    if (run->train->pictures)
-        elm_store_open(&store, run->train->pictures->store, NULL);
-    add(text, size, &used, "rank %d: ", elm_comm_rank(run->comm));
+    if (policy->train->pictures)
+        elm_store_open(&store, policy->train->pictures->store, NULL);
+    add(text, size, &used, "rank %d: ", elm_comm_rank(policy->comm));
     if (broken->suspects == ELM_SUSPECT_BROKEN && broken->count > 2 && !batch->continues &&
         broken->count == batch->share.local)
         add(text, size, &used, "all of its %d, ", batch->share.local);
     add(text, size, &used, "image%s", broken->count > 1 ? "s" : "");
     for (int i = 0; i < broken->count && i < ELM_BROKEN_SHOWN; i++) {
-        const int64_t row = run->train->rows[broken->member[i]];
+        const int64_t row = policy->train->rows[broken->member[i]];
         add(text, size, &used, "%s %lld", i ? "," : "", (long long)row);
-        add_name(run, store, row, text, size, &used);
+        add_name(policy, store, row, text, size, &used);
     }
     if (broken->count > ELM_BROKEN_SHOWN)
         add(text, size, &used, " and %lld more", (long long)broken->count - ELM_BROKEN_SHOWN);
@@ -86,34 +86,35 @@ static void describe_images(const elm_run *run, const elm_batch *batch, const el
 }
 
 /* The texts of all ranks, one after another, the same everywhere. */
-static int join_all(const elm_run *run, const char *mine, char *joined, size_t size, elm_error *err)
+static int join_all(const elm_nonfinite *policy, const char *mine, char *joined, size_t size,
+                    elm_error *err)
 {
-    const int ranks = elm_comm_size(run->comm);
-    const bool first = elm_comm_rank(run->comm) == 0;
+    const int ranks = elm_comm_size(policy->comm);
+    const bool first = elm_comm_rank(policy->comm) == 0;
     size_t *lengths = first ? elm_alloc((size_t)ranks, sizeof *lengths, err) : NULL, used = 0;
     void *texts = NULL;
     memset(joined, 0, size);
-    int status = elm_comm_agree_all(run->comm, first && !lengths ? -1 : 0, err);
+    int status = elm_comm_agree_all(policy->comm, first && !lengths ? -1 : 0, err);
     if (!status)
-        status = elm_comm_gather_bytes_all(run->comm, mine, strlen(mine), &texts, lengths, err);
+        status = elm_comm_gather_bytes_all(policy->comm, mine, strlen(mine), &texts, lengths, err);
     const char *at = texts;
     for (int r = 0; !status && first && lengths && r < ranks; at += lengths[r++])
         if (lengths[r] > 0)
             add(joined, size, &used, "%s%.*s", used ? "; " : "", (int)lengths[r], at);
-    elm_comm_broadcast_all(run->comm, joined, size);
+    elm_comm_broadcast_all(policy->comm, joined, size);
     elm_free(texts);
     elm_free(lengths);
     return status;
 }
 
 /* "embeddings (images of /train: rank 0: image 17)". */
-static int explain_all(elm_run *run, const elm_batch *batch, elm_broken *broken, char *text,
-                       size_t size, elm_error *err)
+static int explain_all(elm_nonfinite *policy, const elm_batch *batch, elm_broken *broken,
+                       char *text, size_t size, elm_error *err)
 {
     char mine[RANK_TEXT_SIZE], joined[TEXT_SIZE];
-    elm_trainer_find_broken_all(run->trainer, batch, broken);
-    describe_images(run, batch, broken, mine, sizeof mine);
-    if (join_all(run, mine, joined, sizeof joined, err))
+    elm_trainer_find_broken_all(policy->trainer, batch, broken);
+    describe_images(policy, batch, broken, mine, sizeof mine);
+    if (join_all(policy, mine, joined, sizeof joined, err))
         return -1;
     static const char *const titles[] = {
         [ELM_SUSPECT_BROKEN] = "rows of the store's training set",
@@ -129,14 +130,14 @@ static int explain_all(elm_run *run, const elm_batch *batch, elm_broken *broken,
 
 /* Whether there is a checkpoint to go back to, which is read again before anybody says so. The
  * same on all ranks. */
-static void describe_checkpoint_all(const elm_run *run, char *text, size_t size)
+static void describe_checkpoint_all(const elm_nonfinite *policy, char *text, size_t size)
 {
     char name[64] = "";
     elm_checkpoint *last = NULL;
     memset(text, 0, size);
-    if (run->folder) {
+    if (policy->folder) {
         snprintf(text, size, "there is no checkpoint yet");
-        if (elm_run_folder_newest(run->folder, run->log, &last, name, sizeof name, NULL))
+        if (elm_run_folder_newest(policy->folder, policy->log, &last, name, sizeof name, NULL))
             snprintf(text, size, "the last checkpoint cannot be read (%s)", name);
         else if (last && elm_tensors_not_finite(last->tensors, last->tensor_count))
             snprintf(text, size, "the last checkpoint has such values too (%s)", name);
@@ -144,10 +145,11 @@ static void describe_checkpoint_all(const elm_run *run, char *text, size_t size)
             snprintf(text, size, "the last checkpoint is intact (%s was read again)", name);
         elm_checkpoint_free(last);
     }
-    elm_comm_broadcast_all(run->comm, text, size);
+    elm_comm_broadcast_all(policy->comm, text, size);
 }
 
-int elm_nonfinite_all(elm_run *run, const elm_batch *batch, elm_error *err)
+int elm_nonfinite_all(elm_nonfinite *policy, const elm_batch *batch, elm_step_place at,
+                      elm_error *err)
 {
     static const char training[] =
         "lower optim.lr, lengthen optim.warmup_epochs, set optim.clip_norm or lower loss.lambda",
@@ -155,24 +157,23 @@ int elm_nonfinite_all(elm_run *run, const elm_batch *batch, elm_error *err)
                                "over them";
     char text[TEXT_SIZE + 250], checkpoint[160], in_a_row[60] = "";
     elm_broken broken;
-    const int64_t allowed = steps_allowed(run->options.run.nonfinite);
-    const long long step = (long long)run->step + 1;
-    const double epoch = (double)run->step / (double)run->steps_per_epoch;
-    if (explain_all(run, batch, &broken, text, sizeof text, err))
+    const int64_t allowed = steps_allowed(policy->rule);
+    const long long step = (long long)at.step + 1;
+    if (explain_all(policy, batch, &broken, text, sizeof text, err))
         return -1;
-    if (++run->skipped <= allowed) {
-        elm_log_warn(run->log,
+    if (++policy->skipped <= allowed) {
+        elm_log_warn(policy->log,
                      "step %lld is left out (%lld in a row, run.nonfinite = %.20s): loss or "
                      "gradient is not finite; first: %s",
-                     step, (long long)run->skipped, run->options.run.nonfinite, text);
+                     step, (long long)policy->skipped, policy->rule, text);
         return 0;
     }
-    describe_checkpoint_all(run, checkpoint, sizeof checkpoint);
+    describe_checkpoint_all(policy, checkpoint, sizeof checkpoint);
     if (allowed > 0)
-        snprintf(in_a_row, sizeof in_a_row, ", %lld steps in a row", (long long)run->skipped);
+        snprintf(in_a_row, sizeof in_a_row, ", %lld steps in a row", (long long)policy->skipped);
     return elm_error_set(
         err, ELM_EXIT_FAILURE,
         "loss or gradient is not finite (step %lld, epoch %.2f, rate %g%s); first: %s: %s; %s",
-        step, epoch, run->last_lr, in_a_row, text,
+        step, at.epoch, at.lr, in_a_row, text,
         broken.is_input || broken.suspects == ELM_SUSPECT_INPUT ? data : training, checkpoint);
 }

@@ -109,13 +109,13 @@ void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, dou
     sums->banked += report->banked;
 }
 
-elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t step, double lr)
+elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, elm_step_place place)
 {
     const elm_step_figures *of = &sums->figures;
     elm_epoch_row row = {
-        .epoch = epoch,
-        .step = (double)step,
-        .lr = lr,
+        .epoch = place.epoch,
+        .step = (double)place.step,
+        .lr = place.lr,
         .loss = of->loss / sums->images,
         .logit_loss = of->logit_loss / sums->images,
         .embed_loss = of->embed_loss / sums->images,

@@ -40,6 +40,13 @@ typedef struct elm_epoch_sums {
     elm_step_figures figures; /* losses times images */
 } elm_epoch_sums;
 
+/** Where in a run something is. */
+typedef struct elm_step_place {
+    int64_t step; /* steps done */
+    double epoch; /* the same in epochs */
+    double lr;    /* of the last step, or of the one at work */
+} elm_step_place;
+
 typedef struct elm_history {
     elm_epoch_row *rows;
     int64_t count, capacity;
@@ -47,7 +54,7 @@ typedef struct elm_history {
 
 void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, double seconds);
 /** The row of an epoch without figures of evaluations. */
-elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, double epoch, int64_t step, double lr);
+elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, elm_step_place place);
 elm_split_row elm_split_row_of(const elm_metrics *metrics);
 
 /** Column i of metrics.csv: its name, NULL behind the last, and the row's value. */

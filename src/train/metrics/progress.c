@@ -8,32 +8,25 @@
 
 static const double renew_seconds = 0.5;
 
-static bool on_terminal(const elm_run *run)
+void elm_progress_start(elm_progress *p)
 {
-    return run->request->progress && !run->log->quiet;
+    p->started = elm_comm_seconds();
+    p->shown = p->on_terminal ? 0 : p->started;
 }
 
-void elm_progress_start(elm_run *run)
+static void wipe(const elm_progress *p)
 {
-    run->progress.started = elm_comm_seconds();
-    run->progress.shown = on_terminal(run) ? 0 : run->progress.started;
-    run->progress.first_step = run->step;
-}
-
-static void wipe(const elm_run *run)
-{
-    if (on_terminal(run) && run->progress.shown > 0) {
+    if (p->on_terminal && p->shown > 0) {
         fputs("\r\033[K", stdout);
         fflush(stdout);
     }
 }
 
 /* Seconds to the end of the schedule at the pace so far. */
-static double seconds_left(const elm_run *run)
+static double seconds_left(const elm_progress *p, int64_t step)
 {
-    const double done = (double)(run->step - run->progress.first_step);
-    return done > 0 ? (elm_comm_seconds() - run->progress.started) / done *
-                          (double)(run->total_steps - run->step)
+    const double done = (double)(step - p->first_step);
+    return done > 0 ? (elm_comm_seconds() - p->started) / done * (double)(p->total_steps - step)
                     : 0;
 }
 
@@ -44,27 +37,27 @@ static const char *clock_text(char text[32], double seconds)
     return text;
 }
 
-void elm_progress_step(elm_run *run, const elm_step_report *report)
+void elm_progress_step(elm_progress *p, const elm_step_report *report, const elm_epoch_sums *sums,
+                       elm_step_place at)
 {
     const double now = elm_comm_seconds(),
-                 every = on_terminal(run) ? renew_seconds : elm_ticker_seconds();
-    if (run->log->quiet || now - run->progress.shown < every)
+                 every = p->on_terminal ? renew_seconds : elm_ticker_seconds();
+    if (p->log->quiet || now - p->shown < every)
         return;
-    run->progress.shown = now;
+    p->shown = now;
     char left[32];
-    if (!on_terminal(run)) { /* a log: a line a minute within an epoch */
+    clock_text(left, seconds_left(p, at.step));
+    if (!p->on_terminal) { /* a log: a line a minute within an epoch */
         elm_log_info(
-            run->log,
+            p->log,
             "  at %.2f of %g epochs  step %lld  loss %.4f  rate %.4g  %.0f images/s  %s left",
-            (double)run->step / (double)run->steps_per_epoch, run->options.optim.epochs,
-            (long long)run->step, report->figures.loss, run->last_lr,
-            run->sums.images / run->sums.seconds, clock_text(left, seconds_left(run)));
+            at.epoch, p->epochs, (long long)at.step, report->figures.loss, at.lr,
+            sums->images / sums->seconds, left);
         return;
     }
     printf("\r\033[Kepoch %.2f/%g  step %lld  loss %.4f  rate %.4g  %.0f images/s  %s left",
-           (double)run->step / (double)run->steps_per_epoch, run->options.optim.epochs,
-           (long long)run->step, report->figures.loss, run->last_lr,
-           run->sums.images / run->sums.seconds, clock_text(left, seconds_left(run)));
+           at.epoch, p->epochs, (long long)at.step, report->figures.loss, at.lr,
+           sums->images / sums->seconds, left);
     fflush(stdout);
 }
 
@@ -84,22 +77,22 @@ static void shares_text(char *text, size_t size, const char *what, const double 
         snprintf(text + used, size - used, "%%");
 }
 
-void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)
+void elm_progress_epoch(elm_progress *p, const elm_epoch_row *row)
 {
-    wipe(run);
-    if (!on_terminal(run))
-        run->progress.shown = elm_comm_seconds();
+    wipe(p);
+    if (!p->on_terminal)
+        p->shown = elm_comm_seconds();
     char left[32], parts[1200] = "", positives[80], bank[120], test[80] = "", held_out[80] = "",
                    wait[80] = "";
-    if (strcmp(run->options.loss.embed, "none"))
-        snprintf(parts, sizeof parts, " (%s %.4f, %s %.4f)", run->options.loss.logit,
-                 row->logit_loss, run->options.loss.embed, row->embed_loss);
+    if (strcmp(p->embed, "none"))
+        snprintf(parts, sizeof parts, " (%s %.4f, %s %.4f)", p->logit, row->logit_loss, p->embed,
+                 row->embed_loss);
     shares_text(positives, sizeof positives, "positives", row->positives);
     shares_text(bank, sizeof bank, "bank", row->bank);
     if (!isnan(row->bank_drift))
         snprintf(bank + strlen(bank), sizeof bank - strlen(bank), " (drift %.3f)", row->bank_drift);
     if (!isnan(row->test.balanced_accuracy))
-        snprintf(test, sizeof test, "  %s balanced %.2f%%", run->test_split,
+        snprintf(test, sizeof test, "  %s balanced %.2f%%", p->test_split,
                  100 * row->test.balanced_accuracy);
     if (!isnan(row->holdout.balanced_accuracy))
         snprintf(held_out, sizeof held_out, "  held-out balanced %.2f%%",
@@ -110,13 +103,14 @@ void elm_progress_epoch(elm_run *run, const elm_epoch_row *row)
         snprintf(wait + strlen(wait), sizeof wait - strlen(wait), "  %.0f images without a picture",
                  row->absent);
     elm_log_info(
-        run->log,
+        p->log,
         "epoch %6.2f  loss %.4f%s  train %.2f%%%s%s  rate %.4g  %.0f images/s%s  %s left%s%s",
         row->epoch, row->loss, parts, 100 * row->train_accuracy, positives, bank, row->lr,
-        row->images_per_s, wait, clock_text(left, seconds_left(run)), held_out, test);
+        row->images_per_s, wait, clock_text(left, seconds_left(p, (int64_t)row->step)), held_out,
+        test);
 }
 
-void elm_progress_end(elm_run *run)
+void elm_progress_end(elm_progress *p)
 {
-    wipe(run);
+    wipe(p);
 }

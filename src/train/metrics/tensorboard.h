@@ -7,17 +7,33 @@
 #ifndef ELMPI_TRAIN_METRICS_TENSORBOARD_H
 #define ELMPI_TRAIN_METRICS_TENSORBOARD_H
 
-#include "train/run/run.h"
+#include <stdbool.h>
 
-/** Begins this start's file.
+#include "elmpi/log.h"
+#include "train/metrics/epoch_metrics.h"
+
+/** All zero: nobody asks for it. */
+typedef struct elm_tensorboard {
+    struct elm_event_file *events; /* NULL: none, or given up */
+    const elm_log *log;
+    const char *folder; /* the run's */
+    bool clips;         /* gradients have a norm to be told */
+    double flushed;     /* elm_io_seconds */
+} elm_tensorboard;
+
+/** Begins this start's file, of the run's `number` in its folder; `log` and `folder` are borrowed.
  *  Errors: it cannot be made */
-int elm_tensorboard_start(elm_run *run, elm_error *err);
-/** The step that ended at run->step and took `seconds`. */
-void elm_tensorboard_step(elm_run *run, const elm_step_report *report, double seconds);
-void elm_tensorboard_epoch(elm_run *run, const elm_epoch_row *row);
+int elm_tensorboard_start(elm_tensorboard *board, const char *folder, int number,
+                          const elm_log *log, bool clips, elm_error *err);
+/** A resumed run goes on behind that step: what an earlier one said of later ones is void. */
+void elm_tensorboard_resume(elm_tensorboard *board, const elm_history *history, int64_t step);
+/** The step that ended at `place` and took `seconds`. */
+void elm_tensorboard_step(elm_tensorboard *board, const elm_step_report *report, double seconds,
+                          elm_step_place place);
+void elm_tensorboard_epoch(elm_tensorboard *board, const elm_epoch_row *row);
 /** Before a checkpoint: nothing that it counts as done is missing from the file when the run is
  * killed later. A file that can no longer be written is told of once and given up. */
-void elm_tensorboard_flush(elm_run *run);
-void elm_tensorboard_end(elm_run *run);
+void elm_tensorboard_flush(elm_tensorboard *board);
+void elm_tensorboard_end(elm_tensorboard *board);
 
 #endif

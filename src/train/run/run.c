@@ -7,9 +7,6 @@
 #include "base/process/process.h"
 #include "elmpi/memory.h"
 #include "eval/class_means.h"
-#include "train/metrics/progress.h"
-#include "train/metrics/tensorboard.h"
-#include "train/nonfinite_policy.h"
 #include "train/run/run.h"
 
 /* True when a multiple of `every` epochs has been passed by the step that ended at run->step. */
@@ -20,6 +17,12 @@ static bool passed(const elm_run *run, double every)
     const double per = every * (double)run->steps_per_epoch, tolerance = 1e-9 * (double)run->step;
     return floor(((double)run->step + tolerance) / per) >
            floor(((double)run->step - 1 + tolerance) / per);
+}
+
+static elm_step_place place_of(const elm_run *run)
+{
+    return (elm_step_place){run->step, (double)run->step / (double)run->steps_per_epoch,
+                            run->last_lr};
 }
 
 static bool epoch_ends(const elm_run *run)
@@ -78,8 +81,7 @@ static int share_faults_all(elm_run *run, elm_error *err)
  * run's last step. */
 static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
 {
-    const double epoch = (double)run->step / (double)run->steps_per_epoch;
-    elm_epoch_row row = elm_epoch_row_of(&run->sums, epoch, run->step, run->last_lr);
+    elm_epoch_row row = elm_epoch_row_of(&run->sums, place_of(run));
     elm_metrics *metrics = NULL;
     if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "metrics", err),
                            err) ||
@@ -87,8 +89,8 @@ static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
         return -1;
     if (evaluation_is_due(run) && evaluate_all(run, &row, &metrics, err))
         return -1;
-    elm_progress_epoch(run, &row);
-    elm_tensorboard_epoch(run, &row);
+    elm_progress_epoch(&run->progress, &row);
+    elm_tensorboard_epoch(&run->tensorboard, &row);
     run->sums = (elm_epoch_sums){0};
     run->unsaved = true;
     if (run->step == run->total_steps)
@@ -153,10 +155,10 @@ static int renew_means_all(elm_run *run, elm_error *err)
 
 static void tell_step(elm_run *run, const elm_step_report *report, double seconds)
 {
-    run->skipped = 0;
+    run->nonfinite.skipped = 0;
     elm_epoch_sums_add(&run->sums, report, seconds);
-    elm_progress_step(run, report);
-    elm_tensorboard_step(run, report, seconds);
+    elm_progress_step(&run->progress, report, &run->sums, place_of(run));
+    elm_tensorboard_step(&run->tensorboard, report, seconds, place_of(run));
 }
 
 /* One step and what follows from it; *stop tells that somebody wished to end here. */
@@ -182,7 +184,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
             run->comm,
             elm_loader_check(run->loader, err) || elm_trainer_check(run->trainer, err) ? -1 : 0,
             err);
-    if (!report.finite && elm_nonfinite_all(run, batch, err))
+    if (!report.finite && elm_nonfinite_all(&run->nonfinite, batch, place_of(run), err))
         return -1;
     run->step++;
     run->unsaved = true;
@@ -320,9 +322,9 @@ int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *l
         elm_process_defer_stop(); /* from here on a request finds something worth a checkpoint */
         elm_run_introduce(&run);
         run.last_save = elm_comm_seconds();
-        elm_progress_start(&run);
+        elm_progress_start(&run.progress);
         status = steps_all(&run, err);
-        elm_progress_end(&run);
+        elm_progress_end(&run.progress);
     }
     elm_comm_set_ticker(comm, NULL);
     elm_ticker_destroy(ticker);

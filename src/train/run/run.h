@@ -10,6 +10,9 @@
 #include "elmpi/run_folder.h"
 #include "train/dataset_fingerprint.h"
 #include "train/metrics/epoch_metrics.h"
+#include "train/metrics/progress.h"
+#include "train/metrics/tensorboard.h"
+#include "train/nonfinite_policy.h"
 
 typedef struct elm_run {
     const elm_run_request *request;
@@ -45,15 +48,13 @@ typedef struct elm_run {
     bool unsaved; /* something has happened since the last checkpoint */
     elm_epoch_sums sums;
     elm_history history;
-    int64_t skipped;  /* steps left out since the last good one: their numbers were not finite */
     double last_save; /* elm_comm_seconds */
     double last_lr;
-    struct elm_event_file *events; /* for TensorBoard; rank 0 only, NULL: none */
-    double events_flushed;         /* elm_io_seconds */
-    struct {
-        double started, shown; /* elm_comm_seconds */
-        int64_t first_step;
-    } progress;
+
+    /* What tells of it, or watches over it. */
+    elm_progress progress;
+    elm_tensorboard tensorboard; /* rank 0 only */
+    elm_nonfinite nonfinite;
 } elm_run;
 
 /** The job, with nothing left open. Local. */

@@ -5,7 +5,6 @@
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
-#include "train/metrics/tensorboard.h"
 #include "train/run/run.h"
 
 /* A last step may break what no later step will notice. */
@@ -61,7 +60,7 @@ static int save(elm_run *run, elm_error *err)
 
 int elm_run_save_all(elm_run *run, elm_error *err)
 {
-    elm_tensorboard_flush(run);
+    elm_tensorboard_flush(&run->tensorboard);
     int status = run->folder ? save(run, err)
                              : elm_watch_enter(elm_comm_watch(run->comm), "checkpoint", err);
     elm_run_bank_finish_all(run);

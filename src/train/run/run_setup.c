@@ -10,7 +10,6 @@
 #include "comm/binding.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
-#include "train/metrics/tensorboard.h"
 #include "train/run/run.h"
 #include "train/same_cpu.h"
 
@@ -111,6 +110,38 @@ static int create_loader(elm_run *run, elm_error *err)
                                       elm_comm_size(run->comm), epoch, index, err);
 }
 
+static int start_tensorboard(elm_run *run, elm_error *err)
+{
+    if (!run->options.run.tensorboard || !run->folder)
+        return 0;
+    if (elm_tensorboard_start(&run->tensorboard, elm_run_folder_path(run->folder),
+                              elm_run_folder_number(run->folder), run->log,
+                              run->options.optim.clip_norm > 0, err))
+        return -1;
+    if (run->request->resume)
+        elm_tensorboard_resume(&run->tensorboard, &run->history, run->step);
+    return 0;
+}
+
+/* What tells of the run, or watches over it, learns what it needs to know. */
+static void set_observers(elm_run *run)
+{
+    run->progress = (elm_progress){.log = run->log,
+                                   .on_terminal = run->request->progress && !run->log->quiet,
+                                   .epochs = run->options.optim.epochs,
+                                   .total_steps = run->total_steps,
+                                   .first_step = run->step,
+                                   .logit = run->options.loss.logit,
+                                   .embed = run->options.loss.embed,
+                                   .test_split = run->test_split};
+    run->nonfinite = (elm_nonfinite){.rule = run->options.run.nonfinite,
+                                     .comm = run->comm,
+                                     .trainer = run->trainer,
+                                     .train = run->train,
+                                     .folder = run->folder,
+                                     .log = run->log};
+}
+
 /* The last thing, when nothing can refuse this start any more: what the folder says becomes this
  * run's. */
 static int take_over_all(elm_run *run, elm_error *err)
@@ -124,7 +155,8 @@ static int take_over_all(elm_run *run, elm_error *err)
     if (elm_comm_agree_all(run->comm, status, err))
         return -1;
     run->set_up = true;
-    if (elm_comm_agree_all(run->comm, elm_tensorboard_start(run, err), err))
+    set_observers(run);
+    if (elm_comm_agree_all(run->comm, start_tensorboard(run, err), err))
         return -1;
     /* Rows of epochs that were lost with their run go at once. */
     return run->request->resume ? elm_run_save_metrics_all(run, err) : 0;
@@ -207,7 +239,7 @@ static void leave_folder(elm_run *run)
 
 void elm_run_release(elm_run *run)
 {
-    elm_tensorboard_end(run);
+    elm_tensorboard_end(&run->tensorboard);
     elm_loader_destroy(run->loader);
     elm_checkpoint_free(run->start);
     elm_trainer_destroy(run->trainer);
