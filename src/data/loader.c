@@ -8,8 +8,8 @@
 
 #include "base/file/io.h"
 #include "base/rng.h"
-#include "data/sampler.h"
 #include "data/samples.h"
+#include "data/sampling/sampler.h"
 #include "elmpi/memory.h"
 #include "store/shards.h"
 

@@ -1,10 +1,10 @@
-#include "data/sampler.h"
+#include "data/sampling/sampler.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/sampler_parts.h"
+#include "data/sampling/sampler_parts.h"
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
 

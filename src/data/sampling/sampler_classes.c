@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "data/sampler_parts.h"
+#include "data/sampling/sampler_parts.h"
 #include "elmpi/memory.h"
 
 /* A stream of its own: stream 0 is the instance sampler's. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/sampler_parts.h"
+#include "data/sampling/sampler_parts.h"
 #include "elmpi/memory.h"
 
 static int64_t block_of(const elm_sampler *sampler)

@@ -1,6 +1,6 @@
 /* Sampler: which image stands where in an epoch. A new sampler is a row in sampler.c's table. */
-#ifndef ELMPI_DATA_SAMPLER_H
-#define ELMPI_DATA_SAMPLER_H
+#ifndef ELMPI_DATA_SAMPLING_SAMPLER_H
+#define ELMPI_DATA_SAMPLING_SAMPLER_H
 
 #include <stdint.h>
 
