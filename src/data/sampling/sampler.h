@@ -34,7 +34,4 @@ void elm_sampler_destroy(elm_sampler *sampler);
  * time. */
 void elm_sampler_fill(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order);
 
-/** Fisher-Yates, from the end. */
-void elm_shuffle(elm_rng *rng, int64_t *items, int64_t count);
-
 #endif
