@@ -48,11 +48,6 @@ bool elm_h5_exists(hid_t file, const char *path);
 int elm_h5_open(elm_h5_array *array, hid_t file, const char *path, uint64_t file_bytes);
 void elm_h5_close(elm_h5_array *array);
 
-/** Reads whatever HDF5's structures say of an array, and its values too where they are at most
- * 256 MiB: for the process that reads a file first (base/file/guard.h). 0, or -1 where they
- * contradict each other. */
-int elm_h5_probe(const elm_h5_array *array);
-
 /** Reads a root attribute of exactly `count` numbers, converted to mem_type. */
 int elm_h5_numbers(hid_t file, const char *name, hid_t mem_type, int count, void *values);
 

@@ -10,6 +10,7 @@
 
 #include "base/file/guard.h"
 #include "elmpi/memory.h"
+#include "hdf5/probe.h"
 #include "store/store_parts.h"
 
 enum {
