@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "elmpi/memory.h"
+#include "hdf5/objects.h"
 #include "store/store_parts.h"
 
 static hid_t column_type(int column)
@@ -24,9 +25,9 @@ static int write_shard_paths(elm_store_writer *writer, const elm_store_shard *sh
         return -1;
     for (int i = 0; i < writer->shard_count; i++)
         memcpy(paths + (size_t)i * longest, shards[i].path, strlen(shards[i].path));
-    const hid_t type = store_text_type(longest);
+    const hid_t type = elm_h5_text_type(longest);
     const int status =
-        store_write_list(writer->file, "shards/path", type, writer->shard_count, paths);
+        elm_h5_write_list(writer->file, "shards/path", type, writer->shard_count, paths);
     H5Tclose(type);
     elm_free(paths);
     return status == 0 ? 0 : store_write_failed(writer, 0, err);
@@ -44,12 +45,12 @@ static int write_shards(elm_store_writer *writer, const elm_store_shard *shards,
                       (size_t)writer->shard_count * (STORE_SHARD_PATH_BYTES + sizeof(int64_t)),
                       err) != 0)
         return -1;
-    const hid_t group = store_create_group(writer->file, "shards");
+    const hid_t group = elm_h5_create_group(writer->file, "shards");
     if (group < 0)
         return store_write_failed(writer, 0, err);
     H5Gclose(group);
-    if (store_write_list(writer->file, "shards/size_bytes", H5T_NATIVE_INT64, writer->shard_count,
-                         writer->shard_bytes) != 0)
+    if (elm_h5_write_list(writer->file, "shards/size_bytes", H5T_NATIVE_INT64, writer->shard_count,
+                          writer->shard_bytes) != 0)
         return store_write_failed(writer, 0, err);
     return write_shard_paths(writer, shards, err);
 }
@@ -87,12 +88,12 @@ int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t
     split->column = split->name != NULL ? elm_alloc(rows, sizeof *split->column, err) : NULL;
     if (split->column == NULL)
         return -1;
-    const hid_t type = store_text_type(writer->name_bytes);
-    split->names = store_create_array(group, "name", type, writer->chunk_rows, 1, NULL);
+    const hid_t type = elm_h5_text_type(writer->name_bytes);
+    split->names = elm_h5_create_rows(group, "name", type, writer->chunk_rows, 1, NULL);
     H5Tclose(type);
     bool made = split->names >= 0;
     for (int i = 0; made && i < STORE_COLUMNS; i++) {
-        split->columns[i] = store_create_array(group, store_columns[i].name, column_type(i),
+        split->columns[i] = elm_h5_create_rows(group, store_columns[i].name, column_type(i),
                                                writer->chunk_rows, 1, NULL);
         made = split->columns[i] >= 0;
     }
@@ -105,12 +106,12 @@ int store_index_flush(elm_store_writer *writer, writer_split *split)
     for (int i = 0; i < STORE_COLUMNS; i++) {
         for (int row = 0; row < split->waiting; row++)
             split->column[row] = store_columns[i].get(&split->place[row]);
-        if (store_extend(split->columns[i], H5T_NATIVE_INT64, split->written, count,
-                         split->column) != 0)
+        if (elm_h5_append_rows(split->columns[i], H5T_NATIVE_INT64, split->written, count,
+                               split->column) != 0)
             return -1;
     }
-    const hid_t type = store_text_type(writer->name_bytes);
-    const int status = store_extend(split->names, type, split->written, count, split->name);
+    const hid_t type = elm_h5_text_type(writer->name_bytes);
+    const int status = elm_h5_append_rows(split->names, type, split->written, count, split->name);
     H5Tclose(type);
     return status;
 }

@@ -94,17 +94,6 @@ struct elm_store_writer {
 
 /** Says why the store could not be written: an errno, or 0 for HDF5's own reasons. Returns -1. */
 int store_write_failed(const elm_store_writer *writer, int cause, elm_error *err);
-/** A text type of exactly size_bytes in UTF-8, padded with zeros; the caller closes it. */
-hid_t store_text_type(size_t size_bytes);
-/** A group without time stamps; -1 on failure. */
-hid_t store_create_group(hid_t file, const char *name);
-/** A small data set of one dimension, written whole. */
-int store_write_list(hid_t file, const char *path, hid_t type, int count, const void *values);
-/** An empty data set [0, ...] that grows by its first dimension. */
-hid_t store_create_array(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions,
-                         const hsize_t *row_shape);
-/** Appends `count` rows to a data set that has `before`. */
-int store_extend(hid_t array, hid_t type, hsize_t before, hsize_t count, const void *values);
 /** Takes room on the disk for the next bytes before HDF5 writes them. */
 int store_reserve(elm_store_writer *writer, size_t size_bytes, elm_error *err);
 /** The split that gets the next row, with its label put there; made where it is new. NULL: err
