@@ -62,6 +62,25 @@ int elm_h5_write_list(hid_t file, const char *path, hid_t type, int count, const
     return status;
 }
 
+hid_t elm_h5_layout(int dimensions, const hsize_t *shape, size_t element_bytes, size_t chunk_bytes)
+{
+    const hid_t layout = elm_h5_timeless(H5P_DATASET_CREATE);
+    hsize_t chunk[H5S_MAX_RANK], row_bytes = element_bytes;
+    bool chunked = dimensions > 0;
+    for (int i = 0; i < dimensions; i++) {
+        chunk[i] = shape[i];
+        chunked &= shape[i] > 0;
+        row_bytes *= i > 0 ? shape[i] : 1;
+    }
+    if (chunked) {
+        const hsize_t rows = row_bytes < chunk_bytes ? chunk_bytes / row_bytes : 1;
+        chunk[0] = rows < shape[0] ? rows : shape[0];
+        H5Pset_chunk(layout, dimensions, chunk);
+        H5Pset_fletcher32(layout);
+    }
+    return layout;
+}
+
 hid_t elm_h5_create_rows(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions,
                          const hsize_t *row_shape)
 {
