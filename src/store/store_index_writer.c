@@ -5,7 +5,7 @@
 
 #include "elmpi/memory.h"
 #include "hdf5/objects.h"
-#include "store/store_parts.h"
+#include "store/store_writer_parts.h"
 
 static hid_t column_type(int column)
 {
@@ -55,32 +55,7 @@ static int write_shards(elm_store_writer *writer, const elm_store_shard *shards,
     return write_shard_paths(writer, shards, err);
 }
 
-int elm_store_writer_create_index(elm_store_writer **out, const char *path,
-                                  const elm_store_info *info, const char *const *class_names,
-                                  const elm_store_shard *shards, int shard_count, size_t name_bytes,
-                                  elm_error *err)
-{
-    elm_store_writer *writer = NULL;
-    *out = NULL;
-    if (shard_count < 1 || shard_count > STORE_SHARDS_MAX)
-        return elm_error_set(err, ELM_EXIT_FAILURE, "%d shards (%s): give 1 to %d", shard_count,
-                             path, STORE_SHARDS_MAX);
-    if (store_writer_start(&writer, path, info, class_names, sizeof(elm_store_place) + name_bytes,
-                           err) != 0)
-        return -1;
-    writer->name_bytes = name_bytes > 0 ? name_bytes : 1;
-    writer->shard_count = shard_count;
-    writer->shard_bytes = elm_alloc((size_t)shard_count, sizeof *writer->shard_bytes, err);
-    if (writer->shard_bytes == NULL || write_shards(writer, shards, err) != 0) {
-        elm_store_writer_destroy(writer);
-        return -1;
-    }
-    *out = writer;
-    return 0;
-}
-
-int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t group,
-                            elm_error *err)
+static int start_split(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err)
 {
     const size_t rows = (size_t)writer->chunk_rows;
     split->place = elm_alloc(rows, sizeof *split->place, err);
@@ -100,7 +75,7 @@ int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t
     return made ? 0 : store_write_failed(writer, 0, err);
 }
 
-int store_index_flush(elm_store_writer *writer, writer_split *split)
+static int flush(elm_store_writer *writer, writer_split *split)
 {
     const hsize_t count = (hsize_t)split->waiting;
     for (int i = 0; i < STORE_COLUMNS; i++) {
@@ -116,13 +91,39 @@ int store_index_flush(elm_store_writer *writer, writer_split *split)
     return status;
 }
 
-int store_index_close_split(writer_split *split)
+static int close_split(writer_split *split)
 {
     int status = split->names >= 0 && H5Dclose(split->names) < 0 ? -1 : 0;
     for (int i = 0; i < STORE_COLUMNS; i++)
         if (split->columns[i] >= 0 && H5Dclose(split->columns[i]) < 0)
             status = -1;
     return status;
+}
+
+static const store_writer_kind index_kind = {start_split, flush, close_split};
+
+int elm_store_writer_create_index(elm_store_writer **out, const char *path,
+                                  const elm_store_info *info, const char *const *class_names,
+                                  const elm_store_shard *shards, int shard_count, size_t name_bytes,
+                                  elm_error *err)
+{
+    elm_store_writer *writer = NULL;
+    *out = NULL;
+    if (shard_count < 1 || shard_count > STORE_SHARDS_MAX)
+        return elm_error_set(err, ELM_EXIT_FAILURE, "%d shards (%s): give 1 to %d", shard_count,
+                             path, STORE_SHARDS_MAX);
+    if (store_writer_start(&writer, &index_kind, path, info, class_names,
+                           sizeof(elm_store_place) + name_bytes, err) != 0)
+        return -1;
+    writer->name_bytes = name_bytes > 0 ? name_bytes : 1;
+    writer->shard_count = shard_count;
+    writer->shard_bytes = elm_alloc((size_t)shard_count, sizeof *writer->shard_bytes, err);
+    if (writer->shard_bytes == NULL || write_shards(writer, shards, err) != 0) {
+        elm_store_writer_destroy(writer);
+        return -1;
+    }
+    *out = writer;
+    return 0;
 }
 
 int elm_store_writer_append_place(elm_store_writer *writer, const char *split_name, int32_t label,

@@ -8,7 +8,7 @@
 #include "elmpi/memory.h"
 #include "hdf5/objects.h"
 #include "hdf5/write.h"
-#include "store/store_parts.h"
+#include "store/store_writer_parts.h"
 
 enum {
     CHUNK_BYTES = 1 << 20,
@@ -111,13 +111,15 @@ static void forget_arrays(writer_split *split)
         split->columns[i] = -1;
 }
 
-int store_writer_start(elm_store_writer **out, const char *path, const elm_store_info *info,
-                       const char *const *class_names, size_t row_bytes, elm_error *err)
+int store_writer_start(elm_store_writer **out, const store_writer_kind *kind, const char *path,
+                       const elm_store_info *info, const char *const *class_names, size_t row_bytes,
+                       elm_error *err)
 {
     *out = NULL;
     elm_store_writer *writer = elm_alloc(1, sizeof *writer, err);
     if (writer == NULL)
         return -1;
+    writer->kind = kind;
     writer->info = *info;
     writer->file = -1;
     for (int i = 0; i < STORE_SPLITS; i++)
@@ -142,32 +144,6 @@ fail:
     return -1;
 }
 
-int elm_store_writer_create(elm_store_writer **writer, const char *path, const elm_store_info *info,
-                            const char *const *class_names, elm_error *err)
-{
-    const size_t pixels = (size_t)info->height * info->width;
-    return store_writer_start(
-        writer, path, info, class_names,
-        info->channels > 0 ? pixels * info->channels : (size_t)info->features * sizeof(float), err);
-}
-
-/* Rows of one size. */
-static int start_rows(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err)
-{
-    const elm_store_info *info = &writer->info;
-    const hsize_t picture[3] = {(hsize_t)info->height, (hsize_t)info->width,
-                                (hsize_t)info->channels},
-                  vector[1] = {(hsize_t)info->features};
-    split->row = elm_alloc((size_t)writer->chunk_rows, writer->row_bytes, err);
-    if (split->row == NULL)
-        return -1;
-    split->rows =
-        info->channels > 0
-            ? elm_h5_create_rows(group, "images", H5T_STD_U8LE, writer->chunk_rows, 4, picture)
-            : elm_h5_create_rows(group, "features", H5T_IEEE_F32LE, writer->chunk_rows, 2, vector);
-    return split->rows >= 0 ? 0 : store_write_failed(writer, 0, err);
-}
-
 static int start_split(elm_store_writer *writer, int index, elm_error *err)
 {
     writer_split *split = &writer->splits[index];
@@ -178,9 +154,8 @@ static int start_split(elm_store_writer *writer, int index, elm_error *err)
     if (group < 0)
         return store_write_failed(writer, 0, err);
     split->labels = elm_h5_create_rows(group, "labels", H5T_STD_I32LE, writer->chunk_rows, 1, NULL);
-    const int status = split->labels < 0        ? store_write_failed(writer, 0, err)
-                       : writer->info.in_shards ? store_index_start_split(writer, split, group, err)
-                                                : start_rows(writer, split, group, err);
+    const int status = split->labels < 0 ? store_write_failed(writer, 0, err)
+                                         : writer->kind->start_split(writer, split, group, err);
     return H5Gclose(group) < 0 && status == 0 ? store_write_failed(writer, errno, err) : status;
 }
 
@@ -190,7 +165,6 @@ static int flush_split(elm_store_writer *writer, writer_split *split, elm_error 
 {
     if (split->waiting == 0)
         return 0;
-    const hid_t type = writer->info.channels > 0 ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
     const hsize_t count = (hsize_t)split->waiting;
     if (store_reserve(writer, (size_t)writer->chunk_rows * (writer->row_bytes + sizeof(int32_t)),
                       err) != 0)
@@ -198,9 +172,7 @@ static int flush_split(elm_store_writer *writer, writer_split *split, elm_error 
     int status =
         elm_h5_append_rows(split->labels, H5T_NATIVE_INT32, split->written, count, split->label);
     if (status == 0)
-        status = writer->info.in_shards
-                     ? store_index_flush(writer, split)
-                     : elm_h5_append_rows(split->rows, type, split->written, count, split->row);
+        status = writer->kind->flush(writer, split);
     if (status != 0 || H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0)
         return store_write_failed(writer, 0, err);
     split->written += count;
@@ -232,16 +204,6 @@ int store_end_row(elm_store_writer *writer, writer_split *split, elm_error *err)
     return split->waiting == writer->chunk_rows ? flush_split(writer, split, err) : 0;
 }
 
-int elm_store_writer_append(elm_store_writer *writer, const char *split_name, int32_t label,
-                            const void *row, elm_error *err)
-{
-    writer_split *split = store_begin_row(writer, split_name, label, err);
-    if (split == NULL)
-        return -1;
-    memcpy(split->row + (size_t)split->waiting * writer->row_bytes, row, writer->row_bytes);
-    return store_end_row(writer, split, err);
-}
-
 static int close_file(elm_store_writer *writer)
 {
     if (writer->file < 0)
@@ -250,7 +212,7 @@ static int close_file(elm_store_writer *writer)
         writer_split *split = &writer->splits[i];
         errno = 0;
         if ((split->labels >= 0 && H5Dclose(split->labels) < 0) |
-            (split->rows >= 0 && H5Dclose(split->rows) < 0) | (store_index_close_split(split) != 0))
+            (writer->kind->close_split(split) != 0))
             elm_output_fail(writer->output, errno);
         forget_arrays(split);
     }
