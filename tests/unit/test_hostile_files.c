@@ -16,6 +16,7 @@
 #include "image/decode.h"
 #include "prepare/archives/archive.h"
 #include "prepare/lists/lists.h"
+#include "prepare/lists/lists_json.h"
 
 static int open_store(const char *path, elm_error *err)
 {

@@ -12,7 +12,7 @@
 
 #include "base/text/utf8.h"
 #include "elmpi/memory.h"
-#include "prepare/lists/lists.h"
+#include "prepare/lists/lists_json.h"
 
 enum {
     BLOCK_BYTES = 1 << 16,
