@@ -14,9 +14,10 @@
 #include "image/decode_queue.h"
 #include "image/header.h"
 #include "image/resize.h"
+#include "prepare/folders/folders.h"
 #include "prepare/folders/links.h"
 #include "prepare/folders/names.h"
-#include "prepare/index_build.h"
+#include "prepare/index_scan.h"
 #include "prepare/source_files.h"
 #include "store/image_digest.h"
 
