@@ -4,10 +4,14 @@
  *   index_build.c       begins: lists, what an interrupted run has left;
  *                       ends: what is missing, the report
  *   folders/folders.c   without lists: what the folders mean
- *   index_scan.c        goes through the archives, checks each picture and gives it its place
+ *   index_scan.c        goes through the archives and checks each picture
+ *   scan_queue.c        threads decode pictures or make them smaller
+ *   index_places.c      gives each picture its place
+ *   scan_progress.c     how far it is
  *   folders/links.c     what the archives' links lead to
  *   folders/classes.c   classes and their names
- *   index_write.c       the store itself */
+ *   index_write.c       the store itself
+ *   index_state.c       what all of these share */
 #ifndef ELMPI_PREPARE_INDEX_BUILD_H
 #define ELMPI_PREPARE_INDEX_BUILD_H
 

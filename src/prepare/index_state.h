@@ -11,7 +11,7 @@
 #include "prepare/shard_writer.h"
 #include "store/format.h"
 
-enum { PICTURE_PATH_BYTES = 4096 };
+enum { PICTURE_PATH_BYTES = 4096, PICTURE_FRONT_BYTES = 256 };
 
 /** A data set of pictures. */
 typedef struct elm_picture_set {
@@ -68,6 +68,18 @@ typedef struct elm_picture_job {
         double current_bytes;
     } progress;
 } elm_picture_job;
+
+/** An archive on its way. */
+typedef struct elm_archive_walk {
+    struct elm_picture_source *source;
+    const char *name; /* as given */
+    char front[PICTURE_FRONT_BYTES];
+    bool folder;    /* what cannot be read there is one file, not the rest of an archive */
+    int descriptor; /* of an archive that may be indexed in place, or -1 */
+    int shard;      /* its number, or -1: not used yet */
+    int64_t size_bytes;
+    int64_t links; /* met so far */
+} elm_archive_walk;
 
 /** Of the JPEG files that are made anew. */
 int elm_picture_job_quality(const elm_picture_job *job);

@@ -4,8 +4,6 @@
 
 #include "prepare/index_state.h"
 
-enum { PICTURE_FRONT_BYTES = 256 };
-
 /** Without lists: goes through the names in all archives and decides what the folders mean. */
 int elm_picture_folders_decide(elm_picture_job *job, elm_error *err);
 
