@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "elmpi/memory.h"
 #include "elmpi/store.h"
-#include "prepare/archives/archive.h"
+#include "prepare/archives/archive_fetch.h"
 #include "prepare/sets/digits_archive.h"
 #include "prepare/sources.h"
 
