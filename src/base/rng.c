@@ -1,7 +1,9 @@
 #include "base/rng.h"
 
 #include <math.h>
+#include <string.h>
 
+enum { SHUFFLED_BYTES_MAX = 8 };
 static const double pi = 3.14159265358979323846;
 
 static inline void round_once(uint32_t c[4], const uint32_t k[2])
@@ -68,6 +70,18 @@ double elm_rng_normal(elm_rng *rng)
 {
     const double radius = sqrt(-2 * log(1 - elm_rng_uniform(rng)));
     return radius * cos(2 * pi * elm_rng_uniform(rng));
+}
+
+void elm_rng_shuffle(elm_rng *rng, void *items, int64_t count, size_t item_bytes)
+{
+    unsigned char *bytes = items, kept[SHUFFLED_BYTES_MAX];
+    for (int64_t i = count - 1; i > 0; i--) {
+        unsigned char *one = bytes + (size_t)i * item_bytes,
+                      *other = bytes + (size_t)elm_rng_below(rng, (uint32_t)i + 1) * item_bytes;
+        memcpy(kept, one, item_bytes);
+        memmove(one, other, item_bytes);
+        memcpy(other, kept, item_bytes);
+    }
 }
 
 uint32_t elm_name_hash(const char *name)

@@ -3,6 +3,7 @@
 #ifndef ELMPI_BASE_RNG_H
 #define ELMPI_BASE_RNG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /** What a stream of numbers is for: two uses never share a stream. */
@@ -33,6 +34,10 @@ uint32_t elm_rng_u32(elm_rng *rng);
 double elm_rng_uniform(elm_rng *rng);                 /* [0, 1), 53 bits */
 uint32_t elm_rng_below(elm_rng *rng, uint32_t limit); /* 0 .. limit - 1, unbiased; limit > 0 */
 double elm_rng_normal(elm_rng *rng);                  /* standard normal, Box-Muller */
+
+/** Puts items into a random order: Fisher-Yates, from the end.
+ *  Shape:  items [count][item_bytes], count <= 2^32, item_bytes <= 8 */
+void elm_rng_shuffle(elm_rng *rng, void *items, int64_t count, size_t item_bytes);
 
 /** 32-bit FNV-1a hash of a name, for streams that belong to a name. */
 uint32_t elm_name_hash(const char *name);

@@ -14,79 +14,17 @@
 #include "elmpi/checkpoint.h"
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
+#include "hdf5/objects.h"
 #include "hdf5/read.h"
 
 enum { CHUNK_BYTES = 1 << 20, GROWTH_BYTES = 1 << 23 };
 
-/* A text type of that size in UTF-8, padded with zeros. */
-static hid_t make_text_type(size_t size_bytes)
-{
-    const hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, size_bytes ? size_bytes : 1);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    return type;
-}
-
-static int write_attribute(hid_t object, const char *name, hid_t type, const void *value)
-{
-    const hid_t space = H5Screate(H5S_SCALAR);
-    const hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    const int status = attribute >= 0 && H5Awrite(attribute, type, value) >= 0 ? 0 : -1;
-    if (attribute >= 0)
-        H5Aclose(attribute);
-    H5Sclose(space);
-    return status;
-}
-
-/* Of fixed length, as all texts here: HDF5 keeps texts of variable length in a heap without
- * checksums, and believes what it reads there. */
-static int write_text_attribute(hid_t object, const char *name, const char *text)
-{
-    const hid_t type = make_text_type(strlen(text));
-    /* an empty one has a byte, the final zero */
-    const int status = write_attribute(object, name, type, text);
-    H5Tclose(type);
-    return status;
-}
-
-/* A creation list without times of change: equal content shall give equal bytes. */
-static hid_t make_timeless(hid_t kind)
-{
-    const hid_t list = H5Pcreate(kind);
-    H5Pset_obj_track_times(list, 0);
-    return list;
-}
-
-/* Chunks of whole rows, about CHUNK_BYTES large, with a checksum each. HDF5 has none for scalars
- * and empty arrays. */
-static hid_t make_layout(int dimensions, const hsize_t *shape, size_t element_bytes)
-{
-    const hid_t layout = make_timeless(H5P_DATASET_CREATE);
-    hsize_t chunk[ELM_RANK_MAX], row_bytes = element_bytes;
-    bool chunked = dimensions > 0;
-    for (int i = 0; i < dimensions; i++) {
-        chunk[i] = shape[i];
-        chunked &= shape[i] > 0;
-        row_bytes *= i ? shape[i] : 1;
-    }
-    if (chunked) {
-        const hsize_t rows = row_bytes < CHUNK_BYTES ? CHUNK_BYTES / row_bytes : 1;
-        chunk[0] = rows < shape[0] ? rows : shape[0];
-        H5Pset_chunk(layout, dimensions, chunk);
-        H5Pset_fletcher32(layout);
-    }
-    return layout;
-}
-
-/* A group without times. Returns 0 also where it is there already. */
+/* Returns 0 also where it is there already. */
 static int make_group(hid_t file, const char *path)
 {
     if (H5Lexists(file, path, H5P_DEFAULT) > 0)
         return 0;
-    const hid_t list = make_timeless(H5P_GROUP_CREATE),
-                group = H5Gcreate2(file, path, H5P_DEFAULT, list, H5P_DEFAULT);
-    H5Pclose(list);
+    const hid_t group = elm_h5_create_group(file, path);
     return group >= 0 && H5Gclose(group) >= 0 ? 0 : -1;
 }
 
@@ -112,7 +50,7 @@ static int write_array(hid_t file, const char *path, hid_t type, int dimensions,
         shape[i] = (hsize_t)extents[i];
     const hid_t space =
         dimensions ? H5Screate_simple(dimensions, shape, NULL) : H5Screate(H5S_SCALAR);
-    const hid_t layout = make_layout(dimensions, shape, H5Tget_size(type));
+    const hid_t layout = elm_h5_layout(dimensions, shape, H5Tget_size(type), CHUNK_BYTES);
     const hid_t array = H5Dcreate2(file, path, type, space, H5P_DEFAULT, layout, H5P_DEFAULT);
     int status = array >= 0 ? 0 : -1;
     if (!status && H5Sget_simple_extent_npoints(space) > 0)
@@ -135,21 +73,23 @@ static int could_not(const char *what, const char *path, elm_error *err)
 static int write_facts(hid_t file, const elm_checkpoint *c, const char *path, elm_error *err)
 {
     const int version = ELM_CHECKPOINT_VERSION;
-    int status = write_text_attribute(file, "format", ELM_CHECKPOINT_FORMAT);
-    status |= write_attribute(file, "version", H5T_NATIVE_INT, &version);
-    status |= write_attribute(file, "epoch", H5T_NATIVE_DOUBLE, &c->epoch);
-    status |= write_attribute(file, "step", H5T_NATIVE_INT64, &c->step);
-    status |= write_attribute(file, "seed", H5T_NATIVE_UINT64, &c->seed);
-    status |= write_attribute(file, "ranks", H5T_NATIVE_INT, &c->ranks);
-    status |= write_text_attribute(file, "git", c->git ? c->git : "");
-    status |= write_text_attribute(file, "made_with", c->made_with ? c->made_with : "");
+    int status = elm_h5_write_text(file, "format", ELM_CHECKPOINT_FORMAT);
+    status |= elm_h5_write_attribute(file, "version", H5T_NATIVE_INT, ELM_H5_SCALAR, &version);
+    status |= elm_h5_write_attribute(file, "epoch", H5T_NATIVE_DOUBLE, ELM_H5_SCALAR, &c->epoch);
+    status |= elm_h5_write_attribute(file, "step", H5T_NATIVE_INT64, ELM_H5_SCALAR, &c->step);
+    status |= elm_h5_write_attribute(file, "seed", H5T_NATIVE_UINT64, ELM_H5_SCALAR, &c->seed);
+    status |= elm_h5_write_attribute(file, "ranks", H5T_NATIVE_INT, ELM_H5_SCALAR, &c->ranks);
+    status |= elm_h5_write_text(file, "git", c->git ? c->git : "");
+    status |= elm_h5_write_text(file, "made_with", c->made_with ? c->made_with : "");
     if (c->tail.records > 0) {
         const int64_t bytes = (int64_t)c->tail.record_bytes;
-        status |= write_attribute(file, "bank_records", H5T_NATIVE_INT64, &c->tail.records);
-        status |= write_attribute(file, "bank_record_bytes", H5T_NATIVE_INT64, &bytes);
+        status |= elm_h5_write_attribute(file, "bank_records", H5T_NATIVE_INT64, ELM_H5_SCALAR,
+                                         &c->tail.records);
+        status |= elm_h5_write_attribute(file, "bank_record_bytes", H5T_NATIVE_INT64, ELM_H5_SCALAR,
+                                         &bytes);
     }
     const char *job = c->job ? c->job : "";
-    const hid_t type = make_text_type(strlen(job));
+    const hid_t type = elm_h5_text_type(strlen(job));
     status |= write_array(file, "job", type, 0, NULL, job);
     H5Tclose(type);
     return status ? could_not("attributes", path, err) : 0;
@@ -165,7 +105,7 @@ static int write_class_names(hid_t file, const elm_checkpoint *c, elm_error *err
         return -1;
     for (int i = 0; i < c->classes; i++)
         memcpy(texts + (size_t)i * size, c->class_names[i], strlen(c->class_names[i]));
-    const hid_t type = make_text_type(size);
+    const hid_t type = elm_h5_text_type(size);
     const int64_t extent = c->classes;
     const int status = write_array(file, "classes/name", type, 1, &extent, texts);
     H5Tclose(type);
@@ -230,8 +170,8 @@ static int write_progress(hid_t file, const elm_checkpoint *c, const char *path,
         return could_not("progress", path, err);
     int status = 0;
     for (int i = 0; i < c->progress_count; i++)
-        status |=
-            write_attribute(group, c->progress[i].name, H5T_NATIVE_DOUBLE, &c->progress[i].value);
+        status |= elm_h5_write_attribute(group, c->progress[i].name, H5T_NATIVE_DOUBLE,
+                                         ELM_H5_SCALAR, &c->progress[i].value);
     H5Gclose(group);
     return status ? could_not("progress", path, err) : 0;
 }
@@ -283,7 +223,7 @@ static hid_t create_in_memory(const char *path, file_image *image)
                                              .udata_copy = context_copy,
                                              .udata_free = context_free,
                                              .udata = image};
-    const hid_t access = elm_h5_access(), creation = make_timeless(H5P_FILE_CREATE);
+    const hid_t access = elm_h5_access(), creation = elm_h5_timeless(H5P_FILE_CREATE);
     H5Pset_fapl_core(access, GROWTH_BYTES, 0);
     H5Pset_file_image_callbacks(access, &callbacks);
     H5Pset_userblock(creation, ELM_USER_BLOCK);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "hdf5/read.h"
 
 int reader_refuse(const reader *r, const char *what)
 {
@@ -14,31 +15,14 @@ int reader_refuse(const reader *r, const char *what)
         what, r->path);
 }
 
-/* Numbers as elmpi writes them, in any byte order. Others, such as whole numbers of many bytes,
- * make HDF5 1.10 overrun its stack. */
-static bool is_number(hid_t type)
-{
-    const size_t size_bytes = H5Tget_size(type);
-    if (H5Tget_class(type) == H5T_FLOAT)
-        return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0 ||
-               H5Tequal(type, H5T_IEEE_F32BE) > 0 || H5Tequal(type, H5T_IEEE_F64BE) > 0;
-    return H5Tget_class(type) == H5T_INTEGER && size_bytes <= sizeof(int64_t) &&
-           H5Tget_precision(type) == 8 * size_bytes && H5Tget_offset(type) == 0;
-}
-
 /* Uncompressed, written in full, inside this file, and within what is left of the file. */
 static bool storage_is_honest(reader *r, hid_t array, uint64_t bytes)
 {
     const hid_t layout = H5Dget_create_plist(array);
     if (layout < 0)
         return false;
-    bool honest = H5Pget_layout(layout) != H5D_VIRTUAL && H5Pget_external_count(layout) == 0;
-    for (int i = 0; honest && i < H5Pget_nfilters(layout); i++) {
-        unsigned flags, config;
-        size_t values = 0;
-        honest = H5Pget_filter2(layout, (unsigned)i, &flags, &values, NULL, 0, NULL, &config) ==
-                 H5Z_FILTER_FLETCHER32;
-    }
+    const bool honest =
+        elm_h5_is_inside(layout) && (elm_h5_filters(layout) | ELM_H5_CHECKSUM) == ELM_H5_CHECKSUM;
     H5Pclose(layout);
     if (!honest || bytes > r->bytes_left || (bytes && H5Dget_storage_size(array) < bytes))
         return false;
@@ -56,7 +40,7 @@ hid_t reader_open_array(reader *r, const char *path, H5T_class_t kind, int *dime
     hsize_t extents[ELM_RANK_MAX] = {0};
     uint64_t bytes = *element_bytes = H5Tget_size(type);
     bool good = H5Tget_class(type) == kind && H5Tis_variable_str(type) <= 0 &&
-                (kind == H5T_STRING || is_number(type));
+                (kind == H5T_STRING || elm_h5_is_number(type));
     *dimensions = H5Sget_simple_extent_ndims(space);
     good = good && *dimensions >= 0 && *dimensions <= ELM_RANK_MAX &&
            H5Sget_simple_extent_type(space) != H5S_NULL;
@@ -130,17 +114,7 @@ char *reader_read_texts(reader *r, const char *path, int dimensions_wanted, int6
 
 int reader_read_number(const reader *r, const char *name, hid_t mem_type, void *value)
 {
-    const hid_t attribute = H5Aopen(r->file, name, H5P_DEFAULT);
-    if (attribute < 0)
-        return reader_refuse(r, name);
-    const hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
-    int status = -1;
-    if (is_number(type) && H5Sget_simple_extent_npoints(space) == 1)
-        status = H5Aread(attribute, mem_type, value) < 0 ? -1 : 0;
-    H5Tclose(type);
-    H5Sclose(space);
-    H5Aclose(attribute);
-    return status ? reader_refuse(r, name) : 0;
+    return elm_h5_numbers(r->file, name, mem_type, 1, value) != 0 ? reader_refuse(r, name) : 0;
 }
 
 char *reader_read_text(const reader *r, const char *name)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "data/defaults.h"
-#include "data/holdout.h"
-#include "data/subset.h"
+#include "data/sampling/holdout.h"
+#include "data/sampling/subset.h"
 #include "elmpi/memory.h"
 #include "store/format.h"
 #include "store/shards.h"

@@ -1,67 +1,10 @@
 #include "elmpi/loader.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/file/io.h"
-#include "base/rng.h"
-#include "data/sampler.h"
-#include "data/samples.h"
+#include "data/loader_state.h"
 #include "elmpi/memory.h"
-#include "store/shards.h"
-
-/* The caller holds one batch while the threads are up to two ahead. */
-enum { SLOTS = 3 };
-
-/** A batch and the memory behind it. */
-typedef struct loader_slot {
-    elm_batch batch;
-    float *input;
-    int32_t *labels;
-    int64_t *members;
-    bool *absent, *substituted;
-    int handed, done; /* this rank's records given to threads, and filled */
-} loader_slot;
-
-typedef struct loader_thread {
-    elm_loader *loader;
-    elm_record_reader reader;
-    pthread_t thread;
-} loader_thread;
-
-struct elm_loader {
-    /* Set once, read by all threads. */
-    const elm_dataset *dataset;
-    elm_records records;
-    uint64_t seed;
-    int64_t batch, batches; /* global ones, of an epoch */
-    int64_t part;           /* images that are computed together; evaluation: batch */
-    int grain;              /* records a thread takes at a time */
-    int rank, size;
-    bool training, drop_last;
-    elm_sampler *sampler; /* training only */
-
-    /* Of whichever thread is laying out a batch. */
-    int64_t epoch, index; /* what it lays out next: this global batch, */
-    int turn;             /* this part of it */
-    int64_t *order;       /* [count], of order_epoch; training only */
-    int64_t order_epoch;
-
-    /* Shared, under the mutex: batches laid out, filled, taken and given back since the
-     * beginning, each in this order. */
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    loader_slot slots[SLOTS];
-    int64_t begun, prepared, taken, returned;
-    bool laying, ended, stopping; /* ended: there is nothing more to lay out */
-
-    loader_thread *threads;
-    int running;
-    double waited_seconds; /* the caller's own */
-};
 
 int64_t elm_loader_batches(const elm_dataset *dataset, int64_t batch, bool drop_last)
 {
@@ -166,7 +109,7 @@ static void fill(elm_loader *loader, elm_record_reader *reader, loader_slot *slo
 /* The batch laid out last, if some of it is still to be handed out. */
 static loader_slot *slot_with_work(elm_loader *loader)
 {
-    loader_slot *slot = &loader->slots[(loader->begun + SLOTS - 1) % SLOTS];
+    loader_slot *slot = &loader->slots[(loader->begun + LOADER_SLOTS - 1) % LOADER_SLOTS];
     return loader->begun > 0 && slot->handed < slot->batch.share.local ? slot : NULL;
 }
 
@@ -174,7 +117,7 @@ static loader_slot *slot_with_work(elm_loader *loader)
 static void note_prepared(elm_loader *loader)
 {
     while (loader->prepared < loader->begun) {
-        const loader_slot *slot = &loader->slots[loader->prepared % SLOTS];
+        const loader_slot *slot = &loader->slots[loader->prepared % LOADER_SLOTS];
         if (slot->done < slot->batch.share.local)
             return;
         loader->prepared++;
@@ -198,7 +141,7 @@ static void do_records(elm_loader *loader, elm_record_reader *reader, loader_slo
 /* Under the mutex, which is given up meanwhile: a new epoch's order takes a while. */
 static void do_layout(elm_loader *loader)
 {
-    loader_slot *slot = &loader->slots[loader->begun % SLOTS];
+    loader_slot *slot = &loader->slots[loader->begun % LOADER_SLOTS];
     loader->laying = true;
     pthread_mutex_unlock(&loader->mutex);
     lay_out(loader, slot);
@@ -222,7 +165,7 @@ static void *prefetch(void *context)
             do_records(loader, &self->reader, slot);
         else if (loader->ended)
             break;
-        else if (!loader->laying && loader->begun - loader->returned < SLOTS)
+        else if (!loader->laying && loader->begun - loader->returned < LOADER_SLOTS)
             do_layout(loader);
         else
             pthread_cond_wait(&loader->changed, &loader->mutex);
@@ -233,7 +176,7 @@ static void *prefetch(void *context)
 
 static int allocate_slots(elm_loader *loader, int64_t images, int64_t local, elm_error *err)
 {
-    for (int i = 0; i < SLOTS; i++) {
+    for (int i = 0; i < LOADER_SLOTS; i++) {
         loader_slot *slot = &loader->slots[i];
         slot->input =
             elm_alloc((size_t)local, (size_t)loader->records.values * sizeof *slot->input, err);
@@ -368,7 +311,7 @@ void elm_loader_destroy(elm_loader *loader)
     elm_records_release(&loader->records);
     pthread_cond_destroy(&loader->changed);
     pthread_mutex_destroy(&loader->mutex);
-    for (int i = 0; i < SLOTS; i++) {
+    for (int i = 0; i < LOADER_SLOTS; i++) {
         elm_free(loader->slots[i].input);
         elm_free(loader->slots[i].labels);
         elm_free(loader->slots[i].members);
@@ -393,7 +336,7 @@ const elm_batch *elm_loader_next(elm_loader *loader)
            !(loader->ended && loader->prepared == loader->begun))
         pthread_cond_wait(&loader->changed, &loader->mutex);
     if (loader->prepared > loader->taken)
-        batch = &loader->slots[loader->taken++ % SLOTS].batch;
+        batch = &loader->slots[loader->taken++ % LOADER_SLOTS].batch;
     pthread_mutex_unlock(&loader->mutex);
     loader->waited_seconds += elm_io_seconds() - start;
     return batch;
@@ -402,90 +345,4 @@ const elm_batch *elm_loader_next(elm_loader *loader)
 double elm_loader_waited(const elm_loader *loader)
 {
     return loader->waited_seconds;
-}
-
-/* The store is asked for the name only now: HDF5 is for the caller's thread alone. */
-static void describe_fault(const elm_dataset *dataset, const elm_fault *fault, char *text,
-                           size_t size_bytes)
-{
-    const elm_dataset_pictures *pictures = dataset->pictures;
-    const elm_store_place *place = &pictures->places[fault->member];
-    char name[512] = "";
-    elm_store *store = NULL;
-    if (elm_store_open(&store, pictures->store, NULL) == 0 &&
-        elm_store_picture_name(store, pictures->split, dataset->rows[fault->member], name,
-                               sizeof name, NULL) != 0)
-        name[0] = '\0';
-    elm_store_close(store);
-    snprintf(text, size_bytes, "%s (%s, byte %lld): %s", name[0] != '\0' ? name : "a picture",
-             elm_shards_path(pictures->shards, place->shard), (long long)place->offset,
-             fault->reason);
-}
-
-bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes)
-{
-    elm_fault fault;
-    if (loader->records.faults == NULL || !elm_faults_take(loader->records.faults, &fault))
-        return false;
-    char what[1024];
-    describe_fault(loader->dataset, &fault, what, sizeof what);
-    snprintf(text, size_bytes, "unreadable picture: %s%s", what,
-             loader->training ? ": the next one of its class, if any, takes its place" : "");
-    return true;
-}
-
-int elm_loader_check_shards(elm_loader *loader, elm_error *err)
-{
-    const char *broken =
-        loader->records.faults != NULL ? elm_faults_broken(loader->records.faults) : NULL;
-    if (broken == NULL)
-        return 0;
-    return elm_error_set(
-        err, ELM_EXIT_FAILURE,
-        "cannot read the shards (%s): %s: check disk, network and memory, then --resume",
-        loader->dataset->pictures->store, broken);
-}
-
-int elm_loader_check(elm_loader *loader, elm_error *err)
-{
-    elm_faults *faults = loader->records.faults;
-    if (faults == NULL)
-        return 0;
-    if (elm_loader_check_shards(loader, err) != 0)
-        return -1;
-    const char *advice = loader->training
-                             ? "check the disk; raise data.unreadable and go on with --resume, or "
-                               "make the store again with elmpi-prepare, which "
-                               "leaves such pictures out, and begin a new run"
-                             : "check the disk, or make the store again with elmpi-prepare, which "
-                               "leaves such pictures out";
-    const elm_dataset *dataset = loader->dataset;
-    elm_fault fault;
-    char what[1024];
-    if (!loader->training && elm_faults_take(faults, &fault)) {
-        describe_fault(dataset, &fault, what, sizeof what);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "unreadable picture: %s: %s", what, advice);
-    }
-    if (elm_faults_too_many(faults))
-        return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "%lld of %lld pictures cannot be read (%s, %s%s): %s",
-                             (long long)elm_faults_count(faults), (long long)dataset->count,
-                             dataset->pictures->store, dataset->pictures->split,
-                             loader->training ? "; data.unreadable allows fewer" : "", advice);
-    return 0;
-}
-
-size_t elm_loader_fault_bytes(const elm_loader *loader)
-{
-    return loader->records.faults != NULL ? elm_faults_bytes(loader->records.faults) : 0;
-}
-
-void elm_loader_faults(elm_loader *loader, uint8_t *bits)
-{
-    elm_faults_get(loader->records.faults, bits);
-}
-
-void elm_loader_take_faults(elm_loader *loader, const uint8_t *bits)
-{
-    elm_faults_merge(loader->records.faults, bits);
 }

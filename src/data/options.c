@@ -1,8 +1,8 @@
 #include <stddef.h>
 
 #include "data/defaults.h"
-#include "data/holdout.h"
-#include "data/sampler.h"
+#include "data/sampling/holdout.h"
+#include "data/sampling/sampler.h"
 #include "elmpi/dataset.h"
 #include "image/augment/augment.h"
 

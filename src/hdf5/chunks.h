@@ -5,6 +5,8 @@
 
 #include "hdf5/read.h"
 
+enum { ELM_H5_CHUNK_BYTES_MAX = 1 << 26 };
+
 /** Takes the shape of an array's chunks. -1 where one is larger than 64 MiB, or there are more
  * than a file of file_bytes can hold. */
 int elm_h5_chunks_read(elm_h5_array *array, hid_t properties, uint64_t file_bytes);

@@ -41,29 +41,36 @@ bool elm_h5_exists(hid_t file, const char *path)
     return true;
 }
 
-/* Deflate may make the stored bytes fewer than the values; any filter but these few is refused:
- * for one that it does not know, HDF5 would load a plug-in. */
-static bool filters_are_known(hid_t properties, bool *compressed)
+int elm_h5_filters(hid_t properties)
 {
     const int count = H5Pget_nfilters(properties);
-    *compressed = false;
+    int found = 0;
     for (int i = 0; i < count; i++) {
         unsigned flags, config;
         size_t values = 0;
-        const H5Z_filter_t filter =
-            H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
-        if (filter != H5Z_FILTER_FLETCHER32 && filter != H5Z_FILTER_SHUFFLE &&
-            filter != H5Z_FILTER_DEFLATE)
-            return false;
-        *compressed |= filter == H5Z_FILTER_DEFLATE;
+        switch (H5Pget_filter2(properties, (unsigned)i, &flags, &values, NULL, 0, NULL, &config)) {
+        case H5Z_FILTER_FLETCHER32:
+            found |= ELM_H5_CHECKSUM;
+            break;
+        case H5Z_FILTER_SHUFFLE:
+            found |= ELM_H5_SHUFFLE;
+            break;
+        case H5Z_FILTER_DEFLATE:
+            found |= ELM_H5_DEFLATE;
+            break;
+        default:
+            return -1;
+        }
     }
-    return count >= 0;
+    return count >= 0 ? found : -1;
 }
 
-/* Numbers as computers have them. HDF5 also knows whole numbers of a megabyte each, and floats
- * whose exponent lies anywhere; converting such a whole number to a float, 1.10 overruns its
- * stack. */
-static bool is_number(hid_t type)
+bool elm_h5_is_inside(hid_t properties)
+{
+    return H5Pget_layout(properties) != H5D_VIRTUAL && H5Pget_external_count(properties) == 0;
+}
+
+bool elm_h5_is_number(hid_t type)
 {
     const size_t size_bytes = H5Tget_size(type);
     if (H5Tget_class(type) == H5T_FLOAT)
@@ -86,17 +93,16 @@ static uint64_t array_bytes(const elm_h5_array *array)
 static int check_layout(elm_h5_array *array, hid_t properties, uint64_t file_bytes)
 {
     const uint64_t bytes = array_bytes(array);
-    const H5D_layout_t layout = H5Pget_layout(properties);
-    bool compressed;
-    if (!filters_are_known(properties, &compressed) || bytes == 0 || layout == H5D_VIRTUAL ||
-        H5Pget_external_count(properties) != 0)
+    const int filters = elm_h5_filters(properties);
+    if (filters < 0 || bytes == 0 || !elm_h5_is_inside(properties))
         return -1;
+    const bool compressed = (filters & ELM_H5_DEFLATE) != 0;
     if (bytes / (compressed ? COMPRESSION_MAX : 1) > file_bytes)
         return -1;
     if (!compressed && H5Dget_storage_size(array->id) < bytes)
         return -1; /* rows announced and never written */
     array->compressed = compressed;
-    array->chunked = layout == H5D_CHUNKED;
+    array->chunked = H5Pget_layout(properties) == H5D_CHUNKED;
     return 0;
 }
 
@@ -121,7 +127,7 @@ static int read_shape(elm_h5_array *array)
         status = H5Sget_simple_extent_dims(space, array->shape, NULL) == array->dimensions ? 0 : -1;
     array->kind = H5Tget_class(type);
     array->element_bytes = H5Tget_size(type);
-    if (array->kind != H5T_STRING && !is_number(type))
+    if (array->kind != H5T_STRING && !elm_h5_is_number(type))
         status = -1;
     array->is_signed = array->kind == H5T_INTEGER && H5Tget_sign(type) != H5T_SGN_NONE;
     array->variable = H5Tis_variable_str(type) > 0;
@@ -162,7 +168,7 @@ int elm_h5_numbers(hid_t file, const char *name, hid_t mem_type, int count, void
         return -1;
     const hid_t space = H5Aget_space(attribute), type = H5Aget_type(attribute);
     int status = -1;
-    if (is_number(type) && H5Sget_simple_extent_npoints(space) == count)
+    if (elm_h5_is_number(type) && H5Sget_simple_extent_npoints(space) == count)
         status = H5Aread(attribute, mem_type, values) < 0 ? -1 : 0;
     H5Tclose(type);
     H5Sclose(space);

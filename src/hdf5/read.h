@@ -37,6 +37,19 @@ hid_t elm_h5_access(void);
  * external links lead elsewhere. */
 bool elm_h5_exists(hid_t file, const char *path);
 
+/** Whether a type is a number as computers have them. HDF5 also knows whole numbers of a megabyte
+ * each, and floats whose exponent lies anywhere; converting such a whole number to a float, 1.10
+ * overruns its stack. */
+bool elm_h5_is_number(hid_t type);
+
+enum { ELM_H5_CHECKSUM = 1, ELM_H5_SHUFFLE = 2, ELM_H5_DEFLATE = 4 };
+/** The filters of an array, a sum of the above (ELM_H5_CHECKSUM is fletcher32); -1 where there is
+ * any other: for one that it does not know, HDF5 would load a plug-in. */
+int elm_h5_filters(hid_t properties);
+
+/** Whether an array's bytes lie in its own file: neither external nor virtual storage. */
+bool elm_h5_is_inside(hid_t properties);
+
 /** Opens a data set whose bytes all lie in this file.
  *  Shape:  at most ELM_H5_DIMENSIONS_MAX dimensions, none of them 0
  *  Owns:   the caller closes with elm_h5_close
@@ -47,11 +60,6 @@ bool elm_h5_exists(hid_t file, const char *path);
  *          file_bytes can hold */
 int elm_h5_open(elm_h5_array *array, hid_t file, const char *path, uint64_t file_bytes);
 void elm_h5_close(elm_h5_array *array);
-
-/** Reads whatever HDF5's structures say of an array, and its values too where they are at most
- * 256 MiB: for the process that reads a file first (base/file/guard.h). 0, or -1 where they
- * contradict each other. */
-int elm_h5_probe(const elm_h5_array *array);
 
 /** Reads a root attribute of exactly `count` numbers, converted to mem_type. */
 int elm_h5_numbers(hid_t file, const char *name, hid_t mem_type, int count, void *values);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
+#include "hdf5/objects.h"
 #include "hdf5/write.h"
 
 enum { CHUNK_BYTES = 1 << 18 };
@@ -84,11 +85,8 @@ static hid_t open_group(elm_table_file *f, const char *name)
 static void put_attribute(elm_table_file *f, const char *group_name, const char *name, hid_t type,
                           const void *value)
 {
-    const hid_t group = open_group(f, group_name), space = H5Screate(H5S_SCALAR);
-    const hid_t attribute = H5Acreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    note(f, attribute >= 0 && H5Awrite(attribute, type, value) >= 0);
-    note(f, H5Aclose(attribute) >= 0);
-    H5Sclose(space);
+    const hid_t group = open_group(f, group_name);
+    note(f, elm_h5_write_attribute(group, name, type, ELM_H5_SCALAR, value) == 0);
     note(f, H5Gclose(group) >= 0);
 }
 
@@ -97,18 +95,9 @@ void elm_table_file_number(elm_table_file *f, const char *group, const char *nam
     put_attribute(f, group, name, H5T_NATIVE_DOUBLE, &value);
 }
 
-static hid_t text_type(size_t size)
-{
-    const hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, size > 0 ? size : 1);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    return type;
-}
-
 void elm_table_file_text(elm_table_file *f, const char *group, const char *name, const char *text)
 {
-    const hid_t type = text_type(strlen(text));
+    const hid_t type = elm_h5_text_type(strlen(text));
     put_attribute(f, group, name, type, text);
     H5Tclose(type);
 }
@@ -118,17 +107,10 @@ static hid_t make_array(elm_table_file *f, const char *name, hid_t type, int64_t
                         int64_t columns)
 {
     const hsize_t shape[2] = {(hsize_t)rows, (hsize_t)(columns > 0 ? columns : 1)};
-    const size_t row = H5Tget_size(type) * (size_t)shape[1];
-    const hsize_t fit = row < CHUNK_BYTES ? CHUNK_BYTES / row : 1,
-                  chunk[2] = {fit < shape[0] ? fit : shape[0], shape[1]};
     const int dimensions = columns > 0 ? 2 : 1;
     const hid_t space = H5Screate_simple(dimensions, shape, NULL),
-                layout = H5Pcreate(H5P_DATASET_CREATE), list = make_groups();
-    H5Pset_obj_track_times(layout, 0);
-    if (rows > 0) {
-        H5Pset_chunk(layout, dimensions, chunk);
-        H5Pset_fletcher32(layout);
-    }
+                layout = elm_h5_layout(dimensions, shape, H5Tget_size(type), CHUNK_BYTES),
+                list = make_groups();
     const hid_t array = H5Dcreate2(f->file, name, type, space, list, layout, H5P_DEFAULT);
     note(f, array >= 0);
     H5Pclose(list);
@@ -163,7 +145,7 @@ void elm_table_file_texts(elm_table_file *f, const char *name, const char *const
         return;
     for (int64_t i = 0; i < count; i++)
         memcpy(block + (size_t)i * longest, texts[i], strlen(texts[i]));
-    const hid_t type = text_type(longest);
+    const hid_t type = elm_h5_text_type(longest);
     put_array(f, name, type, count, 0, block);
     H5Tclose(type);
     elm_free(block);

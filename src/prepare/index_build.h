@@ -4,123 +4,21 @@
  *   index_build.c       begins: lists, what an interrupted run has left;
  *                       ends: what is missing, the report
  *   folders/folders.c   without lists: what the folders mean
- *   index_scan.c        goes through the archives, checks each picture and gives it its place
+ *   index_scan.c        goes through the archives and checks each picture
+ *   scan_queue.c        threads decode pictures or make them smaller
+ *   index_places.c      gives each picture its place
+ *   scan_progress.c     how far it is
  *   folders/links.c     what the archives' links lead to
  *   folders/classes.c   classes and their names
- *   index_write.c       the store itself */
+ *   index_write.c       the store itself
+ *   index_state.c       what all of these share */
 #ifndef ELMPI_PREPARE_INDEX_BUILD_H
 #define ELMPI_PREPARE_INDEX_BUILD_H
 
-#include "elmpi/prepare.h"
-#include "image/decode.h"
-#include "prepare/folders/folder_layout.h"
-#include "prepare/folders/link_table.h"
-#include "prepare/journal.h"
-#include "prepare/lists/lists.h"
-#include "prepare/rejects.h"
-#include "prepare/sets/manifest.h"
-#include "prepare/shard_writer.h"
-#include "store/format.h"
-
-enum { PICTURE_PATH_BYTES = 4096 };
-
-/** A data set of pictures. */
-typedef struct elm_picture_set {
-    elm_store_info info; /* name, mean and deviation */
-    bool listed;         /* lists are a must */
-    bool val_is_test;    /* the only official test is the validation list */
-    int classes;         /* as published; 0: any */
-    int64_t train_count; /* as published */
-    const char *advice;  /* which lists to give */
-} elm_picture_set;
-
-/** A shard of the store to be. */
-typedef struct elm_job_shard {
-    const char *path; /* as the store tells it; text of the catalogue */
-    int64_t size_bytes;
-    bool known; /* its line is in the journal */
-} elm_job_shard;
-
-typedef struct elm_picture_job {
-    const elm_picture_set *set;
-    const elm_prepare_request *request;
-    char folder[PICTURE_PATH_BYTES]; /* of the store */
-    char stem[PICTURE_PATH_BYTES];   /* of what is made beside it: the store's path without ".h5" */
-    char report_path[PICTURE_PATH_BYTES + 64];
-    const char *lists[STORE_SPLITS];
-    bool listed; /* which pictures there are is known beforehand */
-    uint32_t request_hash;
-
-    elm_catalogue *catalogue;
-    elm_class_names class_names;
-    int named;              /* how many --class-names has */
-    elm_layout layout;      /* without lists: what the folders mean */
-    bool split_archives;    /* each archive is a split, as its name says: "train.zip", "test.zip" */
-    elm_catalogue *folders; /* without lists: a class each, its label the place of its name */
-    elm_report *report;
-    elm_journal *journal;
-
-    elm_job_shard *shards;
-    int shard_count, shard_capacity;
-
-    /* Of picture_files.c. */
-    elm_shard_writer *writer; /* of the shard being written, or NULL */
-    int writing;              /* its number */
-    int64_t waiting;          /* pictures not committed yet */
-    /* pictures that wait to be decoded; NULL with --resize, --no-decode */
-    struct elm_decode_queue *checks;
-    uint8_t *bytes; /* of one file */
-    size_t capacity;
-    struct elm_resize_queue *queue; /* --resize: pictures that wait to be made smaller */
-    struct {
-        double started, shown;        /* seconds */
-        int64_t pictures, earlier;    /* met so far; of these, done by an interrupted run */
-        double done_bytes, all_bytes; /* of archives before the current one; of all */
-        double current_bytes;
-    } progress;
-} elm_picture_job;
+#include "prepare/index_state.h"
 
 /** Does the whole of it. */
 int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *request,
                         elm_error *err);
-
-/** Of the JPEG files that are made anew. */
-int elm_picture_job_quality(const elm_picture_job *job);
-
-/** Without lists: goes through the names in all archives and decides what the folders mean. */
-int elm_picture_folders_decide(elm_picture_job *job, elm_error *err);
-/** Without lists: the picture that a path means, as elm_picture_job_item. */
-elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *path, int *status,
-                                           elm_error *err);
-
-/** An archive's or folder's files and links, sorted.
- *  Owns:   the caller destroys */
-int elm_picture_links_scan(elm_link_table **table, const char *archive, const char *front,
-                           elm_error *err);
-
-/** Classes and their names: settles which there are and how they are numbered. *classes: how
- * many. */
-int elm_picture_classes_settle(elm_picture_job *job, int *classes, elm_error *err);
-
-enum { PICTURE_FRONT_BYTES = 256 };
-/** What stands in front of the paths of an archive: "", or "train/" where the archive is that
- * split. */
-const char *elm_picture_job_front(const elm_picture_job *job, const char *archive,
-                                  char front[PICTURE_FRONT_BYTES]);
-
-/** Goes through all archives. */
-int elm_picture_files_walk(elm_picture_job *job, elm_error *err);
-/** Drops a shard that is not finished. */
-void elm_picture_files_release(elm_picture_job *job);
-
-/** Number of a shard, which is made where it is new; -1: memory. */
-int elm_picture_job_shard(elm_picture_job *job, const char *path, elm_error *err);
-/** The picture that a file's path means, or NULL where it means none (which goes to the report
- * where it should be one) or on failure. */
-elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, int *status,
-                                       elm_error *err);
-
-/** The store, which stands under request->out afterwards. */
-int elm_picture_store_write(elm_picture_job *job, int classes, elm_error *err);
 
 #endif

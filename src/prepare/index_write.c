@@ -1,10 +1,10 @@
-/* From the catalogue to the store: order, index. */
+#include "prepare/index_write.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "elmpi/memory.h"
-#include "prepare/index_build.h"
 
 static int by_class_and_name(const void *a, const void *b)
 {

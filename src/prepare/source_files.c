@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "elmpi/memory.h"
-#include "prepare/archives/archive.h"
+#include "prepare/archives/archive_entries.h"
 #include "prepare/archives/archive_names.h"
 #include "prepare/folders/names.h"
 #include "prepare/sets/manifest.h"

@@ -2,6 +2,8 @@
 #ifndef ELMPI_STORE_FORMAT_H
 #define ELMPI_STORE_FORMAT_H
 
+#include "elmpi/store.h"
+
 #define STORE_FORMAT "elmpi-store"
 
 enum {
@@ -13,6 +15,23 @@ enum {
     STORE_CLASS_BYTES_MAX = 4095, /* of the longest */
     STORE_PATH_BYTES = 4096
 };
+
+enum {
+    STORE_COLUMNS = 6,             /* of an index, besides labels and name */
+    STORE_SHARD_PATH_BYTES = 1024, /* longest path of a shard */
+    STORE_SHARDS_MAX = 1 << 16,
+    STORE_PICTURE_BYTES_MAX = 1 << 28, /* of one picture's file */
+};
+
+/** A column of an index: its name in the file and its type there. Values pass through int64. */
+typedef struct store_column {
+    const char *name;
+    int64_t (*get)(const elm_store_place *place);
+    void (*set)(elm_store_place *place, int64_t value);
+    int64_t max;   /* largest value that fits */
+    bool optional; /* stores of earlier versions lack it */
+} store_column;
+extern const store_column store_columns[STORE_COLUMNS];
 
 extern const char *const store_split_names[STORE_SPLITS]; /* train first */
 

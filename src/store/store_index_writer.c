@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include "elmpi/memory.h"
-#include "store/store_parts.h"
+#include "hdf5/objects.h"
+#include "store/store_writer_parts.h"
 
 static hid_t column_type(int column)
 {
@@ -24,9 +25,9 @@ static int write_shard_paths(elm_store_writer *writer, const elm_store_shard *sh
         return -1;
     for (int i = 0; i < writer->shard_count; i++)
         memcpy(paths + (size_t)i * longest, shards[i].path, strlen(shards[i].path));
-    const hid_t type = store_text_type(longest);
+    const hid_t type = elm_h5_text_type(longest);
     const int status =
-        store_write_list(writer->file, "shards/path", type, writer->shard_count, paths);
+        elm_h5_write_list(writer->file, "shards/path", type, writer->shard_count, paths);
     H5Tclose(type);
     elm_free(paths);
     return status == 0 ? 0 : store_write_failed(writer, 0, err);
@@ -44,15 +45,62 @@ static int write_shards(elm_store_writer *writer, const elm_store_shard *shards,
                       (size_t)writer->shard_count * (STORE_SHARD_PATH_BYTES + sizeof(int64_t)),
                       err) != 0)
         return -1;
-    const hid_t group = store_create_group(writer->file, "shards");
+    const hid_t group = elm_h5_create_group(writer->file, "shards");
     if (group < 0)
         return store_write_failed(writer, 0, err);
     H5Gclose(group);
-    if (store_write_list(writer->file, "shards/size_bytes", H5T_NATIVE_INT64, writer->shard_count,
-                         writer->shard_bytes) != 0)
+    if (elm_h5_write_list(writer->file, "shards/size_bytes", H5T_NATIVE_INT64, writer->shard_count,
+                          writer->shard_bytes) != 0)
         return store_write_failed(writer, 0, err);
     return write_shard_paths(writer, shards, err);
 }
+
+static int start_split(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err)
+{
+    const size_t rows = (size_t)writer->chunk_rows;
+    split->place = elm_alloc(rows, sizeof *split->place, err);
+    split->name = split->place != NULL ? elm_alloc(rows, writer->name_bytes, err) : NULL;
+    split->column = split->name != NULL ? elm_alloc(rows, sizeof *split->column, err) : NULL;
+    if (split->column == NULL)
+        return -1;
+    const hid_t type = elm_h5_text_type(writer->name_bytes);
+    split->names = elm_h5_create_rows(group, "name", type, writer->chunk_rows, 1, NULL);
+    H5Tclose(type);
+    bool made = split->names >= 0;
+    for (int i = 0; made && i < STORE_COLUMNS; i++) {
+        split->columns[i] = elm_h5_create_rows(group, store_columns[i].name, column_type(i),
+                                               writer->chunk_rows, 1, NULL);
+        made = split->columns[i] >= 0;
+    }
+    return made ? 0 : store_write_failed(writer, 0, err);
+}
+
+static int flush(elm_store_writer *writer, writer_split *split)
+{
+    const hsize_t count = (hsize_t)split->waiting;
+    for (int i = 0; i < STORE_COLUMNS; i++) {
+        for (int row = 0; row < split->waiting; row++)
+            split->column[row] = store_columns[i].get(&split->place[row]);
+        if (elm_h5_append_rows(split->columns[i], H5T_NATIVE_INT64, split->written, count,
+                               split->column) != 0)
+            return -1;
+    }
+    const hid_t type = elm_h5_text_type(writer->name_bytes);
+    const int status = elm_h5_append_rows(split->names, type, split->written, count, split->name);
+    H5Tclose(type);
+    return status;
+}
+
+static int close_split(writer_split *split)
+{
+    int status = split->names >= 0 && H5Dclose(split->names) < 0 ? -1 : 0;
+    for (int i = 0; i < STORE_COLUMNS; i++)
+        if (split->columns[i] >= 0 && H5Dclose(split->columns[i]) < 0)
+            status = -1;
+    return status;
+}
+
+static const store_writer_kind index_kind = {start_split, flush, close_split};
 
 int elm_store_writer_create_index(elm_store_writer **out, const char *path,
                                   const elm_store_info *info, const char *const *class_names,
@@ -64,8 +112,8 @@ int elm_store_writer_create_index(elm_store_writer **out, const char *path,
     if (shard_count < 1 || shard_count > STORE_SHARDS_MAX)
         return elm_error_set(err, ELM_EXIT_FAILURE, "%d shards (%s): give 1 to %d", shard_count,
                              path, STORE_SHARDS_MAX);
-    if (store_writer_start(&writer, path, info, class_names, sizeof(elm_store_place) + name_bytes,
-                           err) != 0)
+    if (store_writer_start(&writer, &index_kind, path, info, class_names,
+                           sizeof(elm_store_place) + name_bytes, err) != 0)
         return -1;
     writer->name_bytes = name_bytes > 0 ? name_bytes : 1;
     writer->shard_count = shard_count;
@@ -76,52 +124,6 @@ int elm_store_writer_create_index(elm_store_writer **out, const char *path,
     }
     *out = writer;
     return 0;
-}
-
-int store_index_start_split(elm_store_writer *writer, writer_split *split, hid_t group,
-                            elm_error *err)
-{
-    const size_t rows = (size_t)writer->chunk_rows;
-    split->place = elm_alloc(rows, sizeof *split->place, err);
-    split->name = split->place != NULL ? elm_alloc(rows, writer->name_bytes, err) : NULL;
-    split->column = split->name != NULL ? elm_alloc(rows, sizeof *split->column, err) : NULL;
-    if (split->column == NULL)
-        return -1;
-    const hid_t type = store_text_type(writer->name_bytes);
-    split->names = store_create_array(group, "name", type, writer->chunk_rows, 1, NULL);
-    H5Tclose(type);
-    bool made = split->names >= 0;
-    for (int i = 0; made && i < STORE_COLUMNS; i++) {
-        split->columns[i] = store_create_array(group, store_columns[i].name, column_type(i),
-                                               writer->chunk_rows, 1, NULL);
-        made = split->columns[i] >= 0;
-    }
-    return made ? 0 : store_write_failed(writer, 0, err);
-}
-
-int store_index_flush(elm_store_writer *writer, writer_split *split)
-{
-    const hsize_t count = (hsize_t)split->waiting;
-    for (int i = 0; i < STORE_COLUMNS; i++) {
-        for (int row = 0; row < split->waiting; row++)
-            split->column[row] = store_columns[i].get(&split->place[row]);
-        if (store_extend(split->columns[i], H5T_NATIVE_INT64, split->written, count,
-                         split->column) != 0)
-            return -1;
-    }
-    const hid_t type = store_text_type(writer->name_bytes);
-    const int status = store_extend(split->names, type, split->written, count, split->name);
-    H5Tclose(type);
-    return status;
-}
-
-int store_index_close_split(writer_split *split)
-{
-    int status = split->names >= 0 && H5Dclose(split->names) < 0 ? -1 : 0;
-    for (int i = 0; i < STORE_COLUMNS; i++)
-        if (split->columns[i] >= 0 && H5Dclose(split->columns[i]) < 0)
-            status = -1;
-    return status;
 }
 
 int elm_store_writer_append_place(elm_store_writer *writer, const char *split_name, int32_t label,

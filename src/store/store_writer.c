@@ -6,14 +6,14 @@
 #include <unistd.h>
 
 #include "elmpi/memory.h"
+#include "hdf5/objects.h"
 #include "hdf5/write.h"
-#include "store/store_parts.h"
+#include "store/store_writer_parts.h"
 
 enum {
     CHUNK_BYTES = 1 << 20,
     CHUNK_ROWS_MAX = 4096,
     METADATA_BYTES = 1 << 20,
-    SCALAR = 0, /* count of an attribute that is no list */
 };
 
 int store_write_failed(const elm_store_writer *writer, int cause, elm_error *err)
@@ -40,70 +40,6 @@ int store_reserve(elm_store_writer *writer, size_t size_bytes, elm_error *err)
     return 0;
 }
 
-/* Properties of whatever is made in the file: no time stamps, so that equal input gives equal
- * bytes. */
-static hid_t timeless(hid_t kind)
-{
-    const hid_t properties = H5Pcreate(kind);
-    H5Pset_obj_track_times(properties, 0);
-    return properties;
-}
-
-hid_t store_create_group(hid_t file, const char *name)
-{
-    const hid_t properties = timeless(H5P_GROUP_CREATE);
-    const hid_t group = H5Gcreate2(file, name, H5P_DEFAULT, properties, H5P_DEFAULT);
-    H5Pclose(properties);
-    return group;
-}
-
-static int write_attribute(hid_t file, const char *name, hid_t type, int count, const void *value)
-{
-    const hsize_t extent = (hsize_t)count;
-    const hid_t space =
-        count == SCALAR ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
-    const hid_t attribute = H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    int status = attribute >= 0 && H5Awrite(attribute, type, value) >= 0 ? 0 : -1;
-    if (attribute >= 0 && H5Aclose(attribute) < 0)
-        status = -1;
-    H5Sclose(space);
-    return status;
-}
-
-/* A text type of exactly size_bytes in UTF-8, padded with zeros. */
-hid_t store_text_type(size_t size_bytes)
-{
-    const hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, size_bytes);
-    H5Tset_strpad(type, H5T_STR_NULLPAD);
-    H5Tset_cset(type, H5T_CSET_UTF8);
-    return type;
-}
-
-static int write_text(hid_t file, const char *name, const char *text)
-{
-    const hid_t type = store_text_type(strlen(text) > 0 ? strlen(text) : 1);
-    const int status = write_attribute(file, name, type, SCALAR, text);
-    H5Tclose(type);
-    return status;
-}
-
-/* A small data set of one dimension, written whole. */
-int store_write_list(hid_t file, const char *path, hid_t type, int count, const void *values)
-{
-    const hsize_t extent = (hsize_t)count;
-    const hid_t space = H5Screate_simple(1, &extent, NULL),
-                properties = timeless(H5P_DATASET_CREATE);
-    const hid_t array = H5Dcreate2(file, path, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
-    int status =
-        array >= 0 && H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0 ? 0 : -1;
-    if (array >= 0 && H5Dclose(array) < 0) /* which may be what writes it */
-        status = -1;
-    H5Pclose(properties);
-    H5Sclose(space);
-    return status;
-}
-
 static int write_class_names(elm_store_writer *writer, const char *const *names, elm_error *err)
 {
     const int classes = writer->info.classes;
@@ -122,8 +58,8 @@ static int write_class_names(elm_store_writer *writer, const char *const *names,
     }
     for (int c = 0; c < classes; c++)
         memcpy(texts + (size_t)c * bytes, names[c], strlen(names[c]));
-    const hid_t type = store_text_type(bytes);
-    const int status = store_write_list(writer->file, "classes/name", type, classes, texts);
+    const hid_t type = elm_h5_text_type(bytes);
+    const int status = elm_h5_write_list(writer->file, "classes/name", type, classes, texts);
     H5Tclose(type);
     elm_free(texts);
     return status == 0 ? 0 : store_write_failed(writer, 0, err);
@@ -133,16 +69,17 @@ static int write_head(elm_store_writer *writer, const char *const *class_names, 
 {
     const elm_store_info *info = &writer->info;
     const int version = info->in_shards ? STORE_VERSION_INDEX : STORE_VERSION;
-    const hid_t classes = store_create_group(writer->file, "classes");
+    const hid_t classes = elm_h5_create_group(writer->file, "classes");
     if (classes < 0 || H5Gclose(classes) < 0 ||
-        write_text(writer->file, "format", STORE_FORMAT) != 0 ||
-        write_attribute(writer->file, "version", H5T_NATIVE_INT, SCALAR, &version) != 0 ||
-        write_text(writer->file, "dataset", info->dataset) != 0)
+        elm_h5_write_text(writer->file, "format", STORE_FORMAT) != 0 ||
+        elm_h5_write_attribute(writer->file, "version", H5T_NATIVE_INT, ELM_H5_SCALAR, &version) !=
+            0 ||
+        elm_h5_write_text(writer->file, "dataset", info->dataset) != 0)
         return store_write_failed(writer, 0, err);
-    if (info->channels > 0 &&
-        (write_attribute(writer->file, "mean", H5T_NATIVE_FLOAT, info->channels, info->mean) != 0 ||
-         write_attribute(writer->file, "std", H5T_NATIVE_FLOAT, info->channels, info->deviation) !=
-             0))
+    if (info->channels > 0 && (elm_h5_write_attribute(writer->file, "mean", H5T_NATIVE_FLOAT,
+                                                      info->channels, info->mean) != 0 ||
+                               elm_h5_write_attribute(writer->file, "std", H5T_NATIVE_FLOAT,
+                                                      info->channels, info->deviation) != 0))
         return store_write_failed(writer, 0, err);
     return write_class_names(writer, class_names, err);
 }
@@ -161,7 +98,7 @@ static int create_part(elm_store_writer *writer, elm_error *err)
     const int cause = posix_fallocate(elm_output_descriptor(writer->output), 0, METADATA_BYTES);
     if (cause != 0 && cause != EOPNOTSUPP && cause != EINVAL)
         return store_write_failed(writer, cause, err);
-    const hid_t properties = timeless(H5P_FILE_CREATE);
+    const hid_t properties = elm_h5_timeless(H5P_FILE_CREATE);
     writer->file = elm_h5_create(writer->output, properties);
     H5Pclose(properties);
     return writer->file >= 0 ? 0 : store_write_failed(writer, errno, err);
@@ -174,13 +111,15 @@ static void forget_arrays(writer_split *split)
         split->columns[i] = -1;
 }
 
-int store_writer_start(elm_store_writer **out, const char *path, const elm_store_info *info,
-                       const char *const *class_names, size_t row_bytes, elm_error *err)
+int store_writer_start(elm_store_writer **out, const store_writer_kind *kind, const char *path,
+                       const elm_store_info *info, const char *const *class_names, size_t row_bytes,
+                       elm_error *err)
 {
     *out = NULL;
     elm_store_writer *writer = elm_alloc(1, sizeof *writer, err);
     if (writer == NULL)
         return -1;
+    writer->kind = kind;
     writer->info = *info;
     writer->file = -1;
     for (int i = 0; i < STORE_SPLITS; i++)
@@ -205,83 +144,19 @@ fail:
     return -1;
 }
 
-int elm_store_writer_create(elm_store_writer **writer, const char *path, const elm_store_info *info,
-                            const char *const *class_names, elm_error *err)
-{
-    const size_t pixels = (size_t)info->height * info->width;
-    return store_writer_start(
-        writer, path, info, class_names,
-        info->channels > 0 ? pixels * info->channels : (size_t)info->features * sizeof(float), err);
-}
-
-hid_t store_create_array(hid_t group, const char *name, hid_t type, int chunk_rows, int dimensions,
-                         const hsize_t *row_shape)
-{
-    hsize_t extent[4] = {0}, most[4] = {H5S_UNLIMITED}, chunk[4] = {(hsize_t)chunk_rows};
-    for (int i = 1; i < dimensions; i++)
-        extent[i] = most[i] = chunk[i] = row_shape[i - 1];
-    const hid_t space = H5Screate_simple(dimensions, extent, most),
-                properties = timeless(H5P_DATASET_CREATE);
-    H5Pset_chunk(properties, dimensions, chunk);
-    H5Pset_fletcher32(properties);
-    const hid_t array = H5Dcreate2(group, name, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
-    H5Pclose(properties);
-    H5Sclose(space);
-    return array;
-}
-
-/* Rows of one size. */
-static int start_rows(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err)
-{
-    const elm_store_info *info = &writer->info;
-    const hsize_t picture[3] = {(hsize_t)info->height, (hsize_t)info->width,
-                                (hsize_t)info->channels},
-                  vector[1] = {(hsize_t)info->features};
-    split->row = elm_alloc((size_t)writer->chunk_rows, writer->row_bytes, err);
-    if (split->row == NULL)
-        return -1;
-    split->rows =
-        info->channels > 0
-            ? store_create_array(group, "images", H5T_STD_U8LE, writer->chunk_rows, 4, picture)
-            : store_create_array(group, "features", H5T_IEEE_F32LE, writer->chunk_rows, 2, vector);
-    return split->rows >= 0 ? 0 : store_write_failed(writer, 0, err);
-}
-
 static int start_split(elm_store_writer *writer, int index, elm_error *err)
 {
     writer_split *split = &writer->splits[index];
     split->label = elm_alloc((size_t)writer->chunk_rows, sizeof *split->label, err);
     if (split->label == NULL || store_reserve(writer, 0, err) != 0)
         return -1;
-    const hid_t group = store_create_group(writer->file, store_split_names[index]);
+    const hid_t group = elm_h5_create_group(writer->file, store_split_names[index]);
     if (group < 0)
         return store_write_failed(writer, 0, err);
-    split->labels = store_create_array(group, "labels", H5T_STD_I32LE, writer->chunk_rows, 1, NULL);
-    const int status = split->labels < 0        ? store_write_failed(writer, 0, err)
-                       : writer->info.in_shards ? store_index_start_split(writer, split, group, err)
-                                                : start_rows(writer, split, group, err);
+    split->labels = elm_h5_create_rows(group, "labels", H5T_STD_I32LE, writer->chunk_rows, 1, NULL);
+    const int status = split->labels < 0 ? store_write_failed(writer, 0, err)
+                                         : writer->kind->start_split(writer, split, group, err);
     return H5Gclose(group) < 0 && status == 0 ? store_write_failed(writer, errno, err) : status;
-}
-
-/* Appends `count` rows to a data set that has `before`. */
-int store_extend(hid_t array, hid_t type, hsize_t before, hsize_t count, const void *values)
-{
-    hsize_t extent[4], start[4] = {before};
-    const hid_t old_space = H5Dget_space(array);
-    const int dimensions = H5Sget_simple_extent_dims(old_space, extent, NULL);
-    H5Sclose(old_space);
-    extent[0] = before + count;
-    if (dimensions < 1 || H5Dset_extent(array, extent) < 0)
-        return -1;
-    extent[0] = count;
-    const hid_t file_space = H5Dget_space(array),
-                space = H5Screate_simple(dimensions, extent, NULL);
-    int status = -1;
-    if (H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, extent, NULL) >= 0)
-        status = H5Dwrite(array, type, space, file_space, H5P_DEFAULT, values) < 0 ? -1 : 0;
-    H5Sclose(space);
-    H5Sclose(file_space);
-    return status;
 }
 
 /* Writes the rows that wait. Flushing at once keeps what HDF5 still has to write within the room
@@ -290,16 +165,14 @@ static int flush_split(elm_store_writer *writer, writer_split *split, elm_error 
 {
     if (split->waiting == 0)
         return 0;
-    const hid_t type = writer->info.channels > 0 ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
     const hsize_t count = (hsize_t)split->waiting;
     if (store_reserve(writer, (size_t)writer->chunk_rows * (writer->row_bytes + sizeof(int32_t)),
                       err) != 0)
         return -1;
-    int status = store_extend(split->labels, H5T_NATIVE_INT32, split->written, count, split->label);
+    int status =
+        elm_h5_append_rows(split->labels, H5T_NATIVE_INT32, split->written, count, split->label);
     if (status == 0)
-        status = writer->info.in_shards
-                     ? store_index_flush(writer, split)
-                     : store_extend(split->rows, type, split->written, count, split->row);
+        status = writer->kind->flush(writer, split);
     if (status != 0 || H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0)
         return store_write_failed(writer, 0, err);
     split->written += count;
@@ -331,16 +204,6 @@ int store_end_row(elm_store_writer *writer, writer_split *split, elm_error *err)
     return split->waiting == writer->chunk_rows ? flush_split(writer, split, err) : 0;
 }
 
-int elm_store_writer_append(elm_store_writer *writer, const char *split_name, int32_t label,
-                            const void *row, elm_error *err)
-{
-    writer_split *split = store_begin_row(writer, split_name, label, err);
-    if (split == NULL)
-        return -1;
-    memcpy(split->row + (size_t)split->waiting * writer->row_bytes, row, writer->row_bytes);
-    return store_end_row(writer, split, err);
-}
-
 static int close_file(elm_store_writer *writer)
 {
     if (writer->file < 0)
@@ -349,7 +212,7 @@ static int close_file(elm_store_writer *writer)
         writer_split *split = &writer->splits[i];
         errno = 0;
         if ((split->labels >= 0 && H5Dclose(split->labels) < 0) |
-            (split->rows >= 0 && H5Dclose(split->rows) < 0) | (store_index_close_split(split) != 0))
+            (writer->kind->close_split(split) != 0))
             elm_output_fail(writer->output, errno);
         forget_arrays(split);
     }
@@ -365,8 +228,8 @@ static int complete_part(elm_store_writer *writer, elm_error *err)
     for (int i = 0; i < STORE_SPLITS; i++)
         if (flush_split(writer, &writer->splits[i], err) != 0)
             return -1;
-    if (store_write_list(writer->file, "classes/train_count", H5T_NATIVE_INT64,
-                         writer->info.classes, writer->train_count) != 0)
+    if (elm_h5_write_list(writer->file, "classes/train_count", H5T_NATIVE_INT64,
+                          writer->info.classes, writer->train_count) != 0)
         return store_write_failed(writer, 0, err);
     if (H5Fflush(writer->file, H5F_SCOPE_LOCAL) < 0 ||
         H5Fget_filesize(writer->file, &size_bytes) < 0 || close_file(writer) != 0)

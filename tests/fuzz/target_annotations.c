@@ -1,6 +1,6 @@
 /* Annotations in COCO's JSON. */
 #include "input.h"
-#include "prepare/lists/lists.h"
+#include "prepare/lists/lists_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
 {

@@ -6,7 +6,7 @@
 
 #include "elmpi/memory.h"
 #include "input.h"
-#include "prepare/archives/archive.h"
+#include "prepare/archives/archive_fetch.h"
 #include "prepare/sets/manifest.h"
 #include "prepare/source_files.h"
 

@@ -14,7 +14,7 @@
 
 #include "base/rng.h"
 #include "elmpi/memory.h"
-#include "prepare/archives/archive.h"
+#include "prepare/archives/archive_fetch.h"
 #include "unit/scratch.h"
 
 enum { FIRST_BYTES = 200000, SECOND_BYTES = 1000 };

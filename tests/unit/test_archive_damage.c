@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
-#include "prepare/archives/archive.h"
+#include "prepare/archives/archive_entries.h"
 
 enum { FILES = 3, BYTES_MAX = 1 << 16 };
 

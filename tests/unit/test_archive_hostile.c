@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "elmpi/memory.h"
-#include "prepare/archives/archive.h"
+#include "prepare/archives/archive_fetch.h"
 #include "prepare/sets/manifest.h"
 #include "prepare/source_files.h"
 #include "unit/scratch.h"

@@ -12,9 +12,9 @@
 
 #include "base/long_tail.h"
 #include "data/defaults.h"
-#include "data/holdout.h"
-#include "data/sampler.h"
-#include "data/subset.h"
+#include "data/sampling/holdout.h"
+#include "data/sampling/sampler.h"
+#include "data/sampling/subset.h"
 #include "elmpi/dataset.h"
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"

@@ -14,8 +14,9 @@
 #include "elmpi/memory.h"
 #include "elmpi/store.h"
 #include "image/decode.h"
-#include "prepare/archives/archive.h"
+#include "prepare/archives/archive_entries.h"
 #include "prepare/lists/lists.h"
+#include "prepare/lists/lists_json.h"
 
 static int open_store(const char *path, elm_error *err)
 {

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "data/sampler.h"
 #include "data/samples.h"
+#include "data/sampling/sampler.h"
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
 #include "image/augment/augment.h"

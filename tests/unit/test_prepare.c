@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/long_tail.h"
-#include "data/subset.h"
+#include "data/sampling/subset.h"
 #include "elmpi/dataset.h"
 #include "elmpi/memory.h"
 #include "elmpi/prepare.h"

@@ -96,6 +96,35 @@ static void below_is_in_range_and_even(void **state)
     assert_true(abs(upper - 5000) < 300);
 }
 
+static void shuffle_is_one_order_for_every_width(void **state)
+{
+    (void)state;
+    enum { ITEMS = 6, DRAWS = 12000 };
+    int places[ITEMS][ITEMS] = {{0}};
+    for (int d = 0; d < DRAWS; d++) {
+        uint8_t bytes[ITEMS];
+        int32_t ints[ITEMS];
+        int64_t longs[ITEMS];
+        for (int i = 0; i < ITEMS; i++)
+            longs[i] = ints[i] = bytes[i] = (uint8_t)i;
+        elm_rng one = elm_rng_stream(5, ELM_RNG_DATA, (uint64_t)d, 0), two = one, three = one;
+        elm_rng_shuffle(&one, bytes, ITEMS, sizeof *bytes);
+        elm_rng_shuffle(&two, ints, ITEMS, sizeof *ints);
+        elm_rng_shuffle(&three, longs, ITEMS, sizeof *longs);
+        int sum = 0;
+        for (int i = 0; i < ITEMS; i++) {
+            assert_int_equal(bytes[i], ints[i]);
+            assert_int_equal(bytes[i], longs[i]);
+            places[i][bytes[i]]++;
+            sum += 1 << bytes[i];
+        }
+        assert_int_equal(sum, (1 << ITEMS) - 1);
+    }
+    for (int i = 0; i < ITEMS; i++)
+        for (int k = 0; k < ITEMS; k++)
+            assert_true(abs(places[i][k] - DRAWS / ITEMS) < 250);
+}
+
 static void normal_has_its_moments(void **state)
 {
     (void)state;
@@ -125,9 +154,13 @@ static void name_hash_is_fnv1a(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers),          cmocka_unit_test(streams_repeat_and_differ),
-        cmocka_unit_test(uniform_is_uniform),     cmocka_unit_test(below_is_in_range_and_even),
-        cmocka_unit_test(normal_has_its_moments), cmocka_unit_test(name_hash_is_fnv1a),
+        cmocka_unit_test(known_answers),
+        cmocka_unit_test(streams_repeat_and_differ),
+        cmocka_unit_test(uniform_is_uniform),
+        cmocka_unit_test(below_is_in_range_and_even),
+        cmocka_unit_test(normal_has_its_moments),
+        cmocka_unit_test(name_hash_is_fnv1a),
+        cmocka_unit_test(shuffle_is_one_order_for_every_width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

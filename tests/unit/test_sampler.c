@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "data/sampler.h"
+#include "data/sampling/sampler.h"
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
 #include "image/augment/augment.h"

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/long_tail.h"
-#include "data/numpy_random.h"
-#include "data/subset.h"
+#include "data/sampling/numpy_random.h"
+#include "data/sampling/subset.h"
 #include "elmpi/memory.h"
 #include "elmpi/prepare.h"
 #include "elmpi/store.h"

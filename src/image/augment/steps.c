@@ -115,7 +115,7 @@ void elm_step_trivialaugment(const elm_augment_step *step, elm_canvas *canvas, e
     elm_trivialaugment(canvas, rng);
 }
 
-/* Draws: whether; the order of the four (Fisher-Yates); the factor of each, in that order,
+/* Draws: whether; the order of the four (elm_rng_shuffle); the factor of each, in that order,
  * unless its parameter is 0. */
 void elm_step_jitter(const elm_augment_step *step, elm_canvas *canvas, elm_rng *rng)
 {
@@ -124,11 +124,7 @@ void elm_step_jitter(const elm_augment_step *step, elm_canvas *canvas, elm_rng *
     int order[] = {0, 1, 2, 3};
     if (!happens(rng, step->value[4]))
         return;
-    for (int i = 3; i > 0; i--) {
-        const int j = (int)elm_rng_below(rng, (uint32_t)i + 1), other = order[j];
-        order[j] = order[i];
-        order[i] = other;
-    }
+    elm_rng_shuffle(rng, order, 4, sizeof *order);
     for (int i = 0; i < 4; i++) {
         const double by = step->value[order[i]];
         if (by == 0)

@@ -1,11 +1,11 @@
-/* Which classes there are, what they are called, and how they are numbered. */
+#include "prepare/folders/classes.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "elmpi/memory.h"
 #include "prepare/folders/names.h"
-#include "prepare/index_build.h"
 #include "prepare/lists/class_names.h"
 
 /** A folder's name within a picture's path. */

@@ -2,7 +2,13 @@
 #ifndef ELMPI_PREPARE_FOLDERS_LINKS_H
 #define ELMPI_PREPARE_FOLDERS_LINKS_H
 
-#include "prepare/index_build.h"
+#include "prepare/folders/link_table.h"
+#include "prepare/index_state.h"
+
+/** An archive's or folder's files and links, sorted.
+ *  Owns:   the caller destroys */
+int elm_picture_links_scan(elm_link_table **table, const char *archive, const char *front,
+                           elm_error *err);
 
 /** A picture that a link leads to and the file that it is. */
 typedef struct elm_linked_picture {

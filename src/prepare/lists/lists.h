@@ -3,19 +3,7 @@
 #ifndef ELMPI_PREPARE_LISTS_LISTS_H
 #define ELMPI_PREPARE_LISTS_LISTS_H
 
-#include "prepare/rejects.h"
-#include "prepare/sets/manifest.h"
-
-/** Names of classes; those that no file tells are NULL. */
-typedef struct elm_class_names {
-    const char **name; /* [count], texts of a catalogue */
-    int count;
-} elm_class_names;
-
-void elm_class_names_free(elm_class_names *names);
-/** Sets the name of a class, making room for it. */
-int elm_class_names_set(elm_class_names *names, elm_catalogue *catalogue, int class_index,
-                        const char *name, elm_error *err);
+#include "prepare/lists/list_entries.h"
 
 /** Reads a list into the catalogue: lines "path label", blank ones and comments ("# ...") left out,
  * or a JSON object with images, annotations and categories. What is listed again, or under an
@@ -32,13 +20,5 @@ int elm_picture_list_read(elm_catalogue *catalogue, elm_class_names *names, cons
  *          mistake */
 int elm_class_names_read(elm_class_names *names, elm_catalogue *catalogue, const char *path,
                          int *count, elm_error *err);
-
-/** Adds one listed picture. `where` is "<file>, line <n>" or the like. */
-int elm_picture_list_add(elm_catalogue *catalogue, const char *name, int split, int64_t label,
-                         const char *where, elm_report *report, elm_error *err);
-
-/** The JSON part of elm_picture_list_read (picture_json.c). */
-int elm_picture_json_read(elm_catalogue *catalogue, elm_class_names *names, const char *path,
-                          int split, elm_report *report, elm_error *err);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "elmpi/memory.h"
 #include "elmpi/store.h"
-#include "prepare/archives/archive.h"
+#include "prepare/archives/archive_fetch.h"
 #include "prepare/sources.h"
 
 /* Krizhevsky 2009, "Learning multiple layers of features from tiny images"; format:

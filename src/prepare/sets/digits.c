@@ -6,7 +6,7 @@
 #include "base/rng.h"
 #include "elmpi/memory.h"
 #include "elmpi/store.h"
-#include "prepare/archives/archive.h"
+#include "prepare/archives/archive_fetch.h"
 #include "prepare/sets/digits_archive.h"
 #include "prepare/sources.h"
 
@@ -80,11 +80,7 @@ static int shuffled_class(const digit_set *set, int c, int *members)
         if (set->label[i] == c)
             members[count++] = i;
     elm_rng rng = elm_rng_stream(SPLIT_SEED, ELM_RNG_DATA, (uint64_t)c, 0);
-    for (int i = count - 1; i > 0; i--) {
-        const int j = (int)elm_rng_below(&rng, (uint32_t)i + 1), kept = members[i];
-        members[i] = members[j];
-        members[j] = kept;
-    }
+    elm_rng_shuffle(&rng, members, count, sizeof *members);
     return count;
 }
 

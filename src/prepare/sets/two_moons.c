@@ -41,12 +41,7 @@ static void draw_labels(uint64_t seed, int64_t images, int64_t tail, uint8_t *la
     elm_rng rng = elm_rng_stream(seed, ELM_RNG_DATA, SPLIT_ORDER, 0);
     for (int64_t i = 0; i < images; i++)
         labels[i] = i < tail ? TAIL : HEAD;
-    for (int64_t i = images - 1; i > 0; i--) {
-        const int64_t j = elm_rng_below(&rng, (uint32_t)i + 1);
-        const uint8_t kept = labels[i];
-        labels[i] = labels[j];
-        labels[j] = kept;
-    }
+    elm_rng_shuffle(&rng, labels, images, sizeof *labels);
 }
 
 static int write_points(elm_store_writer *writer, uint64_t seed, int64_t images,

@@ -1,9 +1,9 @@
 /* A sampler's parts, for sampler.c (the table), sampler_classes.c (samplers that draw classes)
  * and sampler_window.c (shuffles). */
-#ifndef ELMPI_DATA_SAMPLER_PARTS_H
-#define ELMPI_DATA_SAMPLER_PARTS_H
+#ifndef ELMPI_DATA_SAMPLING_SAMPLER_PARTS_H
+#define ELMPI_DATA_SAMPLING_SAMPLER_PARTS_H
 
-#include "data/sampler.h"
+#include "data/sampling/sampler.h"
 
 /** The images of each class, dealt out one by one: every image of the class once, in random
  * order, before any comes again. */

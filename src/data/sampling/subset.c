@@ -1,11 +1,11 @@
-#include "data/subset.h"
+#include "data/sampling/subset.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/long_tail.h"
-#include "data/numpy_random.h"
+#include "data/sampling/numpy_random.h"
 #include "elmpi/memory.h"
 
 static int ascending(const void *a, const void *b)

@@ -1,7 +1,7 @@
 /* Held-out images: a part of the training set that is not trained on, to choose models and
  * parameters by. */
-#ifndef ELMPI_DATA_HOLDOUT_H
-#define ELMPI_DATA_HOLDOUT_H
+#ifndef ELMPI_DATA_SAMPLING_HOLDOUT_H
+#define ELMPI_DATA_SAMPLING_HOLDOUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

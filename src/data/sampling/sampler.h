@@ -1,6 +1,6 @@
 /* Sampler: which image stands where in an epoch. A new sampler is a row in sampler.c's table. */
-#ifndef ELMPI_DATA_SAMPLER_H
-#define ELMPI_DATA_SAMPLER_H
+#ifndef ELMPI_DATA_SAMPLING_SAMPLER_H
+#define ELMPI_DATA_SAMPLING_SAMPLER_H
 
 #include <stdint.h>
 
@@ -33,8 +33,5 @@ void elm_sampler_destroy(elm_sampler *sampler);
 /** Fills order [dataset->count] as elm_sampler_order says. Allocates nothing; one thread at a
  * time. */
 void elm_sampler_fill(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order);
-
-/** Fisher-Yates, from the end. */
-void elm_shuffle(elm_rng *rng, int64_t *items, int64_t count);
 
 #endif

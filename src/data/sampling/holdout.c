@@ -1,4 +1,4 @@
-#include "data/holdout.h"
+#include "data/sampling/holdout.h"
 
 #include <math.h>
 #include <stdlib.h>

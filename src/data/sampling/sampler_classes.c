@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "data/sampler_parts.h"
+#include "data/sampling/sampler_parts.h"
 #include "elmpi/memory.h"
 
 /* A stream of its own: stream 0 is the instance sampler's. */
@@ -127,7 +127,7 @@ void sampler_fill_class_aware(elm_sampler *sampler, uint64_t seed, int64_t epoch
     begin(walks, sampler->dataset);
     for (int64_t i = 0, turn = 0; walks->present > 0 && i < sampler->dataset->count; turn++) {
         if (turn % walks->present == 0)
-            elm_shuffle(&rng, walks->classes, walks->present);
+            elm_rng_shuffle(&rng, walks->classes, walks->present, sizeof *walks->classes);
         for (int64_t k = 0; k < sampler->number && i < sampler->dataset->count; k++)
             order[i++] = next_image(walks, walks->classes[turn % walks->present], &rng);
     }

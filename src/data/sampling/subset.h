@@ -1,7 +1,7 @@
 /* Subset: the long-tailed part of a balanced training set, members chosen as the public LDAM-DRW
  * code does, so that results compare. */
-#ifndef ELMPI_DATA_SUBSET_H
-#define ELMPI_DATA_SUBSET_H
+#ifndef ELMPI_DATA_SAMPLING_SUBSET_H
+#define ELMPI_DATA_SAMPLING_SUBSET_H
 
 #include <stdint.h>
 

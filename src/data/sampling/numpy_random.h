@@ -1,7 +1,7 @@
 /* NumPy random: the part of numpy.random.RandomState that the public long-tail subsets are drawn
  * with, bit for bit. */
-#ifndef ELMPI_DATA_NUMPY_RANDOM_H
-#define ELMPI_DATA_NUMPY_RANDOM_H
+#ifndef ELMPI_DATA_SAMPLING_NUMPY_RANDOM_H
+#define ELMPI_DATA_SAMPLING_NUMPY_RANDOM_H
 
 #include <stdint.h>
 

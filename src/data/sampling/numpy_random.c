@@ -1,4 +1,4 @@
-#include "data/numpy_random.h"
+#include "data/sampling/numpy_random.h"
 
 enum { MT_SHIFT = 397 };
 

@@ -1,21 +1,12 @@
-#include "data/sampler.h"
+#include "data/sampling/sampler.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/sampler_parts.h"
+#include "data/sampling/sampler_parts.h"
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
-
-void elm_shuffle(elm_rng *rng, int64_t *items, int64_t count)
-{
-    for (int64_t i = count - 1; i > 0; i--) {
-        const int64_t j = elm_rng_below(rng, (uint32_t)i + 1), kept = items[i];
-        items[i] = items[j];
-        items[j] = kept;
-    }
-}
 
 /* Every image once. */
 static void fill_instance(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order)
@@ -29,7 +20,7 @@ static void fill_instance(elm_sampler *sampler, uint64_t seed, int64_t epoch, in
     for (int64_t i = 0; i < count; i++)
         order[i] = i;
     if (sampler->order == ELM_ORDER_SHUFFLE)
-        elm_shuffle(&rng, order, count);
+        elm_rng_shuffle(&rng, order, count, sizeof *order);
 }
 
 static const sampler_row samplers[] = {

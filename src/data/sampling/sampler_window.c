@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/sampler_parts.h"
+#include "data/sampling/sampler_parts.h"
 #include "elmpi/memory.h"
 
 static int64_t block_of(const elm_sampler *sampler)
@@ -53,7 +53,7 @@ void sampler_fill_window(elm_sampler *sampler, elm_rng *rng, int64_t *order)
     const int64_t shift = elm_rng_below(rng, (uint32_t)block);
     for (int64_t b = 0; b < sampler->block_count; b++)
         sampler->blocks[b] = b;
-    elm_shuffle(rng, sampler->blocks, sampler->block_count);
+    elm_rng_shuffle(rng, sampler->blocks, sampler->block_count, sizeof *sampler->blocks);
     int64_t filled = 0;
     for (int64_t b = 0; b < sampler->block_count; b++) {
         const int64_t first = within(sampler->blocks[b] * block - shift, count);
@@ -62,5 +62,6 @@ void sampler_fill_window(elm_sampler *sampler, elm_rng *rng, int64_t *order)
         filled += end - first;
     }
     for (int64_t first = 0; first < count; first += sampler->window)
-        elm_shuffle(rng, order + first, within(first + sampler->window, count) - first);
+        elm_rng_shuffle(rng, order + first, within(first + sampler->window, count) - first,
+                        sizeof *order);
 }

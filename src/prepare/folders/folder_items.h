@@ -1,0 +1,11 @@
+/* Folder items: without lists, the picture that a path means. */
+#ifndef ELMPI_PREPARE_FOLDERS_FOLDER_ITEMS_H
+#define ELMPI_PREPARE_FOLDERS_FOLDER_ITEMS_H
+
+#include "prepare/index_state.h"
+
+/** Without lists: the picture that a path means, as elm_picture_job_item. */
+elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *path, int *status,
+                                           elm_error *err);
+
+#endif

@@ -1,0 +1,15 @@
+/* Picture folders: without lists, what folders and archives mean. */
+#ifndef ELMPI_PREPARE_FOLDERS_FOLDERS_H
+#define ELMPI_PREPARE_FOLDERS_FOLDERS_H
+
+#include "prepare/index_state.h"
+
+/** Without lists: goes through the names in all archives and decides what the folders mean. */
+int elm_picture_folders_decide(elm_picture_job *job, elm_error *err);
+
+/** What stands in front of the paths of an archive: "", or "train/" where the archive is that
+ * split. */
+const char *elm_picture_job_front(const elm_picture_job *job, const char *archive,
+                                  char front[PICTURE_FRONT_BYTES]);
+
+#endif

@@ -1,0 +1,94 @@
+/* Index state: a preparation of pictures on its way, shared by all of its steps (index_build.h). */
+#ifndef ELMPI_PREPARE_INDEX_STATE_H
+#define ELMPI_PREPARE_INDEX_STATE_H
+
+#include "elmpi/prepare.h"
+#include "prepare/folders/folder_layout.h"
+#include "prepare/journal.h"
+#include "prepare/lists/list_entries.h"
+#include "prepare/rejects.h"
+#include "prepare/sets/manifest.h"
+#include "prepare/shard_writer.h"
+#include "store/format.h"
+
+enum { PICTURE_PATH_BYTES = 4096, PICTURE_FRONT_BYTES = 256 };
+
+/** A data set of pictures. */
+typedef struct elm_picture_set {
+    elm_store_info info; /* name, mean and deviation */
+    bool listed;         /* lists are a must */
+    bool val_is_test;    /* the only official test is the validation list */
+    int classes;         /* as published; 0: any */
+    int64_t train_count; /* as published */
+    const char *advice;  /* which lists to give */
+} elm_picture_set;
+
+/** A shard of the store to be. */
+typedef struct elm_job_shard {
+    const char *path; /* as the store tells it; text of the catalogue */
+    int64_t size_bytes;
+    bool known; /* its line is in the journal */
+} elm_job_shard;
+
+typedef struct elm_picture_job {
+    const elm_picture_set *set;
+    const elm_prepare_request *request;
+    char folder[PICTURE_PATH_BYTES]; /* of the store */
+    char stem[PICTURE_PATH_BYTES];   /* of what is made beside it: the store's path without ".h5" */
+    char report_path[PICTURE_PATH_BYTES + 64];
+    const char *lists[STORE_SPLITS];
+    bool listed; /* which pictures there are is known beforehand */
+    uint32_t request_hash;
+
+    elm_catalogue *catalogue;
+    elm_class_names class_names;
+    int named;              /* how many --class-names has */
+    elm_layout layout;      /* without lists: what the folders mean */
+    bool split_archives;    /* each archive is a split, as its name says: "train.zip", "test.zip" */
+    elm_catalogue *folders; /* without lists: a class each, its label the place of its name */
+    elm_report *report;
+    elm_journal *journal;
+
+    elm_job_shard *shards;
+    int shard_count, shard_capacity;
+
+    /* Of index_scan.c. */
+    elm_shard_writer *writer; /* of the shard being written, or NULL */
+    int writing;              /* its number */
+    int64_t waiting;          /* pictures not committed yet */
+    /* pictures that wait to be decoded; NULL with --resize, --no-decode */
+    struct elm_decode_queue *checks;
+    uint8_t *bytes; /* of one file */
+    size_t capacity;
+    struct elm_resize_queue *queue; /* --resize: pictures that wait to be made smaller */
+    struct {
+        double started, shown;        /* seconds */
+        int64_t pictures, earlier;    /* met so far; of these, done by an interrupted run */
+        double done_bytes, all_bytes; /* of archives before the current one; of all */
+        double current_bytes;
+    } progress;
+} elm_picture_job;
+
+/** An archive on its way. */
+typedef struct elm_archive_walk {
+    struct elm_picture_source *source;
+    const char *name; /* as given */
+    char front[PICTURE_FRONT_BYTES];
+    bool folder;    /* what cannot be read there is one file, not the rest of an archive */
+    int descriptor; /* of an archive that may be indexed in place, or -1 */
+    int shard;      /* its number, or -1: not used yet */
+    int64_t size_bytes;
+    int64_t links; /* met so far */
+} elm_archive_walk;
+
+/** Of the JPEG files that are made anew. */
+int elm_picture_job_quality(const elm_picture_job *job);
+
+/** Number of a shard, which is made where it is new; -1: memory. */
+int elm_picture_job_shard(elm_picture_job *job, const char *path, elm_error *err);
+/** The picture that a file's path means, or NULL where it means none (which goes to the report
+ * where it should be one) or on failure. */
+elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, int *status,
+                                       elm_error *err);
+
+#endif

@@ -1,0 +1,12 @@
+/* Scan progress: how far the way through the archives is. */
+#ifndef ELMPI_PREPARE_SCAN_PROGRESS_H
+#define ELMPI_PREPARE_SCAN_PROGRESS_H
+
+#include "prepare/index_state.h"
+
+/** Shows it, a few times a second. */
+void elm_scan_progress_show(elm_picture_job *job, const elm_archive_walk *walk);
+/** Logs how many pictures a second were read. */
+void elm_scan_progress_rate(const elm_picture_job *job, int threads);
+
+#endif
