@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 prepare=$ELMPI_BIN/elmpi-prepare
-digits=$ELMPI_SOURCE/src/data/digits/optdigits.tar.gz
+digits=$ELMPI_SOURCE/src/prepare/sets/digits/optdigits.tar.gz
 stores=$scratch/stores
 mkdir "$stores"
 
