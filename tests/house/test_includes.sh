@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The source layout: include directions between modules, no circles, one source a public header, libraries only in the modules that own them.
+# The source layout: include directions between modules, one source a public header, libraries only in the modules that own them.
 # A planted violation of every kind has to be found, or the check itself is wrong.
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh"
