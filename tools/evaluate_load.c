@@ -14,27 +14,11 @@
 #include "elmpi/memory.h"
 #include "evaluate.h"
 #include "nn/weights.h"
-
-/* The checkpoint's job names the backend that computed it. A build without that one predicts the
- * same, within rounding, with its own: the line goes, so that the default holds. */
-static void forget_missing_backend(elm_checkpoint *checkpoint)
-{
-    static const char key[] = "\nbackend = ";
-    /* what was read is the struct's own */
-    char name[ELM_TEXT_SIZE], *line = strstr((char *)checkpoint->job, key);
-    if (line == NULL)
-        return;
-    const char *value = line + sizeof key - 1, *end = value + strcspn(value, "\n");
-    snprintf(name, sizeof name, "%.*s", (int)(end - value), value);
-    if (elm_net_check_backend(name, NULL) != 0)
-        memmove(line, end, strlen(end) + 1);
-}
+#include "train/checkpoint_job.h"
 
 /* The job inside the checkpoint, with what the command line says instead. */
 static int parse_job(evaluated *subject, const evaluate_options *s, elm_error *err)
 {
-    elm_option_set sets[ELM_JOB_SETS];
-    elm_job_option_sets(&subject->options, sets);
     /* A store given here brings its shards, wherever those of the training lay. */
     const struct {
         const char *key, *value;
@@ -69,12 +53,8 @@ static int parse_job(evaluated *subject, const evaluate_options *s, elm_error *e
             overrides[count] = texts[count];
             count++;
         }
-    elm_job *job = NULL;
-    forget_missing_backend(subject->checkpoint);
-    const int status = elm_job_parse(&job, subject->checkpoint->job, s->checkpoint, overrides,
-                                     count, sets, ELM_JOB_SETS, err);
-    elm_job_destroy(job);
-    return status;
+    return elm_job_of_checkpoint(subject->checkpoint, s->checkpoint, overrides, count,
+                                 &subject->options, err);
 }
 
 /* Whether the pictures are still those of the store. */
@@ -148,21 +128,6 @@ static int load_more(evaluated *subject, const evaluate_options *s, elm_error *e
     return elm_dataset_load_job(&subject->selection, data, split, err);
 }
 
-/* Ranks without bf16 predict the same, within rounding, in fp32; then all do, unless bf16 was
- * asked for here and now. */
-static int choose_precision(const evaluated *subject, const evaluate_options *s,
-                            elm_precision *precision, elm_error *err)
-{
-    *precision = (elm_precision)subject->options.run.precision;
-    if (s->precision == NULL && *precision == ELM_PRECISION_BF16 && !subject->has_bf16)
-        *precision = ELM_PRECISION_FP32;
-    if (elm_net_resolve_precision(*precision, subject->options.run.backend, precision,
-                                  s->precision ? err : NULL) == 0)
-        return 0;
-    *precision = ELM_PRECISION_FP32;
-    return s->precision ? -1 : 0;
-}
-
 static elm_net_spec describe_net(const evaluated *subject)
 {
     const elm_store_info *info = &subject->dataset->info;
@@ -179,24 +144,10 @@ static elm_net_spec describe_net(const evaluated *subject)
     };
 }
 
-/* What the checkpoint was computed with, as far as this machine can and the command line says
- * nothing else: then nothing is measured, and predictions do not depend on timings. */
 static int keep_choice(evaluated *subject, const evaluate_options *s, elm_error *err)
 {
-    elm_candidate *with = &subject->computed, list[ELM_CANDIDATES_MAX];
-    int count;
-    with->layout = (elm_layout)subject->options.run.layout;
-    with->backend = elm_net_resolve_backend(subject->options.run.backend, err);
-    if (with->backend == NULL || choose_precision(subject, s, &with->precision, err) != 0)
-        return -1;
-    const elm_choice_request request = {with->backend, with->layout, with->precision};
-    const int status = elm_choice_list(&request, list, &count, err);
-    /* another backend's, or of before layouts were chosen */
-    if (s->layout == NULL && (status != 0 || with->layout == ELM_LAYOUT_AUTO)) {
-        with->layout = elm_choice_layout_before(with->backend, with->precision);
-        return 0;
-    }
-    return status;
+    const elm_choice_given given = {.layout = s->layout != NULL, .precision = s->precision != NULL};
+    return elm_job_choice(&subject->options, subject->has_bf16, given, &subject->computed, err);
 }
 
 static int choose_all(evaluated *subject, const evaluate_options *s, elm_comm *comm,
