@@ -1,20 +1,18 @@
 /* elmpi-export: a checkpoint's network as a file for other programs. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text/name_list.h"
 #include "command.h"
 #include "elmpi/checkpoint.h"
-#include "elmpi/dataset.h"
 #include "elmpi/export.h"
-#include "elmpi/job.h"
 #include "elmpi/log.h"
 #include "elmpi/memory.h"
 #include "elmpi/run.h"
 #include "elmpi/store.h"
-#include "elmpi/trainer.h"
+#include "eval/network_input.h"
 #include "program.h"
+#include "train/checkpoint_job.h"
 
 /* The command line. */
 typedef struct command_line {
@@ -28,7 +26,9 @@ static elm_command_result parse_command(command_line *s, const char *program, in
         {"--to", ELM_FLAG_TEXT, &s->to, 0, 0, "FILE",
          "what to write; its name's end says the format: .safetensors or .onnx"},
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE",
-         "the data set, where it is not at the job's data.store"},
+         "take the input's shape and normalization from this data set instead of the checkpoint; "
+         "an "
+         "older checkpoint without them needs it where it is not at the job's data.store"},
         {"--class-names", ELM_FLAG_TEXT, &s->class_names, 0, 0, "FILE",
          "other names of the classes, one a line, class 0 first"},
         {0},
@@ -57,64 +57,19 @@ static elm_command_result parse_command(command_line *s, const char *program, in
     return elm_export_check_name(s->to, err) == 0 ? ELM_COMMAND_RUN : ELM_COMMAND_ERROR;
 }
 
-/* The job inside the checkpoint. Who computed it does not matter here, and this build may lack
- * that backend. */
-static int parse_job(const elm_checkpoint *checkpoint, const char *name, elm_job_options *options,
-                     elm_error *err)
-{
-    static const char *const overrides[] = {"run.backend=auto"};
-    elm_option_set sets[ELM_JOB_SETS];
-    elm_job_option_sets(options, sets);
-    elm_job *job = NULL;
-    const int status =
-        elm_job_parse(&job, checkpoint->job, name, overrides, 1, sets, ELM_JOB_SETS, err);
-    elm_job_destroy(job);
-    if (status == 0)
-        options->model.head = elm_trainer_head(&options->model, &options->loss);
-    return status;
-}
-
-/* What the network's input is, and that its classes are the data set's. */
-static int describe_data(const command_line *s, const elm_checkpoint *checkpoint,
-                         const elm_job_options *options, elm_store_info *info, elm_error *err)
-{
-    const char *path = s->store != NULL ? s->store : options->data.store;
-    elm_store *store = NULL;
-    if (access(path, R_OK) != 0)
-        return elm_error_set(err, access(path, F_OK) != 0 ? ELM_EXIT_USAGE : ELM_EXIT_FAILURE,
-                             "the data set, which knows the input's shape and normalisation, is "
-                             "not there or not readable (%s): name its "
-                             "store with --data",
-                             path);
-    if (elm_store_check(path, err) != 0 || elm_store_open(&store, path, err) != 0)
-        return -1;
-    *info = *elm_store_describe(store);
-    int differs = checkpoint->classes != info->classes ? 0 : -1;
-    for (int c = 0; differs < 0 && checkpoint->class_names != NULL && c < info->classes; c++)
-        if (strcmp(checkpoint->class_names[c], elm_store_class_name(store, c)) != 0)
-            differs = c;
-    elm_store_close(store);
-    elm_data_normalize(&options->data, info);
-    if (info->in_shards)
-        info->height = info->width = (int)options->data.crop;
-    return differs < 0 ? 0
-                       : elm_error_set(err, ELM_EXIT_FAILURE,
-                                       "the checkpoint is of another data set (%s: %d classes, the "
-                                       "checkpoint %d; class %d differs): name "
-                                       "the right store with --data",
-                                       path, info->classes, checkpoint->classes, differs);
-}
-
 static int export(const command_line *s, const elm_log *log, elm_error *err)
 {
     elm_checkpoint *checkpoint = NULL;
     elm_job_options options;
+    elm_checkpoint_input input = {0};
     elm_store_info info = {0};
     int status = elm_checkpoint_read(s->checkpoint, &checkpoint, err);
     if (status == 0)
-        status = parse_job(checkpoint, s->checkpoint, &options, err);
+        status = elm_job_of_checkpoint(checkpoint, s->checkpoint, NULL, 0, &options, err);
     if (status == 0)
-        status = describe_data(s, checkpoint, &options, &info, err);
+        status = elm_network_input_find(checkpoint, &options.data, s->store, &input, err);
+    if (status == 0)
+        info = elm_network_input_info(&input, checkpoint->classes);
     char **names = NULL;
     if (status == 0 && s->class_names != NULL)
         status = elm_name_list_read(s->class_names, info.classes, &names, err);
@@ -122,9 +77,8 @@ static int export(const command_line *s, const elm_log *log, elm_error *err)
         const elm_export_request request = {.checkpoint = checkpoint,
                                             .model = &options.model,
                                             .data = &info,
-                                            .crop = info.in_shards ? (int)options.data.crop : 0,
-                                            .resize =
-                                                info.in_shards ? elm_data_resize(&options.data) : 0,
+                                            .crop = info.in_shards ? info.height : 0,
+                                            .resize = input.resize,
                                             .version = ELMPI_VERSION,
                                             .class_names = (const char *const *)names};
         status = elm_export_write(&request, s->to, err);

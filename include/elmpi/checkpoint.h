@@ -3,6 +3,7 @@
 #ifndef ELMPI_CHECKPOINT_H
 #define ELMPI_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,21 @@ typedef struct elm_checkpoint_tail {
     int64_t offset; /* after reading: of the first record in the file */
 } elm_checkpoint_tail;
 
+enum { ELM_INPUT_CHANNELS_MAX = 4, ELM_INPUT_DATASET_BYTES = 32 };
+
+/** What the network's input is and how a picture becomes it, under /input. All zero: a checkpoint
+ * of before these were in it; its store knows them.
+ *  Math:   a picture is turned as its EXIF says, its short side resized to `resize` (0: to the
+ *          input's), the center of height x width cut out, then (pixel / 255 - mean) / std by
+ *          channel */
+typedef struct elm_checkpoint_input {
+    char dataset[ELM_INPUT_DATASET_BYTES];
+    int channels, height, width; /* of a picture as the network sees it, or */
+    int features;                /* length of a feature vector */
+    int resize;                  /* pictures in shards; 0: the store's pictures have that size */
+    float mean[ELM_INPUT_CHANNELS_MAX], deviation[ELM_INPUT_CHANNELS_MAX]; /* data.normalize done */
+} elm_checkpoint_input;
+
 /** What a checkpoint says and holds. For writing everything is borrowed; after reading
  * everything belongs to the struct. */
 typedef struct elm_checkpoint {
@@ -55,6 +71,7 @@ typedef struct elm_checkpoint {
     int classes;
     const char *const *class_names; /* /classes/name */
     const int64_t *class_count;     /* /classes/train_count */
+    elm_checkpoint_input input;
     int history_count;
     elm_history_column *history;
     int progress_count;
@@ -85,6 +102,9 @@ void elm_checkpoint_library(char *text, size_t size_bytes);
  * `path`. */
 int elm_checkpoint_read_tail(const char *path, const elm_checkpoint_tail *tail, int64_t offset,
                              void *bytes, size_t size_bytes, elm_error *err);
+
+/** Whether a checkpoint says what the network's input is. */
+bool elm_checkpoint_knows_input(const elm_checkpoint *checkpoint);
 
 /** The tensor of that full name, or NULL. */
 const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name);

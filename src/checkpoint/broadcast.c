@@ -113,6 +113,7 @@ static void walk(parcel *p, elm_checkpoint *c)
     walk_bytes(p, &c->ranks, sizeof c->ranks);
     walk_bytes(p, &c->tail, sizeof c->tail);
     walk_classes(p, c);
+    walk_bytes(p, &c->input, sizeof c->input);
     walk_tensors(p, c);
     walk_history(p, c);
     walk_bytes(p, &c->progress_count, sizeof c->progress_count);

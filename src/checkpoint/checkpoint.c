@@ -1,7 +1,6 @@
 /* What every user of a checkpoint needs and HDF5 does not. */
 #include "elmpi/checkpoint.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "checkpoint/digest.h"
@@ -32,6 +31,11 @@ void elm_checkpoint_free(elm_checkpoint *checkpoint)
     elm_free(checkpoint->history);
     elm_free(checkpoint->progress);
     elm_free(checkpoint);
+}
+
+bool elm_checkpoint_knows_input(const elm_checkpoint *checkpoint)
+{
+    return checkpoint->input.channels > 0 || checkpoint->input.features > 0;
 }
 
 const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name)

@@ -155,8 +155,8 @@ int elm_checkpoint_read_unguarded(const char *path, elm_checkpoint **checkpoint,
     r.bytes_left = (uint64_t)about.st_size;
     r.made = elm_alloc(1, sizeof *r.made, &own);
     const bool good = r.made && !read_facts(&r) && !read_tail_place(&r, (int64_t)about.st_size) &&
-                      !read_classes(&r) && !reader_read_tensors(&r) && !reader_read_history(&r) &&
-                      !reader_read_progress(&r);
+                      !read_classes(&r) && !reader_read_input(&r) && !reader_read_tensors(&r) &&
+                      !reader_read_history(&r) && !reader_read_progress(&r);
     H5Fclose(r.file);
     if (good) {
         *checkpoint = r.made;

@@ -126,6 +126,28 @@ static int write_classes(hid_t file, const elm_checkpoint *c, const char *path, 
     return 0;
 }
 
+static int write_input(hid_t file, const elm_checkpoint *c, const char *path, elm_error *err)
+{
+    const elm_checkpoint_input *input = &c->input;
+    if (!elm_checkpoint_knows_input(c))
+        return 0;
+    const int64_t channels = input->channels;
+    const hid_t group = make_group(file, "input") ? -1 : H5Gopen2(file, "input", H5P_DEFAULT);
+    if (group < 0)
+        return could_not("input", path, err);
+    int status = elm_h5_write_text(group, "dataset", input->dataset);
+    for (int i = 0; i < ELM_INPUT_NUMBERS; i++)
+        status |= elm_h5_write_attribute(group, elm_input_numbers[i].name, H5T_NATIVE_INT,
+                                         ELM_H5_SCALAR,
+                                         (const char *)input + elm_input_numbers[i].place);
+    H5Gclose(group);
+    if (channels > 0) {
+        status |= write_array(file, "input/mean", H5T_NATIVE_FLOAT, 1, &channels, input->mean);
+        status |= write_array(file, "input/std", H5T_NATIVE_FLOAT, 1, &channels, input->deviation);
+    }
+    return status ? could_not("input", path, err) : 0;
+}
+
 static bool is_tensor_name(const char *name)
 {
     for (int i = 0; i < ELM_TENSOR_GROUPS; i++) {
@@ -242,8 +264,8 @@ static int build(const elm_checkpoint *c, const char *path, file_image *image, e
         return could_not("file", path, err);
     int status = 0;
     if (write_facts(file, c, path, err) || write_classes(file, c, path, err) ||
-        write_tensors(file, c, path, err) || write_history(file, c, path, err) ||
-        write_progress(file, c, path, err))
+        write_input(file, c, path, err) || write_tensors(file, c, path, err) ||
+        write_history(file, c, path, err) || write_progress(file, c, path, err))
         status = -1;
     /* The driver's memory grows in steps; the file ends where HDF5's addresses end. */
     const ssize_t length =

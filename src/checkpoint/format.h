@@ -13,6 +13,22 @@ enum { ELM_CHECKPOINT_VERSION = 1 };
 enum { ELM_TENSOR_GROUPS = 3 };
 static const char *const elm_tensor_groups[ELM_TENSOR_GROUPS] = {"model", "optimizer", "loss"};
 
+/** The whole numbers of /input, which are its attributes: their places in the struct, and the
+ * largest that is believed. */
+typedef struct elm_input_number {
+    const char *name;
+    size_t place;
+    int most;
+} elm_input_number;
+enum { ELM_INPUT_NUMBERS = 5 };
+static const elm_input_number elm_input_numbers[ELM_INPUT_NUMBERS] = {
+    {"channels", offsetof(elm_checkpoint_input, channels), ELM_INPUT_CHANNELS_MAX},
+    {"height", offsetof(elm_checkpoint_input, height), 1 << 16},
+    {"width", offsetof(elm_checkpoint_input, width), 1 << 16},
+    {"features", offsetof(elm_checkpoint_input, features), 1 << 30},
+    {"resize", offsetof(elm_checkpoint_input, resize), 1 << 16},
+};
+
 /** The version that a file names within, where no user block's damage reaches; -1 where there is
  * none. */
 int elm_checkpoint_inner_version(const char *path);

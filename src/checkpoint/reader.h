@@ -46,6 +46,7 @@ int reader_read_number(const reader *r, const char *name, hid_t mem_type, void *
 char *reader_read_text(const reader *r, const char *name);
 
 /** Whole groups of the file, into r->made. */
+int reader_read_input(reader *r);
 int reader_read_tensors(reader *r);
 int reader_read_history(reader *r);
 int reader_read_progress(reader *r);

@@ -36,6 +36,26 @@ for format in safetensors onnx; do
     expect 0 "$export" "$checkpoint" --to "$scratch/b.$format" --data "$store"
     same "$scratch/a.$format" "$scratch/b.$format"
 done
+
+# --- a checkpoint is complete: no store is needed, unless it is one of before that
+mv "$store" "$scratch/away.h5"
+expect 0 "$export" "$checkpoint" --to "$scratch/c.onnx"
+same "$scratch/a.onnx" "$scratch/c.onnx"
+/usr/bin/python3 - "$(readlink -f "$checkpoint")" "$scratch/older.h5" <<'EOF'
+import hashlib, h5py, shutil, sys
+shutil.copyfile(sys.argv[1], sys.argv[2])
+with h5py.File(sys.argv[2], 'r+', libver=('v110', 'v110')) as file:
+    del file['input']
+b = bytearray(open(sys.argv[2], 'rb').read())
+head = b'ELMPI checkpoint 1\nlength %d\nsha256 %s\n' % (len(b) - 512, hashlib.sha256(b[512:]).hexdigest().encode())
+b[:512] = head + bytes(512 - len(head))
+open(sys.argv[2], 'wb').write(b)
+EOF
+expect 2 "$export" "$scratch/older.h5" --to "$scratch/d.onnx"
+says stderr 'older checkpoint does not.*digits\.h5.*--data'
+expect 0 "$export" "$scratch/older.h5" --to "$scratch/d.onnx" --data "$scratch/away.h5"
+same "$scratch/a.onnx" "$scratch/d.onnx"
+mv "$scratch/away.h5" "$store"
 head -c 4000 "$scratch/a.safetensors" | tail -c +9 | tr -d '\0' >"$scratch/header"
 for word in '"format":"pt"' '"resize":"0"' '"crop":"0"' '"mean":"\[' '"std":"\[' '"model":"cifar-resnet8"' '"dataset":"digits"' '"bn1.num_batches_tracked":.*"I64"' '"layer3.0.conv2.weight"'; do
     grep -aqE "$word" "$scratch/header" || fail "the header does not say $word"
@@ -77,7 +97,7 @@ says stderr 'short\.h5'
 expect 2 "$export" "$checkpoint" --to "$scratch/x.onnx" --data "$scratch/nowhere.h5"
 says stderr 'nowhere\.h5.*--data'
 expect 1 "$export" "$checkpoint" --to "$scratch/x.onnx" --data "$scratch/moons.h5"
-says stderr 'another data set'
+says stderr 'knows 10 classes, the data set two-moons has 2.*--data'
 expect 1 "$export" "$checkpoint" --to "$scratch/no/folder/x.onnx"
 says stderr 'cannot write .*no/folder/x\.onnx'
 absent "$scratch/x.onnx" "$scratch/no"

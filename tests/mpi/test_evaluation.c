@@ -137,6 +137,7 @@ static void a_checkpoint_reaches_all(elm_net *net, const test_set *set, const ch
         .classes = CLASSES,
         .class_names = names,
         .class_count = set->count,
+        .input = {"toy", .channels = 1, .height = 4, .width = 4, .mean = {0.5f}, .deviation = {2}},
         .history_count = 1,
         .history = &history,
         .progress_count = 2,
@@ -155,6 +156,7 @@ static void a_checkpoint_reaches_all(elm_net *net, const test_set *set, const ch
           got->ranks == made.ranks);
     check(got->classes == CLASSES && text_equal(got->class_names[2], names[2]));
     check(memcmp(got->class_count, set->count, sizeof set->count) == 0);
+    check(memcmp(&got->input, &made.input, sizeof got->input) == 0);
     check(elm_checkpoint_progress(got, "images", -1) == 17 &&
           elm_checkpoint_progress(got, "loss", -1) == 0.1);
     const elm_history_column *column = elm_checkpoint_history(got, "train_loss");

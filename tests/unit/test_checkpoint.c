@@ -85,6 +85,13 @@ static sample *make_sample(void)
         .classes = CLASSES,
         .class_names = class_names,
         .class_count = class_count,
+        .input = {.dataset = "tiny",
+                  .channels = 3,
+                  .height = 64,
+                  .width = 48,
+                  .resize = 73,
+                  .mean = {0.5f, -0.25f, 0},
+                  .deviation = {1, 0.1f, 2}},
         .history_count = COLUMNS,
         .history = s->history,
         .progress_count = VALUES,
@@ -179,6 +186,8 @@ static void round_trip(void **state)
         assert_string_equal(c->class_names[i], class_names[i]);
         assert_int_equal(c->class_count[i], class_count[i]);
     }
+    assert_true(elm_checkpoint_knows_input(c));
+    assert_memory_equal(&c->input, &s->checkpoint.input, sizeof c->input);
     compare_tensors(c, s);
     assert_int_equal(c->history_count, COLUMNS);
     const elm_history_column *column = elm_checkpoint_history(c, "loss");
@@ -209,6 +218,44 @@ static void least_checkpoint(void **state)
     assert_string_equal(c->git, "");
     assert_string_equal(c->made_with, "");
     assert_int_equal(c->tensor_count + c->history_count + c->progress_count + c->classes, 0);
+    assert_false(elm_checkpoint_knows_input(c)); /* as in checkpoints of before it was in them */
+    elm_checkpoint_free(c);
+}
+
+/* What would make the network's input infinite or of no size is refused, whatever the digest says. */
+static void impossible_inputs(void **state)
+{
+    (void)state;
+    const elm_checkpoint_input inputs[] = {
+        {.channels = 3, .height = 8, .deviation = {1, 1, 1}},
+        {.channels = 3, .height = 8, .width = 8, .deviation = {1, 0, 1}},
+        {.channels = 3, .height = 8, .width = 8, .mean = {NAN}, .deviation = {1, 1, 1}},
+        {.channels = 1, .height = 8, .width = 8, .features = 2, .deviation = {1}},
+        {.channels = 1, .height = 8, .width = -8, .deviation = {1}},
+        {.channels = 1, .height = 8, .width = 1 << 20, .deviation = {1}},
+    };
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        const elm_checkpoint made = {.job = "", .ranks = 1, .input = inputs[i]};
+        elm_checkpoint *c = NULL;
+        elm_error err = {0};
+        assert_int_equal(elm_checkpoint_write(scratch_path("input.h5"), &made, &err), 0);
+        assert_int_equal(elm_checkpoint_read(scratch_path("input.h5"), &c, &err), -1);
+        assert_null(c);
+        assert_non_null(strstr(err.text, "input.h5"));
+    }
+}
+
+static void vector_input(void **state)
+{
+    (void)state;
+    const elm_checkpoint made = {
+        .job = "", .ranks = 1, .input = {.dataset = "two-moons", .features = 2}};
+    elm_checkpoint *c = NULL;
+    elm_error err = {0};
+    assert_int_equal(elm_checkpoint_write(scratch_path("vector.h5"), &made, &err), 0);
+    if (elm_checkpoint_read(scratch_path("vector.h5"), &c, &err))
+        fail_msg("%s", err.text);
+    assert_memory_equal(&c->input, &made.input, sizeof c->input);
     elm_checkpoint_free(c);
 }
 
@@ -537,6 +584,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(round_trip, no_leaks),
         cmocka_unit_test_teardown(least_checkpoint, no_leaks),
+        cmocka_unit_test_teardown(impossible_inputs, no_leaks),
+        cmocka_unit_test_teardown(vector_input, no_leaks),
         cmocka_unit_test_teardown(impossible_facts_are_refused, no_leaks),
         cmocka_unit_test_teardown(same_content_same_bytes, no_leaks),
         cmocka_unit_test_teardown(bad_tensor_name_is_refused, no_leaks),

@@ -5,6 +5,7 @@
 
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
+#include "eval/network_input.h"
 #include "train/run/run.h"
 
 /* A last step may break what no later step will notice. */
@@ -37,6 +38,7 @@ static int save(elm_run *run, elm_error *err)
         .classes = run->train->info.classes,
         .class_names = (const char *const *)run->train->class_names,
         .class_count = run->train->class_count,
+        .input = elm_network_input_of(run->train),
         .progress_count = sizeof progress / sizeof *progress,
         .progress = progress,
         .watch = elm_comm_watch(run->comm),
