@@ -11,6 +11,7 @@
 #include "elmpi/run.h"
 #include "elmpi/store.h"
 #include "eval/network_input.h"
+#include "newest.h"
 #include "program.h"
 #include "train/checkpoint_job.h"
 
@@ -84,15 +85,9 @@ static int export(const command_line *s, const elm_log *log, elm_error *err)
         status = elm_export_write(&request, s->to, err);
     }
     if (status == 0) {
-        char newer[256];
         elm_log_info(log, "weights of %s, epoch %.2f, step %lld", s->checkpoint, checkpoint->epoch,
                      (long long)checkpoint->step);
-        if (elm_run_folder_has_newer(s->checkpoint, checkpoint->step, newer, sizeof newer))
-            elm_log_warn(log,
-                         "this is not the newest checkpoint of its folder, which is %s (the run "
-                         "was stopped between the two, or is at "
-                         "work): name that one, or let elmpi-train --resume mend the folder",
-                         newer);
+        elm_warn_unless_newest(log, s->checkpoint, checkpoint);
     }
     elm_free(names);
     elm_checkpoint_free(checkpoint);

@@ -4,8 +4,8 @@
 
 #include "elmpi/analysis.h"
 #include "elmpi/evaluation.h"
-#include "elmpi/run_folder.h"
 #include "evaluate.h"
+#include "newest.h"
 
 /* Where the figures go: beside the checkpoint. evaluation.json is always the same thing
  * (docs/design.md, section 5), so any other choice has a name of its own. */
@@ -88,13 +88,7 @@ int evaluate_report(const evaluated *subject, const evaluate_options *s, const e
         elm_metrics_create(&metrics, tally, about.train_count, s->rule, err) != 0)
         return -1;
     elm_evaluation_print(log, metrics, &about);
-    char newer[256];
-    if (elm_run_folder_has_newer(s->checkpoint, subject->checkpoint->step, newer, sizeof newer))
-        elm_log_warn(log,
-                     "this is not the newest checkpoint of its folder, which is %s (the run was "
-                     "stopped between the two, or is at work): "
-                     "name that one, or let elmpi-train --resume mend the folder",
-                     newer);
+    elm_warn_unless_newest(log, s->checkpoint, subject->checkpoint);
     if (strcmp(s->with->name, "posthoc-la") == 0 &&
         strcmp(subject->options.loss.logit, "logadj") == 0)
         elm_log_warn(log, "logadj has taken the priors out while training, and posthoc-la takes "

@@ -22,9 +22,10 @@ declare -A may_include=(
     [eval]="comm store data nn loss linalg checkpoint"
     [analysis]="comm hdf5 data nn loss linalg eval"
     [export]="store nn checkpoint"
+    [predict]="comm hdf5 image prepare nn checkpoint"
     [train]="job comm store data nn loss optim checkpoint eval"
     [report]="job hdf5"
-    [tools]="job comm hdf5 image store prepare data nn loss optim checkpoint linalg eval analysis export train report"
+    [tools]="job comm hdf5 image store prepare data nn loss optim checkpoint linalg eval analysis export predict train report"
 )
 
 # Library headers (regular expression) and the modules that know them.
@@ -38,7 +39,7 @@ libraries=(
     '^oneapi/|^dnnl:nn'
     '^cblas\.h$|^lapacke?\.h$:nn loss'
     '^ini\.h$:job'
-    '^yajl/:prepare eval checkpoint export report'
+    '^yajl/:prepare eval checkpoint export predict report'
     '^openssl/:store prepare checkpoint'
 )
 

@@ -4,6 +4,7 @@
 #include "elmpi/memory.h"
 #include "eval/classifiers/rows.h"
 #include "eval/forward_pass.h"
+#include "eval/prior.h"
 
 typedef struct shifted {
     int classes;
@@ -22,18 +23,10 @@ static int predict(const void *context, const float *embedding, const float *log
 
 static int set_shift(shifted *s, const elm_classifier_input *input, elm_error *err)
 {
-    int64_t total = 0;
     s->shift = elm_alloc((size_t)s->classes, sizeof *s->shift, err);
-    for (int c = 0; s->shift != NULL && c < s->classes; c++)
-        total += input->train_count[c];
-    for (int c = 0; s->shift != NULL && c < s->classes; c++) {
-        if (input->train_count[c] <= 0)
-            return elm_error_set(
-                err, ELM_EXIT_FAILURE,
-                "class %d has no training image, so its prior is 0 (posthoc-la): use fc", c);
-        s->shift[c] = -input->settings->tau * log((double)input->train_count[c] / (double)total);
-    }
-    return s->shift != NULL ? 0 : -1;
+    return s->shift == NULL ? -1
+                            : elm_prior_shift(input->train_count, s->classes, input->settings->tau,
+                                              s->shift, err);
 }
 
 static int count_all(const elm_classifier_input *input, bool adjust, elm_tally *tally,

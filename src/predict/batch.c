@@ -1,0 +1,203 @@
+/* Archives are read in their order by one thread; other files, and all decoding, by all threads. */
+#include "predict/batch.h"
+
+#include <omp.h>
+#include <string.h>
+
+#include "base/text/text.h"
+#include "elmpi/memory.h"
+#include "image/transform.h"
+#include "predict/picture_bytes.h"
+
+/* One thread's. */
+typedef struct worker {
+    elm_picture_reader *reader;
+    float *color; /* [3][side][side], for a network of one channel */
+} worker;
+
+struct elm_picture_batches {
+    const elm_picture_list *list;
+    elm_picture_transform transform;
+    int channels, size, threads;
+    size_t floats; /* of a picture */
+    worker *workers;
+    float *input;
+    elm_picture_bytes *bytes; /* [size] */
+    int *status;              /* [size] of reading a picture */
+    elm_ordered_archive archive;
+};
+
+static int check_input(const elm_checkpoint_input *input, elm_error *err)
+{
+    if (input->features > 0)
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "the network classifies vectors of %d features, no pictures (%s): "
+                             "evaluate it on a store with elmpi-evaluate",
+                             input->features, input->dataset);
+    if (input->height != input->width || (input->channels != 3 && input->channels != 1))
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "the network sees %d x %d pixels of %d channels (%s): pictures are "
+                             "made square, with 1 or 3 channels; evaluate it on a store",
+                             input->width, input->height, input->channels, input->dataset);
+    return 0;
+}
+
+static elm_picture_transform transform_of(const elm_checkpoint_input *input)
+{
+    elm_image_format format = {.dataset = input->dataset, .channels = 3};
+    for (int c = 0; c < 3; c++) { /* a network of one channel: the same in all three */
+        const int from = input->channels == 3 ? c : 0;
+        format.mean[c] = input->mean[from];
+        format.deviation[c] = input->deviation[from];
+    }
+    return elm_picture_transform_of(&format, input->height,
+                                    input->resize > 0 ? input->resize : input->height, false);
+}
+
+static int make_workers(elm_picture_batches *b, elm_error *err)
+{
+    b->workers = elm_alloc((size_t)b->threads, sizeof *b->workers, err);
+    int status = b->workers != NULL ? 0 : -1;
+    for (int t = 0; status == 0 && t < b->threads; t++) {
+        status = elm_picture_reader_create(&b->workers[t].reader, err);
+        if (status == 0 && b->channels == 1) {
+            b->workers[t].color = elm_alloc(3 * b->floats, sizeof(float), err);
+            status = b->workers[t].color != NULL ? 0 : -1;
+        }
+    }
+    return status;
+}
+
+int elm_picture_batches_create(elm_picture_batches **out, const elm_picture_list *list,
+                               const elm_checkpoint_input *input, int size, elm_error *err)
+{
+    *out = NULL;
+    if (check_input(input, err) != 0)
+        return -1;
+    elm_picture_batches *b = elm_alloc(1, sizeof *b, err);
+    if (b == NULL)
+        return -1;
+    b->list = list;
+    b->transform = transform_of(input);
+    b->channels = input->channels;
+    b->size = size;
+    b->threads = omp_get_max_threads();
+    b->floats = (size_t)input->channels * (size_t)input->height * (size_t)input->width;
+    const elm_need needs[] = {{&b->input, (size_t)size * b->floats, sizeof *b->input},
+                              {&b->bytes, (size_t)size, sizeof *b->bytes},
+                              {&b->status, (size_t)size, sizeof *b->status}};
+    if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) != 0 ||
+        make_workers(b, err) != 0) {
+        elm_picture_batches_destroy(b);
+        return -1;
+    }
+    *out = b;
+    return 0;
+}
+
+static void drop_bytes(elm_picture_batches *b)
+{
+    for (int i = 0; b->bytes != NULL && i < b->size; i++) {
+        elm_free(b->bytes[i].bytes);
+        b->bytes[i] = (elm_picture_bytes){0};
+    }
+}
+
+void elm_picture_batches_destroy(elm_picture_batches *b)
+{
+    if (b == NULL)
+        return;
+    drop_bytes(b);
+    for (int t = 0; b->workers != NULL && t < b->threads; t++) {
+        elm_picture_reader_destroy(b->workers[t].reader);
+        elm_free(b->workers[t].color);
+    }
+    elm_ordered_archive_close(&b->archive);
+    elm_free(b->workers);
+    elm_free(b->input);
+    elm_free(b->bytes);
+    elm_free(b->status);
+    elm_free(b);
+}
+
+static void take_luma(const float *color, float *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = 0.299f * color[i] + 0.587f * color[count + i] + 0.114f * color[2 * count + i];
+}
+
+/* One picture, by any thread. */
+static int take_picture(elm_picture_batches *b, int64_t index, int i, elm_error *why)
+{
+    const elm_listed_picture *picture = &b->list->pictures[index];
+    const worker *w = &b->workers[omp_get_thread_num()];
+    float *out = b->input + (size_t)i * b->floats;
+    if (picture->problem >= 0)
+        return elm_picture_broken(why, b->list->texts + picture->problem);
+    if (b->bytes[i].bytes == NULL) {
+        const int status = elm_picture_bytes_read(b->list, picture, &b->bytes[i], why);
+        if (status != 0)
+            return status;
+    }
+    const int status =
+        elm_picture_read(w->reader, &b->transform, NULL, b->bytes[i].bytes, b->bytes[i].size_bytes,
+                         b->channels == 1 ? w->color : out, why);
+    if (status == 0 && b->channels == 1)
+        take_luma(w->color, out, b->floats);
+    return status;
+}
+
+static void keep_reason(char *reason, const char *text)
+{
+    const size_t length = elm_text_cut(text, ELM_REASON_BYTES - 1);
+    memcpy(reason, text, length);
+    reason[length] = '\0';
+}
+
+/* Of archives that are read in order, this rank's pictures. */
+static int read_archives(elm_picture_batches *b, int64_t first, int count,
+                         char (*reasons)[ELM_REASON_BYTES], elm_error *err)
+{
+    for (int i = 0; i < count; i++) {
+        const elm_listed_picture *picture = &b->list->pictures[first + i];
+        if (picture->offset >= 0 || picture->problem >= 0)
+            continue;
+        b->status[i] = elm_picture_bytes_next(&b->archive, b->list, picture, &b->bytes[i], err);
+        if (b->status[i] < 0)
+            return -1;
+        if (b->status[i] != 0)
+            keep_reason(reasons[i], err->text);
+    }
+    return 0;
+}
+
+const float *elm_picture_batches_read(elm_picture_batches *b, int64_t first, int count,
+                                      char (*reasons)[ELM_REASON_BYTES], elm_error *err)
+{
+    bool failed = false;
+    memset(b->input, 0, (size_t)b->size * b->floats * sizeof *b->input);
+    memset(b->status, 0, (size_t)b->size * sizeof *b->status);
+    memset(reasons, 0, (size_t)count * sizeof *reasons);
+    if (read_archives(b, first, count, reasons, err) != 0)
+        return NULL;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(b->threads)
+    for (int i = 0; i < count; i++) {
+        elm_error why = {0};
+        if (b->status[i] != 0)
+            continue;
+        b->status[i] = take_picture(b, first + i, i, &why);
+        if (b->status[i] == 0)
+            continue;
+        memset(b->input + (size_t)i * b->floats, 0, b->floats * sizeof *b->input);
+        keep_reason(reasons[i], why.text[0] != '\0' ? why.text : "broken");
+        if (b->status[i] < 0) {
+#pragma omp critical(elm_predict_failure)
+            {
+                failed = true;
+                *err = why;
+            }
+        }
+    }
+    drop_bytes(b);
+    return failed ? NULL : b->input;
+}

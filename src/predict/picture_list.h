@@ -1,0 +1,52 @@
+/* Picture list: which pictures are to be classified, in their order, the same on all ranks. */
+#ifndef ELMPI_PREDICT_PICTURE_LIST_H
+#define ELMPI_PREDICT_PICTURE_LIST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "elmpi/comm.h"
+
+/** A picture. Texts are places in the list's texts. */
+typedef struct elm_listed_picture {
+    int64_t name;       /* its path, as predictions name it */
+    int64_t file;       /* of the file or folder that its bytes are in */
+    int64_t offset;     /* of its bytes there; -1: an archive that is read in order */
+    int64_t size_bytes; /* -1: the whole file */
+    int64_t turn;       /* its number among the files of that archive */
+    int64_t problem;    /* why it cannot be read, or -1 */
+} elm_listed_picture;
+
+typedef struct elm_picture_list {
+    int64_t count, capacity;
+    elm_listed_picture *pictures; /* [count] */
+    int64_t text_bytes, text_capacity;
+    char *texts;
+    int64_t passed; /* files that are no pictures: hidden, system, of other kinds */
+} elm_picture_list;
+
+/** Lists the pictures of each input: a JPEG or PNG file, a folder (all below it), an archive, a
+ * list file (a path a line), "-" (the same from standard input). What an input is follows from its
+ * first bytes and its name. Rank 0 looks, and all get the list.
+ *  Ranks:  collective: errors agreed
+ *  Owns:   the caller calls elm_picture_list_release, also after an error
+ *  Errors: ELM_EXIT_USAGE for an input that is not there or none of these; ELM_EXIT_FAILURE for a
+ *          broken archive, an unreadable folder, and where there is no picture at all */
+int elm_picture_list_make_all(elm_comm *comm, const char *const *inputs, int count,
+                              elm_picture_list *list, elm_error *err);
+void elm_picture_list_release(elm_picture_list *list);
+
+/** Adds a picture; texts are copied. `file` NULL: the picture is a file of its own; problem NULL:
+ * none. */
+int elm_picture_list_add_picture(elm_picture_list *list, const char *name, const char *problem,
+                                 elm_error *err);
+int elm_picture_list_add_member(elm_picture_list *list, const char *name, int64_t file,
+                                elm_listed_picture place, const char *problem, elm_error *err);
+/** A copy of a text in the list: its place, or -1. */
+int64_t elm_picture_list_text(elm_picture_list *list, const char *text, elm_error *err);
+
+/** Adds the paths of a list file, one a line; "-": of standard input. Paths count from the folder
+ * that the program is started in; blank lines are passed over. */
+int elm_picture_list_read_paths(elm_picture_list *list, const char *file, elm_error *err);
+
+#endif
