@@ -4,7 +4,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 build=$ELMPI_BIN/..
 prefix=$scratch/prefix
-programs=(prepare train evaluate report export bench methods)
+programs=(prepare train evaluate predict report export bench methods)
 [ -f "$build/cmake_install.cmake" ] || skip "the programs are not in a build folder ($build)"
 export OMP_NUM_THREADS=1
 

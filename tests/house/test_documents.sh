@@ -13,7 +13,7 @@ flags_of() { # PROGRAM
 "$ELMPI_BIN/elmpi-train" --help | sed -nE 's/^  ([a-z]+\.[a-z_.-]+)$/\1/p' >"$scratch/options"
 printf "job.%s\n" include setup data_set >>"$scratch/options" # what reads job files knows it, no table
 cut -d. -f1 "$scratch/options" | sort -u | paste -sd'|' >"$scratch/sections"
-for program in bench evaluate export prepare report train; do
+for program in bench evaluate export predict prepare report train; do
     flags_of "$program" | sort -u | sed "s/^/$program /"
 done >"$scratch/flags"
 # Flags of the project's own scripts.
