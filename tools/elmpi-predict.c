@@ -136,6 +136,7 @@ static int load_net(predictor *p, elm_error *err)
         .layout = p->choice.layout,
         .precision = p->choice.precision,
         .seed = (uint64_t)p->options.run.seed,
+        .fold_norms = true,
     };
     return elm_net_create(&p->net, &spec, err) != 0
                ? -1

@@ -79,6 +79,9 @@ typedef struct elm_net_spec {
     elm_precision precision;
     elm_layout layout;
     uint64_t seed;       /* of the initial weights */
+    /* BatchNorm is folded into the convolutions where the backend can: the same within rounding, by
+     * running statistics alone; not with max_batch */
+    bool fold_norms;
     elm_reducer reducer; /* global sums for BatchNorm; callbacks NULL on one rank */
 } elm_net_spec;
 

@@ -1,6 +1,7 @@
 #include "elmpi/net.h"
 
 #include "elmpi/memory.h"
+#include "nn/fold.h"
 #include "nn/init.h"
 #include "nn/net_state.h"
 
@@ -47,6 +48,8 @@ static int build_graph(elm_net *net, const elm_net_spec *spec, elm_error *err)
     if (elm_graph_build(&net->graph, spec, &net->input, &net->embeddings, err))
         return -1;
     add_classifier(net, spec);
+    if (spec->fold_norms && !graph->failed && spec->max_batch == 0)
+        elm_graph_fold_norms(&net->graph);
     if (graph->failed)
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "the network is too large for elmpi's tables (model.name = %s)",

@@ -15,6 +15,9 @@ typedef struct elm_conv_shape {
     bool channels_last; /* the blocks are all channels, on either side */
     elm_format format;  /* of activations and their gradients */
     bool data_gradient; /* backward_data will be called */
+    bool folded;        /* forward_folded will be called, and nothing else; */
+    bool residual;      /* its residual is no NULL */
+    bool relu;          /* it ends in max(y, 0) */
 } elm_conv_shape;
 
 enum { ELM_VERSION_SIZE = 256, ELM_BLOCK_ALL = 0 };
@@ -40,6 +43,10 @@ typedef struct elm_backend {
     /* Takes over changed weights, which stay readable where they are. */
     void (*pack)(void *conv, const float *weights);
     void (*forward)(void *conv, int images, const void *x, void *y);
+    /* y = x * weights + bias [out_channels] [+ residual, of y's shape] [ReLU]. NULL: the backend
+     * cannot. */
+    void (*forward_folded)(void *conv, int images, const void *x, const float *bias,
+                           const void *residual, void *y);
     void (*backward_data)(void *conv, int images, const void *dy, void *dx);
     /* Sets (does not add to) dw, OIHW. */
     void (*backward_weights)(void *conv, int images, const void *x, const void *dy, float *dw);

@@ -44,7 +44,7 @@ static dnnl_status_t make_weights(onednn_convolution *c)
         onednn_make_weight_layout(&c->plain_layout, &c->shape, ELM_FP32, dnnl_oihw);
     if (status == dnnl_success)
         status = dnnl_memory_create(&c->plain, c->plain_layout, on, DNNL_MEMORY_NONE);
-    if (status == dnnl_success)
+    if (status == dnnl_success && !c->shape.folded)
         status = dnnl_memory_create(&c->plain_gradient, c->plain_layout, on, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
         status = (c->packed = elm_alloc(1, dnnl_memory_desc_get_size(c->forward_layout), NULL))
@@ -52,11 +52,11 @@ static dnnl_status_t make_weights(onednn_convolution *c)
                      : dnnl_out_of_memory;
     if (status == dnnl_success)
         status = dnnl_memory_create(&c->forward_weights, c->forward_layout, on, c->packed);
-    if (status == dnnl_success)
+    if (status == dnnl_success && !c->shape.folded)
         status = make_in_scratch(c, c->weights_layout, &c->weights_gradient);
     if (status == dnnl_success)
         status = make_reorder(&c->pack_forward, on, c->plain_layout, c->forward_layout);
-    if (status == dnnl_success)
+    if (status == dnnl_success && !c->shape.folded)
         status = make_reorder(&c->unpack_gradient, on, c->weights_layout, c->plain_layout);
     if (status == dnnl_success && c->shape.data_gradient)
         status = make_in_scratch(c, c->data_layout, &c->data_weights);
@@ -77,8 +77,8 @@ static void conv_destroy(void *opaque)
         if (primitives[i])
             dnnl_primitive_destroy(primitives[i]);
     dnnl_memory_t memories[] = {c->plain, c->plain_gradient, c->forward_weights, c->data_weights,
-                                c->weights_gradient};
-    for (int i = 0; i < 5; i++)
+                                c->weights_gradient, c->bias};
+    for (int i = 0; i < 6; i++)
         if (memories[i])
             dnnl_memory_destroy(memories[i]);
     onednn_layout layouts[] = {c->plain_layout, c->forward_layout, c->data_layout,
@@ -143,6 +143,20 @@ static void conv_forward(void *opaque, int images, const void *x, void *y)
                                          {DNNL_ARG_WEIGHTS, c->forward_weights},
                                          {DNNL_ARG_DST, at(p->y, y)}};
     run(c, p->forward, 3, arguments, "convolution forward");
+}
+
+static void conv_forward_folded(void *opaque, int images, const void *x, const float *bias,
+                                const void *residual, void *y)
+{
+    onednn_convolution *c = opaque;
+    const onednn_program *p = onednn_program_for(c, images);
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, at(p->x, x)},
+                                         {DNNL_ARG_WEIGHTS, c->forward_weights},
+                                         {DNNL_ARG_BIAS, at(c->bias, bias)},
+                                         {DNNL_ARG_DST, at(p->y, y)},
+                                         {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
+                                          residual ? at(p->residual, residual) : NULL}};
+    run(c, p->forward, residual ? 5 : 4, arguments, "convolution forward");
 }
 
 /* The data gradient wants the weights in another layout than the forward pass. Packing them here
@@ -215,6 +229,7 @@ const elm_backend elm_backend_onednn = {
     .destroy = conv_destroy,
     .pack = conv_pack,
     .forward = conv_forward,
+    .forward_folded = conv_forward_folded,
     .backward_data = conv_backward_data,
     .backward_weights = conv_backward_weights,
     .implementation = implementation,

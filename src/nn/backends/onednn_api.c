@@ -11,6 +11,19 @@ dnnl_status_t onednn_layout_create(onednn_layout *layout, const dnnl_dims_t dims
     return *layout ? dnnl_memory_desc_init_by_tag(*layout, 4, dims, type, tag) : dnnl_out_of_memory;
 }
 
+dnnl_status_t onednn_layout_create_vector(onednn_layout *layout, int64_t count)
+{
+    const dnnl_dims_t dims = {count};
+    *layout = elm_alloc(1, sizeof **layout, NULL);
+    return *layout ? dnnl_memory_desc_init_by_tag(*layout, 1, dims, dnnl_f32, dnnl_a)
+                   : dnnl_out_of_memory;
+}
+
+static dnnl_status_t append_relu(dnnl_post_ops_t operations)
+{
+    return dnnl_post_ops_append_eltwise(operations, 1, dnnl_eltwise_relu, 0, 0);
+}
+
 dnnl_status_t onednn_layout_copy(onednn_layout *layout, onednn_const_layout from)
 {
     *layout = elm_alloc(1, sizeof **layout, NULL);
@@ -38,10 +51,12 @@ dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *made, dnnl_engine_t eng
 {
     dnnl_convolution_desc_t operation;
     const dnnl_status_t status = dnnl_convolution_forward_desc_init(
-        &operation, dnnl_forward_training, dnnl_convolution_direct, conv->x, conv->w, NULL, conv->y,
-        conv->stride, conv->before, conv->after);
-    return status == dnnl_success ? dnnl_primitive_desc_create(made, &operation, NULL, engine, NULL)
-                                  : status;
+        &operation, conv->bias ? dnnl_forward_inference : dnnl_forward_training,
+        dnnl_convolution_direct, conv->x, conv->w, conv->bias, conv->y, conv->stride, conv->before,
+        conv->after);
+    return status == dnnl_success
+               ? dnnl_primitive_desc_create(made, &operation, conv->attributes, engine, NULL)
+               : status;
 }
 
 dnnl_status_t onednn_conv_data_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
@@ -80,6 +95,17 @@ dnnl_status_t onednn_layout_create(onednn_layout *layout, const dnnl_dims_t dims
     return dnnl_memory_desc_create_with_tag(layout, 4, dims, type, tag);
 }
 
+dnnl_status_t onednn_layout_create_vector(onednn_layout *layout, int64_t count)
+{
+    const dnnl_dims_t dims = {count};
+    return dnnl_memory_desc_create_with_tag(layout, 1, dims, dnnl_f32, dnnl_a);
+}
+
+static dnnl_status_t append_relu(dnnl_post_ops_t operations)
+{
+    return dnnl_post_ops_append_eltwise(operations, dnnl_eltwise_relu, 0, 0);
+}
+
 dnnl_status_t onednn_layout_copy(onednn_layout *layout, onednn_const_layout from)
 {
     return dnnl_memory_desc_clone(layout, from);
@@ -111,8 +137,9 @@ dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *made, dnnl_engine_t eng
                                   const onednn_conv *conv)
 {
     return dnnl_convolution_forward_primitive_desc_create(
-        made, engine, dnnl_forward_training, dnnl_convolution_direct, conv->x, conv->w, NULL,
-        conv->y, conv->stride, dense, conv->before, conv->after, NULL);
+        made, engine, conv->bias ? dnnl_forward_inference : dnnl_forward_training,
+        dnnl_convolution_direct, conv->x, conv->w, conv->bias, conv->y, conv->stride, dense,
+        conv->before, conv->after, conv->attributes);
 }
 
 dnnl_status_t onednn_conv_data_gradient(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
@@ -136,6 +163,24 @@ dnnl_status_t onednn_conv_weight_gradient(dnnl_primitive_desc_t *made, dnnl_engi
 #else
 #error "elmpi is written for oneDNN 2.6 to 3.x: CMake refuses others"
 #endif
+
+dnnl_status_t onednn_attributes_create(dnnl_primitive_attr_t *attributes,
+                                       onednn_const_layout residual, bool relu)
+{
+    dnnl_post_ops_t operations = NULL;
+    dnnl_status_t status = dnnl_primitive_attr_create(attributes);
+    if (status == dnnl_success)
+        status = dnnl_post_ops_create(&operations);
+    if (status == dnnl_success && residual)
+        status = dnnl_post_ops_append_binary(operations, dnnl_binary_add, residual);
+    if (status == dnnl_success && relu)
+        status = append_relu(operations);
+    if (status == dnnl_success)
+        status = dnnl_primitive_attr_set_post_ops(*attributes, operations);
+    if (operations)
+        dnnl_post_ops_destroy(operations);
+    return status;
+}
 
 /* The versions number them differently, and each knows some that the other does not. */
 const char *onednn_cpu_name(dnnl_cpu_isa_t isa)

@@ -5,6 +5,9 @@
 #ifndef ELMPI_NN_BACKENDS_ONEDNN_API_H
 #define ELMPI_NN_BACKENDS_ONEDNN_API_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <oneapi/dnnl/dnnl.h>
 
 #if DNNL_VERSION_MAJOR == 2
@@ -32,7 +35,18 @@ int onednn_layout_block(onednn_const_layout layout);
 typedef struct onednn_conv {
     onednn_const_layout x, w, y;
     dnnl_dims_t stride, before, after; /* padding before and after, in height and width */
+    /* forward, for inference alone: NULL: neither bias nor what follows it */
+    onednn_const_layout bias;
+    const_dnnl_primitive_attr_t attributes;
 } onednn_conv;
+
+/** A vector's layout, fp32. */
+dnnl_status_t onednn_layout_create_vector(onednn_layout *layout, int64_t count);
+
+/** What a convolution does to its sums: adds a residual (NULL: none), then max(y, 0).
+ * dnnl_primitive_attr_destroy frees it. */
+dnnl_status_t onednn_attributes_create(dnnl_primitive_attr_t *attributes,
+                                       onednn_const_layout residual, bool relu);
 
 dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *made, dnnl_engine_t engine,
                                   const onednn_conv *conv);

@@ -26,7 +26,8 @@ dnnl_status_t onednn_make_weight_layout(onednn_layout *layout, const elm_conv_sh
 
 /* Everything a convolution's three primitives are described by. */
 typedef struct description {
-    onednn_layout x, y, forward, data, weights;
+    onednn_layout x, y, forward, data, weights, bias;
+    dnnl_primitive_attr_t attributes; /* folded */
     dnnl_primitive_desc_t forward_pd, data_pd, weights_pd;
 } description;
 
@@ -36,9 +37,11 @@ static void description_destroy(description *d)
     for (int i = 0; i < 3; i++)
         if (all[i])
             dnnl_primitive_desc_destroy(all[i]);
-    onednn_layout layouts[] = {d->x, d->y, d->forward, d->data, d->weights};
-    for (int i = 0; i < 5; i++)
+    onednn_layout layouts[] = {d->x, d->y, d->forward, d->data, d->weights, d->bias};
+    for (int i = 0; i < 6; i++)
         onednn_layout_destroy(layouts[i]);
+    if (d->attributes)
+        dnnl_primitive_attr_destroy(d->attributes);
 }
 
 /* The layout chosen before, or whatever oneDNN likes best. */
@@ -59,10 +62,14 @@ static dnnl_status_t describe_layouts(const onednn_convolution *c, int images, d
                                   s->out_block);
     if (status == dnnl_success)
         status = weights_for(c, c->forward_layout, s->format, &d->forward);
-    if (status == dnnl_success)
+    if (status == dnnl_success && !s->folded)
         status = weights_for(c, c->weights_layout, ELM_FP32, &d->weights);
     if (status == dnnl_success && s->data_gradient)
         status = weights_for(c, c->data_layout, s->format, &d->data);
+    if (status == dnnl_success && s->folded)
+        status = onednn_layout_create_vector(&d->bias, s->out_channels);
+    if (status == dnnl_success && s->folded)
+        status = onednn_attributes_create(&d->attributes, s->residual ? d->y : NULL, s->relu);
     return status;
 }
 
@@ -83,10 +90,12 @@ static dnnl_status_t describe(const onednn_convolution *c, int images, descripti
          * leaves pixels over. */
         .after = {(s->out_height - 1) * s->stride + s->kernel - s->in_height - s->padding,
                   (s->out_width - 1) * s->stride + s->kernel - s->in_width - s->padding},
+        .bias = d->bias,
+        .attributes = d->attributes,
     };
     dnnl_engine_t on = c->engine->engine;
     status = onednn_conv_forward(&d->forward_pd, on, &conv);
-    if (status == dnnl_success) {
+    if (status == dnnl_success && !s->folded) {
         conv.w = d->weights;
         status = onednn_conv_weight_gradient(&d->weights_pd, on, &conv, d->forward_pd);
     }
@@ -102,7 +111,7 @@ static dnnl_status_t fix_layouts(onednn_convolution *c, const description *d)
 {
     dnnl_status_t status = onednn_layout_copy(
         &c->forward_layout, dnnl_primitive_desc_query_md(d->forward_pd, dnnl_query_weights_md, 0));
-    if (status == dnnl_success)
+    if (status == dnnl_success && d->weights_pd)
         status = onednn_layout_copy(
             &c->weights_layout,
             dnnl_primitive_desc_query_md(d->weights_pd, dnnl_query_diff_weights_md, 0));
@@ -124,7 +133,7 @@ dnnl_status_t onednn_program_add(onednn_convolution *c, int images)
     dnnl_engine_t on = c->engine->engine;
     if (status == dnnl_success)
         status = dnnl_primitive_create(&p->forward, d.forward_pd);
-    if (status == dnnl_success)
+    if (status == dnnl_success && d.weights_pd)
         status = dnnl_primitive_create(&p->weights, d.weights_pd);
     if (status == dnnl_success && d.data_pd)
         status = dnnl_primitive_create(&p->data, d.data_pd);
@@ -132,6 +141,10 @@ dnnl_status_t onednn_program_add(onednn_convolution *c, int images)
         status = dnnl_memory_create(&p->x, d.x, on, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
         status = dnnl_memory_create(&p->y, d.y, on, DNNL_MEMORY_NONE);
+    if (status == dnnl_success && c->shape.residual)
+        status = dnnl_memory_create(&p->residual, d.y, on, DNNL_MEMORY_NONE);
+    if (status == dnnl_success && d.bias && !c->bias)
+        status = dnnl_memory_create(&c->bias, d.bias, on, DNNL_MEMORY_NONE);
     c->program_count++; /* counted even when half made, so that destroy sees it */
     description_destroy(&d);
     return status;
@@ -147,6 +160,8 @@ void onednn_program_destroy(onednn_program *p)
         dnnl_memory_destroy(p->x);
     if (p->y)
         dnnl_memory_destroy(p->y);
+    if (p->residual)
+        dnnl_memory_destroy(p->residual);
 }
 
 const onednn_program *onednn_program_for(onednn_convolution *c, int images)

@@ -174,7 +174,7 @@ static void attach(const meter *m, elm_layer *layer)
         layer->input_gradient =
             layer->kind->in_place_gradient && !layer->residual ? buffer[3] : buffer[5];
     float *parameters = buffer[PARAMETERS];
-    for (int p = 0; p < ELM_LAYER_PARAMETERS; p++) {
+    for (int p = 0; p < 2; p++) { /* what is measured learns: nothing is folded */
         layer->weight[p] = parameters + p * m->pool->parameters;
         layer->weight_gradient[p] = parameters + (p + 2) * m->pool->parameters;
         layer->running[p] = m->pool->states[p];

@@ -117,7 +117,7 @@ typedef struct elm_layer_kind {
     elm_passes passes; /* over memory, for benchmarks */
 } elm_layer_kind;
 
-enum { ELM_LAYER_PARAMETERS = 2 };
+enum { ELM_LAYER_PARAMETERS = 3 }; /* of a folded convolution; others have two at most */
 
 struct elm_layer {
     const elm_layer_kind *kind;
@@ -150,5 +150,7 @@ ELM_KERNELS(elm_layer_kind, elm_maxpool_layer); /* largest of each window */
 ELM_KERNELS(elm_layer_kind, elm_pool_layer);    /* mean over the plane -> [image][channels] */
 ELM_KERNELS(elm_layer_kind, elm_linear_layer);  /* fully connected [+ ReLU] on vectors */
 extern const elm_layer_kind elm_conv_layer;     /* convolution without bias: the backend's */
+/* the same with BatchNorm [+ residual] [ReLU] folded in; parameters: weight, gamma, beta */
+extern const elm_layer_kind elm_folded_conv_layer;
 
 #endif
