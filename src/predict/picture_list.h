@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "elmpi/comm.h"
+#include "elmpi/status.h"
 
 /** A picture. Texts are places in the list's texts. */
 typedef struct elm_listed_picture {
@@ -25,15 +25,7 @@ typedef struct elm_picture_list {
     int64_t passed; /* files that are no pictures: hidden, system, of other kinds */
 } elm_picture_list;
 
-/** Lists the pictures of each input: a JPEG or PNG file, a folder (all below it), an archive, a
- * list file (a path a line), "-" (the same from standard input). What an input is follows from its
- * first bytes and its name. Rank 0 looks, and all get the list.
- *  Ranks:  collective: errors agreed
- *  Owns:   the caller calls elm_picture_list_release, also after an error
- *  Errors: ELM_EXIT_USAGE for an input that is not there or none of these; ELM_EXIT_FAILURE for a
- *          broken archive, an unreadable folder, and where there is no picture at all */
-int elm_picture_list_make_all(elm_comm *comm, const char *const *inputs, int count,
-                              elm_picture_list *list, elm_error *err);
+/** Frees what a list holds. */
 void elm_picture_list_release(elm_picture_list *list);
 
 /** Adds a picture; texts are copied. `file` NULL: the picture is a file of its own; problem NULL:

@@ -10,6 +10,7 @@
 #include "elmpi/memory.h"
 #include "hdf5/table_file.h"
 #include "predict/batch.h"
+#include "predict/list_inputs.h"
 #include "predict/predictions.h"
 
 /* Enough that ranks seldom wait for each other, few enough that a round's memory is small. */
