@@ -304,7 +304,7 @@ int main(int argc, char **argv)
     elm_affinity_reload(argv);
     if (elm_program_begin(&self, program, &err) != 0 ||
         elm_ranks_join_all(&self, &comm, &argc, &argv, &err) != 0 ||
-        elm_comm_agree_all(comm, elm_watch_enter(self.watch, "work", &err), &err) != 0) {
+        elm_comm_agree_all(comm, elm_watchdog_enter(self.watch, "work", &err), &err) != 0) {
         elm_log_error(&(elm_log){.program = program}, "%s", err.text);
         code = err.code;
     } else {

@@ -9,7 +9,7 @@
 
 #include "elmpi/status.h"
 #include "elmpi/tensor.h"
-#include "elmpi/watch.h"
+#include "elmpi/watchdog.h"
 
 /** A named column of per-epoch figures under /history. */
 typedef struct elm_history_column {
@@ -28,8 +28,8 @@ typedef struct elm_progress_value {
 /** Records behind the HDF5 part of the file, for what is too large for one memory: the class
  * bank. They have no name inside HDF5, which builds its part in memory; the root attributes
  * bank_records and bank_record_bytes tell their number and size, and they are the file's last
- * records * record_bytes bytes (elm_bank_layout says what is in them). The user block's length
- * and digest cover them. */
+ * records * record_bytes bytes (elm_memory_bank_layout says what is in them). The user block's
+ * length and digest cover them. */
 typedef struct elm_checkpoint_tail {
     int64_t records; /* 0: none */
     size_t record_bytes;
@@ -52,7 +52,7 @@ typedef struct elm_checkpoint_input {
     int channels, height, width; /* of a picture as the network sees it, or */
     int features;                /* length of a feature vector */
     int resize;                  /* pictures in shards; 0: the store's pictures have that size */
-    float mean[ELM_INPUT_CHANNELS_MAX], deviation[ELM_INPUT_CHANNELS_MAX]; /* data.normalize done */
+    float mean[ELM_INPUT_CHANNELS_MAX], std[ELM_INPUT_CHANNELS_MAX]; /* data.normalize done */
 } elm_checkpoint_input;
 
 /** What a checkpoint says and holds. For writing everything is borrowed; after reading
@@ -76,7 +76,7 @@ typedef struct elm_checkpoint {
     elm_history_column *history;
     int progress_count;
     elm_progress_value *progress;
-    elm_watch *watch; /* told of the stages of writing; NULL: nobody watches */
+    elm_watchdog *watch; /* told of the stages of writing; NULL: nobody watches */
     elm_checkpoint_tail tail;
 } elm_checkpoint;
 

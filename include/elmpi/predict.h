@@ -37,7 +37,7 @@ typedef struct elm_predict_summary {
 /** Classifies the pictures and writes what comes out in the order they are listed in, the same for
  * any number of ranks: batch b is computed by rank b % size.
  *  Ranks:  collective; the summary is the same on all
- *  Errors: what elm_picture_list_make_all says; no picture that can be read; outputs that cannot
+ *  Errors: what elm_image_list_make_all says; no picture that can be read; outputs that cannot
  *          be written; scores that are not finite. Nothing is left under the outputs' names */
 int elm_predict_all(const elm_predict_request *request, elm_predict_summary *summary,
                     elm_error *err);

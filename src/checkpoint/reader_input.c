@@ -60,5 +60,5 @@ int reader_read_input(reader *r)
         return 0;
     return read_channel_values(r, "input/mean", false, input->mean)
                ? -1
-               : read_channel_values(r, "input/std", true, input->deviation);
+               : read_channel_values(r, "input/std", true, input->std);
 }

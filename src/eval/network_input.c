@@ -17,7 +17,7 @@ static elm_checkpoint_input input_of(const elm_store_info *info, int resize)
     snprintf(input.dataset, sizeof input.dataset, "%s", info->dataset);
     for (int c = 0; c < info->channels; c++) {
         input.mean[c] = info->mean[c];
-        input.deviation[c] = info->deviation[c];
+        input.std[c] = info->std[c];
     }
     return input;
 }
@@ -83,7 +83,7 @@ elm_store_info elm_network_input_info(const elm_checkpoint_input *input, int cla
     snprintf(info.dataset, sizeof info.dataset, "%s", input->dataset);
     for (int c = 0; c < input->channels; c++) {
         info.mean[c] = input->mean[c];
-        info.deviation[c] = input->deviation[c];
+        info.std[c] = input->std[c];
     }
     return info;
 }

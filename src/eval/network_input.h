@@ -11,7 +11,8 @@ elm_checkpoint_input elm_network_input_of(const elm_dataset *dataset);
 
 /** As the checkpoint has it; with `store`, or where the checkpoint is of before it was in them, as
  * that store (NULL: the job's) and the job say.
- *  Errors: ELM_EXIT_USAGE for a store that is not there, ELM_EXIT_FAILURE for one of other classes */
+ *  Errors: ELM_EXIT_USAGE for a store that is not there, ELM_EXIT_FAILURE for one of other
+ *          classes */
 int elm_network_input_find(const elm_checkpoint *checkpoint, const elm_data_options *job,
                            const char *store, elm_checkpoint_input *input, elm_error *err);
 

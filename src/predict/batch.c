@@ -11,19 +11,19 @@
 
 /* One thread's. */
 typedef struct worker {
-    elm_picture_reader *reader;
+    elm_image_reader *reader;
     float *color; /* [3][side][side], for a network of one channel */
 } worker;
 
-struct elm_picture_batches {
-    const elm_picture_list *list;
-    elm_picture_transform transform;
+struct elm_image_batches {
+    const elm_image_list *list;
+    elm_image_transform transform;
     int channels, size, threads;
     size_t floats; /* of a picture */
     worker *workers;
     float *input;
-    elm_picture_bytes *bytes; /* [size] */
-    int *status;              /* [size] of reading a picture */
+    elm_image_bytes *bytes; /* [size] */
+    int *status;            /* [size] of reading a picture */
     elm_ordered_archive archive;
 };
 
@@ -42,24 +42,24 @@ static int check_input(const elm_checkpoint_input *input, elm_error *err)
     return 0;
 }
 
-static elm_picture_transform transform_of(const elm_checkpoint_input *input)
+static elm_image_transform transform_of(const elm_checkpoint_input *input)
 {
     elm_image_format format = {.dataset = input->dataset, .channels = 3};
     for (int c = 0; c < 3; c++) { /* a network of one channel: the same in all three */
         const int from = input->channels == 3 ? c : 0;
         format.mean[c] = input->mean[from];
-        format.deviation[c] = input->deviation[from];
+        format.std[c] = input->std[from];
     }
-    return elm_picture_transform_of(&format, input->height,
-                                    input->resize > 0 ? input->resize : input->height, false);
+    return elm_image_transform_of(&format, input->height,
+                                  input->resize > 0 ? input->resize : input->height, false);
 }
 
-static int make_workers(elm_picture_batches *b, elm_error *err)
+static int make_workers(elm_image_batches *b, elm_error *err)
 {
     b->workers = elm_alloc((size_t)b->threads, sizeof *b->workers, err);
     int status = b->workers != NULL ? 0 : -1;
     for (int t = 0; status == 0 && t < b->threads; t++) {
-        status = elm_picture_reader_create(&b->workers[t].reader, err);
+        status = elm_image_reader_create(&b->workers[t].reader, err);
         if (status == 0 && b->channels == 1) {
             b->workers[t].color = elm_alloc(3 * b->floats, sizeof(float), err);
             status = b->workers[t].color != NULL ? 0 : -1;
@@ -68,13 +68,13 @@ static int make_workers(elm_picture_batches *b, elm_error *err)
     return status;
 }
 
-int elm_picture_batches_create(elm_picture_batches **out, const elm_picture_list *list,
-                               const elm_checkpoint_input *input, int size, elm_error *err)
+int elm_image_batches_create(elm_image_batches **out, const elm_image_list *list,
+                             const elm_checkpoint_input *input, int size, elm_error *err)
 {
     *out = NULL;
     if (check_input(input, err) != 0)
         return -1;
-    elm_picture_batches *b = elm_alloc(1, sizeof *b, err);
+    elm_image_batches *b = elm_alloc(1, sizeof *b, err);
     if (b == NULL)
         return -1;
     b->list = list;
@@ -88,28 +88,28 @@ int elm_picture_batches_create(elm_picture_batches **out, const elm_picture_list
                               {&b->status, (size_t)size, sizeof *b->status}};
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) != 0 ||
         make_workers(b, err) != 0) {
-        elm_picture_batches_destroy(b);
+        elm_image_batches_destroy(b);
         return -1;
     }
     *out = b;
     return 0;
 }
 
-static void drop_bytes(elm_picture_batches *b)
+static void drop_bytes(elm_image_batches *b)
 {
     for (int i = 0; b->bytes != NULL && i < b->size; i++) {
         elm_free(b->bytes[i].bytes);
-        b->bytes[i] = (elm_picture_bytes){0};
+        b->bytes[i] = (elm_image_bytes){0};
     }
 }
 
-void elm_picture_batches_destroy(elm_picture_batches *b)
+void elm_image_batches_destroy(elm_image_batches *b)
 {
     if (b == NULL)
         return;
     drop_bytes(b);
     for (int t = 0; b->workers != NULL && t < b->threads; t++) {
-        elm_picture_reader_destroy(b->workers[t].reader);
+        elm_image_reader_destroy(b->workers[t].reader);
         elm_free(b->workers[t].color);
     }
     elm_ordered_archive_close(&b->archive);
@@ -127,21 +127,21 @@ static void take_luma(const float *color, float *out, size_t count)
 }
 
 /* One picture, by any thread. */
-static int take_picture(elm_picture_batches *b, int64_t index, int i, elm_error *why)
+static int take_picture(elm_image_batches *b, int64_t index, int i, elm_error *why)
 {
     const elm_listed_picture *picture = &b->list->pictures[index];
     const worker *w = &b->workers[omp_get_thread_num()];
     float *out = b->input + (size_t)i * b->floats;
     if (picture->problem >= 0)
-        return elm_picture_broken(why, b->list->texts + picture->problem);
+        return elm_image_corrupt(why, b->list->texts + picture->problem);
     if (b->bytes[i].bytes == NULL) {
-        const int status = elm_picture_bytes_read(b->list, picture, &b->bytes[i], why);
+        const int status = elm_image_bytes_read(b->list, picture, &b->bytes[i], why);
         if (status != 0)
             return status;
     }
     const int status =
-        elm_picture_read(w->reader, &b->transform, NULL, b->bytes[i].bytes, b->bytes[i].size_bytes,
-                         b->channels == 1 ? w->color : out, why);
+        elm_image_read(w->reader, &b->transform, NULL, b->bytes[i].bytes, b->bytes[i].size_bytes,
+                       b->channels == 1 ? w->color : out, why);
     if (status == 0 && b->channels == 1)
         take_luma(w->color, out, b->floats);
     return status;
@@ -155,14 +155,14 @@ static void keep_reason(char *reason, const char *text)
 }
 
 /* Of archives that are read in order, this rank's pictures. */
-static int read_archives(elm_picture_batches *b, int64_t first, int count,
+static int read_archives(elm_image_batches *b, int64_t first, int count,
                          char (*reasons)[ELM_REASON_BYTES], elm_error *err)
 {
     for (int i = 0; i < count; i++) {
         const elm_listed_picture *picture = &b->list->pictures[first + i];
         if (picture->offset >= 0 || picture->problem >= 0)
             continue;
-        b->status[i] = elm_picture_bytes_next(&b->archive, b->list, picture, &b->bytes[i], err);
+        b->status[i] = elm_image_bytes_next(&b->archive, b->list, picture, &b->bytes[i], err);
         if (b->status[i] < 0)
             return -1;
         if (b->status[i] != 0)
@@ -171,8 +171,8 @@ static int read_archives(elm_picture_batches *b, int64_t first, int count,
     return 0;
 }
 
-const float *elm_picture_batches_read(elm_picture_batches *b, int64_t first, int count,
-                                      char (*reasons)[ELM_REASON_BYTES], elm_error *err)
+const float *elm_image_batches_read(elm_image_batches *b, int64_t first, int count,
+                                    char (*reasons)[ELM_REASON_BYTES], elm_error *err)
 {
     bool failed = false;
     memset(b->input, 0, (size_t)b->size * b->floats * sizeof *b->input);

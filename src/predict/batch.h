@@ -8,13 +8,13 @@
 enum { ELM_REASON_BYTES = 120 };
 
 /** What a batch is read with: a reader for each thread, room for the input. */
-typedef struct elm_picture_batches elm_picture_batches;
+typedef struct elm_image_batches elm_image_batches;
 
 /** Owns:   the caller destroys; borrows list and input
  *  Errors: ELM_EXIT_USAGE for a network whose input is no square picture of 1 or 3 channels */
-int elm_picture_batches_create(elm_picture_batches **batches, const elm_picture_list *list,
-                               const elm_checkpoint_input *input, int size, elm_error *err);
-void elm_picture_batches_destroy(elm_picture_batches *batches);
+int elm_image_batches_create(elm_image_batches **batches, const elm_image_list *list,
+                             const elm_checkpoint_input *input, int size, elm_error *err);
+void elm_image_batches_destroy(elm_image_batches *batches);
 
 /** Reads pictures first .. first + count - 1 of the list. What cannot be read is zero, and its
  * reason no empty text.
@@ -24,7 +24,7 @@ void elm_picture_batches_destroy(elm_picture_batches *batches);
  *  Shape:  returns [size][channels][height][width], borrowed until the next call; reasons [count]
  *  Ranks:  local; must go forward in the list where it holds archives that are read in order
  *  Errors: NULL: memory, a broken archive */
-const float *elm_picture_batches_read(elm_picture_batches *batches, int64_t first, int count,
-                                      char (*reasons)[ELM_REASON_BYTES], elm_error *err);
+const float *elm_image_batches_read(elm_image_batches *batches, int64_t first, int count,
+                                    char (*reasons)[ELM_REASON_BYTES], elm_error *err);
 
 #endif

@@ -8,14 +8,14 @@
 #include "base/text/utf8.h"
 #include "predict/picture_list.h"
 
-static int add_line(elm_picture_list *list, char *line, size_t length, bool first, elm_error *err)
+static int add_line(elm_image_list *list, char *line, size_t length, bool first, elm_error *err)
 {
     const size_t mark = first ? elm_utf8_mark(line, length) : 0;
     line += mark;
     length -= mark;
     while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
         line[--length] = '\0';
-    return length > 0 ? elm_picture_list_add_picture(list, line, NULL, err) : 0;
+    return length > 0 ? elm_image_list_add_picture(list, line, NULL, err) : 0;
 }
 
 static int line_failed(const char *name, int64_t number, long cause, elm_error *err)
@@ -27,7 +27,7 @@ static int line_failed(const char *name, int64_t number, long cause, elm_error *
                                          : strerror((int)-cause));
 }
 
-static int read_lines(elm_picture_list *list, FILE *file, const char *name, elm_error *err)
+static int read_lines(elm_image_list *list, FILE *file, const char *name, elm_error *err)
 {
     char *line = NULL;
     size_t capacity = 0;
@@ -52,7 +52,7 @@ static int read_lines(elm_picture_list *list, FILE *file, const char *name, elm_
     return status;
 }
 
-int elm_picture_list_read_paths(elm_picture_list *list, const char *path, elm_error *err)
+int elm_image_list_read_paths(elm_image_list *list, const char *path, elm_error *err)
 {
     if (strcmp(path, "-") == 0)
         return read_lines(list, stdin, "standard input", err);

@@ -13,13 +13,13 @@
 enum { HEAD_BYTES = 4096, NAME_BYTES = 8192 };
 
 /* A file of a folder or an archive. */
-static int add_found(elm_picture_list *list, const char *root, int64_t root_text,
+static int add_found(elm_image_list *list, const char *root, int64_t root_text,
                      const elm_source_file *file, int64_t turn, elm_error *err)
 {
-    const elm_name_kind kind = elm_picture_name_kind(file->path);
+    const elm_name_kind kind = elm_image_name_kind(file->path);
     char name[NAME_BYTES];
     struct stat about;
-    if (file->link != NULL || kind == ELM_NAME_OTHER || elm_picture_path_hidden(file->path, NULL)) {
+    if (file->link != NULL || kind == ELM_NAME_OTHER || elm_image_path_hidden(file->path, NULL)) {
         list->passed++; /* what an archive's link leads to is classified under its own name */
         return 0;
     }
@@ -34,23 +34,23 @@ static int add_found(elm_picture_list *list, const char *root, int64_t root_text
     const char *problem =
         kind == ELM_NAME_FOREIGN ? "neither JPEG nor PNG: convert it" : file->problem;
     if (stat(name, &about) == 0 && S_ISREG(about.st_mode))
-        return elm_picture_list_add_picture(list, name, problem, err);
+        return elm_image_list_add_picture(list, name, problem, err);
     const elm_listed_picture place = {
         .offset = file->offset, .size_bytes = file->size_bytes, .turn = turn};
-    return elm_picture_list_add_member(list, name, root_text, place, problem, err);
+    return elm_image_list_add_member(list, name, root_text, place, problem, err);
 }
 
-static int add_source(elm_picture_list *list, const char *path, elm_error *err)
+static int add_source(elm_image_list *list, const char *path, elm_error *err)
 {
-    elm_picture_source *source = NULL;
+    elm_image_source *source = NULL;
     elm_source_file file;
     int64_t turn = 0;
-    const int64_t root = elm_picture_list_text(list, path, err);
-    int status = root < 0 || elm_picture_source_open(&source, path, "", err) != 0 ? -1 : 1;
-    while (status == 1 && (status = elm_picture_source_next(source, &file, err)) == 1)
+    const int64_t root = elm_image_list_text(list, path, err);
+    int status = root < 0 || elm_image_source_open(&source, path, "", err) != 0 ? -1 : 1;
+    while (status == 1 && (status = elm_image_source_next(source, &file, err)) == 1)
         if (add_found(list, path, root, &file, turn++, err) != 0)
             status = -1;
-    elm_picture_source_close(source);
+    elm_image_source_close(source);
     return status;
 }
 
@@ -69,21 +69,21 @@ static bool begins(const unsigned char *head, size_t count, const char *mark, si
 }
 
 /* A file by its name and first bytes. */
-static int add_file(elm_picture_list *list, const char *path, const unsigned char *head,
-                    size_t count, elm_error *err)
+static int add_file(elm_image_list *list, const char *path, const unsigned char *head, size_t count,
+                    elm_error *err)
 {
     size_t stem;
-    const elm_name_kind kind = elm_picture_name_kind(path);
+    const elm_name_kind kind = elm_image_name_kind(path);
     if (begins(head, count, "\xff\xd8\xff", 3) || begins(head, count, "\x89PNG", 4) ||
         kind == ELM_NAME_PICTURE)
-        return elm_picture_list_add_picture(list, path, NULL, err);
+        return elm_image_list_add_picture(list, path, NULL, err);
     if (kind == ELM_NAME_FOREIGN)
-        return elm_picture_list_add_picture(list, path, "neither JPEG nor PNG: convert it", err);
+        return elm_image_list_add_picture(list, path, "neither JPEG nor PNG: convert it", err);
     if (elm_archive_is_name(path, &stem) || begins(head, count, "PK\3\4", 4) ||
         (count > 262 && memcmp(head + 257, "ustar", 5) == 0))
         return add_source(list, path, err);
     if (is_text(head, count))
-        return elm_picture_list_read_paths(list, path, err);
+        return elm_image_list_read_paths(list, path, err);
     return elm_error_set(
         err, ELM_EXIT_USAGE,
         "%s (%s): give a JPEG or PNG picture, a folder, an archive (tar, tar.gz, zip), a list of "
@@ -95,12 +95,12 @@ static int add_file(elm_picture_list *list, const char *path, const unsigned cha
         path);
 }
 
-static int add_input(elm_picture_list *list, const char *path, elm_error *err)
+static int add_input(elm_image_list *list, const char *path, elm_error *err)
 {
     struct stat about;
     unsigned char head[HEAD_BYTES];
     if (strcmp(path, "-") == 0)
-        return elm_picture_list_read_paths(list, path, err);
+        return elm_image_list_read_paths(list, path, err);
     if (stat(path, &about) != 0)
         return elm_error_set(err, ELM_EXIT_USAGE, "cannot find the pictures (%s): %s: %s", path,
                              strerror(errno),
@@ -113,14 +113,14 @@ static int add_input(elm_picture_list *list, const char *path, elm_error *err)
                              strerror(errno), "check its permissions");
     if (!S_ISREG(about.st_mode)) { /* a pipe's bytes come once */
         fclose(file);
-        return elm_picture_list_read_paths(list, path, err);
+        return elm_image_list_read_paths(list, path, err);
     }
     const size_t count = fread(head, 1, sizeof head, file);
     fclose(file);
     return add_file(list, path, head, count, err);
 }
 
-static int make(const char *const *inputs, int count, elm_picture_list *list, elm_error *err)
+static int make(const char *const *inputs, int count, elm_image_list *list, elm_error *err)
 {
     for (int i = 0; i < count; i++)
         if (add_input(list, inputs[i], err) != 0)
@@ -134,13 +134,13 @@ static int make(const char *const *inputs, int count, elm_picture_list *list, el
 }
 
 /* From rank 0; texts and pictures have no pointers in them. */
-static int share_all(elm_comm *comm, elm_picture_list *list, elm_error *err)
+static int share_all(elm_comm *comm, elm_image_list *list, elm_error *err)
 {
     int64_t sizes[3] = {list->count, list->text_bytes, list->passed};
     int status = 0;
     elm_comm_broadcast_all(comm, sizes, sizeof sizes);
     if (elm_comm_rank(comm) != 0) {
-        *list = (elm_picture_list){.count = sizes[0], .text_bytes = sizes[1], .passed = sizes[2]};
+        *list = (elm_image_list){.count = sizes[0], .text_bytes = sizes[1], .passed = sizes[2]};
         const elm_need needs[] = {
             {&list->pictures, (size_t)list->count, sizeof *list->pictures},
             {&list->texts, (size_t)list->text_bytes, 1},
@@ -154,10 +154,10 @@ static int share_all(elm_comm *comm, elm_picture_list *list, elm_error *err)
     return 0;
 }
 
-int elm_picture_list_make_all(elm_comm *comm, const char *const *inputs, int count,
-                              elm_picture_list *list, elm_error *err)
+int elm_image_list_make_all(elm_comm *comm, const char *const *inputs, int count,
+                            elm_image_list *list, elm_error *err)
 {
-    *list = (elm_picture_list){0};
+    *list = (elm_image_list){0};
     const int status = elm_comm_rank(comm) == 0 ? make(inputs, count, list, err) : 0;
     return elm_comm_agree_all(comm, status, err) == 0 ? share_all(comm, list, err) : -1;
 }

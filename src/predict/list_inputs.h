@@ -9,10 +9,10 @@
  * list file (a path a line), "-" (the same from standard input). What an input is follows from its
  * first bytes and its name. Rank 0 looks, and all get the list.
  *  Ranks:  collective: errors agreed
- *  Owns:   the caller calls elm_picture_list_release, also after an error
+ *  Owns:   the caller calls elm_image_list_release, also after an error
  *  Errors: ELM_EXIT_USAGE for an input that is not there or none of these; ELM_EXIT_FAILURE for a
  *          broken archive, an unreadable folder, and where there is no picture at all */
-int elm_picture_list_make_all(elm_comm *comm, const char *const *inputs, int count,
-                              elm_picture_list *list, elm_error *err);
+int elm_image_list_make_all(elm_comm *comm, const char *const *inputs, int count,
+                            elm_image_list *list, elm_error *err);
 
 #endif

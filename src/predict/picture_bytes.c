@@ -15,10 +15,10 @@ enum { BYTES_MAX = 1 << 29 };
 
 static int too_large(elm_error *why)
 {
-    return elm_picture_broken(why, "larger than 512 MiB");
+    return elm_image_corrupt(why, "larger than 512 MiB");
 }
 
-static int read_part(int descriptor, int64_t offset, elm_picture_bytes *bytes, elm_error *why)
+static int read_part(int descriptor, int64_t offset, elm_image_bytes *bytes, elm_error *why)
 {
     size_t done = 0;
     while (done < bytes->size_bytes) {
@@ -27,26 +27,26 @@ static int read_part(int descriptor, int64_t offset, elm_picture_bytes *bytes, e
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return elm_picture_broken(why, got < 0 ? strerror(errno) : "it has become shorter");
+            return elm_image_corrupt(why, got < 0 ? strerror(errno) : "it has become shorter");
         done += (size_t)got;
     }
     return 0;
 }
 
-int elm_picture_bytes_read(const elm_picture_list *list, const elm_listed_picture *picture,
-                           elm_picture_bytes *bytes, elm_error *why)
+int elm_image_bytes_read(const elm_image_list *list, const elm_listed_picture *picture,
+                         elm_image_bytes *bytes, elm_error *why)
 {
     struct stat about;
     const int descriptor = open(list->texts + picture->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int status = 0;
     if (descriptor < 0)
-        return elm_picture_broken(why, strerror(errno));
+        return elm_image_corrupt(why, strerror(errno));
     if (fstat(descriptor, &about) != 0)
-        status = elm_picture_broken(why, strerror(errno));
+        status = elm_image_corrupt(why, strerror(errno));
     else if (!S_ISREG(about.st_mode))
-        status = elm_picture_broken(why, S_ISDIR(about.st_mode)
-                                             ? "a folder: give folders on the command line"
-                                             : "no regular file");
+        status = elm_image_corrupt(why, S_ISDIR(about.st_mode)
+                                            ? "a folder: give folders on the command line"
+                                            : "no regular file");
     const int64_t size = picture->size_bytes >= 0 ? picture->size_bytes : about.st_size;
     if (status == 0 && size > BYTES_MAX)
         status = too_large(why);
@@ -61,25 +61,25 @@ int elm_picture_bytes_read(const elm_picture_list *list, const elm_listed_pictur
 
 void elm_ordered_archive_close(elm_ordered_archive *archive)
 {
-    elm_picture_source_close(archive->source);
+    elm_image_source_close(archive->source);
     archive->source = NULL;
 }
 
 /* Up to the file of that turn. */
-static int advance(elm_ordered_archive *archive, const elm_picture_list *list,
+static int advance(elm_ordered_archive *archive, const elm_image_list *list,
                    const elm_listed_picture *picture, elm_source_file *file, elm_error *err)
 {
     const char *path = list->texts + picture->file;
     if (archive->source == NULL || archive->file != picture->file ||
         archive->turn > picture->turn) {
         elm_ordered_archive_close(archive);
-        if (elm_picture_source_open(&archive->source, path, "", err) != 0)
+        if (elm_image_source_open(&archive->source, path, "", err) != 0)
             return -1;
         archive->file = picture->file;
         archive->turn = 0;
     }
     for (int status = 1; status == 1 && archive->turn <= picture->turn; archive->turn++)
-        if ((status = elm_picture_source_next(archive->source, file, err)) != 1)
+        if ((status = elm_image_source_next(archive->source, file, err)) != 1)
             return status < 0 ? -1
                               : elm_error_set(err, ELM_EXIT_FAILURE,
                                               "the archive has changed while it was read (%s): try "
@@ -88,9 +88,8 @@ static int advance(elm_ordered_archive *archive, const elm_picture_list *list,
     return 0;
 }
 
-int elm_picture_bytes_next(elm_ordered_archive *archive, const elm_picture_list *list,
-                           const elm_listed_picture *picture, elm_picture_bytes *bytes,
-                           elm_error *why)
+int elm_image_bytes_next(elm_ordered_archive *archive, const elm_image_list *list,
+                         const elm_listed_picture *picture, elm_image_bytes *bytes, elm_error *why)
 {
     elm_source_file file = {0};
     if (picture->size_bytes > BYTES_MAX)
@@ -98,8 +97,8 @@ int elm_picture_bytes_next(elm_ordered_archive *archive, const elm_picture_list 
     if (advance(archive, list, picture, &file, why) != 0)
         return -1;
     if (file.size_bytes != picture->size_bytes)
-        return elm_picture_broken(why, "the archive has changed while it was read");
+        return elm_image_corrupt(why, "the archive has changed while it was read");
     bytes->size_bytes = (size_t)file.size_bytes;
     bytes->bytes = elm_alloc(bytes->size_bytes + 1, 1, why);
-    return bytes->bytes != NULL ? elm_picture_source_read(archive->source, bytes->bytes, why) : -1;
+    return bytes->bytes != NULL ? elm_image_source_read(archive->source, bytes->bytes, why) : -1;
 }

@@ -9,28 +9,27 @@
 
 /** The archive that is being read in order. */
 typedef struct elm_ordered_archive {
-    struct elm_picture_source *source; /* NULL: none is open */
-    int64_t file, turn;                /* its path, a text of the list; files taken from it */
+    struct elm_image_source *source; /* NULL: none is open */
+    int64_t file, turn;              /* its path, a text of the list; files taken from it */
 } elm_ordered_archive;
 
 /** A picture's bytes.
  *  Owns:   bytes: elm_free */
-typedef struct elm_picture_bytes {
+typedef struct elm_image_bytes {
     uint8_t *bytes;
     size_t size_bytes;
-} elm_picture_bytes;
+} elm_image_bytes;
 
 /** Reads a picture that lies in a file as it is (offset >= 0). Several threads may read at once.
- *  Errors: ELM_PICTURE_BROKEN with the reason alone; -1: memory */
-int elm_picture_bytes_read(const elm_picture_list *list, const elm_listed_picture *picture,
-                           elm_picture_bytes *bytes, elm_error *why);
+ *  Errors: ELM_IMAGE_CORRUPT with the reason alone; -1: memory */
+int elm_image_bytes_read(const elm_image_list *list, const elm_listed_picture *picture,
+                         elm_image_bytes *bytes, elm_error *why);
 
 /** Reads a picture of an archive that is read in order (offset -1), from the one before on where it
  * is the same archive.
  *  Errors: as above; -1: the archive itself is broken */
-int elm_picture_bytes_next(elm_ordered_archive *archive, const elm_picture_list *list,
-                           const elm_listed_picture *picture, elm_picture_bytes *bytes,
-                           elm_error *why);
+int elm_image_bytes_next(elm_ordered_archive *archive, const elm_image_list *list,
+                         const elm_listed_picture *picture, elm_image_bytes *bytes, elm_error *why);
 void elm_ordered_archive_close(elm_ordered_archive *archive);
 
 #endif

@@ -22,7 +22,7 @@ static int grow(void **array, int64_t *capacity, int64_t used, int64_t wanted, s
     return 0;
 }
 
-int64_t elm_picture_list_text(elm_picture_list *list, const char *text, elm_error *err)
+int64_t elm_image_list_text(elm_image_list *list, const char *text, elm_error *err)
 {
     const int64_t place = list->text_bytes, size = (int64_t)strlen(text) + 1;
     if (grow((void **)&list->texts, &list->text_capacity, place, place + size, 1, err) != 0)
@@ -32,33 +32,33 @@ int64_t elm_picture_list_text(elm_picture_list *list, const char *text, elm_erro
     return place;
 }
 
-int elm_picture_list_add_member(elm_picture_list *list, const char *name, int64_t file,
-                                elm_listed_picture place, const char *problem, elm_error *err)
+int elm_image_list_add_member(elm_image_list *list, const char *name, int64_t file,
+                              elm_listed_picture place, const char *problem, elm_error *err)
 {
     if (grow((void **)&list->pictures, &list->capacity, list->count, list->count + 1,
              sizeof *list->pictures, err) != 0)
         return -1;
     place.problem = -1;
-    place.name = elm_picture_list_text(list, name, err);
+    place.name = elm_image_list_text(list, name, err);
     place.file = file >= 0 ? file : place.name;
     if (place.name >= 0 && problem != NULL)
-        place.problem = elm_picture_list_text(list, problem, err);
+        place.problem = elm_image_list_text(list, problem, err);
     if (place.name < 0 || (problem != NULL && place.problem < 0))
         return -1;
     list->pictures[list->count++] = place;
     return 0;
 }
 
-int elm_picture_list_add_picture(elm_picture_list *list, const char *name, const char *problem,
-                                 elm_error *err)
+int elm_image_list_add_picture(elm_image_list *list, const char *name, const char *problem,
+                               elm_error *err)
 {
-    return elm_picture_list_add_member(
+    return elm_image_list_add_member(
         list, name, -1, (elm_listed_picture){.offset = 0, .size_bytes = -1}, problem, err);
 }
 
-void elm_picture_list_release(elm_picture_list *list)
+void elm_image_list_release(elm_image_list *list)
 {
     elm_free(list->pictures);
     elm_free(list->texts);
-    *list = (elm_picture_list){0};
+    *list = (elm_image_list){0};
 }

@@ -17,28 +17,28 @@ typedef struct elm_listed_picture {
     int64_t problem;    /* why it cannot be read, or -1 */
 } elm_listed_picture;
 
-typedef struct elm_picture_list {
+typedef struct elm_image_list {
     int64_t count, capacity;
     elm_listed_picture *pictures; /* [count] */
     int64_t text_bytes, text_capacity;
     char *texts;
     int64_t passed; /* files that are no pictures: hidden, system, of other kinds */
-} elm_picture_list;
+} elm_image_list;
 
 /** Frees what a list holds. */
-void elm_picture_list_release(elm_picture_list *list);
+void elm_image_list_release(elm_image_list *list);
 
 /** Adds a picture; texts are copied. `file` NULL: the picture is a file of its own; problem NULL:
  * none. */
-int elm_picture_list_add_picture(elm_picture_list *list, const char *name, const char *problem,
-                                 elm_error *err);
-int elm_picture_list_add_member(elm_picture_list *list, const char *name, int64_t file,
-                                elm_listed_picture place, const char *problem, elm_error *err);
+int elm_image_list_add_picture(elm_image_list *list, const char *name, const char *problem,
+                               elm_error *err);
+int elm_image_list_add_member(elm_image_list *list, const char *name, int64_t file,
+                              elm_listed_picture place, const char *problem, elm_error *err);
 /** A copy of a text in the list: its place, or -1. */
-int64_t elm_picture_list_text(elm_picture_list *list, const char *text, elm_error *err);
+int64_t elm_image_list_text(elm_image_list *list, const char *text, elm_error *err);
 
 /** Adds the paths of a list file, one a line; "-": of standard input. Paths count from the folder
  * that the program is started in; blank lines are passed over. */
-int elm_picture_list_read_paths(elm_picture_list *list, const char *file, elm_error *err);
+int elm_image_list_read_paths(elm_image_list *list, const char *file, elm_error *err);
 
 #endif

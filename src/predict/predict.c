@@ -23,8 +23,8 @@ typedef struct row_layout {
 
 typedef struct prediction_run {
     const elm_predict_request *request;
-    elm_picture_list list;
-    elm_picture_batches *batches;
+    elm_image_list list;
+    elm_image_batches *batches;
     row_layout row;
     int width, classes;
     int64_t batches_total, rounds;
@@ -59,8 +59,8 @@ static int compute_batch(prediction_run *run, int64_t batch, char *rows, elm_err
     const elm_predict_request *r = run->request;
     const int count = pictures_of(run, batch);
     const int64_t first = batch * r->batch;
-    const elm_share share = elm_share_of(count, 1, 0);
-    const float *input = elm_picture_batches_read(run->batches, first, count, run->reasons, err);
+    const elm_partition share = elm_partition_of(count, 1, 0);
+    const float *input = elm_image_batches_read(run->batches, first, count, run->reasons, err);
     if (input == NULL)
         return -1;
     const float *embeddings = elm_net_embed_all(r->net, input, share, false),
@@ -80,7 +80,7 @@ static int compute_batch(prediction_run *run, int64_t batch, char *rows, elm_err
             memcpy(rows + run->row.embedding, embeddings + (size_t)i * (size_t)run->width,
                    (size_t)run->width * sizeof *embeddings);
     }
-    elm_watch_tick(elm_comm_watch(r->comm));
+    elm_watchdogdog_heartbeat(elm_comm_watch(r->comm));
     return 0;
 }
 
@@ -244,7 +244,7 @@ static int prepare(prediction_run *run, elm_error *err)
         {&run->sizes, (size_t)elm_comm_size(r->comm), sizeof *run->sizes},
     };
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) != 0 ||
-        elm_picture_batches_create(&run->batches, &run->list, r->input, r->batch, err) != 0)
+        elm_image_batches_create(&run->batches, &run->list, r->input, r->batch, err) != 0)
         return -1;
     return elm_comm_rank(r->comm) == 0 ? open_outputs(run, err) : 0;
 }
@@ -267,8 +267,8 @@ static int close_outputs(prediction_run *run, int status, elm_error *err)
 
 static void release(prediction_run *run)
 {
-    elm_picture_batches_destroy(run->batches);
-    elm_picture_list_release(&run->list);
+    elm_image_batches_destroy(run->batches);
+    elm_image_list_release(&run->list);
     elm_free(run->scores);
     elm_free(run->reasons);
     elm_free(run->block);
@@ -287,7 +287,7 @@ int elm_predict_all(const elm_predict_request *request, elm_predict_summary *sum
     const double start = elm_comm_seconds();
     elm_ticker_begin(elm_comm_ticker(comm), "pictures are listed", 0);
     int status =
-        elm_picture_list_make_all(comm, request->inputs, request->input_count, &run.list, err);
+        elm_image_list_make_all(comm, request->inputs, request->input_count, &run.list, err);
     elm_ticker_end(elm_comm_ticker(comm));
     if (status == 0) {
         status = elm_comm_agree_all(comm, prepare(&run, err), err);

@@ -91,7 +91,7 @@ static sample *make_sample(void)
                   .width = 48,
                   .resize = 73,
                   .mean = {0.5f, -0.25f, 0},
-                  .deviation = {1, 0.1f, 2}},
+                  .std = {1, 0.1f, 2}},
         .history_count = COLUMNS,
         .history = s->history,
         .progress_count = VALUES,
@@ -222,17 +222,18 @@ static void least_checkpoint(void **state)
     elm_checkpoint_free(c);
 }
 
-/* What would make the network's input infinite or of no size is refused, whatever the digest says. */
+/* What would make the network's input infinite or of no size is refused, whatever the digest
+ * says. */
 static void impossible_inputs(void **state)
 {
     (void)state;
     const elm_checkpoint_input inputs[] = {
-        {.channels = 3, .height = 8, .deviation = {1, 1, 1}},
-        {.channels = 3, .height = 8, .width = 8, .deviation = {1, 0, 1}},
-        {.channels = 3, .height = 8, .width = 8, .mean = {NAN}, .deviation = {1, 1, 1}},
-        {.channels = 1, .height = 8, .width = 8, .features = 2, .deviation = {1}},
-        {.channels = 1, .height = 8, .width = -8, .deviation = {1}},
-        {.channels = 1, .height = 8, .width = 1 << 20, .deviation = {1}},
+        {.channels = 3, .height = 8, .std = {1, 1, 1}},
+        {.channels = 3, .height = 8, .width = 8, .std = {1, 0, 1}},
+        {.channels = 3, .height = 8, .width = 8, .mean = {NAN}, .std = {1, 1, 1}},
+        {.channels = 1, .height = 8, .width = 8, .features = 2, .std = {1}},
+        {.channels = 1, .height = 8, .width = -8, .std = {1}},
+        {.channels = 1, .height = 8, .width = 1 << 20, .std = {1}},
     };
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         const elm_checkpoint made = {.job = "", .ranks = 1, .input = inputs[i]};

@@ -67,7 +67,7 @@ static int count_layers(const elm_net *net, const elm_layer_kind *kind)
 
 static void compare(elm_net *plain, elm_net *folded, const float *input, int images)
 {
-    const elm_share share = elm_share_of(images, 1, 0);
+    const elm_partition share = elm_partition_of(images, 1, 0);
     elm_net_embed_all(plain, input, share, false);
     elm_net_embed_all(folded, input, share, false);
     const float *a = elm_net_classify(plain), *b = elm_net_classify(folded);

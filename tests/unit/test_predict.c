@@ -114,31 +114,31 @@ static void lists_of_paths(void **state)
     (void)state;
     static const char text[] = "\xef\xbb\xbf"
                                "a.jpg\r\n\n b c.png \nlast.jpg";
-    elm_picture_list list = {0};
+    elm_image_list list = {0};
     elm_error err = {0};
     write_text(scratch_path("list.txt"), text, sizeof text - 1);
-    assert_int_equal(elm_picture_list_read_paths(&list, scratch_path("list.txt"), &err), 0);
+    assert_int_equal(elm_image_list_read_paths(&list, scratch_path("list.txt"), &err), 0);
     const char *const names[] = {"a.jpg", " b c.png ", "last.jpg"};
     assert_int_equal(list.count, 3);
     for (int i = 0; i < 3; i++)
         assert_string_equal(list.texts + list.pictures[i].name, names[i]);
-    elm_picture_list_release(&list);
+    elm_image_list_release(&list);
     write_text(scratch_path("list.txt"), "a\0b\n", 4);
-    assert_int_equal(elm_picture_list_read_paths(&list, scratch_path("list.txt"), &err), -1);
+    assert_int_equal(elm_image_list_read_paths(&list, scratch_path("list.txt"), &err), -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
     assert_non_null(strstr(err.text, "list.txt, line 1"));
-    elm_picture_list_release(&list);
+    elm_image_list_release(&list);
 }
 
 /* Many texts: places stay right while the list grows. */
 static void a_long_list(void **state)
 {
     (void)state;
-    elm_picture_list list = {0};
+    elm_image_list list = {0};
     char name[32];
     for (int i = 0; i < 20000; i++) {
         snprintf(name, sizeof name, "folder/%d.jpg", i);
-        assert_int_equal(elm_picture_list_add_picture(&list, name, i % 7 ? NULL : "a reason", NULL),
+        assert_int_equal(elm_image_list_add_picture(&list, name, i % 7 ? NULL : "a reason", NULL),
                          0);
     }
     for (int i = 0; i < 20000; i++) {
@@ -146,57 +146,57 @@ static void a_long_list(void **state)
         assert_string_equal(list.texts + list.pictures[i].name, name);
         assert_int_equal(list.pictures[i].problem < 0, i % 7 != 0);
     }
-    elm_picture_list_release(&list);
+    elm_image_list_release(&list);
 }
 
 static void bytes_and_reasons(void **state)
 {
     (void)state;
-    elm_picture_list list = {0};
-    elm_picture_bytes bytes = {0};
+    elm_image_list list = {0};
+    elm_image_bytes bytes = {0};
     elm_error why = {0};
     write_text(scratch_path("five"), "01234", 5);
-    elm_picture_list_add_picture(&list, scratch_path("five"), NULL, NULL);
-    elm_picture_list_add_picture(&list, "/nowhere/x.jpg", NULL, NULL);
-    elm_picture_list_add_picture(&list, "/", NULL, NULL);
-    const int64_t file = elm_picture_list_text(&list, scratch_path("five"), NULL);
-    elm_picture_list_add_member(&list, "part", file,
-                                (elm_listed_picture){.offset = 1, .size_bytes = 3}, NULL, NULL);
-    elm_picture_list_add_member(&list, "beyond", file,
-                                (elm_listed_picture){.offset = 3, .size_bytes = 9}, NULL, NULL);
-    assert_int_equal(elm_picture_bytes_read(&list, &list.pictures[0], &bytes, &why), 0);
+    elm_image_list_add_picture(&list, scratch_path("five"), NULL, NULL);
+    elm_image_list_add_picture(&list, "/nowhere/x.jpg", NULL, NULL);
+    elm_image_list_add_picture(&list, "/", NULL, NULL);
+    const int64_t file = elm_image_list_text(&list, scratch_path("five"), NULL);
+    elm_image_list_add_member(&list, "part", file,
+                              (elm_listed_picture){.offset = 1, .size_bytes = 3}, NULL, NULL);
+    elm_image_list_add_member(&list, "beyond", file,
+                              (elm_listed_picture){.offset = 3, .size_bytes = 9}, NULL, NULL);
+    assert_int_equal(elm_image_bytes_read(&list, &list.pictures[0], &bytes, &why), 0);
     assert_int_equal(bytes.size_bytes, 5);
     assert_memory_equal(bytes.bytes, "01234", 5);
     elm_free(bytes.bytes);
-    assert_int_equal(elm_picture_bytes_read(&list, &list.pictures[3], &bytes, &why), 0);
+    assert_int_equal(elm_image_bytes_read(&list, &list.pictures[3], &bytes, &why), 0);
     assert_int_equal(bytes.size_bytes, 3);
     assert_memory_equal(bytes.bytes, "123", 3);
     elm_free(bytes.bytes);
     const char *const reasons[] = {"No such file", "a folder", NULL, "shorter"};
     for (int i = 1; i < 5; i++) {
-        bytes = (elm_picture_bytes){0};
+        bytes = (elm_image_bytes){0};
         if (i == 3)
             continue;
-        assert_int_equal(elm_picture_bytes_read(&list, &list.pictures[i], &bytes, &why),
-                         ELM_PICTURE_BROKEN);
+        assert_int_equal(elm_image_bytes_read(&list, &list.pictures[i], &bytes, &why),
+                         ELM_IMAGE_CORRUPT);
         assert_non_null(strstr(why.text, reasons[i - 1]));
         elm_free(bytes.bytes);
     }
-    elm_picture_list_release(&list);
+    elm_image_list_release(&list);
 }
 
 static void only_square_pictures(void **state)
 {
     (void)state;
-    const elm_picture_list list = {0};
+    const elm_image_list list = {0};
     const elm_checkpoint_input wrong[] = {
         {"moons", .features = 2},
-        {"wide", .channels = 3, .height = 8, .width = 9, .deviation = {1, 1, 1}},
-        {"two", .channels = 2, .height = 8, .width = 8, .deviation = {1, 1}}};
+        {"wide", .channels = 3, .height = 8, .width = 9, .std = {1, 1, 1}},
+        {"two", .channels = 2, .height = 8, .width = 8, .std = {1, 1}}};
     for (int i = 0; i < 3; i++) {
-        elm_picture_batches *batches = NULL;
+        elm_image_batches *batches = NULL;
         elm_error err = {0};
-        assert_int_equal(elm_picture_batches_create(&batches, &list, &wrong[i], 4, &err), -1);
+        assert_int_equal(elm_image_batches_create(&batches, &list, &wrong[i], 4, &err), -1);
         assert_null(batches);
         assert_int_equal(err.code, ELM_EXIT_USAGE);
         assert_non_null(strstr(err.text, wrong[i].dataset));

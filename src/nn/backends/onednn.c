@@ -76,8 +76,8 @@ static void conv_destroy(void *opaque)
     for (int i = 0; i < 3; i++)
         if (primitives[i])
             dnnl_primitive_destroy(primitives[i]);
-    dnnl_memory_t memories[] = {c->plain, c->plain_gradient, c->forward_weights, c->data_weights,
-                                c->weights_gradient, c->bias};
+    dnnl_memory_t memories[] = {c->plain,        c->plain_gradient,   c->forward_weights,
+                                c->data_weights, c->weights_gradient, c->bias};
     for (int i = 0; i < 6; i++)
         if (memories[i])
             dnnl_memory_destroy(memories[i]);

@@ -33,7 +33,7 @@ typedef struct onednn_convolution {
     onednn_layout plain_layout, forward_layout, data_layout, weights_layout;
     dnnl_memory_t plain, plain_gradient; /* OIHW, the caller's */
     dnnl_memory_t forward_weights;
-    dnnl_memory_t bias; /* folded; else NULL */
+    dnnl_memory_t bias;                           /* folded; else NULL */
     dnnl_memory_t data_weights, weights_gradient; /* in the engine's scratch */
     void *packed;                                 /* behind forward_weights */
     dnnl_primitive_t pack_forward, pack_data, unpack_gradient;

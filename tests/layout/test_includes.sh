@@ -44,7 +44,7 @@ libraries=(
 )
 
 # Public headers without a source: inline, or mere declarations.
-header_only=" option split reduce "
+header_only=" option partition reduce "
 
 # includes FILE: the names in its #include lines, with their quote or bracket.
 includes() {
@@ -110,7 +110,7 @@ check_own() {
 check_file() {
     local include
     if [ -z "${may_include[$2]+known}" ]; then
-        echo "$1: module $2 is unknown (tests/house/test_includes.sh lists the modules)"
+        echo "$1: module $2 is unknown (tests/layout/test_includes.sh lists the modules)"
         return
     fi
     while read -r include; do
