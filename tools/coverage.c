@@ -41,7 +41,7 @@ static double share_of(const int64_t *part, const int64_t *whole, int first, int
     return b ? 100.0 * (double)a / (double)b : 0;
 }
 
-static void print_row(const elm_coverage *c, int ranks, int width)
+static void print_row(const elm_positive_rate *c, int ranks, int width)
 {
     const double mib = 4.0 * width / (1 << 20);
     const int64_t *const scopes[] = {c->global, c->rank};
@@ -66,8 +66,8 @@ static int print_table(const elm_dataset *dataset, const int64_t *order, int64_t
            "ranks |    all   head  torso   tail |    all   head  torso   tail | slices    all\n",
            (long long)batch, width);
     for (size_t i = 0; i < sizeof ranks / sizeof *ranks && ranks[i] <= batch; i++) {
-        elm_coverage coverage;
-        if (elm_coverage_count(&coverage, dataset, order, batch, ranks[i], err))
+        elm_positive_rate coverage;
+        if (elm_positive_rate_count(&coverage, dataset, order, batch, ranks[i], err))
             return -1;
         print_row(&coverage, ranks[i], width);
     }
@@ -81,7 +81,7 @@ static long resident_kib(void)
     return usage.ru_maxrss;
 }
 
-int elm_print_coverage(const elm_job_options *options, const char *store, elm_error *err)
+int elm_print_positive_rate(const elm_job_options *options, const char *store, elm_error *err)
 {
     elm_data_options data = options->data;
     elm_dataset *dataset = NULL;

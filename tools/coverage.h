@@ -8,6 +8,6 @@
  * positive and the embeddings that travel.
  *  Ranks:  local: one process counts for any number of ranks; labels and order are all it takes
  *  Errors: the store's, unknown models, memory */
-int elm_print_coverage(const elm_job_options *options, const char *store, elm_error *err);
+int elm_print_positive_rate(const elm_job_options *options, const char *store, elm_error *err);
 
 #endif

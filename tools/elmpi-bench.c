@@ -150,8 +150,8 @@ static const elm_store_info *find_data(const char *model)
 static int make_batch(bench *b, elm_error *err)
 {
     const elm_store_info *d = &b->data;
-    const elm_share share =
-        elm_share_of(b->options.optim.batch, elm_comm_size(b->comm), elm_comm_rank(b->comm));
+    const elm_partition share =
+        elm_partition_of(b->options.optim.batch, elm_comm_size(b->comm), elm_comm_rank(b->comm));
     const size_t size =
         d->features ? (size_t)d->features : (size_t)d->channels * d->height * d->width;
     b->class_count = elm_alloc((size_t)d->classes, sizeof *b->class_count, err);
@@ -183,7 +183,7 @@ static int make_batch(bench *b, elm_error *err)
     b->batch = (elm_batch){.share = share,
                            .input = b->input,
                            .labels = b->labels + share.first,
-                           .part_labels = b->labels,
+                           .microbatch_labels = b->labels,
                            .members = b->members,
                            .images = share.global,
                            .global_labels = b->labels};
@@ -195,8 +195,8 @@ static int choose_all(bench *b, elm_error *err)
 {
     const elm_run_options *o = &b->options.run;
     /* the largest */
-    const elm_share share =
-        elm_share_of(elm_optim_part(&b->options.optim), elm_comm_size(b->comm), 0);
+    const elm_partition share =
+        elm_partition_of(elm_optim_microbatch(&b->options.optim), elm_comm_size(b->comm), 0);
     const elm_choice_request request = {o->backend, (elm_layout)o->layout,
                                         (elm_precision)o->precision};
     const elm_net_spec spec = {.model = &b->options.model,
@@ -298,7 +298,7 @@ static int time_steps_all(bench *b, elm_error *err)
         /* A rate this small leaves the weights where they are: synthetic images have nothing to
          * teach. */
         const elm_step_report report =
-            elm_trainer_step_all(b->trainer, &b->batch, 1e-6, (elm_step_wishes){0});
+            elm_trainer_step_all(b->trainer, &b->batch, 1e-6, (elm_step_requests){0});
         if (!report.finite)
             return elm_error_set(err, ELM_EXIT_FAILURE,
                                  "a step gave numbers that are not finite (%s): report this",
@@ -372,10 +372,11 @@ static int run_all(bench *b, elm_error *err)
     if (elm_cpu_same_all(b->comm, err) || elm_comm_agree_all(b->comm, parse_job(b, err), err))
         return -1;
     if (b->set.coverage)
-        return elm_comm_agree_all(
-            b->comm,
-            elm_comm_rank(b->comm) == 0 ? elm_print_coverage(&b->options, b->set.coverage, err) : 0,
-            err);
+        return elm_comm_agree_all(b->comm,
+                                  elm_comm_rank(b->comm) == 0
+                                      ? elm_print_positive_rate(&b->options, b->set.coverage, err)
+                                      : 0,
+                                  err);
     elm_binding_apply_all(b->comm, b->options.run.binding, (int)b->set.threads, b->binding);
     measure_peak_all(b);
     const bool first = elm_comm_rank(b->comm) == 0;
@@ -430,7 +431,7 @@ int main(int argc, char **argv)
     elm_affinity_reload(argv);
     if (elm_program_begin(&self, program, &err) ||
         elm_ranks_join_all(&self, &b.comm, &argc, &argv, &err) ||
-        elm_comm_agree_all(b.comm, elm_watch_enter(self.watch, "work", &err), &err)) {
+        elm_comm_agree_all(b.comm, elm_watchdog_enter(self.watch, "work", &err), &err)) {
         elm_log_error(&(elm_log){.program = program}, "%s", err.text);
         code = err.code;
     } else {

@@ -13,7 +13,7 @@ static int evaluate_all(const evaluate_options *s, elm_comm *comm, const elm_log
                         elm_error *err)
 {
     evaluated subject = {0};
-    elm_tally tally = {0};
+    elm_recall_counts tally = {0};
     if (elm_cpu_same_all(comm, err) != 0)
         return -1;
     elm_ticker *ticker = NULL;
@@ -42,7 +42,7 @@ static int evaluate_all(const evaluate_options *s, elm_comm *comm, const elm_log
         status = evaluate_write_more_all(&subject, s, comm, log, err);
     elm_comm_set_ticker(comm, NULL);
     elm_ticker_destroy(ticker);
-    elm_tally_release(&tally);
+    elm_recall_counts_release(&tally);
     evaluate_unload(&subject);
     return status;
 }
@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     elm_affinity_reload(argv);
     if (elm_program_begin(&self, program, &err) != 0 ||
         elm_ranks_join_all(&self, &comm, &argc, &argv, &err) != 0 ||
-        elm_comm_agree_all(comm, elm_watch_enter(self.watch, "work", &err), &err) != 0) {
+        elm_comm_agree_all(comm, elm_watchdog_enter(self.watch, "work", &err), &err) != 0) {
         elm_log_error(&(elm_log){.program = program}, "%s", err.text);
         code = err.code;
     } else {

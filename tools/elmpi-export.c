@@ -82,7 +82,7 @@ static int describe_data(const command_line *s, const elm_checkpoint *checkpoint
     elm_store *store = NULL;
     if (access(path, R_OK) != 0)
         return elm_error_set(err, access(path, F_OK) != 0 ? ELM_EXIT_USAGE : ELM_EXIT_FAILURE,
-                             "the data set, which knows the input's shape and normalisation, is "
+                             "the data set, which knows the input's shape and normalization, is "
                              "not there or not readable (%s): name its "
                              "store with --data",
                              path);
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
     elm_program self;
     int code;
     if (elm_program_begin(&self, "elmpi-export", &err) == 0 &&
-        elm_watch_enter(self.watch, "work", &err) == 0) {
+        elm_watchdog_enter(self.watch, "work", &err) == 0) {
         code = run(argc, argv);
     } else {
         elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);

@@ -65,10 +65,10 @@ static bool is_input(const elm_option *row, const void *context)
 static char *put_parameter(char *text, const char *end, const elm_step_parameter *parameter)
 {
     const size_t room = (size_t)(end - text);
-    if (!parameter->choices && isnan(parameter->fallback))
+    if (!parameter->choices && isnan(parameter->default_text))
         return text + snprintf(text, room, ":<%s>", parameter->name);
     if (!parameter->choices)
-        return text + snprintf(text, room, ":%s=%g", parameter->name, parameter->fallback);
+        return text + snprintf(text, room, ":%s=%g", parameter->name, parameter->default_text);
     const int length = snprintf(text, room, ":%s=%s", parameter->name, parameter->choices);
     for (char *c = text; *c; c++)
         *c = *c == '|' ? '/' : *c;
@@ -200,7 +200,7 @@ int main(int argc, char **argv)
     elm_program self;
     int code;
     if (elm_program_begin(&self, "elmpi-methods", &err) == 0 &&
-        elm_watch_enter(self.watch, "work", &err) == 0) {
+        elm_watchdog_enter(self.watch, "work", &err) == 0) {
         code = run(argc, argv);
     } else {
         elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);

@@ -64,7 +64,7 @@ int main(int argc, char **argv)
     elm_program self;
     int code;
     if (elm_program_begin(&self, "elmpi-report", &err) == 0 &&
-        elm_watch_enter(self.watch, "work", &err) == 0) {
+        elm_watchdog_enter(self.watch, "work", &err) == 0) {
         code = run(argc, argv);
     } else {
         elm_log_error(&(elm_log){.program = self.name}, "%s", err.text);

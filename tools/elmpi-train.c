@@ -109,7 +109,7 @@ static int load_job(const elm_run_request *request, elm_job_options *options, el
 /* How long the job lets ranks wait for each other, before MPI can tell: what the command line
  * says, or the job file, if that is one that can be read twice. What is wrong with either is
  * said later. */
-static double patience_of(const elm_run_request *request, double otherwise)
+static double timeout_of(const elm_run_request *request, double otherwise)
 {
     static const char key[] = "run.stall_timeout=";
     struct stat about;
@@ -133,14 +133,14 @@ static double patience_of(const elm_run_request *request, double otherwise)
     return otherwise;
 }
 
-/* The watchdog's patience for the time until all ranks know the job. The environment's, if it
+/* The watchdog's timeout for the time until all ranks know the job. The environment's, if it
  * says one, goes before the job's. */
 static int guard_start(const elm_program *self, int argc, char **argv, elm_error *err)
 {
     train_command train = {0};
     elm_error ignored = {0};
     double timeout;
-    if (elm_watch_timeout(-1, &timeout, err) != 0)
+    if (elm_watchdog_timeout(-1, &timeout, err) != 0)
         return -1;
     /* parsing moves them */
     char **words = timeout < 0 ? elm_alloc((size_t)argc + 1, sizeof *words, NULL) : NULL;
@@ -149,9 +149,9 @@ static int guard_start(const elm_program *self, int argc, char **argv, elm_error
     memcpy(words, argv, (size_t)argc * sizeof *words);
     int status = 0;
     if (parse(argc, words, true, &train, &ignored) == ELM_COMMAND_RUN) {
-        status = elm_watch_enter_with(self->watch, "job", train.request.job_file, err);
+        status = elm_watchdog_enter_with(self->watch, "job", train.request.job_file, err);
         if (status == 0)
-            status = elm_watch_guard(self->watch, patience_of(&train.request, 600), err);
+            status = elm_watchdog_guard(self->watch, timeout_of(&train.request, 600), err);
     }
     elm_free(words);
     return status;

@@ -1,5 +1,5 @@
-/* Parts of elmpi-evaluate: its command line (evaluate_options.c), what it loads (evaluate_load.c) and
- * what it writes (evaluate_report.c). */
+/* Parts of elmpi-evaluate: its command line (evaluate_options.c), what it loads
+ * (evaluate_load.c) and what it writes (evaluate_report.c). */
 #ifndef ELMPI_TOOLS_EVALUATE_H
 #define ELMPI_TOOLS_EVALUATE_H
 
@@ -53,8 +53,8 @@ int evaluate_load_all(evaluated *subject, const evaluate_options *s, elm_comm *c
 void evaluate_unload(evaluated *subject);
 
 /** Rank 0's part: figures, table, file. */
-int evaluate_report(const evaluated *subject, const evaluate_options *s, const elm_tally *tally,
-                    const elm_log *log, elm_error *err);
+int evaluate_report(const evaluated *subject, const evaluate_options *s,
+                    const elm_recall_counts *tally, const elm_log *log, elm_error *err);
 /** Files for figures and other programs. Collective; errors agreed. */
 int evaluate_write_more_all(const evaluated *subject, const evaluate_options *s, elm_comm *comm,
                             const elm_log *log, elm_error *err);

@@ -25,16 +25,16 @@ static int check_uses(const evaluate_options *s, elm_error *err)
     } flags[] = {
         {"--tau", !isnan(s->tau), ELM_CLASSIFIER_TAU},
         {"--select-on", s->select_on != NULL, ELM_CLASSIFIER_SELECTION},
-        {"--k", s->k != 0, ELM_CLASSIFIER_NEIGHBOURS},
+        {"--k", s->k != 0, ELM_CLASSIFIER_NEIGHBORS},
         {"--epsilon", !isnan(s->epsilon) && s->analysis == NULL, ELM_CLASSIFIER_SHRINKAGE},
-        {"--distance", s->distance != NULL, ELM_CLASSIFIER_NEIGHBOURS},
+        {"--distance", s->distance != NULL, ELM_CLASSIFIER_NEIGHBORS},
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given && !(s->with->uses & flags[i].use))
             return elm_error_set(
                 err, ELM_EXIT_USAGE,
-                "%s has no use for it (%s): leave it away, or choose another --classifier",
-                s->with->name, flags[i].flag);
+                "%s has no use for it (%s): omit it, or choose another --classifier", s->with->name,
+                flags[i].flag);
     if (s->distance != NULL && strcmp(s->distance, "euclidean") != 0 &&
         strcmp(s->distance, "cosine") != 0)
         return elm_error_set(err, ELM_EXIT_USAGE,
@@ -85,7 +85,7 @@ elm_command_result evaluate_parse(evaluate_options *s, const char *program, bool
         {"--epsilon", ELM_FLAG_REAL, &s->epsilon, 1e-12, 1e6, "E",
          "lda, --analysis: this share of the mean variance is added to the covariance's diagonal "
          "(default 1e-4)"},
-        {"--k", ELM_FLAG_INT, &s->k, 1, 1000, "K", "knn: neighbours (default 5)"},
+        {"--k", ELM_FLAG_INT, &s->k, 1, 1000, "K", "knn: neighbors (default 5)"},
         {"--distance", ELM_FLAG_TEXT, &s->distance, 0, 0, "NAME",
          "knn: euclidean (default) or cosine"},
         {"--groups", ELM_FLAG_TEXT, &s->groups, 0, 0, "RULE",

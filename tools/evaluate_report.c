@@ -55,7 +55,7 @@ static void describe_classifier(const evaluated *subject, const evaluate_options
     }
     if (s->with->uses & ELM_CLASSIFIER_SHRINKAGE)
         details[count++] = (elm_evaluation_detail){"epsilon", NULL, &set->epsilon, 1};
-    if (s->with->uses & ELM_CLASSIFIER_NEIGHBOURS) {
+    if (s->with->uses & ELM_CLASSIFIER_NEIGHBORS) {
         details[count++] = (elm_evaluation_detail){"k", NULL, k, 1};
         details[count++] =
             (elm_evaluation_detail){"distance", set->cosine ? "cosine" : "euclidean", NULL, 0};
@@ -63,8 +63,8 @@ static void describe_classifier(const evaluated *subject, const evaluate_options
     details[count] = (elm_evaluation_detail){0};
 }
 
-int evaluate_report(const evaluated *subject, const evaluate_options *s, const elm_tally *tally,
-                    const elm_log *log, elm_error *err)
+int evaluate_report(const evaluated *subject, const evaluate_options *s,
+                    const elm_recall_counts *tally, const elm_log *log, elm_error *err)
 {
     elm_evaluation_detail details[DETAILS_MAX];
     double k;

@@ -3,11 +3,11 @@
 #ifndef ELMPI_TOOLS_PROGRAM_H
 #define ELMPI_TOOLS_PROGRAM_H
 
-#include "elmpi/watch.h"
+#include "elmpi/watchdog.h"
 
 typedef struct elm_program {
     const char *name;
-    elm_watch *watch;
+    elm_watchdog *watch;
 } elm_program;
 
 /** First thing in main: signals are answered, and the watchdog waits as long as ELMPI_STALL_TIMEOUT

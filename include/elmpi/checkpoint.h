@@ -8,7 +8,7 @@
 
 #include "elmpi/status.h"
 #include "elmpi/tensor.h"
-#include "elmpi/watch.h"
+#include "elmpi/watchdog.h"
 
 /** A named column of per-epoch figures under /history. */
 typedef struct elm_history_column {
@@ -27,8 +27,8 @@ typedef struct elm_progress_value {
 /** Records behind the HDF5 part of the file, for what is too large for one memory: the class
  * bank. They have no name inside HDF5, which builds its part in memory; the root attributes
  * bank_records and bank_record_bytes tell their number and size, and they are the file's last
- * records * record_bytes bytes (elm_bank_layout says what is in them). The user block's length
- * and digest cover them. */
+ * records * record_bytes bytes (elm_memory_bank_layout says what is in them). The user block's
+ * length and digest cover them. */
 typedef struct elm_checkpoint_tail {
     int64_t records; /* 0: none */
     size_t record_bytes;
@@ -59,7 +59,7 @@ typedef struct elm_checkpoint {
     elm_history_column *history;
     int progress_count;
     elm_progress_value *progress;
-    elm_watch *watch; /* told of the stages of writing; NULL: nobody watches */
+    elm_watchdog *watch; /* told of the stages of writing; NULL: nobody watches */
     elm_checkpoint_tail tail;
 } elm_checkpoint;
 

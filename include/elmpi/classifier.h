@@ -49,7 +49,7 @@ enum {
     ELM_CLASSIFIER_TRAIN = 1,
     ELM_CLASSIFIER_SELECTION = 2,
     ELM_CLASSIFIER_TAU = 4,
-    ELM_CLASSIFIER_NEIGHBOURS = 8,
+    ELM_CLASSIFIER_NEIGHBORS = 8,
     ELM_CLASSIFIER_SHRINKAGE = 16
 };
 
@@ -60,8 +60,8 @@ typedef struct elm_classifier {
     /** Counts what it predicts of the test split, the same on all ranks and for any number of them.
      * NULL: this build lacks a library for it.
      *  Ranks:  collective
-     *  Owns:   the caller calls elm_tally_release */
-    int (*count_all)(const elm_classifier_input *input, elm_tally *tally, elm_error *err);
+     *  Owns:   the caller calls elm_recall_counts_release */
+    int (*count_all)(const elm_classifier_input *input, elm_recall_counts *tally, elm_error *err);
 } elm_classifier;
 
 /** The classifiers elmpi knows, ended by name NULL; the first one is fc. */

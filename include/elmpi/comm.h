@@ -10,7 +10,7 @@
 #include "elmpi/reduce.h"
 #include "elmpi/status.h"
 #include "elmpi/ticker.h"
-#include "elmpi/watch.h"
+#include "elmpi/watchdog.h"
 
 /** [comm] of a job file. */
 typedef struct elm_comm_options {
@@ -39,8 +39,8 @@ void elm_comm_finish_all(elm_comm *comm);
 
 /** The watch that collective work tells where this rank is; NULL: nobody watches. Borrowed.
  * Local. */
-void elm_comm_set_watch(elm_comm *comm, elm_watch *watch);
-elm_watch *elm_comm_watch(const elm_comm *comm);
+void elm_comm_set_watch(elm_comm *comm, elm_watchdog *watch);
+elm_watchdog *elm_comm_watch(const elm_comm *comm);
 /** Who says what long work is at; NULL: nobody. Borrowed. Local. */
 void elm_comm_set_ticker(elm_comm *comm, elm_ticker *ticker);
 elm_ticker *elm_comm_ticker(const elm_comm *comm);
@@ -82,7 +82,7 @@ void elm_comm_or_all(elm_comm *comm, uint8_t *bits, int64_t size_bytes);
 int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_bytes, void **gathered,
                               size_t *sizes, elm_error *err);
 
-/** Global sums for synchronised BatchNorm, on a communicator of their own. Valid as long as
+/** Global sums for synchronized BatchNorm, on a communicator of their own. Valid as long as
  * `comm`. */
 elm_reducer elm_comm_reducer(elm_comm *comm);
 

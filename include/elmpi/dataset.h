@@ -34,7 +34,7 @@ typedef struct elm_data_options {
 
     /* Pictures in shards. */
     int64_t crop; /* side of the network's input */
-    /* evaluation: length of the short side before the centre is cut out; 0: elm_data_resize */
+    /* evaluation: length of the short side before the center is cut out; 0: elm_data_resize */
     int64_t resize;
     int64_t threads;            /* that decode, a rank */
     double unreadable;          /* share of a training set that may turn out to be unreadable */
@@ -49,7 +49,7 @@ typedef struct elm_data_options {
 extern const elm_option elm_data_option_rows[];
 
 /** Pictures in shards, evaluation: the short side is resized to so many pixels, the long one in
- * proportion, rounded down, and the centre of data.crop is cut out, as torchvision's Resize and
+ * proportion, rounded down, and the center of data.crop is cut out, as torchvision's Resize and
  * CenterCrop do. data.resize, or 8/7 of data.crop, rounded down: 256 for 224, 73 for 64. */
 int elm_data_resize(const elm_data_options *options);
 
@@ -57,7 +57,7 @@ int elm_data_resize(const elm_data_options *options);
 void elm_data_normalize(const elm_data_options *options, elm_store_info *info);
 
 /** Pictures in shards: where they are. They are read and decoded as they are needed. */
-typedef struct elm_dataset_pictures {
+typedef struct elm_encoded_images {
     elm_store_place *places; /* [count] */
     struct elm_shards *shards;
     int verify;        /* sample|all|none */
@@ -66,18 +66,18 @@ typedef struct elm_dataset_pictures {
     int crop, resize, threads;
     double unreadable;
     bool omits_unreadable; /* in evaluation; else they count as wrong */
-} elm_dataset_pictures;
+} elm_encoded_images;
 
 typedef struct elm_dataset {
     elm_store_info info;
     int64_t count;
-    int32_t *labels;                /* [count] */
-    int64_t *rows;                  /* [count] rows of the store's split that the images are */
-    int64_t *class_count;           /* [info.classes] */
-    uint8_t *images;                /* [count][H][W][C], or NULL */
-    float *features;                /* [count][D], or NULL */
-    elm_dataset_pictures *pictures; /* or NULL; info.height and info.width are the crop's then */
-    char **class_names;             /* [info.classes] */
+    int32_t *labels;              /* [count] */
+    int64_t *rows;                /* [count] rows of the store's split that the images are */
+    int64_t *class_count;         /* [info.classes] */
+    uint8_t *images;              /* [count][H][W][C], or NULL */
+    float *features;              /* [count][D], or NULL */
+    elm_encoded_images *pictures; /* or NULL; info.height and info.width are the crop's then */
+    char **class_names;           /* [info.classes] */
 } elm_dataset;
 
 /** Loads a split of the job's store: "train" as its long-tailed subset where the job asks for one,

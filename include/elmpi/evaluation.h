@@ -23,11 +23,11 @@ int elm_evaluation_batch(const elm_store_info *info);
  * NULL: one is an error.
  *  Shape:  net built for at least elm_evaluation_batch images and for the data set's classes
  *  Ranks:  collective; batch b of elm_evaluation_batch images is computed by rank b % size
- *  Owns:   the caller calls elm_tally_release
+ *  Owns:   the caller calls elm_recall_counts_release
  *  Errors: a non-finite logit, agreed by all ranks; ELM_EXIT_STOPPED; *tally is empty then */
 int elm_evaluation_count_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm,
                              const volatile sig_atomic_t *stop, const elm_log *log,
-                             elm_tally *tally, elm_error *err);
+                             elm_recall_counts *tally, elm_error *err);
 
 /** Who was evaluated, for the table and the JSON file. Strings borrowed. */
 typedef struct elm_evaluation_about {

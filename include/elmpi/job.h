@@ -1,4 +1,4 @@
-/* Job: job files (INI) and --set overrides, resolved against the rooms' option rows. The only
+/* Job: job files (INI) and --set overrides, resolved against the modules' option rows. The only
  * parser of options. */
 #ifndef ELMPI_JOB_H
 #define ELMPI_JOB_H

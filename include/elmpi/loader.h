@@ -1,4 +1,4 @@
-/* Loader: batches of this rank's images, decoded, augmented and normalised, prefetched on
+/* Loader: batches of this rank's images, decoded, augmented and normalized, prefetched on
  * threads. */
 #ifndef ELMPI_LOADER_H
 #define ELMPI_LOADER_H
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "elmpi/dataset.h"
-#include "elmpi/split.h"
+#include "elmpi/partition.h"
 
 /** The order of an epoch, a pure function of its arguments: *the same on all ranks*.
  *  Shape:  order [dataset->count] places in the data set
@@ -32,22 +32,22 @@ bool elm_sampler_depends_on_length(const elm_data_options *options);
 /** One global batch, or a part of it: all of its images, or those that are computed together.
  * Borrowed until the next elm_loader_next. */
 typedef struct elm_batch {
-    int64_t epoch, index;       /* which global batch of which epoch */
-    int64_t position;           /* of the part's first image in the epoch's order */
-    double passed;              /* epochs done before the global batch, a real number */
-    bool continues;             /* other parts of the same global batch came before, */
-    bool more;                  /* and more will follow */
-    elm_share share;            /* of this part */
-    const float *input;         /* [share.local][C][H][W] or [share.local][D] */
-    const int32_t *labels;      /* [share.local], = part_labels + share.first */
-    const int32_t *part_labels; /* [share.global], in global order */
-    const int64_t *members;     /* [share.global] places in the data set */
+    int64_t epoch, index;             /* which global batch of which epoch */
+    int64_t position;                 /* of the part's first image in the epoch's order */
+    double passed;                    /* epochs done before the global batch, a real number */
+    bool continues;                   /* other parts of the same global batch came before, */
+    bool more;                        /* and more will follow */
+    elm_partition share;              /* of this part */
+    const float *input;               /* [share.local][C][H][W] or [share.local][D] */
+    const int32_t *labels;            /* [share.local], = microbatch_labels + share.first */
+    const int32_t *microbatch_labels; /* [share.global], in global order */
+    const int64_t *members;           /* [share.global] places in the data set */
     /* [share.local] images of a class of which no picture can be read: their input is 0, they
      * are to teach nothing; NULL: none */
-    const bool *absent;
+    const bool *unreadable;
     /* [share.local] images that show another's picture, the next of their class, as their own
      * cannot be read; NULL: none */
-    const bool *substituted;
+    const bool *replaced;
     int64_t images;               /* of the whole global batch */
     const int32_t *global_labels; /* [images] */
 } elm_batch;

@@ -29,7 +29,7 @@ typedef struct elm_loss_needs {
      * ELM_LOSS_EVERYTHING */
     bool logits;
     bool means; /* the mean embedding of every class over the training set, before each epoch */
-    bool bank;  /* the class bank: as an owner of classes (ELM_LOSS_OWNED), or its class_means */
+    bool bank;  /* the memory bank: as an owner of classes (ELM_LOSS_OWNED), or its class_means */
 } elm_loss_needs;
 
 /** The data set's statistics that the losses depend on. */
@@ -40,13 +40,13 @@ typedef struct elm_class_counts {
 } elm_class_counts;
 
 /** Where in a run a step is; the same on all ranks. */
-typedef struct elm_loss_moment {
+typedef struct elm_loss_time {
     uint64_t seed;
     int64_t epoch;    /* counted from 0 */
     int64_t position; /* place in the epoch's order of the first of the `images` below */
     double passed;    /* epochs done when the step begins, a real number */
     double length;    /* epochs of the whole run */
-} elm_loss_moment;
+} elm_loss_time;
 
 /** What a step shows the losses. Rows are float32, contiguous. Gradients are added to, not set;
  * the loss and its gradient carry 1/global (and lambda) already. `images` differs from `global`
@@ -78,10 +78,10 @@ typedef struct elm_loss_batch {
      * bank has them; only for terms that asked */
     const double *class_means;
     /* earlier embeddings of the classes that this rank owns (ELM_LOSS_OWNED), or NULL */
-    struct elm_bank *bank;
+    struct elm_memory_bank *bank;
     float *embeddings_gradient; /* [local][width] */
     float *logits_gradient;     /* [local][classes] */
-    elm_loss_moment moment;
+    elm_loss_time moment;
 
     /* Set by elm_loss_logits for the logit loss: a weighted mean over the global batch. */
     const double *class_weights; /* [classes], or NULL: all 1 */
@@ -178,7 +178,7 @@ void elm_loss_set_means(elm_loss *loss, const float *means);
 
 /** What the logit loss wants of the last layer before training begins. */
 typedef struct elm_loss_head {
-    bool cosine;      /* normalised embeddings and class vectors, no bias: the logits are cosines */
+    bool cosine;      /* normalized embeddings and class vectors, no bias: the logits are cosines */
     bool bias_is_set; /* the bias starts at `bias` instead of the network's own rule */
     double bias;
 } elm_loss_head;
@@ -187,7 +187,7 @@ typedef struct elm_loss_head {
 elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes);
 
 /** To be called once a step's gradients are known to be good and the weights are updated: what the
- * losses themselves learn (centres, margins) follows.
+ * losses themselves learn (centers, margins) follows.
  *  Ranks:  local: all ranks saw the same rows, so all arrive at the same values */
 void elm_loss_update(elm_loss *loss, double lr);
 

@@ -16,25 +16,25 @@ typedef enum elm_group_rule {
 } elm_group_rule;
 
 /** Predictions counted by class: what the metrics need, small for any number of classes. */
-typedef struct elm_tally {
+typedef struct elm_recall_counts {
     int classes;
     int64_t *tested, *correct; /* [classes] each, one block */
     int64_t unreadable;        /* images that could not be read: */
     bool omits;                /* left out, else among those tested, and wrong */
-} elm_tally;
+} elm_recall_counts;
 
 /** All zero.
- *  Owns:   the caller calls elm_tally_release, also after an error */
-int elm_tally_create(elm_tally *tally, int classes, elm_error *err);
-void elm_tally_release(elm_tally *tally);
-static inline void elm_tally_add(elm_tally *tally, int label, int predicted)
+ *  Owns:   the caller calls elm_recall_counts_release, also after an error */
+int elm_recall_counts_create(elm_recall_counts *tally, int classes, elm_error *err);
+void elm_recall_counts_release(elm_recall_counts *tally);
+static inline void elm_recall_counts_add(elm_recall_counts *tally, int label, int predicted)
 {
     tally->tested[label]++;
     tally->correct[label] += predicted == label;
 }
 
 /** An image that could not be read. */
-static inline void elm_tally_add_unreadable(elm_tally *tally, int label)
+static inline void elm_recall_counts_add_unreadable(elm_recall_counts *tally, int label)
 {
     tally->unreadable++;
     tally->tested[label] += !tally->omits;
@@ -59,8 +59,8 @@ typedef struct elm_metrics {
 
 /** From what was counted and the training images of each class [tally->classes].
  *  Owns:   the caller frees with elm_metrics_destroy */
-int elm_metrics_create(elm_metrics **metrics, const elm_tally *tally, const int64_t *train_count,
-                       elm_group_rule rule, elm_error *err);
+int elm_metrics_create(elm_metrics **metrics, const elm_recall_counts *tally,
+                       const int64_t *train_count, elm_group_rule rule, elm_error *err);
 void elm_metrics_destroy(elm_metrics *metrics);
 
 /** The rule of that name ("elm", "kang").

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "elmpi/option.h"
+#include "elmpi/partition.h"
 #include "elmpi/reduce.h"
-#include "elmpi/split.h"
 #include "elmpi/status.h"
 #include "elmpi/tensor.h"
 #include "elmpi/timeline.h"
@@ -57,7 +57,7 @@ typedef enum elm_layout {
 extern const char *const elm_layout_names[]; /* by value */
 
 /** What of a network learns: model.train. The rest keeps its values; a backbone that does not
- * learn normalises by its running statistics. */
+ * learn normalizes by its running statistics. */
 typedef enum elm_net_train {
     ELM_TRAIN_ALL,
     ELM_TRAIN_BACKBONE,   /* all but the last layer */
@@ -97,8 +97,8 @@ typedef struct elm_net_parameters {
     const elm_tensor *tensors; /* data points into weights */
     const bool *is_norm;       /* [count] BatchNorm's gamma and beta */
     float *weights, *gradients;
-    int64_t size;               /* floats in each block */
-    int learn_first, learn_end; /* parameters that learn: a run of them */
+    int64_t size;                   /* floats in each block */
+    int trainable_first, learn_end; /* parameters that learn: a run of them */
     int state_count;
     const elm_tensor *state_tensors;
     float *state;
@@ -109,12 +109,13 @@ elm_net_parameters elm_net_view(elm_net *net);
 /** To be called after anybody has written into `weights` or `state`. */
 void elm_net_weights_changed(elm_net *net);
 
-/** Images -> embeddings. Training: batch statistics (synchronised over ranks by bn scope; every
+/** Images -> embeddings. Training: batch statistics (synchronized over ranks by bn scope; every
  * rank must call, also with share.local == 0) and running statistics updated; otherwise running
  * statistics, no communication.
  *  Shape:  input [share.local][C][H][W]; returns Phi [share.local][K] float32, borrowed until
  *          the next call */
-const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training);
+const float *elm_net_embed_all(elm_net *net, const float *input, elm_partition share,
+                               bool training);
 
 /** Embeddings of the last elm_net_embed_all -> logits [share.local][L], borrowed. Local. */
 const float *elm_net_classify(elm_net *net);
@@ -124,17 +125,17 @@ float *elm_net_logits_gradient(elm_net *net);     /* [local][L] */
 float *elm_net_embeddings_gradient(elm_net *net); /* [local][K] */
 
 /** What the backward pass tells its caller, so that communication overlaps with it. */
-typedef struct elm_net_watch {
+typedef struct elm_backward_hooks {
     /* all from `first` to the block's end are final */
     void (*gradients_final)(void *context, int64_t first);
     void (*poll)(void *context); /* called between layers */
     void *context;
-} elm_net_watch;
+} elm_backward_hooks;
 
 /** Gradients of the parameters that learn from the two gradient blocks; sets (does not add to) the
  * gradient block.
- *  Ranks:  collective where BatchNorm is synchronised */
-void elm_net_backward_all(elm_net *net, const elm_net_watch *watch);
+ *  Ranks:  collective where BatchNorm is synchronized */
+void elm_net_backward_all(elm_net *net, const elm_backward_hooks *watch);
 
 /** Records every layer's passes from now on; NULL: no more. Borrowed. */
 void elm_net_set_timeline(elm_net *net, elm_timeline *timeline);

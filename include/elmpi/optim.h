@@ -61,11 +61,11 @@ double elm_schedule_lr(const elm_optim_options *options, int64_t step, int64_t s
 bool elm_lr_depends_on_length(const elm_optim_options *options);
 
 /** Images of the largest part of a global batch: ceil(batch / accumulate). The parts differ by
- * one image at most (elm_split_begin). */
-int64_t elm_optim_part(const elm_optim_options *options);
+ * one image at most (elm_partition_begin). */
+int64_t elm_optim_microbatch(const elm_optim_options *options);
 /** Parts of a whole global batch: accumulate, or fewer where rounding up makes the last ones
  * empty. */
-int64_t elm_optim_parts(const elm_optim_options *options);
+int64_t elm_optim_microbatches(const elm_optim_options *options);
 /** Errors: ELM_EXIT_USAGE for more parts than images */
 int elm_optim_check(const elm_optim_options *options, elm_error *err);
 

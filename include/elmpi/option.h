@@ -1,4 +1,4 @@
-/* Option rows: every room lists its options in a table; `job` is their only parser, and help
+/* Option rows: every module lists its options in a table; `job` is their only parser, and help
  * texts, checks and documentation follow from the rows. */
 #ifndef ELMPI_OPTION_H
 #define ELMPI_OPTION_H
@@ -35,8 +35,8 @@ extern const char elm_option_stem[];
 typedef struct elm_option {
     const char *key; /* "section.name"; NULL ends a table */
     elm_option_type type;
-    size_t offset;        /* of the value in the room's options struct */
-    const char *fallback; /* default, as text, or elm_option_stem; NULL: must be given */
+    size_t offset;            /* of the value in the module's options struct */
+    const char *default_text; /* default, as text, or elm_option_stem; NULL: must be given */
     /* numbers: inclusive range; both 0: unbounded */
     double min, max;
     const char *choices; /* "a|b|c" for ELM_OPTION_CHOICE */
@@ -48,7 +48,7 @@ typedef struct elm_option {
     const char *help;
 } elm_option;
 
-/** A room's rows and the struct that their offsets point into. */
+/** A module's rows and the struct that their offsets point into. */
 typedef struct elm_option_set {
     const elm_option *rows;
     void *values;

@@ -25,7 +25,7 @@ typedef struct elm_prepare_pictures {
     bool no_decode; /* pictures' headers and ends are read, else all of them is decoded */
     /* into shards, also where the original tar could be indexed in place */
     bool copy;
-    /* pictures with a longer short side are made anew with one of so many pixels, and copied; 0:
+    /* pictures with a longer short side are recreated with one of so many pixels, and copied; 0:
      * none are */
     int64_t resize;
     int64_t quality;     /* of their JPEG files, 1 .. 100 */

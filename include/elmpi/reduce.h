@@ -1,4 +1,4 @@
-/* Reducer: the callbacks through which local mathematics (synchronised BatchNorm) gets global
+/* Reducer: the callbacks through which local mathematics (synchronized BatchNorm) gets global
  * sums without knowing MPI. */
 #ifndef ELMPI_REDUCE_H
 #define ELMPI_REDUCE_H

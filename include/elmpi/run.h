@@ -36,7 +36,7 @@ typedef struct elm_run_options {
 } elm_run_options;
 extern const elm_option elm_run_option_rows[];
 
-/** A whole job file: every room's options. */
+/** A whole job file: every module's options. */
 typedef struct elm_job_options {
     elm_run_options run;
     elm_data_options data;
@@ -62,7 +62,7 @@ bool elm_run_has_bf16_all(elm_comm *comm);
 int elm_run_choose_all(elm_comm *comm, const elm_choice_request *request, const elm_net_spec *spec,
                        const elm_log *log, elm_candidate *chosen, elm_error *err);
 
-/** The rooms' rows with the places of their values in `options`, in the order of a job file's
+/** The modules' rows with the places of their values in `options`, in the order of a job file's
  * sections; options NULL: rows alone, for help. */
 void elm_job_option_sets(elm_job_options *options, elm_option_set sets[ELM_JOB_SETS]);
 

@@ -16,7 +16,7 @@ typedef struct elm_checkpoint_options {
     double every_epochs;  /* 0: off */
     double every_minutes; /* 0: off */
     int64_t keep;         /* newest checkpoints to keep; 0: all */
-    bool bank;            /* the class bank goes with them */
+    bool bank;            /* the memory bank goes with them */
 } elm_checkpoint_options;
 extern const elm_option elm_checkpoint_option_rows[];
 
@@ -33,7 +33,7 @@ typedef struct elm_run_folder elm_run_folder;
 int elm_run_folder_open(elm_run_folder **folder, const char *path, bool resume, elm_error *err);
 /** The same, telling the user and the watchdog what it waits for; both may be NULL. */
 int elm_run_folder_open_watched(elm_run_folder **folder, const char *path, bool resume,
-                                elm_watch *watch, const elm_log *log, elm_error *err);
+                                elm_watchdog *watch, const elm_log *log, elm_error *err);
 /** The start has succeeded: the claim stays, checkpoint.h5 points to the checkpoint `name` that
  * the run goes on from, whatever a start that was killed has left there, and what exceeds `keep`
  * goes. `name` NULL: there is none, and a link that leads nowhere goes. */

@@ -1,5 +1,5 @@
 /* Store: an HDF5 file with a data set ready for training (docs/design.md, section 5): one group a
- * split, /classes, and the data set's name and normalisation as root attributes. */
+ * split, /classes, and the data set's name and normalization as root attributes. */
 #ifndef ELMPI_STORE_H
 #define ELMPI_STORE_H
 
@@ -19,7 +19,7 @@ typedef struct elm_store_info {
     int features;                /* length of a feature vector; 0 for pictures */
     /* of x / 255, by channel; features: unused (already as they should be) */
     float mean[ELM_CHANNELS_MAX];
-    float deviation[ELM_CHANNELS_MAX];
+    float std[ELM_CHANNELS_MAX];
     /* pictures of any size in shards, to be decoded: height and width are 0, channels 3 */
     bool in_shards;
 } elm_store_info;

@@ -1,4 +1,4 @@
-/* Trainer: a network, its losses, its optimiser and their communication, one step at a time. */
+/* Trainer: a network, its losses, its optimizer and their communication, one step at a time. */
 #ifndef ELMPI_TRAINER_H
 #define ELMPI_TRAINER_H
 
@@ -24,7 +24,7 @@ typedef struct elm_trainer_spec {
     elm_class_counts counts;    /* training images of each class */
     const int32_t *
         /* [counts.total] of the training set, by the places that elm_batch.members names; only
-         * the class bank needs them */
+         * the memory bank needs them */
         labels;
     const elm_comm_options *comm;
     const char *backend; /* auto | onednn | openblas */
@@ -52,20 +52,20 @@ typedef enum elm_phase {
 extern const char *const elm_phase_names[ELM_PHASES];
 
 /** Requests of single ranks that all must follow in the same step. */
-typedef struct elm_step_wishes {
+typedef struct elm_step_requests {
     bool stop;       /* checkpoint and end */
     bool checkpoint; /* rank 0's clock says so */
     bool refuse;     /* this rank's batch is not fit for use: nobody updates */
-} elm_step_wishes;
+} elm_step_requests;
 
 /** The figures of a step: doubles alone, so that they are summed over the ranks, and over an
  * epoch's steps, as an array. */
 typedef struct elm_step_figures {
     double loss, logit_loss, embed_loss; /* means over the global batch; the others are sums */
     double correct;                      /* images, by the logits before the update */
-    double absent; /* images: there was no picture to read, so they counted for nothing */
+    double unreadable; /* images: there was no picture to read, so they counted for nothing */
     double anchors[3], with_positive[3]; /* head, torso, tail; 0 without an embedding term */
-    double with_bank[3];                 /* anchors that met a positive in the class bank */
+    double with_bank[3];                 /* anchors that met a positive in the memory bank */
     double drift, spread;                /* of elm_loss_value; 0 without a bank */
     /* over the images, of the length of the gradient at their embedding: the embedding term's
      * alone, and that of all losses */
@@ -79,35 +79,35 @@ enum {
 /** What a step did, the same on all ranks but for `seconds`. */
 typedef struct elm_step_report {
     int64_t images; /* of the global batch */
-    bool banked;    /* there is a class bank */
+    bool banked;    /* there is a memory bank */
     elm_step_figures figures;
     /* false: loss or gradient is NaN or Inf on some rank and the step came to nothing: weights,
      * momentum, running statistics and what losses learn are as they were before it */
     bool finite;
-    double gradient_norm;   /* before clipping; 0 where optim.clip_norm is off */
-    elm_step_wishes wishes; /* any rank's */
+    double gradient_norm;       /* before clipping; 0 where optim.clip_norm is off */
+    elm_step_requests requests; /* any rank's */
     double seconds[ELM_PHASES];
 } elm_step_report;
 
-enum { ELM_BROKEN_SHOWN = 8 };
+enum { ELM_NONFINITE_SHOWN = 8 };
 
 /** Which images are to blame for values that are not finite. */
 typedef enum elm_suspects {
-    ELM_SUSPECT_BROKEN, /* those whose own values are not finite */
-    ELM_SUSPECT_INPUT,  /* those with input values beyond all measure */
-    ELM_SUSPECT_LOGITS, /* on each rank that with the largest logits */
+    ELM_SUSPECT_NONFINITE, /* those whose own values are not finite */
+    ELM_SUSPECT_INPUT,     /* those with input values beyond all measure */
+    ELM_SUSPECT_LOGITS,    /* on each rank that with the largest logits */
 } elm_suspects;
 
 /** The first values that are not finite, in the order of the forward pass, gradients last. */
-typedef struct elm_broken {
+typedef struct elm_nonfinite_found {
     /* the same on all ranks: "embeddings", "the gradient of conv1.weight" */
     char what[192];
-    bool is_input;                    /* the same on all ranks: nothing that training computed */
-    elm_suspects suspects;            /* the same on all ranks */
-    int64_t count;                    /* of them on this rank */
-    int64_t member[ELM_BROKEN_SHOWN]; /* the first, places in the data set */
-    double largest_logit;             /* of that image */
-} elm_broken;
+    bool is_input;                       /* the same on all ranks: nothing that training computed */
+    elm_suspects suspects;               /* the same on all ranks */
+    int64_t count;                       /* of them on this rank */
+    int64_t member[ELM_NONFINITE_SHOWN]; /* the first, places in the data set */
+    double largest_logit;                /* of that image */
+} elm_nonfinite_found;
 
 /** Ranks:  collective; the spec's contents equal everywhere
  *  Errors: local ones (memory, unknown names) are agreed by all ranks */
@@ -118,14 +118,15 @@ void elm_trainer_destroy(elm_trainer *trainer);
 /** One training step on this rank's share of the global batch, or of a part of it: gradients of
  * parts are added up, and the last one's call updates; only its report is complete (docs/design.md,
  * section 3). Allocates nothing.
- *  Ranks:  collective; batch, lr equal everywhere, wishes each rank's own */
+ *  Ranks:  collective; batch, lr equal everywhere, requests each rank's own */
 elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr,
-                                     elm_step_wishes wishes);
+                                     elm_step_requests requests);
 
 /** What was not finite in the step just reported as such. `part` is the batch, or its last part,
  * still unchanged.
  *  Ranks:  collective */
-void elm_trainer_find_broken_all(elm_trainer *trainer, const elm_batch *part, elm_broken *broken);
+void elm_trainer_find_nonfinite_all(elm_trainer *trainer, const elm_batch *part,
+                                    elm_nonfinite_found *broken);
 
 /** Tells the rank's watch that a phase begins; elm_trainer_step_all does so for all but the
  * input's. Local. */
@@ -138,8 +139,8 @@ void elm_trainer_set_timeline(elm_trainer *trainer, elm_timeline *timeline);
 
 elm_net *elm_trainer_net(elm_trainer *trainer);
 elm_loss *elm_trainer_loss(elm_trainer *trainer);
-/** NULL without a class bank. */
-struct elm_bank_traffic *elm_trainer_bank(elm_trainer *trainer);
+/** NULL without a memory bank. */
+struct elm_bank_exchange *elm_trainer_bank(elm_trainer *trainer);
 
 /** Names and views of all that a checkpoint must hold: weights, running statistics, momentum, what
  * the losses learn.

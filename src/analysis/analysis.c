@@ -12,7 +12,7 @@ enum { CLASS_COLUMNS = 5 };
 
 static void release_split(elm_analysis_split *s)
 {
-    elm_embedded_release(&s->embedded);
+    elm_embedding_set_release(&s->embedded);
     elm_split_figures_release(&s->images);
     elm_class_rows_release(&s->rows);
     elm_free(s->classes.memory);
@@ -23,7 +23,7 @@ static int create_split(elm_analysis_split *s, elm_error *err)
     const size_t classes = (size_t)s->dataset->info.classes,
                  width = (size_t)elm_net_width(s->in->net);
     elm_class_figures *c = &s->classes;
-    if (elm_embedded_create(&s->embedded, s->dataset, s->in->comm, (int)width, err) != 0 ||
+    if (elm_embedding_set_create(&s->embedded, s->dataset, s->in->comm, (int)width, err) != 0 ||
         elm_split_figures_create(&s->images, s->dataset, err) != 0)
         return -1;
     double *at = c->memory = elm_alloc(classes * (CLASS_COLUMNS + width), sizeof *c->memory, err);
@@ -37,7 +37,7 @@ static int create_split(elm_analysis_split *s, elm_error *err)
 }
 
 /* phi / |phi|, where the job's pull term is over directions. */
-static void normalise(float *row, int width)
+static void normalize(float *row, int width)
 {
     double square = 0;
     for (int k = 0; k < width; k++)
@@ -51,10 +51,10 @@ static int take_batch(void *context, const elm_outputs *out, elm_error *err)
     elm_analysis_split *s = context;
     const int64_t before = s->embedded.count;
     (void)err;
-    elm_embedded_keep(&s->embedded, out);
+    elm_embedding_set_keep(&s->embedded, out);
     elm_split_figures_add(&s->images, out, s->shift);
     for (int64_t i = before; s->in->loss->pull_normalize && i < s->embedded.count; i++)
-        normalise(s->embedded.embeddings + (size_t)i * (size_t)out->width, out->width);
+        normalize(s->embedded.embeddings + (size_t)i * (size_t)out->width, out->width);
     return 0;
 }
 
@@ -93,7 +93,7 @@ static int study_all(elm_analysis_split *s, elm_error *err)
     const int classes = s->dataset->info.classes, width = elm_net_width(s->in->net);
     int status = create_split(s, err);
     if (status == 0)
-        status = elm_outputs_pass(s->in->net, s->dataset, comm, NULL, NULL, take_batch, s, err);
+        status = elm_forward_pass(s->in->net, s->dataset, comm, NULL, NULL, take_batch, s, err);
     if (elm_comm_agree_all(comm, status, err) != 0 ||
         elm_class_rows_all(&s->rows, &s->embedded, s->dataset->class_count, classes, comm, err) !=
             0)
@@ -139,7 +139,7 @@ static int find_margins(const elm_analysis_input *in, double *alpha, double *shi
         in->loss, (elm_class_counts){d->info.classes, d->class_count, d->count}, alpha, err);
 }
 
-static int analyse_all(const elm_analysis_input *in, const double *alpha, const double *shift,
+static int analyze_all(const elm_analysis_input *in, const double *alpha, const double *shift,
                        elm_table_file *file, elm_error *err)
 {
     elm_analysis_split train = {
@@ -178,7 +178,7 @@ int elm_analysis_write_all(const elm_analysis_input *in, const char *path, elm_e
         status = elm_table_file_create(&file, path, "elmpi-analysis", err);
     status = elm_comm_agree_all(in->comm, status, err);
     if (status == 0)
-        status = analyse_all(in, alpha, shift, file, err);
+        status = analyze_all(in, alpha, shift, file, err);
     if (file != NULL)
         status = elm_table_file_close(file, status, err);
     elm_free(alpha);

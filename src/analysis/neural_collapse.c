@@ -6,14 +6,14 @@
 #include "base/cpu/vectors.h"
 #include "elmpi/memory.h"
 
-typedef struct centred {
+typedef struct centered {
     int count, width;
     double *rows;  /* [count][width] mu_c - m of the classes present */
     double *norms; /* [count] */
     int *class;    /* [count] */
-} centred;
+} centered;
 
-static void centre(centred *c, const double *means, const double *present, int classes)
+static void center(centered *c, const double *means, const double *present, int classes)
 {
     const size_t width = (size_t)c->width;
     for (int y = 0; y < classes; y++)
@@ -31,24 +31,24 @@ static void centre(centred *c, const double *means, const double *present, int c
                                                      c->rows + (size_t)i * width, c->width));
 }
 
-static double deviation(double sum, double squares, double count)
+static double std(double sum, double squares, double count)
 {
     const double variance = squares / count - sum / count * (sum / count);
     return sqrt(variance > 0 ? variance : 0);
 }
 
-static void compare_norms(elm_collapse *out, const centred *c)
+static void compare_norms(elm_collapse *out, const centered *c)
 {
     double sum = 0, squares = 0;
     for (int i = 0; i < c->count; i++) {
         sum += c->norms[i];
         squares += c->norms[i] * c->norms[i];
     }
-    out->equal_norms = sum > 0 ? deviation(sum, squares, c->count) * c->count / sum : 0;
+    out->equal_norms = sum > 0 ? std(sum, squares, c->count) * c->count / sum : 0;
 }
 
 /* All pairs; each row's sums apart, so that no thread count shows. */
-static int compare_pairs(elm_collapse *out, const centred *c, elm_error *err)
+static int compare_pairs(elm_collapse *out, const centered *c, elm_error *err)
 {
     enum { DISTANCE, COSINE, SQUARE, GAP, SUMS };
     const size_t width = (size_t)c->width;
@@ -75,13 +75,13 @@ static int compare_pairs(elm_collapse *out, const centred *c, elm_error *err)
             sums[s] += rows[i][s];
     const double pairs = (double)c->count * (c->count - 1) / 2;
     out->inter = sums[DISTANCE] / pairs;
-    out->equal_angles = deviation(sums[COSINE], sums[SQUARE], pairs);
+    out->equal_angles = std(sums[COSINE], sums[SQUARE], pairs);
     out->widest_angles = sums[GAP] / pairs;
     elm_free(rows);
     return 0;
 }
 
-static void compare_weights(elm_collapse *out, const centred *c, const float *weights)
+static void compare_weights(elm_collapse *out, const centered *c, const float *weights)
 {
     double w = 0, m = 0, product = 0;
     for (int i = 0; i < c->count; i++)
@@ -98,14 +98,14 @@ static void compare_weights(elm_collapse *out, const centred *c, const float *we
 int elm_collapse_of(elm_collapse *out, const double *means, const float *weights,
                     const double *present, int classes, int width, elm_error *err)
 {
-    centred c = {.width = width};
+    centered c = {.width = width};
     *out = (elm_collapse){.duality = NAN};
     const elm_need needs[] = {{&c.rows, (size_t)classes * (size_t)width, sizeof *c.rows},
                               {&c.norms, (size_t)classes, sizeof *c.norms},
                               {&c.class, (size_t)classes, sizeof *c.class}};
     int status = elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
     if (status == 0) {
-        centre(&c, means, present, classes);
+        center(&c, means, present, classes);
         if (c.count < 2)
             status = elm_error_set(
                 err, ELM_EXIT_FAILURE,

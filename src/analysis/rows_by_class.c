@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "analysis/class_order.h"
-#include "comm/deal.h"
+#include "comm/redistribute.h"
 #include "elmpi/memory.h"
 
 /* How a row travels; the embedding follows. */
@@ -41,8 +41,8 @@ static int by_class(const void *a, const void *b)
 }
 
 /* Rows as they go, and where to. */
-static int pack(const elm_embedded *e, const int *owner, char **rows, size_t row_size, int **to,
-                elm_error *err)
+static int pack(const elm_embedding_set *e, const int *owner, char **rows, size_t row_size,
+                int **to, elm_error *err)
 {
     *rows = elm_alloc((size_t)e->count, row_size, err);
     *to = *rows != NULL ? elm_alloc((size_t)e->count, sizeof **to, err) : NULL;
@@ -82,7 +82,7 @@ static int arrange(elm_class_rows *r, size_t row_size, elm_error *err)
     return 0;
 }
 
-int elm_class_rows_all(elm_class_rows *r, const elm_embedded *e, const int64_t *class_count,
+int elm_class_rows_all(elm_class_rows *r, const elm_embedding_set *e, const int64_t *class_count,
                        int classes, elm_comm *comm, elm_error *err)
 {
     /* so that heads stay aligned */
@@ -97,7 +97,8 @@ int elm_class_rows_all(elm_class_rows *r, const elm_embedded *e, const int64_t *
         status = pack(e, r->owner, &rows, size, &to, err);
     status = elm_comm_agree_all(comm, status, err);
     if (status == 0)
-        status = elm_comm_deal_all(comm, rows, size, to, e->count, &r->memory, &r->count, err);
+        status =
+            elm_comm_redistribute_all(comm, rows, size, to, e->count, &r->memory, &r->count, err);
     elm_free(rows);
     elm_free(to);
     if (status == 0)

@@ -20,7 +20,7 @@ typedef struct elm_class_rows {
 /** Classes are shared out so that each rank has about as many pairs.
  *  Ranks:  collective: errors agreed
  *  Owns:   the caller calls elm_class_rows_release, also after an error */
-int elm_class_rows_all(elm_class_rows *rows, const elm_embedded *embedded,
+int elm_class_rows_all(elm_class_rows *rows, const elm_embedding_set *embedded,
                        const int64_t *class_count, int classes, elm_comm *comm, elm_error *err);
 void elm_class_rows_release(elm_class_rows *rows);
 

@@ -46,7 +46,7 @@ static int count_present(const elm_scatter_problem *p)
 /* This rank's rows sqrt(weight) (mu_c - m), with m the mean of the same weights: class means
  * balanced (1/L), or as often as their images (n_c/N); 0 for a class without any. `weights`
  * [classes], `mean` [width] are work space. */
-static void centre_means(const elm_scatter *s, bool balanced, const elm_matrix *rows,
+static void center_means(const elm_scatter *s, bool balanced, const elm_matrix *rows,
                          double *weights, double *mean)
 {
     const size_t width = (size_t)s->width;
@@ -81,7 +81,7 @@ static int scatter_means_all(const work *w, bool balanced, elm_error *err)
         status = elm_matrix_create(&sums, s->tall, s->width, s->width, s->block, s->block, err);
     status = elm_comm_agree_all(s->comm, status, err);
     if (status == 0 && space != NULL) {
-        centre_means(s, balanced, &rows, space, space + classes);
+        center_means(s, balanced, &rows, space, space + classes);
         elm_matrix_squares_all(&rows, 1, &sums);
         elm_matrix_copy_all(&sums, &w->a, s->tall);
     }

@@ -23,7 +23,7 @@ typedef struct elm_analysis_split {
     const char *name;
     const elm_dataset *dataset;
     const double *shift, *alpha; /* [classes] */
-    elm_embedded embedded;
+    elm_embedding_set embedded;
     elm_split_figures images;
     elm_class_rows rows;
     elm_class_figures classes;
@@ -34,7 +34,7 @@ typedef struct elm_analysis_split {
 int elm_analysis_put(elm_table_file *file, const elm_analysis_split *train,
                      const elm_analysis_split *test, const elm_spectrum *spectrum, elm_error *err);
 
-/** Writes /tsne: a picture of some classes' neighbourhoods. The ranks other than 0, which have no
+/** Writes /tsne: a picture of some classes' neighborhoods. The ranks other than 0, which have no
  * file, only lend their images.
  *  Ranks:  collective
  *  Errors: memory: agreed by all ranks */

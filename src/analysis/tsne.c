@@ -34,7 +34,7 @@ static double spread(const double *row, int n, int i, double precision, double *
     return log(sum) + precision * mean / sum;
 }
 
-/* Finds the bandwidth that makes the entropy that of `perplexity` equal neighbours. */
+/* Finds the bandwidth that makes the entropy that of `perplexity` equal neighbors. */
 static void fit_bandwidth(const double *row, int n, int i, double perplexity, double *out)
 {
     double precision = 1, low = 0, high = INFINITY;
@@ -156,7 +156,7 @@ int elm_tsne(const float *const *x, int points, int width, elm_tsne_settings set
     if (points < 4)
         return elm_error_set(
             err, ELM_EXIT_FAILURE,
-            "%d points are too few for a picture of neighbourhoods (t-SNE): choose more classes",
+            "%d points are too few for a picture of neighborhoods (t-SNE): choose more classes",
             points);
     const elm_need needs[] = {
         {&s.p, n * n, sizeof *s.p},         {&distances, n * n, sizeof *distances},

@@ -1,4 +1,4 @@
-/* t-SNE (van der Maaten and Hinton 2008): points in the plane whose neighbourhoods resemble
+/* t-SNE (van der Maaten and Hinton 2008): points in the plane whose neighborhoods resemble
  * those of many dimensions. */
 #ifndef ELMPI_ANALYSIS_TSNE_H
 #define ELMPI_ANALYSIS_TSNE_H
@@ -6,7 +6,7 @@
 #include "elmpi/status.h"
 
 typedef struct elm_tsne_settings {
-    double perplexity; /* neighbours a point looks at, about; fewer than a third of the points */
+    double perplexity; /* neighbors a point looks at, about; fewer than a third of the points */
     int steps;         /* of gradient descent, the first quarter with exaggerated attraction */
 } elm_tsne_settings;
 

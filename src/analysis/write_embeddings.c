@@ -108,7 +108,7 @@ static int write_split_all(const elm_analysis_input *in, elm_table_file *file,
     int status = elm_comm_agree_all(in->comm, open_split(&s, err), err);
     if (status == 0) {
         elm_error later = {0};
-        status = elm_outputs_pass(in->net, dataset, in->comm, NULL, NULL, send_batch, &s, err);
+        status = elm_forward_pass(in->net, dataset, in->comm, NULL, NULL, send_batch, &s, err);
         while (s.round < s.rounds && !s.broken)
             if (send_all(&s, NULL, 0, &later) != 0 && status == 0) {
                 status = -1;

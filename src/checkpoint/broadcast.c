@@ -155,7 +155,7 @@ static int unpack(elm_checkpoint **checkpoint, parcel *p)
     return p->status;
 }
 
-int elm_checkpoint_share_all(elm_comm *comm, elm_checkpoint **checkpoint, elm_error *err)
+int elm_checkpoint_broadcast_all(elm_comm *comm, elm_checkpoint **checkpoint, elm_error *err)
 {
     const bool root = elm_comm_rank(comm) == 0;
     parcel p = {.direction = UNPACK, .err = err};
@@ -197,7 +197,7 @@ int elm_checkpoint_read_all(elm_comm *comm, const char *path, elm_checkpoint **c
     *checkpoint = NULL;
     const int status = elm_comm_rank(comm) == 0 ? elm_checkpoint_read(path, checkpoint, err) : 0;
     if (elm_comm_agree_all(comm, status, err) == 0 &&
-        elm_checkpoint_share_all(comm, checkpoint, err) == 0)
+        elm_checkpoint_broadcast_all(comm, checkpoint, err) == 0)
         return 0;
     elm_checkpoint_free(*checkpoint);
     *checkpoint = NULL;

@@ -9,7 +9,7 @@
  *  Ranks:  collective; *checkpoint counts on rank 0 only
  *  Owns:   the caller calls elm_checkpoint_free
  *  Errors: memory, agreed by all ranks; rank 0 keeps *checkpoint, it is NULL elsewhere */
-int elm_checkpoint_share_all(elm_comm *comm, elm_checkpoint **checkpoint, elm_error *err);
+int elm_checkpoint_broadcast_all(elm_comm *comm, elm_checkpoint **checkpoint, elm_error *err);
 
 /** Reads a checkpoint on rank 0 and hands it to all: every rank gets a copy of its own, tensors
  * included.

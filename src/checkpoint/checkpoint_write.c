@@ -256,7 +256,7 @@ static int build(const elm_checkpoint *c, const char *path, file_image *image, e
 }
 
 /* The bytes on disk are those meant, and HDF5 takes them for a file. */
-static int verify(const char *path, elm_watch *watch, elm_error *err)
+static int verify(const char *path, elm_watchdog *watch, elm_error *err)
 {
     bool damaged;
     if (elm_digest_check(path, watch, &damaged, err))
@@ -276,7 +276,7 @@ static int store(const char *path, const file_image *image, const elm_checkpoint
     if (!elm_parts_write(elm_output_descriptor(output), path, image->bytes, image->size,
                          &checkpoint->tail, err) &&
         !verify(elm_output_part(output), checkpoint->watch, err) &&
-        !elm_watch_enter(checkpoint->watch, "checkpoint-rename", err))
+        !elm_watchdog_enter(checkpoint->watch, "checkpoint-rename", err))
         return elm_output_commit(output, err);
     elm_output_abandon(output);
     return -1;
@@ -287,7 +287,7 @@ int elm_checkpoint_write(const char *path, const elm_checkpoint *checkpoint, elm
     file_image image = {0};
     int status = build(checkpoint, path, &image, err);
     if (!status)
-        status = elm_watch_enter(checkpoint->watch, "checkpoint-write", err);
+        status = elm_watchdog_enter(checkpoint->watch, "checkpoint-write", err);
     if (!status)
         status = store(path, &image, checkpoint, err);
     free(image.bytes);

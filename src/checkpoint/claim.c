@@ -114,24 +114,24 @@ int elm_claim_read(const char *folder, int run, elm_claim *claim)
 
 /* A writer takes an instant for the few bytes, and is waited for; one that died in the middle
  * has ended. */
-static bool is_being_written(const char *folder, elm_claim *theirs, elm_watch *watch)
+static bool is_being_written(const char *folder, elm_claim *theirs, elm_watchdog *watch)
 {
     const int run = theirs->run;
     const double until = elm_io_seconds() + WRITING_SECONDS;
     while (elm_io_seconds() < until) {
         if (elm_claim_read(folder, run, theirs) || theirs->complete)
             return theirs->complete;
-        elm_watch_tick(watch);
+        elm_watchdogdog_heartbeat(watch);
         usleep(100000);
     }
     return false;
 }
 
 /* Another host's process cannot be seen from here, but perhaps be heard. */
-static bool can_be_heard(const char *folder, const elm_claim *theirs, elm_watch *watch,
+static bool can_be_heard(const char *folder, const elm_claim *theirs, elm_watchdog *watch,
                          const elm_log *log)
 {
-    const double seconds = elm_watch_listening_time(folder, theirs->run);
+    const double seconds = elm_watchdog_listening_time(folder, theirs->run);
     if (seconds < 0)
         return true; /* for all that is known */
     if (log)
@@ -139,14 +139,14 @@ static bool can_be_heard(const char *folder, const elm_claim *theirs, elm_watch 
             log,
             "Run %d was at work here, process %ld on %s: listening for %.0f s whether it still is.",
             theirs->run, theirs->pid, theirs->host, seconds);
-    const bool lives = elm_watch_listen(folder, theirs->run, watch);
+    const bool lives = elm_watchdog_listen(folder, theirs->run, watch);
     if (log && !lives)
         elm_log_info(log, "Nothing heard of run %d: it has ended.", theirs->run);
     return lives;
 }
 
 bool elm_claim_is_live(const char *folder, const elm_claim *claim, const elm_claim *mine,
-                       elm_watch *watch, const elm_log *log)
+                       elm_watchdog *watch, const elm_log *log)
 {
     elm_claim theirs = *claim;
     if (!theirs.complete && !is_being_written(folder, &theirs, watch))

@@ -7,7 +7,7 @@
 
 #include "elmpi/log.h"
 #include "elmpi/status.h"
-#include "elmpi/watch.h"
+#include "elmpi/watchdog.h"
 
 enum { ELM_RUN_MAX = 999999999 }; /* greatest number of a run */
 
@@ -38,7 +38,7 @@ int elm_claim_read(const char *folder, int run, elm_claim *claim);
  * that is another host's process, its run's heartbeats are listened to, which may take a minute
  * or two: `log` (or NULL) says so, and `watch` (or NULL) is told that all goes well. */
 bool elm_claim_is_live(const char *folder, const elm_claim *theirs, const elm_claim *mine,
-                       elm_watch *watch, const elm_log *log);
+                       elm_watchdog *watch, const elm_log *log);
 
 /** Removes it, as if it had never been. */
 void elm_claim_remove(const char *folder, const elm_claim *claim);

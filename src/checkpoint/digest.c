@@ -99,7 +99,7 @@ static int unreadable(const char *path, elm_error *err)
 }
 
 /* SHA-256 of the rest of the file; *length receives its bytes. */
-static int digest_rest(int fd, const char *path, elm_watch *watch, unsigned char *sha256,
+static int digest_rest(int fd, const char *path, elm_watchdog *watch, unsigned char *sha256,
                        uint64_t *length, elm_error *err)
 {
     unsigned char *buffer = elm_alloc(READ_BYTES, 1, err);
@@ -113,7 +113,7 @@ static int digest_rest(int fd, const char *path, elm_watch *watch, unsigned char
         ssize_t got;
         while ((got = read_full(fd, buffer, READ_BYTES)) > 0) {
             EVP_DigestUpdate(context, buffer, (size_t)got);
-            elm_watch_tick(watch);
+            elm_watchdogdog_heartbeat(watch);
             *length += (uint64_t)got;
         }
         status = got < 0 ? unreadable(path, err) : 0;
@@ -163,7 +163,7 @@ static int compare(const char *path, const char *block, uint64_t length,
         "damaged checkpoint (%s): its SHA-256 does not match; use an older checkpoint", path);
 }
 
-static int check_open(int fd, const char *path, elm_watch *watch, bool *damaged, elm_error *err)
+static int check_open(int fd, const char *path, elm_watchdog *watch, bool *damaged, elm_error *err)
 {
     struct stat about;
     if (fstat(fd, &about))
@@ -195,7 +195,7 @@ static int check_open(int fd, const char *path, elm_watch *watch, bool *damaged,
                : compare(path, block, length, sha256, damaged, err);
 }
 
-int elm_digest_check(const char *path, elm_watch *watch, bool *damaged, elm_error *err)
+int elm_digest_check(const char *path, elm_watchdog *watch, bool *damaged, elm_error *err)
 {
     *damaged = false;
     /* a named pipe must not stop us */

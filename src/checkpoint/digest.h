@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "elmpi/status.h"
-#include "elmpi/watch.h"
+#include "elmpi/watchdog.h"
 
 enum { ELM_USER_BLOCK = 512 };
 
@@ -27,6 +27,6 @@ int elm_digest_block(const void *bytes, size_t size_bytes, char *block, elm_erro
  * it goes on: gigabytes may pass.
  *  Errors: *damaged tells a file that is broken or none of ours from one that could not be read
  *          at all, or is a whole one of another version of the format */
-int elm_digest_check(const char *path, elm_watch *watch, bool *damaged, elm_error *err);
+int elm_digest_check(const char *path, elm_watchdog *watch, bool *damaged, elm_error *err);
 
 #endif

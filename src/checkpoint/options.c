@@ -15,7 +15,7 @@ const elm_option elm_checkpoint_option_rows[] = {
      NULL, NULL, "number of newest checkpoints to keep; 0: all"},
     {"checkpoint.bank", ELM_OPTION_BOOL, offsetof(elm_checkpoint_options, bank), "true", 0, 0, NULL,
      NULL, "loss.pull.scope=bank",
-     "keep the class bank in checkpoints, so that a resumed run goes on bit for bit; it adds "
+     "keep the memory bank in checkpoints, so that a resumed run goes on bit for bit; it adds "
      "images * embedding width * 4 bytes (2 in "
      "bf16). "
      "false: a resumed run makes it anew by a pass over the training set, without augmentation"},

@@ -23,7 +23,7 @@ static int write_tail(int fd, const elm_checkpoint_tail *tail, elm_digest *diges
         if (size_bytes == 0 || size_bytes > left)
             return elm_error_set(
                 err, ELM_EXIT_FAILURE,
-                "the class bank has not the size it announced (checkpoint): report this");
+                "the memory bank has not the size it announced (checkpoint): report this");
         elm_digest_add(digest, piece, size_bytes);
         *cause = elm_io_write(fd, piece, size_bytes);
         unsynced += size_bytes;

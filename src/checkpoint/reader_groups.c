@@ -1,5 +1,5 @@
-/* Groups of a checkpoint whose members are not known beforehand: tensors, history, progress. Each is
- * visited twice, first to count. */
+/* Groups of a checkpoint whose members are not known beforehand: tensors, history, progress.
+ * Each is visited twice, first to count. */
 #include <stdio.h>
 #include <string.h>
 

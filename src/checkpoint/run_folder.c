@@ -18,7 +18,8 @@ enum { FOLDER_SIZE = ELM_PATH_SIZE - 128, CLAIM_ATTEMPTS = 100, DAMAGED_MAX = 64
 struct elm_run_folder {
     char path[FOLDER_SIZE];
     elm_claim claim;
-    elm_watch *watch;                          /* told that reading goes on; NULL: nobody watches */
+    /* told that reading goes on; NULL: nobody watches */
+    elm_watchdog *watch;
     char claim_path[ELM_PATH_SIZE];            /* removed if a signal ends the start */
     bool made;                                 /* the folder was not there before */
     char damaged[DAMAGED_MAX][ELM_ENTRY_SIZE]; /* checkpoints that were passed over */
@@ -40,7 +41,7 @@ static int refuse_live(const char *path, const elm_claim *owner, elm_error *err)
                          owner->pid, owner->host, path, owner->run);
 }
 
-static int refuse_live_owners(const char *path, const elm_folder_list *list, elm_watch *watch,
+static int refuse_live_owners(const char *path, const elm_folder_list *list, elm_watchdog *watch,
                               const elm_log *log, elm_error *err)
 {
     const elm_claim mine = elm_claim_mine(0);
@@ -86,7 +87,7 @@ int elm_run_folder_open(elm_run_folder **folder, const char *path, bool resume, 
 }
 
 int elm_run_folder_open_watched(elm_run_folder **folder, const char *path, bool resume,
-                                elm_watch *watch, const elm_log *log, elm_error *err)
+                                elm_watchdog *watch, const elm_log *log, elm_error *err)
 {
     *folder = NULL;
     if (strlen(path) >= FOLDER_SIZE)
@@ -255,7 +256,8 @@ int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint
     /* Once more: writing may have taken long. A checkpoint of a run that was taken over does no
      * harm, as its number is lower. */
     if (check_still_ours(folder, err) ||
-        elm_watch_enter(checkpoint->watch, "checkpoint-link", err) || point_to(folder, name, err))
+        elm_watchdog_enter(checkpoint->watch, "checkpoint-link", err) ||
+        point_to(folder, name, err))
         return -1;
     forget_damaged(folder, name);
     delete_oldest(folder, keep);
@@ -278,7 +280,7 @@ int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writ
 
 /* Reads one candidate. *checkpoint stays NULL when it is damaged. A file that is whole but
  * cannot be used is an error: passing over it would throw work away. */
-static int read_candidate(const char *path, elm_watch *watch, const elm_log *log,
+static int read_candidate(const char *path, elm_watchdog *watch, const elm_log *log,
                           elm_checkpoint **checkpoint, elm_error *err)
 {
     bool damaged;

@@ -66,7 +66,7 @@ int elm_comm_same_all(elm_comm *comm, const char *what, const char *text, elm_er
     uint64_t size = strlen(text) + 1;
     elm_comm_broadcast_all(comm, &size, sizeof size);
     char *first = elm_alloc(size, 1, err);
-    /* the latter for readers and analysers */
+    /* the latter for readers and analyzers */
     if (elm_comm_agree_all(comm, first ? 0 : -1, err) || !first) {
         elm_free(first);
         return -1;
@@ -88,7 +88,7 @@ int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_byt
     const bool root = comm->rank == 0;
     int *counts = root ? elm_alloc((size_t)comm->size, 2 * sizeof *counts, err) : NULL;
     *gathered = NULL;
-    /* the latter for readers and analysers */
+    /* the latter for readers and analyzers */
     if (elm_comm_agree_all(comm, root && !counts ? -1 : 0, err) || (root && !counts))
         return -1;
     ELM_MPI(MPI_Gather(&mine, 1, MPI_INT, counts, 1, MPI_INT, 0, comm->world));

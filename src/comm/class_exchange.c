@@ -160,7 +160,7 @@ void elm_class_exchange_poll(elm_class_exchange *x)
 elm_owned elm_class_exchange_wait_all(elm_class_exchange *x)
 {
     const size_t at = (size_t)x->kept, width = (size_t)x->spec.width;
-    /* NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker): the analyser does not see that
+    /* NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker): the analyzer does not see that
      * _post_all made the requests */
     ELM_MPI(MPI_Waitall(2, x->requests, MPI_STATUSES_IGNORE));
     memset(x->gradient, 0, (size_t)x->rows * width * sizeof *x->gradient);

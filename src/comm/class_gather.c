@@ -47,7 +47,7 @@ static elm_class_gather *create(elm_comm *comm, elm_gather_mode mode, int width,
                             .max_global = max_global,
                             .request = MPI_REQUEST_NULL};
     const size_t rows = g->mode == ELM_GATHER_NONE ? 0 : (size_t)max_global;
-    const size_t share = rows ? (size_t)elm_share_of(max_global, comm->size, 0).local : 0;
+    const size_t share = rows ? (size_t)elm_partition_of(max_global, comm->size, 0).local : 0;
     const elm_need needs[] = {
         {&g->owner, (size_t)classes, sizeof *g->owner},
         {&g->mine, (size_t)classes, sizeof *g->mine},
@@ -76,12 +76,12 @@ int elm_class_gather_create_all(elm_class_gather **out, elm_comm *comm, elm_gath
 }
 
 /* Who holds each class of the batch. */
-static void find_owners(elm_class_gather *g, const int32_t *labels, elm_share share)
+static void find_owners(elm_class_gather *g, const int32_t *labels, elm_partition share)
 {
     for (int64_t i = 0; i < share.global; i++)
         g->owner[labels[i]] = NOBODY;
     for (int r = 0; r < g->comm->size; r++) {
-        const elm_share theirs = elm_share_of(share.global, g->comm->size, r);
+        const elm_partition theirs = elm_partition_of(share.global, g->comm->size, r);
         for (int64_t i = theirs.first; i < theirs.first + theirs.local; i++) {
             int32_t *owner = &g->owner[labels[i]];
             if (*owner == NOBODY)
@@ -102,11 +102,11 @@ static bool travels(const elm_class_gather *g, int32_t label)
 }
 
 /* Rows and places of every rank, the same computation on all. Notes whose rows they will be. */
-static void plan(elm_class_gather *g, const int32_t *labels, elm_share share)
+static void plan(elm_class_gather *g, const int32_t *labels, elm_partition share)
 {
     g->total = 0;
     for (int r = 0; r < g->comm->size; r++) {
-        const elm_share theirs = elm_share_of(share.global, g->comm->size, r);
+        const elm_partition theirs = elm_partition_of(share.global, g->comm->size, r);
         g->places[r] = elm_mpi_count(g->total * g->width);
         for (int64_t i = theirs.first; i < theirs.first + theirs.local; i++)
             if (travels(g, labels[i])) {
@@ -117,7 +117,7 @@ static void plan(elm_class_gather *g, const int32_t *labels, elm_share share)
     }
 }
 
-void elm_class_gather_post_all(elm_class_gather *g, const int32_t *labels, elm_share share,
+void elm_class_gather_post_all(elm_class_gather *g, const int32_t *labels, elm_partition share,
                                const float *embeddings)
 {
     if (g->mode == ELM_GATHER_NONE)
@@ -167,7 +167,7 @@ elm_gathered elm_class_gather_wait_all(elm_class_gather *g)
 {
     if (g->mode == ELM_GATHER_NONE)
         return (elm_gathered){0};
-    /* NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker): the analyser does not see that
+    /* NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker): the analyzer does not see that
      * _post_all made the request */
     ELM_MPI(MPI_Wait(&g->request, MPI_STATUS_IGNORE));
     return (elm_gathered){keep_wanted(g), g->received, g->labels, g->position};

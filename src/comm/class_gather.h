@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "elmpi/comm.h"
-#include "elmpi/split.h"
+#include "elmpi/partition.h"
 
 typedef enum elm_gather_mode {
     ELM_GATHER_NONE,   /* nothing travels */
@@ -36,8 +36,8 @@ void elm_class_gather_destroy(elm_class_gather *gather);
 /** Posts the MPI_Iallgatherv of this batch and returns. Allocates nothing.
  *  Shape:  labels [share.global] of the whole batch in its global order; embeddings
  *          [share.local][width], copied before return
- *  Ranks:  collective; share is elm_share_of(global, size, rank) on each */
-void elm_class_gather_post_all(elm_class_gather *gather, const int32_t *labels, elm_share share,
+ *  Ranks:  collective; share is elm_partition_of(global, size, rank) on each */
+void elm_class_gather_post_all(elm_class_gather *gather, const int32_t *labels, elm_partition share,
                                const float *embeddings);
 
 /** Gives MPI a chance to move on. Local. */

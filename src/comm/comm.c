@@ -89,14 +89,14 @@ void elm_comm_finish_all(elm_comm *comm)
     MPI_Finalize();
 }
 
-void elm_comm_set_watch(elm_comm *comm, elm_watch *watch)
+void elm_comm_set_watch(elm_comm *comm, elm_watchdog *watch)
 {
     comm->watch = watch;
     if (watch)
-        elm_watch_set_rank(watch, comm->rank, comm->size);
+        elm_watchdog_set_rank(watch, comm->rank, comm->size);
 }
 
-elm_watch *elm_comm_watch(const elm_comm *comm)
+elm_watchdog *elm_comm_watch(const elm_comm *comm)
 {
     return comm->watch;
 }

@@ -1,4 +1,4 @@
-/* What the files of the comm room share: the communicators and the checks around MPI calls. */
+/* What the files of the comm module share: the communicators and the checks around MPI calls. */
 #ifndef ELMPI_COMM_MPI_PARTS_H
 #define ELMPI_COMM_MPI_PARTS_H
 
@@ -13,9 +13,9 @@ struct elm_comm {
     MPI_Comm spread;   /* their second round */
     MPI_Comm gather;   /* class slices */
     MPI_Datatype moments;
-    MPI_Op merge;       /* of moments */
-    elm_watch *watch;   /* NULL: none */
-    elm_ticker *ticker; /* NULL: none */
+    MPI_Op merge;        /* of moments */
+    elm_watchdog *watch; /* NULL: none */
+    elm_ticker *ticker;  /* NULL: none */
     int rank, size, local_rank, local_size, core_sharers;
 };
 

@@ -8,19 +8,19 @@
 
 enum { WAITING_MAX = 16 };
 
-struct elm_faults {
+struct elm_bad_images {
     pthread_mutex_t mutex;
     int64_t count, limit;
     int64_t pictures;
     char broken[300];
     int64_t added, taken; /* of the ring */
-    elm_fault ring[WAITING_MAX];
+    elm_bad_image ring[WAITING_MAX];
     uint8_t known[]; /* a bit a picture */
 };
 
-int elm_faults_create(elm_faults **out, int64_t count, int64_t limit, elm_error *err)
+int elm_bad_images_create(elm_bad_images **out, int64_t count, int64_t limit, elm_error *err)
 {
-    elm_faults *faults = elm_alloc(sizeof *faults + (size_t)count / 8 + 1, 1, err);
+    elm_bad_images *faults = elm_alloc(sizeof *faults + (size_t)count / 8 + 1, 1, err);
     *out = faults;
     if (faults == NULL)
         return -1;
@@ -30,7 +30,7 @@ int elm_faults_create(elm_faults **out, int64_t count, int64_t limit, elm_error 
     return 0;
 }
 
-void elm_faults_destroy(elm_faults *faults)
+void elm_bad_images_destroy(elm_bad_images *faults)
 {
     if (faults == NULL)
         return;
@@ -38,7 +38,7 @@ void elm_faults_destroy(elm_faults *faults)
     elm_free(faults);
 }
 
-bool elm_faults_known(elm_faults *faults, int64_t member)
+bool elm_bad_images_known(elm_bad_images *faults, int64_t member)
 {
     pthread_mutex_lock(&faults->mutex);
     const bool known = faults->known[member / 8] >> (member % 8) & 1;
@@ -46,14 +46,14 @@ bool elm_faults_known(elm_faults *faults, int64_t member)
     return known;
 }
 
-void elm_faults_add(elm_faults *faults, int64_t member, const char *reason)
+void elm_bad_images_add(elm_bad_images *faults, int64_t member, const char *reason)
 {
     pthread_mutex_lock(&faults->mutex);
     if (!(faults->known[member / 8] >> (member % 8) & 1)) {
         faults->known[member / 8] |= (uint8_t)(1u << (member % 8));
         faults->count++;
         if (faults->added - faults->taken < WAITING_MAX) {
-            elm_fault *fault = &faults->ring[faults->added++ % WAITING_MAX];
+            elm_bad_image *fault = &faults->ring[faults->added++ % WAITING_MAX];
             fault->member = member;
             snprintf(fault->reason, sizeof fault->reason, "%s", reason);
         }
@@ -61,7 +61,7 @@ void elm_faults_add(elm_faults *faults, int64_t member, const char *reason)
     pthread_mutex_unlock(&faults->mutex);
 }
 
-void elm_faults_break(elm_faults *faults, const char *reason)
+void elm_bad_images_fail(elm_bad_images *faults, const char *reason)
 {
     pthread_mutex_lock(&faults->mutex);
     if (faults->broken[0] == '\0')
@@ -69,7 +69,7 @@ void elm_faults_break(elm_faults *faults, const char *reason)
     pthread_mutex_unlock(&faults->mutex);
 }
 
-const char *elm_faults_broken(elm_faults *faults)
+const char *elm_bad_images_failure(elm_bad_images *faults)
 {
     pthread_mutex_lock(&faults->mutex);
     const bool broken = faults->broken[0] != '\0';
@@ -77,30 +77,30 @@ const char *elm_faults_broken(elm_faults *faults)
     return broken ? faults->broken : NULL; /* written once */
 }
 
-size_t elm_faults_bytes(const elm_faults *faults)
+size_t elm_bad_images_bytes(const elm_bad_images *faults)
 {
     return (size_t)faults->pictures / 8 + 1;
 }
 
-void elm_faults_get(elm_faults *faults, uint8_t *bits)
+void elm_bad_images_get(elm_bad_images *faults, uint8_t *bits)
 {
     pthread_mutex_lock(&faults->mutex);
-    memcpy(bits, faults->known, elm_faults_bytes(faults));
+    memcpy(bits, faults->known, elm_bad_images_bytes(faults));
     pthread_mutex_unlock(&faults->mutex);
 }
 
-void elm_faults_merge(elm_faults *faults, const uint8_t *bits)
+void elm_bad_images_merge(elm_bad_images *faults, const uint8_t *bits)
 {
     pthread_mutex_lock(&faults->mutex);
     faults->count = 0;
-    for (size_t i = 0; i < elm_faults_bytes(faults); i++) {
+    for (size_t i = 0; i < elm_bad_images_bytes(faults); i++) {
         faults->known[i] |= bits[i];
         faults->count += __builtin_popcount(faults->known[i]);
     }
     pthread_mutex_unlock(&faults->mutex);
 }
 
-bool elm_faults_take(elm_faults *faults, elm_fault *fault)
+bool elm_bad_images_take(elm_bad_images *faults, elm_bad_image *fault)
 {
     pthread_mutex_lock(&faults->mutex);
     const bool waiting = faults->taken < faults->added;
@@ -110,7 +110,7 @@ bool elm_faults_take(elm_faults *faults, elm_fault *fault)
     return waiting;
 }
 
-int64_t elm_faults_count(elm_faults *faults)
+int64_t elm_bad_images_count(elm_bad_images *faults)
 {
     pthread_mutex_lock(&faults->mutex);
     const int64_t count = faults->count;
@@ -118,7 +118,7 @@ int64_t elm_faults_count(elm_faults *faults)
     return count;
 }
 
-bool elm_faults_too_many(elm_faults *faults)
+bool elm_bad_images_too_many(elm_bad_images *faults)
 {
-    return elm_faults_count(faults) > faults->limit;
+    return elm_bad_images_count(faults) > faults->limit;
 }

@@ -9,39 +9,39 @@
 
 #include "elmpi/status.h"
 
-typedef struct elm_faults elm_faults;
+typedef struct elm_bad_images elm_bad_images;
 
 /** For a data set of `count` pictures, of which `limit` may fail.
  *  Owns:   the caller destroys */
-int elm_faults_create(elm_faults **faults, int64_t count, int64_t limit, elm_error *err);
-void elm_faults_destroy(elm_faults *faults);
+int elm_bad_images_create(elm_bad_images **faults, int64_t count, int64_t limit, elm_error *err);
+void elm_bad_images_destroy(elm_bad_images *faults);
 
 /** Whether a picture has failed before. */
-bool elm_faults_known(elm_faults *faults, int64_t member);
+bool elm_bad_images_known(elm_bad_images *faults, int64_t member);
 /** Notes a picture, once, and why. */
-void elm_faults_add(elm_faults *faults, int64_t member, const char *reason);
+void elm_bad_images_add(elm_bad_images *faults, int64_t member, const char *reason);
 /** Notes that pictures could not even be fetched: no matter of single pictures, so nothing is
  * replaced. The first reason stays. */
-void elm_faults_break(elm_faults *faults, const char *reason);
+void elm_bad_images_fail(elm_bad_images *faults, const char *reason);
 /** That reason, or NULL. */
-const char *elm_faults_broken(elm_faults *faults);
+const char *elm_bad_images_failure(elm_bad_images *faults);
 
-/** Which pictures have failed: a bit for each, `elm_faults_bytes` bytes; and takes over what
+/** Which pictures have failed: a bit for each, `elm_bad_images_bytes` bytes; and takes over what
  * others have found. */
-size_t elm_faults_bytes(const elm_faults *faults);
-void elm_faults_get(elm_faults *faults, uint8_t *bits);
-void elm_faults_merge(elm_faults *faults, const uint8_t *bits);
+size_t elm_bad_images_bytes(const elm_bad_images *faults);
+void elm_bad_images_get(elm_bad_images *faults, uint8_t *bits);
+void elm_bad_images_merge(elm_bad_images *faults, const uint8_t *bits);
 
 /** What a caller may want to say next. */
-typedef struct elm_fault {
+typedef struct elm_bad_image {
     int64_t member;
     char reason[200];
-} elm_fault;
+} elm_bad_image;
 
 /** Takes the oldest fault that has not been taken; false when there is none. Of many at once
  * only the first few are kept. */
-bool elm_faults_take(elm_faults *faults, elm_fault *fault);
-int64_t elm_faults_count(elm_faults *faults);
-bool elm_faults_too_many(elm_faults *faults);
+bool elm_bad_images_take(elm_bad_images *faults, elm_bad_image *fault);
+int64_t elm_bad_images_count(elm_bad_images *faults);
+bool elm_bad_images_too_many(elm_bad_images *faults);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct reading {
 static int complain(const elm_dataset *set, int64_t member, const char *what, const char *advice,
                     elm_error *err)
 {
-    const elm_dataset_pictures *pictures = set->pictures;
+    const elm_encoded_images *pictures = set->pictures;
     const elm_store_place *place = &pictures->places[member];
     char name[256] = "";
     elm_store *store = NULL;

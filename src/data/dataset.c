@@ -44,7 +44,7 @@ int elm_data_resize(const elm_data_options *options)
 static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_options *options,
                          const char *split, elm_error *err)
 {
-    elm_dataset_pictures *pictures = dataset->pictures = elm_alloc(1, sizeof *pictures, err);
+    elm_encoded_images *pictures = dataset->pictures = elm_alloc(1, sizeof *pictures, err);
     if (pictures == NULL)
         return -1;
     pictures->crop = (int)options->crop;
@@ -72,7 +72,7 @@ static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_
                            options->outside == ELM_OUTSIDE_ALLOW, err);
 }
 
-static void destroy_pictures(elm_dataset_pictures *pictures)
+static void destroy_pictures(elm_encoded_images *pictures)
 {
     if (pictures == NULL)
         return;
@@ -126,7 +126,7 @@ static void normalize_half(elm_store_info *info)
 {
     for (int c = 0; c < info->channels; c++) {
         info->mean[c] = 0.5f;
-        info->deviation[c] = 1;
+        info->std[c] = 1;
     }
 }
 

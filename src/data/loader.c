@@ -48,10 +48,11 @@ static void lay_out(elm_loader *loader, loader_slot *slot)
 {
     const int64_t start = loader->index * loader->batch, images = batch_images(loader);
     const int parts = parts_of(loader, images);
-    const int64_t first = elm_split_begin(images, parts, loader->turn),
-                  global = elm_split_begin(images, parts, loader->turn + 1) - first;
-    const elm_share share = loader->training ? elm_share_of(global, loader->size, loader->rank)
-                                             : (elm_share){global, 0, (int)global, 1};
+    const int64_t first = elm_partition_begin(images, parts, loader->turn),
+                  global = elm_partition_begin(images, parts, loader->turn + 1) - first;
+    const elm_partition share = loader->training
+                                    ? elm_partition_of(global, loader->size, loader->rank)
+                                    : (elm_partition){global, 0, (int)global, 1};
     for (int64_t i = 0; i < images; i++) {
         slot->members[i] = member_at(loader, start + i);
         slot->labels[i] = loader->dataset->labels[slot->members[i]];
@@ -67,10 +68,10 @@ static void lay_out(elm_loader *loader, loader_slot *slot)
         .share = share,
         .input = slot->input,
         .labels = slot->labels + first + share.first,
-        .part_labels = slot->labels + first,
+        .microbatch_labels = slot->labels + first,
         .members = slot->members + first,
-        .absent = slot->absent,
-        .substituted = slot->substituted,
+        .unreadable = slot->unreadable,
+        .replaced = slot->replaced,
         .images = images,
         .global_labels = slot->labels,
     };
@@ -93,16 +94,16 @@ static bool advance(elm_loader *loader)
     return true;
 }
 
-static void fill(elm_loader *loader, elm_record_reader *reader, loader_slot *slot, int first,
+static void fill(elm_loader *loader, elm_sample_reader *reader, loader_slot *slot, int first,
                  int count)
 {
-    const elm_share share = slot->batch.share;
+    const elm_partition share = slot->batch.share;
     for (int i = first; i < first + count; i++) {
-        const elm_record_content content = elm_record_fill(
+        const elm_sample_content content = elm_sample_load(
             &loader->records, reader, slot->batch.members[share.first + i], slot->batch.epoch,
             slot->batch.position + share.first + i, slot->input + i * loader->records.values);
-        slot->absent[i] = content == ELM_RECORD_NOTHING;
-        slot->substituted[i] = content == ELM_RECORD_SUBSTITUTE;
+        slot->unreadable[i] = content == ELM_RECORD_NOTHING;
+        slot->replaced[i] = content == ELM_RECORD_SUBSTITUTE;
     }
 }
 
@@ -126,7 +127,7 @@ static void note_prepared(elm_loader *loader)
 }
 
 /* Under the mutex, which is given up while records are filled. */
-static void do_records(elm_loader *loader, elm_record_reader *reader, loader_slot *slot)
+static void do_records(elm_loader *loader, elm_sample_reader *reader, loader_slot *slot)
 {
     const int first = slot->handed, left = slot->batch.share.local - first,
               count = left < loader->grain ? left : loader->grain;
@@ -182,10 +183,10 @@ static int allocate_slots(elm_loader *loader, int64_t images, int64_t local, elm
             elm_alloc((size_t)local, (size_t)loader->records.values * sizeof *slot->input, err);
         slot->labels = elm_alloc((size_t)images, sizeof *slot->labels, err);
         slot->members = elm_alloc((size_t)images, sizeof *slot->members, err);
-        slot->absent = elm_alloc((size_t)local, sizeof *slot->absent, err);
-        slot->substituted = elm_alloc((size_t)local, sizeof *slot->substituted, err);
+        slot->unreadable = elm_alloc((size_t)local, sizeof *slot->unreadable, err);
+        slot->replaced = elm_alloc((size_t)local, sizeof *slot->replaced, err);
         if (slot->input == NULL || slot->labels == NULL || slot->members == NULL ||
-            slot->absent == NULL || slot->substituted == NULL)
+            slot->unreadable == NULL || slot->replaced == NULL)
             return -1;
     }
     return 0;
@@ -202,14 +203,14 @@ static int start_threads(elm_loader *loader, elm_error *err)
     for (; loader->running < count; loader->running++) {
         loader_thread *thread = &loader->threads[loader->running];
         thread->loader = loader;
-        if (elm_record_reader_init(&thread->reader, &loader->records, err) != 0)
+        if (elm_sample_reader_init(&thread->reader, &loader->records, err) != 0)
             return -1;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         const bool started = pthread_create(&thread->thread, NULL, prefetch, thread) == 0;
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (!started) {
-            elm_record_reader_release(&thread->reader);
+            elm_sample_reader_release(&thread->reader);
             return elm_error_set(err, ELM_EXIT_FAILURE,
                                  "cannot start the loader's threads (data): raise the limit of "
                                  "processes (ulimit -u)");
@@ -233,11 +234,11 @@ static int finish_creation(elm_loader **out, elm_loader *loader, const char *aug
     }
     loader->order_epoch = -1;
     loader->ended = loader->index >= loader->batches;
-    if (elm_records_init(&loader->records, loader->dataset, augment, loader->training, loader->seed,
+    if (elm_samples_init(&loader->records, loader->dataset, augment, loader->training, loader->seed,
                          err) != 0)
         goto fail;
     const int64_t local =
-        loader->training ? elm_share_of(part, loader->size, loader->rank).local : part;
+        loader->training ? elm_partition_of(part, loader->size, loader->rank).local : part;
     loader->grain =
         loader->records.threads > 1 || loader->dataset->pictures != NULL ? 1 : (int)part;
     if (allocate_slots(loader, images, local, err) != 0)
@@ -305,18 +306,18 @@ void elm_loader_destroy(elm_loader *loader)
     pthread_mutex_unlock(&loader->mutex);
     for (int i = 0; i < loader->running; i++) {
         pthread_join(loader->threads[i].thread, NULL);
-        elm_record_reader_release(&loader->threads[i].reader);
+        elm_sample_reader_release(&loader->threads[i].reader);
     }
     elm_free(loader->threads);
-    elm_records_release(&loader->records);
+    elm_samples_release(&loader->records);
     pthread_cond_destroy(&loader->changed);
     pthread_mutex_destroy(&loader->mutex);
     for (int i = 0; i < LOADER_SLOTS; i++) {
         elm_free(loader->slots[i].input);
         elm_free(loader->slots[i].labels);
         elm_free(loader->slots[i].members);
-        elm_free(loader->slots[i].absent);
-        elm_free(loader->slots[i].substituted);
+        elm_free(loader->slots[i].unreadable);
+        elm_free(loader->slots[i].replaced);
     }
     elm_free(loader->order);
     elm_sampler_destroy(loader->sampler);

@@ -7,10 +7,10 @@
 #include "store/shards.h"
 
 /* The store is asked for the name only now: HDF5 is for the caller's thread alone. */
-static void describe_fault(const elm_dataset *dataset, const elm_fault *fault, char *text,
+static void describe_fault(const elm_dataset *dataset, const elm_bad_image *fault, char *text,
                            size_t size_bytes)
 {
-    const elm_dataset_pictures *pictures = dataset->pictures;
+    const elm_encoded_images *pictures = dataset->pictures;
     const elm_store_place *place = &pictures->places[fault->member];
     char name[512] = "";
     elm_store *store = NULL;
@@ -26,8 +26,8 @@ static void describe_fault(const elm_dataset *dataset, const elm_fault *fault, c
 
 bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes)
 {
-    elm_fault fault;
-    if (loader->records.faults == NULL || !elm_faults_take(loader->records.faults, &fault))
+    elm_bad_image fault;
+    if (loader->records.faults == NULL || !elm_bad_images_take(loader->records.faults, &fault))
         return false;
     char what[1024];
     describe_fault(loader->dataset, &fault, what, sizeof what);
@@ -39,7 +39,7 @@ bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes)
 int elm_loader_check_shards(elm_loader *loader, elm_error *err)
 {
     const char *broken =
-        loader->records.faults != NULL ? elm_faults_broken(loader->records.faults) : NULL;
+        loader->records.faults != NULL ? elm_bad_images_failure(loader->records.faults) : NULL;
     if (broken == NULL)
         return 0;
     return elm_error_set(
@@ -50,7 +50,7 @@ int elm_loader_check_shards(elm_loader *loader, elm_error *err)
 
 int elm_loader_check(elm_loader *loader, elm_error *err)
 {
-    elm_faults *faults = loader->records.faults;
+    elm_bad_images *faults = loader->records.faults;
     if (faults == NULL)
         return 0;
     if (elm_loader_check_shards(loader, err) != 0)
@@ -62,16 +62,16 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
                              : "check the disk, or make the store again with elmpi-prepare, which "
                                "leaves such pictures out";
     const elm_dataset *dataset = loader->dataset;
-    elm_fault fault;
+    elm_bad_image fault;
     char what[1024];
-    if (!loader->training && elm_faults_take(faults, &fault)) {
+    if (!loader->training && elm_bad_images_take(faults, &fault)) {
         describe_fault(dataset, &fault, what, sizeof what);
         return elm_error_set(err, ELM_EXIT_FAILURE, "unreadable picture: %s: %s", what, advice);
     }
-    if (elm_faults_too_many(faults))
+    if (elm_bad_images_too_many(faults))
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "%lld of %lld pictures cannot be read (%s, %s%s): %s",
-                             (long long)elm_faults_count(faults), (long long)dataset->count,
+                             (long long)elm_bad_images_count(faults), (long long)dataset->count,
                              dataset->pictures->store, dataset->pictures->split,
                              loader->training ? "; data.unreadable allows fewer" : "", advice);
     return 0;
@@ -79,15 +79,15 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
 
 size_t elm_loader_fault_bytes(const elm_loader *loader)
 {
-    return loader->records.faults != NULL ? elm_faults_bytes(loader->records.faults) : 0;
+    return loader->records.faults != NULL ? elm_bad_images_bytes(loader->records.faults) : 0;
 }
 
 void elm_loader_faults(elm_loader *loader, uint8_t *bits)
 {
-    elm_faults_get(loader->records.faults, bits);
+    elm_bad_images_get(loader->records.faults, bits);
 }
 
 void elm_loader_take_faults(elm_loader *loader, const uint8_t *bits)
 {
-    elm_faults_merge(loader->records.faults, bits);
+    elm_bad_images_merge(loader->records.faults, bits);
 }

@@ -19,20 +19,20 @@ typedef struct loader_slot {
     float *input;
     int32_t *labels;
     int64_t *members;
-    bool *absent, *substituted;
+    bool *unreadable, *replaced;
     int handed, done; /* this rank's records given to threads, and filled */
 } loader_slot;
 
 typedef struct loader_thread {
     elm_loader *loader;
-    elm_record_reader reader;
+    elm_sample_reader reader;
     pthread_t thread;
 } loader_thread;
 
 struct elm_loader {
     /* Set once, read by all threads. */
     const elm_dataset *dataset;
-    elm_records records;
+    elm_samples records;
     uint64_t seed;
     int64_t batch, batches; /* global ones, of an epoch */
     int64_t part;           /* images that are computed together; evaluation: batch */

@@ -62,7 +62,7 @@ const elm_option elm_data_option_rows[] = {
      NULL, NULL, NULL, "pictures in shards: side of the network's input, in pixels"},
     {"data.resize", ELM_OPTION_INT, offsetof(elm_data_options, resize), "0", 0, 8192, NULL, NULL,
      NULL,
-     "pictures in shards, evaluation: length of the short side before the centre is cut out "
+     "pictures in shards, evaluation: length of the short side before the center is cut out "
      "(torchvision's Resize and CenterCrop); 0: 8/7 "
      "of "
      "data.crop, rounded down (256 for 224, 73 for 64)"},

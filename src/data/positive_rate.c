@@ -4,7 +4,7 @@
 
 #include "base/long_tail.h"
 #include "elmpi/memory.h"
-#include "elmpi/split.h"
+#include "elmpi/partition.h"
 
 /* What a class of the batch at hand looks like. Stamps tell which batch, or which rank of which
  * batch, wrote an entry, so that nothing has to be cleared for thousands of classes that do not
@@ -16,7 +16,7 @@ typedef struct class_seen {
 } class_seen;
 
 static void see_share(class_seen *seen, const int32_t *labels, const int64_t *members,
-                      elm_share share, int64_t batch, int64_t stamp)
+                      elm_partition share, int64_t batch, int64_t stamp)
 {
     for (int64_t i = share.first; i < share.first + share.local; i++) {
         class_seen *c = &seen[labels[members[i]]];
@@ -33,8 +33,8 @@ static void see_share(class_seen *seen, const int32_t *labels, const int64_t *me
 }
 
 /* After a rank's images have been seen, its classes tell how many of them it holds. */
-static void count_rank(elm_coverage *coverage, const class_seen *seen, const elm_dataset *d,
-                       const int64_t *members, elm_share share)
+static void count_rank(elm_positive_rate *coverage, const class_seen *seen, const elm_dataset *d,
+                       const int64_t *members, elm_partition share)
 {
     for (int64_t i = share.first; i < share.first + share.local; i++) {
         const int32_t label = d->labels[members[i]];
@@ -43,8 +43,8 @@ static void count_rank(elm_coverage *coverage, const class_seen *seen, const elm
 }
 
 /* Images of the batch, and embeddings that travel: those of classes that several ranks hold. */
-static int64_t count_global(elm_coverage *coverage, const class_seen *seen, const elm_dataset *d,
-                            const int64_t *members, int64_t images)
+static int64_t count_global(elm_positive_rate *coverage, const class_seen *seen,
+                            const elm_dataset *d, const int64_t *members, int64_t images)
 {
     int64_t travel = 0;
     for (int64_t i = 0; i < images; i++) {
@@ -57,8 +57,8 @@ static int64_t count_global(elm_coverage *coverage, const class_seen *seen, cons
     return travel;
 }
 
-int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const int64_t *order,
-                       int64_t batch, int ranks, elm_error *err)
+int elm_positive_rate_count(elm_positive_rate *coverage, const elm_dataset *dataset,
+                            const int64_t *order, int64_t batch, int ranks, elm_error *err)
 {
     if (batch < ranks)
         return elm_error_set(
@@ -68,13 +68,13 @@ int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const
     class_seen *seen = elm_alloc((size_t)dataset->info.classes, sizeof *seen, err);
     if (!seen)
         return -1;
-    *coverage = (elm_coverage){0};
+    *coverage = (elm_positive_rate){0};
     int64_t travelled = 0, images = 0, stamp = 0;
     for (int64_t start = 0; start < dataset->count; start += batch) {
         const int64_t left = dataset->count - start, global = left < batch ? left : batch;
         coverage->batches++;
         for (int r = 0; r < ranks; r++) {
-            const elm_share share = elm_share_of(global, ranks, r);
+            const elm_partition share = elm_partition_of(global, ranks, r);
             see_share(seen, dataset->labels, order + start, share, coverage->batches, ++stamp);
             count_rank(coverage, seen, dataset, order + start, share);
         }

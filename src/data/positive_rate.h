@@ -9,7 +9,7 @@
 #include "elmpi/status.h"
 
 /** Means over the batches counted. Groups are head, torso, tail (elm_class_group). */
-typedef struct elm_coverage {
+typedef struct elm_positive_rate {
     int64_t batches, anchors[3];
     /* anchors with another image of their class in the global batch (loss.pull.scope = global) */
     int64_t global[3];
@@ -17,12 +17,12 @@ typedef struct elm_coverage {
     /* embeddings that the class gather receives a rank and step, its own included */
     double rows_slices;
     double rows_all; /* the same if everything were gathered: the global batch */
-} elm_coverage;
+} elm_positive_rate;
 
 /** Counts the global batches of one epoch, cut into shares of `ranks` ranks.
  *  Ranks:  local
  *  Errors: memory; fewer images a batch than ranks */
-int elm_coverage_count(elm_coverage *coverage, const elm_dataset *dataset, const int64_t *order,
-                       int64_t batch, int ranks, elm_error *err);
+int elm_positive_rate_count(elm_positive_rate *coverage, const elm_dataset *dataset,
+                            const int64_t *order, int64_t batch, int ranks, elm_error *err);
 
 #endif

@@ -15,20 +15,20 @@ elm_image_format elm_image_format_of(const elm_store_info *info)
                                .width = info->width,
                                .in_shards = info->in_shards};
     memcpy(format.mean, info->mean, sizeof info->mean);
-    memcpy(format.deviation, info->deviation, sizeof info->deviation);
+    memcpy(format.std, info->std, sizeof info->std);
     return format;
 }
 
-static int init_pictures(elm_records *records, const char *augment, bool training, elm_error *err)
+static int init_pictures(elm_samples *records, const char *augment, bool training, elm_error *err)
 {
-    const elm_dataset_pictures *pictures = records->dataset->pictures;
+    const elm_encoded_images *pictures = records->dataset->pictures;
     const elm_image_format format = elm_image_format_of(&records->dataset->info);
     double area[2];
     bool flip;
     if (elm_augment_init_shards(&records->augment, augment, &format, area, &flip, err) != 0)
         return -1;
-    elm_picture_transform *transform = &records->transform;
-    *transform = elm_picture_transform_of(&format, pictures->crop, pictures->resize, area[1] > 0);
+    elm_image_transform *transform = &records->transform;
+    *transform = elm_image_transform_of(&format, pictures->crop, pictures->resize, area[1] > 0);
     transform->flip = flip;
     memcpy(transform->area, area, sizeof area);
     /* the pipeline takes pixels */
@@ -39,48 +39,47 @@ static int init_pictures(elm_records *records, const char *augment, bool trainin
     records->threads = pictures->threads;
     const int64_t limit =
         training ? (int64_t)(pictures->unreadable * (double)records->dataset->count) : 0;
-    return elm_faults_create(&records->faults, records->dataset->count, limit, err);
+    return elm_bad_images_create(&records->faults, records->dataset->count, limit, err);
 }
 
-int elm_records_init(elm_records *records, const elm_dataset *dataset, const char *augment,
+int elm_samples_init(elm_samples *records, const elm_dataset *dataset, const char *augment,
                      bool training, uint64_t seed, elm_error *err)
 {
     const elm_store_info *info = &dataset->info;
     const elm_image_format format = elm_image_format_of(info);
-    *records = (elm_records){.dataset = dataset, .replace = training, .seed = seed, .threads = 1};
+    *records = (elm_samples){.dataset = dataset, .replace = training, .seed = seed, .threads = 1};
     records->values =
         info->channels > 0 ? (int64_t)info->channels * info->height * info->width : info->features;
     return dataset->pictures != NULL ? init_pictures(records, augment, training, err)
                                      : elm_augment_init(&records->augment, augment, &format, err);
 }
 
-void elm_records_release(elm_records *records)
+void elm_samples_release(elm_samples *records)
 {
-    elm_faults_destroy(records->faults);
+    elm_bad_images_destroy(records->faults);
     records->faults = NULL;
 }
 
-int elm_record_reader_init(elm_record_reader *reader, const elm_records *records, elm_error *err)
+int elm_sample_reader_init(elm_sample_reader *reader, const elm_samples *records, elm_error *err)
 {
-    *reader = (elm_record_reader){0};
+    *reader = (elm_sample_reader){0};
     if (elm_augment_work_init(&reader->work, &records->augment, err) != 0)
         return -1;
-    if (records->dataset->pictures == NULL ||
-        elm_picture_reader_create(&reader->pictures, err) == 0)
+    if (records->dataset->pictures == NULL || elm_image_reader_create(&reader->pictures, err) == 0)
         return 0;
     elm_augment_work_release(&reader->work);
     return -1;
 }
 
-void elm_record_reader_release(elm_record_reader *reader)
+void elm_sample_reader_release(elm_sample_reader *reader)
 {
     elm_augment_work_release(&reader->work);
-    elm_picture_reader_destroy(reader->pictures);
+    elm_image_reader_destroy(reader->pictures);
     elm_free(reader->bytes);
-    *reader = (elm_record_reader){0};
+    *reader = (elm_sample_reader){0};
 }
 
-static int load_bytes(const elm_dataset_pictures *pictures, elm_record_reader *reader,
+static int load_bytes(const elm_encoded_images *pictures, elm_sample_reader *reader,
                       const elm_store_place *place, elm_error *err)
 {
     if (place->length > reader->capacity) {
@@ -95,24 +94,24 @@ static int load_bytes(const elm_dataset_pictures *pictures, elm_record_reader *r
     return elm_shards_read(pictures->shards, place, reader->bytes, err);
 }
 
-static bool read_picture(const elm_records *records, elm_record_reader *reader, int64_t member,
+static bool read_picture(const elm_samples *records, elm_sample_reader *reader, int64_t member,
                          elm_rng rng, float *out)
 {
     const elm_store_place *place = &records->dataset->pictures->places[member];
     elm_error why = {0};
-    if (elm_faults_known(records->faults, member))
+    if (elm_bad_images_known(records->faults, member))
         return false;
     int status = load_bytes(records->dataset->pictures, reader, place, &why);
     if (status == 0)
-        status = elm_picture_read(reader->pictures, &records->transform, &rng, reader->bytes,
-                                  place->length, out, &why);
-    if (status == ELM_PICTURE_DONE && records->augment.pipeline.count > 0)
+        status = elm_image_read(reader->pictures, &records->transform, &rng, reader->bytes,
+                                place->length, out, &why);
+    if (status == ELM_IMAGE_DONE && records->augment.pipeline.count > 0)
         elm_augment_pixels(&records->augment, &reader->work, &rng, out);
-    if (status == ELM_PICTURE_BROKEN)
-        elm_faults_add(records->faults, member, why.text);
-    else if (status != ELM_PICTURE_DONE)
-        elm_faults_break(records->faults, why.text); /* no matter of this picture */
-    return status == ELM_PICTURE_DONE;
+    if (status == ELM_IMAGE_CORRUPT)
+        elm_bad_images_add(records->faults, member, why.text);
+    else if (status != ELM_IMAGE_DONE)
+        elm_bad_images_fail(records->faults, why.text); /* no matter of this picture */
+    return status == ELM_IMAGE_DONE;
 }
 
 /* The one after it, around the end; the same where its class has no other. */
@@ -127,7 +126,7 @@ static int64_t next_of_class(const elm_dataset *dataset, int64_t member)
 
 /* The replacement depends on the data set alone, so that every number of ranks trains on the
  * same pictures. */
-static elm_record_content fill_picture(const elm_records *records, elm_record_reader *reader,
+static elm_sample_content fill_picture(const elm_samples *records, elm_sample_reader *reader,
                                        int64_t member, elm_rng rng, float *out)
 {
     int64_t candidate = member;
@@ -140,7 +139,7 @@ static elm_record_content fill_picture(const elm_records *records, elm_record_re
     return ELM_RECORD_NOTHING;
 }
 
-elm_record_content elm_record_fill(const elm_records *records, elm_record_reader *reader,
+elm_sample_content elm_sample_load(const elm_samples *records, elm_sample_reader *reader,
                                    int64_t member, int64_t epoch, int64_t position, float *out)
 {
     const elm_dataset *dataset = records->dataset;

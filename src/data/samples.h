@@ -9,49 +9,49 @@
 #include "image/transform.h"
 
 /** What all threads of a loader share. */
-typedef struct elm_records {
+typedef struct elm_samples {
     const elm_dataset *dataset;
-    elm_augment augment;             /* of pictures in memory */
-    elm_picture_transform transform; /* of pictures in shards */
-    elm_faults *faults;              /* of pictures in shards */
+    elm_augment augment;           /* of pictures in memory */
+    elm_image_transform transform; /* of pictures in shards */
+    elm_bad_images *faults;        /* of pictures in shards */
     /* the next picture of its class takes the place of one that cannot be read */
     bool replace;
     uint64_t seed;
     int64_t values; /* floats of one record */
     int threads;    /* that are worth while */
-} elm_records;
+} elm_samples;
 
 /** How the images of a store are, for src/image. `info` stays borrowed. */
 elm_image_format elm_image_format_of(const elm_store_info *info);
 
 /** `augment` is data.augment's text. Training replaces what cannot be read, evaluation does not.
- *  Owns:   borrows dataset; elm_records_release
+ *  Owns:   borrows dataset; elm_samples_release
  *  Errors: ELM_EXIT_USAGE for augmentation that does not fit the records */
-int elm_records_init(elm_records *records, const elm_dataset *dataset, const char *augment,
+int elm_samples_init(elm_samples *records, const elm_dataset *dataset, const char *augment,
                      bool training, uint64_t seed, elm_error *err);
-void elm_records_release(elm_records *records);
+void elm_samples_release(elm_samples *records);
 
 /** One thread's memory. */
-typedef struct elm_record_reader {
+typedef struct elm_sample_reader {
     elm_augment_work work;
-    elm_picture_reader *pictures;
+    elm_image_reader *pictures;
     uint8_t *bytes; /* of one picture's file */
     size_t capacity;
-} elm_record_reader;
+} elm_sample_reader;
 
-int elm_record_reader_init(elm_record_reader *reader, const elm_records *records, elm_error *err);
-void elm_record_reader_release(elm_record_reader *reader);
+int elm_sample_reader_init(elm_sample_reader *reader, const elm_samples *records, elm_error *err);
+void elm_sample_reader_release(elm_sample_reader *reader);
 
 /** What a record was filled with. */
-typedef enum elm_record_content {
+typedef enum elm_sample_content {
     ELM_RECORD_OWN,
     ELM_RECORD_SUBSTITUTE, /* the next readable picture of its class */
     ELM_RECORD_NOTHING,    /* zeros */
-} elm_record_content;
+} elm_sample_content;
 
 /** Fills out [values] with record `member`, augmented for its position in the epoch. What cannot
  * be read is noted in records->faults. */
-elm_record_content elm_record_fill(const elm_records *records, elm_record_reader *reader,
+elm_sample_content elm_sample_load(const elm_samples *records, elm_sample_reader *reader,
                                    int64_t member, int64_t epoch, int64_t position, float *out);
 
 #endif

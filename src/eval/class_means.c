@@ -25,7 +25,7 @@ int elm_class_means_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm
     float *means = elm_alloc((size_t)cells, sizeof *means, err);
     double *sums = means ? elm_alloc((size_t)cells, sizeof *sums, err) : NULL;
     const int status = elm_comm_agree_all(
-        comm, sums ? elm_outputs_pass(net, dataset, comm, NULL, NULL, add_batch, sums, err) : -1,
+        comm, sums ? elm_forward_pass(net, dataset, comm, NULL, NULL, add_batch, sums, err) : -1,
         err);
     if (!status && sums) {
         elm_comm_sum_all(comm, sums, cells);

@@ -6,7 +6,7 @@
 #include "elmpi/dataset.h"
 #include "elmpi/net.h"
 
-/** Math:   images as in evaluation: without augmentation, normalised by running statistics; sums in
+/** Math:   images as in evaluation: without augmentation, normalized by running statistics; sums in
  *          double
  *  Shape:  *means [classes][width]; 0 for a class without images. The net is built for at least
  *          elm_evaluation_batch images

@@ -18,10 +18,10 @@ const elm_classifier elm_classifiers[] = {
     {"tau-norm",
      "w / |w|^tau, no bias (Kang et al. 2020); tau of 0, 0.1, .. 2 chosen on --select-on, or --tau",
      ELM_CLASSIFIER_TAU | ELM_CLASSIFIER_SELECTION, elm_tau_norm_count_all},
-    {"ncm", "nearest class mean of centred embeddings of length 1 (Kang et al. 2020)",
+    {"ncm", "nearest class mean of centered embeddings of length 1 (Kang et al. 2020)",
      ELM_CLASSIFIER_TRAIN, elm_ncm_count_all},
     {"knn", "most of the --k nearest training embeddings, by --distance",
-     ELM_CLASSIFIER_TRAIN | ELM_CLASSIFIER_NEIGHBOURS, elm_knn_count_all},
+     ELM_CLASSIFIER_TRAIN | ELM_CLASSIFIER_NEIGHBORS, elm_knn_count_all},
     {"lda",
      "linear discriminant analysis: w = S^-1 mu, uniform prior (ELM, section 4.2); covariance S "
      "shrunk by --epsilon; wants ScaLAPACK",

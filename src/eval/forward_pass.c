@@ -57,7 +57,7 @@ static void say_complaints(elm_loader *loader, const elm_dataset *dataset, const
                                                          : "counted as wrong");
 }
 
-int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm,
+int elm_forward_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm,
                      const volatile sig_atomic_t *stop, const elm_log *log, elm_outputs_take take,
                      void *context, elm_error *err)
 {
@@ -75,7 +75,7 @@ int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *c
     int64_t seen = 0;
     elm_ticker_begin(elm_comm_ticker(comm), "images passed through the network", dataset->count);
     while (status == 0 && (batch = elm_loader_next(loader)) != NULL) {
-        elm_watch_tick(elm_comm_watch(comm));
+        elm_watchdogdog_heartbeat(elm_comm_watch(comm));
         status = stop != NULL && *stop
                      ? elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request (evaluation)")
                      : take_batch(net, batch, take, context, err);
@@ -91,7 +91,7 @@ int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *c
     return status;
 }
 
-int elm_largest(const double *scores, int classes)
+int elm_argmax(const double *scores, int classes)
 {
     int best = 0;
     for (int c = 0; c < classes; c++) {
@@ -106,15 +106,15 @@ int elm_largest(const double *scores, int classes)
 typedef struct counting {
     elm_predict predict;
     const void *context;
-    elm_tally *tally;
+    elm_recall_counts *tally;
 } counting;
 
 static int count_batch(void *context, const elm_outputs *out, elm_error *err)
 {
     const counting *c = context;
     for (int i = 0; i < out->batch->share.local; i++) {
-        if (elm_outputs_absent(out, i)) {
-            elm_tally_add_unreadable(c->tally, out->batch->labels[i]);
+        if (elm_outputs_unreadable(out, i)) {
+            elm_recall_counts_add_unreadable(c->tally, out->batch->labels[i]);
             continue;
         }
         const int predicted =
@@ -125,23 +125,23 @@ static int count_batch(void *context, const elm_outputs *out, elm_error *err)
                                  "the classifier's scores are not finite (image %" PRId64
                                  " of the split): use another classifier",
                                  out->batch->members[out->batch->share.first + i]);
-        elm_tally_add(c->tally, out->batch->labels[i], predicted);
+        elm_recall_counts_add(c->tally, out->batch->labels[i], predicted);
     }
     return 0;
 }
 
 int elm_predictions_count_all(const elm_classifier_input *input, elm_predict predict,
-                              const void *context, elm_tally *tally, elm_error *err)
+                              const void *context, elm_recall_counts *tally, elm_error *err)
 {
     const counting c = {predict, context, tally};
-    int status = elm_tally_create(tally, input->test->info.classes, err);
+    int status = elm_recall_counts_create(tally, input->test->info.classes, err);
     if (status == 0) {
         tally->omits = input->test->pictures != NULL && input->test->pictures->omits_unreadable;
-        status = elm_outputs_pass(input->net, input->test, input->comm, input->stop, input->log,
+        status = elm_forward_pass(input->net, input->test, input->comm, input->stop, input->log,
                                   count_batch, (void *)&c, err);
     }
     if (elm_comm_agree_all(input->comm, status, err) != 0) {
-        elm_tally_release(tally);
+        elm_recall_counts_release(tally);
         return -1;
     }
     elm_comm_sum_counts_all(input->comm, tally->tested, 2 * (int64_t)tally->classes);
@@ -149,23 +149,23 @@ int elm_predictions_count_all(const elm_classifier_input *input, elm_predict pre
     return 0;
 }
 
-void elm_embedded_keep(elm_embedded *e, const elm_outputs *out)
+void elm_embedding_set_keep(elm_embedding_set *e, const elm_outputs *out)
 {
-    const elm_share share = out->batch->share;
+    const elm_partition share = out->batch->share;
     memcpy(e->embeddings + (size_t)e->count * (size_t)e->width, out->embeddings,
            (size_t)share.local * (size_t)e->width * sizeof *e->embeddings);
     memcpy(e->labels + e->count, out->batch->labels, (size_t)share.local * sizeof *e->labels);
     memcpy(e->members + e->count, out->batch->members + share.first,
            (size_t)share.local * sizeof *e->members);
     for (int i = 0; i < share.local; i++)
-        e->absent[e->count + i] = elm_outputs_absent(out, i);
+        e->unreadable[e->count + i] = elm_outputs_unreadable(out, i);
     e->count += share.local;
 }
 
 static int keep_batch(void *context, const elm_outputs *out, elm_error *err)
 {
     (void)err;
-    elm_embedded_keep(context, out);
+    elm_embedding_set_keep(context, out);
     return 0;
 }
 
@@ -179,32 +179,32 @@ static int64_t share_of_batches(const elm_dataset *dataset, const elm_comm *comm
     return count;
 }
 
-int elm_embedded_create(elm_embedded *e, const elm_dataset *dataset, const elm_comm *comm,
-                        int width, elm_error *err)
+int elm_embedding_set_create(elm_embedding_set *e, const elm_dataset *dataset, const elm_comm *comm,
+                             int width, elm_error *err)
 {
     const size_t count = (size_t)share_of_batches(dataset, comm);
-    *e = (elm_embedded){.width = width};
+    *e = (elm_embedding_set){.width = width};
     const elm_need needs[] = {{&e->embeddings, count * (size_t)width, sizeof *e->embeddings},
                               {&e->labels, count, sizeof *e->labels},
                               {&e->members, count, sizeof *e->members},
-                              {&e->absent, count, sizeof *e->absent}};
+                              {&e->unreadable, count, sizeof *e->unreadable}};
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
 int elm_embed_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const elm_log *log,
-                  elm_embedded *embedded, elm_error *err)
+                  elm_embedding_set *embedded, elm_error *err)
 {
-    int status = elm_embedded_create(embedded, dataset, comm, elm_net_width(net), err);
+    int status = elm_embedding_set_create(embedded, dataset, comm, elm_net_width(net), err);
     if (status == 0)
-        status = elm_outputs_pass(net, dataset, comm, NULL, log, keep_batch, embedded, err);
+        status = elm_forward_pass(net, dataset, comm, NULL, log, keep_batch, embedded, err);
     return elm_comm_agree_all(comm, status, err);
 }
 
-void elm_embedded_release(elm_embedded *embedded)
+void elm_embedding_set_release(elm_embedding_set *embedded)
 {
     elm_free(embedded->embeddings);
     elm_free(embedded->labels);
     elm_free(embedded->members);
-    elm_free(embedded->absent);
-    *embedded = (elm_embedded){0};
+    elm_free(embedded->unreadable);
+    *embedded = (elm_embedding_set){0};
 }

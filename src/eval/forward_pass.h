@@ -21,19 +21,19 @@ typedef int (*elm_outputs_take)(void *context, const elm_outputs *outputs, elm_e
 
 /** Passes this rank's batches of the data set: b of elm_evaluation_batch images belongs to rank
  * b % size. Unreadable images are logged to `log`, and `take` looks for them with
- * elm_outputs_absent; without a log one is an error.
+ * elm_outputs_unreadable; without a log one is an error.
  *  Ranks:  local: forward passes outside training do not communicate, so a rank may end before the
  *          others; the caller agrees
  *  Errors: what `take` says, unreadable images without a log, another number of classes, logits or
  *          embeddings that are not finite; ELM_EXIT_STOPPED */
-int elm_outputs_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm,
+int elm_forward_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm,
                      const volatile sig_atomic_t *stop, const elm_log *log, elm_outputs_take take,
                      void *context, elm_error *err);
 
 /** Whether the batch's i-th image could not be read: what the network says of it means nothing. */
-static inline bool elm_outputs_absent(const elm_outputs *outputs, int i)
+static inline bool elm_outputs_unreadable(const elm_outputs *outputs, int i)
 {
-    return outputs->batch->absent != NULL && outputs->batch->absent[i];
+    return outputs->batch->unreadable != NULL && outputs->batch->unreadable[i];
 }
 
 /** Class of an image from its embedding [width] and logits [classes]. */
@@ -41,35 +41,35 @@ typedef int (*elm_predict)(const void *context, const float *embedding, const fl
 
 /** Counts the predictions over the data set, the same on all ranks.
  *  Ranks:  collective
- *  Owns:   the caller calls elm_tally_release; empty after an error */
+ *  Owns:   the caller calls elm_recall_counts_release; empty after an error */
 int elm_predictions_count_all(const elm_classifier_input *input, elm_predict predict,
-                              const void *context, elm_tally *tally, elm_error *err);
+                              const void *context, elm_recall_counts *tally, elm_error *err);
 
 /** The largest of scores [classes], the first one on ties; -1 where one of them is NaN. */
-int elm_largest(const double *scores, int classes);
+int elm_argmax(const double *scores, int classes);
 
 /** A data set's embeddings, this rank's share of them. */
-typedef struct elm_embedded {
+typedef struct elm_embedding_set {
     int64_t count;
     int width;
     float *embeddings; /* [count][width] */
     int32_t *labels;   /* [count] */
     int64_t *members;  /* [count] places in the data set */
-    bool *absent;      /* [count] images that could not be read */
-} elm_embedded;
+    bool *unreadable;  /* [count] images that could not be read */
+} elm_embedding_set;
 
-/** Room for this rank's share of a data set; elm_embedded_keep then adds batch after batch, in a
- * pass of the caller's.
- *  Owns:   the caller calls elm_embedded_release, also after an error */
-int elm_embedded_create(elm_embedded *embedded, const elm_dataset *dataset, const elm_comm *comm,
-                        int width, elm_error *err);
-void elm_embedded_keep(elm_embedded *embedded, const elm_outputs *outputs);
+/** Room for this rank's share of a data set; elm_embedding_set_keep then adds batch after batch, in
+ * a pass of the caller's.
+ *  Owns:   the caller calls elm_embedding_set_release, also after an error */
+int elm_embedding_set_create(elm_embedding_set *embedded, const elm_dataset *dataset,
+                             const elm_comm *comm, int width, elm_error *err);
+void elm_embedding_set_keep(elm_embedding_set *embedded, const elm_outputs *outputs);
 
-/** log: as for elm_outputs_pass.
+/** log: as for elm_forward_pass.
  *  Ranks:  collective: errors agreed
- *  Owns:   the caller calls elm_embedded_release, also after an error */
+ *  Owns:   the caller calls elm_embedding_set_release, also after an error */
 int elm_embed_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, const elm_log *log,
-                  elm_embedded *embedded, elm_error *err);
-void elm_embedded_release(elm_embedded *embedded);
+                  elm_embedding_set *embedded, elm_error *err);
+void elm_embedding_set_release(elm_embedding_set *embedded);
 
 #endif

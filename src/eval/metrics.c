@@ -57,24 +57,24 @@ static double ratio(double part, double whole)
     return whole > 0 ? part / whole : NAN;
 }
 
-int elm_tally_create(elm_tally *tally, int classes, elm_error *err)
+int elm_recall_counts_create(elm_recall_counts *tally, int classes, elm_error *err)
 {
-    *tally = (elm_tally){.classes = classes,
-                         .tested = elm_alloc(2 * (size_t)classes, sizeof *tally->tested, err)};
+    *tally = (elm_recall_counts){
+        .classes = classes, .tested = elm_alloc(2 * (size_t)classes, sizeof *tally->tested, err)};
     if (tally->tested == NULL)
         return -1;
     tally->correct = tally->tested + classes;
     return 0;
 }
 
-void elm_tally_release(elm_tally *tally)
+void elm_recall_counts_release(elm_recall_counts *tally)
 {
     elm_free(tally->tested);
-    *tally = (elm_tally){0};
+    *tally = (elm_recall_counts){0};
 }
 
 /* Recall of each class, and the sums over all images. */
-static void count_classes(elm_metrics *m, const elm_tally *tally)
+static void count_classes(elm_metrics *m, const elm_recall_counts *tally)
 {
     for (int c = 0; c < m->classes; c++) {
         m->tested[c] = tally->tested[c];
@@ -105,8 +105,8 @@ static void average_classes(elm_metrics *m, const int64_t *train_count)
         m->group[g] = ratio(group_sum[g], group_counted[g]);
 }
 
-int elm_metrics_create(elm_metrics **metrics, const elm_tally *tally, const int64_t *train_count,
-                       elm_group_rule rule, elm_error *err)
+int elm_metrics_create(elm_metrics **metrics, const elm_recall_counts *tally,
+                       const int64_t *train_count, elm_group_rule rule, elm_error *err)
 {
     const int classes = tally->classes;
     elm_metrics *m = elm_alloc(1, sizeof *m, err);

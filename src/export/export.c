@@ -139,8 +139,8 @@ static int load_net(subject *s, elm_error *err)
     };
     return elm_net_create(&s->net, &spec, err) != 0
                ? -1
-               : elm_weights_start(s->net, r->checkpoint->tensors, r->checkpoint->tensor_count,
-                                   false, err);
+               : elm_weights_load_pretrained(s->net, r->checkpoint->tensors,
+                                             r->checkpoint->tensor_count, false, err);
 }
 
 /* What is done to a picture before the network sees it. */
@@ -164,11 +164,11 @@ static void describe_input(const elm_export_request *request, char *text, size_t
 int elm_export_write(const elm_export_request *request, const char *path, elm_error *err)
 {
     const elm_store_info *data = request->data;
-    char mean[96], deviation[96], input[320], step[32], resize[16], crop[16];
+    char mean[96], std[96], input[320], step[32], resize[16], crop[16];
     if (elm_export_check_name(path, err) != 0)
         return -1;
     print_reals(mean, sizeof mean, data->mean, data->channels);
-    print_reals(deviation, sizeof deviation, data->deviation, data->channels);
+    print_reals(std, sizeof std, data->std, data->channels);
     describe_input(request, input, sizeof input);
     snprintf(resize, sizeof resize, "%d", request->resize);
     snprintf(crop, sizeof crop, "%d", request->crop);
@@ -187,8 +187,8 @@ int elm_export_write(const elm_export_request *request, const char *path, elm_er
         {"crop", crop},
         {"interpolation", request->resize > 0 ? "bilinear, antialias" : "none"},
         {"mean", mean},
-        {"std", deviation},
-        {"deviation", deviation}, /* std's name in files of earlier versions */
+        {"std", std},
+        {"deviation", std}, /* std's name in files of earlier versions */
         {"input", input},
         {"step", step},
         {NULL, NULL},

@@ -31,8 +31,8 @@ int elm_h5_write_text(hid_t object, const char *name, const char *text);
 /** A small array of one dimension, written whole, without checksums. */
 int elm_h5_write_list(hid_t file, const char *path, hid_t type, int count, const void *values);
 
-/** Properties of an array that is written whole: chunks of whole rows, about chunk_bytes large, with
- * a checksum each. HDF5 has none for scalars and empty arrays.
+/** Properties of an array that is written whole: chunks of whole rows, about chunk_bytes large,
+ * with a checksum each. HDF5 has none for scalars and empty arrays.
  *  Shape:  shape [dimensions], at most H5S_MAX_RANK; 0 dimensions: a scalar
  *  Owns:   the caller closes with H5Pclose */
 hid_t elm_h5_layout(int dimensions, const hsize_t *shape, size_t element_bytes, size_t chunk_bytes);

@@ -16,7 +16,7 @@
 
 /* of a progressive picture; encoders make 10 or so, and each goes over all its pixels */
 enum { SCANS_MAX = 200 };
-/* pixels: chroma is interpolated from neighbours, which must be there at the edge of the box,
+/* pixels: chroma is interpolated from neighbors, which must be there at the edge of the box,
  * too */
 enum { MARGIN = 2 };
 
@@ -33,12 +33,12 @@ struct elm_decoder {
     bool damaged;    /* the picture at hand */
 };
 
-const char elm_picture_damaged[] = "its data are damaged: part of it cannot be decoded";
+const char elm_image_damaged[] = "its data are damaged: part of it cannot be decoded";
 
-int elm_picture_broken(elm_error *err, const char *reason)
+int elm_image_corrupt(elm_error *err, const char *reason)
 {
     elm_error_set(err, ELM_EXIT_FAILURE, "%s", reason);
-    return ELM_PICTURE_BROKEN;
+    return ELM_IMAGE_CORRUPT;
 }
 
 /* libjpeg would end the program. */
@@ -49,7 +49,7 @@ static void leave(j_common_ptr jpeg)
     longjmp(decoder->failed, 1);
 }
 
-/* libjpeg goes on after these with grey or wrong pixels. Other warnings are of things that
+/* libjpeg goes on after these with gray or wrong pixels. Other warnings are of things that
  * change no pixel, such as bytes too many between two segments, which many cameras' files have. */
 static void note_damage(j_common_ptr jpeg, int level)
 {
@@ -151,7 +151,7 @@ static bool is_cmyk(const struct jpeg_decompress_struct *jpeg)
 }
 
 /* Before anything is allocated for the picture. */
-static bool is_as_told(const struct jpeg_decompress_struct *jpeg, const elm_picture_header *header)
+static bool is_as_told(const struct jpeg_decompress_struct *jpeg, const elm_image_header *header)
 {
     return (int)jpeg->image_width == header->width && (int)jpeg->image_height == header->height;
 }
@@ -159,7 +159,7 @@ static bool is_as_told(const struct jpeg_decompress_struct *jpeg, const elm_pict
 /* Everything up to the first row. libjpeg's functions may leave by longjmp: nothing between here
  * and setjmp is changed and used again. */
 static bool start_jpeg(struct jpeg_decompress_struct *jpeg, const uint8_t *bytes, size_t size_bytes,
-                       const elm_picture_header *header, int reduction)
+                       const elm_image_header *header, int reduction)
 {
     jpeg_mem_src(jpeg, bytes, (unsigned long)size_bytes);
     jpeg_read_header(jpeg, TRUE);
@@ -187,7 +187,7 @@ static void read_rows(struct jpeg_decompress_struct *jpeg, uint8_t *buffer, size
 }
 
 static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
-                     const elm_picture_header *header, elm_picture_box box, int reduction,
+                     const elm_image_header *header, elm_image_box box, int reduction,
                      elm_pixels *out, elm_error *err)
 {
     struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
@@ -197,12 +197,12 @@ static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_byt
             return elm_error_set(
                 err, ELM_EXIT_FAILURE,
                 "no memory to decode a picture: use fewer threads, or a host with more memory");
-        return elm_picture_broken(err, decoder->reason);
+        return elm_image_corrupt(err, decoder->reason);
     }
     decoder->damaged = false;
     if (!start_jpeg(jpeg, bytes, size_bytes, header, reduction)) {
         jpeg_abort_decompress(jpeg);
-        return elm_picture_broken(err, "two headers that contradict each other");
+        return elm_image_corrupt(err, "two headers that contradict each other");
     }
     out->picture_width = (int)jpeg->output_width;
     out->picture_height = (int)jpeg->output_height;
@@ -261,7 +261,7 @@ static void take_bytes(png_structp png, png_bytep to, size_t count)
 
 /* Values as they stand in the file, as PIL gives them: no gamma is applied, of 16 bits the upper
  * 8 count. Transparency becomes the byte without meaning. */
-static void decode_png(png_structp png, png_infop info, const elm_picture_header *header,
+static void decode_png(png_structp png, png_infop info, const elm_image_header *header,
                        elm_decoder *decoder, elm_pixels *out)
 {
     png_set_user_limits(png, (png_uint_32)header->width, (png_uint_32)header->height);
@@ -284,7 +284,7 @@ static void decode_png(png_structp png, png_infop info, const elm_picture_header
 }
 
 static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
-                    const elm_picture_header *header, elm_pixels *out, elm_error *err)
+                    const elm_image_header *header, elm_pixels *out, elm_error *err)
 {
     *out = (elm_pixels){.stride = (size_t)header->width * ELM_PIXEL_BYTES,
                         .width = header->width,
@@ -303,7 +303,7 @@ static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_byte
             err, ELM_EXIT_FAILURE,
             "no memory to decode a picture: use fewer threads, or a host with more memory");
     } else if (setjmp(decoder->failed) != 0) {
-        status = elm_picture_broken(err, decoder->reason);
+        status = elm_image_corrupt(err, decoder->reason);
     } else {
         png_set_read_fn(png, &rest, take_bytes);
         decode_png(png, info, header, decoder, out);
@@ -313,11 +313,11 @@ static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_byte
 }
 
 int elm_decoder_read(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
-                     const elm_picture_header *header, elm_picture_box box, int reduction,
+                     const elm_image_header *header, elm_image_box box, int reduction,
                      elm_pixels *pixels, elm_error *err)
 {
     *pixels = (elm_pixels){0};
-    return header->format == ELM_PICTURE_JPEG
+    return header->format == ELM_IMAGE_JPEG
                ? read_jpeg(decoder, bytes, size_bytes, header, box, reduction, pixels, err)
                : read_png(decoder, bytes, size_bytes, header, pixels, err);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "elmpi/status.h"
+#include "image/box.h"
 #include "image/header.h"
 
 /* red, green, blue and one without meaning: a pixel fills a register evenly */
@@ -15,18 +16,13 @@ enum { ELM_PIXEL_BYTES = 4 };
 
 /** What reading a picture may come to: done, or the picture is at fault; -1, that of any
  * function, means that the means failed (memory), so nothing is known of the picture. */
-enum { ELM_PICTURE_DONE = 0, ELM_PICTURE_BROKEN = 1 };
+enum { ELM_IMAGE_DONE = 0, ELM_IMAGE_CORRUPT = 1 };
 
-/** The reason where pixels.damaged is not to be put up with. */
-extern const char elm_picture_damaged[];
+/** The reason where pixels.damaged is not to be tolerated. */
+extern const char elm_image_damaged[];
 
-/** Sets the reason and returns ELM_PICTURE_BROKEN. */
-int elm_picture_broken(elm_error *err, const char *reason);
-
-/** Rows and columns of a picture as stored: first .. first + count - 1. */
-typedef struct elm_picture_box {
-    int x, y, width, height;
-} elm_picture_box;
+/** Sets the reason and returns ELM_IMAGE_CORRUPT. */
+int elm_image_corrupt(elm_error *err, const char *reason);
 
 /** Pixels of a box, in a picture that is `reduction` times smaller than the stored one. Borrowed
  * until the decoder's next call. */
@@ -47,11 +43,11 @@ int elm_decoder_create(elm_decoder **decoder, elm_error *err);
 void elm_decoder_destroy(elm_decoder *decoder);
 
 /** Decodes `box` of a picture, 1/reduction of its size (1, 2, 4 or 8; PNG: always 1) in each
- * direction. Grey, CMYK and palettes become red, green and blue; transparency is left out.
- *  Errors: ELM_PICTURE_BROKEN for what cannot be decoded: the text is the reason alone
+ * direction. Gray, CMYK and palettes become red, green and blue; transparency is left out.
+ *  Errors: ELM_IMAGE_CORRUPT for what cannot be decoded: the text is the reason alone
  *          ("Unsupported marker type 0xc4"), for the caller to put into a sentence; -1: memory */
 int elm_decoder_read(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
-                     const elm_picture_header *header, elm_picture_box box, int reduction,
+                     const elm_image_header *header, elm_image_box box, int reduction,
                      elm_pixels *pixels, elm_error *err);
 
 #endif

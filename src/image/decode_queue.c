@@ -19,17 +19,16 @@ struct elm_decode_queue {
     elm_checked_picture pictures[QUEUE_MAX];
 };
 
-int elm_picture_sound(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
-                      const elm_picture_header *header, elm_error *why)
+int elm_image_sound(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
+                    const elm_image_header *header, elm_error *why)
 {
-    const elm_picture_box whole = {0, 0, header->width, header->height};
+    const elm_image_box whole = {0, 0, header->width, header->height};
     elm_pixels pixels;
-    const int reduction = header->format == ELM_PICTURE_JPEG ? SMALLEST : 1;
+    const int reduction = header->format == ELM_IMAGE_JPEG ? SMALLEST : 1;
     const int status =
         elm_decoder_read(decoder, bytes, size_bytes, header, whole, reduction, &pixels, why);
-    return status == ELM_PICTURE_DONE && pixels.damaged
-               ? elm_picture_broken(why, elm_picture_damaged)
-               : status;
+    return status == ELM_IMAGE_DONE && pixels.damaged ? elm_image_corrupt(why, elm_image_damaged)
+                                                      : status;
 }
 
 int elm_decode_queue_create(elm_decode_queue **out, int threads, elm_error *err)
@@ -102,8 +101,8 @@ int elm_decode_queue_flush(elm_decode_queue *queue,
 #pragma omp parallel for schedule(dynamic, 1) num_threads(queue->threads)
     for (int i = 0; i < queue->count; i++) {
         elm_checked_picture *p = &queue->pictures[i];
-        p->status = elm_picture_sound(queue->decoders[omp_get_thread_num()], p->bytes,
-                                      p->size_bytes, &p->header, &p->why);
+        p->status = elm_image_sound(queue->decoders[omp_get_thread_num()], p->bytes, p->size_bytes,
+                                    &p->header, &p->why);
     }
     for (int i = 0; i < queue->count && status == 0; i++)
         status = take(context, &queue->pictures[i], err);

@@ -19,15 +19,15 @@ typedef struct elm_checked_picture {
     uint8_t *bytes;
     size_t size_bytes;
     int64_t offset; /* the caller's: where it lies in its archive */
-    elm_picture_header header;
-    int status;    /* of elm_picture_sound, */
+    elm_image_header header;
+    int status;    /* of elm_image_sound, */
     elm_error why; /* and its reason */
 } elm_checked_picture;
 
 /** Decodes the whole picture, as small as the decoder can, which reads every byte all the same.
- *  Errors: ELM_PICTURE_BROKEN with the reason; -1: memory */
-int elm_picture_sound(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
-                      const elm_picture_header *header, elm_error *why);
+ *  Errors: ELM_IMAGE_CORRUPT with the reason; -1: memory */
+int elm_image_sound(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
+                    const elm_image_header *header, elm_error *why);
 
 /** Owns:   the caller destroys */
 int elm_decode_queue_create(elm_decode_queue **queue, int threads, elm_error *err);

@@ -11,7 +11,7 @@ typedef struct elm_image_format {
     int channels, height, width;         /* 0 channels: features, no images */
     bool in_shards;                      /* encoded images of any size */
     float mean[ELM_FORMAT_CHANNELS_MAX]; /* of x / 255, by channel */
-    float deviation[ELM_FORMAT_CHANNELS_MAX];
+    float std[ELM_FORMAT_CHANNELS_MAX];
 } elm_image_format;
 
 #endif

@@ -71,17 +71,17 @@ static bool is_decodable(int marker)
     return (marker >= 0xc0 && marker <= 0xc2) || marker == 0xc9 || marker == 0xca;
 }
 
-static const char *check_size(const elm_picture_header *header)
+static const char *check_size(const elm_image_header *header)
 {
     if (header->width < 1 || header->height < 1)
         return "no pixels";
-    if (header->width > ELM_PICTURE_SIDE_MAX || header->height > ELM_PICTURE_SIDE_MAX ||
-        (int64_t)header->width * header->height > ELM_PICTURE_PIXELS_MAX)
+    if (header->width > ELM_IMAGE_SIDE_MAX || header->height > ELM_IMAGE_SIDE_MAX ||
+        (int64_t)header->width * header->height > ELM_IMAGE_PIXELS_MAX)
         return "too large";
     return NULL;
 }
 
-static const char *read_frame(elm_picture_header *header, int marker, const uint8_t *segment,
+static const char *read_frame(elm_image_header *header, int marker, const uint8_t *segment,
                               size_t size_bytes)
 {
     if (!is_decodable(marker))
@@ -109,7 +109,7 @@ static bool has_end(const uint8_t *bytes, size_t from, size_t size_bytes)
     return false;
 }
 
-static const char *read_jpeg(elm_picture_header *header, const uint8_t *bytes, size_t size_bytes)
+static const char *read_jpeg(elm_image_header *header, const uint8_t *bytes, size_t size_bytes)
 {
     bool framed = false, oriented = false;
     for (size_t at = 2;;) {
@@ -151,13 +151,13 @@ static const char *read_jpeg(elm_picture_header *header, const uint8_t *bytes, s
     }
 }
 
-static const char *read_png(elm_picture_header *header, const uint8_t *bytes, size_t size_bytes)
+static const char *read_png(elm_image_header *header, const uint8_t *bytes, size_t size_bytes)
 {
     enum { SIGNATURE = 8, CHUNK = 12 }; /* length, kind, checksum of a chunk */
     if (size_bytes < SIGNATURE + CHUNK + 13 || memcmp(bytes + 12, "IHDR", 4) != 0)
         return "broken PNG header";
     const uint32_t width = read32(bytes + 16, false), height = read32(bytes + 20, false);
-    if (width > ELM_PICTURE_SIDE_MAX || height > ELM_PICTURE_SIDE_MAX)
+    if (width > ELM_IMAGE_SIDE_MAX || height > ELM_IMAGE_SIDE_MAX)
         return "too large";
     header->width = (int)width;
     header->height = (int)height;
@@ -203,18 +203,17 @@ static const char *foreign_kind(const uint8_t *bytes, size_t size_bytes)
     return "neither JPEG nor PNG";
 }
 
-const char *elm_picture_header_read(elm_picture_header *header, const uint8_t *bytes,
-                                    size_t size_bytes)
+const char *elm_image_header_read(elm_image_header *header, const uint8_t *bytes, size_t size_bytes)
 {
-    *header = (elm_picture_header){.orientation = 1};
+    *header = (elm_image_header){.orientation = 1};
     if (size_bytes == 0)
         return "empty";
     if (size_bytes >= 3 && bytes[0] == 0xff && bytes[1] == JPEG_SOI && bytes[2] == 0xff) {
-        header->format = ELM_PICTURE_JPEG;
+        header->format = ELM_IMAGE_JPEG;
         return read_jpeg(header, bytes, size_bytes);
     }
     if (size_bytes >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0) {
-        header->format = ELM_PICTURE_PNG;
+        header->format = ELM_IMAGE_PNG;
         return read_png(header, bytes, size_bytes);
     }
     return foreign_kind(bytes, size_bytes);

@@ -6,19 +6,19 @@
 #include <stdint.h>
 
 enum {
-    ELM_PICTURE_PIXELS_MAX = 1 << 27, /* ImageNet's largest has 61 million */
-    ELM_PICTURE_SIDE_MAX = 65535,     /* JPEG's own limit */
+    ELM_IMAGE_PIXELS_MAX = 1 << 27, /* ImageNet's largest has 61 million */
+    ELM_IMAGE_SIDE_MAX = 65535,     /* JPEG's own limit */
 };
 
-typedef enum elm_picture_format { ELM_PICTURE_JPEG, ELM_PICTURE_PNG } elm_picture_format;
+typedef enum elm_image_encoding { ELM_IMAGE_JPEG, ELM_IMAGE_PNG } elm_image_encoding;
 
-typedef struct elm_picture_header {
-    elm_picture_format format;
+typedef struct elm_image_header {
+    elm_image_encoding format;
     int width, height; /* as stored, before any rotation */
     int orientation;   /* EXIF's 1..8; 1 where the file does not say */
-} elm_picture_header;
+} elm_image_header;
 
-static inline int elm_picture_short_side(const elm_picture_header *header)
+static inline int elm_image_short_side(const elm_image_header *header)
 {
     return header->width < header->height ? header->width : header->height;
 }
@@ -26,7 +26,7 @@ static inline int elm_picture_short_side(const elm_picture_header *header)
 /** Reads the header of a whole JPEG or PNG file and looks for the mark of its end.
  *  Shape:  bytes [size_bytes]: the whole file
  *  Errors: NULL when it is one, else why not, in a few words ("truncated") */
-const char *elm_picture_header_read(elm_picture_header *header, const uint8_t *bytes,
-                                    size_t size_bytes);
+const char *elm_image_header_read(elm_image_header *header, const uint8_t *bytes,
+                                  size_t size_bytes);
 
 #endif

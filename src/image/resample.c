@@ -54,8 +54,8 @@ int elm_axis_make(elm_axis *axis, const elm_axis_view *view, elm_error *err)
         return -1;
     axis->taps = taps;
     for (int i = 0; i < view->count; i++) {
-        const double centre = view->begin + (view->start + i + 0.5) * scale;
-        int first = (int)floor(centre - support + 0.5), end = (int)floor(centre + support + 0.5);
+        const double center = view->begin + (view->start + i + 0.5) * scale;
+        int first = (int)floor(center - support + 0.5), end = (int)floor(center + support + 0.5);
         if (first < view->low)
             first = view->low;
         if (end > view->high)
@@ -65,7 +65,7 @@ int elm_axis_make(elm_axis *axis, const elm_axis_view *view, elm_error *err)
         float *weights = axis->weights + (size_t)i * (size_t)taps;
         double sum = 0;
         for (int x = first; x < end; x++) {
-            const double weight = 1 - fabs(x + 0.5 - centre) / support;
+            const double weight = 1 - fabs(x + 0.5 - center) / support;
             weights[x - first] = weight > 0 ? (float)weight : 0;
             sum += weights[x - first];
         }

@@ -37,7 +37,7 @@ typedef struct elm_output_layout {
  *  Shape:  width, height: of the result as it is shown */
 elm_output_layout elm_layout_turned(elm_orientation turn, int width, int height);
 
-/** Math:   centre c = begin + (i + 1/2) length / full, half width s = max(1, length / full); weight
+/** Math:   center c = begin + (i + 1/2) length / full, half width s = max(1, length / full); weight
  *          of pixel x is max(0, 1 - |x + 1/2 - c| / s), scaled to a sum of 1 over the pixels within
  *          [low, high)
  *  Owns:   grows the axis' memory; elm_axis_free

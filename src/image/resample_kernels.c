@@ -20,7 +20,7 @@ static void blend_rows(const elm_pixels *pixels, const uint8_t *top, const float
     }
 }
 
-/* Across, normalised, to its place. */
+/* Across, normalized, to its place. */
 static void write_row(const elm_pixels *pixels, const elm_axis *across, const float *line,
                       const elm_output_layout *layout, float *out)
 {

@@ -11,7 +11,7 @@
 #include "elmpi/memory.h"
 #include "image/resample.h"
 
-struct elm_picture_resizer {
+struct elm_image_resizer {
     struct jpeg_error_mgr errors; /* first, so that a pointer to it is one to the resizer */
     jmp_buf failed;
     char reason[JMSG_LENGTH_MAX];
@@ -28,21 +28,21 @@ struct elm_picture_resizer {
 
 static void leave(j_common_ptr jpeg)
 {
-    elm_picture_resizer *resizer = (elm_picture_resizer *)jpeg->err;
+    elm_image_resizer *resizer = (elm_image_resizer *)jpeg->err;
     jpeg->err->format_message(jpeg, resizer->reason);
     longjmp(resizer->failed, 1);
 }
 
-int elm_picture_resizer_create(elm_picture_resizer **out, elm_error *err)
+int elm_image_resizer_create(elm_image_resizer **out, elm_error *err)
 {
     *out = NULL;
-    elm_picture_resizer *resizer = elm_alloc(1, sizeof *resizer, err);
+    elm_image_resizer *resizer = elm_alloc(1, sizeof *resizer, err);
     if (resizer == NULL)
         return -1;
     resizer->jpeg.err = jpeg_std_error(&resizer->errors);
     resizer->errors.error_exit = leave;
     if (elm_decoder_create(&resizer->decoder, err) != 0) {
-        elm_picture_resizer_destroy(resizer);
+        elm_image_resizer_destroy(resizer);
         return -1;
     }
     if (setjmp(resizer->failed) != 0) {
@@ -50,7 +50,7 @@ int elm_picture_resizer_create(elm_picture_resizer **out, elm_error *err)
                       "cannot start a JPEG encoder (%s): check that libjpeg and its headers are of "
                       "one version",
                       resizer->reason);
-        elm_picture_resizer_destroy(resizer);
+        elm_image_resizer_destroy(resizer);
         return -1;
     }
     jpeg_create_compress(&resizer->jpeg);
@@ -59,12 +59,12 @@ int elm_picture_resizer_create(elm_picture_resizer **out, elm_error *err)
     return 0;
 }
 
-elm_decoder *elm_picture_resizer_decoder(elm_picture_resizer *resizer)
+elm_decoder *elm_image_resizer_decoder(elm_image_resizer *resizer)
 {
     return resizer->decoder;
 }
 
-void elm_picture_resizer_destroy(elm_picture_resizer *resizer)
+void elm_image_resizer_destroy(elm_image_resizer *resizer)
 {
     if (resizer == NULL)
         return;
@@ -92,10 +92,10 @@ static int grow(void *memory, size_t *capacity, size_t count, size_t size_bytes,
 
 /* As much smaller as libjpeg can make it on the way with twice the pixels wanted left: no detail
  * of the result is lost. */
-static int reduction_for(const elm_picture_header *header, int shorter, int side)
+static int reduction_for(const elm_image_header *header, int shorter, int side)
 {
     int reduction = 1;
-    while (header->format == ELM_PICTURE_JPEG && reduction < 8 &&
+    while (header->format == ELM_IMAGE_JPEG && reduction < 8 &&
            shorter / (2 * reduction) >= 2 * side)
         reduction *= 2;
     return reduction;
@@ -114,26 +114,26 @@ static elm_axis_view whole_view(int stored, int reduction, int picture_side, int
                            .count = full};
 }
 
-static int decode(elm_picture_resizer *r, const uint8_t *bytes, size_t size_bytes,
-                  const elm_picture_header *header, int side, elm_resized *resized, elm_error *why)
+static int decode(elm_image_resizer *r, const uint8_t *bytes, size_t size_bytes,
+                  const elm_image_header *header, int side, elm_resized *resized, elm_error *why)
 {
     const elm_orientation turn = elm_orientation_of(header->orientation);
-    const int shorter = elm_picture_short_side(header),
+    const int shorter = elm_image_short_side(header),
               reduction = reduction_for(header, shorter, side);
     const int across =
         header->width == shorter ? side : (int)((double)side * header->width / shorter);
     const int down =
         header->height == shorter ? side : (int)((double)side * header->height / shorter);
-    const elm_picture_box whole = {0, 0, header->width, header->height};
+    const elm_image_box whole = {0, 0, header->width, header->height};
     elm_pixels pixels;
     resized->width = turn.exchange ? down : across;
     resized->height = turn.exchange ? across : down;
     const int status =
         elm_decoder_read(r->decoder, bytes, size_bytes, header, whole, reduction, &pixels, why);
-    if (status != ELM_PICTURE_DONE)
+    if (status != ELM_IMAGE_DONE)
         return status;
     if (pixels.damaged)
-        return elm_picture_broken(why, elm_picture_damaged);
+        return elm_image_corrupt(why, elm_image_damaged);
     const elm_axis_view x = whole_view(header->width, reduction, pixels.picture_width, across);
     const elm_axis_view y = whole_view(header->height, reduction, pixels.picture_height, down);
     if (grow(&r->line, &r->line_capacity, (size_t)pixels.width * ELM_PIXEL_BYTES, sizeof *r->line,
@@ -152,7 +152,7 @@ static uint8_t byte_of(float value)
     return (uint8_t)(value <= 0 ? 0 : value >= 255 ? 255 : value + 0.5F);
 }
 
-static bool is_grey(const elm_picture_resizer *r, size_t plane)
+static bool is_gray(const elm_image_resizer *r, size_t plane)
 {
     for (size_t i = 0; i < plane; i++)
         if (byte_of(r->values[i]) != byte_of(r->values[plane + i]) ||
@@ -161,7 +161,7 @@ static bool is_grey(const elm_picture_resizer *r, size_t plane)
     return true;
 }
 
-static void write_rows(elm_picture_resizer *r, int width, int height, int channels)
+static void write_rows(elm_image_resizer *r, int width, int height, int channels)
 {
     const size_t plane = (size_t)width * (size_t)height;
     for (int y = 0; y < height; y++) {
@@ -174,7 +174,7 @@ static void write_rows(elm_picture_resizer *r, int width, int height, int channe
     }
 }
 
-static int encode(elm_picture_resizer *r, int channels, int quality, elm_resized *resized,
+static int encode(elm_image_resizer *r, int channels, int quality, elm_resized *resized,
                   elm_error *why)
 {
     struct jpeg_compress_struct *jpeg = &r->jpeg;
@@ -202,18 +202,18 @@ static int encode(elm_picture_resizer *r, int channels, int quality, elm_resized
     return 0;
 }
 
-int elm_picture_resize(elm_picture_resizer *resizer, const uint8_t *bytes, size_t size_bytes,
-                       const elm_picture_header *header, int side, int quality,
-                       elm_resized *resized, elm_error *why)
+int elm_image_reencode(elm_image_resizer *resizer, const uint8_t *bytes, size_t size_bytes,
+                       const elm_image_header *header, int side, int quality, elm_resized *resized,
+                       elm_error *why)
 {
     *resized = (elm_resized){.width = header->width, .height = header->height};
-    if (elm_picture_short_side(header) <= side)
-        return ELM_PICTURE_DONE;
+    if (elm_image_short_side(header) <= side)
+        return ELM_IMAGE_DONE;
     const int status = decode(resizer, bytes, size_bytes, header, side, resized, why);
-    if (status != ELM_PICTURE_DONE)
+    if (status != ELM_IMAGE_DONE)
         return status;
     if (grow(&resizer->row, &resizer->row_capacity, 3 * (size_t)resized->width, 1, why) != 0)
         return -1;
-    const int channels = is_grey(resizer, (size_t)resized->width * (size_t)resized->height) ? 1 : 3;
+    const int channels = is_gray(resizer, (size_t)resized->width * (size_t)resized->height) ? 1 : 3;
     return encode(resizer, channels, quality, resized, why);
 }

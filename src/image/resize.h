@@ -1,4 +1,4 @@
-/* Picture resize: a picture's file made anew with a shorter short side. */
+/* Picture resize: a picture's file recreated with a shorter short side. */
 #ifndef ELMPI_IMAGE_RESIZE_H
 #define ELMPI_IMAGE_RESIZE_H
 
@@ -9,11 +9,11 @@
 #include "image/decode.h"
 
 /** One thread's means of resizing. */
-typedef struct elm_picture_resizer elm_picture_resizer;
+typedef struct elm_image_resizer elm_image_resizer;
 
 /** Owns:   the caller destroys */
-int elm_picture_resizer_create(elm_picture_resizer **resizer, elm_error *err);
-void elm_picture_resizer_destroy(elm_picture_resizer *resizer);
+int elm_image_resizer_create(elm_image_resizer **resizer, elm_error *err);
+void elm_image_resizer_destroy(elm_image_resizer *resizer);
 
 /** A picture's new file. */
 typedef struct elm_resized {
@@ -23,15 +23,15 @@ typedef struct elm_resized {
 } elm_resized;
 
 /** Makes the short side `side` pixels long: bilinear with antialiasing, turned as EXIF says, as a
- * JPEG of full chroma resolution (a network sees colours no less than their edges), grey ones in
- * grey. A picture whose short side is no longer than that is left alone: bytes NULL.
- *  Errors: as elm_decoder_read; damaged pictures are ELM_PICTURE_BROKEN */
-int elm_picture_resize(elm_picture_resizer *resizer, const uint8_t *bytes, size_t size_bytes,
-                       const elm_picture_header *header, int side, int quality,
-                       elm_resized *resized, elm_error *why);
+ * JPEG of full chroma resolution (a network sees colors no less than their edges), gray ones in
+ * gray. A picture whose short side is no longer than that is left alone: bytes NULL.
+ *  Errors: as elm_decoder_read; damaged pictures are ELM_IMAGE_CORRUPT */
+int elm_image_reencode(elm_image_resizer *resizer, const uint8_t *bytes, size_t size_bytes,
+                       const elm_image_header *header, int side, int quality, elm_resized *resized,
+                       elm_error *why);
 
 /** The resizer's decoder, between two pictures. */
-elm_decoder *elm_picture_resizer_decoder(elm_picture_resizer *resizer);
+elm_decoder *elm_image_resizer_decoder(elm_image_resizer *resizer);
 
 /** Pictures that are resized together, on several threads, and come out in their order. */
 typedef struct elm_resize_queue elm_resize_queue;
@@ -42,9 +42,9 @@ typedef struct elm_queued_picture {
     char *name; /* its path, for the report */
     uint8_t *bytes;
     size_t size_bytes;
-    elm_picture_header header;
+    elm_image_header header;
     elm_resized resized; /* bytes NULL: to be taken as it is */
-    int status;          /* of elm_picture_resize or elm_picture_sound, */
+    int status;          /* of elm_image_reencode or elm_image_sound, */
     elm_error why;       /* and its reason */
 } elm_queued_picture;
 
@@ -58,7 +58,7 @@ void elm_resize_queue_destroy(elm_resize_queue *queue);
 /** Adds a picture; bytes and name are copied. *full: it is time to flush.
  *  Errors: memory */
 int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name,
-                         const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header,
+                         const uint8_t *bytes, size_t size_bytes, const elm_image_header *header,
                          bool *full, elm_error *err);
 
 /** Resizes all that wait, then hands them over in the order they came in; stops at the first

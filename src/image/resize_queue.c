@@ -15,7 +15,7 @@ struct elm_resize_queue {
     int threads, side, quality, count;
     bool decode;
     size_t waiting_bytes;
-    elm_picture_resizer **resizers; /* [threads] */
+    elm_image_resizer **resizers; /* [threads] */
     elm_queued_picture pictures[QUEUE_MAX];
 };
 
@@ -33,7 +33,7 @@ int elm_resize_queue_create(elm_resize_queue **out, int threads, int side, int q
     queue->resizers = elm_alloc((size_t)threads, sizeof(void *), err);
     int status = queue->resizers != NULL ? 0 : -1;
     for (int t = 0; t < threads && status == 0; t++)
-        status = elm_picture_resizer_create(&queue->resizers[t], err);
+        status = elm_image_resizer_create(&queue->resizers[t], err);
     if (status != 0) {
         elm_resize_queue_destroy(queue);
         return -1;
@@ -59,13 +59,13 @@ void elm_resize_queue_destroy(elm_resize_queue *queue)
         return;
     clear(queue);
     for (int t = 0; queue->resizers != NULL && t < queue->threads; t++)
-        elm_picture_resizer_destroy(queue->resizers[t]);
+        elm_image_resizer_destroy(queue->resizers[t]);
     elm_free(queue->resizers);
     elm_free(queue);
 }
 
 int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name,
-                         const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header,
+                         const uint8_t *bytes, size_t size_bytes, const elm_image_header *header,
                          bool *full, elm_error *err)
 {
     elm_queued_picture *picture = &queue->pictures[queue->count];
@@ -88,14 +88,14 @@ int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name,
 }
 
 static void resize(const elm_resize_queue *queue, elm_queued_picture *picture,
-                   elm_picture_resizer *resizer)
+                   elm_image_resizer *resizer)
 {
     picture->status =
-        elm_picture_resize(resizer, picture->bytes, picture->size_bytes, &picture->header,
+        elm_image_reencode(resizer, picture->bytes, picture->size_bytes, &picture->header,
                            queue->side, queue->quality, &picture->resized, &picture->why);
-    if (picture->status == ELM_PICTURE_DONE && picture->resized.bytes == NULL && queue->decode)
-        picture->status = elm_picture_sound(elm_picture_resizer_decoder(resizer), picture->bytes,
-                                            picture->size_bytes, &picture->header, &picture->why);
+    if (picture->status == ELM_IMAGE_DONE && picture->resized.bytes == NULL && queue->decode)
+        picture->status = elm_image_sound(elm_image_resizer_decoder(resizer), picture->bytes,
+                                          picture->size_bytes, &picture->header, &picture->why);
 }
 
 int elm_resize_queue_flush(elm_resize_queue *queue,

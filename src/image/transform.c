@@ -10,7 +10,7 @@
  * decode in full. */
 enum { SLACK_TRAINING = 1, SLACK_EVALUATION = 2 };
 
-struct elm_picture_reader {
+struct elm_image_reader {
     elm_decoder *decoder;
     elm_axis across, down;
     float *line;
@@ -24,19 +24,19 @@ typedef struct side_view {
     int full, start;  /* to so many, of which those from start on are wanted */
 } side_view;
 
-elm_picture_transform elm_picture_transform_of(const elm_image_format *format, int crop, int resize,
-                                               bool random)
+elm_image_transform elm_image_transform_of(const elm_image_format *format, int crop, int resize,
+                                           bool random)
 {
-    elm_picture_transform transform = {
+    elm_image_transform transform = {
         .crop = crop, .resize = resize, .random = random, .flip = true, .area = {0.08, 1}};
     for (int c = 0; c < 3; c++) {
-        transform.gain[c] = 1 / (255 * format->deviation[c]);
-        transform.offset[c] = -format->mean[c] / format->deviation[c];
+        transform.gain[c] = 1 / (255 * format->std[c]);
+        transform.offset[c] = -format->mean[c] / format->std[c];
     }
     return transform;
 }
 
-elm_picture_box elm_picture_draw_box(int width, int height, const double share[2], elm_rng *rng)
+elm_image_box elm_image_draw_box(int width, int height, const double share[2], elm_rng *rng)
 {
     enum { TRIES = 10 };
     const double area = (double)width * height, low = log(3.0 / 4), high = log(4.0 / 3);
@@ -48,14 +48,14 @@ elm_picture_box elm_picture_draw_box(int width, int height, const double share[2
             continue;
         const int y = (int)elm_rng_below(rng, (uint32_t)(height - (int)h + 1));
         const int x = (int)elm_rng_below(rng, (uint32_t)(width - (int)w + 1));
-        return (elm_picture_box){x, y, (int)w, (int)h};
+        return (elm_image_box){x, y, (int)w, (int)h};
     }
     int w = width, h = height;
     if (4.0 * width < 3.0 * height)
         h = (int)rint(width / (3.0 / 4));
     else if (3.0 * width > 4.0 * height)
         w = (int)rint(height * (4.0 / 3));
-    return (elm_picture_box){(width - w) / 2, (height - h) / 2, w, h};
+    return (elm_image_box){(width - w) / 2, (height - h) / 2, w, h};
 }
 
 /* The short side becomes `resize`, the long one in proportion, rounded down. */
@@ -64,7 +64,7 @@ static int resized(int side, int shorter, int resize)
     return side == shorter ? resize : (int)((double)resize * side / shorter);
 }
 
-static side_view centre_view(int side, int shorter, const elm_picture_transform *transform)
+static side_view center_view(int side, int shorter, const elm_image_transform *transform)
 {
     const int full = resized(side, shorter, transform->resize);
     return (side_view){side, 0, side, full, (int)rint((full - transform->crop) / 2.0)};
@@ -91,13 +91,13 @@ static void source_range(side_view view, int crop, int *from, int *count)
     *count = (int)end - (int)begin;
 }
 
-static int reduction_for(const elm_picture_header *header, side_view across, side_view down,
+static int reduction_for(const elm_image_header *header, side_view across, side_view down,
                          bool random)
 {
     const double slack = random ? SLACK_TRAINING : SLACK_EVALUATION;
     const double x = (double)across.count / across.full, y = (double)down.count / down.full,
                  scale = (x < y ? x : y) / slack;
-    if (header->format != ELM_PICTURE_JPEG)
+    if (header->format != ELM_IMAGE_JPEG)
         return 1;
     return scale >= 8 ? 8 : scale >= 4 ? 4 : scale >= 2 ? 2 : 1;
 }
@@ -116,8 +116,8 @@ static elm_axis_view reduced_view(side_view view, int crop, int reduction, int p
                            .count = crop};
 }
 
-/* The network's input: turned, flipped or not, normalised. */
-static elm_output_layout layout_of(const elm_picture_transform *transform, elm_orientation row,
+/* The network's input: turned, flipped or not, normalized. */
+static elm_output_layout layout_of(const elm_image_transform *transform, elm_orientation row,
                                    bool flip)
 {
     const int side = transform->crop;
@@ -134,10 +134,10 @@ static elm_output_layout layout_of(const elm_picture_transform *transform, elm_o
     return layout;
 }
 
-int elm_picture_reader_create(elm_picture_reader **out, elm_error *err)
+int elm_image_reader_create(elm_image_reader **out, elm_error *err)
 {
     *out = NULL;
-    elm_picture_reader *reader = elm_alloc(1, sizeof *reader, err);
+    elm_image_reader *reader = elm_alloc(1, sizeof *reader, err);
     if (reader == NULL)
         return -1;
     if (elm_decoder_create(&reader->decoder, err) != 0) {
@@ -148,7 +148,7 @@ int elm_picture_reader_create(elm_picture_reader **out, elm_error *err)
     return 0;
 }
 
-void elm_picture_reader_destroy(elm_picture_reader *reader)
+void elm_image_reader_destroy(elm_image_reader *reader)
 {
     if (reader == NULL)
         return;
@@ -159,7 +159,7 @@ void elm_picture_reader_destroy(elm_picture_reader *reader)
     elm_free(reader);
 }
 
-static float *line_for(elm_picture_reader *reader, int pixels, elm_error *err)
+static float *line_for(elm_image_reader *reader, int pixels, elm_error *err)
 {
     if (pixels > reader->line_pixels) {
         elm_free(reader->line);
@@ -170,30 +170,29 @@ static float *line_for(elm_picture_reader *reader, int pixels, elm_error *err)
 }
 
 /* Views of the picture as it is shown, with flip or not. */
-static void choose_views(const elm_picture_transform *transform, elm_rng *rng, int width,
-                         int height, side_view *across, side_view *down, bool *flip)
+static void choose_views(const elm_image_transform *transform, elm_rng *rng, int width, int height,
+                         side_view *across, side_view *down, bool *flip)
 {
     *flip = false;
     if (transform->random) {
-        const elm_picture_box box = elm_picture_draw_box(width, height, transform->area, rng);
+        const elm_image_box box = elm_image_draw_box(width, height, transform->area, rng);
         *across = (side_view){width, box.x, box.width, transform->crop, 0};
         *down = (side_view){height, box.y, box.height, transform->crop, 0};
         *flip = transform->flip && (elm_rng_u32(rng) & 1);
     } else {
         const int shorter = width < height ? width : height;
-        *across = centre_view(width, shorter, transform);
-        *down = centre_view(height, shorter, transform);
+        *across = center_view(width, shorter, transform);
+        *down = center_view(height, shorter, transform);
     }
 }
 
-int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *transform,
-                     elm_rng *rng, const uint8_t *bytes, size_t size_bytes, float *out,
-                     elm_error *err)
+int elm_image_read(elm_image_reader *reader, const elm_image_transform *transform, elm_rng *rng,
+                   const uint8_t *bytes, size_t size_bytes, float *out, elm_error *err)
 {
-    elm_picture_header header;
-    const char *problem = elm_picture_header_read(&header, bytes, size_bytes);
+    elm_image_header header;
+    const char *problem = elm_image_header_read(&header, bytes, size_bytes);
     if (problem != NULL)
-        return elm_picture_broken(err, problem);
+        return elm_image_corrupt(err, problem);
     const elm_orientation row = elm_orientation_of(header.orientation);
     const int crop = transform->crop;
     side_view shown_across, shown_down;
@@ -207,14 +206,14 @@ int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *tr
     if (row.mirror_y)
         down = mirrored(down, crop);
 
-    elm_picture_box box;
+    elm_image_box box;
     source_range(across, crop, &box.x, &box.width);
     source_range(down, crop, &box.y, &box.height);
     const int reduction = reduction_for(&header, across, down, transform->random);
     elm_pixels pixels;
     const int status =
         elm_decoder_read(reader->decoder, bytes, size_bytes, &header, box, reduction, &pixels, err);
-    if (status != ELM_PICTURE_DONE)
+    if (status != ELM_IMAGE_DONE)
         return status;
     const elm_axis_view x = reduced_view(across, crop, reduction, pixels.picture_width);
     const elm_axis_view y = reduced_view(down, crop, reduction, pixels.picture_height);

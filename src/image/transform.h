@@ -1,4 +1,4 @@
-/* Picture input: a picture's file as the network's input: cropped, resized, flipped, normalised. */
+/* Picture input: a picture's file as the network's input: cropped, resized, flipped, normalized. */
 #ifndef ELMPI_IMAGE_TRANSFORM_H
 #define ELMPI_IMAGE_TRANSFORM_H
 
@@ -11,34 +11,34 @@
 #include "image/format.h"
 
 /** What is done to every picture. */
-typedef struct elm_picture_transform {
+typedef struct elm_image_transform {
     int crop; /* side of the input */
-    /* evaluation: length of the short side before the centre is cut out */
+    /* evaluation: length of the short side before the center is cut out */
     int resize;
-    /* training: random resized crop, half of them flipped; else resize and centre */
+    /* training: random resized crop, half of them flipped; else resize and center */
     bool random, flip;
     double area[2];           /* the least and the most of a picture that is cut out at random */
     float gain[3], offset[3]; /* of a byte, by channel: x / 255 less the mean, by the deviation */
-} elm_picture_transform;
+} elm_image_transform;
 
-elm_picture_transform elm_picture_transform_of(const elm_image_format *format, int crop, int resize,
-                                               bool random);
+elm_image_transform elm_image_transform_of(const elm_image_format *format, int crop, int resize,
+                                           bool random);
 
 /** A random part of a picture.
  *  Math:   torchvision's RandomResizedCrop.get_params: ten draws of an area in area[0]..area[1]
  *          of the picture's and of a ratio in 3/4..4/3 (uniform in its logarithm), sides
- *          rounded; the first that fits goes to a random place; else the largest centre within
+ *          rounded; the first that fits goes to a random place; else the largest center within
  *          3/4..4/3 */
-elm_picture_box elm_picture_draw_box(int width, int height, const double area[2], elm_rng *rng);
+elm_image_box elm_image_draw_box(int width, int height, const double area[2], elm_rng *rng);
 
 /** One thread's means of reading pictures. */
-typedef struct elm_picture_reader elm_picture_reader;
+typedef struct elm_image_reader elm_image_reader;
 
 /** Owns:   the caller destroys */
-int elm_picture_reader_create(elm_picture_reader **reader, elm_error *err);
-void elm_picture_reader_destroy(elm_picture_reader *reader);
+int elm_image_reader_create(elm_image_reader **reader, elm_error *err);
+void elm_image_reader_destroy(elm_image_reader *reader);
 
-/** Decodes, transforms and normalises a picture, turned as its EXIF orientation says.
+/** Decodes, transforms and normalizes a picture, turned as its EXIF orientation says.
  *  Shape:  bytes [size_bytes]: a whole file; out float [3][crop][crop]
  *  Math:   training: draw_box, resized to crop x crop, then flipped left to right in half of the
  *          cases; evaluation: torchvision's Resize (short side) and CenterCrop. Bilinear with
@@ -46,8 +46,7 @@ void elm_picture_reader_destroy(elm_picture_reader *reader);
  *          than needed is decoded smaller (libjpeg's scaling, only as far as no detail of the
  *          result is lost)
  *  Errors: as elm_decoder_read; out is unspecified then */
-int elm_picture_read(elm_picture_reader *reader, const elm_picture_transform *transform,
-                     elm_rng *rng, const uint8_t *bytes, size_t size_bytes, float *out,
-                     elm_error *err);
+int elm_image_read(elm_image_reader *reader, const elm_image_transform *transform, elm_rng *rng,
+                   const uint8_t *bytes, size_t size_bytes, float *out, elm_error *err);
 
 #endif

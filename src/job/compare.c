@@ -4,17 +4,17 @@
 #include <string.h>
 
 #include "elmpi/job.h"
-#include "job/lines.h"
+#include "job/ini.h"
 #include "job/value.h"
 
 /* Looks for one entry. */
 typedef struct search {
-    const elm_entry *wanted;
+    const elm_ini_entry *wanted;
     bool found;
     char value[ELM_VALUE_SIZE];
 } search;
 
-static int take_wanted(void *context, const elm_entry *entry, elm_error *err)
+static int take_wanted(void *context, const elm_ini_entry *entry, elm_error *err)
 {
     (void)err;
     search *s = context;
@@ -41,7 +41,7 @@ static bool is_allowed(const char *const *allowed, const char *key)
 
 /* One entry of one text against the other text. Jobs are some 40 lines: reading the other anew
  * for each is cheap. */
-static int take_entry(void *context, const elm_entry *entry, elm_error *err)
+static int take_entry(void *context, const elm_ini_entry *entry, elm_error *err)
 {
     const comparison *c = context;
     char key[256];
@@ -49,7 +49,7 @@ static int take_entry(void *context, const elm_entry *entry, elm_error *err)
     if (is_allowed(c->allowed, key))
         return 0;
     search s = {.wanted = entry};
-    if (elm_lines_read(c->other, c->other_name, take_wanted, &s, err))
+    if (elm_ini_read(c->other, c->other_name, take_wanted, &s, err))
         return -1;
     if (s.found && !strcmp(s.value, entry->value))
         return 0;
@@ -65,9 +65,9 @@ static int take_entry(void *context, const elm_entry *entry, elm_error *err)
 int elm_job_compare(const char *before, const char *now, const char *const *allowed, elm_error *err)
 {
     comparison c = {.other = before, .other_name = "job of the checkpoint", .allowed = allowed};
-    if (elm_lines_read(now, "present job", take_entry, &c, err))
+    if (elm_ini_read(now, "present job", take_entry, &c, err))
         return -1;
     c = (comparison){
         .other = now, .other_name = "present job", .other_is_now = true, .allowed = allowed};
-    return elm_lines_read(before, "job of the checkpoint", take_entry, &c, err);
+    return elm_ini_read(before, "job of the checkpoint", take_entry, &c, err);
 }

@@ -18,7 +18,8 @@ typedef struct elm_job_pair {
  * Where the name can be cut in several ways, the longest set-up counts. */
 bool elm_job_compose(const char *path, elm_job_pair *pair);
 
-/** The text of that job: it includes the two files. Shape: text [size] */
+/** The text of that job: it includes the two files.
+ *  Shape:  text [size] */
 void elm_job_pair_text(const elm_job_pair *pair, char *text, size_t size);
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
-#include "job/lines.h"
+#include "job/ini.h"
 #include "job/path.h"
 #include "job/resolver.h"
 
@@ -89,7 +89,7 @@ static int refuse_key(const elm_resolver *r, const char *section, const char *ke
                          key, place, list);
 }
 
-static int take_entry(void *context, const elm_entry *entry, elm_error *err);
+static int take_entry(void *context, const elm_ini_entry *entry, elm_error *err);
 
 /* One name of the list. */
 static int include_file(elm_resolver *r, const char *written, int line, const char *place,
@@ -101,7 +101,7 @@ static int include_file(elm_resolver *r, const char *written, int line, const ch
         elm_sources_enter(&r->sources, name, line, &text, err))
         return -1;
     const int status =
-        elm_lines_read(text, r->sources.all[r->sources.now].file.path, take_entry, r, err);
+        elm_ini_read(text, r->sources.all[r->sources.now].file.path, take_entry, r, err);
     elm_sources_leave(&r->sources);
     r->setup_is_open = false;
     elm_free(text);
@@ -110,7 +110,7 @@ static int include_file(elm_resolver *r, const char *written, int line, const ch
 
 /* "[job] include = a.ini, b.ini": the files' entries come before the rest of this one's. Where
  * several give a value, the last does. */
-static int include(elm_resolver *r, const elm_entry *entry, const char *place, elm_error *err)
+static int include(elm_resolver *r, const elm_ini_entry *entry, const char *place, elm_error *err)
 {
     if (r->sources.all[r->sources.now].begun)
         return elm_error_set(
@@ -137,7 +137,8 @@ static int include(elm_resolver *r, const elm_entry *entry, const char *place, e
 
 /* "[job] setup = name": what this file says from here on is the set-up that a run's log compares
  * with. */
-static int begin_setup(elm_resolver *r, const elm_entry *entry, const char *place, elm_error *err)
+static int begin_setup(elm_resolver *r, const elm_ini_entry *entry, const char *place,
+                       elm_error *err)
 {
     char first[ELM_PLACE_SIZE];
     elm_resolver_place(r, r->setup_file, r->setup_line, first);
@@ -158,7 +159,8 @@ static int begin_setup(elm_resolver *r, const elm_entry *entry, const char *plac
 
 /* "[job] data_set = name": what $data_set stands for in paths from here on. A later one replaces
  * it. */
-static int name_data_set(elm_resolver *r, const elm_entry *entry, const char *place, elm_error *err)
+static int name_data_set(elm_resolver *r, const elm_ini_entry *entry, const char *place,
+                         elm_error *err)
 {
     static const char allowed[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -184,7 +186,7 @@ static int parse_slot(const elm_resolver *r, const elm_slot *s, const char *text
 }
 
 /* [job]: about the file itself. */
-static int take_own(elm_resolver *r, const elm_entry *entry, const char *place, elm_error *err)
+static int take_own(elm_resolver *r, const elm_ini_entry *entry, const char *place, elm_error *err)
 {
     if (!strcmp(entry->key, "include"))
         return include(r, entry, place, err);
@@ -198,7 +200,7 @@ static int take_own(elm_resolver *r, const elm_entry *entry, const char *place, 
 }
 
 /* One entry of a file. */
-static int take_entry(void *context, const elm_entry *entry, elm_error *err)
+static int take_entry(void *context, const elm_ini_entry *entry, elm_error *err)
 {
     elm_resolver *r = context;
     char key[256], place[ELM_PLACE_SIZE];
@@ -264,5 +266,5 @@ int elm_resolver_override(elm_resolver *r, const char *text, elm_error *err)
 
 int elm_resolver_read(elm_resolver *r, const char *text, elm_error *err)
 {
-    return elm_lines_read(text, r->sources.all[r->sources.now].file.path, take_entry, r, err);
+    return elm_ini_read(text, r->sources.all[r->sources.now].file.path, take_entry, r, err);
 }

@@ -68,11 +68,11 @@ static void print_row(const elm_option *row)
 {
     char wanted[512], facts[1024];
     elm_value_describe(row, wanted, sizeof wanted);
-    if (!row->fallback)
+    if (!row->default_text)
         snprintf(facts, sizeof facts, "%s; must be given", wanted);
     else
         snprintf(facts, sizeof facts, "%s; default: %s", wanted,
-                 *row->fallback ? row->fallback : "(empty)");
+                 *row->default_text ? row->default_text : "(empty)");
     printf("  %s\n", row->key);
     print_wrapped(row->help, (layout){INDENT, INDENT, false});
     print_wrapped(facts, (layout){INDENT, INDENT, false});
@@ -99,10 +99,10 @@ static void print_item(const elm_option *row)
     char values[512], start[64] = "; must be given", rule[256] = "", text[4096];
     elm_value_describe(row, values, sizeof values);
     const char *quote =
-        row->fallback && *row->fallback && row->fallback != elm_option_stem ? "`" : "";
-    if (row->fallback)
+        row->default_text && *row->default_text && row->default_text != elm_option_stem ? "`" : "";
+    if (row->default_text)
         snprintf(start, sizeof start, "; default %s%s%s", quote,
-                 *row->fallback ? row->fallback : "empty", quote);
+                 *row->default_text ? row->default_text : "empty", quote);
     if (row->used_if)
         snprintf(rule, sizeof rule, "; only with `%s`", row->used_if);
     snprintf(text, sizeof text, "- `%s` (%s%s%s): %s", row->key, values, start, rule, row->help);

@@ -24,8 +24,8 @@ static int set_default(const elm_resolver *r, const elm_slot *s, elm_error *err)
 {
     char place[ELM_PLACE_SIZE];
     elm_resolver_place(r, 0, ELM_NOT_GIVEN, place);
-    return s->row->fallback && s->row->fallback != elm_option_stem
-               ? elm_value_parse(s->row, s->value, s->row->fallback, place, err)
+    return s->row->default_text && s->row->default_text != elm_option_stem
+               ? elm_value_parse(s->row, s->value, s->row->default_text, place, err)
                : 0;
 }
 
@@ -36,7 +36,7 @@ static bool rule_holds(const elm_resolver *r, const char *rule)
     const bool negated = equals[-1] == '!';
     const elm_slot *other = elm_resolver_find(r, rule, (size_t)(equals - rule) - negated);
     if (!other)
-        return true; /* that room has no part in this program */
+        return true; /* that module has no part in this program */
     char value[ELM_VALUE_SIZE];
     elm_value_print(other->row, other->value, value);
     for (const char *name = equals + 1;;) {
@@ -68,7 +68,7 @@ static int drop_unused(elm_resolver *r, elm_job *job, elm_error *err)
 {
     for (int i = 0; i < r->count; i++) {
         elm_slot *s = &r->slots[i];
-        if (!s->row->used_if || !s->row->fallback || rule_holds(r, s->row->used_if))
+        if (!s->row->used_if || !s->row->default_text || rule_holds(r, s->row->used_if))
             continue;
         char before[ELM_VALUE_SIZE], after[ELM_VALUE_SIZE];
         elm_value_print(s->row, s->value, before);
@@ -101,7 +101,7 @@ static int fill_stems(elm_resolver *r, elm_error *err)
         stem[length - 4] = 0;
     for (int i = 0; i < r->count; i++) {
         elm_slot *s = &r->slots[i];
-        if (s->row->fallback != elm_option_stem || s->line != ELM_NOT_GIVEN)
+        if (s->row->default_text != elm_option_stem || s->line != ELM_NOT_GIVEN)
             continue;
         if (!file->named)
             return refuse_missing(r, s, err);
@@ -115,7 +115,7 @@ static int check_required(const elm_resolver *r, elm_error *err)
 {
     for (int i = 0; i < r->count; i++) {
         const elm_slot *s = &r->slots[i];
-        if (!s->row->fallback && s->line == ELM_NOT_GIVEN &&
+        if (!s->row->default_text && s->line == ELM_NOT_GIVEN &&
             (!s->row->used_if || rule_holds(r, s->row->used_if)))
             return refuse_missing(r, s, err);
     }
@@ -133,7 +133,7 @@ static int write_text(const elm_resolver *r, elm_job *job, elm_error *err)
     const elm_option *before = NULL;
     for (int i = 0; i < r->count; i++) {
         const elm_slot *s = &r->slots[i];
-        if (!s->row->fallback && s->line == ELM_NOT_GIVEN)
+        if (!s->row->default_text && s->line == ELM_NOT_GIVEN)
             continue;
         if (!before || elm_option_section(before) != elm_option_section(s->row) ||
             strncmp(before->key, s->row->key, elm_option_section(before)))

@@ -44,7 +44,8 @@ static inline const char *elm_option_short(const elm_option *row)
 /** The slot of a key of `length` characters, or NULL. */
 elm_slot *elm_resolver_find(const elm_resolver *r, const char *key, size_t length);
 
-/** "a.ini:2", "--set" or "default". Shape: place [ELM_PLACE_SIZE] */
+/** "a.ini:2", "--set" or "default".
+ *  Shape:  place [ELM_PLACE_SIZE] */
 void elm_resolver_place(const elm_resolver *r, int file, int line, char *place);
 
 /** Takes the entries of the present file, whose text this is, and of those that it includes.

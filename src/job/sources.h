@@ -34,7 +34,8 @@ int elm_sources_enter(elm_sources *sources, const char *name, int line, char **t
 /** Goes back to the file that included the present one. */
 void elm_sources_leave(elm_sources *sources);
 
-/** "a.ini:2". Shape: place [ELM_PLACE_SIZE] */
+/** "a.ini:2".
+ *  Shape:  place [ELM_PLACE_SIZE] */
 void elm_sources_place(const elm_sources *sources, int file, int line, char *place);
 
 #endif

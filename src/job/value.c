@@ -236,7 +236,7 @@ static int parse_typed(const elm_option *row, void *value, const char *text, con
     return -1;
 }
 
-/* A room's own check names the key in brackets at most; the place goes beside it. */
+/* A module's own check names the key in brackets at most; the place goes beside it. */
 static int add_place(const elm_option *row, const char *place, const elm_error *cause,
                      elm_error *err)
 {
@@ -253,7 +253,7 @@ static int add_place(const elm_option *row, const char *place, const elm_error *
 int elm_value_parse(const elm_option *row, void *value, const char *text, const char *place,
                     elm_error *err)
 {
-    if (!*text && (!row->fallback || row->fallback == elm_option_stem))
+    if (!*text && (!row->default_text || row->default_text == elm_option_stem))
         return elm_error_set(err, ELM_EXIT_USAGE, "%s is empty (%s): give it a value", row->key,
                              place);
     if (parse_typed(row, value, text, place, err))

@@ -1,4 +1,4 @@
-/* Value: one option's value as text and in its room's struct. */
+/* Value: one option's value as text and in its module's struct. */
 #ifndef ELMPI_JOB_VALUE_H
 #define ELMPI_JOB_VALUE_H
 

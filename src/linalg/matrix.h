@@ -43,7 +43,7 @@ void elm_matrix_add(const elm_matrix *what, const elm_matrix *to);
 void elm_matrix_symmetric_product_all(const elm_matrix *a, const elm_matrix *b,
                                       const elm_matrix *to);
 
-/** Replaces a, symmetric, by L^-1 a L^-T with b = L L^T: the generalised eigenproblem a v = lambda
+/** Replaces a, symmetric, by L^-1 a L^-T with b = L L^T: the generalized eigenproblem a v = lambda
  * b v becomes an ordinary one. Lower halves; b is destroyed.
  *  Errors: -1 on the ranks of the grid when b is not positive definite; the caller agrees */
 int elm_matrix_reduce_all(const elm_matrix *a, const elm_matrix *b, elm_error *err);

@@ -30,23 +30,23 @@ static void find_means_all(elm_scatter *s)
                 s->problem->class_count[c] > 0 ? (double)s->problem->class_count[c] : 1;
 }
 
-static void centre(const elm_scatter *s, const elm_matrix *centred)
+static void center(const elm_scatter *s, const elm_matrix *centered)
 {
     const elm_scatter_problem *p = s->problem;
-    const size_t width = (size_t)s->width, rows = (size_t)centred->local_rows;
+    const size_t width = (size_t)s->width, rows = (size_t)centered->local_rows;
 #pragma omp parallel for schedule(static)
     for (size_t k = 0; k < width; k++)
         for (size_t i = 0; i < rows; i++)
-            centred->data[k * rows + i] =
+            centered->data[k * rows + i] =
                 (double)p->embeddings[i * width + k] - s->means[(size_t)p->labels[i] * width + k];
 }
 
 static int find_within_all(elm_scatter *s, elm_error *err)
 {
     const elm_scatter_problem *p = s->problem;
-    elm_matrix centred = {0}, covariance = {0};
-    int status =
-        elm_matrix_create(&centred, s->tall, (int)p->count, s->width, (int)p->batch, s->width, err);
+    elm_matrix centered = {0}, covariance = {0};
+    int status = elm_matrix_create(&centered, s->tall, (int)p->count, s->width, (int)p->batch,
+                                   s->width, err);
     if (status == 0)
         status =
             elm_matrix_create(&covariance, s->tall, s->width, s->width, s->block, s->block, err);
@@ -55,11 +55,11 @@ static int find_within_all(elm_scatter *s, elm_error *err)
             elm_matrix_create(&s->within, s->square, s->width, s->width, s->block, s->block, err);
     status = elm_comm_agree_all(s->comm, status, err);
     if (status == 0) {
-        centre(s, &centred);
-        elm_matrix_squares_all(&centred, 1 / (double)p->count, &covariance);
+        center(s, &centered);
+        elm_matrix_squares_all(&centered, 1 / (double)p->count, &covariance);
         elm_matrix_copy_all(&covariance, &s->within, s->tall);
     }
-    elm_matrix_release(&centred);
+    elm_matrix_release(&centered);
     elm_matrix_release(&covariance);
     return status;
 }

@@ -49,7 +49,7 @@ typedef struct mixture {
     double logit, embed;
 } mixture;
 
-static mixture mixture_at(const elm_loss *loss, const elm_loss_moment *moment)
+static mixture mixture_at(const elm_loss *loss, const elm_loss_time *moment)
 {
     mixture m = {1, 1};
     if (loss->embed.row && loss->embed.row->mix)

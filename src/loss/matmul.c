@@ -13,8 +13,8 @@ static int rows_of_block(int first, int rows)
     return rows - first < BLOCK ? rows - first : BLOCK;
 }
 
-void elm_products(const double *a, int rows, const double *b, int columns, int width, double *to,
-                  int stride)
+void elm_matmul_nt(const double *a, int rows, const double *b, int columns, int width, double *to,
+                   int stride)
 {
 #pragma omp parallel for schedule(dynamic, 1)
     for (int i = 0; i < rows; i += BLOCK)
@@ -23,8 +23,8 @@ void elm_products(const double *a, int rows, const double *b, int columns, int w
                     to + (size_t)i * (size_t)stride, stride);
 }
 
-void elm_combine(const double *factor, int stride, int rows, const double *x, int count, int width,
-                 double *to)
+void elm_matmul_nn(const double *factor, int stride, int rows, const double *x, int count,
+                   int width, double *to)
 {
 #pragma omp parallel for schedule(dynamic, 1)
     for (int i = 0; i < rows; i += BLOCK)
@@ -33,8 +33,8 @@ void elm_combine(const double *factor, int stride, int rows, const double *x, in
                     to + (size_t)i * (size_t)width, width);
 }
 
-void elm_combine_columns(const double *factor, int stride, int rows, const double *x, int count,
-                         int width, double *to)
+void elm_matmul_tn(const double *factor, int stride, int rows, const double *x, int count,
+                   int width, double *to)
 {
 #pragma omp parallel for schedule(dynamic, 1)
     for (int i = 0; i < rows; i += BLOCK)

@@ -85,8 +85,8 @@ const elm_option elm_loss_option_rows[] = {
      "of the batch; or in the whole training "
      "set, "
      "where those that are not in the batch stand by the embedding they had when last seen (the "
-     "class bank, loss.bank.*). center, dro: "
-     "centres "
+     "memory bank, loss.bank.*). center, dro: "
+     "centers "
      "as their own options say (global), or the means of all images of their class by the same "
      "bank"},
     {"loss.pull.normalize", ELM_OPTION_BOOL, AT(pull_normalize), "false", 0, 0, NULL, NULL,
@@ -101,7 +101,7 @@ const elm_option elm_loss_option_rows[] = {
      "epochs after which an entry no longer counts, as the network that made it is another by "
      "then. With every image once an epoch none "
      "gets "
-     "older than 2; samplers that favour rare classes leave older ones of the others. 0: no entry "
+     "older than 2; samplers that favor rare classes leave older ones of the others. 0: no entry "
      "counts"},
     {"loss.bank.start_epoch", ELM_OPTION_REAL, AT(bank_start_epoch), "0", 0, 1e9, NULL, NULL,
      "loss.pull.scope=bank",
@@ -146,7 +146,7 @@ const elm_option elm_loss_option_rows[] = {
      "loss.embed=dro", "share of the old in the running mean of a class's embeddings, a step"},
     {"loss.center.rate", ELM_OPTION_REAL, AT(center_rate), "0.5", 0, 1, NULL, NULL,
      "loss.embed=center",
-     "how far a centre follows the images of its class in a step; not with loss.pull.scope = bank"},
+     "how far a center follows the images of its class in a step; not with loss.pull.scope = bank"},
     {"loss.supcon.temperature", ELM_OPTION_REAL, AT(supcon_temperature), "0.07", 1e-6, 1e6, NULL,
      NULL, "loss.embed=supcon|hybrid-sc", "products of embeddings are divided by it"},
     {"loss.triplet.margin", ELM_OPTION_REAL, AT(triplet_margin), "0.2", 0, 1e6, NULL, NULL,

@@ -54,7 +54,7 @@ typedef struct elm_loss_row {
 
     /** How much of the logit loss and of the embedding term counts at this moment (hybrid
      * schedules); multiplies 1 and lambda. Embedding terms only; NULL: 1 and 1. */
-    void (*mix)(const elm_loss_moment *moment, double *logit, double *embed);
+    void (*mix)(const elm_loss_time *moment, double *logit, double *embed);
 
     /** Lets what it learns follow the last evaluation, after the step has been found good; NULL:
      * it learns nothing. */
@@ -63,7 +63,7 @@ typedef struct elm_loss_row {
     /** Accepts NULL. */
     void (*destroy)(void *state);
 
-    /** Views of what it learns and a checkpoint must hold (centres, margins, their optimiser
+    /** Views of what it learns and a checkpoint must hold (centers, margins, their optimizer
      * state), names without the "loss/" prefix; returns how many there are and fills `tensors`
      * as far as `capacity` goes. NULL: it learns nothing. */
     int (*tensors)(void *state, elm_tensor *tensors, int capacity);

@@ -36,7 +36,7 @@ elm_capacity elm_norm_scope_capacity(elm_norm_scope scope, int max_images, int r
     }
 }
 
-int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *segments,
+int elm_norm_scope_segments(elm_norm_scope scope, elm_partition share, elm_segment *segments,
                             int64_t *shared_groups, int *shared_count)
 {
     *shared_count = 0;
@@ -50,7 +50,7 @@ int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *
         shared_groups[(*shared_count)++] = 0;
     for (int r = 1; r < share.size && scope.kind == ELM_NORM_GROUP;
          r++) { /* a border between ranks inside a group makes that group shared */
-        const int64_t border = elm_split_begin(share.global, share.size, r);
+        const int64_t border = elm_partition_begin(share.global, share.size, r);
         const bool cuts = border > 0 && border < share.global && border % group;
         if (cuts && (!*shared_count || shared_groups[*shared_count - 1] != border / group))
             shared_groups[(*shared_count)++] = border / group;

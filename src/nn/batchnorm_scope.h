@@ -1,4 +1,4 @@
-/* Norm scope: which images BatchNorm normalises together. */
+/* Norm scope: which images BatchNorm normalizes together. */
 #ifndef ELMPI_NN_BATCHNORM_SCOPE_H
 #define ELMPI_NN_BATCHNORM_SCOPE_H
 
@@ -17,7 +17,7 @@ elm_capacity elm_norm_scope_capacity(elm_norm_scope scope, int max_images, int r
 
 /** Cuts this rank's share into segments. segments and shared_groups have the capacity above;
  * *shared_count is the same on all ranks. */
-int elm_norm_scope_segments(elm_norm_scope scope, elm_share share, elm_segment *segments,
+int elm_norm_scope_segments(elm_norm_scope scope, elm_partition share, elm_segment *segments,
                             int64_t *shared_groups, int *shared_count);
 
 #endif

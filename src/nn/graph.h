@@ -1,4 +1,4 @@
-/* Graph: the network under construction. A model is a function that appends layers; the net room
+/* Graph: the network under construction. A model is a function that appends layers; the net module
  * then allocates and plans. Layers run in the order in which they are appended, parameters lie
  * in memory in that order, and their gradients are final in the reverse order. */
 #ifndef ELMPI_NN_GRAPH_H

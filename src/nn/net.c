@@ -164,9 +164,9 @@ elm_net_parameters elm_net_view(elm_net *net)
         .weights = net->weights,
         .gradients = net->gradients,
         .size = net->size,
-        .learn_first = net->train == ELM_TRAIN_CLASSIFIER ? net->fc_weight
-                       : net->train == ELM_TRAIN_SCALE    ? net->fc_scale
-                                                          : 0,
+        .trainable_first = net->train == ELM_TRAIN_CLASSIFIER ? net->fc_weight
+                           : net->train == ELM_TRAIN_SCALE    ? net->fc_scale
+                                                              : 0,
         .learn_end = net->train == ELM_TRAIN_BACKBONE ? net->fc_weight : graph->parameter_count,
         .state_count = graph->state_count,
         .state_tensors = graph->states,

@@ -4,7 +4,7 @@
 #include "nn/layers/linear_gemm.h"
 #include "nn/net_state.h"
 
-static void begin_pass(elm_net *net, elm_share share, bool training)
+static void begin_pass(elm_net *net, elm_partition share, bool training)
 {
     elm_pass *pass = &net->pass;
     *pass = (elm_pass){.images = share.local,
@@ -41,7 +41,7 @@ static void run_layer(const elm_net *net, elm_layer *layer,
                     .bytes = passes ? (passes + (layer->residual != NULL)) * bytes : 0});
 }
 
-const float *elm_net_embed_all(elm_net *net, const float *input, elm_share share, bool training)
+const float *elm_net_embed_all(elm_net *net, const float *input, elm_partition share, bool training)
 {
     begin_pass(net, share, training && elm_net_backbone_learns(net));
     net->input->data = net->input->recalled = (float *)input; /* layers only read it */
@@ -120,7 +120,7 @@ static void classifier_backward(elm_net *net)
 
 /* Tells the watcher that everything from the layer's first parameter on is final, and lets it
  * move its messages on. */
-static void announce(const elm_net *net, const elm_net_watch *watch, int first_parameter)
+static void announce(const elm_net *net, const elm_backward_hooks *watch, int first_parameter)
 {
     if (!watch)
         return;
@@ -129,7 +129,7 @@ static void announce(const elm_net *net, const elm_net_watch *watch, int first_p
     watch->poll(watch->context);
 }
 
-static void backward_layer(const elm_net *net, elm_layer *layer, const elm_net_watch *watch)
+static void backward_layer(const elm_net *net, elm_layer *layer, const elm_backward_hooks *watch)
 {
     const elm_layer_kind *kind = layer->kind;
     const bool called = net->pass.images || kind->collective;
@@ -141,7 +141,7 @@ static void backward_layer(const elm_net *net, elm_layer *layer, const elm_net_w
         run_layer(net, layer, kind->backward_input, "data", 0);
 }
 
-void elm_net_backward_all(elm_net *net, const elm_net_watch *watch)
+void elm_net_backward_all(elm_net *net, const elm_backward_hooks *watch)
 {
     const elm_pass *pass = &net->pass;
     if (net->train == ELM_TRAIN_SCALE) {

@@ -24,7 +24,7 @@ const elm_option elm_model_option_rows[] = {
      "layout, v1.5: the 3x3 convolution carries a bottleneck's stride), mlp:<width>,<width>,..."},
     {"model.bn", ELM_OPTION_TEXT, offsetof(elm_model_options, bn), "global", 0, 0, NULL,
      check_scope, NULL,
-     "images that BatchNorm normalises together: global (the whole batch, over all ranks), rank "
+     "images that BatchNorm normalizes together: global (the whole batch, over all ranks), rank "
      "(each rank's own, no messages), group:<n> "
      "(runs of n images "
      "of the global batch, whichever ranks hold them)"},
@@ -39,7 +39,7 @@ const elm_option elm_model_option_rows[] = {
      "what learns: all; backbone (all but the last layer); classifier (the last layer alone, as "
      "cRT does); scale (a factor on each class's "
      "logit, as LWS does). What does not learn keeps the values of run.init; a resting backbone "
-     "normalises by its running statistics"},
+     "normalizes by its running statistics"},
     {"model.head", ELM_OPTION_CHOICE, offsetof(elm_model_options, head), "auto", 0, 0,
      "auto|linear|cosine", NULL, NULL,
      "last layer: linear (weights and biases), cosine (no bias; embeddings and class vectors are "

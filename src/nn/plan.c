@@ -214,7 +214,7 @@ static size_t find_offset(const buffer *b, buffer *const *placed, int count)
 }
 
 /* Packs the buffers into one arena, largest first, each at the lowest offset that is free all
- * its life: a known heuristic for this problem (interval colouring with sizes, which is
+ * its life: a known heuristic for this problem (interval coloring with sizes, which is
  * NP-hard), and on the ResNets within a few per cent of the most that is alive at once. */
 static int pack(elm_plan *plan, elm_error *err)
 {

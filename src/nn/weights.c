@@ -8,7 +8,7 @@
 
 static const char prefix[] = "model/";
 
-/* What may stay as it was initialised. */
+/* What may stay as it was initialized. */
 typedef struct allowance {
     bool classifier, scale;
 } allowance;
@@ -211,8 +211,8 @@ int elm_weights_load(elm_net *net, const elm_tensor *tensors, int count, elm_err
     return load(net, tensors, count, (allowance){false, false}, err);
 }
 
-int elm_weights_start(elm_net *net, const elm_tensor *tensors, int count, bool new_classifier,
-                      elm_error *err)
+int elm_weights_load_pretrained(elm_net *net, const elm_tensor *tensors, int count,
+                                bool new_classifier, elm_error *err)
 {
     return load(net, tensors, count, (allowance){new_classifier, true}, err);
 }

@@ -25,7 +25,7 @@ int elm_weights_load(elm_net *net, const elm_tensor *tensors, int count, elm_err
 /** The same to begin a run with: of the classifier ("model/fc.*"), what `tensors` lack keeps its
  * initial values if that is its scale, and with `new_classifier` all of it does, whatever it
  * looks like in the file. A scale that the network lacks is multiplied into its weights. */
-int elm_weights_start(elm_net *net, const elm_tensor *tensors, int count, bool new_classifier,
-                      elm_error *err);
+int elm_weights_load_pretrained(elm_net *net, const elm_tensor *tensors, int count,
+                                bool new_classifier, elm_error *err);
 
 #endif

@@ -8,9 +8,9 @@
 
 /* The defaults are the paper's set-up for CIFAR-LT (Table 3), as the default network is its
  * ResNet-32. */
-#define ROW(key, type, member, fallback, min, max, choices, used_if, help)                         \
+#define ROW(key, type, member, default_text, min, max, choices, used_if, help)                     \
     {                                                                                              \
-        "optim." key, type, offsetof(elm_optim_options, member), fallback, min, max, choices,      \
+        "optim." key, type, offsetof(elm_optim_options, member), default_text, min, max, choices,  \
             NULL, used_if, help                                                                    \
     }
 
@@ -83,13 +83,13 @@ void elm_optim_beyond(const elm_optim_options *options, char *text, size_t size_
         }
 }
 
-int64_t elm_optim_part(const elm_optim_options *options)
+int64_t elm_optim_microbatch(const elm_optim_options *options)
 {
     return (options->batch + options->accumulate - 1) / options->accumulate;
 }
 
-int64_t elm_optim_parts(const elm_optim_options *options)
+int64_t elm_optim_microbatches(const elm_optim_options *options)
 {
-    const int64_t part = elm_optim_part(options);
+    const int64_t part = elm_optim_microbatch(options);
     return (options->batch + part - 1) / part;
 }

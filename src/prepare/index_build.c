@@ -17,34 +17,34 @@
 
 enum { REQUEST_BYTES = 1 << 20 };
 
-static int read_lists(elm_picture_job *job, elm_error *err)
+static int read_lists(elm_index_build *job, elm_error *err)
 {
     char first[400];
     for (int split = 0; split < STORE_SPLITS; split++) {
         if (job->lists[split] == NULL)
             continue;
-        const int64_t before = elm_catalogue_count(job->catalogue);
-        if (elm_picture_list_read(job->catalogue, &job->class_names, job->lists[split], split,
-                                  job->report, err) != 0)
+        const int64_t before = elm_manifest_count(job->catalog);
+        if (elm_image_list_read(job->catalog, &job->class_names, job->lists[split], split,
+                                job->report, err) != 0)
             return -1;
-        const int64_t count = elm_catalogue_count(job->catalogue) - before;
-        if (count == 0 && elm_report_count(job->report) > 0)
+        const int64_t count = elm_manifest_count(job->catalog) - before;
+        if (count == 0 && elm_rejects_count(job->report) > 0)
             return elm_error_set(
                 err, ELM_EXIT_FAILURE,
                 "no picture in the list that can be used (%s), first \"%s\": mend the list",
-                job->lists[split], elm_report_first(job->report, first, sizeof first));
+                job->lists[split], elm_rejects_first(job->report, first, sizeof first));
         if (count == 0)
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "an empty list (%s): give lines \"path label\", or leave it away",
+                                 "an empty list (%s): give lines \"path label\", or omit it",
                                  job->lists[split]);
         elm_log_info(job->request->log, "%s: %lld pictures listed (%s)", store_split_names[split],
                      (long long)count, job->lists[split]);
     }
     const char *names = job->request->pictures.class_names;
     if (names != NULL &&
-        elm_class_names_read(&job->class_names, job->catalogue, names, &job->named, err) != 0)
+        elm_class_names_read(&job->class_names, job->catalog, names, &job->named, err) != 0)
         return -1;
-    return elm_catalogue_index(job->catalogue, err);
+    return elm_manifest_index(job->catalog, err);
 }
 
 static size_t append_file(char *text, size_t length, const char *what, const char *path)
@@ -64,7 +64,7 @@ static size_t append_file(char *text, size_t length, const char *what, const cha
 
 /* All that decides what will be in the store; what only decides what is said about it (--strict)
  * is left out. */
-static int describe_request(const elm_picture_job *job, char *text, elm_error *err)
+static int describe_request(const elm_index_build *job, char *text, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
     const elm_prepare_pictures *pictures = &request->pictures;
@@ -72,7 +72,7 @@ static int describe_request(const elm_picture_job *job, char *text, elm_error *e
         text, REQUEST_BYTES,
         "source %s\noptions decode %d copy %d resize %lld quality %lld shard %lld\n",
         job->set->info.dataset, !pictures->no_decode, pictures->copy, (long long)pictures->resize,
-        (long long)elm_picture_job_quality(job), (long long)pictures->shard_bytes);
+        (long long)elm_index_build_quality(job), (long long)pictures->shard_bytes);
     /* not where it is as always: journals of old stay valid */
     if (job->layout.kind != ELM_LAYOUT_AUTO && pictures->layout != NULL)
         length += (size_t)snprintf(text + length, REQUEST_BYTES - length, "layout %s\n",
@@ -90,7 +90,7 @@ static int describe_request(const elm_picture_job *job, char *text, elm_error *e
 }
 
 /* A shard that an interrupted run left is there and whole. */
-static bool shard_is_there(const elm_picture_job *job, const elm_journal_entry *entry)
+static bool shard_is_there(const elm_index_build *job, const elm_journal_entry *entry)
 {
     char path[2 * PICTURE_PATH_BYTES];
     struct stat about;
@@ -99,19 +99,19 @@ static bool shard_is_there(const elm_picture_job *job, const elm_journal_entry *
     return stat(path, &about) == 0 && S_ISREG(about.st_mode) && about.st_size == entry->shard_bytes;
 }
 
-static int take_entry(elm_picture_job *job, const elm_journal_entry *entry, elm_error *err)
+static int take_entry(elm_index_build *job, const elm_journal_entry *entry, elm_error *err)
 {
     int status = 0;
     if (entry->name == NULL) {
-        const int shard = elm_picture_job_shard(job, entry->path, err);
+        const int shard = elm_index_build_shard(job, entry->path, err);
         if (shard < 0)
             return -1;
         job->shards[shard].size_bytes = entry->shard_bytes;
         job->shards[shard].known = true;
         return shard == entry->shard && shard_is_there(job, entry) ? 0 : 1;
     }
-    elm_picture_item *item = job->listed ? elm_catalogue_exact(job->catalogue, entry->name)
-                                         : elm_picture_folders_item(job, entry->name, &status, err);
+    elm_image_item *item = job->listed ? elm_manifest_exact(job->catalog, entry->name)
+                                       : elm_image_folders_item(job, entry->name, &status, err);
     if (item == NULL)
         return status < 0 ? -1 : 1;
     item->place = entry->place;
@@ -121,10 +121,10 @@ static int take_entry(elm_picture_job *job, const elm_journal_entry *entry, elm_
 
 /* Shards may follow their pictures within a batch; now all must be there, and every picture
  * within one. */
-static bool places_hold(elm_picture_job *job)
+static bool places_hold(elm_index_build *job)
 {
-    for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
-        const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+    for (int64_t i = 0; i < elm_manifest_count(job->catalog); i++) {
+        const elm_image_item *item = elm_manifest_at(job->catalog, i);
         if (item->placed && (item->place.shard < 0 || item->place.shard >= job->shard_count ||
                              item->place.offset < 0 ||
                              item->place.offset > job->shards[item->place.shard].size_bytes -
@@ -134,10 +134,10 @@ static bool places_hold(elm_picture_job *job)
     return true;
 }
 
-static int forget_places(elm_picture_job *job, elm_error *err)
+static int forget_places(elm_index_build *job, elm_error *err)
 {
-    for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
-        elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+    for (int64_t i = 0; i < elm_manifest_count(job->catalog); i++) {
+        elm_image_item *item = elm_manifest_at(job->catalog, i);
         item->placed = item->earlier = false;
     }
     job->shard_count = 0;
@@ -147,7 +147,7 @@ static int forget_places(elm_picture_job *job, elm_error *err)
 }
 
 /* What an interrupted run has finished need not be done again. */
-static int resume(elm_picture_job *job, elm_error *err)
+static int resume(elm_index_build *job, elm_error *err)
 {
     char *text = elm_alloc(REQUEST_BYTES + 1, 1, err), path[PICTURE_PATH_BYTES + 16];
     if (text == NULL)
@@ -173,7 +173,7 @@ static int resume(elm_picture_job *job, elm_error *err)
     return 0;
 }
 
-static int begin(elm_picture_job *job, elm_error *err)
+static int begin(elm_index_build *job, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
     const char *slash = strrchr(request->out, '/');
@@ -206,52 +206,52 @@ static int begin(elm_picture_job *job, elm_error *err)
         return elm_error_set(
             err, ELM_EXIT_USAGE,
             "names of classes without lists (--class-names): the folders name the classes");
-    if (elm_catalogue_create(&job->catalogue, err) != 0 ||
-        elm_catalogue_create(&job->folders, err) != 0 || elm_report_create(&job->report, err) != 0)
+    if (elm_manifest_create(&job->catalog, err) != 0 ||
+        elm_manifest_create(&job->folders, err) != 0 || elm_rejects_create(&job->report, err) != 0)
         return -1;
-    return job->listed ? read_lists(job, err) : elm_picture_folders_decide(job, err);
+    return job->listed ? read_lists(job, err) : elm_image_folders_decide(job, err);
 }
 
-static int report_missing(elm_picture_job *job, int64_t *placed, elm_error *err)
+static int report_missing(elm_index_build *job, int64_t *placed, elm_error *err)
 {
     *placed = 0;
-    for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
-        const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+    for (int64_t i = 0; i < elm_manifest_count(job->catalog); i++) {
+        const elm_image_item *item = elm_manifest_at(job->catalog, i);
         *placed += item->placed;
         if (!item->placed && !item->settled &&
-            elm_report_add(job->report, ELM_REPORT_MISSING, item->name,
-                           store_split_names[(int)item->split], err) != 0)
+            elm_rejects_add(job->report, ELM_REPORT_MISSING, item->name,
+                            store_split_names[(int)item->split], err) != 0)
             return -1;
     }
     return 0;
 }
 
-static int finish(elm_picture_job *job, elm_error *err)
+static int finish(elm_index_build *job, elm_error *err)
 {
     int64_t placed;
     int classes = 0;
     if (report_missing(job, &placed, err) != 0 ||
-        (placed > 0 && elm_picture_classes_settle(job, &classes, err) != 0) ||
-        elm_report_write(job->report, job->report_path, err) != 0)
+        (placed > 0 && elm_image_classes_settle(job, &classes, err) != 0) ||
+        elm_rejects_write(job->report, job->report_path, err) != 0)
         return -1;
     if (placed == 0)
-        elm_report_summarise(job->report, job->report_path, job->request->log);
+        elm_rejects_summarize(job->report, job->report_path, job->request->log);
     if (placed == 0)
         return elm_error_set(
             err, ELM_EXIT_FAILURE, "no picture found (%s%s): %s", job->request->archives[0],
             job->request->archive_count > 1 ? " and others" : "",
             job->listed ? "the lists' paths must end as the archives' do, such as class/name.jpg"
                         : "give an archive or folder with a folder a class, or lists");
-    if (job->request->pictures.strict && elm_report_count(job->report) > 0)
-        return elm_report_refuse(job->report, job->report_path, err);
-    elm_report_summarise(job->report, job->report_path, job->request->log);
-    return elm_picture_store_write(job, classes, err);
+    if (job->request->pictures.strict && elm_rejects_count(job->report) > 0)
+        return elm_rejects_refuse(job->report, job->report_path, err);
+    elm_rejects_summarize(job->report, job->report_path, job->request->log);
+    return elm_index_write(job, classes, err);
 }
 
-int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *request,
+int elm_index_build_run(const elm_image_set *set, const elm_prepare_request *request,
                         elm_error *err)
 {
-    elm_picture_job *job = elm_alloc(1, sizeof *job, err);
+    elm_index_build *job = elm_alloc(1, sizeof *job, err);
     if (job == NULL)
         return -1;
     job->set = set;
@@ -260,19 +260,19 @@ int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *r
     if (status == 0)
         status = resume(job, err);
     if (status == 0)
-        status = elm_picture_files_walk(job, err);
+        status = elm_index_scan(job, err);
     if (status == 0)
         status = finish(job, err);
     if (status == 0) {
         elm_journal_finish(job->journal);
         job->journal = NULL;
     }
-    elm_picture_files_release(job);
+    elm_index_scan_release(job);
     elm_journal_close(job->journal);
-    elm_report_destroy(job->report);
+    elm_rejects_destroy(job->report);
     elm_class_names_free(&job->class_names);
-    elm_catalogue_destroy(job->folders);
-    elm_catalogue_destroy(job->catalogue);
+    elm_manifest_destroy(job->folders);
+    elm_manifest_destroy(job->catalog);
     elm_free(job->shards);
     elm_free(job);
     return status;

@@ -18,7 +18,7 @@
 #include "prepare/index_state.h"
 
 /** Does the whole of it. */
-int elm_picture_job_run(const elm_picture_set *set, const elm_prepare_request *request,
+int elm_index_build_run(const elm_image_set *set, const elm_prepare_request *request,
                         elm_error *err);
 
 #endif

@@ -12,10 +12,10 @@ enum { COMMIT_EVERY = 4096 };
 static const int64_t default_shard_bytes = INT64_C(1) << 30;
 
 /* Journal lines of shards come before those of their pictures or in the same batch. */
-static int note_shard(elm_picture_job *job, int shard, int64_t size_bytes, bool copied,
+static int note_shard(elm_index_build *job, int shard, int64_t size_bytes, bool copied,
                       elm_error *err)
 {
-    elm_job_shard *own = &job->shards[shard];
+    elm_index_shard *own = &job->shards[shard];
     own->size_bytes = size_bytes;
     if (own->known)
         return 0;
@@ -27,7 +27,7 @@ static int note_shard(elm_picture_job *job, int shard, int64_t size_bytes, bool 
         err);
 }
 
-int elm_places_finish_shard(elm_picture_job *job, elm_error *err)
+int elm_places_finish_shard(elm_index_build *job, elm_error *err)
 {
     elm_shard_writer *writer = job->writer;
     int64_t size_bytes = 0;
@@ -39,19 +39,19 @@ int elm_places_finish_shard(elm_picture_job *job, elm_error *err)
     return elm_journal_commit(job->journal, err);
 }
 
-static int start_shard(elm_picture_job *job, elm_error *err)
+static int start_shard(elm_index_build *job, elm_error *err)
 {
     char path[PICTURE_PATH_BYTES + 64];
     snprintf(path, sizeof path, "%s-%08x-%05d.tar", job->stem, (unsigned)job->request_hash,
              job->shard_count);
     const char *slash = strrchr(path, '/');
-    job->writing = elm_picture_job_shard(job, slash != NULL ? slash + 1 : path, err);
+    job->writing = elm_index_build_shard(job, slash != NULL ? slash + 1 : path, err);
     return job->writing < 0 ? -1 : elm_shard_writer_create(&job->writer, path, err);
 }
 
 /* A shard ends behind the picture that fills it, whatever came before: a repeated run cuts at
  * the same places. */
-static int copy_picture(elm_picture_job *job, elm_picture_item *item, const uint8_t *bytes,
+static int copy_picture(elm_index_build *job, elm_image_item *item, const uint8_t *bytes,
                         size_t size_bytes, elm_error *err)
 {
     const int64_t limit = job->request->pictures.shard_bytes > 0
@@ -87,7 +87,7 @@ static bool stands_there(const elm_archive_walk *walk, int64_t offset, const uin
 }
 
 /* As the store tells it: relative to its folder where the archive lies in there. */
-static int shard_of_archive(elm_picture_job *job, elm_archive_walk *walk, elm_error *err)
+static int shard_of_archive(elm_index_build *job, elm_archive_walk *walk, elm_error *err)
 {
     if (walk->shard >= 0)
         return 0;
@@ -100,7 +100,7 @@ static int shard_of_archive(elm_picture_job *job, elm_archive_walk *walk, elm_er
     } else {
         const size_t length = strlen(folder);
         const bool inside = strncmp(path, folder, length) == 0 && path[length] == '/';
-        walk->shard = elm_picture_job_shard(job, inside ? path + length + 1 : path, err);
+        walk->shard = elm_index_build_shard(job, inside ? path + length + 1 : path, err);
         status = walk->shard < 0 ? -1 : note_shard(job, walk->shard, walk->size_bytes, false, err);
         if (status == 0 && !inside)
             elm_log_info(job->request->log,
@@ -115,7 +115,7 @@ static int shard_of_archive(elm_picture_job *job, elm_archive_walk *walk, elm_er
 }
 
 /* The picture has its place: it is written down, and a shard that it filled is ended. */
-int elm_places_note(elm_picture_job *job, elm_picture_item *item, bool full, elm_error *err)
+int elm_places_note(elm_index_build *job, elm_image_item *item, bool full, elm_error *err)
 {
     item->placed = true;
     job->waiting++;
@@ -132,7 +132,7 @@ int elm_places_note(elm_picture_job *job, elm_picture_item *item, bool full, elm
     return 0;
 }
 
-int elm_places_copy(elm_picture_job *job, elm_picture_item *item, const uint8_t *bytes,
+int elm_places_copy(elm_index_build *job, elm_image_item *item, const uint8_t *bytes,
                     size_t size_bytes, elm_error *err)
 {
     item->place.length = (uint32_t)size_bytes;
@@ -141,7 +141,7 @@ int elm_places_copy(elm_picture_job *job, elm_picture_item *item, const uint8_t 
     return full < 0 ? -1 : elm_places_note(job, item, full != 0, err);
 }
 
-int elm_places_add(elm_picture_job *job, elm_archive_walk *walk, elm_picture_item *item,
+int elm_places_add(elm_index_build *job, elm_archive_walk *walk, elm_image_item *item,
                    int64_t offset, const uint8_t *bytes, size_t size_bytes, elm_error *err)
 {
     int full = 0;

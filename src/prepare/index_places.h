@@ -6,15 +6,15 @@
 
 /** Leaves a picture where it stands in its archive, from offset on (-1: nowhere), or copies it.
  *  Errors: writing; an archive that is gone */
-int elm_places_add(elm_picture_job *job, elm_archive_walk *walk, elm_picture_item *item,
+int elm_places_add(elm_index_build *job, elm_archive_walk *walk, elm_image_item *item,
                    int64_t offset, const uint8_t *bytes, size_t size_bytes, elm_error *err);
 /** Copies a picture into a shard. */
-int elm_places_copy(elm_picture_job *job, elm_picture_item *item, const uint8_t *bytes,
+int elm_places_copy(elm_index_build *job, elm_image_item *item, const uint8_t *bytes,
                     size_t size_bytes, elm_error *err);
 
 /** The picture has its place: it is written down, and a shard that it filled is ended. */
-int elm_places_note(elm_picture_job *job, elm_picture_item *item, bool full, elm_error *err);
+int elm_places_note(elm_index_build *job, elm_image_item *item, bool full, elm_error *err);
 /** Ends the shard that is being written. */
-int elm_places_finish_shard(elm_picture_job *job, elm_error *err);
+int elm_places_finish_shard(elm_index_build *job, elm_error *err);
 
 #endif

@@ -24,16 +24,16 @@
 
 enum { FILE_BYTES_MAX = 1 << 28 };
 
-/* Whether the bytes begin and end as a picture does: ELM_PICTURE_DONE or BROKEN with the reason;
+/* Whether the bytes begin and end as a picture does: ELM_IMAGE_DONE or BROKEN with the reason;
  * -1: memory. */
-static int check_picture(elm_picture_job *job, size_t size_bytes, elm_picture_header *header,
+static int check_picture(elm_index_build *job, size_t size_bytes, elm_image_header *header,
                          elm_error *why)
 {
-    const char *problem = elm_picture_header_read(header, job->bytes, size_bytes);
-    return problem != NULL ? elm_picture_broken(why, problem) : ELM_PICTURE_DONE;
+    const char *problem = elm_image_header_read(header, job->bytes, size_bytes);
+    return problem != NULL ? elm_image_corrupt(why, problem) : ELM_IMAGE_DONE;
 }
 
-static int room_for(elm_picture_job *job, size_t size_bytes, elm_error *err)
+static int room_for(elm_index_build *job, size_t size_bytes, elm_error *err)
 {
     if (size_bytes <= job->capacity)
         return 0;
@@ -45,32 +45,32 @@ static int room_for(elm_picture_job *job, size_t size_bytes, elm_error *err)
 
 /* Reads and checks a file's bytes, as check_picture says; an archive that breaks off is an error
  * of its own. */
-static int read_picture(elm_picture_job *job, elm_archive_walk *walk, const elm_source_file *file,
-                        elm_picture_header *header, elm_error *why)
+static int read_picture(elm_index_build *job, elm_archive_walk *walk, const elm_source_file *file,
+                        elm_image_header *header, elm_error *why)
 {
     if (file->problem != NULL)
-        return elm_picture_broken(why, file->problem);
+        return elm_image_corrupt(why, file->problem);
     if (file->size_bytes <= 0 || file->size_bytes > FILE_BYTES_MAX)
-        return elm_picture_broken(why, file->size_bytes <= 0 ? "empty" : "too large");
+        return elm_image_corrupt(why, file->size_bytes <= 0 ? "empty" : "too large");
     if (room_for(job, (size_t)file->size_bytes, why) != 0)
         return -1;
-    if (elm_picture_source_read(walk->source, job->bytes, why) != 0)
-        return walk->folder ? ELM_PICTURE_BROKEN : -1;
+    if (elm_image_source_read(walk->source, job->bytes, why) != 0)
+        return walk->folder ? ELM_IMAGE_CORRUPT : -1;
     return check_picture(job, (size_t)file->size_bytes, header, why);
 }
 
-static int take_picture(elm_picture_job *job, elm_archive_walk *walk, const elm_source_file *file,
-                        elm_picture_item *item, elm_error *err)
+static int take_picture(elm_index_build *job, elm_archive_walk *walk, const elm_source_file *file,
+                        elm_image_item *item, elm_error *err)
 {
-    elm_picture_header header;
+    elm_image_header header;
     elm_error why = {0};
     const int status = read_picture(job, walk, file, &header, &why);
-    if (status == ELM_PICTURE_BROKEN)
-        return elm_report_add(job->report,
-                              strstr(why.text, "nor PNG: a") != NULL ? ELM_REPORT_FOREIGN
-                                                                     : ELM_REPORT_UNREADABLE,
-                              file->path, why.text, err);
-    if (status != ELM_PICTURE_DONE)
+    if (status == ELM_IMAGE_CORRUPT)
+        return elm_rejects_add(job->report,
+                               strstr(why.text, "nor PNG: a") != NULL ? ELM_REPORT_FOREIGN
+                                                                      : ELM_REPORT_UNREADABLE,
+                               file->path, why.text, err);
+    if (status != ELM_IMAGE_DONE)
         return elm_error_set(err, why.code, "%s", why.text);
     if (job->queue != NULL)
         return elm_scan_queue_resize(job, file->path, item, (size_t)file->size_bytes, &header, err);
@@ -81,30 +81,30 @@ static int take_picture(elm_picture_job *job, elm_archive_walk *walk, const elm_
     return elm_places_add(job, walk, item, file->offset, job->bytes, (size_t)file->size_bytes, err);
 }
 
-static int take_file(elm_picture_job *job, elm_archive_walk *walk, const elm_source_file *file,
+static int take_file(elm_index_build *job, elm_archive_walk *walk, const elm_source_file *file,
                      elm_error *err)
 {
-    const char *path = file->path, *problem = elm_name_problem(path);
+    const char *path = file->path, *problem = elm_path_check(path);
     int status = 0;
     if (file->link != NULL) {
         walk->links++;
         return 0;
     }
     if (problem != NULL)
-        return elm_report_add(job->report, ELM_REPORT_UNSAFE, file->path, problem, err);
+        return elm_rejects_add(job->report, ELM_REPORT_UNSAFE, file->path, problem, err);
     if (file->problem != NULL && !job->listed)
-        return elm_picture_path_hidden(path, NULL)
+        return elm_image_path_hidden(path, NULL)
                    ? 0
-                   : elm_report_add(job->report,
-                                    strstr(file->problem, "archive beside") != NULL
-                                        ? ELM_REPORT_ARCHIVE
-                                        : ELM_REPORT_LINK,
-                                    path, file->problem, err);
-    elm_picture_item *item = elm_picture_job_item(job, path, &status, err);
+                   : elm_rejects_add(job->report,
+                                     strstr(file->problem, "archive beside") != NULL
+                                         ? ELM_REPORT_ARCHIVE
+                                         : ELM_REPORT_LINK,
+                                     path, file->problem, err);
+    elm_image_item *item = elm_index_build_item(job, path, &status, err);
     if (item == NULL)
         return status;
     if (!item->earlier && item->settled)
-        return elm_report_add(job->report, ELM_REPORT_TWICE, file->path, walk->name, err);
+        return elm_rejects_add(job->report, ELM_REPORT_TWICE, file->path, walk->name, err);
     job->progress.pictures++;
     item->settled = true;
     if (item->earlier) {
@@ -115,11 +115,11 @@ static int take_file(elm_picture_job *job, elm_archive_walk *walk, const elm_sou
     return take_picture(job, walk, file, item, err);
 }
 
-static int walk_files(elm_picture_job *job, elm_archive_walk *walk, elm_error *err)
+static int walk_files(elm_index_build *job, elm_archive_walk *walk, elm_error *err)
 {
     elm_source_file file;
     int status;
-    while ((status = elm_picture_source_next(walk->source, &file, err)) == 1) {
+    while ((status = elm_image_source_next(walk->source, &file, err)) == 1) {
         if (take_file(job, walk, &file, err) != 0)
             return -1;
         elm_scan_progress_show(job, walk);
@@ -132,11 +132,11 @@ static int walk_files(elm_picture_job *job, elm_archive_walk *walk, elm_error *e
 }
 
 /* Reads the file that links lead to, once for the first of them; the others get its place. */
-static int take_linked_file(elm_picture_job *job, elm_archive_walk *walk,
+static int take_linked_file(elm_index_build *job, elm_archive_walk *walk,
                             const elm_source_file *file, const elm_linked_pictures *linked,
                             int64_t first, elm_error *err)
 {
-    elm_picture_item *item = linked->items[first].item;
+    elm_image_item *item = linked->items[first].item;
     job->progress.pictures++;
     return item->placed ? 0 : take_picture(job, walk, file, item, err);
 }
@@ -156,20 +156,20 @@ static int64_t find_linked(const elm_linked_pictures *linked, const char *real)
 
 /* A place is shared by all names of a file: the picture itself, if it is one of the set, and
  * links. */
-static int share_places(elm_picture_job *job, const elm_linked_pictures *linked, elm_error *err)
+static int share_places(elm_index_build *job, const elm_linked_pictures *linked, elm_error *err)
 {
     for (int64_t i = 0, first = 0; i < linked->count; i++) {
         if (strcmp(linked->items[i].real, linked->items[first].real) != 0)
             first = i;
-        const elm_picture_item *real = elm_catalogue_exact(job->catalogue, linked->items[i].real);
-        const elm_picture_item *from =
+        const elm_image_item *real = elm_manifest_exact(job->catalog, linked->items[i].real);
+        const elm_image_item *from =
             real != NULL && real->placed ? real : linked->items[first].item;
-        elm_picture_item *item = linked->items[i].item;
+        elm_image_item *item = linked->items[i].item;
         if (item->placed)
             continue;
         if (!from->placed) {
-            if (elm_report_add(job->report, ELM_REPORT_UNREADABLE, item->name,
-                               "a link to a file that is unreadable", err) != 0)
+            if (elm_rejects_add(job->report, ELM_REPORT_UNREADABLE, item->name,
+                                "a link to a file that is unreadable", err) != 0)
                 return -1;
             continue;
         }
@@ -181,14 +181,14 @@ static int share_places(elm_picture_job *job, const elm_linked_pictures *linked,
 }
 
 /* Read already, be it in vain. */
-static bool is_settled(elm_picture_job *job, const elm_linked_picture *linked)
+static bool is_settled(elm_index_build *job, const elm_linked_picture *linked)
 {
-    const elm_picture_item *real = elm_catalogue_exact(job->catalogue, linked->real);
+    const elm_image_item *real = elm_manifest_exact(job->catalog, linked->real);
     return linked->item->placed || (real != NULL && (real->placed || real->settled));
 }
 
 /* Files that nobody wants but under the name of a link are read in a second pass. */
-static int read_linked(elm_picture_job *job, elm_archive_walk *walk,
+static int read_linked(elm_index_build *job, elm_archive_walk *walk,
                        const elm_linked_pictures *linked, elm_error *err)
 {
     elm_source_file file;
@@ -198,11 +198,11 @@ static int read_linked(elm_picture_job *job, elm_archive_walk *walk,
         wanted += !is_settled(job, &linked->items[i]);
     if (wanted == 0)
         return 0;
-    elm_picture_source_close(walk->source);
+    elm_image_source_close(walk->source);
     walk->source = NULL;
-    if (elm_picture_source_open(&walk->source, walk->name, walk->front, err) != 0)
+    if (elm_image_source_open(&walk->source, walk->name, walk->front, err) != 0)
         return -1;
-    while ((status = elm_picture_source_next(walk->source, &file, err)) == 1) {
+    while ((status = elm_image_source_next(walk->source, &file, err)) == 1) {
         const int64_t first =
             file.link == NULL && file.problem == NULL ? find_linked(linked, file.path) : -1;
         if (first >= 0 && !is_settled(job, &linked->items[first]) &&
@@ -213,10 +213,10 @@ static int read_linked(elm_picture_job *job, elm_archive_walk *walk,
     return status;
 }
 
-static int walk_links(elm_picture_job *job, elm_archive_walk *walk, elm_error *err)
+static int walk_links(elm_index_build *job, elm_archive_walk *walk, elm_error *err)
 {
     elm_linked_pictures linked = {0};
-    int status = elm_picture_links_find(job, walk->name, walk->front, &linked, err);
+    int status = elm_image_links_find(job, walk->name, walk->front, &linked, err);
     if (status == 0)
         status = elm_scan_queue_flush(job, walk, err);
     if (status == 0)
@@ -229,7 +229,7 @@ static int walk_links(elm_picture_job *job, elm_archive_walk *walk, elm_error *e
     return status;
 }
 
-static int walk_archive(elm_picture_job *job, const char *name, elm_error *err)
+static int walk_archive(elm_index_build *job, const char *name, elm_error *err)
 {
     struct stat about = {0};
     elm_archive_walk walk = {.name = name, .descriptor = -1, .shard = -1};
@@ -237,8 +237,8 @@ static int walk_archive(elm_picture_job *job, const char *name, elm_error *err)
         walk.folder = S_ISDIR(about.st_mode);
         walk.size_bytes = about.st_size;
     }
-    if (elm_picture_source_open(&walk.source, name, elm_picture_job_front(job, name, walk.front),
-                                err) != 0)
+    if (elm_image_source_open(&walk.source, name, elm_index_build_front(job, name, walk.front),
+                              err) != 0)
         return -1;
     if (!walk.folder)
         walk.descriptor = open(name, O_RDONLY | O_CLOEXEC);
@@ -247,13 +247,13 @@ static int walk_archive(elm_picture_job *job, const char *name, elm_error *err)
     if (status == 0 && walk.links > 0)
         status = walk_links(job, &walk, err);
     job->progress.done_bytes += job->progress.current_bytes;
-    elm_picture_source_close(walk.source);
+    elm_image_source_close(walk.source);
     if (walk.descriptor >= 0)
         close(walk.descriptor);
     return status;
 }
 
-int elm_picture_files_walk(elm_picture_job *job, elm_error *err)
+int elm_index_scan(elm_index_build *job, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
     job->progress.started = elm_io_seconds();
@@ -267,7 +267,7 @@ int elm_picture_files_walk(elm_picture_job *job, elm_error *err)
         request->pictures.threads > 0 ? (int)request->pictures.threads : elm_threads_allowed();
     if (request->pictures.resize > 0 &&
         elm_resize_queue_create(&job->queue, threads, (int)request->pictures.resize,
-                                elm_picture_job_quality(job), decode, err) != 0)
+                                elm_index_build_quality(job), decode, err) != 0)
         return -1;
     if (job->queue == NULL && decode && elm_decode_queue_create(&job->checks, threads, err) != 0)
         return -1;
@@ -281,7 +281,7 @@ int elm_picture_files_walk(elm_picture_job *job, elm_error *err)
                                : elm_journal_commit(job->journal, err);
 }
 
-void elm_picture_files_release(elm_picture_job *job)
+void elm_index_scan_release(elm_index_build *job)
 {
     elm_shard_writer_destroy(job->writer);
     elm_decode_queue_destroy(job->checks);

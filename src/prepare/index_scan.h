@@ -5,8 +5,8 @@
 #include "prepare/index_state.h"
 
 /** Goes through all archives. */
-int elm_picture_files_walk(elm_picture_job *job, elm_error *err);
+int elm_index_scan(elm_index_build *job, elm_error *err);
 /** Drops a shard that is not finished. */
-void elm_picture_files_release(elm_picture_job *job);
+void elm_index_scan_release(elm_index_build *job);
 
 #endif

@@ -5,14 +5,14 @@
 #include "elmpi/memory.h"
 #include "prepare/folders/folder_items.h"
 
-int elm_picture_job_shard(elm_picture_job *job, const char *path, elm_error *err)
+int elm_index_build_shard(elm_index_build *job, const char *path, elm_error *err)
 {
     for (int i = 0; i < job->shard_count; i++)
         if (strcmp(job->shards[i].path, path) == 0)
             return i;
     if (job->shard_count == job->shard_capacity) {
         const int capacity = job->shard_capacity > 0 ? 2 * job->shard_capacity : 64;
-        elm_job_shard *shards = elm_alloc((size_t)capacity, sizeof *shards, err);
+        elm_index_shard *shards = elm_alloc((size_t)capacity, sizeof *shards, err);
         if (shards == NULL)
             return -1;
         if (job->shard_count > 0)
@@ -21,22 +21,22 @@ int elm_picture_job_shard(elm_picture_job *job, const char *path, elm_error *err
         job->shards = shards;
         job->shard_capacity = capacity;
     }
-    const char *own = elm_catalogue_text(job->catalogue, path, err);
+    const char *own = elm_manifest_text(job->catalog, path, err);
     if (own == NULL)
         return -1;
-    job->shards[job->shard_count] = (elm_job_shard){.path = own};
+    job->shards[job->shard_count] = (elm_index_shard){.path = own};
     return job->shard_count++;
 }
 
-elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, int *status,
-                                       elm_error *err)
+elm_image_item *elm_index_build_item(elm_index_build *job, const char *path, int *status,
+                                     elm_error *err)
 {
     *status = 0;
-    return job->listed ? elm_catalogue_find(job->catalogue, path)
-                       : elm_picture_folders_item(job, path, status, err);
+    return job->listed ? elm_manifest_find(job->catalog, path)
+                       : elm_image_folders_item(job, path, status, err);
 }
 
-int elm_picture_job_quality(const elm_picture_job *job)
+int elm_index_build_quality(const elm_index_build *job)
 {
     enum { QUALITY = 95 };
     const int64_t asked = job->request->pictures.quality;

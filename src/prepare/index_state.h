@@ -14,24 +14,24 @@
 enum { PICTURE_PATH_BYTES = 4096, PICTURE_FRONT_BYTES = 256 };
 
 /** A data set of pictures. */
-typedef struct elm_picture_set {
+typedef struct elm_image_set {
     elm_store_info info; /* name, mean and deviation */
     bool listed;         /* lists are a must */
     bool val_is_test;    /* the only official test is the validation list */
     int classes;         /* as published; 0: any */
     int64_t train_count; /* as published */
     const char *advice;  /* which lists to give */
-} elm_picture_set;
+} elm_image_set;
 
 /** A shard of the store to be. */
-typedef struct elm_job_shard {
-    const char *path; /* as the store tells it; text of the catalogue */
+typedef struct elm_index_shard {
+    const char *path; /* as the store tells it; text of the catalog */
     int64_t size_bytes;
     bool known; /* its line is in the journal */
-} elm_job_shard;
+} elm_index_shard;
 
-typedef struct elm_picture_job {
-    const elm_picture_set *set;
+typedef struct elm_index_build {
+    const elm_image_set *set;
     const elm_prepare_request *request;
     char folder[PICTURE_PATH_BYTES]; /* of the store */
     char stem[PICTURE_PATH_BYTES];   /* of what is made beside it: the store's path without ".h5" */
@@ -40,16 +40,16 @@ typedef struct elm_picture_job {
     bool listed; /* which pictures there are is known beforehand */
     uint32_t request_hash;
 
-    elm_catalogue *catalogue;
+    elm_manifest *catalog;
     elm_class_names class_names;
-    int named;              /* how many --class-names has */
-    elm_layout layout;      /* without lists: what the folders mean */
-    bool split_archives;    /* each archive is a split, as its name says: "train.zip", "test.zip" */
-    elm_catalogue *folders; /* without lists: a class each, its label the place of its name */
-    elm_report *report;
+    int named;             /* how many --class-names has */
+    elm_layout layout;     /* without lists: what the folders mean */
+    bool split_archives;   /* each archive is a split, as its name says: "train.zip", "test.zip" */
+    elm_manifest *folders; /* without lists: a class each, its label the place of its name */
+    elm_rejects *report;
     elm_journal *journal;
 
-    elm_job_shard *shards;
+    elm_index_shard *shards;
     int shard_count, shard_capacity;
 
     /* Of index_scan.c. */
@@ -67,11 +67,11 @@ typedef struct elm_picture_job {
         double done_bytes, all_bytes; /* of archives before the current one; of all */
         double current_bytes;
     } progress;
-} elm_picture_job;
+} elm_index_build;
 
 /** An archive on its way. */
 typedef struct elm_archive_walk {
-    struct elm_picture_source *source;
+    struct elm_image_source *source;
     const char *name; /* as given */
     char front[PICTURE_FRONT_BYTES];
     bool folder;    /* what cannot be read there is one file, not the rest of an archive */
@@ -81,14 +81,14 @@ typedef struct elm_archive_walk {
     int64_t links; /* met so far */
 } elm_archive_walk;
 
-/** Of the JPEG files that are made anew. */
-int elm_picture_job_quality(const elm_picture_job *job);
+/** Of the JPEG files that are recreated. */
+int elm_index_build_quality(const elm_index_build *job);
 
 /** Number of a shard, which is made where it is new; -1: memory. */
-int elm_picture_job_shard(elm_picture_job *job, const char *path, elm_error *err);
+int elm_index_build_shard(elm_index_build *job, const char *path, elm_error *err);
 /** The picture that a file's path means, or NULL where it means none (which goes to the report
  * where it should be one) or on failure. */
-elm_picture_item *elm_picture_job_item(elm_picture_job *job, const char *path, int *status,
-                                       elm_error *err);
+elm_image_item *elm_index_build_item(elm_index_build *job, const char *path, int *status,
+                                     elm_error *err);
 
 #endif

@@ -8,29 +8,28 @@
 
 static int by_class_and_name(const void *a, const void *b)
 {
-    const elm_picture_item *left = *(elm_picture_item *const *)a,
-                           *right = *(elm_picture_item *const *)b;
+    const elm_image_item *left = *(elm_image_item *const *)a, *right = *(elm_image_item *const *)b;
     return left->label != right->label ? left->label - right->label
                                        : strcmp(left->name, right->name);
 }
 
 /* Those with a place, in the order of the lists; without lists by class and name, however the
  * archives hold them. */
-static elm_picture_item **ordered_items(elm_picture_job *job, int64_t *count, elm_error *err)
+static elm_image_item **ordered_items(elm_index_build *job, int64_t *count, elm_error *err)
 {
-    const int64_t all = elm_catalogue_count(job->catalogue);
-    elm_picture_item **items = elm_alloc((size_t)all, sizeof *items, err);
+    const int64_t all = elm_manifest_count(job->catalog);
+    elm_image_item **items = elm_alloc((size_t)all, sizeof *items, err);
     *count = 0;
     for (int64_t i = 0; items != NULL && i < all; i++)
-        if (elm_catalogue_at(job->catalogue, i)->placed)
-            items[(*count)++] = elm_catalogue_at(job->catalogue, i);
+        if (elm_manifest_at(job->catalog, i)->placed)
+            items[(*count)++] = elm_manifest_at(job->catalog, i);
     if (items != NULL && !job->listed)
         qsort(items, (size_t)*count, sizeof *items, by_class_and_name);
     return items;
 }
 
-static int write_index(elm_picture_job *job, const elm_store_info *info,
-                       elm_picture_item *const *items, int64_t count, elm_error *err)
+static int write_index(elm_index_build *job, const elm_store_info *info,
+                       elm_image_item *const *items, int64_t count, elm_error *err)
 {
     size_t longest = 1;
     for (int64_t i = 0; i < count; i++)
@@ -56,8 +55,8 @@ static int write_index(elm_picture_job *job, const elm_store_info *info,
 }
 
 /* A class without a training picture can be evaluated but not learned. */
-static int warn_of_empty_classes(const elm_picture_job *job, int classes,
-                                 elm_picture_item *const *items, int64_t count, elm_error *err)
+static int warn_of_empty_classes(const elm_index_build *job, int classes,
+                                 elm_image_item *const *items, int64_t count, elm_error *err)
 {
     int64_t *trained = elm_alloc((size_t)classes, sizeof *trained, err), all = 0;
     if (trained == NULL)
@@ -89,10 +88,10 @@ static int warn_of_empty_classes(const elm_picture_job *job, int classes,
     return 0;
 }
 
-int elm_picture_store_write(elm_picture_job *job, int classes, elm_error *err)
+int elm_index_write(elm_index_build *job, int classes, elm_error *err)
 {
     int64_t count = 0;
-    elm_picture_item **items = ordered_items(job, &count, err);
+    elm_image_item **items = ordered_items(job, &count, err);
     if (items == NULL)
         return -1;
     elm_store_info info = job->set->info;

@@ -92,7 +92,7 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given && !(source->uses & flags[i].use))
-            return elm_error_set(err, ELM_EXIT_USAGE, "%s has no use for it (%s): leave it away%s",
+            return elm_error_set(err, ELM_EXIT_USAGE, "%s has no use for it (%s): omit it%s",
                                  source->name, flags[i].flag,
                                  flags[i].use == ELM_PREPARE_IMBALANCE
                                      ? "; set data.imbalance in the job file"

@@ -21,7 +21,7 @@ typedef struct endings {
     } list[ENDINGS_MAX];
 } endings;
 
-struct elm_report {
+struct elm_rejects {
     char *text;
     size_t used, capacity;
     int64_t count[ELM_REPORT_KINDS];
@@ -45,13 +45,13 @@ static const struct {
     [ELM_REPORT_ATTRIBUTES] = {"macOS attributes", ""},
 };
 
-int elm_report_create(elm_report **report, elm_error *err)
+int elm_rejects_create(elm_rejects **report, elm_error *err)
 {
     *report = elm_alloc(1, sizeof **report, err);
     return *report != NULL ? 0 : -1;
 }
 
-void elm_report_destroy(elm_report *report)
+void elm_rejects_destroy(elm_rejects *report)
 {
     if (report == NULL)
         return;
@@ -75,13 +75,13 @@ static void count_ending(endings *all, const char *dot)
 
 /* By what is in it, where that is known ("neither JPEG nor PNG: a GIF"), else by the end of its
  * name. */
-static void count_foreign(elm_report *report, const char *name, const char *why)
+static void count_foreign(elm_rejects *report, const char *name, const char *why)
 {
     count_ending(&report->foreign,
                  strstr(why, "PNG: a") != NULL ? strrchr(why, ' ') : strrchr(name, '.'));
 }
 
-void elm_report_pass(elm_report *report, const char *name)
+void elm_rejects_pass(elm_rejects *report, const char *name)
 {
     const char *slash = strrchr(name, '/'), *base = slash != NULL ? slash + 1 : name,
                *dot = strrchr(base, '.');
@@ -89,8 +89,8 @@ void elm_report_pass(elm_report *report, const char *name)
     report->passed_count++;
 }
 
-int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why,
-                   elm_error *err)
+int elm_rejects_add(elm_rejects *report, elm_rejects_kind kind, const char *name, const char *why,
+                    elm_error *err)
 {
     char raw[LINE_BYTES], line[4 * LINE_BYTES];
     snprintf(raw, sizeof raw, "%s: %.4000s: %s", kinds[kind].word, name, why);
@@ -117,7 +117,7 @@ int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, c
     return 0;
 }
 
-int64_t elm_report_count(const elm_report *report)
+int64_t elm_rejects_count(const elm_rejects *report)
 {
     int64_t count = 0;
     for (int kind = 0; kind < ELM_REPORT_KINDS; kind++)
@@ -125,7 +125,7 @@ int64_t elm_report_count(const elm_report *report)
     return count;
 }
 
-int elm_report_write(const elm_report *report, const char *path, elm_error *err)
+int elm_rejects_write(const elm_rejects *report, const char *path, elm_error *err)
 {
     if (report->used == 0) {
         unlink(path);
@@ -148,7 +148,7 @@ static void format_endings(const endings *all, char *text, size_t size_bytes)
         snprintf(text + used, size_bytes - used, ")");
 }
 
-void elm_report_summarise(const elm_report *report, const char *path, const elm_log *log)
+void elm_rejects_summarize(const elm_rejects *report, const char *path, const elm_log *log)
 {
     char text[600];
     for (int kind = 0; kind < ELM_REPORT_ATTRIBUTES; kind++) {
@@ -172,7 +172,7 @@ void elm_report_summarise(const elm_report *report, const char *path, const elm_
 }
 
 /* The first line but those of macOS's attributes; there is one. */
-static const char *first_line(const elm_report *report, int *length)
+static const char *first_line(const elm_rejects *report, int *length)
 {
     const char *line = report->text, *end = memchr(line, '\n', report->used);
     while (strncmp(line, kinds[ELM_REPORT_ATTRIBUTES].word,
@@ -184,7 +184,7 @@ static const char *first_line(const elm_report *report, int *length)
     return line;
 }
 
-const char *elm_report_first(const elm_report *report, char *text, size_t size_bytes)
+const char *elm_rejects_first(const elm_rejects *report, char *text, size_t size_bytes)
 {
     int length;
     const char *line = first_line(report, &length);
@@ -192,12 +192,12 @@ const char *elm_report_first(const elm_report *report, char *text, size_t size_b
     return text;
 }
 
-int elm_report_refuse(const elm_report *report, const char *path, elm_error *err)
+int elm_rejects_refuse(const elm_rejects *report, const char *path, elm_error *err)
 {
     int length;
     const char *line = first_line(report, &length);
     return elm_error_set(err, ELM_EXIT_FAILURE,
                          "%lld pictures that are not as they should be (%s), first \"%.*s\": mend "
                          "them, or leave --strict away",
-                         (long long)elm_report_count(report), path, length, line);
+                         (long long)elm_rejects_count(report), path, length, line);
 }

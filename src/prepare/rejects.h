@@ -7,7 +7,7 @@
 #include "elmpi/log.h"
 #include "elmpi/status.h"
 
-typedef enum elm_report_kind {
+typedef enum elm_rejects_kind {
     ELM_REPORT_UNREADABLE, /* found, but no sound picture */
     ELM_REPORT_MISSING,    /* listed and not found */
     ELM_REPORT_UNSAFE,     /* a name that must not be used */
@@ -21,30 +21,30 @@ typedef enum elm_report_kind {
     /* no picture, though its name looks like one: what macOS knows of one; never an offence */
     ELM_REPORT_ATTRIBUTES,
     ELM_REPORT_KINDS,
-} elm_report_kind;
+} elm_rejects_kind;
 
-typedef struct elm_report elm_report;
+typedef struct elm_rejects elm_rejects;
 
 /** Owns:   the caller destroys */
-int elm_report_create(elm_report **report, elm_error *err);
-void elm_report_destroy(elm_report *report);
+int elm_rejects_create(elm_rejects **report, elm_error *err);
+void elm_rejects_destroy(elm_rejects *report);
 
 /** Notes one case: a line "<kind>: <name>: <why>". */
-int elm_report_add(elm_report *report, elm_report_kind kind, const char *name, const char *why,
-                   elm_error *err);
+int elm_rejects_add(elm_rejects *report, elm_rejects_kind kind, const char *name, const char *why,
+                    elm_error *err);
 /** Counts a file that is passed over because its name is no picture's; never an offence. */
-void elm_report_pass(elm_report *report, const char *name);
+void elm_rejects_pass(elm_rejects *report, const char *name);
 /** Cases that something should be done about. */
-int64_t elm_report_count(const elm_report *report);
+int64_t elm_rejects_count(const elm_rejects *report);
 
 /** Writes all lines to `path`, by way of a temporary file; where there are none, removes what an
  * earlier run left there. */
-int elm_report_write(const elm_report *report, const char *path, elm_error *err);
+int elm_rejects_write(const elm_rejects *report, const char *path, elm_error *err);
 /** Says how many of each kind there are, as warnings. */
-void elm_report_summarise(const elm_report *report, const char *path, const elm_log *log);
+void elm_rejects_summarize(const elm_rejects *report, const char *path, const elm_log *log);
 /** The first case's line, cut where it does not fit; there must be one. Returns text. */
-const char *elm_report_first(const elm_report *report, char *text, size_t size_bytes);
+const char *elm_rejects_first(const elm_rejects *report, char *text, size_t size_bytes);
 /** Fills err with the first case and the number of all; for --strict. Returns -1. */
-int elm_report_refuse(const elm_report *report, const char *path, elm_error *err);
+int elm_rejects_refuse(const elm_rejects *report, const char *path, elm_error *err);
 
 #endif

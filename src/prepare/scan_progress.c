@@ -10,18 +10,18 @@ static const double show_every = 0.2; /* seconds */
 
 /* How much of the work is done: with lists, of the pictures; without, nobody knows how many
  * there are, so of the archives' bytes. */
-static double share_done(const elm_picture_job *job, const elm_archive_walk *walk)
+static double share_done(const elm_index_build *job, const elm_archive_walk *walk)
 {
-    const int64_t listed = elm_catalogue_count(job->catalogue);
+    const int64_t listed = elm_manifest_count(job->catalog);
     if (job->listed)
         return listed > 0 ? (double)job->progress.pictures / (double)listed : 0;
-    const double part = elm_picture_source_share(walk->source) * job->progress.current_bytes;
+    const double part = elm_image_source_share(walk->source) * job->progress.current_bytes;
     return job->progress.all_bytes > 0 ? (job->progress.done_bytes + part) / job->progress.all_bytes
                                        : 0;
 }
 
 /* The pace is that of pictures that an interrupted preparation had not done before. */
-void elm_scan_progress_show(elm_picture_job *job, const elm_archive_walk *walk)
+void elm_scan_progress_show(elm_index_build *job, const elm_archive_walk *walk)
 {
     const elm_prepare_request *request = job->request;
     const double now = elm_io_seconds(), elapsed = now - job->progress.started;
@@ -43,7 +43,7 @@ void elm_scan_progress_show(elm_picture_job *job, const elm_archive_walk *walk)
     request->progress(request->progress_context, what, share);
 }
 
-void elm_scan_progress_rate(const elm_picture_job *job, int threads)
+void elm_scan_progress_rate(const elm_index_build *job, int threads)
 {
     const double seconds = elm_io_seconds() - job->progress.started,
                  fresh = (double)(job->progress.pictures - job->progress.earlier);

@@ -5,8 +5,8 @@
 #include "prepare/index_state.h"
 
 /** Shows it, a few times a second. */
-void elm_scan_progress_show(elm_picture_job *job, const elm_archive_walk *walk);
+void elm_scan_progress_show(elm_index_build *job, const elm_archive_walk *walk);
 /** Logs how many pictures a second were read. */
-void elm_scan_progress_rate(const elm_picture_job *job, int threads);
+void elm_scan_progress_rate(const elm_index_build *job, int threads);
 
 #endif

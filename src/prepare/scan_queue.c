@@ -7,13 +7,13 @@
 /* A picture out of the queue: its new file, or its own where that was small enough. */
 static int take_resized(void *context, const elm_queued_picture *picture, elm_error *err)
 {
-    elm_picture_job *job = context;
-    elm_picture_item *item = picture->item;
+    elm_index_build *job = context;
+    elm_image_item *item = picture->item;
     const elm_resized *made = &picture->resized;
-    if (picture->status == ELM_PICTURE_BROKEN)
-        return elm_report_add(job->report, ELM_REPORT_UNREADABLE, picture->name, picture->why.text,
-                              err);
-    if (picture->status != ELM_PICTURE_DONE)
+    if (picture->status == ELM_IMAGE_CORRUPT)
+        return elm_rejects_add(job->report, ELM_REPORT_UNREADABLE, picture->name, picture->why.text,
+                               err);
+    if (picture->status != ELM_IMAGE_DONE)
         return elm_error_set(err, picture->why.code, "%s", picture->why.text);
     const uint8_t *bytes = made->bytes != NULL ? made->bytes : picture->bytes;
     const size_t size_bytes = made->bytes != NULL ? made->size_bytes : picture->size_bytes;
@@ -22,8 +22,8 @@ static int take_resized(void *context, const elm_queued_picture *picture, elm_er
     return elm_places_copy(job, item, bytes, size_bytes, err);
 }
 
-int elm_scan_queue_resize(elm_picture_job *job, const char *path, elm_picture_item *item,
-                          size_t size_bytes, const elm_picture_header *header, elm_error *err)
+int elm_scan_queue_resize(elm_index_build *job, const char *path, elm_image_item *item,
+                          size_t size_bytes, const elm_image_header *header, elm_error *err)
 {
     bool full = false;
     if (elm_resize_queue_add(job->queue, item, path, job->bytes, size_bytes, header, &full, err) !=
@@ -34,18 +34,18 @@ int elm_scan_queue_resize(elm_picture_job *job, const char *path, elm_picture_it
 
 /* A picture on its way out of the queue of those that were decoded. */
 typedef struct checked {
-    elm_picture_job *job;
+    elm_index_build *job;
     elm_archive_walk *walk;
 } checked;
 
 static int take_checked(void *context, const elm_checked_picture *picture, elm_error *err)
 {
     const checked *c = context;
-    elm_picture_item *item = picture->item;
-    if (picture->status == ELM_PICTURE_BROKEN)
-        return elm_report_add(c->job->report, ELM_REPORT_UNREADABLE, picture->name,
-                              picture->why.text, err);
-    if (picture->status != ELM_PICTURE_DONE)
+    elm_image_item *item = picture->item;
+    if (picture->status == ELM_IMAGE_CORRUPT)
+        return elm_rejects_add(c->job->report, ELM_REPORT_UNREADABLE, picture->name,
+                               picture->why.text, err);
+    if (picture->status != ELM_IMAGE_DONE)
         return elm_error_set(err, picture->why.code, "%s", picture->why.text);
     item->place.width = (uint16_t)picture->header.width;
     item->place.height = (uint16_t)picture->header.height;
@@ -53,15 +53,15 @@ static int take_checked(void *context, const elm_checked_picture *picture, elm_e
                           picture->size_bytes, err);
 }
 
-int elm_scan_queue_flush_checks(elm_picture_job *job, elm_archive_walk *walk, elm_error *err)
+int elm_scan_queue_flush_checks(elm_index_build *job, elm_archive_walk *walk, elm_error *err)
 {
     return job->checks != NULL
                ? elm_decode_queue_flush(job->checks, take_checked, &(checked){job, walk}, err)
                : 0;
 }
 
-int elm_scan_queue_check(elm_picture_job *job, elm_archive_walk *walk, const elm_source_file *file,
-                         elm_picture_item *item, const elm_picture_header *header, elm_error *err)
+int elm_scan_queue_check(elm_index_build *job, elm_archive_walk *walk, const elm_source_file *file,
+                         elm_image_item *item, const elm_image_header *header, elm_error *err)
 {
     bool full = false;
     const elm_checked_picture picture = {.item = item,
@@ -75,12 +75,12 @@ int elm_scan_queue_check(elm_picture_job *job, elm_archive_walk *walk, const elm
     return full ? elm_scan_queue_flush_checks(job, walk, err) : 0;
 }
 
-int elm_scan_queue_flush_resized(elm_picture_job *job, elm_error *err)
+int elm_scan_queue_flush_resized(elm_index_build *job, elm_error *err)
 {
     return job->queue != NULL ? elm_resize_queue_flush(job->queue, take_resized, job, err) : 0;
 }
 
-int elm_scan_queue_flush(elm_picture_job *job, elm_archive_walk *walk, elm_error *err)
+int elm_scan_queue_flush(elm_index_build *job, elm_archive_walk *walk, elm_error *err)
 {
     return elm_scan_queue_flush_resized(job, err) != 0
                ? -1

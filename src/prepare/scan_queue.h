@@ -7,17 +7,17 @@
 #include "prepare/source_files.h"
 
 /** Puts the picture in job->bytes behind those that are to be made smaller. */
-int elm_scan_queue_resize(elm_picture_job *job, const char *path, elm_picture_item *item,
-                          size_t size_bytes, const elm_picture_header *header, elm_error *err);
+int elm_scan_queue_resize(elm_index_build *job, const char *path, elm_image_item *item,
+                          size_t size_bytes, const elm_image_header *header, elm_error *err);
 /** Puts it behind those that are to be decoded. */
-int elm_scan_queue_check(elm_picture_job *job, elm_archive_walk *walk, const elm_source_file *file,
-                         elm_picture_item *item, const elm_picture_header *header, elm_error *err);
+int elm_scan_queue_check(elm_index_build *job, elm_archive_walk *walk, const elm_source_file *file,
+                         elm_image_item *item, const elm_image_header *header, elm_error *err);
 
 /** What waits to be decoded is placed; nothing where nothing is decoded. err may be NULL. */
-int elm_scan_queue_flush_checks(elm_picture_job *job, elm_archive_walk *walk, elm_error *err);
+int elm_scan_queue_flush_checks(elm_index_build *job, elm_archive_walk *walk, elm_error *err);
 /** What waits to be made smaller is placed. */
-int elm_scan_queue_flush_resized(elm_picture_job *job, elm_error *err);
+int elm_scan_queue_flush_resized(elm_index_build *job, elm_error *err);
 /** Both. */
-int elm_scan_queue_flush(elm_picture_job *job, elm_archive_walk *walk, elm_error *err);
+int elm_scan_queue_flush(elm_index_build *job, elm_archive_walk *walk, elm_error *err);
 
 #endif

@@ -23,7 +23,7 @@ typedef struct open_archive {
     char prefix[PATH_BYTES]; /* "", or "n01440764/" */
 } open_archive;
 
-struct elm_picture_source {
+struct elm_image_source {
     char name[PATH_BYTES]; /* of the archive or folder */
     char front[256];       /* of all paths */
     char path[PATH_BYTES]; /* of the current file */
@@ -54,13 +54,13 @@ static FTS *start_walk(const char *folder)
     return fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, by_name);
 }
 
-static int open_folder(elm_picture_source *source, elm_error *err)
+static int open_folder(elm_image_source *source, elm_error *err)
 {
     FTS *count = start_walk(source->name);
     for (FTSENT *entry; count != NULL && (entry = fts_read(count)) != NULL;) {
         source->files += entry->fts_info == FTS_F;
         source->pictures |=
-            entry->fts_info == FTS_F && elm_picture_name_kind(entry->fts_name) != ELM_NAME_OTHER;
+            entry->fts_info == FTS_F && elm_image_name_kind(entry->fts_name) != ELM_NAME_OTHER;
     }
     if (count != NULL)
         fts_close(count);
@@ -76,7 +76,7 @@ static int open_folder(elm_picture_source *source, elm_error *err)
 }
 
 /* libarchive reads nothing as an archive of nothing: a class would be gone. */
-static int nothing_in_it(const elm_picture_source *source, const char *path, elm_error *err)
+static int nothing_in_it(const elm_image_source *source, const char *path, elm_error *err)
 {
     return elm_error_set(
         err, ELM_EXIT_FAILURE,
@@ -84,7 +84,7 @@ static int nothing_in_it(const elm_picture_source *source, const char *path, elm
         source->name, path);
 }
 
-static int open_outer(elm_picture_source *source, const char *path, const char *prefix,
+static int open_outer(elm_image_source *source, const char *path, const char *prefix,
                       elm_error *err)
 {
     open_archive *first = &source->archives[0];
@@ -99,12 +99,12 @@ static int open_outer(elm_picture_source *source, const char *path, const char *
     return 0;
 }
 
-int elm_picture_source_open(elm_picture_source **out, const char *path, const char *front,
-                            elm_error *err)
+int elm_image_source_open(elm_image_source **out, const char *path, const char *front,
+                          elm_error *err)
 {
     *out = NULL;
     struct stat about = {0};
-    elm_picture_source *source = elm_alloc(1, sizeof *source, err);
+    elm_image_source *source = elm_alloc(1, sizeof *source, err);
     if (source == NULL)
         return -1;
     int status = 0;
@@ -117,14 +117,14 @@ int elm_picture_source_open(elm_picture_source **out, const char *path, const ch
         status = open_outer(source, source->name, source->front, err);
     source->archive_bytes = about.st_size;
     if (status != 0) {
-        elm_picture_source_close(source);
+        elm_image_source_close(source);
         return -1;
     }
     *out = source;
     return 0;
 }
 
-void elm_picture_source_close(elm_picture_source *source)
+void elm_image_source_close(elm_image_source *source)
 {
     if (source == NULL)
         return;
@@ -135,7 +135,7 @@ void elm_picture_source_close(elm_picture_source *source)
     elm_free(source);
 }
 
-static int path_too_long(const elm_picture_source *source, const char *path, elm_error *err)
+static int path_too_long(const elm_image_source *source, const char *path, elm_error *err)
 {
     return elm_error_set(err, ELM_EXIT_FAILURE,
                          "a path of more than %d bytes (%s, %.80s...): shorten it", PATH_BYTES - 1,
@@ -143,7 +143,7 @@ static int path_too_long(const elm_picture_source *source, const char *path, elm
 }
 
 /* "n01440764.tar": the path of its files begins with "n01440764/". */
-static int open_inner(elm_picture_source *source, const elm_archive_entry *entry, size_t stem,
+static int open_inner(elm_image_source *source, const elm_archive_entry *entry, size_t stem,
                       elm_error *err)
 {
     open_archive *outer = &source->archives[source->depth - 1], *inner = outer + 1;
@@ -165,7 +165,7 @@ static int open_inner(elm_picture_source *source, const elm_archive_entry *entry
     return 0;
 }
 
-static int take_link(elm_picture_source *source, const open_archive *from,
+static int take_link(elm_image_source *source, const open_archive *from,
                      const elm_archive_entry *entry, elm_source_file *file, elm_error *err)
 {
     char target[PATH_BYTES];
@@ -183,7 +183,7 @@ static int take_link(elm_picture_source *source, const open_archive *from,
 
 /* Inner archives are opened as they come up; their files bear the archive's name, less its
  * ending, in front. */
-static int next_in_archive(elm_picture_source *source, elm_source_file *file, elm_error *err)
+static int next_in_archive(elm_image_source *source, elm_source_file *file, elm_error *err)
 {
     elm_archive_entry entry;
     while (source->depth > 0) {
@@ -225,7 +225,7 @@ static const char *folder_problem(const FTSENT *entry)
 }
 
 /* 1: a file, 0: the folder has no more, 2: an archive has been opened. */
-static int next_in_walk(elm_picture_source *source, elm_source_file *file, elm_error *err)
+static int next_in_walk(elm_image_source *source, elm_source_file *file, elm_error *err)
 {
     FTSENT *entry;
     while (errno = 0, (entry = fts_read(source->walk)) != NULL) {
@@ -266,7 +266,7 @@ static int next_in_walk(elm_picture_source *source, elm_source_file *file, elm_e
                                       source->name, strerror(errno));
 }
 
-int elm_picture_source_next(elm_picture_source *source, elm_source_file *file, elm_error *err)
+int elm_image_source_next(elm_image_source *source, elm_source_file *file, elm_error *err)
 {
     for (int status = 2; status == 2;) {
         if (source->depth > 0 && (status = next_in_archive(source, file, err)) != 0)
@@ -278,7 +278,7 @@ int elm_picture_source_next(elm_picture_source *source, elm_source_file *file, e
     return 0;
 }
 
-static int read_in_folder(const elm_picture_source *source, uint8_t *bytes, elm_error *err)
+static int read_in_folder(const elm_image_source *source, uint8_t *bytes, elm_error *err)
 {
     const int descriptor = open(source->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int64_t done = 0;
@@ -300,7 +300,7 @@ static int read_in_folder(const elm_picture_source *source, uint8_t *bytes, elm_
                          source->file, count < 0 ? strerror(cause) : "it has become shorter");
 }
 
-int elm_picture_source_read(elm_picture_source *source, uint8_t *bytes, elm_error *err)
+int elm_image_source_read(elm_image_source *source, uint8_t *bytes, elm_error *err)
 {
     if (source->depth == 0)
         return read_in_folder(source, bytes, err);
@@ -308,7 +308,7 @@ int elm_picture_source_read(elm_picture_source *source, uint8_t *bytes, elm_erro
                             (size_t)source->size_bytes, err);
 }
 
-double elm_picture_source_share(const elm_picture_source *source)
+double elm_image_source_share(const elm_image_source *source)
 {
     if (source->walk != NULL)
         return source->files > 0 ? (double)source->passed / (double)source->files : 1;

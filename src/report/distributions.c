@@ -35,9 +35,9 @@ static void add_density(elm_figure *f, const char *panel, const char *series, co
         mean += x[i] / (double)n;
     for (int64_t i = 0; i < n; i++)
         square += (x[i] - mean) * (x[i] - mean) / (double)n;
-    const double quarter = (x[3 * n / 4] - x[n / 4]) / 1.34, deviation = sqrt(square);
+    const double quarter = (x[3 * n / 4] - x[n / 4]) / 1.34, std = sqrt(square);
     const double width =
-        0.9 * (quarter > 0 && quarter < deviation ? quarter : deviation) * pow((double)n, -0.2);
+        0.9 * (quarter > 0 && quarter < std ? quarter : std) * pow((double)n, -0.2);
     if (!(width > 0))
         return;
     const double low = x[0] - 2 * width, high = x[n - 1] + 2 * width;

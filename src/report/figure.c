@@ -259,7 +259,7 @@ static bool is_whole(const char *path, const char *last_word)
     return got > 0 && memmem(tail, got, last_word, strlen(last_word)) != NULL;
 }
 
-/* A line of a picture with the page's colour for the stand-in. */
+/* A line of a picture with the page's color for the stand-in. */
 static void put_inked(FILE *to, const char *line)
 {
     for (;;) {
@@ -280,7 +280,7 @@ static void put_inked(FILE *to, const char *line)
     }
 }
 
-/* Replaces the stand-in for the page's own colour, and lets the picture's width follow the
+/* Replaces the stand-in for the page's own color, and lets the picture's width follow the
  * page's. */
 static char *read_picture(const char *path, elm_error *err)
 {

@@ -34,7 +34,7 @@ int elm_figure_create(elm_figure **figure, const elm_figure_look *look, elm_erro
 void elm_figure_destroy(elm_figure *figure);
 
 /** Adds a point to a series of a panel; both begin with their first point, and keep that order
- * and colour. NaN is left out. */
+ * and color. NaN is left out. */
 void elm_figure_add(elm_figure *figure, const char *panel, const char *series, double x, double y);
 /** The same with a standard deviation, which is drawn as a bar; 0: none. */
 void elm_figure_add_mean(elm_figure *figure, const char *panel, const char *series, double x,

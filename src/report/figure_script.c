@@ -15,11 +15,11 @@ enum {
     PLAIN_TICKS = 12 /* whole numbers up to which each has a tick */
 };
 
-/* The first are colours that colour-blind readers tell apart on white and on black (Okabe and
+/* The first are colors that color-blind readers tell apart on white and on black (Okabe and
  * Ito). */
-static const char *const colours[] = {"#0072B2", "#E69F00", "#009E73", "#CC79A7",
-                                      "#56B4E9", "#D55E00", "#999933", "#882255"};
-enum { COLOURS = sizeof colours / sizeof *colours, COLOUR_SIZE = 16 };
+static const char *const colors[] = {"#0072B2", "#E69F00", "#009E73", "#CC79A7",
+                                     "#56B4E9", "#D55E00", "#999933", "#882255"};
+enum { COLORS = sizeof colors / sizeof *colors, COLOR_SIZE = 16 };
 const char elm_figure_ink[] = "#010203";
 
 static double from_hue(double hue, double shift, double saturation, double lightness)
@@ -30,10 +30,10 @@ static double from_hue(double hue, double shift, double saturation, double light
 
 /* Further ones go round the circle by the golden angle in three lightnesses, so that none comes
  * again. */
-static void colour_of(int s, char text[COLOUR_SIZE])
+static void color_of(int s, char text[COLOR_SIZE])
 {
-    if (s < COLOURS) {
-        snprintf(text, COLOUR_SIZE, "%s", colours[s]);
+    if (s < COLORS) {
+        snprintf(text, COLOR_SIZE, "%s", colors[s]);
         return;
     }
     static const double lightness[] = {0.42, 0.58, 0.5}, shifts[] = {0, 8, 4};
@@ -41,7 +41,7 @@ static void colour_of(int s, char text[COLOUR_SIZE])
     for (int i = 0; i < 3; i++)
         part[i] = (int)lround(255 * from_hue(fmod(20 + 137.50776 * s, 360), shifts[i],
                                              0.45 + 0.4 * (s / 3 % 2), lightness[s % 3]));
-    snprintf(text, COLOUR_SIZE, "#%02X%02X%02X", part[0] & 0xff, part[1] & 0xff, part[2] & 0xff);
+    snprintf(text, COLOR_SIZE, "#%02X%02X%02X", part[0] & 0xff, part[1] & 0xff, part[2] & 0xff);
 }
 
 /* A text that gnuplot takes for nothing but a text: in double quotes, with every sign that means
@@ -128,30 +128,30 @@ static int points_of(const elm_figure *f, int panel, int series)
 static void put_series(FILE *to, const elm_figure *f, int p, int s)
 {
     enum { FEW = 3 }; /* points that make no line worth seeing */
-    char colour[COLOUR_SIZE];
-    colour_of(s, colour);
-    const int dash = s / COLOURS % DASHES + 1;
+    char color[COLOR_SIZE];
+    color_of(s, color);
+    const int dash = s / COLORS % DASHES + 1;
     switch (f->look->style) {
     case ELM_FIGURE_LINES:
         if (points_of(f, p, s) < FEW)
             fprintf(to, "using 1:2 with linespoints pt 7 ps 0.5 lw 2 dt %d lc rgb '%s'", dash,
-                    colour);
+                    color);
         else
-            fprintf(to, "using 1:2 with lines lw 2 dt %d lc rgb '%s'", dash, colour);
+            fprintf(to, "using 1:2 with lines lw 2 dt %d lc rgb '%s'", dash, color);
         break;
     case ELM_FIGURE_MARKS:
         fprintf(to,
                 f->spreads ? "using 1:2:3 with yerrorlines pt %d ps 0.5 lw 1.5 dt %d lc rgb '%s'"
                            : "using 1:2 with linespoints pt %d ps 0.5 lw 1.5 dt %d lc rgb '%s'",
-                4 + s % 10, dash, colour);
+                4 + s % 10, dash, color);
         break;
     case ELM_FIGURE_DOTS:
         fprintf(to, "using 1:2 with points pt %d ps 0.45 lc rgb '%s'",
-                s / COLOURS == 0 ? 7 : 5 + 2 * (s / COLOURS % 5), colour);
+                s / COLORS == 0 ? 7 : 5 + 2 * (s / COLORS % 5), color);
         break;
     case ELM_FIGURE_BARS:
         fprintf(to, "using 1:2:(%.6g) with boxes fs solid 1 noborder lc rgb '%s'",
-                0.76 / f->series.count, colour);
+                0.76 / f->series.count, color);
         break;
     }
 }

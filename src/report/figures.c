@@ -211,7 +211,7 @@ const elm_figure_row elm_figure_rows[] = {
      fill_tsne},
     {{.id = "spectra",
       .title = "Spectra of the training embeddings",
-      .caption = "Left: log<sub>10</sub> of the generalised eigenvalues of the covariance of class "
+      .caption = "Left: log<sub>10</sub> of the generalized eigenvalues of the covariance of class "
                  "means over that within classes. Right: "
                  "of all images' covariance.",
       .x_label = "number",

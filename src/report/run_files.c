@@ -12,7 +12,7 @@
 #include "base/text/text.h"
 #include "base/text/utf8.h"
 #include "elmpi/memory.h"
-#include "job/lines.h"
+#include "job/ini.h"
 #include "report/analysis_file.h"
 
 enum { PATH_SIZE = 4352, JOB_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 1 << 27, SETTINGS_MAX = 2048 };
@@ -56,7 +56,7 @@ static char *read_file(const char *path, size_t most_bytes, size_t *size_bytes, 
 }
 
 /* One entry of job.ini. */
-static int take_setting(void *context, const elm_entry *entry, elm_error *err)
+static int take_setting(void *context, const elm_ini_entry *entry, elm_error *err)
 {
     elm_run_files *run = context;
     if (run->settings == SETTINGS_MAX)
@@ -79,8 +79,7 @@ static int read_settings(elm_run_files *run, const char *path, elm_error *err)
     size_t size_bytes;
     char *text = read_file(path, JOB_BYTES_MAX, &size_bytes, err);
     run->setting = text != NULL ? elm_alloc(SETTINGS_MAX, sizeof *run->setting, err) : NULL;
-    const int status =
-        run->setting != NULL ? elm_lines_read(text, path, take_setting, run, err) : -1;
+    const int status = run->setting != NULL ? elm_ini_read(text, path, take_setting, run, err) : -1;
     elm_free(text);
     if (status != 0)
         return -1;

@@ -52,7 +52,7 @@ void elm_put_results(FILE *page, const elm_run_files *runs, int count)
     for (int i = 0; i < count; i++) {
         const elm_run_files *r = &runs[i];
         const elm_evaluation_file *e = &r->evaluation;
-        const bool measured = e->images > 0, analysed = r->analysis.classes > 0;
+        const bool measured = e->images > 0, analyzed = r->analysis.classes > 0;
         char method[64] = "";
         const double paper = elm_paper_accuracy(r->job_name, method);
         put_name(page, r->name);
@@ -60,8 +60,8 @@ void elm_put_results(FILE *page, const elm_run_files *runs, int count)
         for (int g = 0; g < ELM_REPORT_GROUPS; g++)
             put_number(page, measured ? 100 * e->group[g] : NAN, "%.1f");
         put_number(page, measured ? 100 * e->accuracy : NAN, "%.2f");
-        put_number(page, analysed ? 100 * r->analysis.test.macro_f1 : NAN, "%.1f");
-        put_number(page, analysed ? 100 * r->analysis.test.calibration_error : NAN, "%.1f");
+        put_number(page, analyzed ? 100 * r->analysis.test.macro_f1 : NAN, "%.1f");
+        put_number(page, analyzed ? 100 * r->analysis.test.calibration_error : NAN, "%.1f");
         put_number(page, elm_epochs_last(&r->epochs, "epoch"), "%g");
         put_number(page, elm_epochs_last(&r->epochs, "images_per_s"), "%.0f");
         fputs("<td>", page);

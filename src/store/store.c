@@ -47,7 +47,7 @@ static int open_file(elm_store *store, elm_error *err)
     store->file = H5Fopen(store->path, H5F_ACC_RDONLY, access);
     H5Pclose(access);
     if (store->file < 0)
-        return store_broken(store, "whole file", "truncated or corrupt", err);
+        return store_corrupt(store, "whole file", "truncated or corrupt", err);
     return 0;
 }
 
@@ -62,7 +62,7 @@ static int read_format(elm_store *store, elm_error *err)
                              "\": make one with elmpi-prepare",
                              store->path);
     if (elm_h5_numbers(store->file, "version", H5T_NATIVE_INT, 1, &version) != 0 || version < 1)
-        return store_broken(store, "attribute version", "no version number", err);
+        return store_corrupt(store, "attribute version", "no version number", err);
     store->info.in_shards = version == STORE_VERSION_INDEX;
     if (version > STORE_VERSION_INDEX)
         return elm_error_set(err, ELM_EXIT_FAILURE,
@@ -70,7 +70,7 @@ static int read_format(elm_store *store, elm_error *err)
                              "newer elmpi or make it again",
                              store->path, version, STORE_VERSION_INDEX);
     if (elm_h5_text(store->file, "dataset", store->info.dataset, sizeof store->info.dataset) != 0)
-        return store_broken(store, "attribute dataset", "no name of the data set", err);
+        return store_corrupt(store, "attribute dataset", "no name of the data set", err);
     return 0;
 }
 
@@ -90,12 +90,12 @@ static int read_class_names(elm_store *store, elm_error *err)
 {
     elm_h5_array names;
     if (elm_h5_open(&names, store->file, "classes/name", store->file_bytes) != 0)
-        return store_broken(store, "/classes/name", "absent or of the wrong shape", err);
+        return store_corrupt(store, "/classes/name", "absent or of the wrong shape", err);
     int status = -1;
     if (names.dimensions != 1 || names.shape[0] > CLASSES_MAX) {
-        store_broken(store, "/classes/name", "impossible number of classes", err);
+        store_corrupt(store, "/classes/name", "impossible number of classes", err);
     } else if (names.kind != H5T_STRING || names.element_bytes > STORE_CLASS_BYTES_MAX) {
-        store_broken(store, "/classes/name", "cannot be read as texts", err);
+        store_corrupt(store, "/classes/name", "cannot be read as texts", err);
     } else {
         store->info.classes = (int)names.shape[0];
         store->class_bytes = class_bytes_of(&names);
@@ -103,7 +103,7 @@ static int read_class_names(elm_store *store, elm_error *err)
         if (store->class_names != NULL) {
             status = elm_h5_texts(&names, store->class_names, store->class_bytes);
             if (status != 0)
-                store_broken(store, "/classes/name", "cannot be read as texts", err);
+                store_corrupt(store, "/classes/name", "cannot be read as texts", err);
         }
     }
     elm_h5_close(&names);
@@ -114,20 +114,20 @@ static int read_labels(elm_store *store, store_split *split, const char *where, 
 {
     elm_h5_array labels;
     if (elm_h5_open(&labels, store->file, where, store->file_bytes) != 0)
-        return store_broken(store, where, "absent, incomplete or of an impossible size", err);
+        return store_corrupt(store, where, "absent, incomplete or of an impossible size", err);
     int status = -1;
     if (labels.dimensions != 1 || labels.kind != H5T_INTEGER || labels.shape[0] > IMAGES_MAX) {
-        store_broken(store, where, "not a list of whole numbers", err);
+        store_corrupt(store, where, "not a list of whole numbers", err);
     } else if ((split->labels = elm_alloc(labels.shape[0], sizeof *split->labels, err)) != NULL) {
         split->count = (int64_t)labels.shape[0];
         status = elm_h5_rows(&labels, H5T_NATIVE_INT32, 0, labels.shape[0], split->labels);
         if (status != 0)
-            store_broken(store, where, "corrupt", err);
+            store_corrupt(store, where, "corrupt", err);
     }
     elm_h5_close(&labels);
     for (int64_t i = 0; status == 0 && i < split->count; i++)
         if (split->labels[i] < 0 || split->labels[i] >= store->info.classes)
-            status = store_broken(store, where, "a label out of range", err);
+            status = store_corrupt(store, where, "a label out of range", err);
     return status;
 }
 
@@ -138,24 +138,24 @@ static int check_rows(elm_store *store, const store_split *split, const char *wh
     const elm_h5_array *rows = &split->rows;
     elm_store_info *info = &store->info, shape = *info;
     if (rows->shape[0] != (hsize_t)split->count)
-        return store_broken(store, where, "not as many rows as labels", err);
+        return store_corrupt(store, where, "not as many rows as labels", err);
     if (pictures) {
         if (rows->dimensions != 4 || rows->kind != H5T_INTEGER || rows->element_bytes != 1 ||
             rows->is_signed || rows->shape[1] > SIDE_MAX || rows->shape[2] > SIDE_MAX ||
             rows->shape[3] > ELM_CHANNELS_MAX)
-            return store_broken(store, where, "not uint8 [N,H,W,C]", err);
+            return store_corrupt(store, where, "not uint8 [N,H,W,C]", err);
         shape.height = (int)rows->shape[1];
         shape.width = (int)rows->shape[2];
         shape.channels = (int)rows->shape[3];
     } else {
         if (rows->dimensions != 2 || rows->kind != H5T_FLOAT || rows->shape[1] > FEATURES_MAX)
-            return store_broken(store, where, "not float [N,D]", err);
+            return store_corrupt(store, where, "not float [N,D]", err);
         shape.features = (int)rows->shape[1];
     }
     const bool first = info->features == 0 && info->channels == 0;
     if (!first && (shape.height != info->height || shape.width != info->width ||
                    shape.channels != info->channels || shape.features != info->features))
-        return store_broken(store, where, "another shape than in the other splits", err);
+        return store_corrupt(store, where, "another shape than in the other splits", err);
     *info = shape;
     return 0;
 }
@@ -177,23 +177,23 @@ static int open_split(elm_store *store, int index, elm_error *err)
     if (!pictures)
         snprintf(where, sizeof where, "%s/features", name);
     if (elm_h5_open(&split->rows, store->file, where, store->file_bytes) != 0)
-        return store_broken(store, where, "absent, incomplete or of an impossible size", err);
+        return store_corrupt(store, where, "absent, incomplete or of an impossible size", err);
     return check_rows(store, split, where, pictures, err);
 }
 
-static int read_normalisation(elm_store *store, elm_error *err)
+static int read_normalization(elm_store *store, elm_error *err)
 {
     elm_store_info *info = &store->info;
     if (info->channels == 0)
         return 0;
     if (elm_h5_numbers(store->file, "mean", H5T_NATIVE_FLOAT, info->channels, info->mean) != 0)
-        return store_broken(store, "attribute mean", "not one number a channel", err);
-    if (elm_h5_numbers(store->file, "std", H5T_NATIVE_FLOAT, info->channels, info->deviation) != 0)
-        return store_broken(store, "attribute std", "not one number a channel", err);
+        return store_corrupt(store, "attribute mean", "not one number a channel", err);
+    if (elm_h5_numbers(store->file, "std", H5T_NATIVE_FLOAT, info->channels, info->std) != 0)
+        return store_corrupt(store, "attribute std", "not one number a channel", err);
     for (int i = 0; i < info->channels; i++)
-        if (!isfinite(info->mean[i]) || !isfinite(info->deviation[i]) || info->deviation[i] <= 0)
-            return store_broken(store, "attributes mean and std",
-                                "not finite, or a deviation that is not positive", err);
+        if (!isfinite(info->mean[i]) || !isfinite(info->std[i]) || info->std[i] <= 0)
+            return store_corrupt(store, "attributes mean and std",
+                                 "not finite, or a deviation that is not positive", err);
     return 0;
 }
 
@@ -203,22 +203,22 @@ static int check_train_count(elm_store *store, elm_error *err)
     const int classes = store->info.classes;
     elm_h5_array counts;
     if (elm_h5_open(&counts, store->file, where, store->file_bytes) != 0)
-        return store_broken(store, where, "absent", err);
+        return store_corrupt(store, where, "absent", err);
     int64_t *told = NULL;
     int status = -1;
     if (counts.dimensions != 1 || counts.kind != H5T_INTEGER || counts.shape[0] != (hsize_t)classes)
-        store_broken(store, where, "not one number a class", err);
+        store_corrupt(store, where, "not one number a class", err);
     else if ((told = elm_alloc((size_t)classes, sizeof *told, err)) != NULL)
         status = elm_h5_rows(&counts, H5T_NATIVE_INT64, 0, (hsize_t)classes, told) == 0
                      ? 0
-                     : store_broken(store, where, "corrupt", err);
+                     : store_corrupt(store, where, "corrupt", err);
     elm_h5_close(&counts);
     if (status == 0) {
         for (int64_t i = 0; i < store->splits[0].count; i++)
             told[store->splits[0].labels[i]]--;
         for (int c = 0; status == 0 && c < classes; c++)
             if (told[c] != 0)
-                status = store_broken(store, where, "not the counts of the training labels", err);
+                status = store_corrupt(store, where, "not the counts of the training labels", err);
     }
     elm_free(told);
     return status;
@@ -250,10 +250,10 @@ int elm_store_open(elm_store **out, const char *path, elm_error *err)
         images += store->splits[i].count;
     }
     if (images == 0) {
-        store_broken(store, "whole file", "no train, val or test group", err);
+        store_corrupt(store, "whole file", "no train, val or test group", err);
         goto fail;
     }
-    if (read_normalisation(store, err) != 0 || check_train_count(store, err) != 0)
+    if (read_normalization(store, err) != 0 || check_train_count(store, err) != 0)
         goto fail;
     *out = store;
     return 0;
@@ -275,8 +275,8 @@ static int read_everything(const char *path, elm_error *err)
             store->info.in_shards ? &store->splits[i].names : &store->splits[i].rows;
         if (store->splits[i].count > 0 && (array->kind != H5T_STRING || !array->variable) &&
             elm_h5_probe(array) != 0)
-            status =
-                store_broken(store, store_split_names[i], "its rows are truncated or corrupt", err);
+            status = store_corrupt(store, store_split_names[i], "its rows are truncated or corrupt",
+                                   err);
     }
     elm_store_close(store);
     return status;

@@ -11,16 +11,16 @@ static int read_shard_paths(elm_store *store, elm_error *err)
 {
     elm_h5_array paths;
     if (elm_h5_open(&paths, store->file, "shards/path", store->file_bytes) != 0)
-        return store_broken(store, "/shards/path", "absent or of the wrong shape", err);
+        return store_corrupt(store, "/shards/path", "absent or of the wrong shape", err);
     int status = -1;
     if (paths.dimensions != 1 || paths.shape[0] > STORE_SHARDS_MAX) {
-        store_broken(store, "/shards/path", "impossible number of shards", err);
+        store_corrupt(store, "/shards/path", "impossible number of shards", err);
     } else if ((store->shard_paths = elm_alloc(paths.shape[0], sizeof *store->shard_paths, err)) !=
                NULL) {
         store->shard_count = (int)paths.shape[0];
         status = elm_h5_texts(&paths, store->shard_paths[0], sizeof *store->shard_paths);
         if (status != 0)
-            store_broken(store, "/shards/path", "cannot be read as texts", err);
+            store_corrupt(store, "/shards/path", "cannot be read as texts", err);
     }
     elm_h5_close(&paths);
     return status;
@@ -31,20 +31,20 @@ static int read_shard_sizes(elm_store *store, elm_error *err)
     elm_h5_array sizes;
     const char *where = "shards/size_bytes";
     if (elm_h5_open(&sizes, store->file, where, store->file_bytes) != 0)
-        return store_broken(store, where, "absent or of the wrong shape", err);
+        return store_corrupt(store, where, "absent or of the wrong shape", err);
     int status = -1;
     if (sizes.dimensions != 1 || sizes.kind != H5T_INTEGER ||
         sizes.shape[0] != (hsize_t)store->shard_count)
-        store_broken(store, where, "not one number a shard", err);
+        store_corrupt(store, where, "not one number a shard", err);
     else if ((store->shard_bytes = elm_alloc(sizes.shape[0], sizeof *store->shard_bytes, err)) !=
              NULL)
         status = elm_h5_rows(&sizes, H5T_NATIVE_INT64, 0, sizes.shape[0], store->shard_bytes) == 0
                      ? 0
-                     : store_broken(store, where, "corrupt", err);
+                     : store_corrupt(store, where, "corrupt", err);
     elm_h5_close(&sizes);
     for (int i = 0; status == 0 && i < store->shard_count; i++)
         if (store->shard_bytes[i] <= 0 || store->shard_paths[i][0] == '\0')
-            status = store_broken(store, where, "an empty shard, or one without a path", err);
+            status = store_corrupt(store, where, "an empty shard, or one without a path", err);
     return status;
 }
 
@@ -52,7 +52,7 @@ int store_index_open_shards(elm_store *store, elm_error *err)
 {
     store->info.channels = 3;
     if (!elm_h5_exists(store->file, "shards"))
-        return store_broken(store, "/shards", "absent", err);
+        return store_corrupt(store, "/shards", "absent", err);
     return read_shard_paths(store, err) != 0 ? -1 : read_shard_sizes(store, err);
 }
 
@@ -61,17 +61,17 @@ static int read_column(elm_store *store, store_split *split, const char *where,
 {
     elm_h5_array array;
     if (elm_h5_open(&array, store->file, where, store->file_bytes) != 0)
-        return store_broken(store, where, "absent, incomplete or of an impossible size", err);
+        return store_corrupt(store, where, "absent, incomplete or of an impossible size", err);
     int status = 0;
     if (array.dimensions != 1 || array.kind != H5T_INTEGER ||
         array.shape[0] != (hsize_t)split->count)
-        status = store_broken(store, where, "not one whole number a picture", err);
+        status = store_corrupt(store, where, "not one whole number a picture", err);
     else if (elm_h5_rows(&array, H5T_NATIVE_INT64, 0, array.shape[0], values) != 0)
-        status = store_broken(store, where, "corrupt", err);
+        status = store_corrupt(store, where, "corrupt", err);
     elm_h5_close(&array);
     for (int64_t i = 0; status == 0 && i < split->count; i++) {
         if (values[i] < 0 || values[i] > column->max)
-            return store_broken(store, where, "a value out of range", err);
+            return store_corrupt(store, where, "a value out of range", err);
         column->set(&split->places[i], values[i]);
     }
     return status;
@@ -83,12 +83,12 @@ static int check_places(const elm_store *store, const store_split *split, const 
     for (int64_t i = 0; i < split->count; i++) {
         const elm_store_place *place = &split->places[i];
         if (place->shard >= store->shard_count)
-            return store_broken(store, name, "a picture in a shard that does not exist", err);
+            return store_corrupt(store, name, "a picture in a shard that does not exist", err);
         if (place->length == 0 ||
             place->offset > store->shard_bytes[place->shard] - (int64_t)place->length)
-            return store_broken(store, name, "a picture that is not within its shard", err);
+            return store_corrupt(store, name, "a picture that is not within its shard", err);
         if (place->width == 0 || place->height == 0)
-            return store_broken(store, name, "a picture without pixels", err);
+            return store_corrupt(store, name, "a picture without pixels", err);
     }
     return 0;
 }
@@ -114,7 +114,7 @@ int store_index_open_split(elm_store *store, int index, elm_error *err)
     if (elm_h5_open(&split->names, store->file, where, store->file_bytes) != 0 ||
         split->names.dimensions != 1 || split->names.shape[0] != (hsize_t)split->count ||
         split->names.kind != H5T_STRING)
-        return store_broken(store, where, "not one text a picture", err);
+        return store_corrupt(store, where, "not one text a picture", err);
     return 0;
 }
 
@@ -153,6 +153,6 @@ int elm_store_picture_name(elm_store *store, const char *split, int64_t member, 
         return -1;
     if (!store->info.in_shards ||
         elm_h5_text_at(&found->names, (hsize_t)member, name, size_bytes) != 0)
-        return store_broken(store, split, "a name that cannot be read", err);
+        return store_corrupt(store, split, "a name that cannot be read", err);
     return 0;
 }

@@ -1,6 +1,6 @@
 #include "store/store_parts.h"
 
-int store_broken(const elm_store *store, const char *where, const char *what, elm_error *err)
+int store_corrupt(const elm_store *store, const char *where, const char *what, elm_error *err)
 {
     return elm_error_set(err, ELM_EXIT_FAILURE,
                          "broken store (%s, %s): %s: make it again with elmpi-prepare --force",

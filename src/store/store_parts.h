@@ -30,7 +30,7 @@ struct elm_store {
 };
 
 /** Says that the store is broken, at `where` in it. Returns -1. */
-int store_broken(const elm_store *store, const char *where, const char *what, elm_error *err);
+int store_corrupt(const elm_store *store, const char *where, const char *what, elm_error *err);
 
 /** A split that is there, or NULL with the reason in err. */
 store_split *store_find_split(elm_store *store, const char *name, elm_error *err);

@@ -48,7 +48,7 @@ static int check_finite(const elm_store *store, const char *split, const float *
 {
     for (int64_t i = 0; i < count; i++)
         if (!isfinite(values[i]))
-            return store_broken(store, split, "a feature that is not finite", err);
+            return store_corrupt(store, split, "a feature that is not finite", err);
     return 0;
 }
 
@@ -72,7 +72,7 @@ static void *read_members(const elm_store *store, const store_split *found, cons
         const hid_t type = pictures ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
         status = read_blocks(&found->rows, type, row_bytes, block_rows, block, wanted, count, rows);
         if (status != 0)
-            store_broken(store, split, "its rows are truncated or corrupt", err);
+            store_corrupt(store, split, "its rows are truncated or corrupt", err);
         else if (!pictures)
             status = check_finite(store, split, (const float *)rows, count * info->features, err);
     }

@@ -79,7 +79,7 @@ static int write_head(elm_store_writer *writer, const char *const *class_names, 
     if (info->channels > 0 && (elm_h5_write_attribute(writer->file, "mean", H5T_NATIVE_FLOAT,
                                                       info->channels, info->mean) != 0 ||
                                elm_h5_write_attribute(writer->file, "std", H5T_NATIVE_FLOAT,
-                                                      info->channels, info->deviation) != 0))
+                                                      info->channels, info->std) != 0))
         return store_write_failed(writer, 0, err);
     return write_class_names(writer, class_names, err);
 }

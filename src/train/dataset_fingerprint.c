@@ -31,7 +31,7 @@ static uint64_t mix_bytes(uint64_t digest, const void *bytes, size_t size_bytes)
 
 /* Of a picture in shards counts what it is, not where: a store that was prepared anew with other
  * shards is still the same data set. */
-static uint64_t mix_pictures(uint64_t digest, const elm_dataset_pictures *pictures, int64_t count)
+static uint64_t mix_pictures(uint64_t digest, const elm_encoded_images *pictures, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
         const elm_store_place *place = &pictures->places[i];
@@ -49,7 +49,7 @@ static uint64_t digest_of(const elm_dataset *set)
     const int shape[] = {info->height, info->width, info->channels, info->features};
     uint64_t digest = mix_bytes((uint64_t)set->count, shape, sizeof shape);
     digest = mix_bytes(digest, info->mean, sizeof info->mean);
-    digest = mix_bytes(digest, info->deviation, sizeof info->deviation);
+    digest = mix_bytes(digest, info->std, sizeof info->std);
     digest = mix_bytes(digest, set->labels, count * sizeof *set->labels);
     if (set->images)
         digest = mix_bytes(digest, set->images, count * values);
@@ -61,9 +61,10 @@ static uint64_t digest_of(const elm_dataset *set)
     return digest & exact_in_double;
 }
 
-elm_data_identity elm_data_identity_of(const elm_dataset *train, const elm_dataset *test)
+elm_dataset_fingerprint elm_dataset_fingerprint_of(const elm_dataset *train,
+                                                   const elm_dataset *test)
 {
-    elm_data_identity identity = {
+    elm_dataset_fingerprint identity = {
         .classes = train->info.classes, .train_count = train->count, .train = digest_of(train)};
     snprintf(identity.dataset, sizeof identity.dataset, "%s", train->info.dataset);
     identity.content[0] = elm_content_of_digests(train) & exact_in_double;
@@ -77,11 +78,11 @@ elm_data_identity elm_data_identity_of(const elm_dataset *train, const elm_datas
 
 static void tick(void *watch)
 {
-    elm_watch_tick(watch);
+    elm_watchdogdog_heartbeat(watch);
 }
 
-static int read_content(elm_data_identity *identity, const elm_dataset *const *sets, elm_comm *comm,
-                        elm_error *err)
+static int read_content(elm_dataset_fingerprint *identity, const elm_dataset *const *sets,
+                        elm_comm *comm, elm_error *err)
 {
     int status = 0;
     for (int i = 0; i < 2 && !status; i++) {
@@ -97,8 +98,8 @@ static int read_content(elm_data_identity *identity, const elm_dataset *const *s
     return status;
 }
 
-int elm_data_identity_read_all(elm_data_identity *identity, const elm_dataset *train,
-                               const elm_dataset *test, elm_comm *comm, elm_error *err)
+int elm_dataset_fingerprint_read_all(elm_dataset_fingerprint *identity, const elm_dataset *train,
+                                     const elm_dataset *test, elm_comm *comm, elm_error *err)
 {
     const elm_dataset *const sets[] = {train, test};
     return elm_comm_agree_all(comm, read_content(identity, sets, comm, err), err);
@@ -118,8 +119,8 @@ static int refuse_other(const char *store, const char *what, const char *here, c
                          store, what, here, there);
 }
 
-static int compare(const elm_data_identity *mine, const elm_data_identity *first, const char *store,
-                   elm_error *err)
+static int compare(const elm_dataset_fingerprint *mine, const elm_dataset_fingerprint *first,
+                   const char *store, elm_error *err)
 {
     const struct {
         const char *what;
@@ -151,15 +152,16 @@ static int compare(const elm_data_identity *mine, const elm_data_identity *first
     return 0;
 }
 
-int elm_data_identity_same_all(const elm_data_identity *mine, const char *store, elm_comm *comm,
-                               elm_error *err)
+int elm_dataset_fingerprint_same_all(const elm_dataset_fingerprint *mine, const char *store,
+                                     elm_comm *comm, elm_error *err)
 {
-    elm_data_identity first = *mine;
+    elm_dataset_fingerprint first = *mine;
     elm_comm_broadcast_all(comm, &first, sizeof first);
     return elm_comm_agree_all(comm, compare(mine, &first, store, err), err);
 }
 
-void elm_data_identity_export(const elm_data_identity *identity, elm_progress_value *values)
+void elm_dataset_fingerprint_export(const elm_dataset_fingerprint *identity,
+                                    elm_progress_value *values)
 {
     values[0] = (elm_progress_value){"data_train", (double)identity->train};
     values[1] = (elm_progress_value){"data_test", (double)identity->test};
@@ -169,12 +171,13 @@ void elm_data_identity_export(const elm_data_identity *identity, elm_progress_va
     values[5] = (elm_progress_value){"data_test_sample", (double)identity->sample[1]};
 }
 
-int elm_data_identity_check(const elm_data_identity *identity, const elm_dataset *train,
-                            const elm_checkpoint *checkpoint, const char *store, elm_error *err)
+int elm_dataset_fingerprint_check(const elm_dataset_fingerprint *identity, const elm_dataset *train,
+                                  const elm_checkpoint *checkpoint, const char *store,
+                                  elm_error *err)
 {
     const char *advice = "go back to the former store (data.store), or start anew with another "
                          "run.name or --run-dir";
-    elm_progress_value now[ELM_DATA_IDENTITY_VALUES];
+    elm_progress_value now[ELM_DATASET_FINGERPRINT_VALUES];
     const elm_checkpoint_data data = {train->info.dataset, store, train->class_names,
                                       train->info.classes};
     if (elm_checkpoint_check_classes(checkpoint, &data, advice, err))
@@ -187,9 +190,9 @@ int elm_data_identity_check(const elm_data_identity *identity, const elm_dataset
                 " training images, it had %" PRId64 ": %s",
                 store, c, train->class_names[c], train->class_count[c], checkpoint->class_count[c],
                 advice);
-    elm_data_identity_export(identity, now);
+    elm_dataset_fingerprint_export(identity, now);
     /* the first checkpoints lack them; of content, 0 is unknown */
-    for (int i = 0; i < ELM_DATA_IDENTITY_VALUES; i++) {
+    for (int i = 0; i < ELM_DATASET_FINGERPRINT_VALUES; i++) {
         const double before = elm_checkpoint_progress(checkpoint, now[i].name, now[i].value);
         const bool compared = i < 2 || (before != 0 && now[i].value != 0);
         if (compared && before != now[i].value)

@@ -10,40 +10,43 @@
 #include "elmpi/dataset.h"
 
 /** Digests fit into a double, as which a checkpoint keeps them. */
-typedef struct elm_data_identity {
+typedef struct elm_dataset_fingerprint {
     char dataset[32];
     int64_t classes, train_count, test_count;
-    /* labels, shapes, normalisation, and pictures: those in memory whole, of those in shards
+    /* labels, shapes, normalization, and pictures: those in memory whole, of those in shards
      * length and size */
     uint64_t train, test;
     /* of pictures in shards, training and test: the store's digests of all; 0: unknown */
     uint64_t content[2];
     uint64_t sample[2]; /* and some of them as they were read now; 0: not read */
-} elm_data_identity;
+} elm_dataset_fingerprint;
 
 /** test may be NULL. */
-elm_data_identity elm_data_identity_of(const elm_dataset *train, const elm_dataset *test);
+elm_dataset_fingerprint elm_dataset_fingerprint_of(const elm_dataset *train,
+                                                   const elm_dataset *test);
 
 /** Reads a sample of the pictures, of which all share the same shards on a node: its first rank
  * does; or compares all of them (data.verify).
  *  Ranks:  collective
  *  Errors: pictures that are not those that the store was made with */
-int elm_data_identity_read_all(elm_data_identity *identity, const elm_dataset *train,
-                               const elm_dataset *test, elm_comm *comm, elm_error *err);
+int elm_dataset_fingerprint_read_all(elm_dataset_fingerprint *identity, const elm_dataset *train,
+                                     const elm_dataset *test, elm_comm *comm, elm_error *err);
 
 /** Refuses to go on unless all ranks have read the same.
  *  Ranks:  collective
  *  Errors: what differs between rank 0 and the first rank that read something else */
-int elm_data_identity_same_all(const elm_data_identity *mine, const char *store, elm_comm *comm,
-                               elm_error *err);
+int elm_dataset_fingerprint_same_all(const elm_dataset_fingerprint *mine, const char *store,
+                                     elm_comm *comm, elm_error *err);
 
-enum { ELM_DATA_IDENTITY_VALUES = 6 };
-/** The digests as progress values [ELM_DATA_IDENTITY_VALUES]. */
-void elm_data_identity_export(const elm_data_identity *identity, elm_progress_value *values);
+enum { ELM_DATASET_FINGERPRINT_VALUES = 6 };
+/** The digests as progress values [ELM_DATASET_FINGERPRINT_VALUES]. */
+void elm_dataset_fingerprint_export(const elm_dataset_fingerprint *identity,
+                                    elm_progress_value *values);
 
 /** Whether a checkpoint's run can go on with this data set.
  *  Errors: ELM_EXIT_FAILURE "another data set ..." */
-int elm_data_identity_check(const elm_data_identity *identity, const elm_dataset *train,
-                            const elm_checkpoint *checkpoint, const char *store, elm_error *err);
+int elm_dataset_fingerprint_check(const elm_dataset_fingerprint *identity, const elm_dataset *train,
+                                  const elm_checkpoint *checkpoint, const char *store,
+                                  elm_error *err);
 
 #endif

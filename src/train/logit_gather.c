@@ -77,7 +77,7 @@ static void pack(elm_logit_gather *g, const float *logits, int rows)
                 logits[(size_t)i * (size_t)g->classes + (size_t)g->present[k]];
 }
 
-void elm_logit_gather_post_all(elm_logit_gather *g, const int32_t *labels, elm_share share,
+void elm_logit_gather_post_all(elm_logit_gather *g, const int32_t *labels, elm_partition share,
                                const float *logits)
 {
     find_present(g, labels, share.global);

@@ -18,7 +18,7 @@ void elm_logit_gather_destroy(elm_logit_gather *gather);
 /** Posts the columns of the classes that occur. Allocates nothing.
  *  Shape:  labels [share.global]; logits [share.local][classes], copied before return
  *  Ranks:  collective */
-void elm_logit_gather_post_all(elm_logit_gather *gather, const int32_t *labels, elm_share share,
+void elm_logit_gather_post_all(elm_logit_gather *gather, const int32_t *labels, elm_partition share,
                                const float *logits);
 
 /** Waits, and shows the batch what came: present, present_classes, remote_logits. */

@@ -51,7 +51,7 @@ static void add_name(const elm_nonfinite *policy, elm_store *store, int64_t row,
                      size_t size, size_t *used)
 {
     char name[160];
-    const elm_dataset_pictures *pictures = policy->train->pictures;
+    const elm_encoded_images *pictures = policy->train->pictures;
     if (store && pictures &&
         !elm_store_picture_name(store, pictures->split, row, name, sizeof name, NULL))
         add(text, size, used, " (%s)", name);
@@ -59,7 +59,7 @@ static void add_name(const elm_nonfinite *policy, elm_store *store, int64_t row,
 
 /* This rank's images: "rank 1: image 17, 19 of /train"; nothing where it has none. */
 static void describe_images(const elm_nonfinite *policy, const elm_batch *batch,
-                            const elm_broken *broken, char *text, size_t size)
+                            const elm_nonfinite_found *broken, char *text, size_t size)
 {
     size_t used = 0;
     elm_store *store = NULL;
@@ -69,17 +69,17 @@ static void describe_images(const elm_nonfinite *policy, const elm_batch *batch,
     if (policy->train->pictures)
         elm_store_open(&store, policy->train->pictures->store, NULL);
     add(text, size, &used, "rank %d: ", elm_comm_rank(policy->comm));
-    if (broken->suspects == ELM_SUSPECT_BROKEN && broken->count > 2 && !batch->continues &&
+    if (broken->suspects == ELM_SUSPECT_NONFINITE && broken->count > 2 && !batch->continues &&
         broken->count == batch->share.local)
         add(text, size, &used, "all of its %d, ", batch->share.local);
     add(text, size, &used, "image%s", broken->count > 1 ? "s" : "");
-    for (int i = 0; i < broken->count && i < ELM_BROKEN_SHOWN; i++) {
+    for (int i = 0; i < broken->count && i < ELM_NONFINITE_SHOWN; i++) {
         const int64_t row = policy->train->rows[broken->member[i]];
         add(text, size, &used, "%s %lld", i ? "," : "", (long long)row);
         add_name(policy, store, row, text, size, &used);
     }
-    if (broken->count > ELM_BROKEN_SHOWN)
-        add(text, size, &used, " and %lld more", (long long)broken->count - ELM_BROKEN_SHOWN);
+    if (broken->count > ELM_NONFINITE_SHOWN)
+        add(text, size, &used, " and %lld more", (long long)broken->count - ELM_NONFINITE_SHOWN);
     if (broken->suspects == ELM_SUSPECT_LOGITS)
         add(text, size, &used, " (%.3g)", broken->largest_logit);
     elm_store_close(store);
@@ -108,16 +108,16 @@ static int join_all(const elm_nonfinite *policy, const char *mine, char *joined,
 }
 
 /* "embeddings (images of /train: rank 0: image 17)". */
-static int explain_all(elm_nonfinite *policy, const elm_batch *batch, elm_broken *broken,
+static int explain_all(elm_nonfinite *policy, const elm_batch *batch, elm_nonfinite_found *broken,
                        char *text, size_t size, elm_error *err)
 {
     char mine[RANK_TEXT_SIZE], joined[TEXT_SIZE];
-    elm_trainer_find_broken_all(policy->trainer, batch, broken);
+    elm_trainer_find_nonfinite_all(policy->trainer, batch, broken);
     describe_images(policy, batch, broken, mine, sizeof mine);
     if (join_all(policy, mine, joined, sizeof joined, err))
         return -1;
     static const char *const titles[] = {
-        [ELM_SUSPECT_BROKEN] = "rows of the store's training set",
+        [ELM_SUSPECT_NONFINITE] = "rows of the store's training set",
         [ELM_SUSPECT_INPUT] = "input values beyond 1e6 in rows of the store's training set",
         [ELM_SUSPECT_LOGITS] = "the largest logits are those of rows of the store's training set",
     };
@@ -156,7 +156,7 @@ int elm_nonfinite_all(elm_nonfinite *policy, const elm_batch *batch, elm_step_pl
                       data[] = "mend or remove these images, or let run.nonfinite = skip:<n> pass "
                                "over them";
     char text[TEXT_SIZE + 250], checkpoint[160], in_a_row[60] = "";
-    elm_broken broken;
+    elm_nonfinite_found broken;
     const int64_t allowed = steps_allowed(policy->rule);
     const long long step = (long long)at.step + 1;
     if (explain_all(policy, batch, &broken, text, sizeof text, err))

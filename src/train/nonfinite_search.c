@@ -36,7 +36,7 @@ static places places_of(const elm_net_parameters *view)
     return p;
 }
 
-void elm_broken_reset(elm_trainer *t)
+void elm_nonfinite_found_reset(elm_trainer *t)
 {
     const elm_net_parameters view = elm_net_view(t->net);
     t->found = (elm_finding){.place = places_of(&view).nowhere};
@@ -44,7 +44,7 @@ void elm_broken_reset(elm_trainer *t)
 
 static void add_image(int64_t *list, int64_t *count, int64_t member)
 {
-    if (*count < ELM_BROKEN_SHOWN)
+    if (*count < ELM_NONFINITE_SHOWN)
         list[*count] = member;
     (*count)++;
 }
@@ -76,7 +76,7 @@ static bool look_at_rows(elm_finding *found, int place, const elm_batch *part, c
     return broken;
 }
 
-/* Input is normalised: nothing comes near this. Squares of what is made of it overflow, or a
+/* Input is normalized: nothing comes near this. Squares of what is made of it overflow, or a
  * ReLU hides what did. */
 static const float extreme = 1e6F;
 
@@ -104,7 +104,7 @@ static void remember_largest(elm_trainer *t, const elm_batch *part)
         }
 }
 
-void elm_broken_note(elm_trainer *t, const elm_batch *part)
+void elm_nonfinite_found_note(elm_trainer *t, const elm_batch *part)
 {
     const elm_net_parameters view = elm_net_view(t->net);
     const places at = places_of(&view);
@@ -143,14 +143,14 @@ static void look_at_tensors(elm_trainer *t)
         found->place = at.logit_loss;
     else if (!isfinite(t->sums.figures.embed_loss))
         found->place = at.embed_loss;
-    for (int p = view.learn_first; p < view.learn_end && found->place == at.nowhere; p++)
+    for (int p = view.trainable_first; p < view.learn_end && found->place == at.nowhere; p++)
         if (!are_finite(view.gradients + view.tensors[p].offset, view.tensors[p].count))
             found->place = at.gradients + p;
     if (found->place == at.nowhere && t->spoilt_state >= 0)
         found->place = at.spoilt + t->spoilt_state;
 }
 
-static void name_place(elm_broken *broken, const elm_net_parameters *view, int place)
+static void name_place(elm_nonfinite_found *broken, const elm_net_parameters *view, int place)
 {
     const places at = places_of(view);
     const struct {
@@ -177,19 +177,20 @@ static void name_place(elm_broken *broken, const elm_net_parameters *view, int p
     broken->is_input = place == at.input;
 }
 
-void elm_trainer_find_broken_all(elm_trainer *t, const elm_batch *part, elm_broken *broken)
+void elm_trainer_find_nonfinite_all(elm_trainer *t, const elm_batch *part,
+                                    elm_nonfinite_found *broken)
 {
     const elm_net_parameters view = elm_net_view(t->net);
-    elm_broken_note(t, part);
+    elm_nonfinite_found_note(t, part);
     look_at_tensors(t);
     double ends[] = {-t->found.place, t->found.extreme_count > 0};
     elm_comm_max_all(t->comm, ends, 2);
     const int place = (int)-ends[0];
-    *broken = (elm_broken){0};
+    *broken = (elm_nonfinite_found){0};
     name_place(broken, &view, place);
     const places at = places_of(&view);
     if (place == at.input || (ends[1] <= 0 && (place == at.embeddings || place == at.logits))) {
-        broken->suspects = ELM_SUSPECT_BROKEN;
+        broken->suspects = ELM_SUSPECT_NONFINITE;
         broken->count = t->found.place == place ? t->found.count : 0;
         memcpy(broken->member, t->found.member, sizeof broken->member);
     } else if (ends[1] > 0) {

@@ -5,9 +5,9 @@
 #include "train/step.h"
 
 /** Nothing is known of this global batch yet. */
-void elm_broken_reset(elm_trainer *trainer);
+void elm_nonfinite_found_reset(elm_trainer *trainer);
 /** Looks at a part of the global batch whose loss or gradients are not finite on this rank,
  * before the next one takes its place. Local. */
-void elm_broken_note(elm_trainer *trainer, const elm_batch *part);
+void elm_nonfinite_found_note(elm_trainer *trainer, const elm_batch *part);
 
 #endif

@@ -15,7 +15,7 @@ const char *const elm_phase_names[ELM_PHASES] = {"input",  "forward",  "classify
 
 void elm_trainer_enter(elm_trainer *t, elm_phase phase)
 {
-    elm_watch_enter(elm_comm_watch(t->comm), elm_phase_names[phase], &t->trouble);
+    elm_watchdog_enter(elm_comm_watch(t->comm), elm_phase_names[phase], &t->trouble);
 }
 
 int elm_trainer_check(const elm_trainer *t, elm_error *err)
@@ -103,7 +103,7 @@ static bool all_finite(const float *x, int64_t count)
 static void note_part(elm_trainer *t, const elm_batch *part, bool finite_loss)
 {
     if (!finite_loss || !all_finite(t->learning.gradients, t->learning.count))
-        elm_broken_note(t, part);
+        elm_nonfinite_found_note(t, part);
 }
 
 /* Gradients of a part that others will follow stay here. */
@@ -116,7 +116,7 @@ static void keep_gradients(elm_trainer *t)
                            count - at < ELM_VECTOR_CHUNK ? count - at : ELM_VECTOR_CHUNK);
 }
 
-static int64_t count_correct(const elm_loss_batch *batch, const bool *absent)
+static int64_t count_correct(const elm_loss_batch *batch, const bool *unreadable)
 {
     int64_t correct = 0;
     for (int i = 0; i < batch->local; i++) {
@@ -125,7 +125,7 @@ static int64_t count_correct(const elm_loss_batch *batch, const bool *absent)
         for (int c = 1; c < batch->classes; c++)
             if (logits[c] > logits[best])
                 best = c;
-        correct += best == batch->labels[i] && !(absent && absent[i]);
+        correct += best == batch->labels[i] && !(unreadable && unreadable[i]);
     }
     return correct;
 }
@@ -133,11 +133,11 @@ static int64_t count_correct(const elm_loss_batch *batch, const bool *absent)
 /* Images without a picture are to teach nothing: what the losses said to them is taken back. 1/B
  * stays, they take part in BatchNorm as zeros, and terms that compare classes see them among the
  * others. */
-static int64_t forget_absent(const elm_loss_batch *batch, const bool *absent)
+static int64_t forget_absent(const elm_loss_batch *batch, const bool *unreadable)
 {
     int64_t count = 0;
-    for (int i = 0; absent && i < batch->local; i++) {
-        if (!absent[i])
+    for (int i = 0; unreadable && i < batch->local; i++) {
+        if (!unreadable[i])
             continue;
         count++;
         memset(batch->logits_gradient + (size_t)i * (size_t)batch->classes, 0,
@@ -166,20 +166,20 @@ static void begin(elm_trainer *t, const elm_batch *batch)
     t->sums = (elm_step_sums){0};
     const elm_net_parameters view = elm_net_view(t->net);
     memcpy(t->kept_state, view.state, (size_t)view.state_size * sizeof *view.state);
-    elm_broken_reset(t);
+    elm_nonfinite_found_reset(t);
     if (t->accumulated)
         memset(t->accumulated, 0, (size_t)t->learning.count * sizeof *t->accumulated);
 }
 
 /* Adds what this rank's images of a part say. */
 static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_value *embed,
-                   int64_t correct, int64_t absent)
+                   int64_t correct, int64_t unreadable)
 {
     elm_step_figures *f = &t->sums.figures;
     f->logit_loss += logit->loss;
     f->embed_loss += embed->loss;
     f->correct += (double)correct;
-    f->absent += (double)absent;
+    f->unreadable += (double)unreadable;
     for (int g = 0; g < 3; g++) {
         f->anchors[g] += (double)embed->anchors[g];
         f->with_positive[g] += (double)embed->with_positive[g];
@@ -201,25 +201,25 @@ static int find_spoilt_state(elm_trainer *t)
     return -1;
 }
 
-static void agree_all(elm_trainer *t, elm_step_wishes wishes)
+static void agree_all(elm_trainer *t, elm_step_requests requests)
 {
     elm_step_report *report = &t->report;
     elm_step_sums *sums = &t->sums;
     t->spoilt_state = find_spoilt_state(t);
     sums->broken += !all_finite(t->learning.gradients, t->learning.count) || t->spoilt_state >= 0;
-    sums->stop = wishes.stop;
-    sums->checkpoint = wishes.checkpoint;
-    sums->refuse = wishes.refuse || t->trouble.code;
+    sums->stop = requests.stop;
+    sums->checkpoint = requests.checkpoint;
+    sums->refuse = requests.refuse || t->trouble.code;
     elm_comm_sum_all(t->comm, (double *)sums, sizeof *sums / sizeof(double));
     report->figures = sums->figures;
     report->figures.loss = sums->figures.logit_loss + sums->figures.embed_loss;
     report->finite = sums->broken == 0 && isfinite(report->figures.loss);
-    report->wishes = (elm_step_wishes){sums->stop > 0, sums->checkpoint > 0, sums->refuse > 0};
+    report->requests = (elm_step_requests){sums->stop > 0, sums->checkpoint > 0, sums->refuse > 0};
 }
 
-/* Ranks that normalise by statistics of their own also keep running statistics of their own:
+/* Ranks that normalize by statistics of their own also keep running statistics of their own:
  * average them, weighted by images. */
-static void average_state_all(elm_trainer *t, elm_share share)
+static void average_state_all(elm_trainer *t, elm_partition share)
 {
     const elm_net_parameters view = elm_net_view(t->net);
     if (!elm_net_state_differs(t->net))
@@ -259,7 +259,7 @@ static elm_loss_batch show_batch(const elm_trainer *t, const elm_batch *batch,
     };
 }
 
-/* The embedding term with the class bank. Where a term is its owners' affair, of all rows of the
+/* The embedding term with the memory bank. Where a term is its owners' affair, of all rows of the
  * classes that this rank owns, and gradients come back; else of this rank's images, to which the
  * bank tells class means. */
 static elm_loss_value evaluate_with_bank_all(elm_trainer *t, const elm_batch *batch,
@@ -267,17 +267,17 @@ static elm_loss_value evaluate_with_bank_all(elm_trainer *t, const elm_batch *ba
 {
     elm_loss_value value;
     enter(watch, ELM_PHASE_GATHER);
-    const elm_loss_batch owned = elm_bank_traffic_wait_all(t->bank, batch, seen);
+    const elm_loss_batch owned = elm_bank_exchange_wait_all(t->bank, batch, seen);
     if (t->needs.reach == ELM_LOSS_OWNED) {
         enter(watch, ELM_PHASE_LOSS);
         value = elm_loss_embeddings(t->loss, &owned);
         enter(watch, ELM_PHASE_GATHER);
-        elm_bank_traffic_return_all(t->bank, seen);
+        elm_bank_exchange_return_all(t->bank, seen);
         enter(watch, ELM_PHASE_LOSS);
         return value;
     }
     int64_t with_bank[3] = {0};
-    seen->class_means = elm_bank_traffic_means_all(t->bank, batch, &owned, with_bank);
+    seen->class_means = elm_bank_exchange_means_all(t->bank, batch, &owned, with_bank);
     enter(watch, ELM_PHASE_LOSS);
     value = elm_loss_embeddings(t->loss, seen);
     memcpy(value.with_bank, with_bank, sizeof with_bank);
@@ -285,7 +285,7 @@ static elm_loss_value evaluate_with_bank_all(elm_trainer *t, const elm_batch *ba
 }
 
 elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, double lr,
-                                     elm_step_wishes wishes)
+                                     elm_step_requests requests)
 {
     if (!batch->continues)
         begin(t, batch);
@@ -294,9 +294,9 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     stopwatch watch = start(t, ELM_PHASE_FORWARD);
     const float *embeddings = elm_net_embed_all(t->net, batch->input, batch->share, true);
     enter(&watch, ELM_PHASE_GATHER);
-    elm_class_gather_post_all(t->gather, batch->part_labels, batch->share, embeddings);
+    elm_class_gather_post_all(t->gather, batch->microbatch_labels, batch->share, embeddings);
     if (t->bank)
-        elm_bank_traffic_post_all(t->bank, batch, embeddings);
+        elm_bank_exchange_post_all(t->bank, batch, embeddings);
 
     /* Meanwhile logits and their loss. */
     enter(&watch, ELM_PHASE_CLASSIFY);
@@ -305,11 +305,12 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     t->logits = seen.logits;
     enter(&watch, ELM_PHASE_LOSS);
     if (t->bank)
-        elm_bank_traffic_poll(t->bank);
+        elm_bank_exchange_poll(t->bank);
     if (t->logit_gather)
-        elm_logit_gather_post_all(t->logit_gather, batch->part_labels, batch->share, seen.logits);
+        elm_logit_gather_post_all(t->logit_gather, batch->microbatch_labels, batch->share,
+                                  seen.logits);
     const elm_loss_value logit = elm_loss_logits(t->loss, &seen);
-    const int64_t correct = count_correct(&seen, batch->absent);
+    const int64_t correct = count_correct(&seen, batch->unreadable);
 
     /* The embedding term over all the global batch; its gradient needs no message back. */
     enter(&watch, ELM_PHASE_GATHER);
@@ -323,15 +324,15 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     seen.remote_embeddings = gathered.embeddings;
     const elm_loss_value embed = t->bank ? evaluate_with_bank_all(t, batch, &seen, &watch)
                                          : elm_loss_embeddings(t->loss, &seen);
-    add_up(t, &logit, &embed, correct, forget_absent(&seen, batch->absent));
+    add_up(t, &logit, &embed, correct, forget_absent(&seen, batch->unreadable));
     measure_gradients(t, &seen, t->sums.figures.embed_gradient);
 
     /* Gradients; those of a whole batch, or of its last part, are summed over the ranks while
      * earlier layers are still at work. */
     enter(&watch, ELM_PHASE_BACKWARD);
     t->added = t->learning.count;
-    elm_net_backward_all(t->net,
-                         &(elm_net_watch){batch->more ? nothing_leaves : gradients_final, poll, t});
+    elm_net_backward_all(
+        t->net, &(elm_backward_hooks){batch->more ? nothing_leaves : gradients_final, poll, t});
     measure_gradients(t, &seen, t->sums.figures.gradient);
     if (batch->more) {
         enter(&watch, ELM_PHASE_UPDATE);
@@ -346,8 +347,8 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
 
     /* Nobody updates before all know that all is well. */
     enter(&watch, ELM_PHASE_UPDATE);
-    agree_all(t, wishes);
-    if (t->report.finite && !t->report.wishes.refuse) {
+    agree_all(t, requests);
+    if (t->report.finite && !t->report.requests.refuse) {
         t->report.gradient_norm =
             elm_gradient_clip(&t->optim, t->learning.gradients, t->learning.count);
         elm_sgd_update(&t->optim, lr, t->learning.weights, t->learning.gradients,
@@ -355,7 +356,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
         elm_net_weights_changed(t->net);
         elm_loss_update(t->loss, lr);
         if (t->bank)
-            elm_bank_traffic_store(t->bank, batch);
+            elm_bank_exchange_store(t->bank, batch);
         average_state_all(t, batch->share);
     } else {
         restore_state(t);

@@ -15,17 +15,17 @@ typedef struct elm_step_sums {
 } elm_step_sums;
 
 /* The parameters that learn: a run of the network's block. */
-typedef struct elm_learning {
+typedef struct elm_trainable {
     int64_t first, count; /* floats */
     float *weights, *gradients, *momentum;
-} elm_learning;
+} elm_trainable;
 
 /* What this rank has found not to be finite in the global batch at hand (broken.c). */
 typedef struct elm_finding {
     int place; /* of the tensor, in the order in which they are looked at */
-    int64_t count, member[ELM_BROKEN_SHOWN];
+    int64_t count, member[ELM_NONFINITE_SHOWN];
     /* Where no image's own values are broken. */
-    int64_t extreme_count, extreme[ELM_BROKEN_SHOWN]; /* images with extreme input */
+    int64_t extreme_count, extreme[ELM_NONFINITE_SHOWN]; /* images with extreme input */
     bool has_largest;
     float largest; /* logit */
     int64_t largest_member;
@@ -41,9 +41,9 @@ struct elm_trainer {
     elm_gradient_sum *gradient_sum;
     elm_class_gather *gather;
     elm_logit_gather *logit_gather; /* NULL: no term wants logits */
-    elm_bank_traffic *bank;         /* NULL: no class bank */
+    elm_bank_exchange *bank;        /* NULL: no memory bank */
     int *group;                     /* [classes] head, torso, tail */
-    elm_learning learning;
+    elm_trainable learning;
     /* [learning.count] gradients of a global batch's earlier parts; NULL: batches are whole */
     float *accumulated;
     int64_t added;          /* from here on they are in the gradient block already */

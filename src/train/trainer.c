@@ -18,7 +18,7 @@ void elm_trainer_destroy(elm_trainer *t)
     elm_gradient_sum_destroy(t->gradient_sum);
     elm_class_gather_destroy(t->gather);
     elm_logit_gather_destroy(t->logit_gather);
-    elm_bank_traffic_destroy(t->bank);
+    elm_bank_exchange_destroy(t->bank);
     elm_loss_destroy(t->loss);
     elm_net_destroy(t->net);
     elm_free(t->momentum);
@@ -35,7 +35,7 @@ static void add_parameter(elm_trainer *t, const elm_net_parameters *view, int p)
 {
     const bool decay = !view->is_norm[p] || t->optim.decay_bn;
     const int64_t start = view->tensors[p].offset - t->learning.first;
-    t->starts[p - view->learn_first] = start;
+    t->starts[p - view->trainable_first] = start;
     if (t->decay_count && t->decay[t->decay_count - 1].decay == decay)
         t->decay[t->decay_count - 1].count += view->tensors[p].count;
     else
@@ -53,10 +53,10 @@ static int create_blocks(elm_trainer *t, elm_error *err)
     t->starts = t->decay ? elm_alloc((size_t)view.count, sizeof *t->starts, err) : NULL;
     if (!t->starts)
         return -1;
-    const int64_t first = view.tensors[view.learn_first].offset;
-    t->learning =
-        (elm_learning){first, 0, view.weights + first, view.gradients + first, t->momentum + first};
-    for (int p = view.learn_first; p < view.learn_end; p++)
+    const int64_t first = view.tensors[view.trainable_first].offset;
+    t->learning = (elm_trainable){first, 0, view.weights + first, view.gradients + first,
+                                  t->momentum + first};
+    for (int p = view.trainable_first; p < view.learn_end; p++)
         add_parameter(t, &view, p);
     if (t->optim.accumulate > 1 &&
         !(t->accumulated = elm_alloc((size_t)t->learning.count, sizeof *t->accumulated, err)))
@@ -95,7 +95,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
 {
     const int size = elm_comm_size(t->comm);
     /* rank 0 has the largest share */
-    const int local = elm_share_of(elm_optim_part(spec->optim), size, 0).local;
+    const int local = elm_partition_of(elm_optim_microbatch(spec->optim), size, 0).local;
     elm_model_options model = *spec->model;
     model.head = elm_trainer_head(spec->model, spec->loss);
     const elm_net_spec net = {
@@ -106,7 +106,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
         .features = spec->data->features,
         .classes = spec->data->classes,
         .max_images = local > spec->min_images ? local : spec->min_images,
-        .max_batch = elm_optim_part(spec->optim),
+        .max_batch = elm_optim_microbatch(spec->optim),
         .ranks = size,
         .backend = spec->backend,
         .precision = spec->precision,
@@ -124,7 +124,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
         return -1;
     set_bias(t, elm_loss_head_of(spec->loss, spec->data->classes));
     if (elm_loss_create(&t->loss, spec->loss, spec->counts, elm_net_width(t->net), local,
-                        elm_optim_part(spec->optim), err))
+                        elm_optim_microbatch(spec->optim), err))
         return -1;
     t->needs = elm_loss_needs_of(t->loss);
     return 0;
@@ -132,18 +132,18 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
 
 static int create_bank_all(elm_trainer *t, const elm_trainer_spec *spec, elm_error *err)
 {
-    const int64_t part = elm_optim_part(spec->optim);
-    const elm_bank_traffic_spec bank = {
+    const int64_t part = elm_optim_microbatch(spec->optim);
+    const elm_bank_exchange_spec bank = {
         .options = spec->loss,
         .counts = spec->counts,
         .labels = spec->labels,
         .width = elm_net_width(t->net),
-        .max_local = elm_share_of(part, elm_comm_size(t->comm), 0).local,
+        .max_local = elm_partition_of(part, elm_comm_size(t->comm), 0).local,
         .means = t->needs.reach != ELM_LOSS_OWNED,
         .part = part,
         .batch = spec->optim->batch,
     };
-    return elm_bank_traffic_create_all(&t->bank, t->comm, &bank, err);
+    return elm_bank_exchange_create_all(&t->bank, t->comm, &bank, err);
 }
 
 int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_comm *comm,
@@ -161,14 +161,14 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
         goto fail;
     const elm_net_parameters view = elm_net_view(t->net);
     if (elm_gradient_sum_create_all(&t->gradient_sum, comm, t->learning.gradients,
-                                    t->learning.count, t->starts, view.learn_end - view.learn_first,
-                                    spec->comm, err) ||
+                                    t->learning.count, t->starts,
+                                    view.learn_end - view.trainable_first, spec->comm, err) ||
         elm_class_gather_create_all(&t->gather, comm, mode_of[t->needs.reach],
-                                    elm_net_width(t->net), elm_optim_part(spec->optim),
+                                    elm_net_width(t->net), elm_optim_microbatch(spec->optim),
                                     spec->data->classes, err))
         goto fail;
     if (t->needs.logits &&
-        elm_logit_gather_create_all(&t->logit_gather, comm, elm_optim_part(spec->optim),
+        elm_logit_gather_create_all(&t->logit_gather, comm, elm_optim_microbatch(spec->optim),
                                     spec->data->classes, err))
         goto fail;
     if (t->needs.bank && create_bank_all(t, spec, err))
@@ -197,7 +197,7 @@ elm_loss *elm_trainer_loss(elm_trainer *t)
     return t->loss;
 }
 
-elm_bank_traffic *elm_trainer_bank(elm_trainer *t)
+elm_bank_exchange *elm_trainer_bank(elm_trainer *t)
 {
     return t->bank;
 }
@@ -234,7 +234,7 @@ static int take_over(const elm_checkpoint *checkpoint, const elm_tensor *mine, e
     const elm_tensor *saved = elm_checkpoint_tensor(checkpoint, mine->name);
     if (!saved || saved->count != mine->count)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "the checkpoint lacks %s (optimiser or loss state): start from its "
+                             "the checkpoint lacks %s (optimizer or loss state): start from its "
                              "weights alone with --init",
                              mine->name);
     memcpy(mine->data, saved->data, (size_t)mine->count * sizeof *mine->data);

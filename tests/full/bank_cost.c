@@ -1,4 +1,4 @@
-/* What the class bank costs with the class counts of a file (one count a line) and synthetic
+/* What the memory bank costs with the class counts of a file (one count a line) and synthetic
  * embeddings: memory, time and bytes a step, next to scope global; and by the same rules,
  * without a run, for more ranks. Usage: mpirun -np N bank_cost COUNTS.txt [fp32|bf16 [BATCH
  * [WIDTH [STEPS]]]] */
@@ -51,7 +51,7 @@ static int read_counts(work *w, const char *path)
 static int allocate(work *w, elm_error *err)
 {
     const size_t local =
-        (size_t)elm_share_of(w->batch, elm_comm_size(w->comm), 0).local * (size_t)w->width;
+        (size_t)elm_partition_of(w->batch, elm_comm_size(w->comm), 0).local * (size_t)w->width;
     const elm_need needs[] = {
         {&w->labels, (size_t)w->counts.total, sizeof *w->labels},
         {&w->members, (size_t)w->batch, sizeof *w->members},
@@ -89,16 +89,16 @@ static void draw_batch(work *w, int64_t number)
 }
 
 /* Every image has an entry, as after an epoch. */
-static void fill(const work *w, elm_bank *bank)
+static void fill(const work *w, elm_memory_bank *bank)
 {
     for (int64_t i = 0; i < w->counts.total; i++)
-        if (elm_bank_owners(bank)[w->labels[i]] == elm_comm_rank(w->comm)) {
+        if (elm_memory_bank_owners(bank)[w->labels[i]] == elm_comm_rank(w->comm)) {
             embed(w, i, w->x);
-            elm_bank_store(bank, &(elm_bank_news){1, w->x, &i, NULL, 0});
+            elm_memory_bank_store(bank, &(elm_bank_update){1, w->x, &i, NULL, 0});
         }
 }
 
-static elm_loss_batch seen_batch(const work *w, elm_share share)
+static elm_loss_batch seen_batch(const work *w, elm_partition share)
 {
     memset(w->gradient, 0, (size_t)share.local * (size_t)w->width * sizeof *w->gradient);
     return (elm_loss_batch){.global = share.global,
@@ -113,13 +113,13 @@ static elm_loss_batch seen_batch(const work *w, elm_share share)
                             .moment = {.passed = 1}};
 }
 
-static elm_batch show_batch(work *w, int64_t number, elm_share share)
+static elm_batch show_batch(work *w, int64_t number, elm_partition share)
 {
     draw_batch(w, number);
     for (int i = 0; i < share.local; i++)
         embed(w, w->members[share.first + i], w->x + (size_t)i * (size_t)w->width);
     return (elm_batch){.share = share,
-                       .part_labels = w->batch_labels,
+                       .microbatch_labels = w->batch_labels,
                        .members = w->members,
                        .images = share.global,
                        .passed = 1};
@@ -127,20 +127,21 @@ static elm_batch show_batch(work *w, int64_t number, elm_share share)
 
 /* Seconds of what a step does with the bank: messages, the term and the storing; the slowest
  * rank's. The best of all steps: the machine is shared. */
-static double time_bank(work *w, elm_bank_traffic *traffic, elm_loss *loss)
+static double time_bank(work *w, elm_bank_exchange *traffic, elm_loss *loss)
 {
-    const elm_share share = elm_share_of(w->batch, elm_comm_size(w->comm), elm_comm_rank(w->comm));
+    const elm_partition share =
+        elm_partition_of(w->batch, elm_comm_size(w->comm), elm_comm_rank(w->comm));
     double best = HUGE_VAL;
     for (int64_t s = 0; s < w->steps; s++) {
         const elm_batch batch = show_batch(w, s, share);
         const elm_loss_batch seen = seen_batch(w, share);
         elm_comm_barrier_all(w->comm);
         const double begun = elm_comm_seconds();
-        elm_bank_traffic_post_all(traffic, &batch, w->x);
-        const elm_loss_batch owned = elm_bank_traffic_wait_all(traffic, &batch, &seen);
+        elm_bank_exchange_post_all(traffic, &batch, w->x);
+        const elm_loss_batch owned = elm_bank_exchange_wait_all(traffic, &batch, &seen);
         elm_loss_embeddings(loss, &owned);
-        elm_bank_traffic_return_all(traffic, &seen);
-        elm_bank_traffic_store(traffic, &batch);
+        elm_bank_exchange_return_all(traffic, &seen);
+        elm_bank_exchange_store(traffic, &batch);
         double seconds = elm_comm_seconds() - begun;
         elm_comm_max_all(w->comm, &seconds, 1);
         best = fmin(best, seconds);
@@ -150,7 +151,8 @@ static double time_bank(work *w, elm_bank_traffic *traffic, elm_loss *loss)
 
 static double time_global(work *w, elm_loss *loss)
 {
-    const elm_share share = elm_share_of(w->batch, elm_comm_size(w->comm), elm_comm_rank(w->comm));
+    const elm_partition share =
+        elm_partition_of(w->batch, elm_comm_size(w->comm), elm_comm_rank(w->comm));
     elm_class_gather *gather;
     elm_error err = {0};
     double best = HUGE_VAL;
@@ -193,7 +195,7 @@ static bytes count_bytes(work *w, const int32_t *owner, int ranks, int32_t *hold
             holder[c] = -1;
         for (int pass = 0; pass < 2; pass++)
             for (int r = 0; r < ranks; r++) {
-                const elm_share share = elm_share_of(w->batch, ranks, r);
+                const elm_partition share = elm_partition_of(w->batch, ranks, r);
                 for (int64_t i = share.first; i < share.first + share.local; i++) {
                     int32_t *h = &holder[w->batch_labels[i]];
                     if (pass == 0)
@@ -224,7 +226,7 @@ static int more_ranks(work *w, elm_error *err)
            "ranks |  entries |    memory | pairs, most / mean |  bank | global\n");
     for (size_t i = 0; !status && i < sizeof sizes / sizeof *sizes; i++) {
         double slots[256] = {0}, pairs[256] = {0}, most = 0, most_pairs = 0, sum = 0;
-        status = elm_bank_assign(&w->options, w->counts, sizes[i], owner, err);
+        status = elm_memory_bank_assign(&w->options, w->counts, sizes[i], owner, err);
         for (int c = 0; !status && c < w->counts.classes; c++) {
             slots[owner[c]] += (double)w->count[c];
             pairs[owner[c]] += (double)w->count[c] * (double)w->count[c];
@@ -244,9 +246,9 @@ static int more_ranks(work *w, elm_error *err)
     return status;
 }
 
-static void report(work *w, const elm_bank *bank, double bank_seconds, double global_seconds)
+static void report(work *w, const elm_memory_bank *bank, double bank_seconds, double global_seconds)
 {
-    double memory = (double)elm_bank_bytes(bank) * mib, rss;
+    double memory = (double)elm_memory_bank_bytes(bank) * mib, rss;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     rss = (double)usage.ru_maxrss / 1024;
@@ -264,19 +266,19 @@ static void report(work *w, const elm_bank *bank, double bank_seconds, double gl
 
 static int run(work *w, elm_error *err)
 {
-    elm_bank_traffic *traffic = NULL;
+    elm_bank_exchange *traffic = NULL;
     elm_loss *loss = NULL, *plain = NULL;
     elm_loss_options global = w->options;
-    const int local = elm_share_of(w->batch, elm_comm_size(w->comm), 0).local;
+    const int local = elm_partition_of(w->batch, elm_comm_size(w->comm), 0).local;
     global.pull_scope = ELM_PULL_GLOBAL;
-    const elm_bank_traffic_spec spec = {.options = &w->options,
-                                        .counts = w->counts,
-                                        .labels = w->labels,
-                                        .width = w->width,
-                                        .max_local = local,
-                                        .part = w->batch,
-                                        .batch = w->batch};
-    int status = elm_bank_traffic_create_all(&traffic, w->comm, &spec, err);
+    const elm_bank_exchange_spec spec = {.options = &w->options,
+                                         .counts = w->counts,
+                                         .labels = w->labels,
+                                         .width = w->width,
+                                         .max_local = local,
+                                         .part = w->batch,
+                                         .batch = w->batch};
+    int status = elm_bank_exchange_create_all(&traffic, w->comm, &spec, err);
     if (!status)
         status = elm_comm_agree_all(
             w->comm, elm_loss_create(&loss, &w->options, w->counts, w->width, local, w->batch, err),
@@ -286,16 +288,16 @@ static int run(work *w, elm_error *err)
             w->comm, elm_loss_create(&plain, &global, w->counts, w->width, local, w->batch, err),
             err);
     if (!status) {
-        fill(w, elm_bank_traffic_bank(traffic));
+        fill(w, elm_bank_exchange_bank(traffic));
         const double bank_seconds = time_bank(w, traffic, loss),
                      global_seconds = time_global(w, plain);
-        report(w, elm_bank_traffic_bank(traffic), bank_seconds, global_seconds);
+        report(w, elm_bank_exchange_bank(traffic), bank_seconds, global_seconds);
         if (elm_comm_rank(w->comm) == 0 && elm_comm_size(w->comm) == 1)
             status = more_ranks(w, err);
     }
     elm_loss_destroy(loss);
     elm_loss_destroy(plain);
-    elm_bank_traffic_destroy(traffic);
+    elm_bank_exchange_destroy(traffic);
     return status;
 }
 

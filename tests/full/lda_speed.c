@@ -14,7 +14,7 @@ enum { WIDTH = 2048, CLASSES = 8142, BATCH = 64 };
 
 static int run_all(elm_comm *comm, int64_t count, elm_error *err)
 {
-    elm_embedded e = {.width = WIDTH};
+    elm_embedding_set e = {.width = WIDTH};
     int64_t *class_count = elm_alloc(CLASSES, sizeof *class_count, err);
     double *weights = elm_alloc((size_t)CLASSES * WIDTH, sizeof *weights, err),
            *bias = elm_alloc(CLASSES, sizeof *bias, err);

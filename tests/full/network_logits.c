@@ -17,7 +17,7 @@ static int run(elm_net *net, size_t image, elm_error *err)
     if (input == NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE, "out of memory (input): give less");
     const int images = (int)(fread(input, sizeof *input, IMAGES_MAX * image, stdin) / image);
-    elm_net_embed_all(net, input, elm_share_of(images, 1, 0), false);
+    elm_net_embed_all(net, input, elm_partition_of(images, 1, 0), false);
     fwrite(elm_net_classify(net), sizeof(float), (size_t)images * elm_net_classes(net), stdout);
     free(input);
     return 0;

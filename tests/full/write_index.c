@@ -27,7 +27,7 @@ int main(int argc, char **argv)
                            .in_shards = true,
                            .channels = 3,
                            .mean = {0.5F, 0.5F, 0.5F},
-                           .deviation = {0.25F, 0.25F, 0.25F}};
+                           .std = {0.25F, 0.25F, 0.25F}};
     if (argc != 3)
         return fail("usage: write_index COUNTS.txt STORE.h5");
     FILE *file = fopen(argv[1], "r");

@@ -1,4 +1,4 @@
-/* Analyses, as the report reads them. Bytes that begin as an HDF5 file does are one, with its
+/* Analyzes, as the report reads them. Bytes that begin as an HDF5 file does are one, with its
  * checksums put right; any others are a script that forges a sound one. */
 #include <hdf5.h>
 #include <stdio.h>

@@ -12,11 +12,11 @@
 
 enum { ENTRY_BYTES_MAX = 1 << 20, ENTRIES_MAX = 64 /* more would only be slow */ };
 
-/* What the catalogue takes for safe must stay within a folder. */
+/* What the catalog takes for safe must stay within a folder. */
 static void check_name(const char *path)
 {
-    const char *plain = elm_name_plain(path);
-    if (elm_name_problem(plain) != NULL)
+    const char *plain = elm_path_normalize(path);
+    if (elm_path_check(plain) != NULL)
         return;
     int depth = 0;
     char copy[ELM_NAME_BYTES_MAX + 1], *rest = copy, *part;
@@ -31,28 +31,28 @@ static void check_name(const char *path)
 
 static void walk(const char *path, size_t size_bytes)
 {
-    elm_picture_source *source = NULL;
+    elm_image_source *source = NULL;
     elm_source_file file;
     elm_error err = {0};
-    int status = elm_picture_source_open(&source, path, "", &err);
+    int status = elm_image_source_open(&source, path, "", &err);
     fuzz_check_status(status, &err);
     for (int i = 0; status == 0 && i < ENTRIES_MAX &&
-                    (status = elm_picture_source_next(source, &file, &err)) == 1;
+                    (status = elm_image_source_next(source, &file, &err)) == 1;
          i++) {
         fuzz_demand(file.offset < 0 || (size_t)file.offset <= size_bytes,
                     "a place within the file");
         check_name(file.path);
-        (void)elm_picture_source_share(source);
+        (void)elm_image_source_share(source);
         status = 0;
         if (file.size_bytes <= 0 || file.size_bytes > ENTRY_BYTES_MAX)
             continue;
         uint8_t *bytes = malloc((size_t)file.size_bytes);
-        status = bytes != NULL ? elm_picture_source_read(source, bytes, &err) : 0;
+        status = bytes != NULL ? elm_image_source_read(source, bytes, &err) : 0;
         free(bytes);
     }
     if (status < 0)
         fuzz_check_status(status, &err);
-    elm_picture_source_close(source);
+    elm_image_source_close(source);
 }
 
 static void fetch(const uint8_t *bytes, size_t size_bytes)

@@ -39,18 +39,18 @@ static void mend_png(uint8_t *bytes, size_t size_bytes)
     }
 }
 
-static void decode_parts(const uint8_t *bytes, size_t size_bytes, const elm_picture_header *header)
+static void decode_parts(const uint8_t *bytes, size_t size_bytes, const elm_image_header *header)
 {
     elm_decoder *decoder = NULL;
     elm_error err = {0};
     if (elm_decoder_create(&decoder, &err) != 0)
         return;
-    const elm_picture_box boxes[] = {
+    const elm_image_box boxes[] = {
         {0, 0, header->width, header->height},
         {header->width / 2, header->height / 2, (header->width + 1) / 2, 1},
         {0, header->height - 1, 1, 1}};
     for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++)
-        for (int reduction = 1; reduction <= (header->format == ELM_PICTURE_JPEG ? 8 : 1);
+        for (int reduction = 1; reduction <= (header->format == ELM_IMAGE_JPEG ? 8 : 1);
              reduction *= 2) {
             elm_pixels pixels;
             volatile unsigned sum = 0;
@@ -68,23 +68,23 @@ static void decode_parts(const uint8_t *bytes, size_t size_bytes, const elm_pict
 static void read_inputs(const uint8_t *bytes, size_t size_bytes)
 {
     const elm_image_format format = {
-        .channels = 3, .mean = {0.5f, 0.5f, 0.5f}, .deviation = {0.25f, 0.25f, 0.25f}};
-    elm_picture_reader *reader = NULL;
+        .channels = 3, .mean = {0.5f, 0.5f, 0.5f}, .std = {0.25f, 0.25f, 0.25f}};
+    elm_image_reader *reader = NULL;
     elm_error err = {0};
     float out[3 * CROP * CROP];
-    if (elm_picture_reader_create(&reader, &err) != 0)
+    if (elm_image_reader_create(&reader, &err) != 0)
         return;
     elm_rng rng = elm_rng_stream(1, ELM_RNG_DATA, size_bytes, 0);
     for (int random = 0; random < 2; random++) {
-        const elm_picture_transform transform =
-            elm_picture_transform_of(&format, CROP, RESIZE, random != 0);
-        const int status = elm_picture_read(reader, &transform, &rng, bytes, size_bytes, out, &err);
+        const elm_image_transform transform =
+            elm_image_transform_of(&format, CROP, RESIZE, random != 0);
+        const int status = elm_image_read(reader, &transform, &rng, bytes, size_bytes, out, &err);
         fuzz_check_status(status, &err);
         for (int i = 0; status == 0 && i < 3 * CROP * CROP; i++)
             fuzz_demand(isfinite(out[i]) && fabsf(out[i]) < 2.1f,
                         "an input within what bytes can be");
     }
-    elm_picture_reader_destroy(reader);
+    elm_image_reader_destroy(reader);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
@@ -96,12 +96,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
     memcpy(copy, bytes, size_bytes);
     if (size_bytes % 2 == 0)
         mend_png(copy, size_bytes);
-    elm_picture_header header;
-    const char *problem = elm_picture_header_read(&header, copy, size_bytes);
+    elm_image_header header;
+    const char *problem = elm_image_header_read(&header, copy, size_bytes);
     if (problem == NULL) {
-        fuzz_demand(header.width > 0 && header.width <= ELM_PICTURE_SIDE_MAX && header.height > 0 &&
-                        header.height <= ELM_PICTURE_SIDE_MAX &&
-                        (int64_t)header.width * header.height <= ELM_PICTURE_PIXELS_MAX &&
+        fuzz_demand(header.width > 0 && header.width <= ELM_IMAGE_SIDE_MAX && header.height > 0 &&
+                        header.height <= ELM_IMAGE_SIDE_MAX &&
+                        (int64_t)header.width * header.height <= ELM_IMAGE_PIXELS_MAX &&
                         header.orientation >= 1 && header.orientation <= 8,
                     "a header within its limits");
         if ((int64_t)header.width * header.height <= PIXELS_MAX) {

@@ -53,13 +53,13 @@ static int write_store(const char *path, int kind)
                                            .width = 2,
                                            .channels = 3,
                                            .mean = {0.5f, 0.5f, 0.5f},
-                                           .deviation = {1, 1, 1}},
+                                           .std = {1, 1, 1}},
                                           {.dataset = "b", .classes = CLASSES, .features = 4},
                                           {.dataset = "c",
                                            .classes = CLASSES,
                                            .channels = 3,
                                            .mean = {0.5f, 0.5f, 0.5f},
-                                           .deviation = {1, 1, 1},
+                                           .std = {1, 1, 1},
                                            .in_shards = true}};
     elm_store_writer *writer = NULL;
     elm_error err;
@@ -158,8 +158,8 @@ static void check_store(elm_store *store)
     for (int c = 0; c < info->classes && c < 100; c++)
         fuzz_demand(strlen(elm_store_class_name(store, c)) < 256, "names of classes that end");
     for (int i = 0; i < info->channels; i++)
-        fuzz_demand(isfinite(info->mean[i]) && info->deviation[i] > 0,
-                    "a normalisation that can be computed");
+        fuzz_demand(isfinite(info->mean[i]) && info->std[i] > 0,
+                    "a normalization that can be computed");
     for (int s = 0; s < 3; s++) {
         const int64_t count = elm_store_count(store, splits[s]);
         if (count > 0 && info->in_shards)

@@ -43,7 +43,7 @@ libraries=(
 )
 
 # Public headers without a source: inline, or mere declarations.
-header_only=" option split reduce "
+header_only=" option partition reduce "
 
 # includes FILE: the names in its #include lines, with their quote or bracket.
 includes() {

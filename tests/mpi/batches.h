@@ -17,7 +17,7 @@ enum { BATCH_SIZES = sizeof batch_sizes / sizeof batch_sizes[0] };
 typedef enum batch_kind {
     BATCH_LONG_TAIL, /* many images of the first classes, few or none of the last */
     BATCH_ONE_CLASS,
-    BATCH_SORTED,        /* by class: neighbours share a rank, few classes are spread */
+    BATCH_SORTED,        /* by class: neighbors share a rank, few classes are spread */
     BATCH_ALL_DIFFERENT, /* as far as there are classes */
     BATCH_KINDS
 } batch_kind;

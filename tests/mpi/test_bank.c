@@ -1,4 +1,4 @@
-/* The class bank over ranks: sharded, exchanged and sent home it gives the loss and gradients
+/* The memory bank over ranks: sharded, exchanged and sent home it gives the loss and gradients
  * that every rank also computes for itself by brute force in double, over steps in which the
  * bank fills, ages and is averaged. */
 #include <stdlib.h>
@@ -191,7 +191,7 @@ static void label_images(int32_t *label)
 typedef struct step {
     int64_t members[BATCH];
     int32_t labels[BATCH];
-    bool substituted[BATCH];
+    bool replaced[BATCH];
     float x[BATCH * WIDTH];
     int64_t images;
     double passed;
@@ -210,28 +210,29 @@ static void draw_step(const model *m, int s, step *made)
     if (s > 2)
         made->members[7] = made->members[2], made->labels[7] = made->labels[2];
     for (int64_t i = 0; i < made->images; i++)
-        made->substituted[i] = is_broken(made->members[i]);
+        made->replaced[i] = is_broken(made->members[i]);
     pseudo_fill(made->x, BATCH * WIDTH, 300 + (uint32_t)s, 0.4F, 0);
 }
 
 static elm_batch part_of(const step *all, int parts, int part)
 {
-    const int64_t first = elm_split_begin(all->images, parts, part),
-                  end = elm_split_begin(all->images, parts, part + 1);
-    const elm_share share = elm_share_of(end - first, elm_comm_size(comm), elm_comm_rank(comm));
+    const int64_t first = elm_partition_begin(all->images, parts, part),
+                  end = elm_partition_begin(all->images, parts, part + 1);
+    const elm_partition share =
+        elm_partition_of(end - first, elm_comm_size(comm), elm_comm_rank(comm));
     return (elm_batch){.passed = all->passed,
                        .continues = part > 0,
                        .more = part + 1 < parts,
                        .share = share,
                        .labels = all->labels + first + share.first,
-                       .part_labels = all->labels + first,
+                       .microbatch_labels = all->labels + first,
                        .members = all->members + first,
                        .images = all->images,
                        .global_labels = all->labels};
 }
 
 /* What the ranks make of a part; `gradient` [local][WIDTH]. */
-static elm_loss_value evaluate(elm_bank_traffic *traffic, elm_loss *loss, const elm_batch *batch,
+static elm_loss_value evaluate(elm_bank_exchange *traffic, elm_loss *loss, const elm_batch *batch,
                                const float *x, float *gradient)
 {
     const elm_loss_batch seen = {.global = batch->images,
@@ -245,11 +246,11 @@ static elm_loss_value evaluate(elm_bank_traffic *traffic, elm_loss *loss, const 
                                  .embeddings_gradient = gradient,
                                  .moment = {.passed = batch->passed}};
     memset(gradient, 0, (size_t)batch->share.local * WIDTH * sizeof *gradient);
-    elm_bank_traffic_post_all(traffic, batch, seen.embeddings);
-    elm_bank_traffic_poll(traffic);
-    const elm_loss_batch owned = elm_bank_traffic_wait_all(traffic, batch, &seen);
+    elm_bank_exchange_post_all(traffic, batch, seen.embeddings);
+    elm_bank_exchange_poll(traffic);
+    const elm_loss_batch owned = elm_bank_exchange_wait_all(traffic, batch, &seen);
     const elm_loss_value value = elm_loss_embeddings(loss, &owned);
-    elm_bank_traffic_return_all(traffic, &seen);
+    elm_bank_exchange_return_all(traffic, &seen);
     return value;
 }
 
@@ -279,15 +280,15 @@ static void compare(const setting *s, int number, const elm_batch *batch, elm_lo
 }
 
 /* All records, in order, on rank 0. */
-static size_t take_records(elm_bank_traffic *traffic, char *to, size_t room)
+static size_t take_records(elm_bank_exchange *traffic, char *to, size_t room)
 {
     size_t used = 0, size_bytes = 1;
-    elm_bank_traffic_rewind(traffic);
+    elm_bank_exchange_rewind(traffic);
     if (elm_comm_rank(comm) > 0)
-        elm_bank_traffic_send_rest(traffic);
+        elm_bank_exchange_send_rest(traffic);
     while (elm_comm_rank(comm) == 0 && size_bytes > 0) {
         const void *piece;
-        elm_bank_traffic_next(traffic, &piece, &size_bytes);
+        elm_bank_exchange_next(traffic, &piece, &size_bytes);
         check(used + size_bytes <= room);
         memcpy(to + used, piece, size_bytes);
         used += size_bytes;
@@ -303,43 +304,43 @@ static int read_record(void *context, int64_t offset, void *piece, size_t size_b
     return 0;
 }
 
-static elm_bank_traffic *create(const elm_loss_options *o, const int32_t *labels, int parts)
+static elm_bank_exchange *create(const elm_loss_options *o, const int32_t *labels, int parts)
 {
-    elm_bank_traffic *traffic = NULL;
+    elm_bank_exchange *traffic = NULL;
     elm_error err = {0};
-    const elm_bank_traffic_spec spec = {.options = o,
-                                        .counts = {CLASSES, counts, IMAGES},
-                                        .labels = labels,
-                                        .width = WIDTH,
-                                        .max_local =
-                                            elm_share_of(BATCH, elm_comm_size(comm), 0).local,
-                                        .means = true,
-                                        .part = (BATCH + parts - 1) / parts,
-                                        .batch = BATCH};
-    check(elm_bank_traffic_create_all(&traffic, comm, &spec, &err) == 0);
+    const elm_bank_exchange_spec spec = {.options = o,
+                                         .counts = {CLASSES, counts, IMAGES},
+                                         .labels = labels,
+                                         .width = WIDTH,
+                                         .max_local =
+                                             elm_partition_of(BATCH, elm_comm_size(comm), 0).local,
+                                         .means = true,
+                                         .part = (BATCH + parts - 1) / parts,
+                                         .batch = BATCH};
+    check(elm_bank_exchange_create_all(&traffic, comm, &spec, &err) == 0);
     return traffic;
 }
 
 /* What goes into a checkpoint comes back, and says the same again; a record out of place is
  * refused on all ranks. */
-static elm_bank_traffic *pass_through_checkpoint(elm_bank_traffic *traffic,
-                                                 const elm_loss_options *o, const int32_t *labels,
-                                                 int parts)
+static elm_bank_exchange *pass_through_checkpoint(elm_bank_exchange *traffic,
+                                                  const elm_loss_options *o, const int32_t *labels,
+                                                  int parts)
 {
     static char before[IMAGES * 200], after[IMAGES * 200];
     elm_error err = {0};
     const size_t size = take_records(traffic, before, sizeof before);
-    elm_bank_traffic *again = create(o, labels, parts), *refused = create(o, labels, parts);
-    check(elm_bank_traffic_load_all(again, read_record, before, &err) == 0);
+    elm_bank_exchange *again = create(o, labels, parts), *refused = create(o, labels, parts);
+    check(elm_bank_exchange_load_all(again, read_record, before, &err) == 0);
     check(take_records(again, after, sizeof after) == size && memcmp(before, after, size) == 0);
-    const elm_bank_layout layout = elm_bank_layout_of(elm_bank_traffic_bank(again));
+    const elm_memory_bank_layout layout = elm_memory_bank_layout_of(elm_bank_exchange_bank(again));
     check(elm_comm_rank(comm) > 0 || size == (size_t)layout.records * layout.record_bytes);
     const int64_t stranger = IMAGES;
     memcpy(before + 8, &stranger, sizeof stranger);
-    check(elm_bank_traffic_load_all(refused, read_record, before, &err) == -1 &&
+    check(elm_bank_exchange_load_all(refused, read_record, before, &err) == -1 &&
           strstr(err.text, "does not fit"));
-    elm_bank_traffic_destroy(refused);
-    elm_bank_traffic_destroy(traffic);
+    elm_bank_exchange_destroy(refused);
+    elm_bank_exchange_destroy(traffic);
     return again;
 }
 
@@ -355,18 +356,18 @@ static void one_setting(const setting *s)
     label_images(m.label);
     for (int i = 0; i < IMAGES; i++)
         m.when[i] = -1;
-    const int local = elm_share_of(BATCH, elm_comm_size(comm), 0).local;
+    const int local = elm_partition_of(BATCH, elm_comm_size(comm), 0).local;
     check(elm_loss_create(&loss, &o, (elm_class_counts){CLASSES, counts, IMAGES}, WIDTH, local,
                           BATCH, &err) == 0);
     check(elm_loss_needs_of(loss).reach == ELM_LOSS_OWNED);
-    elm_bank_traffic *traffic = create(&o, m.label, s->parts);
+    elm_bank_exchange *traffic = create(&o, m.label, s->parts);
     for (int number = 0; number < STEPS; number++) {
         draw_step(&m, number, &now);
         elm_batch batch;
         for (int part = 0; part < s->parts; part++) {
             batch = part_of(&now, s->parts, part);
             if (s->broken)
-                batch.substituted = now.substituted + (batch.labels - now.labels);
+                batch.replaced = now.replaced + (batch.labels - now.labels);
             const int64_t first = batch.members - now.members;
             brute_force(s, &m, batch.members, now.x + first * WIDTH, (int)batch.share.global,
                         now.passed, now.images, &w);
@@ -375,13 +376,13 @@ static void one_setting(const setting *s)
             compare(s, number, &batch, value, gradient, &w);
         }
         if (number % 5 != 3) { /* a step that was not good leaves nothing behind */
-            elm_bank_traffic_store(traffic, &batch);
+            elm_bank_exchange_store(traffic, &batch);
             remember(s, &m, now.members, now.x, (int)now.images, now.passed);
         }
         if (number == 6)
             traffic = pass_through_checkpoint(traffic, &o, m.label, s->parts);
     }
-    elm_bank_traffic_destroy(traffic);
+    elm_bank_exchange_destroy(traffic);
     elm_loss_destroy(loss);
 }
 
@@ -397,10 +398,10 @@ static void no_room(void)
     global.pull_scope = ELM_PULL_GLOBAL;
     label_images(m.label);
     const elm_class_counts all = {CLASSES, counts, IMAGES};
-    check(elm_loss_create(&loss, &o, all, WIDTH, elm_share_of(BATCH, elm_comm_size(comm), 0).local,
-                          BATCH, NULL) == 0);
+    check(elm_loss_create(&loss, &o, all, WIDTH,
+                          elm_partition_of(BATCH, elm_comm_size(comm), 0).local, BATCH, NULL) == 0);
     check(elm_loss_create(&plain, &global, all, WIDTH, BATCH, BATCH, NULL) == 0);
-    elm_bank_traffic *traffic = create(&o, m.label, 1);
+    elm_bank_exchange *traffic = create(&o, m.label, 1);
     for (int number = 0; number < 4; number++) {
         draw_step(&m, number, &now);
         const elm_batch batch = part_of(&now, 1, 0);
@@ -422,9 +423,9 @@ static void no_room(void)
         for (int64_t i = 0; i < (int64_t)batch.share.local * WIDTH; i++)
             check(fabs((double)gradient[i] - (double)expected[batch.share.first * WIDTH + i]) <=
                   1e-6 * fabs((double)gradient[i]) + 1e-12);
-        elm_bank_traffic_store(traffic, &batch);
+        elm_bank_exchange_store(traffic, &batch);
     }
-    elm_bank_traffic_destroy(traffic);
+    elm_bank_exchange_destroy(traffic);
     elm_loss_destroy(loss);
     elm_loss_destroy(plain);
 }
@@ -438,7 +439,7 @@ static void means(void)
     label_images(m.label);
     for (int i = 0; i < IMAGES; i++)
         m.when[i] = -1;
-    elm_bank_traffic *traffic = create(&o, m.label, 1);
+    elm_bank_exchange *traffic = create(&o, m.label, 1);
     for (int number = 0; number < 6; number++) {
         int64_t covered[3] = {0};
         draw_step(&m, number, &now);
@@ -448,9 +449,9 @@ static void means(void)
                                      .width = WIDTH,
                                      .classes = CLASSES,
                                      .moment = {.passed = now.passed}};
-        elm_bank_traffic_post_all(traffic, &batch, now.x + batch.share.first * WIDTH);
-        const elm_loss_batch owned = elm_bank_traffic_wait_all(traffic, &batch, &seen);
-        const double *found = elm_bank_traffic_means_all(traffic, &batch, &owned, covered);
+        elm_bank_exchange_post_all(traffic, &batch, now.x + batch.share.first * WIDTH);
+        const elm_loss_batch owned = elm_bank_exchange_wait_all(traffic, &batch, &seen);
+        const double *found = elm_bank_exchange_means_all(traffic, &batch, &owned, covered);
         for (int32_t c = 0; c < CLASSES; c++) {
             double sum[WIDTH] = {0};
             int rows = 0, entries = 0;
@@ -466,10 +467,10 @@ static void means(void)
             for (int k = 0; k < WIDTH && rows > 0; k++)
                 check(fabs(*found++ - sum[k] / (rows + entries)) <= 1e-12);
         }
-        elm_bank_traffic_store(traffic, &batch);
+        elm_bank_exchange_store(traffic, &batch);
         remember(&settings[0], &m, now.members, now.x, (int)now.images, now.passed);
     }
-    elm_bank_traffic_destroy(traffic);
+    elm_bank_exchange_destroy(traffic);
 }
 
 static void tests(void)
@@ -482,5 +483,5 @@ static void tests(void)
 
 int main(int argc, char **argv)
 {
-    return run_on_ranks(argc, argv, "the class bank", tests);
+    return run_on_ranks(argc, argv, "the memory bank", tests);
 }

@@ -17,7 +17,7 @@ static float value(int64_t position, int k, int step)
 static int owner_of(int64_t position, int64_t global)
 {
     for (int r = 0;; r++) {
-        const elm_share share = elm_share_of(global, elm_comm_size(comm), r);
+        const elm_partition share = elm_partition_of(global, elm_comm_size(comm), r);
         if (position < share.first + share.local)
             return r;
     }
@@ -25,7 +25,7 @@ static int owner_of(int64_t position, int64_t global)
 
 static bool holds(int rank, const int32_t *labels, int64_t global, int32_t label)
 {
-    const elm_share share = elm_share_of(global, elm_comm_size(comm), rank);
+    const elm_partition share = elm_partition_of(global, elm_comm_size(comm), rank);
     for (int64_t i = share.first; i < share.first + share.local; i++)
         if (labels[i] == label)
             return true;
@@ -44,7 +44,7 @@ static bool wanted(elm_gather_mode mode, const int32_t *labels, int64_t global, 
 static int64_t expected_sent(elm_gather_mode mode, const int32_t *labels, int64_t global)
 {
     const int size = elm_comm_size(comm), me = elm_comm_rank(comm);
-    const elm_share share = elm_share_of(global, size, me);
+    const elm_partition share = elm_partition_of(global, size, me);
     int64_t sent = 0;
     for (int64_t i = share.first; i < share.first + share.local && size > 1; i++) {
         bool elsewhere = mode == ELM_GATHER_ALL;
@@ -75,7 +75,7 @@ static void check_rows(elm_gathered got, elm_gather_mode mode, const int32_t *la
 static void gather_once(elm_class_gather *gather, elm_gather_mode mode, int64_t global,
                         batch_kind kind, int step)
 {
-    const elm_share share = elm_share_of(global, elm_comm_size(comm), elm_comm_rank(comm));
+    const elm_partition share = elm_partition_of(global, elm_comm_size(comm), elm_comm_rank(comm));
     int32_t labels[BATCH_MAX], kept[BATCH_MAX];
     float embeddings[BATCH_MAX * WIDTH];
     batch_labels(labels, global, kind, (uint32_t)step);
@@ -124,7 +124,7 @@ static void slices_save_traffic(void)
                                       &err) == 0);
     for (int i = 0; i < 8; i++)
         labels[i] = owner_of(i, 8);
-    elm_class_gather_post_all(gather, labels, elm_share_of(8, size, rank), embeddings);
+    elm_class_gather_post_all(gather, labels, elm_partition_of(8, size, rank), embeddings);
     check(elm_class_gather_wait_all(gather).rows == 0);
     check(elm_class_gather_rows_sent(gather) == 0);
     elm_class_gather_destroy(gather);

@@ -54,8 +54,8 @@ static void are_those_of_one_rank(elm_net *net)
     float *means = NULL;
     elm_error err = {0};
     for (int i = 0; i < IMAGES; i++) {
-        const float *embedding =
-            elm_net_embed_all(net, features + (size_t)i * FEATURES, elm_share_of(1, 1, 0), false);
+        const float *embedding = elm_net_embed_all(net, features + (size_t)i * FEATURES,
+                                                   elm_partition_of(1, 1, 0), false);
         for (int k = 0; k < WIDTH; k++)
             sums[labels[i] * WIDTH + k] += (double)embedding[k];
     }

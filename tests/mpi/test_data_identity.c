@@ -13,7 +13,7 @@ typedef struct sample {
     int64_t count[CLASSES];
     uint8_t images[IMAGES * SIDE * SIDE];
     float features[IMAGES * SIDE];
-    elm_dataset_pictures pictures;
+    elm_encoded_images pictures;
     elm_store_place places[IMAGES];
     char *names[CLASSES];
 } sample;
@@ -94,8 +94,8 @@ static void picture(sample *s)
 
 static int same_all(sample *s, elm_error *err)
 {
-    const elm_data_identity mine = elm_data_identity_of(&s->train, &s->test);
-    return elm_data_identity_same_all(&mine, "toy.h5", comm, err);
+    const elm_dataset_fingerprint mine = elm_dataset_fingerprint_of(&s->train, &s->test);
+    return elm_dataset_fingerprint_same_all(&mine, "toy.h5", comm, err);
 }
 
 static void ranks_compare(void)
@@ -147,30 +147,30 @@ static void checkpoints_compare(void)
 {
     static sample s, other;
     elm_error err = {0};
-    elm_progress_value values[ELM_DATA_IDENTITY_VALUES];
+    elm_progress_value values[ELM_DATASET_FINGERPRINT_VALUES];
     fill(&s);
     fill(&other);
-    const elm_data_identity mine = elm_data_identity_of(&s.train, &s.test);
-    elm_data_identity_export(&mine, values);
+    const elm_dataset_fingerprint mine = elm_dataset_fingerprint_of(&s.train, &s.test);
+    elm_dataset_fingerprint_export(&mine, values);
     elm_checkpoint c = {.classes = CLASSES,
                         .class_names = (const char *const *)other.names,
                         .class_count = other.count,
-                        .progress_count = ELM_DATA_IDENTITY_VALUES,
+                        .progress_count = ELM_DATASET_FINGERPRINT_VALUES,
                         .progress = values};
-    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == 0);
+    check(elm_dataset_fingerprint_check(&mine, &s.train, &c, "toy.h5", &err) == 0);
     values[0].value += 1;
-    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
+    check(elm_dataset_fingerprint_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
           strstr(err.text, "in its training set"));
     c.progress_count = 0; /* of an elmpi that did not write them */
-    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == 0);
+    check(elm_dataset_fingerprint_check(&mine, &s.train, &c, "toy.h5", &err) == 0);
     other.count[1]++;
-    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
+    check(elm_dataset_fingerprint_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
           strstr(err.text, "class 1 (dog) has 2"));
     other.names[2] = "elk";
-    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
+    check(elm_dataset_fingerprint_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
           strstr(err.text, "its class 2 is elk"));
     c.class_count = NULL;
-    check(elm_data_identity_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
+    check(elm_dataset_fingerprint_check(&mine, &s.train, &c, "toy.h5", &err) == -1 &&
           strstr(err.text, "/classes/train_count"));
 }
 

@@ -1,6 +1,6 @@
 /* Deal: every row arrives once, at the rank it was for, in order; empty shares; rows that are
  * not a multiple of a word. */
-#include "comm/deal.h"
+#include "comm/redistribute.h"
 
 #include "mpi/ranks.h"
 
@@ -23,8 +23,8 @@ static void spread(void)
         to[i] = (i * i + rank) % size;
         rows[i] = (row){rank, i, to[i], {'a', 'b', (char)('a' + i % 26)}};
     }
-    check(elm_comm_deal_all(comm, rows, sizeof *rows, to, count, (void **)&got, &received, &err) ==
-          0);
+    check(elm_comm_redistribute_all(comm, rows, sizeof *rows, to, count, (void **)&got, &received,
+                                    &err) == 0);
     for (int64_t i = 0; i < received; i++) {
         check(got[i].to == rank && got[i].odd[2] == 'a' + got[i].number % 26);
         if (i > 0)
@@ -44,7 +44,7 @@ static void nothing(void)
     elm_error err = {0};
     void *got = NULL;
     int64_t received = -1;
-    check(elm_comm_deal_all(comm, NULL, 8, NULL, 0, &got, &received, &err) == 0);
+    check(elm_comm_redistribute_all(comm, NULL, 8, NULL, 0, &got, &received, &err) == 0);
     check(received == 0);
     elm_free(got);
 }

@@ -56,35 +56,35 @@ static void fill(test_set *set)
 }
 
 /* Image by image on this rank alone. */
-static void count_alone(elm_net *net, const test_set *set, elm_tally *tally)
+static void count_alone(elm_net *net, const test_set *set, elm_recall_counts *tally)
 {
     for (int i = 0; i < IMAGES; i++) {
-        elm_net_embed_all(net, set->features + (size_t)i * WIDTH, elm_share_of(1, 1, 0), false);
+        elm_net_embed_all(net, set->features + (size_t)i * WIDTH, elm_partition_of(1, 1, 0), false);
         const float *logits = elm_net_classify(net);
         int best = 0;
         for (int c = 1; c < CLASSES; c++)
             best = logits[c] > logits[best] ? c : best;
-        elm_tally_add(tally, set->labels[i], best);
+        elm_recall_counts_add(tally, set->labels[i], best);
     }
 }
 
 static void every_image_counts_once(elm_net *net, const test_set *set)
 {
-    elm_tally wanted, tally;
+    elm_recall_counts wanted, tally;
     elm_error err = {0};
-    check(elm_tally_create(&wanted, CLASSES, &err) == 0);
+    check(elm_recall_counts_create(&wanted, CLASSES, &err) == 0);
     count_alone(net, set, &wanted);
     check(elm_evaluation_count_all(net, &set->dataset, comm, NULL, NULL, &tally, &err) == 0);
     check(tally.classes == CLASSES &&
           memcmp(tally.tested, wanted.tested, 2 * CLASSES * sizeof *wanted.tested) == 0);
-    elm_tally_release(&wanted);
-    elm_tally_release(&tally);
+    elm_recall_counts_release(&wanted);
+    elm_recall_counts_release(&tally);
 }
 
 static void refused(elm_net *net, const test_set *set, const volatile sig_atomic_t *stop, int code,
                     const char *says)
 {
-    elm_tally tally;
+    elm_recall_counts tally;
     elm_error err = {0};
     check(elm_evaluation_count_all(net, &set->dataset, comm, stop, NULL, &tally, &err) == -1);
     check(tally.tested == NULL && err.code == code && strstr(err.text, says) != NULL);

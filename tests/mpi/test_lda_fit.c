@@ -38,9 +38,9 @@ typedef struct images {
 } images;
 
 /* This rank's batches of them. */
-static elm_embedded share_of(const images *all, int64_t *class_count)
+static elm_embedding_set share_of(const images *all, int64_t *class_count)
 {
-    elm_embedded e = {.width = all->width};
+    elm_embedding_set e = {.width = all->width};
     e.embeddings = calloc((size_t)all->count * (size_t)all->width, sizeof *e.embeddings);
     e.labels = calloc((size_t)all->count, sizeof *e.labels);
     check(e.embeddings != NULL && e.labels != NULL);
@@ -60,7 +60,7 @@ typedef struct layout {
     int rows, columns, block;
 } layout;
 
-static elm_scatter_problem problem_of(const images *all, const elm_embedded *e,
+static elm_scatter_problem problem_of(const images *all, const elm_embedding_set *e,
                                       const int64_t *class_count, double epsilon, layout on)
 {
     return (elm_scatter_problem){.embeddings = e->embeddings,
@@ -81,7 +81,7 @@ static int fit(const images *all, double epsilon, layout on, double *weights, do
                elm_error *err)
 {
     int64_t class_count[16] = {0};
-    elm_embedded e = share_of(all, class_count);
+    elm_embedding_set e = share_of(all, class_count);
     const elm_scatter_problem problem = problem_of(all, &e, class_count, epsilon, on);
     const int status = elm_lda_fit_all(&problem, comm, weights, bias, err);
     free(e.embeddings);
@@ -160,7 +160,7 @@ static void find_spectrum(const images *all, layout on, elm_spectrum *spectrum)
 {
     int64_t class_count[16] = {0};
     elm_error err = {0};
-    elm_embedded e = share_of(all, class_count);
+    elm_embedding_set e = share_of(all, class_count);
     const elm_scatter_problem problem = problem_of(all, &e, class_count, 1e-4, on);
     check(elm_spectrum_find_all(spectrum, &problem, comm, &err) == 0);
     free(e.embeddings);

@@ -68,14 +68,15 @@ static const flaw none = {-1, 0};
 /* One global batch, number `index` of the epoch, in the setting's parts; broken gets what is not
  * finite. */
 static elm_step_report step(elm_trainer *trainer, const setting *s, int index, int images,
-                            flaw wrong, elm_broken *broken)
+                            flaw wrong, elm_nonfinite_found *broken)
 {
     static float input[IMAGES * IMAGE];
     elm_step_report report = {0};
-    const int64_t part = elm_optim_part(&s->optim);
+    const int64_t part = elm_optim_microbatch(&s->optim);
     for (int64_t first = 0; first < images; first += part) {
         const int64_t count = images - first < part ? images - first : part;
-        const elm_share share = elm_share_of(count, elm_comm_size(comm), elm_comm_rank(comm));
+        const elm_partition share =
+            elm_partition_of(count, elm_comm_size(comm), elm_comm_rank(comm));
         for (int64_t i = 0; i < (int64_t)share.local * IMAGE; i++)
             input[i] = pseudo((uint32_t)index + 1, (uint32_t)((first + share.first) * IMAGE + i));
         const int64_t mine = wrong.image - first - share.first;
@@ -89,13 +90,13 @@ static elm_step_report step(elm_trainer *trainer, const setting *s, int index, i
                                  .share = share,
                                  .input = input,
                                  .labels = labels + first + share.first,
-                                 .part_labels = labels + first,
+                                 .microbatch_labels = labels + first,
                                  .members = members + first,
                                  .images = images,
                                  .global_labels = labels};
-        report = elm_trainer_step_all(trainer, &batch, 0.1, (elm_step_wishes){0});
+        report = elm_trainer_step_all(trainer, &batch, 0.1, (elm_step_requests){0});
         if (!batch.more && broken)
-            elm_trainer_find_broken_all(trainer, &batch, broken);
+            elm_trainer_find_nonfinite_all(trainer, &batch, broken);
     }
     return report;
 }
@@ -118,7 +119,7 @@ static void same_state(elm_trainer *a, elm_trainer *b)
 }
 
 /* The image that each rank says it has, over all ranks; -1: none. */
-static int64_t image_found(const elm_broken *broken)
+static int64_t image_found(const elm_nonfinite_found *broken)
 {
     double found = broken->count ? (double)broken->member[0] : -1;
     elm_comm_max_all(comm, &found, 1);
@@ -130,7 +131,7 @@ static int64_t image_found(const elm_broken *broken)
 static void check_skip(setting s, int broken_images, flaw wrong)
 {
     setting t = s;
-    elm_broken broken;
+    elm_nonfinite_found broken;
     elm_trainer *with = make_trainer(&s), *without = make_trainer(&t);
     check(step(with, &s, 0, IMAGES, none, NULL).finite &&
           step(without, &t, 0, IMAGES, none, NULL).finite);
@@ -138,7 +139,7 @@ static void check_skip(setting s, int broken_images, flaw wrong)
     check(!report.finite);
     check(broken.is_input == !isfinite(wrong.value));
     if (!isfinite(wrong.value)) {
-        check(broken.suspects == ELM_SUSPECT_BROKEN && !strcmp(broken.what, "input values"));
+        check(broken.suspects == ELM_SUSPECT_NONFINITE && !strcmp(broken.what, "input values"));
         double count = (double)broken.count;
         elm_comm_sum_all(comm, &count, 1);
         check(count == 1 && image_found(&broken) == members[wrong.image]);
@@ -207,7 +208,7 @@ static void the_first_broken_value_is_named(void)
             }
         check(found);
         elm_net_weights_changed(elm_trainer_net(trainer));
-        elm_broken broken;
+        elm_nonfinite_found broken;
         const elm_step_report report = step(trainer, &s, 0, IMAGES, none, &broken);
         check(!report.finite);
         if (strcmp(broken.what, rows[r].what) != 0)
@@ -234,7 +235,7 @@ static void spoilt_statistics_end_the_step(void)
                 view.tensors[0].data[i] *= 1e30F;
             elm_net_weights_changed(elm_trainer_net(both[k]));
         }
-        elm_broken broken;
+        elm_nonfinite_found broken;
         check(!step(trainer, &s, 0, IMAGES, none, &broken).finite);
         check(strcmp(broken.what,
                      "what the step makes of the running statistics bn1.running_var") == 0 ||

@@ -105,7 +105,7 @@ typedef struct errors {
 } errors;
 
 static errors evaluate(elm_loss *loss, const int32_t *labels, const float *embeddings,
-                       elm_share share, elm_gathered remote, const whole *w)
+                       elm_partition share, elm_gathered remote, const whole *w)
 {
     static float gradient[BATCH_MAX * WIDTH];
     memset(gradient, 0, sizeof gradient);
@@ -135,7 +135,7 @@ static bool is_spread(const int32_t *labels, int64_t global)
     for (int c = 0; c < BATCH_CLASSES; c++)
         owner[c] = -1;
     for (int r = 0; r < elm_comm_size(comm); r++) {
-        const elm_share share = elm_share_of(global, elm_comm_size(comm), r);
+        const elm_partition share = elm_partition_of(global, elm_comm_size(comm), r);
         for (int64_t i = share.first; i < share.first + share.local; i++) {
             if (owner[labels[i]] >= 0 && owner[labels[i]] != r)
                 return true;
@@ -151,7 +151,7 @@ static void one_batch(elm_loss *loss, elm_class_gather *gather, const setting *s
     static whole w;
     int32_t labels[BATCH_MAX];
     float embeddings[BATCH_MAX * WIDTH];
-    const elm_share share = elm_share_of(global, elm_comm_size(comm), elm_comm_rank(comm));
+    const elm_partition share = elm_partition_of(global, elm_comm_size(comm), elm_comm_rank(comm));
     batch_labels(labels, global, kind, stream);
     pseudo_fill(embeddings, (size_t)(global * WIDTH), 50 + stream, 0.7F, 0);
     brute_force(s, labels, embeddings, global, &w);
@@ -181,7 +181,7 @@ static void every_batch(const setting *s, elm_gather_mode mode)
     elm_error err = {0};
     uint32_t stream = 0;
     snprintf(options.pull_alpha, sizeof options.pull_alpha, "%s", s->alpha);
-    const int local = elm_share_of(BATCH_MAX, elm_comm_size(comm), 0).local;
+    const int local = elm_partition_of(BATCH_MAX, elm_comm_size(comm), 0).local;
     check(elm_loss_create(&loss, &options, (elm_class_counts){BATCH_CLASSES, counts, TOTAL}, WIDTH,
                           local, BATCH_MAX, &err) == 0);
     check(elm_class_gather_create_all(&gather, comm, mode, WIDTH, BATCH_MAX, BATCH_CLASSES, &err) ==

@@ -162,7 +162,7 @@ static elm_trainer *make_trainer(setting *s, const struct objective *objective, 
 static elm_batch make_part(float input[IMAGES_MAX * IMAGE], int images, int64_t first, int64_t part)
 {
     const int64_t count = images - first < part ? images - first : part;
-    const elm_share share = elm_share_of(count, elm_comm_size(comm), elm_comm_rank(comm));
+    const elm_partition share = elm_partition_of(count, elm_comm_size(comm), elm_comm_rank(comm));
     for (int64_t i = 0; i < (int64_t)share.local * IMAGE; i++)
         input[i] = pseudo(1, (uint32_t)((first + share.first) * IMAGE + i));
     return (elm_batch){.continues = first > 0,
@@ -171,7 +171,7 @@ static elm_batch make_part(float input[IMAGES_MAX * IMAGE], int images, int64_t 
                        .share = share,
                        .input = input,
                        .labels = labels + first + share.first,
-                       .part_labels = labels + first,
+                       .microbatch_labels = labels + first,
                        .images = images,
                        .global_labels = labels};
 }
@@ -220,7 +220,7 @@ static void check_step(const char *title, const struct objective *objective, con
     memcpy(before, view.weights, (size_t)view.size * sizeof *before);
     const elm_batch batch = make_batch(input, images);
     const elm_step_report report =
-        elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+        elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_requests){0});
     assert_true(report.finite);
     check_loss(title, "logit_loss", report.figures.logit_loss, by->loss);
     check_loss(title, "embed_loss", report.figures.embed_loss, by->loss);
@@ -305,7 +305,7 @@ static void empty_ranks_take_part(void **unused)
         snprintf(title, sizeof title, "%s-2", objectives[o].name);
         const elm_batch batch = make_batch(input, 2);
         const elm_step_report report =
-            elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+            elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_requests){0});
         check_loss(title, "logit_loss", report.figures.logit_loss, automatic.loss);
         check_update(&automatic, title, &view, before);
         elm_free(before);
@@ -324,10 +324,10 @@ static double step_in_parts(int64_t parts, float *update)
     for (int64_t i = 0; i < view.size; i++)
         update[i] = view.weights[i];
     elm_step_report report = {0};
-    const int64_t part = elm_optim_part(&s.optim);
+    const int64_t part = elm_optim_microbatch(&s.optim);
     for (int64_t first = 0; first < IMAGES_MAX; first += part) {
         const elm_batch batch = make_part(input, IMAGES_MAX, first, part);
-        report = elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
+        report = elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_requests){0});
     }
     for (int64_t i = 0; i < view.size; i++)
         update[i] = view.weights[i] - update[i];
@@ -360,7 +360,7 @@ static void parts_make_the_whole_batchs_step(void **unused)
 }
 
 /* The last image's update, under one label and another, with its picture and without. */
-static float last_image_matters(const struct objective *objective, bool absent)
+static float last_image_matters(const struct objective *objective, bool unreadable)
 {
     float conv[2] = {0};
     for (int other = 0; other < 2; other++) {
@@ -373,14 +373,14 @@ static float last_image_matters(const struct objective *objective, bool absent)
         const int64_t mine = IMAGES_MAX - 1 - batch.share.first;
         memcpy(changed, labels, sizeof changed);
         changed[IMAGES_MAX - 1] = other ? 0 : 1;
-        if (absent && mine >= 0 && mine < batch.share.local)
+        if (unreadable && mine >= 0 && mine < batch.share.local)
             marks[mine] = true;
         batch.labels = changed + batch.share.first;
-        batch.part_labels = batch.global_labels = changed;
-        batch.absent = marks;
+        batch.microbatch_labels = batch.global_labels = changed;
+        batch.unreadable = marks;
         const elm_step_report report =
-            elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_wishes){0});
-        assert_true(report.figures.absent == absent);
+            elm_trainer_step_all(trainer, &batch, s.optim.lr, (elm_step_requests){0});
+        assert_true(report.figures.unreadable == unreadable);
         conv[other] = elm_net_view(elm_trainer_net(trainer)).weights[3];
         elm_trainer_destroy(trainer);
     }
@@ -403,10 +403,10 @@ static void steady_steps_allocate_nothing(void **unused)
     float input[IMAGES_MAX * IMAGE];
     elm_trainer *trainer = make_trainer(&s, &objectives[2], "global", &automatic, IMAGES_MAX);
     const elm_batch batch = make_batch(input, IMAGES_MAX);
-    elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){0});
+    elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_requests){0});
     const int64_t before = elm_alloc_calls();
     for (int i = 0; i < 5; i++)
-        elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){0});
+        elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_requests){0});
     assert_int_equal(before, elm_alloc_calls());
     elm_trainer_destroy(trainer);
 }
@@ -422,12 +422,12 @@ static void broken_numbers_and_wishes_are_agreed(void **unused)
     const elm_batch batch = make_batch(input, IMAGES_MAX);
     const bool last = elm_comm_rank(comm) == elm_comm_size(comm) - 1;
     elm_step_report report =
-        elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){.stop = last});
-    assert_true(report.finite && report.wishes.stop && !report.wishes.checkpoint);
+        elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_requests){.stop = last});
+    assert_true(report.finite && report.requests.stop && !report.requests.checkpoint);
     const float weight = view.weights[5];
     if (last)
         input[7] = NAN;
-    report = elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_wishes){0});
+    report = elm_trainer_step_all(trainer, &batch, 0.01, (elm_step_requests){0});
     assert_false(report.finite);
     assert_true(weight == view.weights[5]);
     elm_trainer_destroy(trainer);

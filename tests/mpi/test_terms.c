@@ -31,7 +31,7 @@ static party open_party(const elm_loss_options *options)
                                               [ELM_LOSS_EVERYTHING] = ELM_GATHER_ALL};
     party p = {0};
     elm_error err = {0};
-    const int local = elm_share_of(BATCH_MAX, elm_comm_size(comm), 0).local;
+    const int local = elm_partition_of(BATCH_MAX, elm_comm_size(comm), 0).local;
     check(elm_loss_create(&p.loss, options, class_counts, WIDTH, local, BATCH_MAX, &err) == 0);
     check(elm_class_gather_create_all(&p.gather, comm, mode_of[elm_loss_needs_of(p.loss).reach],
                                       WIDTH, BATCH_MAX, BATCH_CLASSES, &err) == 0);
@@ -49,7 +49,7 @@ static void close_party(party *p)
 }
 
 /* This rank's share, with what the gathers bring; gradients [local] are added to. */
-static double evaluate_share_all(party *p, const whole_batch *w, elm_share share,
+static double evaluate_share_all(party *p, const whole_batch *w, elm_partition share,
                                  float *embeddings_gradient, float *logits_gradient)
 {
     elm_loss_batch batch = {
@@ -99,10 +99,11 @@ static void compare(const char *what, const float *found, const float *whole, in
 
 static void one_step(party *ranks, elm_loss *alone, const whole_batch *w)
 {
-    const elm_share share = elm_share_of(w->global, elm_comm_size(comm), elm_comm_rank(comm));
+    const elm_partition share =
+        elm_partition_of(w->global, elm_comm_size(comm), elm_comm_rank(comm));
     float embeddings_gradient[BATCH_MAX * WIDTH] = {0},
                                           logits_gradient[BATCH_MAX * BATCH_CLASSES] = {0};
-    seen_batch whole = see(w, elm_share_of(w->global, 1, 0));
+    seen_batch whole = see(w, elm_partition_of(w->global, 1, 0));
     const double expected = elm_loss_embeddings(alone, &whole.batch).loss;
     double loss = evaluate_share_all(ranks, w, share, embeddings_gradient, logits_gradient);
     elm_comm_sum_all(comm, &loss, 1);

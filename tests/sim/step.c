@@ -190,33 +190,33 @@ static void (*find_method(const char *name))(const traffic *t, double bytes)
     return NULL;
 }
 
-static void tell(int neighbour, int what)
+static void tell(int neighbor, int what)
 {
-    MPI_Send(&nothing, 0, MPI_BYTE, neighbour, what, MPI_COMM_WORLD);
+    MPI_Send(&nothing, 0, MPI_BYTE, neighbor, what, MPI_COMM_WORLD);
 }
 
-/* The messages' process: does what its neighbour asks for, in that order. */
-static void carry(const profile *p, const traffic *t, int neighbour, double gather_bytes,
+/* The messages' process: does what its neighbor asks for, in that order. */
+static void carry(const profile *p, const traffic *t, int neighbor, double gather_bytes,
                   void (*sum)(const traffic *t, double bytes))
 {
     MPI_Status status = {0};
     while (status.MPI_TAG != END) {
-        MPI_Recv(&nothing, 0, MPI_BYTE, neighbour, MPI_ANY_TAG, MPI_COMM_WORLD, &status);
+        MPI_Recv(&nothing, 0, MPI_BYTE, neighbor, MPI_ANY_TAG, MPI_COMM_WORLD, &status);
         const int what = status.MPI_TAG;
         if (what == GATHER)
             exchange(t, gather_bytes / t->size);
         else if (what < p->buckets)
             sum(t, p->bucket[what].bytes);
         if (what == GATHER || what == p->buckets - 1)
-            tell(neighbour, DONE);
+            tell(neighbor, DONE);
     }
 }
 
 /* Returns the seconds waited. */
-static double await(int neighbour)
+static double await(int neighbor)
 {
     const double begun = MPI_Wtime();
-    MPI_Recv(&nothing, 0, MPI_BYTE, neighbour, DONE, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    MPI_Recv(&nothing, 0, MPI_BYTE, neighbor, DONE, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     return MPI_Wtime() - begun;
 }
 
@@ -225,25 +225,25 @@ typedef struct times {
 } times;
 
 /* src/train/step.c's order of events. */
-static times step(const profile *p, double speed, const traffic *t, int neighbour, bool gathers)
+static times step(const profile *p, double speed, const traffic *t, int neighbor, bool gathers)
 {
     times took = {.compute = (p->forward + p->classify + p->pull + p->backward) / speed};
     const double begun = MPI_Wtime();
     work(p->forward / speed);
     if (gathers)
-        tell(neighbour, GATHER);
+        tell(neighbor, GATHER);
     work(p->classify / speed);
     if (gathers)
-        took.gather = await(neighbour);
+        took.gather = await(neighbor);
     work(p->pull / speed);
     double at = 0;
     for (int b = 0; b < p->buckets; b++) {
         work((p->bucket[b].seconds - at) / speed);
         at = p->bucket[b].seconds;
-        tell(neighbour, b);
+        tell(neighbor, b);
     }
     work((p->backward - at) / speed);
-    took.allreduce = await(neighbour);
+    took.allreduce = await(neighbor);
     const double last = MPI_Wtime();
     sum_halving(t, 16 * sizeof(double)); /* all agree */
     work(p->update / speed);
@@ -253,10 +253,10 @@ static times step(const profile *p, double speed, const traffic *t, int neighbou
     return took;
 }
 
-static void compute(const profile *p, double speed, const traffic *t, int neighbour, bool gathers)
+static void compute(const profile *p, double speed, const traffic *t, int neighbor, bool gathers)
 {
-    const times took = step(p, speed, t, neighbour, gathers);
-    tell(neighbour, END);
+    const times took = step(p, speed, t, neighbor, gathers);
+    tell(neighbor, END);
     if (t->rank == 0)
         printf("%d,%.6f,%.6f,%.6f,%.6f,%.6f\n", t->size, took.step, took.compute, took.gather,
                took.allreduce, took.update);

@@ -106,7 +106,7 @@ static inline void setting_run(const loss_setting *s, loss_setting_check check)
 /* Another number of the row's range, of the default's size. */
 static inline double setting_number(const elm_option *row)
 {
-    const double standard = strtod(row->fallback, NULL),
+    const double standard = strtod(row->default_text, NULL),
                  step = row->type == ELM_OPTION_INT ? 1 : 0.1 + fabs(standard) / 2;
     const bool bounded = row->min != 0 || row->max != 0;
     if (!bounded || standard + step <= row->max)
@@ -141,13 +141,14 @@ static inline int setting_values(const elm_option *row, char values[SETTING_VALU
         snprintf(values[0], SETTING_TEXT, "%.17g", setting_number(row));
         return 1;
     case ELM_OPTION_BOOL:
-        snprintf(values[0], SETTING_TEXT, "%s", !strcmp(row->fallback, "true") ? "false" : "true");
+        snprintf(values[0], SETTING_TEXT, "%s",
+                 !strcmp(row->default_text, "true") ? "false" : "true");
         return 1;
     case ELM_OPTION_CHOICE:
         for (int i = 0; (length = setting_name(row->choices, i, &name)) > 0; i++) {
             assert_true(count < SETTING_VALUES);
             snprintf(values[count], SETTING_TEXT, "%.*s", length, name);
-            count += strcmp(values[count], row->fallback) != 0;
+            count += strcmp(values[count], row->default_text) != 0;
         }
         return count;
     default:

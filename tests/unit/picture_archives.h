@@ -14,7 +14,7 @@
 
 enum { PICTURES = 120, PICTURE_CLASSES = 5, TEST_PICTURES = 20 };
 
-/** Picture i, of its own size and colour; every fifth is a PNG. */
+/** Picture i, of its own size and color; every fifth is a PNG. */
 static inline picture_file small_picture(int i)
 {
     const int width = 20 + i % 13, height = 16 + i % 7;

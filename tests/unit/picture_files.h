@@ -22,13 +22,13 @@ typedef struct picture_file {
 
 typedef struct jpeg_kind {
     int quality;
-    bool progressive, grey, cmyk;
+    bool progressive, gray, cmyk;
     int sampling;    /* 1: chroma in full; 2: half as many columns and rows */
     int orientation; /* EXIF; 0: not said */
     bool big_endian; /* of EXIF */
 } jpeg_kind;
 
-/** A smooth, coloured scene with an edge, so that JPEG keeps it nearly as it is and every corner
+/** A smooth, colored scene with an edge, so that JPEG keeps it nearly as it is and every corner
  * is another. */
 static inline void paint(uint8_t *rgb, int width, int height)
 {
@@ -67,12 +67,12 @@ static inline picture_file make_jpeg(const uint8_t *rgb, int width, int height, 
     jpeg.input_components = kind.cmyk ? 4 : 3;
     jpeg.in_color_space = kind.cmyk ? JCS_CMYK : JCS_RGB;
     jpeg_set_defaults(&jpeg);
-    if (kind.grey)
+    if (kind.gray)
         jpeg_set_colorspace(&jpeg, JCS_GRAYSCALE);
     jpeg_set_quality(&jpeg, kind.quality, TRUE);
     if (kind.progressive)
         jpeg_simple_progression(&jpeg);
-    if (!kind.grey && !kind.cmyk && kind.sampling == 1)
+    if (!kind.gray && !kind.cmyk && kind.sampling == 1)
         jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = 1;
     jpeg_start_compress(&jpeg, TRUE);
     if (kind.orientation != 0)
@@ -101,7 +101,7 @@ static inline picture_file make_jpeg(const uint8_t *rgb, int width, int height, 
     return (picture_file){bytes, size_bytes};
 }
 
-/** channels: 1 grey, 3 colour, 4 colour and half transparent. */
+/** channels: 1 gray, 3 color, 4 color and half transparent. */
 static inline picture_file make_png(const uint8_t *rgb, int width, int height, int channels)
 {
     png_image image = {.version = PNG_IMAGE_VERSION,

@@ -93,17 +93,17 @@ static void wrap(const char *path, const char *inner, const char *name)
 static int walk(const char *path, elm_error *err)
 {
     const int64_t live = elm_alloc_live();
-    elm_picture_source *source = NULL;
+    elm_image_source *source = NULL;
     elm_source_file file;
-    int count = 0, status = elm_picture_source_open(&source, path, "", err);
-    while (status == 0 && (status = elm_picture_source_next(source, &file, err)) == 1) {
+    int count = 0, status = elm_image_source_open(&source, path, "", err);
+    while (status == 0 && (status = elm_image_source_next(source, &file, err)) == 1) {
         count += file.problem == NULL && file.link == NULL &&
-                 elm_name_problem(elm_name_plain(file.path)) == NULL;
+                 elm_path_check(elm_path_normalize(file.path)) == NULL;
         status = 0;
         if (count > 1000)
             break;
     }
-    elm_picture_source_close(source);
+    elm_image_source_close(source);
     assert_int_equal(elm_alloc_live(), live);
     return status < 0 ? -1 : count;
 }

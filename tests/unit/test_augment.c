@@ -1,4 +1,4 @@
-/* Augmentation against a plain pad, crop and flip; normalisation; what is drawn how often. */
+/* Augmentation against a plain pad, crop and flip; normalization; what is drawn how often. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,20 +14,20 @@
 
 enum { SIDE_MAX = 32, PIXELS_MAX = SIDE_MAX * SIDE_MAX * 3 };
 
-static const elm_image_format colour = {.dataset = "cifar10",
-                                        .height = 32,
-                                        .width = 32,
-                                        .channels = 3,
-                                        .mean = {.49f, .48f, .45f},
-                                        .deviation = {.25f, .24f, .26f}};
-static const elm_image_format grey = {
-    .dataset = "digits", .height = 8, .width = 8, .channels = 1, .mean = {.3f}, .deviation = {.4f}};
+static const elm_image_format color = {.dataset = "cifar10",
+                                       .height = 32,
+                                       .width = 32,
+                                       .channels = 3,
+                                       .mean = {.49f, .48f, .45f},
+                                       .std = {.25f, .24f, .26f}};
+static const elm_image_format gray = {
+    .dataset = "digits", .height = 8, .width = 8, .channels = 1, .mean = {.3f}, .std = {.4f}};
 static const elm_image_format oblong = {.dataset = "oblong",
                                         .height = 5,
                                         .width = 9,
                                         .channels = 2,
                                         .mean = {.1f, .9f},
-                                        .deviation = {.5f, 2}};
+                                        .std = {.5f, 2}};
 static const elm_image_format points = {.dataset = "two-moons"};
 
 static void fill_picture(const elm_image_format *info, uint8_t *picture)
@@ -36,13 +36,13 @@ static void fill_picture(const elm_image_format *info, uint8_t *picture)
         picture[i] = (uint8_t)(1 + i * 7 % 255);
 }
 
-static float normalised(const elm_image_format *info, int channel, int byte)
+static float normalized(const elm_image_format *info, int channel, int byte)
 {
-    return (float)((byte / 255.0 - info->mean[channel]) / info->deviation[channel]);
+    return (float)((byte / 255.0 - info->mean[channel]) / info->std[channel]);
 }
 
 /* Pads the picture with zeros, cuts the window at (down, right) out of it, mirrors it,
- * normalises. */
+ * normalizes. */
 static void plain(const elm_image_format *info, int pad, int down, int right, bool flip,
                   const uint8_t *picture, float *out)
 {
@@ -55,7 +55,7 @@ static void plain(const elm_image_format *info, int pad, int down, int right, bo
         for (int y = 0; y < h; y++)
             for (int x = 0; x < w; x++) {
                 const int from = flip ? w - 1 - x : x;
-                out[(c * h + y) * w + x] = normalised(
+                out[(c * h + y) * w + x] = normalized(
                     info, c, padded[((y + down) * (w + 2 * pad) + from + right) * n + c]);
             }
 }
@@ -87,24 +87,24 @@ static void check_against_plain(const elm_image_format *info, const char *choice
 static void pad_crop_flip(void **state)
 {
     (void)state;
-    check_against_plain(&colour, "crop-flip", 4, true);
-    check_against_plain(&colour, "auto", 4, true);
+    check_against_plain(&color, "crop-flip", 4, true);
+    check_against_plain(&color, "auto", 4, true);
     check_against_plain(&oblong, "crop-flip", 4, true);
-    check_against_plain(&grey, "crop-flip", 4, true);
+    check_against_plain(&gray, "crop-flip", 4, true);
 }
 
 static void shift(void **state)
 {
     (void)state;
-    check_against_plain(&grey, "shift", 1, false);
-    check_against_plain(&grey, "auto", 1, false);
+    check_against_plain(&gray, "shift", 1, false);
+    check_against_plain(&gray, "auto", 1, false);
     check_against_plain(&oblong, "shift", 1, false);
 }
 
 static void none(void **state)
 {
     (void)state;
-    check_against_plain(&colour, "none", 0, false);
+    check_against_plain(&color, "none", 0, false);
     check_against_plain(&oblong, "none", 0, false);
 }
 
@@ -118,12 +118,12 @@ static void one_pass_or_steps(void **state)
     elm_augment plain, steps;
     elm_augment_work work;
     elm_error err = {0};
-    assert_int_equal(elm_augment_init(&plain, "crop:4, flip", &colour, &err), 0);
-    assert_int_equal(elm_augment_init(&steps, "crop:4, flip, brightness:1", &colour, &err), 0);
+    assert_int_equal(elm_augment_init(&plain, "crop:4, flip", &color, &err), 0);
+    assert_int_equal(elm_augment_init(&steps, "crop:4, flip, brightness:1", &color, &err), 0);
     assert_int_equal(plain.pipeline.count, 0);
     assert_int_equal(steps.pipeline.count, 3);
     assert_int_equal(elm_augment_work_init(&work, &steps, &err), 0);
-    fill_picture(&colour, picture);
+    fill_picture(&color, picture);
     for (uint64_t position = 0; position < 200; position++) {
         elm_rng rng = elm_rng_stream(1, ELM_RNG_AUGMENT, 2, position), same = rng;
         elm_augment_picture(&plain, NULL, &rng, picture, one);
@@ -143,7 +143,7 @@ static void erased_is_the_mean(void **state)
     elm_augment augment;
     elm_augment_work work;
     elm_error err = {0};
-    assert_int_equal(elm_augment_init(&augment, "erasing:1", &colour, &err), 0);
+    assert_int_equal(elm_augment_init(&augment, "erasing:1", &color, &err), 0);
     assert_int_equal(elm_augment_work_init(&work, &augment, &err), 0);
     memset(picture, 7, sizeof picture);
     elm_rng rng = elm_rng_stream(1, ELM_RNG_AUGMENT, 0, 0);
@@ -151,7 +151,7 @@ static void erased_is_the_mean(void **state)
     int zeros = 0;
     for (int i = 0; i < PIXELS_MAX; i++) {
         zeros += out[i] == 0;
-        assert_true(out[i] == 0 || out[i] == normalised(&colour, i / (32 * 32), 7));
+        assert_true(out[i] == 0 || out[i] == normalized(&color, i / (32 * 32), 7));
     }
     assert_int_equal(zeros, 3 * work.canvas.erased[1] * work.canvas.erased[3]);
     assert_true(zeros > 0);
@@ -164,10 +164,10 @@ static void refused(void **state)
     static const struct {
         const char *text;
         const elm_image_format *info;
-    } rows[] = {{"crop:32, flip", &colour},
-                {"crop:4:mean, flip, invert", &colour},
-                {"gray", &grey},
-                {"flop", &colour},
+    } rows[] = {{"crop:32, flip", &color},
+                {"crop:4:mean, flip, invert", &color},
+                {"gray", &gray},
+                {"flop", &color},
                 {"invert", &points}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         elm_augment augment;
@@ -185,7 +185,7 @@ static void border_of_the_mean(void **state)
     static float out[PIXELS_MAX];
     elm_augment augment;
     elm_error err = {0};
-    assert_int_equal(elm_augment_init(&augment, "crop:2:mean", &colour, &err), 0);
+    assert_int_equal(elm_augment_init(&augment, "crop:2:mean", &color, &err), 0);
     memset(picture, 200, sizeof picture);
     int border = 0;
     for (uint64_t position = 0; position < 100; position++) {
@@ -198,7 +198,7 @@ static void border_of_the_mean(void **state)
                     const bool inside =
                         y + down >= 0 && y + down < 32 && x + right >= 0 && x + right < 32;
                     assert_true(out[(c * 32 + y) * 32 + x] ==
-                                (inside ? normalised(&colour, c, 200) : 0));
+                                (inside ? normalized(&color, c, 200) : 0));
                     border += !inside;
                 }
     }
@@ -215,7 +215,7 @@ static void draws_are_uniform(void **state)
     int seen[9][9][2] = {0};
     elm_augment augment;
     elm_error err = {0};
-    assert_int_equal(elm_augment_init(&augment, "crop-flip", &colour, &err), 0);
+    assert_int_equal(elm_augment_init(&augment, "crop-flip", &color, &err), 0);
     picture[(16 * 32 + 10) * 3] = 255; /* one pixel tells it all: 10 + 8 < 32 - 1 - 10 */
     for (uint64_t position = 0; position < DRAWS; position++) {
         elm_rng rng = elm_rng_stream(9, ELM_RNG_AUGMENT, 0, position);

@@ -1,4 +1,4 @@
-/* The class bank: the pull term with it against PyTorch's fp64 values and finite differences;
+/* The memory bank: the pull term with it against PyTorch's fp64 values and finite differences;
  * what is kept, for how long, and who owns what. */
 #include <omp.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static elm_loss_options options_of(const bank_golden *g)
 /* A loss, its bank (of one rank, which owns everything) and a batch of golden size. */
 typedef struct fixture {
     elm_loss *loss;
-    elm_bank *bank;
+    elm_memory_bank *bank;
     elm_loss_batch batch;
     int64_t member; /* of a batch of one image */
     int32_t labels[BANK_BATCH];
@@ -42,22 +42,22 @@ typedef struct fixture {
 static void make(fixture *f, const elm_loss_options *o)
 {
     elm_error err = {0};
-    const elm_bank_spec spec = {.options = o,
-                                .counts = golden_classes,
-                                .labels = bank_labels,
-                                .width = BANK_WIDTH,
-                                .size = 1};
+    const elm_memory_bank_spec spec = {.options = o,
+                                       .counts = golden_classes,
+                                       .labels = bank_labels,
+                                       .width = BANK_WIDTH,
+                                       .size = 1};
     *f = (fixture){0};
     assert_int_equal(elm_loss_create(&f->loss, o, golden_classes, BANK_WIDTH, 1, BANK_BATCH, &err),
                      0);
     assert_int_equal(elm_loss_needs_of(f->loss).reach, ELM_LOSS_OWNED);
-    assert_int_equal(elm_bank_create(&f->bank, &spec, &err), 0);
+    assert_int_equal(elm_memory_bank_create(&f->bank, &spec, &err), 0);
 }
 
 static void release(fixture *f)
 {
     elm_loss_destroy(f->loss);
-    elm_bank_destroy(f->bank);
+    elm_memory_bank_destroy(f->bank);
 }
 
 static void show(fixture *f, int step, float factor)
@@ -83,8 +83,8 @@ static void show(fixture *f, int step, float factor)
 
 static void store(fixture *f)
 {
-    elm_bank_store(f->bank, &(elm_bank_news){BANK_BATCH, f->embeddings, f->batch.members, NULL,
-                                             f->batch.moment.passed});
+    elm_memory_bank_store(f->bank, &(elm_bank_update){BANK_BATCH, f->embeddings, f->batch.members,
+                                                      NULL, f->batch.moment.passed});
 }
 
 static void term_is_pytorchs(void **state)
@@ -232,7 +232,7 @@ static void drift_is_measured(void **state)
         f.embeddings[BANK_WIDTH] = 2; /* of the second, a squared distance of 4 away */
         f.batch.local = 2;
         f.batch.members = members;
-        elm_bank_store(f.bank, &(elm_bank_news){2, f.embeddings, members, NULL, 0});
+        elm_memory_bank_store(f.bank, &(elm_bank_update){2, f.embeddings, members, NULL, 0});
         f.batch.local = 1;
         f.embeddings[1] = far ? 2 : 0;
         f.batch.moment.passed = 1;
@@ -252,8 +252,8 @@ static int64_t usable(fixture *f, int64_t member, double now)
     f->batch.members = &f->member;
     f->labels[0] = bank_labels[member];
     f->batch.moment.passed = now;
-    elm_bank_begin(f->bank, &f->batch);
-    return elm_bank_usable(f->bank, bank_labels[member], &slot);
+    elm_memory_bank_begin(f->bank, &f->batch);
+    return elm_memory_bank_usable(f->bank, bank_labels[member], &slot);
 }
 
 static void the_newest_are_kept(void **state)
@@ -270,24 +270,24 @@ static void the_newest_are_kept(void **state)
             image[found++] = i;
     o.bank_per_class = 2;
     make(&f, &o);
-    assert_int_equal(elm_bank_slots(f.bank), 2 + 2 + 2 + 2 + 1);
+    assert_int_equal(elm_memory_bank_slots(f.bank), 2 + 2 + 2 + 2 + 1);
     for (int i = 0; i < 3; i++) {
-        elm_bank_store(f.bank, &(elm_bank_news){1, x, image + i, NULL, i});
+        elm_memory_bank_store(f.bank, &(elm_bank_update){1, x, image + i, NULL, i});
         assert_int_equal(usable(&f, image[3], i), i < 2 ? i + 1 : 2);
     }
-    elm_bank_begin(f.bank, &f.batch);
-    assert_int_equal(elm_bank_entry_of(f.bank, image[0]), -1); /* the oldest made room */
-    assert_true(elm_bank_entry_of(f.bank, image[1]) >= 0 &&
-                elm_bank_entry_of(f.bank, image[2]) >= 0);
+    elm_memory_bank_begin(f.bank, &f.batch);
+    assert_int_equal(elm_memory_bank_entry_of(f.bank, image[0]), -1); /* the oldest made room */
+    assert_true(elm_memory_bank_entry_of(f.bank, image[1]) >= 0 &&
+                elm_memory_bank_entry_of(f.bank, image[2]) >= 0);
     assert_int_equal(usable(&f, image[1], 2), 1); /* its own is no positive */
     /* More of a class in one batch than there is room for: the last. What is not to be kept
      * leaves the old one. */
-    elm_bank_store(f.bank,
-                   &(elm_bank_news){3, x, (int64_t[]){image[3], image[0], image[1]}, keep, 3});
-    assert_int_equal(elm_bank_entry_of(f.bank, image[0]), -1);
-    assert_int_equal(elm_bank_entry_of(f.bank, image[2]), -1);
-    assert_true(elm_bank_entry_of(f.bank, image[3]) >= 0 &&
-                elm_bank_entry_of(f.bank, image[1]) >= 0);
+    elm_memory_bank_store(
+        f.bank, &(elm_bank_update){3, x, (int64_t[]){image[3], image[0], image[1]}, keep, 3});
+    assert_int_equal(elm_memory_bank_entry_of(f.bank, image[0]), -1);
+    assert_int_equal(elm_memory_bank_entry_of(f.bank, image[2]), -1);
+    assert_true(elm_memory_bank_entry_of(f.bank, image[3]) >= 0 &&
+                elm_memory_bank_entry_of(f.bank, image[1]) >= 0);
     release(&f);
 }
 
@@ -306,12 +306,12 @@ static void a_step_allocates_nothing(void **state)
     }
     assert_int_equal(elm_alloc_calls(), calls);
     release(&f);
-    elm_bank_destroy(NULL);
+    elm_memory_bank_destroy(NULL);
     assert_int_equal(elm_alloc_live(), live);
 }
 
-/* In scope bank a centre is the mean of all that is known of its class. */
-static void centres_are_means(void **state)
+/* In scope bank a center is the mean of all that is known of its class. */
+static void centers_are_means(void **state)
 {
     (void)state;
     for (int half = 0; half < 2; half++) {
@@ -437,12 +437,12 @@ static void owners_are_even(void **state)
             double images[RANKS] = {0}, slots[RANKS] = {0}, pairs[RANKS] = {0}, sum[3] = {0},
                    most[3] = {0};
             o.bank_per_class = cap;
-            assert_int_equal(elm_bank_assign(&o, all, ranks, owner, NULL), 0);
-            assert_int_equal(elm_bank_assign(&o, all, ranks, again, NULL), 0);
+            assert_int_equal(elm_memory_bank_assign(&o, all, ranks, owner, NULL), 0);
+            assert_int_equal(elm_memory_bank_assign(&o, all, ranks, again, NULL), 0);
             assert_memory_equal(owner, again, sizeof owner);
             for (int c = 0; c < CLASSES; c++) {
                 const double n = (double)counts[c],
-                             room = (double)elm_bank_class_slots(&o, counts[c]);
+                             room = (double)elm_memory_bank_class_slots(&o, counts[c]);
                 assert_true(owner[c] >= 0 && owner[c] < ranks);
                 images[owner[c]] += n;
                 slots[owner[c]] += room;
@@ -473,18 +473,18 @@ static void damaged_records_are_refused(void **state)
         show(&f, s, 1);
         store(&f);
     }
-    const elm_bank_layout layout = elm_bank_layout_of(f.bank);
+    const elm_memory_bank_layout layout = elm_memory_bank_layout_of(f.bank);
     assert_int_equal(layout.records, BANK_IMAGES);
     assert_true(layout.record_bytes * 14 <= sizeof records);
     const int64_t strangers[] = {-5, BANK_IMAGES, INT64_MAX, 0};
     for (int s = 0; s < 4; s++) {
-        elm_bank_export(f.bank, 0, 0, 14, records);
+        elm_memory_bank_export(f.bank, 0, 0, 14, records);
         int64_t stranger = strangers[s];
         if (s == 3) /* an image twice */
             memcpy(&stranger, records + layout.record_bytes + 8, sizeof stranger);
         memcpy(records + 8, &stranger, sizeof stranger);
         make(&g, &o);
-        assert_int_equal(elm_bank_import(g.bank, 0, 0, 14, records, &err), -1);
+        assert_int_equal(elm_memory_bank_import(g.bank, 0, 0, 14, records, &err), -1);
         release(&g);
     }
     release(&f);
@@ -501,7 +501,7 @@ int main(void)
         cmocka_unit_test(the_newest_are_kept),
         cmocka_unit_test(a_step_allocates_nothing),
         cmocka_unit_test(owners_are_even),
-        cmocka_unit_test(centres_are_means),
+        cmocka_unit_test(centers_are_means),
         cmocka_unit_test(dro_takes_the_means),
         cmocka_unit_test(damaged_records_are_refused),
     };

@@ -10,7 +10,7 @@
 #include "base/long_tail.h"
 #include "data/positive_rate.h"
 #include "elmpi/loss.h"
-#include "elmpi/split.h"
+#include "elmpi/partition.h"
 #include "golden/pseudo.h"
 
 enum { CLASSES = 12, COUNT = 700 };
@@ -36,14 +36,15 @@ static int fill(void **state)
 static int rank_of(int64_t place, int64_t global, int ranks)
 {
     int r = 0;
-    while (place >= elm_share_of(global, ranks, r).first + elm_share_of(global, ranks, r).local)
+    while (place >=
+           elm_partition_of(global, ranks, r).first + elm_partition_of(global, ranks, r).local)
         r++;
     return r;
 }
 
-static elm_coverage brute_force(int64_t batch, int ranks)
+static elm_positive_rate brute_force(int64_t batch, int ranks)
 {
-    elm_coverage c = {0};
+    elm_positive_rate c = {0};
     for (int64_t start = 0; start < COUNT; start += batch, c.batches++) {
         const int64_t global = COUNT - start < batch ? COUNT - start : batch;
         for (int64_t i = 0; i < global; i++) {
@@ -77,11 +78,12 @@ static void counts_pair_by_pair(void **state)
         int ranks;
     } cases[] = {{64, 1}, {64, 3}, {64, 16}, {64, 64}, {700, 7}, {1, 1}, {5, 4}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        elm_coverage found;
+        elm_positive_rate found;
         elm_error err;
         assert_int_equal(
-            elm_coverage_count(&found, &dataset, order, cases[i].batch, cases[i].ranks, &err), 0);
-        const elm_coverage expected = brute_force(cases[i].batch, cases[i].ranks);
+            elm_positive_rate_count(&found, &dataset, order, cases[i].batch, cases[i].ranks, &err),
+            0);
+        const elm_positive_rate expected = brute_force(cases[i].batch, cases[i].ranks);
         assert_memory_equal(&found, &expected, sizeof found);
     }
 }
@@ -89,9 +91,9 @@ static void counts_pair_by_pair(void **state)
 static void more_ranks_than_images_are_refused(void **state)
 {
     (void)state;
-    elm_coverage coverage;
+    elm_positive_rate coverage;
     elm_error err;
-    assert_int_equal(elm_coverage_count(&coverage, &dataset, order, 4, 5, &err), -1);
+    assert_int_equal(elm_positive_rate_count(&coverage, &dataset, order, 4, 5, &err), -1);
     assert_int_equal(err.code, ELM_EXIT_USAGE);
 }
 

@@ -33,7 +33,7 @@ static void write_store(const char *path, int emptied)
                                  .height = 1,
                                  .width = 1,
                                  .channels = 1,
-                                 .deviation = {1}};
+                                 .std = {1}};
     elm_store_writer *writer = NULL;
     elm_error err = {0};
     assert_int_equal(elm_store_writer_create(&writer, path, &info, class_names, &err), 0);
@@ -96,7 +96,7 @@ static void normalized_by_halves(void **state)
     elm_error err = {0};
     assert_int_equal(elm_dataset_load_job(&dataset, &options, "train", &err), 0);
     for (int c = 0; c < dataset->info.channels; c++)
-        assert_true(dataset->info.mean[c] == 0.5f && dataset->info.deviation[c] == 1);
+        assert_true(dataset->info.mean[c] == 0.5f && dataset->info.std[c] == 1);
     assert_true(dataset->info.channels > 0);
     elm_dataset_destroy(dataset);
 }
@@ -285,7 +285,7 @@ static void option_rows(void **state)
 {
     (void)state;
     const struct {
-        const char *key, *fallback, *choices;
+        const char *key, *default_text, *choices;
     } expected[] = {
         {"data.store", NULL, NULL},
         {"data.imbalance", "0", NULL},
@@ -310,9 +310,9 @@ static void option_rows(void **state)
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++, row++) {
         assert_string_equal(row->key, expected[i].key);
         assert_non_null(row->help);
-        assert_int_equal(row->fallback == NULL, expected[i].fallback == NULL);
-        if (row->fallback != NULL)
-            assert_string_equal(row->fallback, expected[i].fallback);
+        assert_int_equal(row->default_text == NULL, expected[i].default_text == NULL);
+        if (row->default_text != NULL)
+            assert_string_equal(row->default_text, expected[i].default_text);
         if (expected[i].choices != NULL)
             assert_string_equal(row->choices, expected[i].choices);
     }

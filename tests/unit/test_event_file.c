@@ -15,7 +15,7 @@
 #include "train/metrics/event_file.h"
 #include "unit/scratch.h"
 
-/* RFC 3720, appendix B.4, and the check value of the algorithm's catalogue entry. */
+/* RFC 3720, appendix B.4, and the check value of the algorithm's catalog entry. */
 static void crc_known_answers(void **state)
 {
     (void)state;

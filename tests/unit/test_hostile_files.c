@@ -47,34 +47,34 @@ static int walk_archive(const char *path, elm_error *err)
 
 static int read_annotations(const char *path, elm_error *err)
 {
-    elm_catalogue *catalogue = NULL;
-    elm_report *report = NULL;
+    elm_manifest *catalog = NULL;
+    elm_rejects *report = NULL;
     elm_class_names names = {0};
     int status =
-        elm_catalogue_create(&catalogue, err) != 0 || elm_report_create(&report, err) != 0 ? -1 : 0;
+        elm_manifest_create(&catalog, err) != 0 || elm_rejects_create(&report, err) != 0 ? -1 : 0;
     if (status == 0)
-        status = elm_picture_json_read(catalogue, &names, path, 0, report, err);
+        status = elm_image_json_read(catalog, &names, path, 0, report, err);
     elm_class_names_free(&names);
-    elm_catalogue_destroy(catalogue);
-    elm_report_destroy(report);
+    elm_manifest_destroy(catalog);
+    elm_rejects_destroy(report);
     return status;
 }
 
 static int read_list(const char *path, elm_error *err)
 {
-    elm_catalogue *catalogue = NULL;
-    elm_report *report = NULL;
+    elm_manifest *catalog = NULL;
+    elm_rejects *report = NULL;
     elm_class_names names = {0};
     elm_error second = {0};
     int status =
-        elm_catalogue_create(&catalogue, err) != 0 || elm_report_create(&report, err) != 0 ? -1 : 0;
+        elm_manifest_create(&catalog, err) != 0 || elm_rejects_create(&report, err) != 0 ? -1 : 0;
     if (status == 0)
-        status = elm_picture_list_read(catalogue, &names, path, 0, report, err);
-    if (elm_class_names_read(&names, catalogue, path, NULL, &second) != -1)
+        status = elm_image_list_read(catalog, &names, path, 0, report, err);
+    if (elm_class_names_read(&names, catalog, path, NULL, &second) != -1)
         fail_msg("%s: names were read", path);
     elm_class_names_free(&names);
-    elm_catalogue_destroy(catalogue);
-    elm_report_destroy(report);
+    elm_manifest_destroy(catalog);
+    elm_rejects_destroy(report);
     return status;
 }
 
@@ -82,24 +82,24 @@ static int decode_picture(const char *path, elm_error *err)
 {
     enum { ROOM = 1 << 20 };
     elm_decoder *decoder = NULL;
-    elm_picture_header header;
+    elm_image_header header;
     elm_pixels pixels;
     uint8_t *bytes = elm_alloc(ROOM, 1, err);
     FILE *file = fopen(path, "rb");
     assert_true(bytes != NULL && file != NULL);
     const size_t size_bytes = fread(bytes, 1, ROOM, file);
     fclose(file);
-    const char *problem = elm_picture_header_read(&header, bytes, size_bytes);
+    const char *problem = elm_image_header_read(&header, bytes, size_bytes);
     if (problem != NULL)
         fail_msg("%s: %s", path, problem);
     int status = elm_decoder_create(&decoder, err);
     if (status == 0)
         status =
             elm_decoder_read(decoder, bytes, size_bytes, &header,
-                             (elm_picture_box){0, 0, header.width, header.height}, 1, &pixels, err);
+                             (elm_image_box){0, 0, header.width, header.height}, 1, &pixels, err);
     elm_decoder_destroy(decoder);
     elm_free(bytes);
-    return status == ELM_PICTURE_BROKEN ? -1 : status;
+    return status == ELM_IMAGE_CORRUPT ? -1 : status;
 }
 
 static const struct {

@@ -575,7 +575,7 @@ static void check_network_with(who by, elm_net_head head, const char *title, con
         fail_msg("%s", err.text);
     fill_weights(net);
     float *input = filled((size_t)images * 3 * side * side, 1, 1, 0);
-    const float *phi = elm_net_embed_all(net, input, elm_share_of(images, 1, 0), true),
+    const float *phi = elm_net_embed_all(net, input, elm_partition_of(images, 1, 0), true),
                 *logits = elm_net_classify(net);
     const int width = elm_net_width(net);
     check(title, "phi", phi, (size_t)images * width, by.tolerance);

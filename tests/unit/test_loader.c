@@ -38,7 +38,7 @@ static elm_dataset pictures = {
              .width = SIDE,
              .channels = 1,
              .mean = {.5f},
-             .deviation = {.25f}},
+             .std = {.25f}},
     .count = COUNT,
     .labels = labels,
     .images = images,
@@ -78,7 +78,7 @@ static void expect_batch(const elm_batch *batch, int64_t epoch, int64_t index, i
     assert_int_equal(batch->epoch, epoch);
     assert_int_equal(batch->index, index);
     assert_int_equal(batch->share.global, global);
-    assert_ptr_equal(batch->labels, batch->part_labels + batch->share.first);
+    assert_ptr_equal(batch->labels, batch->microbatch_labels + batch->share.first);
     for (int64_t i = 0; i < global; i++)
         assert_int_equal(batch->global_labels[i], labels[batch->members[i]]);
 }

@@ -73,7 +73,7 @@ static void write_store(const char *path, const char *folder, uint64_t broken)
                                  .channels = 3,
                                  .in_shards = true,
                                  .mean = {.5f, .5f, .5f},
-                                 .deviation = {.25f, .25f, .25f}};
+                                 .std = {.25f, .25f, .25f}};
     elm_store_writer *writer = NULL;
     if (elm_store_writer_create_index(&writer, path, &info, class_names, shards, 2, 32, &err) != 0)
         fail_msg("%s", err.text);
@@ -172,17 +172,16 @@ static void batches_hold_the_pictures(void **state)
     elm_data_options options = options_for(path);
     options.threads = 3;
     static float expected[ROW];
-    elm_picture_reader *reader = NULL;
+    elm_image_reader *reader = NULL;
     elm_error err = {0};
-    assert_int_equal(elm_picture_reader_create(&reader, &err), 0);
+    assert_int_equal(elm_image_reader_create(&reader, &err), 0);
     for (int testing = 0; testing < 2; testing++) {
         elm_dataset *dataset = load(&options, testing ? "test" : "train");
         assert_int_equal(dataset->info.height, CROP);
         assert_int_equal(dataset->info.width, CROP);
         const elm_image_format format = elm_image_format_of(&dataset->info);
         /* 8/7 of 32, rounded down */
-        const elm_picture_transform transform =
-            elm_picture_transform_of(&format, CROP, 36, !testing);
+        const elm_image_transform transform = elm_image_transform_of(&format, CROP, 36, !testing);
         elm_loader *loader = NULL;
         if (testing)
             assert_int_equal(elm_loader_create_evaluation(&loader, dataset, 4, 0, 1, &err), 0);
@@ -196,8 +195,8 @@ static void batches_hold_the_pictures(void **state)
                 picture_file file = picture(batch->members[i] + (testing ? TRAIN : 0));
                 elm_rng rng =
                     elm_rng_stream(testing ? 0 : 11, ELM_RNG_AUGMENT, 0, (uint64_t)(seen + i));
-                assert_int_equal(elm_picture_read(reader, &transform, &rng, file.bytes,
-                                                  file.size_bytes, expected, &err),
+                assert_int_equal(elm_image_read(reader, &transform, &rng, file.bytes,
+                                                file.size_bytes, expected, &err),
                                  0);
                 assert_memory_equal(batch->input + i * ROW, expected, sizeof expected);
                 free(file.bytes);
@@ -211,7 +210,7 @@ static void batches_hold_the_pictures(void **state)
         elm_loader_destroy(loader);
         elm_dataset_destroy(dataset);
     }
-    elm_picture_reader_destroy(reader);
+    elm_image_reader_destroy(reader);
 }
 
 static void next_epoch(elm_loader *loader)
@@ -239,7 +238,7 @@ static void unreadable_pictures_are_replaced(void **state)
     memcpy(kept[1], batch->input + 7 * ROW, sizeof kept[1]);
     assert_int_equal(batch->members[5], 5);
     for (int i = 0; i < batch->share.local; i++)
-        assert_true(batch->substituted[i] == (i == 5 || i == 7) && !batch->absent[i]);
+        assert_true(batch->replaced[i] == (i == 5 || i == 7) && !batch->unreadable[i]);
     batch = elm_loader_next(loader); /* members 8 to 15: 9 is the next readable one of the class */
     assert_memory_equal(kept[0], batch->input + ROW, sizeof kept[0]);
     assert_memory_equal(kept[1], batch->input + ROW, sizeof kept[1]);
@@ -276,15 +275,15 @@ static void class_without_a_picture(void **state)
     elm_dataset *dataset = load(&options, "train");
     elm_loader *loader = train(dataset, &options, 0, 1);
     elm_error err = {0};
-    int absent = 0;
+    int unreadable = 0;
     for (int64_t b = 0; b < elm_loader_batches(dataset, BATCH, false); b++) {
         const elm_batch *batch = elm_loader_next(loader);
         for (int i = 0; i < batch->share.local; i++) {
-            assert_int_equal(batch->absent[i], batch->labels[i] == 2);
-            absent += batch->absent[i];
+            assert_int_equal(batch->unreadable[i], batch->labels[i] == 2);
+            unreadable += batch->unreadable[i];
         }
     }
-    assert_int_equal(absent, 1);
+    assert_int_equal(unreadable, 1);
     assert_int_equal(elm_loader_check(loader, &err), 0);
     elm_loader_destroy(loader);
     elm_dataset_destroy(dataset);

@@ -11,7 +11,7 @@
 #include <omp.h>
 
 #include "elmpi/memory.h"
-#include "elmpi/split.h"
+#include "elmpi/partition.h"
 #include "golden/logit_golden.h"
 #include "unit/loss_fixture.h"
 #include "unit/slopes.h"
@@ -32,13 +32,13 @@ static elm_loss_options options_for(const weighted_golden *g)
     return o;
 }
 
-static elm_loss_moment moment_of(const weighted_golden *g)
+static elm_loss_time moment_of(const weighted_golden *g)
 {
-    return (elm_loss_moment){.seed = (uint64_t)g->seed,
-                             .epoch = g->epoch,
-                             .position = g->position,
-                             .passed = g->passed,
-                             .length = 200};
+    return (elm_loss_time){.seed = (uint64_t)g->seed,
+                           .epoch = g->epoch,
+                           .position = g->position,
+                           .passed = g->passed,
+                           .length = 200};
 }
 
 /* Images [from, from + count) of the golden batch at work on `ranks` ranks. */
@@ -48,7 +48,7 @@ static double evaluate_part(const weighted_golden *g, const float *logits, int f
     const elm_loss_options o = options_for(g);
     double loss = 0;
     for (int rank = 0; rank < ranks; rank++) {
-        const elm_share share = elm_share_of(count, ranks, rank);
+        const elm_partition share = elm_partition_of(count, ranks, rank);
         const int first = from + (int)share.first;
         fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, share.local, 0);
         f.batch.images = count;
@@ -179,8 +179,8 @@ static void draws_depend_on_their_moment(void **state)
         fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
         f.batch.labels = golden_labels;
         f.batch.logits = golden_logits;
-        f.batch.moment = (elm_loss_moment){
-            .seed = i == 1, .epoch = i == 2, .position = i == 3 ? GOLDEN_BATCH : 0};
+        f.batch.moment =
+            (elm_loss_time){.seed = i == 1, .epoch = i == 2, .position = i == 3 ? GOLDEN_BATCH : 0};
         loss[i] = elm_loss_logits(f.loss, &f.batch).loss;
         assert_true(elm_loss_logits(f.loss, &f.batch).loss == loss[i]); /* no state behind it */
         release(&f);

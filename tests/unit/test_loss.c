@@ -11,7 +11,7 @@
 #include <omp.h>
 
 #include "elmpi/memory.h"
-#include "elmpi/split.h"
+#include "elmpi/partition.h"
 #include "golden/pseudo.h"
 #include "unit/loss_fixture.h"
 #include "unit/loss_settings.h"
@@ -70,7 +70,7 @@ static void pull_in_shares(const pull_golden *g, int which, int parts)
     for (int i = 0; i < LENGTH(embeddings); i++)
         embeddings[i] = golden_embeddings[i] * g->factor;
     for (int part = 0; part < parts; part++) {
-        const elm_share share = elm_share_of(GOLDEN_BATCH, parts, part);
+        const elm_partition share = elm_partition_of(GOLDEN_BATCH, parts, part);
         float others[GOLDEN_BATCH * GOLDEN_WIDTH];
         int32_t labels[GOLDEN_BATCH];
         int remote = 0;

@@ -219,7 +219,7 @@ static void impossible_losses_are_refused(void **state)
 {
     (void)state;
     static const int64_t counts[] = {10, 0, 4};
-    const elm_class_counts absent = {3, counts, 14};
+    const elm_class_counts unreadable = {3, counts, 14};
     elm_loss_options o = options_of("logajd", "none");
     refused(&o, golden_class_counts(), "did you mean logadj?");
     refused(&o, golden_class_counts(), "ce, logadj");
@@ -228,7 +228,7 @@ static void impossible_losses_are_refused(void **state)
     o.lambda = 0;
     refused(&o, golden_class_counts(), "pull");
     o = options_of("logadj", "none");
-    refused(&o, absent, "class 1 has no training image");
+    refused(&o, unreadable, "class 1 has no training image");
     o = options_of("ce", "pull");
     snprintf(o.pull_alpha, sizeof o.pull_alpha, "sqrt-p");
     refused(&o, golden_class_counts(), "sqrt-pi");

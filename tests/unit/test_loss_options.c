@@ -23,7 +23,7 @@ static seen_batch look(void)
                                embeddings,
                                logits,
                                {.seed = 3, .passed = 170, .length = 200}};
-    return see(&whole, elm_share_of(IMAGES, 1, 0));
+    return see(&whole, elm_partition_of(IMAGES, 1, 0));
 }
 
 /* NULL where the loss refuses this choice, which is an error of the user's. */
@@ -75,7 +75,7 @@ static void check_setting(const char *what, const elm_loss_options *options)
                      LENGTH(logits));
         compared++;
     } else if (!elm_loss_needs_of(loss).bank) {
-        /* with the class bank a term needs its traffic: tests/unit/test_bank_term.c */
+        /* with the memory bank a term needs its traffic: tests/unit/test_bank_term.c */
         check_term(what, loss);
     }
     forget_seen(&s);

@@ -68,7 +68,7 @@ static void compare_loss(const term_golden *g, int step, double found, double ex
 }
 
 /* Evaluates one share of a step and compares its gradients; returns its parts of the losses. */
-static void share_of_step(const term_golden *g, int step, elm_loss *loss, elm_share share,
+static void share_of_step(const term_golden *g, int step, elm_loss *loss, elm_partition share,
                           double *logit, double *embed)
 {
     float embeddings[TERM_BATCH * TERM_WIDTH];
@@ -110,11 +110,11 @@ static void steps_in_shares(const term_golden *g, int parts)
 {
     elm_loss *loss[TERM_BATCH + 3];
     for (int p = 0; p < parts; p++)
-        loss[p] = loss_for(g->job, elm_share_of(TERM_BATCH, parts, p).local);
+        loss[p] = loss_for(g->job, elm_partition_of(TERM_BATCH, parts, p).local);
     for (int step = 0; step < TERM_STEPS; step++) {
         double logit = 0, embed = 0;
         for (int p = 0; p < parts; p++)
-            share_of_step(g, step, loss[p], elm_share_of(TERM_BATCH, parts, p), &logit, &embed);
+            share_of_step(g, step, loss[p], elm_partition_of(TERM_BATCH, parts, p), &logit, &embed);
         compare_loss(g, step, logit, g->step[step].logit_loss);
         compare_loss(g, step, embed, g->step[step].embed_loss);
         for (int p = 0; p < parts; p++) {
@@ -143,7 +143,7 @@ static double whole_step(const term_golden *g, int step, elm_loss *loss, float *
 {
     float embeddings[TERM_BATCH * TERM_WIDTH];
     const whole_batch w = batch_of(g, step, embeddings);
-    seen_batch s = see(&w, elm_share_of(TERM_BATCH, 1, 0));
+    seen_batch s = see(&w, elm_partition_of(TERM_BATCH, 1, 0));
     const double value = elm_loss_embeddings(loss, &s.batch).loss;
     memcpy(gradient, s.embeddings_gradient, TERM_BATCH * TERM_WIDTH * sizeof *gradient);
     forget_seen(&s);
@@ -200,7 +200,7 @@ static void only_good_steps_teach(void **state)
     }
 }
 
-/* All rows of the table: a term that joins it is tested here without a line more. Centres have
+/* All rows of the table: a term that joins it is tested here without a line more. Centers have
  * seen a step before: the mean of a batch in which a class is met for the first time is a
  * constant to the gradient, but moves with the embeddings. */
 static void gradients_are_slopes(void **state)
@@ -217,7 +217,7 @@ static void gradients_are_slopes(void **state)
         whole_batch w = batch_of(&term_cases[0], 0, (float[TERM_BATCH * TERM_WIDTH]){0});
         w.embeddings = embeddings;
         w.logits = logits;
-        seen_batch s = see(&w, elm_share_of(TERM_BATCH, 1, 0));
+        seen_batch s = see(&w, elm_partition_of(TERM_BATCH, 1, 0));
         elm_loss_embeddings(loss, &s.batch);
         elm_loss_update(loss, term_lr);
         memset(s.embeddings_gradient, 0, sizeof embeddings);

@@ -50,7 +50,7 @@ static elm_loss *create(const elm_loss_options *options, int width)
     return loss;
 }
 
-static seen_batch see_share(const world *w, elm_share share)
+static seen_batch see_share(const world *w, elm_partition share)
 {
     return see(&(whole_batch){w->rows,
                               w->width,
@@ -64,7 +64,7 @@ static seen_batch see_share(const world *w, elm_share share)
 
 static seen_batch see_all(const world *w)
 {
-    return see_share(w, elm_share_of(w->rows, 1, 0));
+    return see_share(w, elm_partition_of(w->rows, 1, 0));
 }
 
 static double largest_of(const seen_batch *s)
@@ -222,7 +222,8 @@ static void a_rank_without_images(void **state)
     fill(&w, 20, 9, 1);
     for (int t = 0; term_setting(t, &name, &options); t++) {
         elm_loss *loss = create(&options, w.width);
-        seen_batch s = see_share(&w, (elm_share){.global = w.rows, .first = w.rows, .local = 0});
+        seen_batch s =
+            see_share(&w, (elm_partition){.global = w.rows, .first = w.rows, .local = 0});
         const elm_loss_value none = {0}, value = elm_loss_embeddings(loss, &s.batch);
         assert_memory_equal(&value, &none, sizeof none);
         forget_seen(&s);
@@ -267,7 +268,7 @@ static void parts_of_a_batch(void **state)
 }
 
 /* Widths beyond the number of images (lda then works in the span of the batch) and beside it;
- * centres have learned before. */
+ * centers have learned before. */
 static void gradients_are_slopes_at_any_width(void **state)
 {
     (void)state;
@@ -344,7 +345,7 @@ static void far_from_the_origin(void **state)
 static double leave_traces(const elm_loss_options *options, float *traces, size_t *count)
 {
     elm_loss *loss = create(options, w.width);
-    seen_batch s = see_share(&w, elm_share_of(w.rows, 3, 1));
+    seen_batch s = see_share(&w, elm_partition_of(w.rows, 3, 1));
     elm_tensor tensors[TENSORS_MAX];
     const double value = elm_loss_embeddings(loss, &s.batch).loss;
     const size_t values = (size_t)s.batch.local * (size_t)w.width,

@@ -22,7 +22,7 @@ enum { CLASSES = 4 };
 /* Head, torso, tail, and a tail class without test images. */
 static const int64_t train_count[CLASSES] = {500, 99, 5, 3};
 static int64_t tested[CLASSES] = {10, 4, 4, 0}, correct[CLASSES] = {9, 2, 1, 0};
-static const elm_tally tally = {.classes = CLASSES, .tested = tested, .correct = correct};
+static const elm_recall_counts tally = {.classes = CLASSES, .tested = tested, .correct = correct};
 
 static elm_metrics *make(elm_group_rule rule)
 {
@@ -57,10 +57,11 @@ static void nothing_tested_is_nan(void **state)
     (void)state;
     int64_t none[CLASSES] = {0};
     elm_metrics *m = NULL;
-    assert_int_equal(
-        elm_metrics_create(&m, &(elm_tally){.classes = CLASSES, .tested = none, .correct = none},
-                           train_count, ELM_GROUPS_ELM, NULL),
-        0);
+    assert_int_equal(elm_metrics_create(
+                         &m,
+                         &(elm_recall_counts){.classes = CLASSES, .tested = none, .correct = none},
+                         train_count, ELM_GROUPS_ELM, NULL),
+                     0);
     assert_true(isnan(m->accuracy) && isnan(m->balanced_accuracy) && isnan(m->group[0]));
     assert_int_equal(m->group_classes[0], 1);
     elm_metrics_destroy(m);
@@ -71,10 +72,10 @@ static int group_of(int64_t count, elm_group_rule rule)
 {
     int64_t one = 1;
     elm_metrics *m = NULL;
-    assert_int_equal(elm_metrics_create(&m,
-                                        &(elm_tally){.classes = 1, .tested = &one, .correct = &one},
-                                        &count, rule, NULL),
-                     0);
+    assert_int_equal(
+        elm_metrics_create(&m, &(elm_recall_counts){.classes = 1, .tested = &one, .correct = &one},
+                           &count, rule, NULL),
+        0);
     const int group = m->group_classes[0] ? 0 : m->group_classes[1] ? 1 : 2;
     elm_metrics_destroy(m);
     return group;
@@ -215,16 +216,16 @@ static void table_shows_the_ends_of_many(void **state)
     (void)state;
     enum { MANY = 30 };
     int64_t counts[MANY];
-    elm_tally many;
-    assert_int_equal(elm_tally_create(&many, MANY, NULL), 0);
+    elm_recall_counts many;
+    assert_int_equal(elm_recall_counts_create(&many, MANY, NULL), 0);
     for (int c = 0; c < MANY; c++) { /* class c has recall c / MANY */
         counts[c] = 50;
         for (int i = 0; i < MANY; i++)
-            elm_tally_add(&many, c, i < c ? c : (c + 1) % MANY);
+            elm_recall_counts_add(&many, c, i < c ? c : (c + 1) % MANY);
     }
     elm_metrics *m = NULL;
     assert_int_equal(elm_metrics_create(&m, &many, counts, ELM_GROUPS_ELM, NULL), 0);
-    elm_tally_release(&many);
+    elm_recall_counts_release(&many);
     const elm_evaluation_about who = {"c.h5", "fc", "toy", "test", NULL, counts, NULL, 0, 0};
     char *text = NULL;
     print_to(&text, m, &who);

@@ -71,7 +71,7 @@ static float *noise(size_t count, uint64_t stream)
 /* A loss that sees logits and embeddings: sum of weight * value + value^2 / 2. */
 static double probe(elm_net *net, const float *input, const float *weights, bool with_gradient)
 {
-    const elm_share share = elm_share_of(IMAGES, 1, 0);
+    const elm_partition share = elm_partition_of(IMAGES, 1, 0);
     const float *phi = elm_net_embed_all(net, input, share, true), *logits = elm_net_classify(net);
     const int width = elm_net_width(net);
     double loss = 0;
@@ -148,7 +148,7 @@ static void check_gradients(elm_net_train train, const char *name, const char *b
     memcpy(state, view.state, (size_t)view.state_size * sizeof *state);
     probe(net, input, weights, true);
     memcpy(gradient, view.gradients, (size_t)view.size * sizeof *gradient);
-    for (int t = view.learn_first; t < view.learn_end; t++) {
+    for (int t = view.trainable_first; t < view.learn_end; t++) {
         const double error = tensor_error(net, input, weights, &view.tensors[t],
                                           gradient + view.tensors[t].offset, state);
         if (error > 2e-2)
@@ -270,7 +270,7 @@ static void parts_may_rest(void **unused)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         elm_net *net = make_net_training(cases[i].train, "cifar-resnet8", "global", "auto", 0);
         const elm_net_parameters view = elm_net_view(net);
-        assert_string_equal(view.tensors[view.learn_first].name, cases[i].first);
+        assert_string_equal(view.tensors[view.trainable_first].name, cases[i].first);
         assert_string_equal(view.tensors[view.learn_end - 1].name, cases[i].last);
         float *state = elm_alloc((size_t)view.state_size, sizeof *state, NULL),
               logits[IMAGES * CLASSES];
@@ -280,7 +280,7 @@ static void parts_may_rest(void **unused)
                          cases[i].state_moves);
         if (!cases[i].state_moves) {
             memcpy(logits, elm_net_classify(net), sizeof logits);
-            elm_net_embed_all(net, input, elm_share_of(IMAGES, 1, 0), false);
+            elm_net_embed_all(net, input, elm_partition_of(IMAGES, 1, 0), false);
             assert_memory_equal(logits, elm_net_classify(net), sizeof logits);
         }
         elm_free(state);
@@ -360,12 +360,12 @@ static void evaluation_leaves_the_state(void **unused)
     float *state = elm_alloc((size_t)view.state_size, sizeof *state, NULL);
     memcpy(state, view.state, (size_t)view.state_size * sizeof *state);
     float one[64], all[64];
-    elm_net_embed_all(net, input, elm_share_of(IMAGES, 1, 0), false);
+    elm_net_embed_all(net, input, elm_partition_of(IMAGES, 1, 0), false);
     memcpy(all, elm_net_classify(net), CLASSES * sizeof *all);
-    elm_net_embed_all(net, input, elm_share_of(1, 1, 0), false);
+    elm_net_embed_all(net, input, elm_partition_of(1, 1, 0), false);
     memcpy(one, elm_net_classify(net), CLASSES * sizeof *one);
     assert_memory_equal(state, view.state, (size_t)view.state_size * sizeof *state);
-    /* an image's logits do not depend on its neighbours */
+    /* an image's logits do not depend on its neighbors */
     assert_true(distance(one, all, CLASSES) < 1e-5);
     elm_free(state);
     elm_net_destroy(net);
@@ -463,9 +463,9 @@ static void menon_begins_as_keras_does(void **unused)
         const elm_tensor *t = &view.tensors[p];
         if (t->dimensions != 4)
             continue;
-        const double deviation = sqrt(2.0 / (double)(t->shape[1] * t->shape[2] * t->shape[3]));
+        const double std = sqrt(2.0 / (double)(t->shape[1] * t->shape[2] * t->shape[3]));
         for (int64_t i = 0; i < t->count; i++) {
-            const double z = (double)t->data[i] / deviation;
+            const double z = (double)t->data[i] / std;
             square += z * z;
             largest = fmax(largest, fabs(z));
         }

@@ -60,7 +60,7 @@ static const float *logits_of(elm_net *net, int broken_image, bool training)
         input[i] = (float)(i % 7) - 3;
     if (broken_image >= 0)
         input[broken_image * values + values / 2] = NAN;
-    elm_net_embed_all(net, input, elm_share_of(IMAGES, 1, 0), training);
+    elm_net_embed_all(net, input, elm_partition_of(IMAGES, 1, 0), training);
     return elm_net_classify(net);
 }
 

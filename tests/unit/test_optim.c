@@ -255,8 +255,8 @@ static void batches_are_cut_into_parts(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const elm_optim_options options = {.batch = rows[i].batch,
                                            .accumulate = rows[i].accumulate};
-        assert_int_equal(elm_optim_part(&options), rows[i].part);
-        assert_int_equal(elm_optim_parts(&options), rows[i].parts);
+        assert_int_equal(elm_optim_microbatch(&options), rows[i].part);
+        assert_int_equal(elm_optim_microbatches(&options), rows[i].parts);
         assert_int_equal(elm_optim_check(&options, NULL), 0);
     }
     elm_error err = {0};
@@ -272,7 +272,7 @@ static void option_rows_fit_the_struct(void **state)
     assert_int_equal(row("optim.milestones")->type, ELM_OPTION_REALS);
     assert_string_equal(row("optim.gamma")->used_if, "optim.schedule=multistep");
     assert_string_equal(row("optim.schedule")->choices, "constant|multistep|cosine");
-    assert_string_equal(row("optim.momentum")->fallback, "0.9");
+    assert_string_equal(row("optim.momentum")->default_text, "0.9");
 }
 
 int main(void)

@@ -16,24 +16,23 @@
 
 enum { CROP = 224, RESIZE = 256, VALUES = 3 * CROP * CROP };
 
-/* Normalised values are bytes again. */
-static const elm_image_format plain = {.channels = 3,
-                                       .deviation = {1 / 255.f, 1 / 255.f, 1 / 255.f}};
+/* Normalized values are bytes again. */
+static const elm_image_format plain = {.channels = 3, .std = {1 / 255.f, 1 / 255.f, 1 / 255.f}};
 
 static float out[VALUES], other[VALUES];
-static elm_picture_reader *reader;
+static elm_image_reader *reader;
 
 static int open_reader(void **state)
 {
     (void)state;
     elm_error err = {0};
-    return elm_picture_reader_create(&reader, &err);
+    return elm_image_reader_create(&reader, &err);
 }
 
 static int close_reader(void **state)
 {
     (void)state;
-    elm_picture_reader_destroy(reader);
+    elm_image_reader_destroy(reader);
     return elm_alloc_live() == 0 ? 0 : -1;
 }
 
@@ -51,10 +50,10 @@ static elm_rng stream(uint64_t position)
 
 static void read_good(const picture_file *file, bool random, uint64_t position, float *to)
 {
-    const elm_picture_transform transform = elm_picture_transform_of(&plain, CROP, RESIZE, random);
+    const elm_image_transform transform = elm_image_transform_of(&plain, CROP, RESIZE, random);
     elm_rng rng = stream(position);
     elm_error err = {0};
-    if (elm_picture_read(reader, &transform, &rng, file->bytes, file->size_bytes, to, &err) != 0)
+    if (elm_image_read(reader, &transform, &rng, file->bytes, file->size_bytes, to, &err) != 0)
         fail_msg("%s", err.text);
 }
 
@@ -75,7 +74,7 @@ static void expect_golden(const float *values, const unsigned char *golden, doub
                      golden[i]);
 }
 
-/* Resize and centre crop from a PNG file, which loses nothing. PIL rounds to bytes twice. */
+/* Resize and center crop from a PNG file, which loses nothing. PIL rounds to bytes twice. */
 static void evaluation_equals_torchvision(void **state)
 {
     (void)state;
@@ -90,7 +89,7 @@ static void evaluation_equals_torchvision(void **state)
     }
 }
 
-static void resample_box(const uint8_t *rgbx, int width, int height, elm_picture_box box, bool flip,
+static void resample_box(const uint8_t *rgbx, int width, int height, elm_image_box box, bool flip,
                          float *to)
 {
     const elm_pixels pixels = {
@@ -129,7 +128,7 @@ static void crops_equal_torchvision(void **state)
     uint8_t *rgb = painted(500, 375), *rgbx = with_fourth(rgb, 500 * 375);
     for (int i = 0; i < GOLDEN_BOXES; i++) {
         const int *b = golden_boxes[i];
-        resample_box(rgbx, 500, 375, (elm_picture_box){b[0], b[1], b[2], b[3]}, false, out);
+        resample_box(rgbx, 500, 375, (elm_image_box){b[0], b[1], b[2], b[3]}, false, out);
         expect_golden(out, golden_cropped[i], 1.1);
     }
     free(rgb);
@@ -148,7 +147,7 @@ static void training_takes_the_drawn_box(void **state)
     int flips = 0;
     for (uint64_t position = 0; position < 40; position++) {
         elm_rng rng = stream(position);
-        const elm_picture_box box = elm_picture_draw_box(width, height, shares, &rng);
+        const elm_image_box box = elm_image_draw_box(width, height, shares, &rng);
         const bool flip = elm_rng_u32(&rng) & 1;
         flips += flip;
         read_good(&file, true, position, out);
@@ -170,7 +169,7 @@ static void boxes_as_torchvision_draws_them(void **state)
     int left = 0, right = 0, top = 0, bottom = 0;
     for (uint64_t i = 0; i < DRAWS; i++) {
         elm_rng rng = stream(i);
-        const elm_picture_box box = elm_picture_draw_box(width, height, shares, &rng);
+        const elm_image_box box = elm_image_draw_box(width, height, shares, &rng);
         assert_true(box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0);
         assert_true(box.x + box.width <= width && box.y + box.height <= height);
         const double part = (double)box.width * box.height / (width * height),
@@ -187,11 +186,11 @@ static void boxes_as_torchvision_draws_them(void **state)
     assert_true(fabs(area / DRAWS - 0.4321) < 0.005);
     assert_true(fabs(log_ratio / DRAWS - 0.0301) < 0.005);
     assert_true(left > 50 && right > 50 && top > 50 && bottom > 50);
-    /* No box fits: the largest centre within the ratios. */
+    /* No box fits: the largest center within the ratios. */
     elm_rng rng = stream(0);
-    const elm_picture_box wide = elm_picture_draw_box(1000, 10, shares, &rng),
-                          high = elm_picture_draw_box(9, 900, shares, &rng),
-                          point = elm_picture_draw_box(1, 1, shares, &rng);
+    const elm_image_box wide = elm_image_draw_box(1000, 10, shares, &rng),
+                        high = elm_image_draw_box(9, 900, shares, &rng),
+                        point = elm_image_draw_box(1, 1, shares, &rng);
     assert_true(wide.x == 493 && wide.y == 0 && wide.width == 13 && wide.height == 10);
     assert_true(high.x == 0 && high.y == 444 && high.width == 9 && high.height == 12);
     assert_true(point.x == 0 && point.y == 0 && point.width == 1 && point.height == 1);
@@ -228,16 +227,16 @@ static void kinds_of_files(void **state)
         assert_memory_equal(out, other, sizeof out);
         free(alpha.bytes);
     }
-    picture_file grey_jpeg =
-        make_jpeg(rgb, width, height, (jpeg_kind){.quality = 95, .grey = true});
-    picture_file grey_png = make_png(rgb, width, height, 1);
-    read_good(&grey_jpeg, false, 0, out);
+    picture_file gray_jpeg =
+        make_jpeg(rgb, width, height, (jpeg_kind){.quality = 95, .gray = true});
+    picture_file gray_png = make_png(rgb, width, height, 1);
+    read_good(&gray_jpeg, false, 0, out);
     assert_memory_equal(out, out + CROP * CROP, CROP * CROP * sizeof *out);
     assert_memory_equal(out, out + 2 * CROP * CROP, CROP * CROP * sizeof *out);
-    read_good(&grey_png, false, 0, out);
+    read_good(&gray_png, false, 0, out);
     assert_memory_equal(out, out + CROP * CROP, CROP * CROP * sizeof *out);
-    free(grey_jpeg.bytes);
-    free(grey_png.bytes);
+    free(gray_jpeg.bytes);
+    free(gray_png.bytes);
     free(sound.bytes);
     free(rgb);
 }
@@ -276,7 +275,7 @@ static void append_bytes(png_structp png, png_bytep bytes, size_t count)
     file->size_bytes += count;
 }
 
-/* One grey value everywhere, with a gamma that a viewer would apply; gamma 0: none said. */
+/* One gray value everywhere, with a gamma that a viewer would apply; gamma 0: none said. */
 static picture_file make_flat_png(int side, int bits, unsigned value, double gamma)
 {
     picture_file file = {NULL, 0};
@@ -315,11 +314,10 @@ static void png_values_as_they_stand(void **state)
     assert_int_equal(elm_decoder_create(&decoder, &err), 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         picture_file file = make_flat_png(SIDE, cases[i].bits, cases[i].value, cases[i].gamma);
-        const elm_picture_header header = {
-            .format = ELM_PICTURE_PNG, .width = SIDE, .height = SIDE};
+        const elm_image_header header = {.format = ELM_IMAGE_PNG, .width = SIDE, .height = SIDE};
         elm_pixels pixels;
         if (elm_decoder_read(decoder, file.bytes, file.size_bytes, &header,
-                             (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err) != 0)
+                             (elm_image_box){0, 0, SIDE, SIDE}, 1, &pixels, &err) != 0)
             fail_msg("case %zu: %s", i, err.text);
         for (int p = 0; p < SIDE * SIDE; p++)
             for (int c = 0; c < 3; c++)
@@ -327,8 +325,8 @@ static void png_values_as_they_stand(void **state)
                                                (p % SIDE) * ELM_PIXEL_BYTES + c],
                                  cases[i].expected);
         assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes / 2, &header,
-                                          (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err),
-                         ELM_PICTURE_BROKEN);
+                                          (elm_image_box){0, 0, SIDE, SIDE}, 1, &pixels, &err),
+                         ELM_IMAGE_CORRUPT);
         free(file.bytes);
     }
     elm_decoder_destroy(decoder);
@@ -342,15 +340,15 @@ static void no_memory_is_not_the_pictures_fault(void **state)
     const pid_t child = fork();
     if (child == 0) {
         const struct rlimit limit = {400 << 20, 400 << 20};
-        const elm_picture_header header = {
-            .format = ELM_PICTURE_PNG, .width = HUGE_SIDE, .height = HUGE_SIDE};
+        const elm_image_header header = {
+            .format = ELM_IMAGE_PNG, .width = HUGE_SIDE, .height = HUGE_SIDE};
         const uint8_t bytes[64] = {0};
         elm_decoder *decoder = NULL;
         elm_pixels pixels;
         elm_error err = {0};
         if (elm_decoder_create(&decoder, &err) != 0 || setrlimit(RLIMIT_AS, &limit) != 0)
             _exit(2);
-        _exit(elm_decoder_read(decoder, bytes, sizeof bytes, &header, (elm_picture_box){0, 0, 1, 1},
+        _exit(elm_decoder_read(decoder, bytes, sizeof bytes, &header, (elm_image_box){0, 0, 1, 1},
                                1, &pixels, &err) == -1
                   ? 0
                   : 1);
@@ -373,14 +371,14 @@ static void damage_is_told(void **state)
     elm_decoder *decoder = NULL;
     elm_error err = {0};
     assert_int_equal(elm_decoder_create(&decoder, &err), 0);
-    const elm_picture_header header = {.format = ELM_PICTURE_JPEG, .width = SIDE, .height = SIDE};
+    const elm_image_header header = {.format = ELM_IMAGE_JPEG, .width = SIDE, .height = SIDE};
     for (int damaged = 0; damaged < 2; damaged++) {
         picture_file file = make_jpeg(rgb, SIDE, SIDE, (jpeg_kind){.quality = 90, .sampling = 1});
         elm_pixels pixels;
         if (damaged)
             memset(file.bytes + file.size_bytes / 3, 0, file.size_bytes - file.size_bytes / 3 - 2);
         assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes, &header,
-                                          (elm_picture_box){0, 0, SIDE, SIDE}, 1, &pixels, &err),
+                                          (elm_image_box){0, 0, SIDE, SIDE}, 1, &pixels, &err),
                          0);
         assert_int_equal(pixels.damaged, damaged);
         free(file.bytes);
@@ -405,8 +403,8 @@ static void turned_by_exif(void **state)
                                                       .sampling = 1,
                                                       .orientation = orientation,
                                                       .big_endian = orientation % 2});
-            elm_picture_header header;
-            assert_null(elm_picture_header_read(&header, file.bytes, file.size_bytes));
+            elm_image_header header;
+            assert_null(elm_image_header_read(&header, file.bytes, file.size_bytes));
             assert_int_equal(header.orientation, orientation);
             assert_int_equal(header.width, w);
             read_good(&file, random, position, out);
@@ -434,13 +432,13 @@ static void part_equals_whole(void **state)
                                       (jpeg_kind){.quality = 90,
                                                   .sampling = 1 + kind % 2,
                                                   .progressive = kind & 2,
-                                                  .grey = kind & 4});
-        elm_picture_header header;
-        assert_null(elm_picture_header_read(&header, file.bytes, file.size_bytes));
+                                                  .gray = kind & 4});
+        elm_image_header header;
+        assert_null(elm_image_header_read(&header, file.bytes, file.size_bytes));
         for (int reduction = 1; reduction <= 8; reduction *= 2) {
             elm_pixels whole, part;
             assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes, &header,
-                                              (elm_picture_box){0, 0, width, height}, reduction,
+                                              (elm_image_box){0, 0, width, height}, reduction,
                                               &whole, &err),
                              0);
             assert_int_equal(whole.width, (width + reduction - 1) / reduction);
@@ -448,7 +446,7 @@ static void part_equals_whole(void **state)
             memcpy(kept, whole.pixels, whole.stride * (size_t)whole.height);
             for (uint64_t i = 0; i < 50; i++) {
                 elm_rng rng = stream(i);
-                const elm_picture_box box = elm_picture_draw_box(width, height, shares, &rng);
+                const elm_image_box box = elm_image_draw_box(width, height, shares, &rng);
                 assert_int_equal(elm_decoder_read(decoder, file.bytes, file.size_bytes, &header,
                                                   box, reduction, &part, &err),
                                  0);
@@ -512,11 +510,11 @@ static void tiny_pictures(void **state)
 
 static const char *problem_of(const uint8_t *bytes, size_t size_bytes)
 {
-    elm_picture_header header;
+    elm_image_header header;
     /* so that reading past the end is seen */
     uint8_t *exact = malloc(size_bytes > 0 ? size_bytes : 1);
     memcpy(exact, bytes, size_bytes);
-    const char *problem = elm_picture_header_read(&header, exact, size_bytes);
+    const char *problem = elm_image_header_read(&header, exact, size_bytes);
     free(exact);
     return problem;
 }
@@ -547,7 +545,7 @@ static void flipped_files(void **state)
 {
     (void)state;
     uint8_t *rgb = painted(60, 50);
-    const elm_picture_transform transform = elm_picture_transform_of(&plain, CROP, RESIZE, true);
+    const elm_image_transform transform = elm_image_transform_of(&plain, CROP, RESIZE, true);
     picture_file files[] = {
         make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .orientation = 6}),
         make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .progressive = true}),
@@ -560,8 +558,8 @@ static void flipped_files(void **state)
             elm_error err = {0};
             const uint8_t before = files[i].bytes[at];
             files[i].bytes[at] = (uint8_t)(before ^ (1u << elm_rng_below(&rng, 8)));
-            const int status = elm_picture_read(reader, &transform, &rng, files[i].bytes,
-                                                files[i].size_bytes, out, &err);
+            const int status = elm_image_read(reader, &transform, &rng, files[i].bytes,
+                                              files[i].size_bytes, out, &err);
             refused += status != 0;
             assert_true(status == 0 || err.text[0] != '\0');
             files[i].bytes[at] = before;

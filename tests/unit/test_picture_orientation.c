@@ -61,8 +61,8 @@ static picture_file with_exif(const picture_file *png, const uint8_t *tiff, size
 
 static int orientation_of(const picture_file *file)
 {
-    elm_picture_header header;
-    const char *problem = elm_picture_header_read(&header, file->bytes, file->size_bytes);
+    elm_image_header header;
+    const char *problem = elm_image_header_read(&header, file->bytes, file->size_bytes);
     if (problem != NULL)
         fail_msg("%s", problem);
     return header.orientation;
@@ -143,8 +143,8 @@ static void foreign_kinds(void **state)
                                            {"II*\1            ", "a TIFF"},
                                            {"<html>          ", "a web page"}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        elm_picture_header header;
-        const char *problem = elm_picture_header_read(&header, (const uint8_t *)files[i][0], 16);
+        elm_image_header header;
+        const char *problem = elm_image_header_read(&header, (const uint8_t *)files[i][0], 16);
         assert_non_null(problem);
         if (strstr(problem, files[i][1]) == NULL)
             fail_msg("\"%s\" does not say \"%s\"", problem, files[i][1]);

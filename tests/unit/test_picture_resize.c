@@ -9,7 +9,7 @@
 enum { WIDE = 420, HIGH = 300, SIDE = 100 };
 
 static picture_file kinds[7];
-enum { PLAIN, PROGRESSIVE, GREY, CMYK, TURNED, PNG, SMALL, KINDS };
+enum { PLAIN, PROGRESSIVE, GRAY, CMYK, TURNED, PNG, SMALL, KINDS };
 
 static int paint_all(void **state)
 {
@@ -19,7 +19,7 @@ static int paint_all(void **state)
     kinds[PLAIN] = make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .sampling = 1});
     kinds[PROGRESSIVE] =
         make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .sampling = 1, .progressive = true});
-    kinds[GREY] = make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .grey = true});
+    kinds[GRAY] = make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .gray = true});
     kinds[CMYK] = make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .cmyk = true});
     kinds[TURNED] =
         make_jpeg(rgb, WIDE, HIGH, (jpeg_kind){.quality = 95, .sampling = 1, .orientation = 6});
@@ -37,32 +37,32 @@ static int release_all(void **state)
     return 0;
 }
 
-static elm_resized resize(elm_picture_resizer *resizer, const picture_file *file)
+static elm_resized resize(elm_image_resizer *resizer, const picture_file *file)
 {
-    elm_picture_header header;
+    elm_image_header header;
     elm_resized made;
     elm_error err = {0};
-    assert_null(elm_picture_header_read(&header, file->bytes, file->size_bytes));
-    if (elm_picture_resize(resizer, file->bytes, file->size_bytes, &header, SIDE, 95, &made,
+    assert_null(elm_image_header_read(&header, file->bytes, file->size_bytes));
+    if (elm_image_reencode(resizer, file->bytes, file->size_bytes, &header, SIDE, 95, &made,
                            &err) != 0)
         fail_msg("%s", err.text);
     return made;
 }
 
-/* Mean of the picture's 3 x 3 fields by colour, as shares of 255: what is where, whatever the
+/* Mean of the picture's 3 x 3 fields by color, as shares of 255: what is where, whatever the
  * size. */
 static void fields(const uint8_t *bytes, size_t size_bytes, double mean[3][3][3])
 {
     elm_decoder *decoder = NULL;
-    elm_picture_header header;
+    elm_image_header header;
     elm_pixels pixels;
     elm_error err = {0};
     double count[3][3] = {{0}};
     memset(mean, 0, 27 * sizeof(double));
-    assert_null(elm_picture_header_read(&header, bytes, size_bytes));
+    assert_null(elm_image_header_read(&header, bytes, size_bytes));
     assert_int_equal(header.orientation, 1);
     assert_int_equal(elm_decoder_create(&decoder, &err), 0);
-    const elm_picture_box whole = {0, 0, header.width, header.height};
+    const elm_image_box whole = {0, 0, header.width, header.height};
     assert_int_equal(elm_decoder_read(decoder, bytes, size_bytes, &header, whole, 1, &pixels, &err),
                      0);
     for (int y = 0; y < header.height; y++)
@@ -83,10 +83,10 @@ static void fields(const uint8_t *bytes, size_t size_bytes, double mean[3][3][3]
 static void kinds_keep_what_they_show(void **state)
 {
     (void)state;
-    elm_picture_resizer *resizer = NULL;
+    elm_image_resizer *resizer = NULL;
     elm_error err = {0};
     double before[3][3][3], after[3][3][3];
-    assert_int_equal(elm_picture_resizer_create(&resizer, &err), 0);
+    assert_int_equal(elm_image_resizer_create(&resizer, &err), 0);
     fields(kinds[PLAIN].bytes, kinds[PLAIN].size_bytes, before);
     for (int k = PLAIN; k <= PNG; k++) {
         elm_resized made = resize(resizer, &kinds[k]);
@@ -99,10 +99,10 @@ static void kinds_keep_what_they_show(void **state)
              * shown column the stored row from below. */
             const int row = i / 9, column = i / 3 % 3, c = i % 3;
             const double *stored = k == TURNED ? before[2 - column][row] : before[row][column];
-            const double grey = 0.299 * stored[0] + 0.587 * stored[1] + 0.114 * stored[2];
-            const double expected = k == GREY ? grey : stored[c];
+            const double gray = 0.299 * stored[0] + 0.587 * stored[1] + 0.114 * stored[2];
+            const double expected = k == GRAY ? gray : stored[c];
             if (fabs(after[row][column][c] - expected) > 0.015)
-                fail_msg("kind %d, field %d %d, colour %d: %.3f, expected %.3f", k, row, column, c,
+                fail_msg("kind %d, field %d %d, color %d: %.3f, expected %.3f", k, row, column, c,
                          after[row][column][c], expected);
         }
         free(made.bytes);
@@ -111,29 +111,29 @@ static void kinds_keep_what_they_show(void **state)
     assert_null(made.bytes);
     assert_int_equal(made.width, SIDE);
     assert_int_equal(made.height, 2 * SIDE);
-    elm_picture_resizer_destroy(resizer);
+    elm_image_resizer_destroy(resizer);
 }
 
 /* Damaged data is told, not made into a sound file; the resizer goes on with the next picture. */
 static void damage_is_refused(void **state)
 {
     (void)state;
-    elm_picture_resizer *resizer = NULL;
-    elm_picture_header header;
+    elm_image_resizer *resizer = NULL;
+    elm_image_header header;
     elm_resized made;
     elm_error err = {0};
     picture_file broken = {malloc(kinds[PLAIN].size_bytes), kinds[PLAIN].size_bytes};
     memcpy(broken.bytes, kinds[PLAIN].bytes, broken.size_bytes);
     memset(broken.bytes + broken.size_bytes / 3, 0, broken.size_bytes / 2);
-    assert_int_equal(elm_picture_resizer_create(&resizer, &err), 0);
-    assert_null(elm_picture_header_read(&header, broken.bytes, broken.size_bytes));
-    assert_int_equal(elm_picture_resize(resizer, broken.bytes, broken.size_bytes, &header, SIDE, 95,
+    assert_int_equal(elm_image_resizer_create(&resizer, &err), 0);
+    assert_null(elm_image_header_read(&header, broken.bytes, broken.size_bytes));
+    assert_int_equal(elm_image_reencode(resizer, broken.bytes, broken.size_bytes, &header, SIDE, 95,
                                         &made, &err),
-                     ELM_PICTURE_BROKEN);
+                     ELM_IMAGE_CORRUPT);
     made = resize(resizer, &kinds[PLAIN]);
     free(made.bytes);
     free(broken.bytes);
-    elm_picture_resizer_destroy(resizer);
+    elm_image_resizer_destroy(resizer);
 }
 
 typedef struct taken {
@@ -148,7 +148,7 @@ static int take(void *context, const elm_queued_picture *picture, elm_error *err
     taken *t = context;
     const uint8_t *bytes = picture->resized.bytes != NULL ? picture->resized.bytes : picture->bytes;
     assert_ptr_equal(picture->item, &kinds[t->count % KINDS]);
-    assert_int_equal(picture->status, ELM_PICTURE_DONE);
+    assert_int_equal(picture->status, ELM_IMAGE_DONE);
     t->sizes[t->count] =
         picture->resized.bytes != NULL ? picture->resized.size_bytes : picture->size_bytes;
     for (size_t i = 0; i < t->sizes[t->count]; i++)
@@ -165,8 +165,8 @@ static void pass(int threads, taken *t)
     assert_int_equal(elm_resize_queue_create(&queue, threads, SIDE, 95, true, &err), 0);
     for (int i = 0; i < 400; i++) {
         picture_file *file = &kinds[i % KINDS];
-        elm_picture_header header;
-        assert_null(elm_picture_header_read(&header, file->bytes, file->size_bytes));
+        elm_image_header header;
+        assert_null(elm_image_header_read(&header, file->bytes, file->size_bytes));
         assert_int_equal(elm_resize_queue_add(queue, file, "name", file->bytes, file->size_bytes,
                                               &header, &full, &err),
                          0);

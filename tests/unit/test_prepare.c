@@ -75,7 +75,7 @@ static void digits(void **state)
     }
     const double values = (double)(train->count * PIXELS), mean = sum / values;
     assert_true(fabs(mean - train->info.mean[0]) < 1e-6);
-    assert_true(fabs(sqrt(squares / values - mean * mean) - train->info.deviation[0]) < 1e-6);
+    assert_true(fabs(sqrt(squares / values - mean * mean) - train->info.std[0]) < 1e-6);
     for (int64_t i = 0; i < train->count; i++) /* no digit is in both */
         for (int64_t k = 0; k < test->count; k++)
             assert_memory_not_equal(train->images + i * PIXELS, test->images + k * PIXELS, PIXELS);
@@ -222,7 +222,7 @@ static void cifar10(void **state)
     assert_int_equal(train->count, 5 * RECORDS);
     assert_int_equal(test->count, RECORDS);
     assert_string_equal(train->class_names[9], "truck");
-    assert_true(train->info.mean[2] == .4465f && train->info.deviation[0] == .2470f);
+    assert_true(train->info.mean[2] == .4465f && train->info.std[0] == .2470f);
     for (int i = 0; i < 5 * RECORDS; i += 997) { /* batches 1 to 5 in this order */
         assert_int_equal(train->labels[i], label_of(1 + i / RECORDS, i % RECORDS, -1));
         check_picture(train->images + (size_t)i * 3072, 1 + i / RECORDS, i % RECORDS);

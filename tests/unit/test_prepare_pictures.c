@@ -416,7 +416,7 @@ static void bad_lists(void **state)
     const struct {
         const char *list, *test, *text;
     } cases[] = {
-        {"a/1.jpg\n", NULL, "line 1): an unlabelled list"},
+        {"a/1.jpg\n", NULL, "line 1): an unlabeled list"},
         {"a/1.jpg 0\na/2.jpg x\n", NULL, "line 2"},
         {"a/1.jpg 1.5\n", NULL, "line 1"},
         {"a/1.jpg -1\n", NULL, "label -1 out of range"},

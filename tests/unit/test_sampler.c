@@ -246,7 +246,7 @@ static void ranks_and_resume(void **state)
 /* Pictures in shards, listed in another order than they lie: what a pass reads. */
 enum { PICTURES = 400000, SHARDS = 8, LENGTH = 100 * 1024, WINDOW = 2048, CHUNK = 4 << 20 };
 static elm_store_place places[PICTURES];
-static elm_dataset_pictures in_shards = {.places = places};
+static elm_encoded_images in_shards = {.places = places};
 static elm_dataset pictures = {.count = PICTURES, .pictures = &in_shards};
 
 /* Where a picture lies among all, counted in pictures. */
@@ -281,7 +281,7 @@ static int ascending(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* The places that a window's positions read are few runs of neighbours. */
+/* The places that a window's positions read are few runs of neighbors. */
 static int64_t runs(const int64_t *order, int64_t count)
 {
     int64_t place[WINDOW], found = 1;

@@ -28,7 +28,7 @@ static const elm_store_info pictures = {.dataset = "made-up",
                                         .width = SIDE,
                                         .channels = CHANNELS,
                                         .mean = {.1f, .2f, .3f},
-                                        .deviation = {.4f, .5f, .6f}};
+                                        .std = {.4f, .5f, .6f}};
 
 static int32_t label_of(int64_t i)
 {

@@ -26,7 +26,7 @@ static const elm_store_info info = {.dataset = "pictures",
                                     .channels = 3,
                                     .in_shards = true,
                                     .mean = {.1f, .2f, .3f},
-                                    .deviation = {.4f, .5f, .6f}};
+                                    .std = {.4f, .5f, .6f}};
 static const elm_store_shard shards[SHARDS] = {{"pictures-00000.tar", 1000000},
                                                {"/elsewhere/original.tar", INT64_C(147897477120)}};
 

@@ -14,7 +14,7 @@
 
 #include "base/build_id.h"
 #include "base/process/fault_injection.h"
-#include "elmpi/watch.h"
+#include "elmpi/watchdog.h"
 #include "unit/scratch.h"
 
 static void plans(void **state)
@@ -63,23 +63,23 @@ static const char *run_folder(const char *name)
 }
 
 /* A watched rank in a process of its own: `life` is what it does. */
-static pid_t begin(const char *folder, double timeout, void (*life)(elm_watch *watch))
+static pid_t begin(const char *folder, double timeout, void (*life)(elm_watchdog *watch))
 {
     const pid_t child = fork();
     if (child != 0)
         return child;
     elm_error err = {0};
-    elm_watch *watch;
-    if (elm_watch_create(&watch, "elmpi-test", &err))
+    elm_watchdog *watch;
+    if (elm_watchdog_create(&watch, "elmpi-test", &err))
         _exit(70);
-    elm_watch_set_rank(watch, 0, 2);
-    if (elm_watch_guard(watch, timeout, &err))
+    elm_watchdog_set_rank(watch, 0, 2);
+    if (elm_watchdog_guard(watch, timeout, &err))
         _exit(71);
-    elm_watch_set_folder(watch, folder, 3);
-    elm_watch_set_step(watch, 41);
-    elm_watch_enter(watch, "allreduce", NULL);
+    elm_watchdog_set_folder(watch, folder, 3);
+    elm_watchdog_set_step(watch, 41);
+    elm_watchdog_enter(watch, "allreduce", NULL);
     life(watch);
-    elm_watch_destroy(watch);
+    elm_watchdog_destroy(watch);
     _exit(0);
 }
 
@@ -90,21 +90,21 @@ static int end_of(pid_t child)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void wait_for_ever(elm_watch *watch)
+static void wait_for_ever(elm_watchdog *watch)
 {
     (void)watch;
     sleep(60);
 }
 
-static void work(elm_watch *watch)
+static void work(elm_watchdog *watch)
 {
     for (int i = 0; i < 60; i++) {
         usleep(50000);
-        elm_watch_tick(watch);
+        elm_watchdogdog_heartbeat(watch);
     }
 }
 
-static void look_away(elm_watch *watch)
+static void look_away(elm_watchdog *watch)
 {
     (void)watch;
     usleep(700000);
@@ -206,17 +206,18 @@ static void listens_to_other_runs(void **state)
 {
     (void)state;
     const char *folder = run_folder("listens");
-    assert_true(elm_watch_listening_time(folder, 3) < 0);
+    assert_true(elm_watchdog_listening_time(folder, 3) < 0);
     write_beats(folder, 1, false, 0);
-    assert_true(elm_watch_listening_time(folder, 3) > 1 && elm_watch_listening_time(folder, 3) < 2);
-    assert_true(elm_watch_listening_time(folder, 4) < 0);
-    assert_false(elm_watch_listen(folder, 3, NULL));
+    assert_true(elm_watchdog_listening_time(folder, 3) > 1 &&
+                elm_watchdog_listening_time(folder, 3) < 2);
+    assert_true(elm_watchdog_listening_time(folder, 4) < 0);
+    assert_false(elm_watchdog_listen(folder, 3, NULL));
     const pid_t child = fork();
     if (child == 0) {
         write_beats(folder, 40, true, 0);
         _exit(0);
     }
-    assert_true(elm_watch_listen(folder, 3, NULL));
+    assert_true(elm_watchdog_listen(folder, 3, NULL));
     end_of(child);
 }
 
@@ -232,7 +233,7 @@ static void timeouts(void **state)
         double timeout;
         elm_error err = {0};
         setenv("ELMPI_STALL_TIMEOUT", rows[i].text, 1);
-        assert_int_equal(elm_watch_timeout(600, &timeout, &err), rows[i].seconds < 0 ? -1 : 0);
+        assert_int_equal(elm_watchdog_timeout(600, &timeout, &err), rows[i].seconds < 0 ? -1 : 0);
         if (rows[i].seconds >= 0)
             assert_true(timeout == rows[i].seconds);
         else
@@ -258,10 +259,10 @@ static void unwatched(void **state)
 {
     (void)state;
     const char *folder = run_folder("unwatched");
-    assert_int_equal(elm_watch_enter(NULL, "data", NULL), 0);
-    elm_watch_set_step(NULL, 1);
-    elm_watch_tick(NULL);
-    elm_watch_destroy(NULL);
+    assert_int_equal(elm_watchdog_enter(NULL, "data", NULL), 0);
+    elm_watchdog_set_step(NULL, 1);
+    elm_watchdogdog_heartbeat(NULL);
+    elm_watchdog_destroy(NULL);
     assert_int_equal(end_of(begin(folder, 0, look_away)), 0); /* 0 seconds: never */
 }
 

@@ -117,9 +117,9 @@ static void what_is_exported_loads_back(void **state)
     float input[2 * 3 * 8 * 8], logits[20];
     for (int i = 0; i < 2 * 3 * 8 * 8; i++)
         input[i] = (float)(i % 7) - 3;
-    elm_net_embed_all(s->net, input, elm_share_of(2, 1, 0), false);
+    elm_net_embed_all(s->net, input, elm_partition_of(2, 1, 0), false);
     memcpy(logits, elm_net_classify(s->net), sizeof logits);
-    elm_net_embed_all(other, input, elm_share_of(2, 1, 0), false);
+    elm_net_embed_all(other, input, elm_partition_of(2, 1, 0), false);
     assert_memory_equal(logits, elm_net_classify(other), sizeof logits);
     elm_net_destroy(other);
 }
@@ -168,7 +168,7 @@ static void logits_of(elm_net *net, float logits[20])
     float input[2 * 3 * 8 * 8];
     for (int i = 0; i < 2 * 3 * 8 * 8; i++)
         input[i] = (float)(i % 11) - 5;
-    elm_net_embed_all(net, input, elm_share_of(2, 1, 0), false);
+    elm_net_embed_all(net, input, elm_partition_of(2, 1, 0), false);
     memcpy(logits, elm_net_classify(net), 20 * sizeof *logits);
 }
 
@@ -195,7 +195,7 @@ static void a_scale_is_folded_into_the_weights(void **state)
         scale->data[c] = 0.5f + (float)c;
     elm_net_weights_changed(scaled);
     logits_of(scaled, wanted);
-    if (elm_weights_start(plain, tensors, count, false, &err) != 0)
+    if (elm_weights_load_pretrained(plain, tensors, count, false, &err) != 0)
         fail_msg("%s", err.text);
     logits_of(plain, got);
     for (int i = 0; i < 20; i++)
@@ -212,13 +212,13 @@ static void a_scale_is_folded_into_the_weights(void **state)
     elm_net *cosines = NULL;
     assert_int_equal(elm_net_create(&cosines, &spec, &err), 0);
     /* its weights' lengths do not count */
-    assert_int_equal(elm_weights_start(cosines, tensors, count, false, &err), -1);
+    assert_int_equal(elm_weights_load_pretrained(cosines, tensors, count, false, &err), -1);
     elm_net_destroy(cosines);
     scale->count = scale->shape[0] = 7;
-    assert_int_equal(elm_weights_start(plain, tensors, count, false, &err), -1);
+    assert_int_equal(elm_weights_load_pretrained(plain, tensors, count, false, &err), -1);
     assert_non_null(strstr(err.text, "model/fc.scale is [7]"));
     /* a new classifier needs none */
-    assert_int_equal(elm_weights_start(plain, tensors, count, true, &err), 0);
+    assert_int_equal(elm_weights_load_pretrained(plain, tensors, count, true, &err), 0);
     elm_net_destroy(scaled);
     elm_net_destroy(plain);
 }

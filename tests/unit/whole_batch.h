@@ -9,14 +9,14 @@
 #include <string.h>
 
 #include "elmpi/loss.h"
-#include "elmpi/split.h"
+#include "elmpi/partition.h"
 
 typedef struct whole_batch {
     int64_t global;
     int width, classes;
     const int32_t *labels;
     const float *embeddings, *logits;
-    elm_loss_moment moment;
+    elm_loss_time moment;
 } whole_batch;
 
 /* What one share sees, with memory of its own. */
@@ -50,7 +50,7 @@ static inline void add_remote(const whole_batch *w, seen_batch *s, int64_t i)
             w->logits[i * w->classes + s->present[k]];
 }
 
-static inline seen_batch see(const whole_batch *w, elm_share share)
+static inline seen_batch see(const whole_batch *w, elm_partition share)
 {
     const size_t global = (size_t)w->global, width = (size_t)w->width, classes = (size_t)w->classes;
     seen_batch s = {

@@ -186,13 +186,13 @@ const elm_peak_loop elm_peak_loops[] = {
     {0},
 };
 #else
-typedef float lanes __attribute__((vector_size(16)));
+typedef float simd_float __attribute__((vector_size(16)));
 
 static void run_compiled(long rounds)
 {
-    const lanes factor = {0.999999F, 0.999999F, 0.999999F, 0.999999F},
-                term = {1e-6F, 1e-6F, 1e-6F, 1e-6F};
-    lanes chain[CHAIN_COUNT];
+    const simd_float factor = {0.999999F, 0.999999F, 0.999999F, 0.999999F},
+                     term = {1e-6F, 1e-6F, 1e-6F, 1e-6F};
+    simd_float chain[CHAIN_COUNT];
     for (int c = 0; c < CHAIN_COUNT; c++)
         chain[c] = term;
     for (; rounds > 0; rounds--)

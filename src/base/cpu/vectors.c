@@ -36,7 +36,7 @@ static double square_distance_double(const double *x, const double *y, int64_t c
     return sum;
 }
 
-/* x * 0 is 0 for finite x and NaN otherwise, so one vectorised pass finds any. */
+/* x * 0 is 0 for finite x and NaN otherwise, so one vectorized pass finds any. */
 static bool all_finite(const float *x, int64_t count)
 {
     float sum = 0;

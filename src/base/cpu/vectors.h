@@ -1,4 +1,4 @@
-/* Vectors: loops over plain arrays that several rooms share, as kernels:
+/* Vectors: loops over plain arrays that several modules share, as kernels:
  * elm_vectors()->dot(...). They run on the calling thread. Sums have the same bits whenever
  * instruction set and count are the same. */
 #ifndef ELMPI_BASE_CPU_VECTORS_H

@@ -2,7 +2,7 @@
  * formats crash on some forged files (HDF5 1.10 does); there, a crash, a loop without end or memory
  * without bounds is an error message, and the program has not touched the file.
  *
- * The process is this program again (posix_spawn, so that MPI's memory is not copied): a room
+ * The process is this program again (posix_spawn, so that MPI's memory is not copied): a module
  * that reads such files names a kind and the function that reads one, with ELM_GUARD_SERVE in
  * its source; that function runs before main and ends the process. */
 #ifndef ELMPI_BASE_FILE_GUARD_H

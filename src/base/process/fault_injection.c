@@ -60,7 +60,7 @@ static const struct {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* Those of elm_watch_enter, in a run's order. Every program has launch, every one but
+/* Those of elm_watchdog_enter, in a run's order. Every program has launch, every one but
  * elmpi-train work, those with ranks mpi-init before it and finish after it. */
 static const char *const phases[] = {"launch",
                                      "work",

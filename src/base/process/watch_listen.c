@@ -5,7 +5,7 @@
 
 #include "base/file/io.h"
 #include "base/process/heartbeat.h"
-#include "elmpi/watch.h"
+#include "elmpi/watchdog.h"
 
 enum { LISTENED_MAX = 16 };
 
@@ -25,7 +25,7 @@ static int find_ranks(const char *folder, int run, int ranks[LISTENED_MAX])
     return count;
 }
 
-double elm_watch_listening_time(const char *folder, int run)
+double elm_watchdog_listening_time(const char *folder, int run)
 {
     int ranks[LISTENED_MAX];
     const int count = find_ranks(folder, run, ranks);
@@ -40,20 +40,20 @@ double elm_watch_listening_time(const char *folder, int run)
     return every < 0 ? -1 : 3 * (every < 60 ? every : 60) + 1;
 }
 
-bool elm_watch_listen(const char *folder, int run, elm_watch *mine)
+bool elm_watchdog_listen(const char *folder, int run, elm_watchdog *mine)
 {
     int ranks[LISTENED_MAX];
     elm_heartbeat first[LISTENED_MAX];
     char path[ELM_PATH_SIZE];
     const int count = find_ranks(folder, run, ranks);
-    const double until = elm_io_seconds() + elm_watch_listening_time(folder, run);
+    const double until = elm_io_seconds() + elm_watchdog_listening_time(folder, run);
     for (int i = 0; i < count; i++) {
         elm_heartbeat_path(folder, run, ranks[i], path);
         first[i] = elm_heartbeat_read(path);
     }
     while (elm_io_seconds() < until) {
         usleep(200000);
-        elm_watch_tick(mine);
+        elm_watchdogdog_heartbeat(mine);
         for (int i = 0; i < count; i++) {
             elm_heartbeat_path(folder, run, ranks[i], path);
             const elm_heartbeat now = elm_heartbeat_read(path);

@@ -118,8 +118,8 @@ static int take_tensor(int fd, const elm_stored_tensor *stored, uint64_t data_pl
                                                       stored->name) >= (int)sizeof tensor->name)
         return elm_error_set(
             err, ELM_EXIT_FAILURE,
-            "no model of elmpi has such a weight (%s, tensor %s, %d dimensions): leave it away",
-            path, stored->name, stored->dimensions);
+            "no model of elmpi has such a weight (%s, tensor %s, %d dimensions): omit it", path,
+            stored->name, stored->dimensions);
     tensor->dimensions = stored->dimensions;
     memcpy(tensor->shape, stored->shape, sizeof tensor->shape);
     tensor->count = stored->count;

@@ -13,22 +13,22 @@
 enum { ROUND = 512 }; /* queries at a time */
 
 /* A training image as seen from a query. */
-typedef struct neighbour {
+typedef struct neighbor {
     double distance;
     double member, label; /* whole numbers: they travel with the distance */
-} neighbour;
+} neighbor;
 
 typedef struct knn {
     int width, classes;
     int64_t k; /* no more than training images */
     bool cosine;
     elm_comm *comm;
-    elm_embedded train, test;
-    double *norm;    /* [train.count] lengths of training embeddings */
-    float *queries;  /* [ROUND][width] */
-    neighbour *mine; /* [ROUND][k] nearest of this rank's share */
-    neighbour *all;  /* [size][ROUND][k] */
-    int64_t *votes;  /* [classes] */
+    elm_embedding_set train, test;
+    double *norm;   /* [train.count] lengths of training embeddings */
+    float *queries; /* [ROUND][width] */
+    neighbor *mine; /* [ROUND][k] nearest of this rank's share */
+    neighbor *all;  /* [size][ROUND][k] */
+    int64_t *votes; /* [classes] */
 } knn;
 
 static double length_of(const float *x, int width)
@@ -46,13 +46,13 @@ static double distance_of(const knn *n, const float *query, double length, int64
                : 1;
 }
 
-static bool nearer(const neighbour *a, const neighbour *b)
+static bool nearer(const neighbor *a, const neighbor *b)
 {
     return a->distance < b->distance || (a->distance == b->distance && a->member < b->member);
 }
 
 /* Keeps the list sorted, nearest first. */
-static void insert(neighbour *list, int64_t k, neighbour found)
+static void insert(neighbor *list, int64_t k, neighbor found)
 {
     if (!nearer(&found, &list[k - 1]))
         return;
@@ -62,25 +62,25 @@ static void insert(neighbour *list, int64_t k, neighbour found)
     list[at] = found;
 }
 
-static void clear(neighbour *list, int64_t k)
+static void clear(neighbor *list, int64_t k)
 {
     for (int64_t i = 0; i < k; i++)
-        list[i] = (neighbour){INFINITY, INFINITY, -1};
+        list[i] = (neighbor){INFINITY, INFINITY, -1};
 }
 
 static void search(const knn *n, int q)
 {
     const float *query = n->queries + (size_t)q * (size_t)n->width;
     const double length = length_of(query, n->width);
-    neighbour *list = n->mine + (size_t)q * (size_t)n->k;
+    neighbor *list = n->mine + (size_t)q * (size_t)n->k;
     clear(list, n->k);
     for (int64_t i = 0; i < n->train.count; i++)
         insert(list, n->k,
-               (neighbour){distance_of(n, query, length, i), (double)n->train.members[i],
-                           (double)n->train.labels[i]});
+               (neighbor){distance_of(n, query, length, i), (double)n->train.members[i],
+                          (double)n->train.labels[i]});
 }
 
-static int vote(const knn *n, const neighbour *list)
+static int vote(const knn *n, const neighbor *list)
 {
     int best = 0;
     memset(n->votes, 0, (size_t)n->classes * sizeof *n->votes);
@@ -103,7 +103,7 @@ static void exchange_all(const knn *n, int count)
 
 static int merge(const knn *n, int q)
 {
-    neighbour *list = n->mine + (size_t)q * (size_t)n->k;
+    neighbor *list = n->mine + (size_t)q * (size_t)n->k;
     clear(list, n->k);
     for (int r = 0; r < elm_comm_size(n->comm); r++)
         for (int64_t i = 0; i < n->k; i++)
@@ -113,7 +113,7 @@ static int merge(const knn *n, int q)
 
 /* Queries first .. first + count of the rank whose turn it is. Every rank counts nothing but its
  * own queries. */
-static void round_all(knn *n, int owner, int64_t first, int count, elm_tally *tally)
+static void round_all(knn *n, int owner, int64_t first, int count, elm_recall_counts *tally)
 {
     const bool own = elm_comm_rank(n->comm) == owner;
     const size_t width = (size_t)n->width;
@@ -127,15 +127,15 @@ static void round_all(knn *n, int owner, int64_t first, int count, elm_tally *ta
         search(n, q);
     exchange_all(n, count);
     for (int q = 0; q < count && own; q++)
-        if (n->test.absent[first + q])
-            elm_tally_add_unreadable(tally, n->test.labels[first + q]);
+        if (n->test.unreadable[first + q])
+            elm_recall_counts_add_unreadable(tally, n->test.labels[first + q]);
         else
-            elm_tally_add(tally, n->test.labels[first + q], merge(n, q));
+            elm_recall_counts_add(tally, n->test.labels[first + q], merge(n, q));
 }
 
-static void rounds_all(knn *n, elm_tally *tally)
+static void rounds_all(knn *n, elm_recall_counts *tally)
 {
-    elm_ticker_begin(elm_comm_ticker(n->comm), "nearest neighbours", 0);
+    elm_ticker_begin(elm_comm_ticker(n->comm), "nearest neighbors", 0);
     for (int owner = 0; owner < elm_comm_size(n->comm); owner++) {
         double total = elm_comm_rank(n->comm) == owner ? (double)n->test.count : 0;
         elm_comm_max_all(n->comm, &total, 1);
@@ -166,7 +166,7 @@ static int allocate(knn *n, elm_error *err)
     return 0;
 }
 
-int elm_knn_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err)
+int elm_knn_count_all(const elm_classifier_input *input, elm_recall_counts *tally, elm_error *err)
 {
     knn n = {.width = elm_net_width(input->net),
              .classes = input->test->info.classes,
@@ -179,16 +179,16 @@ int elm_knn_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
         status = elm_embed_all(input->net, input->test, input->comm, input->log, &n.test, err);
     if (status == 0)
         status = elm_comm_agree_all(
-            input->comm, elm_tally_create(tally, n.classes, err) != 0 ? -1 : allocate(&n, err),
-            err);
+            input->comm,
+            elm_recall_counts_create(tally, n.classes, err) != 0 ? -1 : allocate(&n, err), err);
     if (status == 0)
         tally->omits = input->test->pictures != NULL && input->test->pictures->omits_unreadable;
     if (status == 0 && n.votes != NULL)
         rounds_all(&n, tally);
     else
-        elm_tally_release(tally);
-    elm_embedded_release(&n.train);
-    elm_embedded_release(&n.test);
+        elm_recall_counts_release(tally);
+    elm_embedding_set_release(&n.train);
+    elm_embedding_set_release(&n.test);
     void *all[] = {n.norm, n.queries, n.mine, n.all, n.votes};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);

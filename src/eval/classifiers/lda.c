@@ -25,14 +25,14 @@ static int predict(const void *context, const float *embedding, const float *log
             sum += weights[k] * (double)embedding[k];
         l->score[c] = sum;
     }
-    return elm_largest(l->score, l->classes);
+    return elm_argmax(l->score, l->classes);
 }
 
-int elm_lda_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err)
+int elm_lda_count_all(const elm_classifier_input *input, elm_recall_counts *tally, elm_error *err)
 {
     lda l = {.classes = input->test->info.classes, .width = elm_net_width(input->net)};
     const size_t classes = (size_t)l.classes;
-    elm_embedded embedded;
+    elm_embedding_set embedded;
     int status = elm_embed_all(input->net, input->train, input->comm, NULL, &embedded, err);
     if (status == 0) {
         const elm_need needs[] = {{&l.weights, classes * (size_t)l.width, sizeof *l.weights},
@@ -55,7 +55,7 @@ int elm_lda_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
         status = elm_lda_fit_all(&problem, input->comm, l.weights, l.bias, err);
     }
     elm_ticker_end(elm_comm_ticker(input->comm));
-    elm_embedded_release(&embedded);
+    elm_embedding_set_release(&embedded);
     if (status == 0)
         status = elm_predictions_count_all(input, predict, &l, tally, err);
     void *all[] = {l.weights, l.bias, l.score};

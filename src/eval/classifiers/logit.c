@@ -17,7 +17,7 @@ static int predict(const void *context, const float *embedding, const float *log
     (void)embedding;
     for (int c = 0; c < s->classes; c++)
         s->score[c] = (double)logits[c] + (s->shift != NULL ? s->shift[c] : 0);
-    return elm_largest(s->score, s->classes);
+    return elm_argmax(s->score, s->classes);
 }
 
 static int set_shift(shifted *s, const elm_classifier_input *input, elm_error *err)
@@ -36,7 +36,7 @@ static int set_shift(shifted *s, const elm_classifier_input *input, elm_error *e
     return s->shift != NULL ? 0 : -1;
 }
 
-static int count_all(const elm_classifier_input *input, bool adjust, elm_tally *tally,
+static int count_all(const elm_classifier_input *input, bool adjust, elm_recall_counts *tally,
                      elm_error *err)
 {
     shifted s = {.classes = input->test->info.classes};
@@ -50,12 +50,13 @@ static int count_all(const elm_classifier_input *input, bool adjust, elm_tally *
     return status;
 }
 
-int elm_fc_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err)
+int elm_fc_count_all(const elm_classifier_input *input, elm_recall_counts *tally, elm_error *err)
 {
     return count_all(input, false, tally, err);
 }
 
-int elm_posthoc_la_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err)
+int elm_posthoc_la_count_all(const elm_classifier_input *input, elm_recall_counts *tally,
+                             elm_error *err)
 {
     if (isnan(input->settings->tau))
         input->settings->tau = 1;

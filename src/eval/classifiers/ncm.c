@@ -45,10 +45,10 @@ static int predict(const void *context, const float *embedding, const float *log
             sum += (n->unit[k] - mean[k]) * (n->unit[k] - mean[k]);
         n->score[c] = n->count[c] > 0 ? -sum : -INFINITY;
     }
-    return elm_largest(n->score, n->classes);
+    return elm_argmax(n->score, n->classes);
 }
 
-static double largest_all(const elm_embedded *e, elm_comm *comm)
+static double largest_all(const elm_embedding_set *e, elm_comm *comm)
 {
     double largest = 0;
     for (size_t i = 0; i < (size_t)e->count * (size_t)e->width; i++)
@@ -58,7 +58,7 @@ static double largest_all(const elm_embedded *e, elm_comm *comm)
 }
 
 /* Of the whole training set first, then of each class's directions. */
-static void find_means_all(ncm *n, const elm_embedded *e, int64_t *sums,
+static void find_means_all(ncm *n, const elm_embedding_set *e, int64_t *sums,
                            const elm_classifier_input *input)
 {
     const size_t width = (size_t)n->width;
@@ -86,9 +86,9 @@ static void find_means_all(ncm *n, const elm_embedded *e, int64_t *sums,
                     : 0;
 }
 
-int elm_ncm_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err)
+int elm_ncm_count_all(const elm_classifier_input *input, elm_recall_counts *tally, elm_error *err)
 {
-    elm_embedded embedded;
+    elm_embedding_set embedded;
     ncm n = {.classes = input->test->info.classes,
              .width = elm_net_width(input->net),
              .count = input->train->class_count};
@@ -108,7 +108,7 @@ int elm_ncm_count_all(const elm_classifier_input *input, elm_tally *tally, elm_e
         find_means_all(&n, &embedded, sums, input);
         status = elm_predictions_count_all(input, predict, &n, tally, err);
     }
-    elm_embedded_release(&embedded);
+    elm_embedding_set_release(&embedded);
     void *all[] = {n.mean, n.means, n.unit, n.score, sums};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);

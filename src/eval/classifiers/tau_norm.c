@@ -14,7 +14,7 @@ typedef struct tau_norm {
     double *norm;  /* [classes] */
     double *power; /* [classes] |w|^tau of the tau at hand */
     double *score; /* [classes] */
-    elm_tally tallies[ELM_TAUS];
+    elm_recall_counts tallies[ELM_TAUS];
 } tau_norm;
 
 static double tau_at(int i)
@@ -30,7 +30,7 @@ static int read_layer(tau_norm *t, elm_net *net, elm_error *err)
     const size_t classes = (size_t)t->classes, width = (size_t)elm_net_width(net);
     if (w == NULL || b == NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "the network's last layer is normalised already (tau-norm, model.head "
+                             "the network's last layer is normalized already (tau-norm, model.head "
                              "= cosine): use fc, ncm or knn");
     double *bias = t->bias = elm_alloc(classes, sizeof *bias, err);
     double *norm = t->norm = bias != NULL ? elm_alloc(classes, sizeof *norm, err) : NULL;
@@ -62,7 +62,7 @@ static int predict(const void *context, const float *embedding, const float *log
     (void)embedding;
     for (int c = 0; c < t->classes; c++)
         t->score[c] = ((double)logits[c] - t->bias[c]) / t->power[c];
-    return elm_largest(t->score, t->classes);
+    return elm_argmax(t->score, t->classes);
 }
 
 /* A batch under every tau. */
@@ -73,14 +73,15 @@ static int try_all(void *context, const elm_outputs *out, elm_error *err)
     for (int k = 0; k < ELM_TAUS; k++) {
         set_tau(t, tau_at(k));
         for (int i = 0; i < out->batch->share.local; i++)
-            if (!elm_outputs_absent(out, i))
-                elm_tally_add(&t->tallies[k], out->batch->labels[i],
-                              predict(t, NULL, out->logits + (size_t)i * (size_t)t->classes));
+            if (!elm_outputs_unreadable(out, i))
+                elm_recall_counts_add(
+                    &t->tallies[k], out->batch->labels[i],
+                    predict(t, NULL, out->logits + (size_t)i * (size_t)t->classes));
     }
     return 0;
 }
 
-static double balanced(const elm_tally *tally)
+static double balanced(const elm_recall_counts *tally)
 {
     double sum = 0;
     int classes = 0;
@@ -98,9 +99,9 @@ static int choose_all(tau_norm *t, const elm_classifier_input *input, elm_error 
     elm_classifier_settings *s = input->settings;
     int status = 0, best = 0;
     for (int k = 0; k < ELM_TAUS && status == 0; k++)
-        status = elm_tally_create(&t->tallies[k], t->classes, err);
+        status = elm_recall_counts_create(&t->tallies[k], t->classes, err);
     if (status == 0)
-        status = elm_outputs_pass(input->net, input->selection, input->comm, input->stop,
+        status = elm_forward_pass(input->net, input->selection, input->comm, input->stop,
                                   input->log, try_all, t, err);
     if (elm_comm_agree_all(input->comm, status, err) != 0)
         return -1;
@@ -114,7 +115,8 @@ static int choose_all(tau_norm *t, const elm_classifier_input *input, elm_error 
     return 0;
 }
 
-int elm_tau_norm_count_all(const elm_classifier_input *input, elm_tally *tally, elm_error *err)
+int elm_tau_norm_count_all(const elm_classifier_input *input, elm_recall_counts *tally,
+                           elm_error *err)
 {
     tau_norm t = {.classes = input->test->info.classes};
     int status = elm_comm_agree_all(input->comm, read_layer(&t, input->net, err), err);
@@ -125,7 +127,7 @@ int elm_tau_norm_count_all(const elm_classifier_input *input, elm_tally *tally, 
         status = elm_predictions_count_all(input, predict, &t, tally, err);
     }
     for (int k = 0; k < ELM_TAUS; k++)
-        elm_tally_release(&t.tallies[k]);
+        elm_recall_counts_release(&t.tallies[k]);
     void *all[] = {t.bias, t.norm, t.power, t.score};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);

@@ -37,7 +37,7 @@ static bool flips_half(const elm_pipeline *pipeline, int place)
     return elm_pipeline_step_is(pipeline, place, "flip") && pipeline->steps[place].value[0] == 0.5;
 }
 
-/* Crop, flip or both, and nothing else, are done while pixels are normalised: the same draws,
+/* Crop, flip or both, and nothing else, are done while pixels are normalized: the same draws,
  * the same numbers. */
 static bool take_plain(elm_augment *augment, bool *mean)
 {
@@ -58,8 +58,7 @@ static void make_values(elm_augment *augment, const elm_image_format *format, bo
 {
     for (int c = 0; c < format->channels; c++) {
         for (int x = 0; x < 256; x++)
-            augment->value[c][x] =
-                (float)(((double)x / 255.0 - format->mean[c]) / format->deviation[c]);
+            augment->value[c][x] = (float)(((double)x / 255.0 - format->mean[c]) / format->std[c]);
         augment->border[c] = mean ? 0 : augment->value[c][0];
     }
 }
@@ -160,8 +159,8 @@ static void erase(const elm_augment *augment, const int erased[4], float *out)
                    (size_t)erased[3] * sizeof *out);
 }
 
-/* Moved, flipped, normalised in one pass. */
-static void normalise(const elm_augment *augment, elm_rng *rng, const uint8_t *picture, float *out)
+/* Moved, flipped, normalized in one pass. */
+static void normalize(const elm_augment *augment, elm_rng *rng, const uint8_t *picture, float *out)
 {
     const int height = augment->height, width = augment->width, channels = augment->channels,
               pad = augment->pad;
@@ -197,7 +196,7 @@ static void run_pipeline(const elm_augment *augment, elm_augment_work *work, elm
                          float *out)
 {
     elm_pipeline_apply(&augment->pipeline, &work->canvas, rng);
-    normalise(augment, rng, work->canvas.image, out);
+    normalize(augment, rng, work->canvas.image, out);
     erase(augment, work->canvas.erased, out);
 }
 
@@ -205,7 +204,7 @@ void elm_augment_picture(const elm_augment *augment, elm_augment_work *work, elm
                          const uint8_t *picture, float *out)
 {
     if (augment->pipeline.count == 0) {
-        normalise(augment, rng, picture, out);
+        normalize(augment, rng, picture, out);
         return;
     }
     memcpy(work->canvas.image, picture, elm_image_bytes(work->canvas.size));

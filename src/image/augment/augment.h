@@ -1,4 +1,4 @@
-/* Augment: one record of a data set as the network's input: moved, flipped, normalised. */
+/* Augment: one record of a data set as the network's input: moved, flipped, normalized. */
 #ifndef ELMPI_IMAGE_AUGMENT_AUGMENT_H
 #define ELMPI_IMAGE_AUGMENT_AUGMENT_H
 
@@ -21,8 +21,8 @@ typedef struct elm_augment {
     elm_pipeline pipeline;
     int pad;                               /* pixels a picture may move by, in each direction */
     bool flip;                             /* half of them, left to right */
-    float border[ELM_FORMAT_CHANNELS_MAX]; /* normalised value of what is moved in from outside */
-    float value[ELM_FORMAT_CHANNELS_MAX][256]; /* normalised value of each byte, by channel */
+    float border[ELM_FORMAT_CHANNELS_MAX]; /* normalized value of what is moved in from outside */
+    float value[ELM_FORMAT_CHANNELS_MAX][256]; /* normalized value of each byte, by channel */
 } elm_augment;
 
 /** Sets up `text` (data.augment) for pictures of `format`.
@@ -49,9 +49,9 @@ typedef struct elm_augment_work {
 int elm_augment_work_init(elm_augment_work *work, const elm_augment *augment, elm_error *err);
 void elm_augment_work_release(elm_augment_work *work);
 
-/** One picture: the pipeline, then crop and flip, then normalised. Crop and flip alone are
+/** One picture: the pipeline, then crop and flip, then normalized. Crop and flip alone are
  * torchvision's RandomCrop(size, padding = pad), RandomHorizontalFlip, ToTensor, Normalize: what is
- * moved in from outside is the byte 0, which is normalised like any other, or the mean.
+ * moved in from outside is the byte 0, which is normalized like any other, or the mean.
  *  Shape:  picture uint8 [H][W][C]; out float [C][H][W]
  *  Math:   offsets uniform in -pad..pad, vertical first, then the flip; nothing is drawn that is
  *          not used */
@@ -60,7 +60,7 @@ void elm_augment_picture(const elm_augment *augment, elm_augment_work *work, elm
 
 /** The same of a picture that was read from a shard: pixels [C][H][W] of 0 to 255 in `out`, which
  * is changed in place.
- *  Math:   rounded to 8 bits, through the pipeline, normalised */
+ *  Math:   rounded to 8 bits, through the pipeline, normalized */
 void elm_augment_pixels(const elm_augment *augment, elm_augment_work *work, elm_rng *rng,
                         float *out);
 

@@ -5,6 +5,7 @@
 #define ELMPI_IMAGE_AUGMENT_GEOMETRY_H
 
 #include "image/augment/pixels.h"
+#include "image/box.h"
 
 #define ELM_RESAMPLING_CHOICES "nearest|bilinear|bicubic"
 
@@ -29,11 +30,6 @@ elm_affine elm_affine_rotate(elm_image_size size, double degrees);
  *          (a = -1) in fp64, truncated */
 void elm_image_affine(elm_image_size size, const uint8_t *in, uint8_t *out, elm_affine map,
                       elm_resampling resampling, const uint8_t fill[ELM_IMAGE_CHANNELS_MAX]);
-
-/** A part of an image. */
-typedef struct elm_image_box {
-    int x, y, width, height;
-} elm_image_box;
 
 /** Bytes of work space that elm_image_resize needs. */
 size_t elm_image_resize_bytes(elm_image_size in, elm_image_size out);

@@ -13,7 +13,7 @@ enum { ELM_STEP_PARAMETERS = 5 };
 typedef struct elm_step_parameter {
     const char *name;    /* NULL: no further one */
     const char *choices; /* "a|b|c": its value is a place among them; NULL: a number */
-    double fallback;     /* NAN: must be given */
+    double default_text; /* NAN: must be given */
     double min, max;
 } elm_step_parameter;
 

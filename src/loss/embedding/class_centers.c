@@ -5,40 +5,41 @@
 
 #include "elmpi/memory.h"
 
-void elm_centres_destroy(elm_centres *c)
+void elm_class_centers_destroy(elm_class_centers *c)
 {
     if (!c)
         return;
-    elm_free(c->centre);
+    elm_free(c->center);
     elm_free(c->seen);
     elm_free(c->sum);
     elm_free(c->count);
     elm_free(c);
 }
 
-int elm_centres_create(elm_centres **centres, const elm_loss_setup *setup, elm_error *err)
+int elm_class_centers_create(elm_class_centers **centers, const elm_loss_setup *setup,
+                             elm_error *err)
 {
-    elm_centres *c = elm_alloc(1, sizeof *c, err);
-    *centres = NULL;
+    elm_class_centers *c = elm_alloc(1, sizeof *c, err);
+    *centers = NULL;
     if (!c)
         return -1;
     const size_t classes = (size_t)setup->counts.classes, width = (size_t)setup->width;
-    *c = (elm_centres){.width = setup->width, .classes = setup->counts.classes};
+    *c = (elm_class_centers){.width = setup->width, .classes = setup->counts.classes};
     const elm_need needs[] = {
-        {&c->centre, classes * width, sizeof *c->centre},
+        {&c->center, classes * width, sizeof *c->center},
         {&c->seen, classes, sizeof *c->seen},
         {&c->sum, classes * width, sizeof *c->sum},
         {&c->count, classes, sizeof *c->count},
     };
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
-        elm_centres_destroy(c);
+        elm_class_centers_destroy(c);
         return -1;
     }
-    *centres = c;
+    *centers = c;
     return 0;
 }
 
-static void forget(elm_centres *c)
+static void forget(elm_class_centers *c)
 {
     for (int y = 0; y < c->classes; y++)
         if (c->count[y]) {
@@ -55,7 +56,8 @@ bool elm_parts_begin(elm_parts_seen *parts, int rows, const elm_loss_batch *batc
     return first;
 }
 
-bool elm_centres_note(elm_centres *c, const elm_rows *rows, const elm_loss_batch *batch)
+bool elm_class_centers_note(elm_class_centers *c, const elm_global_batch *rows,
+                            const elm_loss_batch *batch)
 {
     const bool first = elm_parts_begin(&c->parts, rows->count, batch);
     if (first)
@@ -64,36 +66,36 @@ bool elm_centres_note(elm_centres *c, const elm_rows *rows, const elm_loss_batch
     for (int s = 0; s < rows->present; s++) {
         double *sum = c->sum + (size_t)rows->class[s] * (size_t)c->width;
         for (int m = rows->start[s]; m < rows->start[s + 1]; m++) {
-            const double *x = elm_rows_at(rows, rows->member[m]);
+            const double *x = elm_global_batch_at(rows, rows->member[m]);
             for (int k = 0; k < c->width; k++)
                 sum[k] += x[k];
         }
-        c->count[rows->class[s]] += elm_rows_members(rows, s);
+        c->count[rows->class[s]] += elm_global_batch_members(rows, s);
     }
     return first;
 }
 
-void elm_centres_follow(elm_centres *c, elm_centres_rule rule, double rate)
+void elm_class_centers_follow(elm_class_centers *c, elm_class_centers_rule rule, double rate)
 {
     for (int y = 0; y < c->classes; y++) {
         const size_t at = (size_t)y * (size_t)c->width;
         if (c->count[y] == 0)
             continue;
-        rule(c->centre + at, c->sum + at, c->count[y], c->seen[y] != 0, c->width, rate);
+        rule(c->center + at, c->sum + at, c->count[y], c->seen[y] != 0, c->width, rate);
         c->seen[y] = 1;
     }
     forget(c);
     c->parts.images = 0;
 }
 
-int elm_centres_tensors(elm_centres *c, elm_tensor *tensors, int capacity)
+int elm_class_centers_tensors(elm_class_centers *c, elm_tensor *tensors, int capacity)
 {
     const elm_tensor all[] = {
         {.name = "centre",
          .dimensions = 2,
          .shape = {c->classes, c->width},
          .count = (int64_t)c->classes * c->width,
-         .data = c->centre},
+         .data = c->center},
         {.name = "centre_seen",
          .dimensions = 1,
          .shape = {c->classes},

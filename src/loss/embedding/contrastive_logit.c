@@ -16,24 +16,24 @@
 #include "loss/embedding/global_batch.h"
 
 typedef struct contrastive {
-    elm_rows *rows;
+    elm_global_batch *rows;
     /* [classes present][max_rows] f_c(x_j), then (as far as j is no member of c) the derivative */
     double *logit;
     double *row_loss; /* [max_rows] */
 } contrastive;
 
-static void destroy(void *state)
+static void contrastive_logit_destroy(void *state)
 {
     contrastive *t = state;
     if (!t)
         return;
-    elm_rows_destroy(t->rows);
+    elm_global_batch_destroy(t->rows);
     elm_free(t->logit);
     elm_free(t->row_loss);
     elm_free(t);
 }
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int contrastive_logit_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     contrastive *t = elm_alloc(1, sizeof *t, err);
     const size_t classes = (size_t)setup->counts.classes, rows = (size_t)setup->max_rows,
@@ -43,9 +43,9 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
         return -1;
     const elm_need needs[] = {{&t->logit, present * rows, sizeof *t->logit},
                               {&t->row_loss, rows, sizeof *t->row_loss}};
-    if (elm_rows_create(&t->rows, setup, false, err) ||
+    if (elm_global_batch_create(&t->rows, setup, false, err) ||
         elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
-        destroy(t);
+        contrastive_logit_destroy(t);
         return -1;
     }
     *state = t;
@@ -61,7 +61,7 @@ static double *logits_of(const contrastive *t, int slot)
  * that occur, as the rows' slots are. */
 static void take_class(contrastive *t, const elm_loss_batch *b, int slot)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     double *to = logits_of(t, slot);
     for (int j = 0; j < b->remote; j++)
         to[j < r->first ? j : j + r->local] =
@@ -76,10 +76,11 @@ static void take_class(contrastive *t, const elm_loss_batch *b, int slot)
  * exponential overflows. */
 static void find_class(contrastive *t, int slot)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     const int32_t c = r->class[slot];
     double *f = logits_of(t, slot), peak = -INFINITY, sum = 0, all = 0;
-    const bool alone = elm_rows_members(r, slot) == r->count; /* no others: nothing to exceed */
+    /* no others: nothing to exceed */
+    const bool alone = elm_global_batch_members(r, slot) == r->count;
     for (int j = 0; j < r->count; j++)
         peak = r->label[j] != c && f[j] > peak ? f[j] : peak;
     for (int j = 0; j < r->count; j++)
@@ -98,17 +99,18 @@ static void find_class(contrastive *t, int slot)
 
 static void add_gradient(const contrastive *t, const elm_loss_batch *b, double scale, int i)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     float *to = b->logits_gradient + (size_t)i * (size_t)b->classes;
     for (int s = 0; s < r->present; s++)
         to[r->class[s]] += (float)(scale * logits_of(t, s)[r->first + i]);
 }
 
-static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double weight)
+static elm_loss_value contrastive_logit_evaluate(void *state, const elm_loss_batch *batch,
+                                                 double weight)
 {
     contrastive *t = state;
-    const elm_rows *r = t->rows;
-    elm_rows_collect(t->rows, batch);
+    const elm_global_batch *r = t->rows;
+    elm_global_batch_collect(t->rows, batch);
 #pragma omp parallel for schedule(static)
     for (int s = 0; s < r->present; s++) {
         take_class(t, batch, s);
@@ -117,7 +119,7 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < r->local; i++)
         add_gradient(t, batch, weight / (double)batch->global, i);
-    return elm_rows_mean(r, batch, t->row_loss + r->first);
+    return elm_global_batch_mean(r, batch, t->row_loss + r->first);
 }
 
 static void contrastive_logit_needs(const elm_loss_options *options, elm_loss_needs *needs)
@@ -133,7 +135,7 @@ const elm_loss_row elm_loss_contrastive_logit = {
               "learning; as in Jitkrittum et al. 2022",
     .help = "the logit of a class is larger for its own images than for all others of the batch",
     .needs = contrastive_logit_needs,
-    .create = create,
-    .evaluate = evaluate,
-    .destroy = destroy,
+    .create = contrastive_logit_create,
+    .evaluate = contrastive_logit_evaluate,
+    .destroy = contrastive_logit_destroy,
 };

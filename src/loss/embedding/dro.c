@@ -19,7 +19,7 @@
  * step. With loss.dro.centroids = epoch they are the means over the whole training set, computed
  * anew before each epoch (the second of the method's three stages). With loss.pull.scope = bank
  * they are the means over all of a class's images at every step, those outside the batch as the
- * class bank has them.
+ * memory bank has them.
  *
  * Cost: every rank computes B * classes present * width products once, and its share of them
  * again for the gradient (B = 1024, 800 classes, width 2048: 1.7e9). */
@@ -36,12 +36,12 @@ enum { RUNNING, EPOCH }; /* loss.dro.centroids */
 typedef struct dro {
     bool squared, learned, each_epoch, exact;
     double momentum;
-    elm_rows *rows;
-    elm_centres *centres;     /* NULL: centroids are the bank's */
-    elm_parts_seen parts;     /* of the global batch, without centres */
-    float *epsilon;           /* [classes] */
-    double *epsilon_gradient; /* [classes], of the evaluations since the last update */
-    double *mu;               /* [classes present][width] centroids in use */
+    elm_global_batch *rows;
+    elm_class_centers *centers; /* NULL: centroids are the bank's */
+    elm_parts_seen parts;       /* of the global batch, without centers */
+    float *epsilon;             /* [classes] */
+    double *epsilon_gradient;   /* [classes], of the evaluations since the last update */
+    double *mu;                 /* [classes present][width] centroids in use */
     /* [classes present][rows] products with mu_c, s, then the factor of (Phi_j - mu_c) in the
      * gradient */
     double *factor;
@@ -50,13 +50,13 @@ typedef struct dro {
     double *square;         /* [max_rows] of each row's length */
 } dro;
 
-static void destroy(void *state)
+static void dro_destroy(void *state)
 {
     dro *d = state;
     if (!d)
         return;
-    elm_rows_destroy(d->rows);
-    elm_centres_destroy(d->centres);
+    elm_global_batch_destroy(d->rows);
+    elm_class_centers_destroy(d->centers);
     void *all[] = {d->epsilon, d->epsilon_gradient, d->mu,     d->factor, d->peak,
                    d->log_sum, d->distance,         d->square, d};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -77,8 +77,8 @@ static int allocate(dro *d, const elm_loss_setup *setup, elm_error *err)
         {&d->distance, rows, sizeof *d->distance},
         {&d->square, rows, sizeof *d->square},
     };
-    if (elm_rows_create(&d->rows, setup, false, err) ||
-        (!d->exact && elm_centres_create(&d->centres, setup, err)))
+    if (elm_global_batch_create(&d->rows, setup, false, err) ||
+        (!d->exact && elm_class_centers_create(&d->centers, setup, err)))
         return -1;
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
@@ -91,7 +91,7 @@ static void dro_needs(const elm_loss_options *options, elm_loss_needs *needs)
     needs->means = options->dro_centroids == EPOCH && !needs->bank;
 }
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int dro_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     const elm_loss_options *o = setup->options;
     elm_loss_needs wanted = {0};
@@ -108,11 +108,11 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
     if (o->pull_scope == ELM_PULL_RANK) {
         elm_error_set(err, ELM_EXIT_USAGE,
                       "dro knows no scope rank (loss.pull.scope): use global or bank");
-        destroy(d);
+        dro_destroy(d);
         return -1;
     }
     if (allocate(d, setup, err)) {
-        destroy(d);
+        dro_destroy(d);
         return -1;
     }
     for (int c = 0; c < setup->counts.classes; c++) {
@@ -129,24 +129,24 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
  * the batch's. */
 static void find_centroid(dro *d, const double *means, int slot)
 {
-    const elm_rows *r = d->rows;
+    const elm_global_batch *r = d->rows;
     const int32_t c = r->class[slot];
     double *mu = d->mu + (size_t)slot * (size_t)r->width;
     if (d->exact) {
         memcpy(mu, means + (size_t)slot * (size_t)r->width, (size_t)r->width * sizeof *mu);
         return;
     }
-    if (d->centres->seen[c] != 0) {
-        const float *centre = d->centres->centre + (size_t)c * (size_t)r->width;
+    if (d->centers->seen[c] != 0) {
+        const float *center = d->centers->center + (size_t)c * (size_t)r->width;
         for (int k = 0; k < r->width; k++)
-            mu[k] = centre[k];
+            mu[k] = center[k];
         return;
     }
     memset(mu, 0, (size_t)r->width * sizeof *mu);
     for (int m = r->start[slot]; m < r->start[slot + 1]; m++) {
-        const double *x = elm_rows_at(r, r->member[m]);
+        const double *x = elm_global_batch_at(r, r->member[m]);
         for (int k = 0; k < r->width; k++)
-            mu[k] += x[k] / elm_rows_members(r, slot);
+            mu[k] += x[k] / elm_global_batch_members(r, slot);
     }
 }
 
@@ -158,7 +158,7 @@ static double weight_of(const dro *d, int members)
 
 static double square_of(const double *x, int width)
 {
-    return elm_rows_product(x, x, width);
+    return elm_global_batch_product(x, x, width);
 }
 
 /* Below that share of |x|^2 + |mu|^2, |x|^2 + |mu|^2 - 2 x.mu has lost more than four of its
@@ -169,13 +169,14 @@ static const double close_share = 1e-4;
  * that are close to it, as in a class that has been pulled together, come from differences. */
 static void find_distances(const dro *d, int slot, double *row)
 {
-    const elm_rows *r = d->rows;
+    const elm_global_batch *r = d->rows;
     const double *mu = d->mu + (size_t)slot * (size_t)r->width, mu_square = square_of(mu, r->width);
     for (int j = 0; j < r->count; j++) {
         const double both = d->square[j] + mu_square, by_products = both - 2 * row[j];
-        const double squared = by_products >= close_share * both
-                                   ? by_products
-                                   : elm_rows_distance(elm_rows_at(r, j), mu, r->width);
+        const double squared =
+            by_products >= close_share * both
+                ? by_products
+                : elm_global_batch_distance(elm_global_batch_at(r, j), mu, r->width);
         row[j] = d->squared ? squared : sqrt(squared);
     }
 }
@@ -184,7 +185,7 @@ static void find_distances(const dro *d, int slot, double *row)
  * The largest s is taken out of the sum, so no exponential overflows. */
 static void find_class(dro *d, int slot, double epsilon_scale)
 {
-    const elm_rows *r = d->rows;
+    const elm_global_batch *r = d->rows;
     const int32_t c = r->class[slot];
     const double epsilon = (double)d->epsilon[c];
     double *factor = d->factor + (size_t)slot * (size_t)r->max_rows, peak = -INFINITY, sum = 0,
@@ -198,8 +199,8 @@ static void find_class(dro *d, int slot, double epsilon_scale)
     }
     for (int j = 0; j < r->count; j++)
         sum += exp(factor[j] - peak); /* NaN comes here and stays */
-    const double weight = weight_of(d, elm_rows_members(r, slot)),
-                 all = weight * elm_rows_members(r, slot);
+    const double weight = weight_of(d, elm_global_batch_members(r, slot)),
+                 all = weight * elm_global_batch_members(r, slot);
     for (int j = 0; j < r->count; j++) {
         const bool own = r->label[j] == c;
         const double q = exp(factor[j] - peak) / sum, slope = (own ? weight : 0) - all * q;
@@ -216,8 +217,8 @@ static void find_class(dro *d, int slot, double epsilon_scale)
  * last is there already. */
 static void finish_gradient(const dro *d, int i)
 {
-    const elm_rows *r = d->rows;
-    const double *x = elm_rows_at(r, r->first + i);
+    const elm_global_batch *r = d->rows;
+    const double *x = elm_global_batch_at(r, r->first + i);
     double *gradient = r->gradient + (size_t)i * (size_t)r->width, sum = 0;
     for (int s = 0; s < r->present; s++)
         sum += d->factor[(size_t)s * (size_t)r->max_rows + (size_t)(r->first + i)];
@@ -228,11 +229,11 @@ static void finish_gradient(const dro *d, int i)
 /* In the order of the images, so that the sum does not depend on the threads. */
 static elm_loss_value add_up(const dro *d, double share)
 {
-    const elm_rows *r = d->rows;
-    elm_loss_value value = elm_rows_anchors(r);
+    const elm_global_batch *r = d->rows;
+    elm_loss_value value = elm_global_batch_anchors(r);
     for (int p = r->first; p < r->first + r->local; p++) {
         const int slot = r->slot[r->label[p]];
-        value.loss += weight_of(d, elm_rows_members(r, slot)) *
+        value.loss += weight_of(d, elm_global_batch_members(r, slot)) *
                       (d->distance[p] + d->peak[slot] + d->log_sum[slot]);
     }
     value.loss *= share;
@@ -241,47 +242,47 @@ static elm_loss_value add_up(const dro *d, double share)
 
 static void find_classes(dro *d, const double *means, double epsilon_scale)
 {
-    const elm_rows *r = d->rows;
+    const elm_global_batch *r = d->rows;
 #pragma omp parallel
     {
 #pragma omp for schedule(static) nowait
         for (int j = 0; j < r->count; j++)
-            d->square[j] = square_of(elm_rows_at(r, j), r->width);
+            d->square[j] = square_of(elm_global_batch_at(r, j), r->width);
 #pragma omp for schedule(dynamic, 1)
         for (int s = 0; s < r->present; s++)
             find_centroid(d, means, s);
     }
-    elm_products(d->mu, r->present, r->x, r->count, r->width, d->factor, r->max_rows);
+    elm_matmul_nt(d->mu, r->present, r->x, r->count, r->width, d->factor, r->max_rows);
 #pragma omp parallel for schedule(dynamic, 1)
     for (int s = 0; s < r->present; s++)
         find_class(d, s, epsilon_scale);
 }
 
-static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double weight)
+static elm_loss_value dro_evaluate(void *state, const elm_loss_batch *batch, double weight)
 {
     dro *d = state;
-    const elm_rows *r = d->rows;
-    elm_rows_collect(d->rows, batch);
+    const elm_global_batch *r = d->rows;
+    elm_global_batch_collect(d->rows, batch);
     if (d->exact ? elm_parts_begin(&d->parts, r->count, batch)
-                 : elm_centres_note(d->centres, r, batch))
+                 : elm_class_centers_note(d->centers, r, batch))
         memset(d->epsilon_gradient, 0, (size_t)d->rows->classes * sizeof *d->epsilon_gradient);
-    const double share = d->learned ? elm_rows_share(batch) : 1 / (double)batch->global;
+    const double share = d->learned ? elm_global_batch_share(batch) : 1 / (double)batch->global;
     find_classes(d, batch->class_means, weight * share);
-    elm_combine_columns(d->factor + r->first, r->max_rows, r->local, d->mu, r->present, r->width,
-                        r->gradient);
+    elm_matmul_tn(d->factor + r->first, r->max_rows, r->local, d->mu, r->present, r->width,
+                  r->gradient);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < r->local; i++)
         finish_gradient(d, i);
-    elm_rows_add_gradient(r, batch, weight * share);
+    elm_global_batch_add_gradient(r, batch, weight * share);
     return add_up(d, share);
 }
 
-static void running_mean(float *centre, const double *sum, int64_t count, bool seen, int width,
+static void running_mean(float *center, const double *sum, int64_t count, bool seen, int width,
                          double momentum)
 {
     for (int k = 0; k < width; k++) {
         const double mean = sum[k] / (double)count;
-        centre[k] = (float)(seen ? momentum * (double)centre[k] + (1 - momentum) * mean : mean);
+        center[k] = (float)(seen ? momentum * (double)center[k] + (1 - momentum) * mean : mean);
     }
 }
 
@@ -289,7 +290,7 @@ static void update(void *state, double lr)
 {
     dro *d = state;
     if (!d->each_epoch && !d->exact)
-        elm_centres_follow(d->centres, running_mean, d->momentum);
+        elm_class_centers_follow(d->centers, running_mean, d->momentum);
     for (int c = 0; c < d->rows->classes && d->learned; c++) {
         d->epsilon[c] = (float)((double)d->epsilon[c] - lr * d->epsilon_gradient[c]);
         d->epsilon_gradient[c] = 0;
@@ -299,16 +300,16 @@ static void update(void *state, double lr)
 static void set_means(void *state, const float *means)
 {
     dro *d = state;
-    memcpy(d->centres->centre, means,
+    memcpy(d->centers->center, means,
            (size_t)d->rows->classes * (size_t)d->rows->width * sizeof *means);
     for (int c = 0; c < d->rows->classes; c++)
-        d->centres->seen[c] = 1;
+        d->centers->seen[c] = 1;
 }
 
 static int tensors(void *state, elm_tensor *out, int capacity)
 {
     dro *d = state;
-    const int count = d->exact ? 0 : elm_centres_tensors(d->centres, out, capacity),
+    const int count = d->exact ? 0 : elm_class_centers_tensors(d->centers, out, capacity),
               classes = d->rows->classes;
     if (!d->learned)
         return count;
@@ -331,9 +332,9 @@ const elm_loss_row elm_loss_dro = {
             "larger margin",
     .needs = dro_needs,
     .set_means = set_means,
-    .create = create,
-    .evaluate = evaluate,
+    .create = dro_create,
+    .evaluate = dro_evaluate,
     .update = update,
-    .destroy = destroy,
+    .destroy = dro_destroy,
     .tensors = tensors,
 };

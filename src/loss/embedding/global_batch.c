@@ -7,7 +7,7 @@
 #include "base/long_tail.h"
 #include "elmpi/memory.h"
 
-/* Shorter vectors have no direction: normalised they are 0 and get no gradient. */
+/* Shorter vectors have no direction: normalized they are 0 and get no gradient. */
 static const double length_min = 1e-12;
 
 void elm_loss_needs_everything(const elm_loss_options *options, elm_loss_needs *needs)
@@ -16,7 +16,7 @@ void elm_loss_needs_everything(const elm_loss_options *options, elm_loss_needs *
     needs->reach = ELM_LOSS_EVERYTHING;
 }
 
-void elm_rows_destroy(elm_rows *r)
+void elm_global_batch_destroy(elm_global_batch *r)
 {
     if (!r)
         return;
@@ -26,18 +26,19 @@ void elm_rows_destroy(elm_rows *r)
         elm_free(all[i]);
 }
 
-int elm_rows_create(elm_rows **rows, const elm_loss_setup *setup, bool normalize, elm_error *err)
+int elm_global_batch_create(elm_global_batch **rows, const elm_loss_setup *setup, bool normalize,
+                            elm_error *err)
 {
-    elm_rows *r = elm_alloc(1, sizeof *r, err);
+    elm_global_batch *r = elm_alloc(1, sizeof *r, err);
     *rows = NULL;
     if (!r)
         return -1;
     const size_t width = (size_t)setup->width, classes = (size_t)setup->counts.classes,
                  count = (size_t)setup->max_rows;
-    *r = (elm_rows){.width = setup->width,
-                    .classes = setup->counts.classes,
-                    .max_rows = (int)setup->max_rows,
-                    .normalize = normalize};
+    *r = (elm_global_batch){.width = setup->width,
+                            .classes = setup->counts.classes,
+                            .max_rows = (int)setup->max_rows,
+                            .normalize = normalize};
     const elm_need needs[] = {
         {&r->x, count * width, sizeof *r->x},
         {&r->inverse, count, sizeof *r->inverse},
@@ -50,7 +51,7 @@ int elm_rows_create(elm_rows **rows, const elm_loss_setup *setup, bool normalize
         {&r->group, classes, sizeof *r->group},
     };
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
-        elm_rows_destroy(r);
+        elm_global_batch_destroy(r);
         return -1;
     }
     for (size_t c = 0; c < classes; c++)
@@ -60,7 +61,8 @@ int elm_rows_create(elm_rows **rows, const elm_loss_setup *setup, bool normalize
 }
 
 /* The batch's own buffer of row p: other ranks' rows up to our place, ours, the others. */
-static const float *source_of(const elm_rows *r, const elm_loss_batch *b, int p, int32_t *label)
+static const float *source_of(const elm_global_batch *r, const elm_loss_batch *b, int p,
+                              int32_t *label)
 {
     const int mine = p - r->first;
     if (mine >= 0 && mine < r->local) {
@@ -72,7 +74,7 @@ static const float *source_of(const elm_rows *r, const elm_loss_batch *b, int p,
     return b->remote_embeddings + (size_t)theirs * (size_t)b->width;
 }
 
-static void take_row(elm_rows *r, const elm_loss_batch *b, int p)
+static void take_row(elm_global_batch *r, const elm_loss_batch *b, int p)
 {
     const float *from = source_of(r, b, p, &r->label[p]);
     double *to = r->x + (size_t)p * (size_t)r->width;
@@ -87,7 +89,7 @@ static void take_row(elm_rows *r, const elm_loss_batch *b, int p)
 }
 
 /* Counting sort; `slot` holds the counts first. */
-static void sort_by_class(elm_rows *r)
+static void sort_by_class(elm_global_batch *r)
 {
     memset(r->slot, 0, (size_t)r->classes * sizeof *r->slot);
     for (int p = 0; p < r->count; p++)
@@ -108,7 +110,7 @@ static void sort_by_class(elm_rows *r)
     r->start[0] = 0;
 }
 
-void elm_rows_collect(elm_rows *r, const elm_loss_batch *batch)
+void elm_global_batch_collect(elm_global_batch *r, const elm_loss_batch *batch)
 {
     r->count = batch->local + batch->remote;
     r->local = batch->local;
@@ -121,16 +123,17 @@ void elm_rows_collect(elm_rows *r, const elm_loss_batch *batch)
 }
 
 /* From the gradient by Phi / |Phi| to the one by Phi. */
-static void through_normalization(const elm_rows *r, int i)
+static void through_normalization(const elm_global_batch *r, int i)
 {
-    const double *unit = elm_rows_at(r, r->first + i), scale = r->inverse[r->first + i];
+    const double *unit = elm_global_batch_at(r, r->first + i), scale = r->inverse[r->first + i];
     double *gradient = r->gradient + (size_t)i * (size_t)r->width;
-    const double along = elm_rows_product(gradient, unit, r->width);
+    const double along = elm_global_batch_product(gradient, unit, r->width);
     for (int k = 0; k < r->width; k++)
         gradient[k] = (gradient[k] - along * unit[k]) * scale;
 }
 
-void elm_rows_add_gradient(const elm_rows *r, const elm_loss_batch *batch, double scale)
+void elm_global_batch_add_gradient(const elm_global_batch *r, const elm_loss_batch *batch,
+                                   double scale)
 {
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < r->local; i++) {
@@ -143,42 +146,44 @@ void elm_rows_add_gradient(const elm_rows *r, const elm_loss_batch *batch, doubl
     }
 }
 
-elm_loss_value elm_rows_anchors(const elm_rows *r)
+elm_loss_value elm_global_batch_anchors(const elm_global_batch *r)
 {
     elm_loss_value value = {0};
     for (int p = r->first; p < r->first + r->local; p++) {
         const int group = r->group[r->label[p]];
         value.anchors[group]++;
-        value.with_positive[group] += elm_rows_mates(r, p) > 1;
+        value.with_positive[group] += elm_global_batch_mates(r, p) > 1;
     }
     return value;
 }
 
 /* In the order of the images, so that the sum does not depend on the threads. */
-elm_loss_value elm_rows_mean(const elm_rows *r, const elm_loss_batch *batch, const double *row_loss)
+elm_loss_value elm_global_batch_mean(const elm_global_batch *r, const elm_loss_batch *batch,
+                                     const double *row_loss)
 {
-    elm_loss_value value = elm_rows_anchors(r);
+    elm_loss_value value = elm_global_batch_anchors(r);
     for (int i = 0; i < r->local; i++)
         value.loss += row_loss[i];
     value.loss /= (double)batch->global;
     return value;
 }
 
-elm_loss_value elm_rows_tell(const elm_rows *r, const elm_loss_batch *batch, double value)
+elm_loss_value elm_global_batch_tell(const elm_global_batch *r, const elm_loss_batch *batch,
+                                     double value)
 {
-    elm_loss_value told = elm_rows_anchors(r);
+    elm_loss_value told = elm_global_batch_anchors(r);
     if (r->local > 0)
         /* images / global of one, local / images of that */
         told.loss = value * r->local / (double)batch->global;
     return told;
 }
 
-double elm_rows_distance(const double *a, const double *b, int width)
+double elm_global_batch_distance(const double *a, const double *b, int width)
 {
     return elm_vectors()->square_distance_double(a, b, width);
 }
 
-double elm_rows_product(const double *a, const double *b, int width)
+double elm_global_batch_product(const double *a, const double *b, int width)
 {
     return elm_vectors()->dot_double(a, b, width);
 }

@@ -3,7 +3,7 @@
 #include "loss/embedding/global_batch.h"
 #include "loss/embedding/supcon.h"
 
-static void mix(const elm_loss_moment *moment, double *logit, double *embed)
+static void mix(const elm_loss_time *moment, double *logit, double *embed)
 {
     const double done = moment->length > 0 ? moment->passed / moment->length : 0;
     *logit = done * done;

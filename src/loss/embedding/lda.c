@@ -19,7 +19,7 @@
  *
  * and the choice of the m is a constant to the gradient.
  *
- * Everything lies in the span of the N centred embeddings, outside of which S_t is 0 and S_w is
+ * Everything lies in the span of the N centered embeddings, outside of which S_t is 0 and S_w is
  * ridge. So with fewer images than the width the problem is solved in coordinates in an orthonormal
  * basis Q of that span (QR of the embeddings: column i of R is image i) and the gradient is
  * multiplied by Q.
@@ -36,14 +36,14 @@
 
 typedef struct lda {
     double ridge, window;
-    elm_rows *rows;
+    elm_global_batch *rows;
     elm_lapack *lapack;
     int count, classes; /* images and classes that take part */
     int side;           /* d */
     int *kept;          /* [count] rows that take part, by class */
     int *place;         /* [max_rows] place in `kept`, or -1 */
     /* [count][width] embeddings minus their mean; then Q and R */
-    double *centred;
+    double *centered;
     double *total; /* [count][side] coordinates minus mu, over sqrt(N - 1) */
     /* [count][side] coordinates minus mu_c, over sqrt(C (n_c - 1)) */
     double *within;
@@ -53,14 +53,14 @@ typedef struct lda {
     double *values;                       /* [side] v + 1 */
 } lda;
 
-static void destroy(void *state)
+static void lda_destroy(void *state)
 {
     lda *t = state;
     if (!t)
         return;
-    elm_rows_destroy(t->rows);
+    elm_global_batch_destroy(t->rows);
     elm_lapack_destroy(t->lapack);
-    void *all[] = {t->kept, t->place,   t->centred,  t->total,   t->within, t->factor,
+    void *all[] = {t->kept, t->place,   t->centered, t->total,   t->within, t->factor,
                    t->mean, t->s_total, t->s_within, t->vectors, t->values, t};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
@@ -73,7 +73,7 @@ static int allocate(lda *t, const elm_loss_setup *setup, elm_error *err)
     const elm_need needs[] = {
         {&t->kept, rows, sizeof *t->kept},
         {&t->place, rows, sizeof *t->place},
-        {&t->centred, rows * width, sizeof *t->centred},
+        {&t->centered, rows * width, sizeof *t->centered},
         {&t->total, rows * side, sizeof *t->total},
         {&t->within, rows * side, sizeof *t->within},
         {&t->factor, rows, sizeof *t->factor},
@@ -83,13 +83,13 @@ static int allocate(lda *t, const elm_loss_setup *setup, elm_error *err)
         {&t->vectors, side * side, sizeof *t->vectors},
         {&t->values, side, sizeof *t->values},
     };
-    if (elm_rows_create(&t->rows, setup, false, err) ||
+    if (elm_global_batch_create(&t->rows, setup, false, err) ||
         elm_lapack_create(&t->lapack, setup->width, (int)setup->max_rows, (int)side, err))
         return -1;
     return elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
 }
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int lda_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     lda *t = elm_alloc(1, sizeof *t, err);
     *state = NULL;
@@ -97,7 +97,7 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
         return -1;
     *t = (lda){.ridge = setup->options->lda_ridge, .window = setup->options->lda_window};
     if (allocate(t, setup, err)) {
-        destroy(t);
+        lda_destroy(t);
         return -1;
     }
     *state = t;
@@ -107,11 +107,11 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 /* The images of classes with two or more, and their mean. */
 static void choose_images(lda *t)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     t->count = t->classes = 0;
     memset(t->mean, 0, (size_t)r->width * sizeof *t->mean);
     for (int s = 0; s < r->present; s++) {
-        const bool alone = elm_rows_members(r, s) < 2;
+        const bool alone = elm_global_batch_members(r, s) < 2;
         t->classes += !alone;
         for (int m = r->start[s]; m < r->start[s + 1]; m++) {
             t->place[r->member[m]] = alone ? -1 : t->count;
@@ -120,37 +120,37 @@ static void choose_images(lda *t)
         }
     }
     for (int i = 0; i < t->count; i++) {
-        const double *x = elm_rows_at(r, t->kept[i]);
+        const double *x = elm_global_batch_at(r, t->kept[i]);
         for (int k = 0; k < r->width; k++)
             t->mean[k] += x[k] / t->count;
     }
     t->side = t->count < r->width ? t->count : r->width;
 }
 
-/* Centred embeddings, in their own coordinates or those of their span. */
+/* Centered embeddings, in their own coordinates or those of their span. */
 static int find_coordinates(lda *t)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     const size_t width = (size_t)r->width, side = (size_t)t->side;
     for (int i = 0; i < t->count; i++) {
-        const double *x = elm_rows_at(r, t->kept[i]);
+        const double *x = elm_global_batch_at(r, t->kept[i]);
         for (int k = 0; k < r->width; k++)
-            t->centred[(size_t)i * width + (size_t)k] = x[k] - t->mean[k];
+            t->centered[(size_t)i * width + (size_t)k] = x[k] - t->mean[k];
     }
     if (t->side == r->width) {
-        memcpy(t->total, t->centred, (size_t)t->count * width * sizeof *t->total);
+        memcpy(t->total, t->centered, (size_t)t->count * width * sizeof *t->total);
         return 0;
     }
-    if (elm_lapack_qr(t->lapack, t->centred, r->width, t->count))
+    if (elm_lapack_qr(t->lapack, t->centered, r->width, t->count))
         return -1;
     memset(t->total, 0, (size_t)t->count * side * sizeof *t->total);
     for (size_t i = 0; i < (size_t)t->count; i++)
-        memcpy(t->total + i * side, t->centred + i * width, (i + 1) * sizeof *t->total);
+        memcpy(t->total + i * side, t->centered + i * width, (i + 1) * sizeof *t->total);
     return 0;
 }
 
 /* Images first .. first + members of one class: from coordinates to scaled differences. */
-static void centre_class(lda *t, int first, int members)
+static void center_class(lda *t, int first, int members)
 {
     const size_t side = (size_t)t->side;
     const double factor = 1 / sqrt((double)t->classes * (members - 1));
@@ -167,13 +167,13 @@ static void centre_class(lda *t, int first, int members)
 
 static void find_matrices(lda *t)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     const size_t side = (size_t)t->side, values = (size_t)t->count * side;
     const double factor = 1 / sqrt((double)t->count - 1);
     for (int s = 0, first = 0; s < r->present; s++)
-        if (elm_rows_members(r, s) > 1) {
-            centre_class(t, first, elm_rows_members(r, s));
-            first += elm_rows_members(r, s);
+        if (elm_global_batch_members(r, s) > 1) {
+            center_class(t, first, elm_global_batch_members(r, s));
+            first += elm_global_batch_members(r, s);
         }
     for (size_t i = 0; i < values; i++)
         t->total[i] *= factor;
@@ -212,7 +212,7 @@ static int find_eigenvalues(lda *t)
 /* The gradient of one of our rows, in the coordinates; 0 where it takes no part. */
 static void find_gradient(const lda *t, int i, int chosen)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     const int at = t->place[r->first + i];
     double *gradient = r->gradient + (size_t)i * (size_t)r->width;
     memset(gradient, 0, (size_t)r->width * sizeof *gradient);
@@ -223,35 +223,36 @@ static void find_gradient(const lda *t, int i, int chosen)
     const double factor = 1 / sqrt((double)t->count - 1);
     for (int j = 0; j < chosen; j++) {
         const double *e = t->vectors + (size_t)j * (size_t)t->side;
-        const double slope = factor * elm_rows_product(e, total, t->side) -
-                             t->values[j] * t->factor[at] * elm_rows_product(e, within, t->side);
+        const double slope =
+            factor * elm_global_batch_product(e, total, t->side) -
+            t->values[j] * t->factor[at] * elm_global_batch_product(e, within, t->side);
         for (int k = 0; k < t->side; k++)
             gradient[k] -= 2.0 / chosen * slope * e[k];
     }
 }
 
-static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double weight)
+static elm_loss_value lda_evaluate(void *state, const elm_loss_batch *batch, double weight)
 {
     lda *t = state;
-    const elm_rows *r = t->rows;
-    elm_rows_collect(t->rows, batch);
+    const elm_global_batch *r = t->rows;
+    elm_global_batch_collect(t->rows, batch);
     choose_images(t);
     if (t->classes < 2)
-        return elm_rows_tell(r, batch, 0);
+        return elm_global_batch_tell(r, batch, 0);
     const int chosen = find_eigenvalues(t);
     if (chosen < 0)
-        return elm_rows_tell(r, batch, NAN);
+        return elm_global_batch_tell(r, batch, NAN);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < r->local; i++)
         find_gradient(t, i, chosen);
     if (t->side < r->width && r->local > 0 &&
-        elm_lapack_times_q(t->lapack, t->centred, r->width, t->count, r->gradient, r->local))
-        return elm_rows_tell(r, batch, NAN);
-    elm_rows_add_gradient(r, batch, weight * elm_rows_share(batch));
+        elm_lapack_times_q(t->lapack, t->centered, r->width, t->count, r->gradient, r->local))
+        return elm_global_batch_tell(r, batch, NAN);
+    elm_global_batch_add_gradient(r, batch, weight * elm_global_batch_share(batch));
     double sum = 0;
     for (int j = 0; j < chosen; j++)
         sum += t->values[j] - 1;
-    return elm_rows_tell(r, batch, -sum / chosen);
+    return elm_global_batch_tell(r, batch, -sum / chosen);
 }
 
 const elm_loss_row elm_loss_lda = {
@@ -261,7 +262,7 @@ const elm_loss_row elm_loss_lda = {
     .help = "deep LDA: the directions in which classes are worst to tell apart gain variance "
             "between classes over that within",
     .needs = elm_loss_needs_everything,
-    .create = create,
-    .evaluate = evaluate,
-    .destroy = destroy,
+    .create = lda_create,
+    .evaluate = lda_evaluate,
+    .destroy = lda_destroy,
 };

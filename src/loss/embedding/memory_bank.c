@@ -9,7 +9,7 @@
 #include "base/long_tail.h"
 #include "elmpi/memory.h"
 
-struct elm_bank {
+struct elm_memory_bank {
     int width, classes;
     bool normalize, half;
     double max_age, start_epoch, momentum;
@@ -30,14 +30,14 @@ struct elm_bank {
     double *scale;  /* [slots] */
     float *fp32;    /* [slots][width], or */
     elm_bf16 *bf16; /* the same */
-    int64_t turn;   /* of elm_bank_begin and elm_bank_store */
+    int64_t turn;   /* of elm_memory_bank_begin and elm_memory_bank_store */
     double now;     /* of the present batch */
     bool active;    /* the start epoch has come, and there is an age at which entries count */
 };
 
 enum { RECORD_HEAD = 16 };
 
-void elm_bank_destroy(elm_bank *b)
+void elm_memory_bank_destroy(elm_memory_bank *b)
 {
     if (!b)
         return;
@@ -48,7 +48,7 @@ void elm_bank_destroy(elm_bank *b)
         elm_free(all[i]);
 }
 
-static int allocate_classes(elm_bank *b, const elm_bank_spec *spec, elm_error *err)
+static int allocate_classes(elm_memory_bank *b, const elm_memory_bank_spec *spec, elm_error *err)
 {
     const size_t classes = (size_t)b->classes;
     const elm_need needs[] = {
@@ -57,10 +57,10 @@ static int allocate_classes(elm_bank *b, const elm_bank_spec *spec, elm_error *e
         {&b->usable, classes, sizeof *b->usable}, {&b->group, classes, sizeof *b->group},
     };
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) ||
-        elm_bank_assign(spec->options, spec->counts, spec->size, b->owner, err))
+        elm_memory_bank_assign(spec->options, spec->counts, spec->size, b->owner, err))
         return -1;
     for (int c = 0; c < b->classes; c++) {
-        b->room[c] = elm_bank_class_slots(spec->options, spec->counts.count[c]);
+        b->room[c] = elm_memory_bank_class_slots(spec->options, spec->counts.count[c]);
         b->group[c] = elm_class_group(spec->counts.count[c]);
         b->first[c] = b->slots;
         b->slots += b->owner[c] == spec->rank ? b->room[c] : 0;
@@ -68,7 +68,7 @@ static int allocate_classes(elm_bank *b, const elm_bank_spec *spec, elm_error *e
     return 0;
 }
 
-static int allocate_slots(elm_bank *b, elm_error *err)
+static int allocate_slots(elm_memory_bank *b, elm_error *err)
 {
     const size_t slots = (size_t)b->slots, values = slots * (size_t)b->width;
     const elm_need needs[] = {
@@ -84,7 +84,7 @@ static int allocate_slots(elm_bank *b, elm_error *err)
     if (b->images > INT32_MAX)
         return elm_error_set(
             err, ELM_EXIT_USAGE,
-            "the class bank counts images in 31 bits (loss.pull.scope): use scope global");
+            "the memory bank counts images in 31 bits (loss.pull.scope): use scope global");
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err))
         return -1;
     for (int64_t i = 0; i < b->images; i++)
@@ -94,41 +94,41 @@ static int allocate_slots(elm_bank *b, elm_error *err)
     return 0;
 }
 
-int elm_bank_create(elm_bank **bank, const elm_bank_spec *spec, elm_error *err)
+int elm_memory_bank_create(elm_memory_bank **bank, const elm_memory_bank_spec *spec, elm_error *err)
 {
     const elm_loss_options *o = spec->options;
-    elm_bank *b = elm_alloc(1, sizeof *b, err);
+    elm_memory_bank *b = elm_alloc(1, sizeof *b, err);
     *bank = NULL;
     if (!b)
         return -1;
-    *b = (elm_bank){.width = spec->width,
-                    .classes = spec->counts.classes,
-                    .normalize = o->pull_normalize,
-                    .half = o->bank_precision == 1,
-                    .max_age = o->bank_max_age,
-                    .start_epoch = o->bank_start_epoch,
-                    .momentum = o->bank_momentum,
-                    .images = spec->counts.total,
-                    .labels = spec->labels};
+    *b = (elm_memory_bank){.width = spec->width,
+                           .classes = spec->counts.classes,
+                           .normalize = o->pull_normalize,
+                           .half = o->bank_precision == 1,
+                           .max_age = o->bank_max_age,
+                           .start_epoch = o->bank_start_epoch,
+                           .momentum = o->bank_momentum,
+                           .images = spec->counts.total,
+                           .labels = spec->labels};
     if (allocate_classes(b, spec, err) || allocate_slots(b, err)) {
-        elm_bank_destroy(b);
+        elm_memory_bank_destroy(b);
         return -1;
     }
     *bank = b;
     return 0;
 }
 
-const int32_t *elm_bank_owners(const elm_bank *bank)
+const int32_t *elm_memory_bank_owners(const elm_memory_bank *bank)
 {
     return bank->owner;
 }
 
-int64_t elm_bank_slots(const elm_bank *bank)
+int64_t elm_memory_bank_slots(const elm_memory_bank *bank)
 {
     return bank->slots;
 }
 
-size_t elm_bank_bytes(const elm_bank *b)
+size_t elm_memory_bank_bytes(const elm_memory_bank *b)
 {
     const size_t value = b->half ? sizeof *b->bf16 : sizeof *b->fp32;
     const size_t slot = sizeof *b->list + sizeof *b->image + sizeof *b->touched + sizeof *b->when +
@@ -138,12 +138,12 @@ size_t elm_bank_bytes(const elm_bank *b)
 }
 
 /* An epoch's worth of rounding must not make an entry of exactly that age too old. */
-static bool is_young(const elm_bank *b, int64_t slot)
+static bool is_young(const elm_memory_bank *b, int64_t slot)
 {
     return b->now - b->when[slot] <= b->max_age + 1e-9;
 }
 
-static void list_usable(elm_bank *b, int32_t label)
+static void list_usable(elm_memory_bank *b, int32_t label)
 {
     const int64_t first = b->first[label];
     for (int64_t s = first; b->active && s < first + b->filled[label]; s++)
@@ -151,11 +151,11 @@ static void list_usable(elm_bank *b, int32_t label)
             b->list[first + b->usable[label]++] = (int32_t)s;
 }
 
-void elm_bank_begin(elm_bank *b, const elm_loss_batch *batch)
+void elm_memory_bank_begin(elm_memory_bank *b, const elm_loss_batch *batch)
 {
     b->turn++;
     b->now = batch->moment.passed;
-    /* entries made anew on resuming have age 0 */
+    /* entries recreated on resuming have age 0 */
     b->active = b->now >= b->start_epoch - 1e-9 && b->max_age > 0;
     for (int i = 0; i < batch->local; i++) {
         b->usable[batch->labels[i]] = -1;
@@ -169,7 +169,7 @@ void elm_bank_begin(elm_bank *b, const elm_loss_batch *batch)
         }
 }
 
-int64_t elm_bank_usable(const elm_bank *b, int32_t label, const int32_t **slot)
+int64_t elm_memory_bank_usable(const elm_memory_bank *b, int32_t label, const int32_t **slot)
 {
     *slot = b->list + b->first[label];
     return b->usable[label];
@@ -189,7 +189,7 @@ static void add_halves(const elm_bf16 *x, int width, double *sum)
         sum[k] += (double)elm_bf16_to_float(x[k]);
 }
 
-int64_t elm_bank_add_up(const elm_bank *b, int32_t label, double *sum)
+int64_t elm_memory_bank_add_up(const elm_memory_bank *b, int32_t label, double *sum)
 {
     for (int64_t i = 0; i < b->usable[label]; i++) {
         const size_t at = (size_t)b->list[b->first[label] + i] * (size_t)b->width;
@@ -201,29 +201,30 @@ int64_t elm_bank_add_up(const elm_bank *b, int32_t label, double *sum)
     return b->usable[label];
 }
 
-void elm_bank_cover(const elm_bank *b, const elm_loss_batch *batch, int64_t with_bank[3])
+void elm_memory_bank_cover(const elm_memory_bank *b, const elm_loss_batch *batch,
+                           int64_t with_bank[3])
 {
     for (int i = 0; i < batch->local; i++)
         with_bank[b->group[batch->labels[i]]] += b->usable[batch->labels[i]] > 0;
 }
 
-int64_t elm_bank_entry_of(const elm_bank *b, int64_t member)
+int64_t elm_memory_bank_entry_of(const elm_memory_bank *b, int64_t member)
 {
     const int32_t slot = b->slot_of[member];
     return slot >= 0 && is_young(b, slot) ? slot : -1;
 }
 
-elm_bank_row elm_bank_at(const elm_bank *b, int64_t slot)
+elm_memory_bank_row elm_memory_bank_at(const elm_memory_bank *b, int64_t slot)
 {
     const size_t at = (size_t)slot * (size_t)b->width;
-    return (elm_bank_row){b->half ? NULL : b->fp32 + at, b->half ? b->bf16 + at : NULL,
-                          b->scale[slot]};
+    return (elm_memory_bank_row){b->half ? NULL : b->fp32 + at, b->half ? b->bf16 + at : NULL,
+                                 b->scale[slot]};
 }
 
 /* Shorter vectors have no direction, as in pull.c. */
 static const double length_min = 1e-12;
 
-static double value_at(const elm_bank *b, int64_t slot, int k)
+static double value_at(const elm_memory_bank *b, int64_t slot, int k)
 {
     const size_t at = (size_t)slot * (size_t)b->width + (size_t)k;
     return b->half ? (double)elm_bf16_to_float(b->bf16[at]) : (double)b->fp32[at];
@@ -231,7 +232,7 @@ static double value_at(const elm_bank *b, int64_t slot, int k)
 
 /* From the values as they are stored, so that what is read back from a checkpoint has the same
  * bits. */
-static void find_scale(elm_bank *b, int64_t slot)
+static void find_scale(elm_memory_bank *b, int64_t slot)
 {
     double sum = 0;
     for (int k = 0; b->normalize && k < b->width; k++)
@@ -241,7 +242,7 @@ static void find_scale(elm_bank *b, int64_t slot)
 }
 
 /* `old`: the share of what is there. */
-static void write_entry(elm_bank *b, int64_t slot, const float *x, double old)
+static void write_entry(elm_memory_bank *b, int64_t slot, const float *x, double old)
 {
     const size_t at = (size_t)slot * (size_t)b->width;
     for (int k = 0; k < b->width; k++) {
@@ -255,14 +256,14 @@ static void write_entry(elm_bank *b, int64_t slot, const float *x, double old)
     find_scale(b, slot);
 }
 
-static void give_up(elm_bank *b, int64_t slot)
+static void give_up(elm_memory_bank *b, int64_t slot)
 {
     b->slot_of[b->image[slot]] = -1;
 }
 
 /* A slot for an image without one: a free one, else that of the oldest entry that was not
  * written in this turn; -1: all were. */
-static int64_t find_slot(elm_bank *b, int32_t label)
+static int64_t find_slot(elm_memory_bank *b, int32_t label)
 {
     const int64_t first = b->first[label];
     if (b->filled[label] < b->room[label])
@@ -276,7 +277,7 @@ static int64_t find_slot(elm_bank *b, int32_t label)
     return oldest;
 }
 
-static void store_row(elm_bank *b, const elm_bank_news *news, int64_t row)
+static void store_row(elm_memory_bank *b, const elm_bank_update *news, int64_t row)
 {
     const int64_t member = news->members[row];
     int64_t slot = b->slot_of[member];
@@ -296,7 +297,7 @@ static void store_row(elm_bank *b, const elm_bank_news *news, int64_t row)
 }
 
 /* Backwards, so that what comes last stays. */
-void elm_bank_store(elm_bank *b, const elm_bank_news *news)
+void elm_memory_bank_store(elm_memory_bank *b, const elm_bank_update *news)
 {
     b->turn++;
     for (int64_t row = news->rows - 1; row >= 0; row--)
@@ -304,20 +305,20 @@ void elm_bank_store(elm_bank *b, const elm_bank_news *news)
             store_row(b, news, row);
 }
 
-static size_t record_bytes_of(const elm_bank *b)
+static size_t record_bytes_of(const elm_memory_bank *b)
 {
     return RECORD_HEAD + (size_t)b->width * (b->half ? sizeof *b->bf16 : sizeof *b->fp32);
 }
 
-elm_bank_layout elm_bank_layout_of(const elm_bank *b)
+elm_memory_bank_layout elm_memory_bank_layout_of(const elm_memory_bank *b)
 {
-    elm_bank_layout layout = {0, record_bytes_of(b)};
+    elm_memory_bank_layout layout = {0, record_bytes_of(b)};
     for (int c = 0; c < b->classes; c++)
         layout.records += b->room[c];
     return layout;
 }
 
-int32_t elm_bank_next_class(const elm_bank *b, int32_t label, int64_t *records)
+int32_t elm_memory_bank_next_class(const elm_memory_bank *b, int32_t label, int64_t *records)
 {
     while (label < b->classes && b->room[label] == 0)
         label++;
@@ -325,13 +326,14 @@ int32_t elm_bank_next_class(const elm_bank *b, int32_t label, int64_t *records)
     return label;
 }
 
-static void *values_of(const elm_bank *b, int64_t slot)
+static void *values_of(const elm_memory_bank *b, int64_t slot)
 {
     const size_t at = (size_t)slot * (size_t)b->width;
     return b->half ? (void *)(b->bf16 + at) : (void *)(b->fp32 + at);
 }
 
-void elm_bank_export(const elm_bank *b, int32_t label, int64_t first, int64_t count, void *records)
+void elm_memory_bank_export(const elm_memory_bank *b, int32_t label, int64_t first, int64_t count,
+                            void *records)
 {
     const size_t bytes = record_bytes_of(b);
     for (int64_t i = 0; i < count; i++) {
@@ -346,8 +348,8 @@ void elm_bank_export(const elm_bank *b, int32_t label, int64_t first, int64_t co
     }
 }
 
-int elm_bank_import(elm_bank *b, int32_t label, int64_t first, int64_t count, const void *records,
-                    elm_error *err)
+int elm_memory_bank_import(elm_memory_bank *b, int32_t label, int64_t first, int64_t count,
+                           const void *records, elm_error *err)
 {
     const size_t bytes = record_bytes_of(b);
     for (int64_t i = 0; i < count; i++) {
@@ -363,7 +365,7 @@ int elm_bank_import(elm_bank *b, int32_t label, int64_t first, int64_t count, co
         if (!isfinite(when) || image < 0 || image >= b->images || b->labels[image] != label ||
             b->slot_of[image] >= 0 || b->filled[label] != first + i)
             return elm_error_set(err, ELM_EXIT_FAILURE,
-                                 "the checkpoint's class bank does not fit this data set (class "
+                                 "the checkpoint's memory bank does not fit this data set (class "
                                  "%d): resume with the "
                                  "data and job it was written with",
                                  (int)label);

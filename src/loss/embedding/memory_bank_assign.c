@@ -4,7 +4,7 @@
 #include "elmpi/memory.h"
 #include "loss/embedding/memory_bank.h"
 
-int64_t elm_bank_class_slots(const elm_loss_options *options, int64_t count)
+int64_t elm_memory_bank_class_slots(const elm_loss_options *options, int64_t count)
 {
     return options->bank_per_class >= 0 && options->bank_per_class < count ? options->bank_per_class
                                                                            : count;
@@ -29,7 +29,7 @@ static void weigh(const elm_loss_options *options, elm_class_counts counts, clas
     class_load sum = {0};
     for (int c = 0; c < counts.classes; c++) {
         const double count = (double)counts.count[c],
-                     slots = (double)elm_bank_class_slots(options, counts.count[c]);
+                     slots = (double)elm_memory_bank_class_slots(options, counts.count[c]);
         /* + 1: fresh partners cost something too */
         load[c] = (class_load){c, slots, count, count * (slots + 1)};
         sum.memory += load[c].memory;
@@ -43,8 +43,8 @@ static void weigh(const elm_loss_options *options, elm_class_counts counts, clas
     }
 }
 
-int elm_bank_assign(const elm_loss_options *options, elm_class_counts counts, int size,
-                    int32_t *owner, elm_error *err)
+int elm_memory_bank_assign(const elm_loss_options *options, elm_class_counts counts, int size,
+                           int32_t *owner, elm_error *err)
 {
     class_load *load = elm_alloc((size_t)counts.classes, sizeof *load, err);
     double *held = load ? elm_alloc((size_t)size, sizeof *held, err) : NULL;

@@ -8,7 +8,7 @@ void elm_pairs_destroy(void *pairs)
     elm_pairs *p = pairs;
     if (!p)
         return;
-    elm_rows_destroy(p->rows);
+    elm_global_batch_destroy(p->rows);
     elm_free(p->pair);
     elm_free(p->row_loss);
     elm_free(p);
@@ -23,7 +23,7 @@ int elm_pairs_create(elm_pairs **pairs, const elm_loss_setup *setup, bool normal
     const size_t rows = (size_t)setup->max_rows;
     const elm_need needs[] = {{&p->pair, rows * rows, sizeof *p->pair},
                               {&p->row_loss, rows, sizeof *p->row_loss}};
-    if (elm_rows_create(&p->rows, setup, normalize, err) ||
+    if (elm_global_batch_create(&p->rows, setup, normalize, err) ||
         elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
         elm_pairs_destroy(p);
         return -1;
@@ -34,9 +34,9 @@ int elm_pairs_create(elm_pairs **pairs, const elm_loss_setup *setup, bool normal
 
 void elm_pairs_collect(elm_pairs *p, const elm_loss_batch *batch)
 {
-    const elm_rows *r = p->rows;
-    elm_rows_collect(p->rows, batch);
-    elm_products(r->x, r->count, r->x, r->count, r->width, p->pair, r->count);
+    const elm_global_batch *r = p->rows;
+    elm_global_batch_collect(p->rows, batch);
+    elm_matmul_nt(r->x, r->count, r->x, r->count, r->width, p->pair, r->count);
 }
 
 /* G_ij + G_ji in both places. */
@@ -53,9 +53,9 @@ static void add_transpose(const elm_pairs *p)
 
 void elm_pairs_add_gradient(const elm_pairs *p, const elm_loss_batch *batch, double scale)
 {
-    const elm_rows *r = p->rows;
+    const elm_global_batch *r = p->rows;
     add_transpose(p);
-    elm_combine(elm_pairs_of(p, r->first), r->count, r->local, r->x, r->count, r->width,
-                r->gradient);
-    elm_rows_add_gradient(r, batch, scale);
+    elm_matmul_nn(elm_pairs_of(p, r->first), r->count, r->local, r->x, r->count, r->width,
+                  r->gradient);
+    elm_global_batch_add_gradient(r, batch, scale);
 }

@@ -15,7 +15,7 @@
 #include "loss/embedding/global_batch.h"
 
 typedef struct elm_pairs {
-    elm_rows *rows;
+    elm_global_batch *rows;
     double *pair;     /* [rows][rows] products, then derivatives */
     double *row_loss; /* [max_rows] for the term */
 } elm_pairs;

@@ -51,7 +51,7 @@ typedef struct pull {
     int *members;     /* [max_rows] rows sorted by class; row r < local is ours, others follow */
     log_sum *log_sum; /* [max_rows] */
     double *gradient; /* [max_local][width] */
-    double *scale;    /* [max_rows] factor on each row: 1, or 1 / its length when normalised */
+    double *scale;    /* [max_rows] factor on each row: 1, or 1 / its length when normalized */
     drift *drift;     /* [max_local] only with a bank */
 } pull;
 
@@ -66,16 +66,16 @@ static int32_t label_of(const rows *r, int i)
     return i < r->batch->local ? r->batch->labels[i] : r->batch->remote_labels[i - r->batch->local];
 }
 
-static elm_bank_row row_of(const pull *p, const rows *r, int i)
+static elm_memory_bank_row row_of(const pull *p, const rows *r, int i)
 {
     const elm_loss_batch *b = r->batch;
     const size_t width = (size_t)b->width;
     const float *x = i < b->local ? b->embeddings + (size_t)i * width
                                   : b->remote_embeddings + (size_t)(i - b->local) * width;
-    return (elm_bank_row){.fp32 = x, .scale = p->scale[i]};
+    return (elm_memory_bank_row){.fp32 = x, .scale = p->scale[i]};
 }
 
-/* Shorter vectors have no direction: normalised they are 0 and get no gradient. */
+/* Shorter vectors have no direction: normalized they are 0 and get no gradient. */
 static const double length_min = 1e-12;
 
 static void find_scale(pull *p, const rows *r, int i)
@@ -108,15 +108,15 @@ static void sort_by_class(pull *p, const rows *r)
 static log_sum add_bank(pull *p, const rows *r, int i, double margin, log_sum l)
 {
     const int32_t *slot;
-    const elm_bank *bank = r->batch->bank;
-    const int64_t count = elm_bank_usable(bank, label_of(r, i), &slot),
-                  own = elm_bank_entry_of(bank, r->batch->members[i]);
+    const elm_memory_bank *bank = r->batch->bank;
+    const int64_t count = elm_memory_bank_usable(bank, label_of(r, i), &slot),
+                  own = elm_memory_bank_entry_of(bank, r->batch->members[i]);
     const elm_pull_kernels *kernels = elm_pull_kernels_of();
-    const elm_bank_row anchor = row_of(p, r, i);
+    const elm_memory_bank_row anchor = row_of(p, r, i);
     double *gradient = p->gradient + (size_t)i * (size_t)p->width, sum = 0;
     memset(gradient, 0, (size_t)p->width * sizeof *gradient);
     for (int64_t s = 0; s < count; s++) {
-        const elm_bank_row entry = elm_bank_at(bank, slot[s]);
+        const elm_memory_bank_row entry = elm_memory_bank_at(bank, slot[s]);
         const double d = kernels->squared_distance(anchor, entry, p->width), t = d - margin;
         double weight = 1;
         if (t > l.peak) {
@@ -133,8 +133,9 @@ static log_sum add_bank(pull *p, const rows *r, int i, double margin, log_sum l)
     }
     p->drift[i] = (drift){0, 0};
     if (own >= 0 && count > 0)
-        p->drift[i] = (drift){kernels->squared_distance(anchor, elm_bank_at(bank, own), p->width),
-                              sum / (double)count};
+        p->drift[i] =
+            (drift){kernels->squared_distance(anchor, elm_memory_bank_at(bank, own), p->width),
+                    sum / (double)count};
     return l;
 }
 
@@ -144,7 +145,7 @@ static double margin_of(const pull *p, const rows *r, int32_t y)
 {
     const int32_t *slot;
     const int64_t fresh = p->start[y + 1] - p->start[y] - 1,
-                  stored = r->batch->bank ? elm_bank_usable(r->batch->bank, y, &slot) : 0;
+                  stored = r->batch->bank ? elm_memory_bank_usable(r->batch->bank, y, &slot) : 0;
     return p->alpha[y] + (p->mean && fresh + stored > 0 ? log((double)(fresh + stored)) : 0);
 }
 
@@ -152,7 +153,7 @@ static void find_log_sum(pull *p, const rows *r, int i)
 {
     const int32_t y = label_of(r, i);
     const elm_pull_kernels *kernels = elm_pull_kernels_of();
-    const elm_bank_row anchor = row_of(p, r, i);
+    const elm_memory_bank_row anchor = row_of(p, r, i);
     const double margin = margin_of(p, r, y);
     log_sum l = {0, 1};
     for (int m = p->start[y]; m < p->start[y + 1]; m++) {
@@ -183,7 +184,7 @@ static void find_gradient(const pull *p, const rows *r, int i)
 {
     const int32_t y = label_of(r, i);
     const elm_pull_kernels *kernels = elm_pull_kernels_of();
-    const elm_bank_row anchor = row_of(p, r, i);
+    const elm_memory_bank_row anchor = row_of(p, r, i);
     double *gradient = p->gradient + (size_t)i * (size_t)p->width;
     const double margin = margin_of(p, r, y), of_bank = r->batch->bank ? 1 / p->log_sum[i].sum : 0;
     for (int k = 0; k < p->width; k++)
@@ -192,7 +193,7 @@ static void find_gradient(const pull *p, const rows *r, int i)
         const int j = p->members[m];
         if (j == i)
             continue;
-        const elm_bank_row positive = row_of(p, r, j);
+        const elm_memory_bank_row positive = row_of(p, r, j);
         const double t = kernels->squared_distance(anchor, positive, p->width) - margin;
         const double weight = share_of(p->log_sum[i], t) + share_of(p->log_sum[j], t);
         kernels->add_difference(gradient, weight, anchor, positive, p->width);
@@ -204,7 +205,7 @@ static void through_normalization(const pull *p, const rows *r, int i)
 {
     double *gradient = p->gradient + (size_t)i * (size_t)p->width;
     const elm_pull_kernels *kernels = elm_pull_kernels_of();
-    const elm_bank_row u = row_of(p, r, i);
+    const elm_memory_bank_row u = row_of(p, r, i);
     kernels->project(gradient, kernels->along(gradient, u, p->width), u, p->width);
 }
 
@@ -233,18 +234,18 @@ static elm_loss_value add_up(const pull *p, const rows *r)
         }
     }
     if (r->batch->bank)
-        elm_bank_cover(r->batch->bank, r->batch, value.with_bank);
+        elm_memory_bank_cover(r->batch->bank, r->batch, value.with_bank);
     value.loss /= (double)r->batch->global;
     return value;
 }
 
-static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double weight)
+static elm_loss_value pull_evaluate(void *state, const elm_loss_batch *batch, double weight)
 {
     pull *p = state;
     const rows r = {batch, batch->local + (p->rank_only ? 0 : batch->remote)};
     sort_by_class(p, &r);
     if (batch->bank)
-        elm_bank_begin(batch->bank, batch);
+        elm_memory_bank_begin(batch->bank, batch);
     if (p->normalize) {
 #pragma omp parallel for schedule(static)
         for (int i = 0; i < r.count; i++)
@@ -263,7 +264,7 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     return add_up(p, &r);
 }
 
-static void destroy(void *state)
+static void pull_destroy(void *state)
 {
     pull *p = state;
     if (!p)
@@ -303,7 +304,7 @@ static int allocate(pull *p, const elm_loss_setup *setup, elm_error *err)
     return p->drift ? 0 : -1;
 }
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int pull_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     const elm_loss_options *o = setup->options;
     *state = NULL;
@@ -316,7 +317,7 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
                 .normalize = o->pull_normalize,
                 .mean = o->pull_scope == ELM_PULL_BANK && o->bank_normalizer == 1};
     if (allocate(p, setup, err) || elm_loss_pull_margins(o, setup->counts, p->alpha, err)) {
-        destroy(p);
+        pull_destroy(p);
         return -1;
     }
     for (int c = 0; c < p->classes; c++)
@@ -341,7 +342,7 @@ const elm_loss_row elm_loss_pull = {
               "Long-Tail Learning",
     .help = "same-class embeddings attract each other, up to a margin that grows with the class",
     .needs = pull_needs,
-    .create = create,
-    .evaluate = evaluate,
-    .destroy = destroy,
+    .create = pull_create,
+    .evaluate = pull_evaluate,
+    .destroy = pull_destroy,
 };

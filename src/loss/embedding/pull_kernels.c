@@ -1,6 +1,6 @@
 #include "loss/embedding/pull_kernels.h"
 
-static double squared_distance(elm_bank_row a, elm_bank_row b, int width)
+static double squared_distance(elm_memory_bank_row a, elm_memory_bank_row b, int width)
 {
     double sum = 0;
     if (b.fp32) {
@@ -19,7 +19,8 @@ static double squared_distance(elm_bank_row a, elm_bank_row b, int width)
     return sum;
 }
 
-static void add_difference(double *to, double weight, elm_bank_row a, elm_bank_row b, int width)
+static void add_difference(double *to, double weight, elm_memory_bank_row a, elm_memory_bank_row b,
+                           int width)
 {
     if (b.fp32) {
 #pragma omp simd
@@ -39,7 +40,7 @@ static void multiply(double *x, double factor, int width)
         x[k] *= factor;
 }
 
-static double along(const double *x, elm_bank_row u, int width)
+static double along(const double *x, elm_memory_bank_row u, int width)
 {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -48,7 +49,7 @@ static double along(const double *x, elm_bank_row u, int width)
     return sum;
 }
 
-static void project(double *x, double length, elm_bank_row u, int width)
+static void project(double *x, double length, elm_memory_bank_row u, int width)
 {
 #pragma omp simd
     for (int k = 0; k < width; k++)

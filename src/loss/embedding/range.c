@@ -38,25 +38,25 @@ typedef struct nearest {
 
 typedef struct range {
     double intra, inter, margin;
-    elm_rows *rows;
+    elm_global_batch *rows;
     double *mean;       /* [classes present][width] */
     farthest *farthest; /* [classes present] */
     nearest *nearest;   /* [classes present] */
 } range;
 
-static void destroy(void *state)
+static void range_destroy(void *state)
 {
     range *t = state;
     if (!t)
         return;
-    elm_rows_destroy(t->rows);
+    elm_global_batch_destroy(t->rows);
     elm_free(t->mean);
     elm_free(t->farthest);
     elm_free(t->nearest);
     elm_free(t);
 }
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int range_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     const elm_loss_options *o = setup->options;
     range *t = elm_alloc(1, sizeof *t, err);
@@ -71,9 +71,9 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
         {&t->farthest, present, sizeof *t->farthest},
         {&t->nearest, present, sizeof *t->nearest},
     };
-    if (elm_rows_create(&t->rows, setup, false, err) ||
+    if (elm_global_batch_create(&t->rows, setup, false, err) ||
         elm_alloc_each(needs, sizeof needs / sizeof *needs, err)) {
-        destroy(t);
+        range_destroy(t);
         return -1;
     }
     *state = t;
@@ -99,13 +99,16 @@ static void insert(farthest *f, double distance, int a, int b)
 
 static void find_farthest(range *t, int slot)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     farthest *f = &t->farthest[slot];
     f->count = 0;
     for (int m = r->start[slot]; m < r->start[slot + 1]; m++)
         for (int n = m + 1; n < r->start[slot + 1]; n++) {
             const int a = r->member[m], b = r->member[n];
-            insert(f, elm_rows_distance(elm_rows_at(r, a), elm_rows_at(r, b), r->width), a, b);
+            insert(f,
+                   elm_global_batch_distance(elm_global_batch_at(r, a), elm_global_batch_at(r, b),
+                                             r->width),
+                   a, b);
         }
 }
 
@@ -116,13 +119,13 @@ static double *mean_of(const range *t, int slot)
 
 static void find_mean(range *t, int slot)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     double *mean = mean_of(t, slot);
     memset(mean, 0, (size_t)r->width * sizeof *mean);
     for (int m = r->start[slot]; m < r->start[slot + 1]; m++) {
-        const double *x = elm_rows_at(r, r->member[m]);
+        const double *x = elm_global_batch_at(r, r->member[m]);
         for (int k = 0; k < r->width; k++)
-            mean[k] += x[k] / elm_rows_members(r, slot);
+            mean[k] += x[k] / elm_global_batch_members(r, slot);
     }
 }
 
@@ -132,14 +135,15 @@ static void find_nearest(range *t, int slot)
     *n = (nearest){INFINITY, -1};
     for (int other = slot + 1; other < t->rows->present; other++) {
         const double distance =
-            elm_rows_distance(mean_of(t, slot), mean_of(t, other), t->rows->width);
+            elm_global_batch_distance(mean_of(t, slot), mean_of(t, other), t->rows->width);
         if (distance < n->distance || isnan(distance))
             *n = (nearest){distance, other};
     }
 }
 
 /* Adds factor * (a - b) to a row's gradient if the row is ours. */
-static void push(const elm_rows *r, int row, double factor, const double *a, const double *b)
+static void push(const elm_global_batch *r, int row, double factor, const double *a,
+                 const double *b)
 {
     const int mine = row - r->first;
     if (mine < 0 || mine >= r->local)
@@ -152,7 +156,7 @@ static void push(const elm_rows *r, int row, double factor, const double *a, con
 /* The harmonic mean of a class's largest distances, and its gradient. */
 static double spread_of_class(const range *t, int slot)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     const farthest *f = &t->farthest[slot];
     double sum = 0;
     for (int j = 0; j < f->count; j++)
@@ -163,7 +167,8 @@ static double spread_of_class(const range *t, int slot)
             continue;
         const double ratio = mean / f->distance[j],
                      factor = 2 * t->intra * ratio * ratio / f->count;
-        const double *a = elm_rows_at(r, f->row[j][0]), *b = elm_rows_at(r, f->row[j][1]);
+        const double *a = elm_global_batch_at(r, f->row[j][0]),
+                     *b = elm_global_batch_at(r, f->row[j][1]);
         push(r, f->row[j][0], factor, a, b);
         push(r, f->row[j][1], factor, b, a);
     }
@@ -173,7 +178,7 @@ static double spread_of_class(const range *t, int slot)
 /* What the two nearest class means lack to the margin, and its gradient. */
 static double lack_of_margin(const range *t)
 {
-    const elm_rows *r = t->rows;
+    const elm_global_batch *r = t->rows;
     int a = -1;
     for (int s = 0; s + 1 < r->present; s++)
         if (a < 0 || t->nearest[s].distance < t->nearest[a].distance ||
@@ -184,18 +189,18 @@ static double lack_of_margin(const range *t)
     const int pair[2] = {a, t->nearest[a].slot};
     for (int side = 0; side < 2; side++) {
         const int slot = pair[side];
-        const double factor = -2 * t->inter / elm_rows_members(r, slot);
+        const double factor = -2 * t->inter / elm_global_batch_members(r, slot);
         for (int m = r->start[slot]; m < r->start[slot + 1]; m++)
             push(r, r->member[m], factor, mean_of(t, slot), mean_of(t, pair[1 - side]));
     }
     return t->margin - t->nearest[a].distance;
 }
 
-static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double weight)
+static elm_loss_value range_evaluate(void *state, const elm_loss_batch *batch, double weight)
 {
     range *t = state;
-    const elm_rows *r = t->rows;
-    elm_rows_collect(t->rows, batch);
+    const elm_global_batch *r = t->rows;
+    elm_global_batch_collect(t->rows, batch);
 #pragma omp parallel
     {
 #pragma omp for schedule(dynamic, 1)
@@ -212,8 +217,8 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     for (int s = 0; s < r->present; s++)
         value += t->intra * spread_of_class(t, s);
     value += t->inter * lack_of_margin(t);
-    elm_rows_add_gradient(r, batch, weight * elm_rows_share(batch));
-    return elm_rows_tell(r, batch, value);
+    elm_global_batch_add_gradient(r, batch, weight * elm_global_batch_share(batch));
+    return elm_global_batch_tell(r, batch, value);
 }
 
 const elm_loss_row elm_loss_range = {
@@ -225,7 +230,7 @@ const elm_loss_row elm_loss_range = {
     .help = "the farthest images of each class attract each other, and the two nearest class means "
             "repel each other, up to a margin",
     .needs = elm_loss_needs_everything,
-    .create = create,
-    .evaluate = evaluate,
-    .destroy = destroy,
+    .create = range_create,
+    .evaluate = range_evaluate,
+    .destroy = range_destroy,
 };

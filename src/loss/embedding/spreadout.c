@@ -9,7 +9,7 @@
 #include "elmpi/memory.h"
 #include "loss/embedding/pairwise.h"
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int spreadout_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     elm_pairs *pairs;
     const int status = elm_pairs_create(&pairs, setup, true, err);
@@ -41,7 +41,7 @@ static moments find_moments(const elm_pairs *p, double pairs)
     return m;
 }
 
-static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double weight)
+static elm_loss_value spreadout_evaluate(void *state, const elm_loss_batch *batch, double weight)
 {
     elm_pairs *p = state;
     elm_pairs_collect(p, batch);
@@ -56,8 +56,9 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
         for (int j = 0; j < count; j++)
             pair[j] = j == i ? 0 : 2 * m.first + (spread ? 0 : 2 * pair[j]);
     }
-    elm_pairs_add_gradient(p, batch, weight * elm_rows_share(batch) / pairs);
-    return elm_rows_tell(p->rows, batch, m.first * m.first + (spread ? 0 : m.second - excess_from));
+    elm_pairs_add_gradient(p, batch, weight * elm_global_batch_share(batch) / pairs);
+    return elm_global_batch_tell(p->rows, batch,
+                                 m.first * m.first + (spread ? 0 : m.second - excess_from));
 }
 
 const elm_loss_row elm_loss_spreadout = {
@@ -67,7 +68,7 @@ const elm_loss_row elm_loss_spreadout = {
               "et al. 2022, eq. 7 to 9",
     .help = "directions of all images spread like random ones; labels are not looked at",
     .needs = elm_loss_needs_everything,
-    .create = create,
-    .evaluate = evaluate,
+    .create = spreadout_create,
+    .evaluate = spreadout_evaluate,
     .destroy = elm_pairs_destroy,
 };

@@ -45,9 +45,9 @@ int elm_supcon_create(void **state, const elm_loss_setup *setup, elm_error *err)
 /* Loss of anchor i; its products become derivatives by them, without the common 1 / temperature. */
 static double find_anchor(const supcon *s, int i)
 {
-    const elm_rows *r = s->pairs->rows;
+    const elm_global_batch *r = s->pairs->rows;
     double *pair = elm_pairs_of(s->pairs, i), peak = -INFINITY, sum = 0, positives = 0;
-    const int others = elm_rows_mates(r, i) - 1;
+    const int others = elm_global_batch_mates(r, i) - 1;
     if (others == 0) {
         memset(pair, 0, (size_t)r->count * sizeof *pair);
         return 0;
@@ -71,13 +71,13 @@ static double find_anchor(const supcon *s, int i)
 elm_loss_value elm_supcon_evaluate(void *state, const elm_loss_batch *batch, double weight)
 {
     const supcon *s = state;
-    const elm_rows *r = s->pairs->rows;
+    const elm_global_batch *r = s->pairs->rows;
     elm_pairs_collect(s->pairs, batch);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < r->count; i++)
         s->pairs->row_loss[i] = find_anchor(s, i);
     elm_pairs_add_gradient(s->pairs, batch, weight / (s->temperature * (double)batch->global));
-    return elm_rows_mean(r, batch, s->pairs->row_loss + r->first);
+    return elm_global_batch_mean(r, batch, s->pairs->row_loss + r->first);
 }
 
 const elm_loss_row elm_loss_supcon = {

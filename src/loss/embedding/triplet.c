@@ -25,7 +25,7 @@ typedef struct triplet {
     double *slope; /* [rows][rows] before they take the products' place */
 } triplet;
 
-static void destroy(void *state)
+static void triplet_destroy(void *state)
 {
     triplet *t = state;
     if (!t)
@@ -35,7 +35,7 @@ static void destroy(void *state)
     elm_free(t);
 }
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int triplet_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     triplet *t = elm_alloc(1, sizeof *t, err);
     const size_t rows = (size_t)setup->max_rows;
@@ -46,7 +46,7 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
                    .hardest = setup->options->triplet_mining == HARDEST};
     if (elm_pairs_create(&t->pairs, setup, false, err) ||
         !(t->slope = elm_alloc(rows * rows, sizeof *t->slope, err))) {
-        destroy(t);
+        triplet_destroy(t);
         return -1;
     }
     *state = t;
@@ -56,7 +56,7 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
 /* All triplets of anchor i: their loss, and in `slope` how many pull at each row. */
 static double all_triplets(const triplet *t, int i, double *slope)
 {
-    const elm_rows *r = t->pairs->rows;
+    const elm_global_batch *r = t->pairs->rows;
     const double *pair = elm_pairs_of(t->pairs, i);
     const int slot = r->slot[r->label[i]];
     double loss = 0;
@@ -83,7 +83,7 @@ static double all_triplets(const triplet *t, int i, double *slope)
 
 static double hardest_triplet(const triplet *t, int i, double *slope)
 {
-    const elm_rows *r = t->pairs->rows;
+    const elm_global_batch *r = t->pairs->rows;
     const double *pair = elm_pairs_of(t->pairs, i);
     int positive = -1, negative = -1;
     for (int j = 0; j < r->count; j++) {
@@ -104,20 +104,20 @@ static double hardest_triplet(const triplet *t, int i, double *slope)
 /* How many terms the mean has. */
 static double count_terms(const triplet *t)
 {
-    const elm_rows *r = t->pairs->rows;
+    const elm_global_batch *r = t->pairs->rows;
     double count = 0;
     for (int s = 0; s < r->present; s++) {
-        const double members = elm_rows_members(r, s), others = r->count - members;
+        const double members = elm_global_batch_members(r, s), others = r->count - members;
         count += t->hardest ? (members > 1 && others > 0 ? members : 0)
                             : members * (members - 1) * others;
     }
     return count;
 }
 
-static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double weight)
+static elm_loss_value triplet_evaluate(void *state, const elm_loss_batch *batch, double weight)
 {
     triplet *t = state;
-    const elm_rows *r = t->pairs->rows;
+    const elm_global_batch *r = t->pairs->rows;
     elm_pairs_collect(t->pairs, batch);
     memset(t->slope, 0, (size_t)r->count * (size_t)r->count * sizeof *t->slope);
 #pragma omp parallel for schedule(dynamic, 4)
@@ -132,8 +132,8 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     for (int i = 0; i < r->count; i++)
         sum += t->pairs->row_loss[i];
     const double terms = count_terms(t), per_term = terms > 0 ? 1 / terms : 0;
-    elm_pairs_add_gradient(t->pairs, batch, weight * elm_rows_share(batch) * per_term);
-    return elm_rows_tell(r, batch, sum * per_term);
+    elm_pairs_add_gradient(t->pairs, batch, weight * elm_global_batch_share(batch) * per_term);
+    return elm_global_batch_tell(r, batch, sum * per_term);
 }
 
 const elm_loss_row elm_loss_triplet = {
@@ -145,7 +145,7 @@ const elm_loss_row elm_loss_triplet = {
             "triplets of the batch or each anchor's "
             "hardest",
     .needs = elm_loss_needs_everything,
-    .create = create,
-    .evaluate = evaluate,
-    .destroy = destroy,
+    .create = triplet_create,
+    .evaluate = triplet_evaluate,
+    .destroy = triplet_destroy,
 };

@@ -42,7 +42,7 @@ static double evaluate_row(const float *logits, int classes, int32_t label, doub
     return loss;
 }
 
-static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double weight)
+static elm_loss_value cb_focal_evaluate(void *state, const elm_loss_batch *batch, double weight)
 {
     const focal *f = state;
     if (!f->sigmoid)
@@ -57,7 +57,7 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     return elm_softmax_sum(f->softmax, batch);
 }
 
-static void destroy(void *state)
+static void cb_focal_destroy(void *state)
 {
     focal *f = state;
     if (!f)
@@ -66,7 +66,7 @@ static void destroy(void *state)
     elm_free(f);
 }
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int cb_focal_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     const elm_loss_options *o = setup->options;
     *state = NULL;
@@ -75,7 +75,7 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
         return -1;
     *f = (focal){.sigmoid = o->cb_focal_variant == SIGMOID, .gamma = o->cb_focal_gamma};
     if (elm_softmax_create(&f->softmax, setup, err)) {
-        destroy(f);
+        cb_focal_destroy(f);
         return -1;
     }
     f->softmax->gamma = f->gamma;
@@ -106,7 +106,7 @@ const elm_loss_row elm_loss_cb_focal = {
     .head = head,
     .balanced = true,
     .per_image = true,
-    .create = create,
-    .evaluate = evaluate,
-    .destroy = destroy,
+    .create = cb_focal_create,
+    .evaluate = cb_focal_evaluate,
+    .destroy = cb_focal_destroy,
 };

@@ -1,7 +1,7 @@
 /* ce: softmax cross-entropy. */
 #include "loss/logit/softmax.h"
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int ce_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     elm_softmax *softmax;
     const int status = elm_softmax_create(&softmax, setup, err);
@@ -14,7 +14,7 @@ const elm_loss_row elm_loss_ce = {
     .formula = "-log softmax(f)_y",
     .source = "textbook",
     .help = "softmax cross-entropy",
-    .create = create,
+    .create = ce_create,
     .evaluate = elm_softmax_evaluate,
     .destroy = elm_softmax_destroy,
 };

@@ -24,10 +24,10 @@ static void draw_row(const equalization *e, elm_rng rng, int classes, int32_t la
     }
 }
 
-static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double weight)
+static elm_loss_value equalization_evaluate(void *state, const elm_loss_batch *batch, double weight)
 {
     const equalization *e = state;
-    const elm_loss_moment *m = &batch->moment;
+    const elm_loss_time *m = &batch->moment;
     if (e->rare) {
 #pragma omp parallel for schedule(static)
         for (int i = 0; i < batch->local; i++)
@@ -40,7 +40,7 @@ static elm_loss_value evaluate(void *state, const elm_loss_batch *batch, double 
     return elm_softmax_evaluate(e->softmax, batch, weight);
 }
 
-static void destroy(void *state)
+static void equalization_destroy(void *state)
 {
     equalization *e = state;
     if (!e)
@@ -77,7 +77,7 @@ static void set_margins(elm_softmax *softmax, elm_class_counts counts)
     }
 }
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int equalization_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     *state = NULL;
     equalization *e = elm_alloc(1, sizeof *e, err);
@@ -85,7 +85,7 @@ static int create(void **state, const elm_loss_setup *setup, elm_error *err)
         return -1;
     const bool margin = setup->options->equalization_variant == MARGIN;
     if (elm_softmax_create(&e->softmax, setup, err) || (!margin && prepare_draws(e, setup, err))) {
-        destroy(e);
+        equalization_destroy(e);
         return -1;
     }
     if (margin)
@@ -103,7 +103,7 @@ const elm_loss_row elm_loss_equalization = {
               "margin: ELM, eq. 3",
     .help = "softmax that often leaves rare classes out of other classes' images, drawn again for "
             "each image and class",
-    .create = create,
-    .evaluate = evaluate,
-    .destroy = destroy,
+    .create = equalization_create,
+    .evaluate = equalization_evaluate,
+    .destroy = equalization_destroy,
 };

@@ -10,7 +10,7 @@ static double unscaled_margin(int64_t count)
     return count > 0 ? pow((double)count, -0.25) : 0;
 }
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int ldam_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     const elm_loss_options *o = setup->options;
     const elm_class_counts counts = setup->counts;
@@ -44,7 +44,7 @@ const elm_loss_row elm_loss_ldam = {
     .help = "larger margins for rare classes; the last layer gives cosines (model.head); with "
             "loss.weights = drw LDAM-DRW",
     .head = head,
-    .create = create,
+    .create = ldam_create,
     .evaluate = elm_softmax_evaluate,
     .destroy = elm_softmax_destroy,
 };

@@ -18,7 +18,7 @@ static int check_counts(const elm_loss_setup *setup, elm_error *err)
     return 0;
 }
 
-static int create(void **state, const elm_loss_setup *setup, elm_error *err)
+static int logadj_create(void **state, const elm_loss_setup *setup, elm_error *err)
 {
     elm_softmax *softmax;
     const double tau = setup->options->logadj_tau;
@@ -39,7 +39,7 @@ const elm_loss_row elm_loss_logadj = {
     .source = "Menon et al. 2021, Long-tail learning via logit adjustment; with tau 1 balanced "
               "softmax (Ren et al. 2020)",
     .help = "logit adjustment; predictions use the plain logits",
-    .create = create,
+    .create = logadj_create,
     .evaluate = elm_softmax_evaluate,
     .destroy = elm_softmax_destroy,
 };

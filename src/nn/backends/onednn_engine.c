@@ -17,7 +17,7 @@ void onednn_must_at(dnnl_status_t status, const char *what, const char *file, in
 {
     if (status == dnnl_success)
         return;
-    /* This room knows no ranks, but those who start processes leave word. */
+    /* This module knows no ranks, but those who start processes leave word. */
     const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID"};
     const char *rank = NULL;
     for (size_t i = 0; !rank && i < sizeof names / sizeof *names; i++)
@@ -71,7 +71,7 @@ int onednn_check_format(elm_format format, elm_error *err)
                          "auto, or another node");
 }
 
-/* Asks oneDNN which channel block its convolutions like best on this CPU; 1: it wishes for no
+/* Asks oneDNN which channel block its convolutions like best on this CPU; 1: it requests for no
  * block, which on AMX means channels last. */
 static int preferred_block(const onednn_engine *e, elm_format format)
 {
@@ -96,7 +96,7 @@ static int preferred_block(const onednn_engine *e, elm_format format)
 }
 
 /* The block of a layout. A network whose layout is left open gets the block that the library
- * wishes for, or NCHW, as it did before layouts could be chosen: checkpoints of then go on so. */
+ * requests for, or NCHW, as it did before layouts could be chosen: checkpoints of then go on so. */
 static int block_of(const onednn_engine *e, elm_format format, elm_layout layout)
 {
     if (layout == ELM_LAYOUT_NHWC || layout == ELM_LAYOUT_NCHW)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "elmpi/memory.h"
-#include "elmpi/split.h"
+#include "elmpi/partition.h"
 #include "nn/backends/backend.h"
 #include "nn/backends/im2col.h"
 
@@ -174,8 +174,8 @@ static void conv_backward_weights(void *opaque, int images, const void *in,
         float *columns = c->columns + (size_t)t * c->unfolded,
               *partial = c->partial + (size_t)t * size;
         memset(partial, 0, size * sizeof *partial);
-        for (int64_t i = elm_split_begin(images, c->threads, t);
-             i < elm_split_begin(images, c->threads, t + 1); i++) {
+        for (int64_t i = elm_partition_begin(images, c->threads, t);
+             i < elm_partition_begin(images, c->threads, t + 1); i++) {
             elm_im2col()->unfold(s, x + (size_t)i * in_size(s), columns);
             cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, s->out_channels, c->depth,
                         c->pixels, 1, dy + (size_t)i * out_size(s), c->pixels, columns, c->pixels,

@@ -1,6 +1,6 @@
 /* BatchNorm, with the residual addition and ReLU that follow it in the same passes over memory.
  *
- * A batch is normalised in groups of images: the global batch (bn = global), a rank's share (rank),
+ * A batch is normalized in groups of images: the global batch (bn = global), a rank's share (rank),
  * or runs of n images whichever ranks hold them (group:<n>). A rank sees its part of a group as a
  * segment. Each image's moments are taken once, merged by Chan's formula in image order into its
  * segment's, and, for groups that span ranks, merged across ranks by the pass's reducer. */
@@ -168,7 +168,7 @@ static void set_channel(const elm_layer *layer, norm *n, size_t at, int channel,
     n->shift[at] = (float)((double)layer->weight[1][channel] - mean * scale);
 }
 
-static void normalise(const elm_layer *layer, const elm_pass *pass, const void *x,
+static void normalize(const elm_layer *layer, const elm_pass *pass, const void *x,
                       const void *residual, void *y)
 {
     const norm *n = layer->own;
@@ -180,10 +180,10 @@ static void normalise(const elm_layer *layer, const elm_pass *pass, const void *
                    *added = elm_element(residual, p.start, in->format);
         void *to = elm_element(y, p.start, in->format);
         if (n->rows)
-            elm_pixels_normalise(from, added, to, p.rows, n->scale + p.channel,
+            elm_pixels_normalize(from, added, to, p.rows, n->scale + p.channel,
                                  n->shift + p.channel, layer->relu, in->format);
         else
-            elm_plane_normalise(from, added, to, p.length, in->block, n->scale + p.channel,
+            elm_plane_normalize(from, added, to, p.length, in->block, n->scale + p.channel,
                                 n->shift + p.channel, layer->relu, in->format);
     }
 }
@@ -206,7 +206,7 @@ static void forward(elm_layer *layer, const elm_pass *pass)
                 pass->training ? m->m2 / m->count : (double)layer->running[1][k];
             set_channel(layer, n, (size_t)s * c + k, k, mean, variance);
         }
-    normalise(layer, pass, layer->input->data, residual ? residual->data : NULL,
+    normalize(layer, pass, layer->input->data, residual ? residual->data : NULL,
               layer->output->data);
 }
 
@@ -214,7 +214,7 @@ static void forward(elm_layer *layer, const elm_pass *pass)
 static void rebuild(elm_layer *layer, const elm_pass *pass)
 {
     const elm_value *residual = layer->residual;
-    normalise(layer, pass, layer->input->recalled, residual ? residual->recalled : NULL,
+    normalize(layer, pass, layer->input->recalled, residual ? residual->recalled : NULL,
               layer->output->recalled);
 }
 

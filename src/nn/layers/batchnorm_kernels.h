@@ -14,7 +14,7 @@
 
 /* Called by layers that are compiled for the same instruction set. */
 #define elm_plane_moments ELM_KERNEL(elm_plane_moments)
-#define elm_plane_normalise ELM_KERNEL(elm_plane_normalise)
+#define elm_plane_normalize ELM_KERNEL(elm_plane_normalize)
 #define elm_plane_mask ELM_KERNEL(elm_plane_mask)
 #define elm_plane_gradient ELM_KERNEL(elm_plane_gradient)
 
@@ -23,11 +23,11 @@ void elm_plane_moments(const void *x, size_t length, int block, float *mean, flo
                        elm_format format);
 
 /** y = x scale + shift [+ residual], then max(., 0) if relu. residual may be NULL; y may be x. */
-void elm_plane_normalise(const void *x, const void *residual, void *y, size_t length, int block,
+void elm_plane_normalize(const void *x, const void *residual, void *y, size_t length, int block,
                          const float *scale, const float *shift, bool relu, elm_format format);
 
 /** Where a ReLU lets gradients through: everywhere (no relu), where its output y > 0, or, with y
- * NULL, where x scale + shift > 0, which is what elm_plane_normalise computed when there was no
+ * NULL, where x scale + shift > 0, which is what elm_plane_normalize computed when there was no
  * residual. */
 typedef struct elm_gate {
     bool relu;

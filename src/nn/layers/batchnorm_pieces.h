@@ -4,7 +4,7 @@
 #ifndef ELMPI_NN_LAYERS_BATCHNORM_PIECES_H
 #define ELMPI_NN_LAYERS_BATCHNORM_PIECES_H
 
-#include "elmpi/split.h"
+#include "elmpi/partition.h"
 #include "nn/layers/layer.h"
 #include "nn/layers/pixels_kernels.h"
 
@@ -27,7 +27,7 @@ typedef struct norm {
 
 static inline int64_t slab_begin(const norm *n, const elm_value *in, int slab)
 {
-    return elm_split_begin((int64_t)in->height * in->width, n->slabs, slab);
+    return elm_partition_begin((int64_t)in->height * in->width, n->slabs, slab);
 }
 
 /* A piece of an image that one thread passes over. */

@@ -1,4 +1,4 @@
-/* Layers and values: what a network is made of inside the nn room.
+/* Layers and values: what a network is made of inside the nn module.
  *
  * A value is an activation in blocked layout [image][channel / block][h][w][block]: block 1 is
  * NCHW, block 16 is what oneDNN's AVX-512 kernels read, and a block of all channels is channels
@@ -55,7 +55,7 @@ static inline void *elm_value_at(const elm_value *value, const void *array, int 
         value->format);
 }
 
-/** Images [first, first + images) of the local batch that one BatchNorm group normalises
+/** Images [first, first + images) of the local batch that one BatchNorm group normalizes
  * together. */
 typedef struct elm_segment {
     int first, images;
@@ -70,7 +70,7 @@ typedef struct elm_pass {
     const elm_segment *segments;
     int segment_count;
     int shared_count; /* groups that span ranks: the same number on all ranks */
-    elm_share share;
+    elm_partition share;
     const elm_reducer *reducer;
 } elm_pass;
 

@@ -37,19 +37,19 @@ static inline size_t pixel_of(const window *w, int y, int x, size_t pitch)
     return ((size_t)(w->top + y) * w->in->width + (w->left + x)) * pitch;
 }
 
-typedef uint8_t bytes __attribute__((vector_size(LANES)));
+typedef uint8_t bytes __attribute__((vector_size(SIMD_WIDTH)));
 
 /* A pixel's channels; of a smaller block the other lanes are 0 and go nowhere. */
-ELM_INLINE lanes load_pixel(const void *array, size_t at, int block, elm_format format)
+ELM_INLINE simd_float load_pixel(const void *array, size_t at, int block, elm_format format)
 {
-    const lanes zero = {0};
-    return block == LANES ? load(array, at, format)
-                          : load_tail(array, at, (size_t)block, zero, format);
+    const simd_float zero = {0};
+    return block == SIMD_WIDTH ? load(array, at, format)
+                               : load_tail(array, at, (size_t)block, zero, format);
 }
 
-ELM_INLINE void store_pixel(void *array, size_t at, lanes v, int block, elm_format format)
+ELM_INLINE void store_pixel(void *array, size_t at, simd_float v, int block, elm_format format)
 {
-    if (block == LANES)
+    if (block == SIMD_WIDTH)
         store(array, at, v, format);
     else
         store_tail(array, at, (size_t)block, v, format);
@@ -61,16 +61,16 @@ ELM_INLINE void pool_plane(const elm_layer *layer, const void *x, void *y, uint8
                            size_t pitch, const int block, elm_format format)
 {
     const elm_value *out = layer->output;
-    const lanes zero = {0};
+    const simd_float zero = {0};
     for (int oy = 0; oy < out->height; oy++)
         for (int ox = 0; ox < out->width; ox++) {
             const window w = window_at(layer, oy, ox);
             const size_t at = ((size_t)oy * out->width + ox) * pitch;
-            lanes most = zero - INFINITY;
+            simd_float most = zero - INFINITY;
             mask place = (mask)zero + (w.y0 * layer->kernel + w.x0);
             for (int wy = w.y0; wy < w.y1; wy++)
                 for (int wx = w.x0; wx < w.x1; wx++) {
-                    const lanes v = load_pixel(x, pixel_of(&w, wy, wx, pitch), block, format);
+                    const simd_float v = load_pixel(x, pixel_of(&w, wy, wx, pitch), block, format);
                     const mask larger = (v > most) | (v != v),
                                here = (mask)zero + (wy * layer->kernel + wx);
                     most = lanes_choose(larger, v, most);
@@ -92,13 +92,13 @@ static inline void windows_of(const elm_layer *layer, int pixel, int outputs, in
 }
 
 /* The gradient of the output pixel `at`, where its value came from pixel `here` of its window. */
-ELM_INLINE lanes gradient_from(const void *first, const void *second, const uint8_t *from,
-                               size_t at, int here, const int block, elm_format format)
+ELM_INLINE simd_float gradient_from(const void *first, const void *second, const uint8_t *from,
+                                    size_t at, int here, const int block, elm_format format)
 {
-    const lanes zero = {0};
+    const simd_float zero = {0};
     bytes source = {0};
     memcpy(&source, from + at, (size_t)block);
-    lanes gradient = load_pixel(first, at, block, format);
+    simd_float gradient = load_pixel(first, at, block, format);
     if (second)
         gradient += load_pixel(second, at, block, format);
     return lanes_where(__builtin_convertvector(source, mask) == (mask)zero + here, gradient);
@@ -110,14 +110,14 @@ ELM_INLINE void collect_plane(const elm_layer *layer, const void *first, const v
                               elm_format format)
 {
     const elm_value *in = layer->input, *out = layer->output;
-    const lanes zero = {0};
+    const simd_float zero = {0};
     for (int y = 0; y < in->height; y++) {
         int oy_first, oy_last;
         windows_of(layer, y, out->height, &oy_first, &oy_last);
         for (int x = 0; x < in->width; x++) {
             int ox_first, ox_last;
             windows_of(layer, x, out->width, &ox_first, &ox_last);
-            lanes sum = zero;
+            simd_float sum = zero;
             for (int oy = oy_first; oy < oy_last; oy++)
                 for (int ox = ox_first; ox < ox_last; ox++) {
                     const int top = oy * layer->stride - layer->padding,
@@ -143,7 +143,7 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
 }
 
 /* Channels that are pooled together: a block, or as many of it as a vector holds; where a pixel
- * holds all channels as many neighbours, and single ones where these do not fit. */
+ * holds all channels as many neighbors, and single ones where these do not fit. */
 typedef struct strip {
     int channel, block;
     size_t pitch; /* numbers from pixel to pixel */
@@ -151,22 +151,22 @@ typedef struct strip {
 
 static int block_width(const elm_value *v)
 {
-    return v->block < LANES ? v->block : LANES;
+    return v->block < SIMD_WIDTH ? v->block : SIMD_WIDTH;
 }
 
 static int strip_count(const elm_value *v)
 {
-    return v->channels_last ? v->channels / LANES + v->channels % LANES
+    return v->channels_last ? v->channels / SIMD_WIDTH + v->channels % SIMD_WIDTH
                             : v->channels / block_width(v);
 }
 
 static strip strip_at(const elm_value *v, int s)
 {
-    const int whole = v->channels / LANES;
+    const int whole = v->channels / SIMD_WIDTH;
     if (!v->channels_last)
         return (strip){s * block_width(v), block_width(v), (size_t)v->block};
-    return s < whole ? (strip){s * LANES, LANES, (size_t)v->channels}
-                     : (strip){whole * LANES + s - whole, 1, (size_t)v->channels};
+    return s < whole ? (strip){s * SIMD_WIDTH, SIMD_WIDTH, (size_t)v->channels}
+                     : (strip){whole * SIMD_WIDTH + s - whole, 1, (size_t)v->channels};
 }
 
 static size_t start_of(const elm_value *v, int image, strip s)
@@ -177,13 +177,13 @@ static size_t start_of(const elm_value *v, int image, strip s)
 
 /* Pitch and block as constants where they are one, then the format. A block of 8 fills half of
  * the widest vectors. */
-enum { HALF = LANES > 8 ? 8 : 1 };
+enum { HALF = SIMD_WIDTH > 8 ? 8 : 1 };
 #define BY_STRIP(s, format, function, ...)                                                         \
     do {                                                                                           \
-        if ((s).block == LANES && (s).pitch == LANES)                                              \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, LANES, LANES);                            \
-        else if ((s).block == LANES)                                                               \
-            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, LANES);                        \
+        if ((s).block == SIMD_WIDTH && (s).pitch == SIMD_WIDTH)                                    \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, SIMD_WIDTH, SIMD_WIDTH);                  \
+        else if ((s).block == SIMD_WIDTH)                                                          \
+            ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, SIMD_WIDTH);                   \
         else if ((s).block == HALF)                                                                \
             ELM_BY_FORMAT(format, function, __VA_ARGS__, (s).pitch, HALF);                         \
         else                                                                                       \

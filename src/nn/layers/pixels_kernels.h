@@ -10,7 +10,7 @@
 
 /* Called by layers that are compiled for the same instruction set. */
 #define elm_pixels_moments ELM_KERNEL(elm_pixels_moments)
-#define elm_pixels_normalise ELM_KERNEL(elm_pixels_normalise)
+#define elm_pixels_normalize ELM_KERNEL(elm_pixels_normalize)
 #define elm_pixels_mask ELM_KERNEL(elm_pixels_mask)
 #define elm_pixels_gradient ELM_KERNEL(elm_pixels_gradient)
 #define elm_pixels_from_planes ELM_KERNEL(elm_pixels_from_planes)
@@ -25,8 +25,8 @@ typedef struct elm_pixels {
 /** Mean and sum of squared deviations of each channel. */
 void elm_pixels_moments(const void *x, elm_pixels rows, float *mean, float *m2, elm_format format);
 
-/** As elm_plane_normalise. */
-void elm_pixels_normalise(const void *x, const void *residual, void *y, elm_pixels rows,
+/** As elm_plane_normalize. */
+void elm_pixels_normalize(const void *x, const void *residual, void *y, elm_pixels rows,
                           const float *scale, const float *shift, bool relu, elm_format format);
 
 /** As elm_plane_mask. */
@@ -43,7 +43,7 @@ void elm_pixels_gradient(const void *gradient, const void *x, void *dx, elm_pixe
 void elm_pixels_from_planes(const float *x, void *y, size_t pixels, int channels,
                             elm_format format);
 
-/** Mean over the pixels of `channels` neighbouring channels, in double precision and in the
+/** Mean over the pixels of `channels` neighboring channels, in double precision and in the
  * pixels' order. */
 void elm_pixels_mean(const void *x, elm_pixels rows, float *mean, elm_format format);
 

@@ -17,26 +17,26 @@
  * long. A file that can do with fewer lanes than a block has channels says so by
  * LANES_OF_REGISTERS, and its vectors are as wide as the set's registers. */
 #if !defined LANES_OF_REGISTERS || defined __AVX512F__
-enum { LANES = 16 };
+enum { SIMD_WIDTH = 16 };
 #elif defined __AVX__
-enum { LANES = 8 };
+enum { SIMD_WIDTH = 8 };
 #else
-enum { LANES = 4 };
+enum { SIMD_WIDTH = 4 };
 #endif
 
-typedef float lanes __attribute__((vector_size(4 * LANES)));
-typedef int32_t mask __attribute__((vector_size(4 * LANES)));
+typedef float simd_float __attribute__((vector_size(4 * SIMD_WIDTH)));
+typedef int32_t mask __attribute__((vector_size(4 * SIMD_WIDTH)));
 
-typedef uint32_t words __attribute__((vector_size(4 * LANES)));
-typedef elm_bf16 halves __attribute__((vector_size(2 * LANES)));
+typedef uint32_t words __attribute__((vector_size(4 * SIMD_WIDTH)));
+typedef elm_bf16 halves __attribute__((vector_size(2 * SIMD_WIDTH)));
 
-static inline lanes widen(halves v)
+static inline simd_float widen(halves v)
 {
-    return (lanes)(__builtin_convertvector(v, words) << 16);
+    return (simd_float)(__builtin_convertvector(v, words) << 16);
 }
 
 /* As elm_bf16_from_float. */
-static inline halves narrow(lanes v)
+static inline halves narrow(simd_float v)
 {
 #ifdef __AVX512BF16__
     return (halves)_mm512_cvtneps_pbh((__m512)v);
@@ -47,9 +47,9 @@ static inline halves narrow(lanes v)
 #endif
 }
 
-ELM_INLINE lanes load(const void *array, size_t at, elm_format format)
+ELM_INLINE simd_float load(const void *array, size_t at, elm_format format)
 {
-    lanes v;
+    simd_float v;
     halves h;
     if (format == ELM_FP32) {
         memcpy(&v, (const float *)array + at, sizeof v);
@@ -59,7 +59,7 @@ ELM_INLINE lanes load(const void *array, size_t at, elm_format format)
     return widen(h);
 }
 
-ELM_INLINE void store(void *array, size_t at, lanes v, elm_format format)
+ELM_INLINE void store(void *array, size_t at, simd_float v, elm_format format)
 {
     const halves h = narrow(v);
     if (format == ELM_FP32)
@@ -69,29 +69,29 @@ ELM_INLINE void store(void *array, size_t at, lanes v, elm_format format)
 }
 
 /* The last, incomplete vector of a plane: lanes beyond it hold `rest`. */
-ELM_INLINE lanes load_tail(const void *array, size_t at, size_t count, lanes rest,
-                           elm_format format)
+ELM_INLINE simd_float load_tail(const void *array, size_t at, size_t count, simd_float rest,
+                                elm_format format)
 {
     for (size_t j = 0; j < count; j++)
         rest[j] = elm_read(array, at + j, format);
     return rest;
 }
 
-ELM_INLINE void store_tail(void *array, size_t at, size_t count, lanes v, elm_format format)
+ELM_INLINE void store_tail(void *array, size_t at, size_t count, simd_float v, elm_format format)
 {
     for (size_t j = 0; j < count; j++)
         elm_write(array, at + j, v[j], format);
 }
 
 /** v where the mask is set, else 0; v or else w. */
-static inline lanes lanes_where(mask where, lanes v)
+static inline simd_float lanes_where(mask where, simd_float v)
 {
-    return (lanes)((mask)v & where);
+    return (simd_float)((mask)v & where);
 }
 
-static inline lanes lanes_choose(mask where, lanes v, lanes w)
+static inline simd_float lanes_choose(mask where, simd_float v, simd_float w)
 {
-    return (lanes)(((mask)v & where) | ((mask)w & ~where));
+    return (simd_float)(((mask)v & where) | ((mask)w & ~where));
 }
 
 #endif

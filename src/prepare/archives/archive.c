@@ -85,7 +85,8 @@ static int prepare_stream(elm_archive *archive)
     int wrapped = 1;
     archive->plain = elm_stream_seekable(archive->stream) && elm_stream_is_file(archive->stream);
     archive->base = archive->plain ? elm_stream_base(archive->stream) : 0;
-    for (int i = 0; i < PACKINGS_MAX && (wrapped = elm_unpacked_wrap(&archive->stream)) > 0; i++)
+    for (int i = 0; i < PACKINGS_MAX && (wrapped = elm_decompressor_wrap(&archive->stream)) > 0;
+         i++)
         archive->plain = false;
     const uint8_t *bytes = NULL;
     const size_t count = wrapped == 0 ? elm_stream_peek(archive->stream, &bytes) : 0;

@@ -15,7 +15,8 @@
 static const int64_t free_bytes = INT64_C(1) << 28;
 enum { RATIO_MAX = 1000, TAIL_BYTES = 64 };
 
-const char elm_unpacked_bomb[] = "it unpacks to more than 1000 times its size, as no data set does";
+const char elm_decompressor_bomb[] =
+    "it unpacks to more than 1000 times its size, as no data set does";
 static const char something_follows[] = "something else follows the end of its compressed data";
 
 typedef struct unpacker {
@@ -51,7 +52,7 @@ static const struct {
     {"\x1f\x9d", 2, archive_read_support_filter_compress},
 };
 
-bool elm_unpacked_is_bomb(int64_t unpacked_bytes, int64_t packed_bytes)
+bool elm_decompressor_is_bomb(int64_t unpacked_bytes, int64_t packed_bytes)
 {
     return unpacked_bytes > free_bytes && unpacked_bytes / RATIO_MAX > packed_bytes;
 }
@@ -122,8 +123,8 @@ static ssize_t read_gzip(void *context, uint8_t *block, char cause[ELM_STREAM_CA
     }
     const size_t count = ELM_STREAM_BLOCK - u->gzip.avail_out;
     u->total_bytes += (int64_t)count;
-    return elm_unpacked_is_bomb(u->total_bytes, elm_stream_position(u->below))
-               ? fail(cause, elm_unpacked_bomb)
+    return elm_decompressor_is_bomb(u->total_bytes, elm_stream_position(u->below))
+               ? fail(cause, elm_decompressor_bomb)
                : (ssize_t)count;
 }
 
@@ -211,8 +212,8 @@ static ssize_t read_filter(void *context, uint8_t *block, char cause[ELM_STREAM_
         used += count;
     }
     u->total_bytes += (int64_t)used;
-    return elm_unpacked_is_bomb(u->total_bytes, elm_stream_position(u->below))
-               ? fail(cause, elm_unpacked_bomb)
+    return elm_decompressor_is_bomb(u->total_bytes, elm_stream_position(u->below))
+               ? fail(cause, elm_decompressor_bomb)
                : (ssize_t)used;
 }
 
@@ -265,7 +266,7 @@ static int kind_of(const uint8_t *bytes, size_t count)
     return is_lzma(bytes, count) ? KIND_LZMA : KIND_NONE;
 }
 
-int elm_unpacked_wrap(elm_stream **stream)
+int elm_decompressor_wrap(elm_stream **stream)
 {
     const uint8_t *bytes = NULL;
     const size_t count = elm_stream_peek(*stream, &bytes);

@@ -16,10 +16,10 @@
  * checked. Every member's check sum and length are compared, and what follows the last one must be
  * zeros.
  *  Errors: -1: memory; the stream is as it was */
-int elm_unpacked_wrap(elm_stream **stream);
+int elm_decompressor_wrap(elm_stream **stream);
 
 /** Whether so many bytes out of so few are a decompression bomb, and what to say of it. */
-bool elm_unpacked_is_bomb(int64_t unpacked_bytes, int64_t packed_bytes);
-extern const char elm_unpacked_bomb[];
+bool elm_decompressor_is_bomb(int64_t unpacked_bytes, int64_t packed_bytes);
+extern const char elm_decompressor_bomb[];
 
 #endif

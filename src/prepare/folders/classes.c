@@ -64,12 +64,12 @@ static int forget_shared(folder_name *found, int classes, elm_error *err)
 
 /* The folder of each class whose pictures all lie in one of that name, which is no other
  * class's. */
-static folder_name *find_folders(elm_picture_job *job, int classes, elm_error *err)
+static folder_name *find_folders(elm_index_build *job, int classes, elm_error *err)
 {
     folder_name *found = elm_alloc((size_t)classes, sizeof *found, err), folder;
     bool *mixed = found != NULL ? elm_alloc((size_t)classes, sizeof *mixed, err) : NULL;
-    for (int64_t i = 0; mixed != NULL && i < elm_catalogue_count(job->catalogue); i++) {
-        const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+    for (int64_t i = 0; mixed != NULL && i < elm_manifest_count(job->catalog); i++) {
+        const elm_image_item *item = elm_manifest_at(job->catalog, i);
         if (item->label >= classes)
             continue;
         if (!folder_of(item->name, &folder) ||
@@ -94,7 +94,7 @@ static folder_name *find_folders(elm_picture_job *job, int classes, elm_error *e
 }
 
 /* Of classes without a name: the folder; else the number. */
-static int name_listed_classes(elm_picture_job *job, int classes, elm_error *err)
+static int name_listed_classes(elm_index_build *job, int classes, elm_error *err)
 {
     char name[ELM_NAME_BYTES_MAX + 1];
     folder_name *found = find_folders(job, classes, err);
@@ -106,7 +106,7 @@ static int name_listed_classes(elm_picture_job *job, int classes, elm_error *err
             snprintf(name, sizeof name, "%.*s", found[c].length, found[c].text);
         else
             snprintf(name, sizeof name, "%d", c);
-        status = elm_class_names_set(&job->class_names, job->catalogue, c, name, err);
+        status = elm_class_names_set(&job->class_names, job->catalog, c, name, err);
     }
     elm_free(found);
     return status;
@@ -119,7 +119,7 @@ static int by_text(const void *a, const void *b)
 
 /* Without lists: a class a folder, numbered in the order of their names. Labels are places in
  * class_names so far. */
-static int number_folders(elm_picture_job *job, int classes, elm_error *err)
+static int number_folders(elm_index_build *job, int classes, elm_error *err)
 {
     const char **before = elm_alloc((size_t)classes, sizeof *before, err);
     int32_t *place = before != NULL ? elm_alloc((size_t)classes, sizeof *place, err) : NULL;
@@ -131,8 +131,8 @@ static int number_folders(elm_picture_job *job, int classes, elm_error *err)
                                          sizeof *before, by_text);
             place[c] = (int32_t)(found - job->class_names.name);
         }
-        for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
-            elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+        for (int64_t i = 0; i < elm_manifest_count(job->catalog); i++) {
+            elm_image_item *item = elm_manifest_at(job->catalog, i);
             item->label = place[item->label];
         }
     }
@@ -143,11 +143,11 @@ static int number_folders(elm_picture_job *job, int classes, elm_error *err)
 }
 
 /* Of the labels. A list's line that begins with # may be meant as a comment: it makes no class. */
-static int count_labels(elm_picture_job *job)
+static int count_labels(elm_index_build *job)
 {
     int classes = 0;
-    for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
-        const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+    for (int64_t i = 0; i < elm_manifest_count(job->catalog); i++) {
+        const elm_image_item *item = elm_manifest_at(job->catalog, i);
         if (item->label >= classes && (item->placed || item->name[0] != '#'))
             classes = item->label + 1;
     }
@@ -155,13 +155,13 @@ static int count_labels(elm_picture_job *job)
 }
 
 /* Pictures of each class; `first`: of the training split alone. */
-static int64_t *count_pictures(elm_picture_job *job, int classes, bool first, int64_t *all,
+static int64_t *count_pictures(elm_index_build *job, int classes, bool first, int64_t *all,
                                elm_error *err)
 {
     int64_t *count = elm_alloc((size_t)classes, sizeof *count, err);
     *all = 0;
-    for (int64_t i = 0; count != NULL && i < elm_catalogue_count(job->catalogue); i++) {
-        const elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+    for (int64_t i = 0; count != NULL && i < elm_manifest_count(job->catalog); i++) {
+        const elm_image_item *item = elm_manifest_at(job->catalog, i);
         if (item->placed && item->label < classes && (!first || item->split == 0)) {
             count[item->label]++;
             (*all)++;
@@ -171,20 +171,20 @@ static int64_t *count_pictures(elm_picture_job *job, int classes, bool first, in
 }
 
 /* Without lists, a folder "images" in val or test that no training class has is no class: its
- * pictures are unlabelled. */
-static bool is_dropped(const elm_picture_job *job, const char *name, int64_t pictures, bool trained)
+ * pictures are unlabeled. */
+static bool is_dropped(const elm_index_build *job, const char *name, int64_t pictures, bool trained)
 {
     if (pictures > 0)
         return false;
     return job->request->pictures.drop_empty ||
-           (!job->listed && trained && elm_picture_name_filler(name));
+           (!job->listed && trained && elm_image_name_filler(name));
 }
 
 /* Leaves classes out whose new number is negative. */
-static int renumber(elm_picture_job *job, const int *number, int classes, elm_error *err)
+static int renumber(elm_index_build *job, const int *number, int classes, elm_error *err)
 {
-    for (int64_t i = 0; i < elm_catalogue_count(job->catalogue); i++) {
-        elm_picture_item *item = elm_catalogue_at(job->catalogue, i);
+    for (int64_t i = 0; i < elm_manifest_count(job->catalog); i++) {
+        elm_image_item *item = elm_manifest_at(job->catalog, i);
         if (item->label >= classes)
             continue;
         const int own = number[item->label];
@@ -192,8 +192,8 @@ static int renumber(elm_picture_job *job, const int *number, int classes, elm_er
             item->label = own;
             continue;
         }
-        if (item->placed && elm_report_add(job->report, ELM_REPORT_CLASS, item->name,
-                                           "its class has no training picture", err) != 0)
+        if (item->placed && elm_rejects_add(job->report, ELM_REPORT_CLASS, item->name,
+                                            "its class has no training picture", err) != 0)
             return -1;
         item->placed = false;
         item->label = 0;
@@ -204,7 +204,7 @@ static int renumber(elm_picture_job *job, const int *number, int classes, elm_er
     return 0;
 }
 
-static int drop_classes(elm_picture_job *job, int *classes, elm_error *err)
+static int drop_classes(elm_index_build *job, int *classes, elm_error *err)
 {
     int64_t all;
     int64_t *count = count_pictures(job, *classes, true, &all, err);
@@ -232,7 +232,7 @@ static int drop_classes(elm_picture_job *job, int *classes, elm_error *err)
 
 /* Names that no list's label reaches are classes all the same: often the list is a part of a
  * larger set, but they may be those of another. */
-static int check_named(const elm_picture_job *job, int classes, elm_error *err)
+static int check_named(const elm_index_build *job, int classes, elm_error *err)
 {
     if (job->named <= classes ||
         (job->request->pictures.drop_empty && !job->request->pictures.strict))
@@ -250,13 +250,13 @@ static int check_named(const elm_picture_job *job, int classes, elm_error *err)
     return 0;
 }
 
-int elm_picture_classes_settle(elm_picture_job *job, int *classes, elm_error *err)
+int elm_image_classes_settle(elm_index_build *job, int *classes, elm_error *err)
 {
     const int labels = count_labels(job);
     *classes = job->named > labels ? job->named : labels;
     if ((job->listed ? name_listed_classes(job, *classes, err)
                      : number_folders(job, *classes, err)) != 0 ||
-        elm_class_names_finish(&job->class_names, job->catalogue, *classes, !job->listed,
+        elm_class_names_finish(&job->class_names, job->catalog, *classes, !job->listed,
                                job->request->pictures.encoding, job->request->log, err) != 0 ||
         check_named(job, labels, err) != 0)
         return -1;

@@ -6,6 +6,6 @@
 
 /** Classes and their names: settles which there are and how they are numbered. *classes: how
  * many. */
-int elm_picture_classes_settle(elm_picture_job *job, int *classes, elm_error *err);
+int elm_image_classes_settle(elm_index_build *job, int *classes, elm_error *err);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "prepare/index_state.h"
 
-/** Without lists: the picture that a path means, as elm_picture_job_item. */
-elm_picture_item *elm_picture_folders_item(elm_picture_job *job, const char *path, int *status,
-                                           elm_error *err);
+/** Without lists: the picture that a path means, as elm_index_build_item. */
+elm_image_item *elm_image_folders_item(elm_index_build *job, const char *path, int *status,
+                                       elm_error *err);
 
 #endif

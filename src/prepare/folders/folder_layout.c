@@ -52,7 +52,7 @@ static void count_path(child *c, const char *rest, const char **last, size_t *la
     *last = rest;
     *last_length = (size_t)(slash - rest);
     c->folders++;
-    c->split_folders += elm_picture_name_split(rest, *last_length, NULL) >= 0;
+    c->split_folders += elm_image_name_split(rest, *last_length, NULL) >= 0;
 }
 
 static bool next_child(children *walk, child *out)
@@ -76,7 +76,7 @@ static bool next_child(children *walk, child *out)
         if (out->name == NULL) {
             out->name = rest;
             out->length = length;
-            out->split = elm_picture_name_split(rest, length, &out->word);
+            out->split = elm_image_name_split(rest, length, &out->word);
         }
         count_path(out, slash + 1, &last, &last_length);
     }
@@ -103,7 +103,7 @@ static survey survey_of(const char *const *paths, int64_t count, const char *pre
     while (next_child(&walk, &c)) {
         s.first = s.folders++ == 0 ? c : s.first;
         s.reversed += c.folders > 0 && c.split_folders == c.folders && c.direct == 0;
-        const int loose = c.direct == 0 ? elm_picture_name_split_loose(c.name, c.length) : -1;
+        const int loose = c.direct == 0 ? elm_image_name_split_loose(c.name, c.length) : -1;
         s.loose_deep += loose >= 0;
         s.loose_mask |= loose >= 0 ? 1 << loose : 0;
         if (c.split < 0) {
@@ -184,8 +184,8 @@ static int refuse(const elm_layout *layout, const survey *s, const char *first, 
 
 static int split_of(const elm_layout *layout, const char *name, size_t length)
 {
-    const int split = elm_picture_name_split(name, length, NULL);
-    return split < 0 && layout->loose ? elm_picture_name_split_loose(name, length) : split;
+    const int split = elm_image_name_split(name, length, NULL);
+    return split < 0 && layout->loose ? elm_image_name_split_loose(name, length) : split;
 }
 
 /* <split>/<class>: each split's folders. With a single one that holds folders only, it may be a
@@ -292,7 +292,7 @@ static elm_layout_place classify_last(const char *path)
     elm_layout_place place = {0};
     for (const char *part = path, *slash; (slash = strchr(part, '/')) != NULL; part = slash + 1) {
         const int split = place.folder != NULL
-                              ? elm_picture_name_split_loose(place.folder, (size_t)place.length)
+                              ? elm_image_name_split_loose(place.folder, (size_t)place.length)
                               : -1;
         place.split = split >= 0 ? split : place.split;
         place.folder = part;
@@ -317,7 +317,7 @@ static bool take_folder(const char **rest, const char **folder, int *length)
 elm_layout_place elm_layout_classify(const elm_layout *layout, const char *path)
 {
     static const char loose[] = "in no class's folder",
-                      unlabelled[] = "directly in a split's folder: it has no class";
+                      unlabeled[] = "directly in a split's folder: it has no class";
     elm_layout_place place = {0};
     const char *rest = path + strlen(layout->root), *folder;
     int length;
@@ -330,13 +330,13 @@ elm_layout_place elm_layout_classify(const elm_layout *layout, const char *path)
         if (place.split < 0)
             return (elm_layout_place){.problem = "beside the splits' folders"};
         if (!take_folder(&rest, &folder, &length))
-            return (elm_layout_place){.problem = unlabelled};
+            return (elm_layout_place){.problem = unlabeled};
     }
     place.folder = folder;
     place.length = length;
     if (layout->kind == ELM_LAYOUT_CLASS_SPLIT) {
         if (take_folder(&rest, &folder, &length))
-            place.split = elm_picture_name_split(folder, (size_t)length, NULL);
+            place.split = elm_image_name_split(folder, (size_t)length, NULL);
         else
             place.split = -1;
         if (place.split < 0)

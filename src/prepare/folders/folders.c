@@ -12,8 +12,8 @@
 
 static bool counts(const char *path)
 {
-    return elm_picture_name_kind(path) == ELM_NAME_PICTURE &&
-           !elm_picture_path_hidden(path, NULL) && elm_name_problem(path) == NULL;
+    return elm_image_name_kind(path) == ELM_NAME_PICTURE && !elm_image_path_hidden(path, NULL) &&
+           elm_path_check(path) == NULL;
 }
 
 static int take_linked(void *context, const char *path, const char *real, const char *problem,
@@ -39,10 +39,10 @@ static bool archive_split(const char *archive, char front[PICTURE_FRONT_BYTES])
     if (elm_archive_is_name(name, &stem))
         name[stem] = '\0';
     snprintf(front, PICTURE_FRONT_BYTES, "%.250s/", name);
-    return elm_picture_name_split(name, strlen(name), NULL) >= 0;
+    return elm_image_name_split(name, strlen(name), NULL) >= 0;
 }
 
-const char *elm_picture_job_front(const elm_picture_job *job, const char *archive,
+const char *elm_index_build_front(const elm_index_build *job, const char *archive,
                                   char front[PICTURE_FRONT_BYTES])
 {
     if (!job->split_archives || !archive_split(archive, front))
@@ -59,13 +59,13 @@ static bool are_splits(const elm_prepare_request *request)
     return request->archive_count > 1;
 }
 
-static int add_archive(const elm_picture_job *job, elm_link_table *all, const char *archive,
+static int add_archive(const elm_index_build *job, elm_link_table *all, const char *archive,
                        elm_error *err)
 {
     char front[PICTURE_FRONT_BYTES];
     elm_link_table *table = NULL;
     int status =
-        elm_picture_links_scan(&table, archive, elm_picture_job_front(job, archive, front), err);
+        elm_image_links_scan(&table, archive, elm_index_build_front(job, archive, front), err);
     for (int64_t i = 0; status == 0 && i < elm_link_table_files(table); i++)
         if (counts(elm_link_table_file(table, i)))
             status = elm_link_table_add_file(all, elm_link_table_file(table, i), err);
@@ -75,7 +75,7 @@ static int add_archive(const elm_picture_job *job, elm_link_table *all, const ch
     return status;
 }
 
-static void say_layout(const elm_picture_job *job)
+static void say_layout(const elm_index_build *job)
 {
     static const char *const texts[ELM_LAYOUTS] = {
         "", "a folder a split, in it a folder a class", "a folder a class",
@@ -91,7 +91,7 @@ static void say_layout(const elm_picture_job *job)
                      (long long)layout->deeper, layout->deeper_example);
 }
 
-static int read_names(elm_picture_job *job, elm_layout_kind kind, int64_t *count, elm_error *err)
+static int read_names(elm_index_build *job, elm_layout_kind kind, int64_t *count, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
     elm_link_table *all = NULL;
@@ -107,7 +107,7 @@ static int read_names(elm_picture_job *job, elm_layout_kind kind, int64_t *count
     return status;
 }
 
-int elm_picture_folders_decide(elm_picture_job *job, elm_error *err)
+int elm_image_folders_decide(elm_index_build *job, elm_error *err)
 {
     elm_layout_kind kind;
     int64_t count = 0;

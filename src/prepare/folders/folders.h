@@ -5,11 +5,11 @@
 #include "prepare/index_state.h"
 
 /** Without lists: goes through the names in all archives and decides what the folders mean. */
-int elm_picture_folders_decide(elm_picture_job *job, elm_error *err);
+int elm_image_folders_decide(elm_index_build *job, elm_error *err);
 
 /** What stands in front of the paths of an archive: "", or "train/" where the archive is that
  * split. */
-const char *elm_picture_job_front(const elm_picture_job *job, const char *archive,
+const char *elm_index_build_front(const elm_index_build *job, const char *archive,
                                   char front[PICTURE_FRONT_BYTES]);
 
 #endif

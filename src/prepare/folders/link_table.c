@@ -15,7 +15,7 @@ typedef struct link_entry {
 } link_entry;
 
 struct elm_link_table {
-    elm_catalogue *texts;
+    elm_manifest *texts;
     const char **files;
     int64_t file_count, file_capacity;
     link_entry *links;
@@ -27,7 +27,7 @@ int elm_link_table_create(elm_link_table **out, elm_error *err)
     elm_link_table *table = *out = elm_alloc(1, sizeof *table, err);
     if (table == NULL)
         return -1;
-    if (elm_catalogue_create(&table->texts, err) == 0)
+    if (elm_manifest_create(&table->texts, err) == 0)
         return 0;
     elm_free(table);
     *out = NULL;
@@ -38,7 +38,7 @@ void elm_link_table_destroy(elm_link_table *table)
 {
     if (table == NULL)
         return;
-    elm_catalogue_destroy(table->texts);
+    elm_manifest_destroy(table->texts);
     elm_free(table->files);
     elm_free(table->links);
     elm_free(table);
@@ -67,7 +67,7 @@ int elm_link_table_add_file(elm_link_table *table, const char *path, elm_error *
     if (grow(&table->files, table->file_count, &table->file_capacity, sizeof *table->files, err) !=
         0)
         return -1;
-    const char *own = elm_catalogue_text(table->texts, path, err);
+    const char *own = elm_manifest_text(table->texts, path, err);
     table->files[table->file_count] = own;
     table->file_count += own != NULL;
     return own != NULL ? 0 : -1;
@@ -80,8 +80,8 @@ int elm_link_table_add_link(elm_link_table *table, const char *path, const char 
         0)
         return -1;
     link_entry *entry = &table->links[table->link_count];
-    entry->path = elm_catalogue_text(table->texts, path, err);
-    entry->target = entry->path != NULL ? elm_catalogue_text(table->texts, target, err) : NULL;
+    entry->path = elm_manifest_text(table->texts, path, err);
+    entry->target = entry->path != NULL ? elm_manifest_text(table->texts, target, err) : NULL;
     table->link_count += entry->target != NULL;
     return entry->target != NULL ? 0 : -1;
 }

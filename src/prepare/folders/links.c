@@ -8,21 +8,21 @@
 #include "prepare/folders/names.h"
 #include "prepare/source_files.h"
 
-int elm_picture_links_scan(elm_link_table **out, const char *archive, const char *front,
-                           elm_error *err)
+int elm_image_links_scan(elm_link_table **out, const char *archive, const char *front,
+                         elm_error *err)
 {
-    elm_picture_source *source = NULL;
+    elm_image_source *source = NULL;
     elm_link_table *table = NULL;
     elm_source_file file;
     int status = elm_link_table_create(&table, err);
     if (status == 0)
-        status = elm_picture_source_open(&source, archive, front, err);
-    while (status == 0 && (status = elm_picture_source_next(source, &file, err)) == 1) {
+        status = elm_image_source_open(&source, archive, front, err);
+    while (status == 0 && (status = elm_image_source_next(source, &file, err)) == 1) {
         status = file.problem != NULL ? 0
                  : file.link != NULL  ? elm_link_table_add_link(table, file.path, file.link, err)
                                       : elm_link_table_add_file(table, file.path, err);
     }
-    elm_picture_source_close(source);
+    elm_image_source_close(source);
     if (status == 0)
         elm_link_table_sort(table);
     else
@@ -32,11 +32,11 @@ int elm_picture_links_scan(elm_link_table **out, const char *archive, const char
 }
 
 typedef struct link_walk {
-    elm_picture_job *job;
+    elm_index_build *job;
     elm_linked_pictures *linked;
 } link_walk;
 
-static int add_linked(elm_linked_pictures *linked, const char *real, elm_picture_item *item,
+static int add_linked(elm_linked_pictures *linked, const char *real, elm_image_item *item,
                       elm_error *err)
 {
     if (linked->count == linked->capacity) {
@@ -58,15 +58,15 @@ static int take_linked(void *context, const char *path, const char *real, const 
                        elm_error *err)
 {
     const link_walk *walk = context;
-    elm_picture_job *job = walk->job;
+    elm_index_build *job = walk->job;
     int status = 0;
-    const char *unsafe = elm_name_problem(path);
+    const char *unsafe = elm_path_check(path);
     if (unsafe != NULL)
-        return elm_report_add(job->report, ELM_REPORT_UNSAFE, path, unsafe, err);
+        return elm_rejects_add(job->report, ELM_REPORT_UNSAFE, path, unsafe, err);
     if (real == NULL)
         /* a listed one is missing */
-        return job->listed ? 0 : elm_report_add(job->report, ELM_REPORT_LINK, path, problem, err);
-    elm_picture_item *item = elm_picture_job_item(job, path, &status, err);
+        return job->listed ? 0 : elm_rejects_add(job->report, ELM_REPORT_LINK, path, problem, err);
+    elm_image_item *item = elm_index_build_item(job, path, &status, err);
     if (item == NULL || item->settled)
         return status;
     item->settled = true;
@@ -74,7 +74,7 @@ static int take_linked(void *context, const char *path, const char *real, const 
         item->earlier = false;
         return 0;
     }
-    const char *own = elm_catalogue_text(job->catalogue, real, err);
+    const char *own = elm_manifest_text(job->catalog, real, err);
     return own != NULL ? add_linked(walk->linked, own, item, err) : -1;
 }
 
@@ -85,13 +85,13 @@ static int by_real(const void *a, const void *b)
     return order != 0 ? order : strcmp(left->item->name, right->item->name);
 }
 
-int elm_picture_links_find(elm_picture_job *job, const char *archive, const char *front,
-                           elm_linked_pictures *linked, elm_error *err)
+int elm_image_links_find(elm_index_build *job, const char *archive, const char *front,
+                         elm_linked_pictures *linked, elm_error *err)
 {
     elm_link_table *table = NULL;
     link_walk walk = {job, linked};
     *linked = (elm_linked_pictures){0};
-    if (elm_picture_links_scan(&table, archive, front, err) != 0)
+    if (elm_image_links_scan(&table, archive, front, err) != 0)
         return -1;
     const int status = elm_link_table_follow(table, take_linked, &walk, err);
     elm_link_table_destroy(table);

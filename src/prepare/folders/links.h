@@ -7,13 +7,13 @@
 
 /** An archive's or folder's files and links, sorted.
  *  Owns:   the caller destroys */
-int elm_picture_links_scan(elm_link_table **table, const char *archive, const char *front,
-                           elm_error *err);
+int elm_image_links_scan(elm_link_table **table, const char *archive, const char *front,
+                         elm_error *err);
 
 /** A picture that a link leads to and the file that it is. */
 typedef struct elm_linked_picture {
-    const char *real; /* the file's path; text of the catalogue */
-    elm_picture_item *item;
+    const char *real; /* the file's path; text of the catalog */
+    elm_image_item *item;
 } elm_linked_picture;
 
 typedef struct elm_linked_pictures {
@@ -23,7 +23,7 @@ typedef struct elm_linked_pictures {
 
 /** The pictures wanted that an archive has as links. What leads to none goes to the report.
  *  Owns:   elm_free(linked->items) */
-int elm_picture_links_find(elm_picture_job *job, const char *archive, const char *front,
-                           elm_linked_pictures *linked, elm_error *err);
+int elm_image_links_find(elm_index_build *job, const char *archive, const char *front,
+                         elm_linked_pictures *linked, elm_error *err);
 
 #endif

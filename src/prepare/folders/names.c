@@ -19,7 +19,7 @@ static bool ends_in(const char *path, const char *const *endings)
     return false;
 }
 
-elm_name_kind elm_picture_name_kind(const char *name)
+elm_name_kind elm_image_name_kind(const char *name)
 {
     return ends_in(name, decodable) ? ELM_NAME_PICTURE
            : ends_in(name, foreign) ? ELM_NAME_FOREIGN
@@ -34,7 +34,7 @@ static bool is_one_of(const char *name, size_t length, const char *const *words)
     return false;
 }
 
-bool elm_picture_name_hidden(const char *name, size_t length)
+bool elm_image_name_hidden(const char *name, size_t length)
 {
     static const char *const systems[] = {"@eaDir",
                                           "__MACOSX",
@@ -57,12 +57,12 @@ bool elm_picture_name_hidden(const char *name, size_t length)
     return (length > 0 && name[0] == '.') || is_one_of(name, length, systems);
 }
 
-bool elm_picture_path_hidden(const char *path, bool *plain)
+bool elm_image_path_hidden(const char *path, bool *plain)
 {
     bool hidden = false, attributes = false;
     for (const char *part = path; *part != '\0';) {
         const size_t length = strcspn(part, "/");
-        hidden |= elm_picture_name_hidden(part, length);
+        hidden |= elm_image_name_hidden(part, length);
         attributes |= (length > 2 && strncmp(part, "._", 2) == 0) ||
                       (length == 8 && strncmp(part, "__MACOSX", 8) == 0);
         part += length + (part[length] == '/');
@@ -93,13 +93,13 @@ static const struct {
                    {"evaluation", 1}, {"test", 2},     {"testing", 2}, {"tst", 2}};
 
 static const char *const fillers[] = {
-    "images",    "image",   "imgs",     "img",       "pictures", "picture",  "pics",     "photos",
-    "photo",     "data",    "set",      "sets",      "jpg",      "jpeg",     "jpegs",    "png",
-    "pngs",      "files",   "folder",   "dir",       "split",    "new",      "raw",      "full",
-    "original",  "resized", "crop",     "cropped",   "part",     "batch",    "small",    "mini",
-    "tiny",      "samples", "aug",      "augmented", "clean",    "final",    "subset",   "sampled",
-    "processed", "labeled", "labelled", "dataset",   "the",      "ilsvrc",   "imagenet", "inat",
-    "cifar",     "lt",      "v",        "x",         "px",       "examples", "class",    "classes",
+    "images",    "image",   "imgs",    "img",       "pictures", "picture",  "pics",     "photos",
+    "photo",     "data",    "set",     "sets",      "jpg",      "jpeg",     "jpegs",    "png",
+    "pngs",      "files",   "folder",  "dir",       "split",    "new",      "raw",      "full",
+    "original",  "resized", "crop",    "cropped",   "part",     "batch",    "small",    "mini",
+    "tiny",      "samples", "aug",     "augmented", "clean",    "final",    "subset",   "sampled",
+    "processed", "labeled", "labeled", "dataset",   "the",      "ilsvrc",   "imagenet", "inat",
+    "cifar",     "lt",      "v",       "x",         "px",       "examples", "class",    "classes",
     NULL};
 
 /* A split's word alone, or with a filler before or behind it and nothing between: "trainset",
@@ -121,7 +121,7 @@ static int split_of_word(const char *word, size_t length, const char **found)
     return -1;
 }
 
-int elm_picture_name_split(const char *name, size_t length, const char **word)
+int elm_image_name_split(const char *name, size_t length, const char **word)
 {
     const char *at = name, *end = name + length, *found = NULL;
     int split = -1;
@@ -140,7 +140,7 @@ int elm_picture_name_split(const char *name, size_t length, const char **word)
     return split;
 }
 
-bool elm_picture_name_filler(const char *name)
+bool elm_image_name_filler(const char *name)
 {
     const char *at = name, *end = name + strlen(name);
     int words = 0;
@@ -150,7 +150,7 @@ bool elm_picture_name_filler(const char *name)
     return words > 0;
 }
 
-int elm_picture_name_split_loose(const char *name, size_t length)
+int elm_image_name_split_loose(const char *name, size_t length)
 {
     const char *at = name, *end = name + length, *found = NULL;
     int split = -1;

@@ -8,7 +8,7 @@
 
 typedef struct annotated_image {
     int64_t id;
-    const char *file; /* text of the catalogue */
+    const char *file; /* text of the catalog */
     int64_t order;    /* in the file */
     int64_t label;    /* -1: not annotated */
 } annotated_image;
@@ -98,8 +98,8 @@ int elm_annotations_join(elm_annotations *annotations, const char *path, elm_err
     return 0;
 }
 
-int elm_annotations_list(const elm_annotations *annotations, elm_catalogue *catalogue, int split,
-                         const char *path, elm_report *report, elm_error *err)
+int elm_annotations_list(const elm_annotations *annotations, elm_manifest *catalog, int split,
+                         const char *path, elm_rejects *report, elm_error *err)
 {
     const annotated_image *images = annotations->images.items;
     char where[600];
@@ -108,8 +108,8 @@ int elm_annotations_list(const elm_annotations *annotations, elm_catalogue *cata
         if (images[i].label < 0)
             return elm_error_set(err, ELM_EXIT_FAILURE,
                                  "no annotation (%s): give the original annotations", where);
-        if (elm_picture_list_add(catalogue, images[i].file, split, images[i].label, where, report,
-                                 err) != 0)
+        if (elm_image_list_add(catalog, images[i].file, split, images[i].label, where, report,
+                               err) != 0)
             return -1;
     }
     return 0;

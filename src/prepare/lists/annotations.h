@@ -16,7 +16,7 @@ typedef struct elm_annotations {
     elm_annotation_list images, labels;
 } elm_annotations;
 
-/** Owns:   borrows file, a text of the catalogue */
+/** Owns:   borrows file, a text of the catalog */
 int elm_annotations_add_image(elm_annotations *annotations, int64_t id, const char *file,
                               elm_error *err);
 int elm_annotations_add_label(elm_annotations *annotations, int64_t image, int64_t category,
@@ -27,10 +27,10 @@ int elm_annotations_add_label(elm_annotations *annotations, int64_t image, int64
  *          listed, of no class, or of a second one; `path` is for messages */
 int elm_annotations_join(elm_annotations *annotations, const char *path, elm_error *err);
 
-/** Adds the images to the catalogue, in the order of the file.
- *  Errors: an image without an annotation; those of elm_picture_list_add */
-int elm_annotations_list(const elm_annotations *annotations, elm_catalogue *catalogue, int split,
-                         const char *path, elm_report *report, elm_error *err);
+/** Adds the images to the catalog, in the order of the file.
+ *  Errors: an image without an annotation; those of elm_image_list_add */
+int elm_annotations_list(const elm_annotations *annotations, elm_manifest *catalog, int split,
+                         const char *path, elm_rejects *report, elm_error *err);
 
 void elm_annotations_free(elm_annotations *annotations);
 

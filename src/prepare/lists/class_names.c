@@ -45,8 +45,8 @@ static bool convert(const char *encoding, const char *name, char *out, size_t si
     return done && elm_utf8_is_valid(out);
 }
 
-static int finish_name(elm_class_names *names, elm_catalogue *catalogue, int c,
-                       const char *encoding, elm_error *err)
+static int finish_name(elm_class_names *names, elm_manifest *catalog, int c, const char *encoding,
+                       elm_error *err)
 {
     char shown[SHOWN_BYTES], converted[STORE_CLASS_BYTES_MAX];
     const char *name = names->name[c];
@@ -67,7 +67,7 @@ static int finish_name(elm_class_names *names, elm_catalogue *catalogue, int c,
             err, ELM_EXIT_FAILURE,
             "the name of class %d is not %.40s either (%s): give another --name-encoding", c,
             encoding, elm_utf8_escape(shown, sizeof shown, name));
-    return elm_class_names_set(names, catalogue, c, converted, err);
+    return elm_class_names_set(names, catalog, c, converted, err);
 }
 
 static int by_text(const void *a, const void *b)
@@ -105,11 +105,11 @@ static int compare_names(const elm_class_names *names, int classes, bool distinc
     return status;
 }
 
-int elm_class_names_finish(elm_class_names *names, elm_catalogue *catalogue, int classes,
+int elm_class_names_finish(elm_class_names *names, elm_manifest *catalog, int classes,
                            bool distinct, const char *encoding, const elm_log *log, elm_error *err)
 {
     for (int c = 0; c < classes; c++)
-        if (finish_name(names, catalogue, c, encoding, err) != 0)
+        if (finish_name(names, catalog, c, encoding, err) != 0)
             return -1;
     return compare_names(names, classes, distinct, log, err);
 }

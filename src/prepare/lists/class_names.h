@@ -11,7 +11,7 @@
  * NULL: results and exports are JSON, which knows UTF-8 alone.
  *  Errors: ELM_EXIT_USAGE for an unknown encoding; a name that is not UTF-8 or cannot be
  *          converted, is too long for a store, or equals another */
-int elm_class_names_finish(elm_class_names *names, elm_catalogue *catalogue, int classes,
+int elm_class_names_finish(elm_class_names *names, elm_manifest *catalog, int classes,
                            bool distinct, const char *encoding, const elm_log *log, elm_error *err);
 
 /** Errors: ELM_EXIT_USAGE for an encoding that iconv does not know */

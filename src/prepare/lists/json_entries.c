@@ -58,7 +58,7 @@ static int end_image(elm_json_reader *reader)
 {
     if (!has_both(reader, ELM_FIELD_ID, ELM_FIELD_FILE))
         return 0;
-    const char *file = elm_catalogue_text(reader->catalogue, reader->text, reader->err);
+    const char *file = elm_manifest_text(reader->catalog, reader->text, reader->err);
     return file != NULL &&
            elm_annotations_add_image(&reader->annotations, reader->number[ELM_FIELD_ID], file,
                                      reader->err) == 0;
@@ -88,7 +88,7 @@ static int end_category(elm_json_reader *reader)
                       (long long)id, other, reader->text, reader->path);
         return 0;
     }
-    return other != NULL || elm_class_names_set(reader->names, reader->catalogue, (int)id,
+    return other != NULL || elm_class_names_set(reader->names, reader->catalog, (int)id,
                                                 reader->text, reader->err) == 0;
 }
 

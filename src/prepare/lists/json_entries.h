@@ -28,7 +28,7 @@ typedef enum elm_json_field {
 } elm_json_field;
 
 typedef struct elm_json_reader {
-    elm_catalogue *catalogue;
+    elm_manifest *catalog;
     elm_class_names *names;
     const char *path;
     elm_error *err;
@@ -42,7 +42,8 @@ typedef struct elm_json_reader {
     char text[ELM_JSON_TEXT_BYTES]; /* of ELM_FIELD_FILE or ELM_FIELD_NAME */
 } elm_json_reader;
 
-/** For a parser whose context is an elm_json_reader with its first four members set, the rest zeros.
+/** For a parser whose context is an elm_json_reader with its first four members set, the rest
+ * zeros.
  *  Errors: they cancel the parser, with the reason in reader->err */
 extern const yajl_callbacks elm_json_callbacks;
 

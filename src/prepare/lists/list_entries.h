@@ -1,4 +1,4 @@
-/* List entries: what any kind of list adds to a catalogue, pictures and the names of classes. */
+/* List entries: what any kind of list adds to a catalog, pictures and the names of classes. */
 #ifndef ELMPI_PREPARE_LISTS_LIST_ENTRIES_H
 #define ELMPI_PREPARE_LISTS_LIST_ENTRIES_H
 
@@ -7,19 +7,19 @@
 
 /** Names of classes; those that no file tells are NULL. */
 typedef struct elm_class_names {
-    const char **name; /* [count], texts of a catalogue */
+    const char **name; /* [count], texts of a catalog */
     int count;
 } elm_class_names;
 
 void elm_class_names_free(elm_class_names *names);
 /** Sets the name of a class, making room for it. */
-int elm_class_names_set(elm_class_names *names, elm_catalogue *catalogue, int class_index,
+int elm_class_names_set(elm_class_names *names, elm_manifest *catalog, int class_index,
                         const char *name, elm_error *err);
 
 /** Adds one listed picture. `where` is "<file>, line <n>" or the like. What is listed again, or
  * under an unsafe name, goes to the report.
  *  Errors: a label out of range, a picture of two classes or two splits */
-int elm_picture_list_add(elm_catalogue *catalogue, const char *name, int split, int64_t label,
-                         const char *where, elm_report *report, elm_error *err);
+int elm_image_list_add(elm_manifest *catalog, const char *name, int split, int64_t label,
+                       const char *where, elm_rejects *report, elm_error *err);
 
 #endif

@@ -14,7 +14,7 @@
 enum { WHERE_BYTES = 600 };
 
 /* Whether the line's last word is a picture's path: then there is no label. */
-static bool is_unlabelled(const char *word)
+static bool is_unlabeled(const char *word)
 {
     static const char *const suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png",
                                            ".gif", ".webp", ".bmp", ".tif",  ".tiff"};
@@ -62,8 +62,8 @@ static bool read_label(const char *text, long long *label)
 }
 
 /* "some path/with blanks.jpg 17": the label is what stands behind the last blank. */
-static int read_line(elm_catalogue *catalogue, char *line, int split, const char *where,
-                     elm_report *report, elm_error *err)
+static int read_line(elm_manifest *catalog, char *line, int split, const char *where,
+                     elm_rejects *report, elm_error *err)
 {
     trim(line);
     while (isspace((unsigned char)*line))
@@ -73,9 +73,9 @@ static int read_line(elm_catalogue *catalogue, char *line, int split, const char
     char *blank = line + strlen(line);
     while (blank > line && !isspace((unsigned char)*blank))
         blank--;
-    if (is_unlabelled(blank))
+    if (is_unlabeled(blank))
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "no label behind the path (%s): an unlabelled list says of no picture "
+                             "no label behind the path (%s): an unlabeled list says of no picture "
                              "what it shows: write \"path label\", or leave "
                              "the list away where folders name the classes",
                              where);
@@ -92,7 +92,7 @@ static int read_line(elm_catalogue *catalogue, char *line, int split, const char
     *blank = '\0';
     trim(line);
     turn_backslashes(line);
-    return elm_picture_list_add(catalogue, line, split, label, where, report, err);
+    return elm_image_list_add(catalog, line, split, label, where, report, err);
 }
 
 /* A line that no list has, as of a device without end, or a disk that fails: what elm_input_line
@@ -156,8 +156,8 @@ static int read_lines(const char *path,
 }
 
 typedef struct list_reader {
-    elm_catalogue *catalogue;
-    elm_report *report;
+    elm_manifest *catalog;
+    elm_rejects *report;
     const char *path;
     int split;
 } list_reader;
@@ -167,7 +167,7 @@ static int take_list_line(void *context, char *line, long long number, elm_error
     const list_reader *reader = context;
     char where[WHERE_BYTES];
     snprintf(where, sizeof where, "%.500s, line %lld", reader->path, number);
-    return read_line(reader->catalogue, line, reader->split, where, reader->report, err);
+    return read_line(reader->catalog, line, reader->split, where, reader->report, err);
 }
 
 /* JSON begins with a brace, whatever the file's name. */
@@ -184,18 +184,18 @@ static int first_character(const char *path)
     return c;
 }
 
-int elm_picture_list_read(elm_catalogue *catalogue, elm_class_names *names, const char *path,
-                          int split, elm_report *report, elm_error *err)
+int elm_image_list_read(elm_manifest *catalog, elm_class_names *names, const char *path, int split,
+                        elm_rejects *report, elm_error *err)
 {
     return first_character(path) == '{'
-               ? elm_picture_json_read(catalogue, names, path, split, report, err)
-               : read_lines(path, take_list_line, &(list_reader){catalogue, report, path, split},
+               ? elm_image_json_read(catalog, names, path, split, report, err)
+               : read_lines(path, take_list_line, &(list_reader){catalog, report, path, split},
                             err);
 }
 
 typedef struct names_reader {
     elm_class_names *names;
-    elm_catalogue *catalogue;
+    elm_manifest *catalog;
     const char *path;
     int blank; /* the first of the blank lines just read, from 1; 0: none */
     int count;
@@ -219,13 +219,13 @@ static int take_name(void *context, char *line, long long number, elm_error *err
                              "first; number the nameless ones",
                              reader->path, reader->blank);
     reader->count = (int)number;
-    return elm_class_names_set(reader->names, reader->catalogue, (int)number - 1, line, err);
+    return elm_class_names_set(reader->names, reader->catalog, (int)number - 1, line, err);
 }
 
-int elm_class_names_read(elm_class_names *names, elm_catalogue *catalogue, const char *path,
+int elm_class_names_read(elm_class_names *names, elm_manifest *catalog, const char *path,
                          int *count, elm_error *err)
 {
-    names_reader reader = {.names = names, .catalogue = catalogue, .path = path};
+    names_reader reader = {.names = names, .catalog = catalog, .path = path};
     const int status = read_lines(path, take_name, &reader, err);
     if (count != NULL)
         *count = reader.count;

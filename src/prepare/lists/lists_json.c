@@ -83,11 +83,11 @@ static int parse(elm_json_reader *reader, FILE *file, unsigned char *block)
     return status;
 }
 
-int elm_picture_json_read(elm_catalogue *catalogue, elm_class_names *names, const char *path,
-                          int split, elm_report *report, elm_error *err)
+int elm_image_json_read(elm_manifest *catalog, elm_class_names *names, const char *path, int split,
+                        elm_rejects *report, elm_error *err)
 {
     elm_error own = {0};
-    elm_json_reader reader = {.catalogue = catalogue, .names = names, .path = path, .err = &own};
+    elm_json_reader reader = {.catalog = catalog, .names = names, .path = path, .err = &own};
     unsigned char *block = elm_alloc(BLOCK_BYTES, 1, &own);
     FILE *file = block != NULL ? fopen(path, "r") : NULL;
     int status = -1;
@@ -102,7 +102,7 @@ int elm_picture_json_read(elm_catalogue *catalogue, elm_class_names *names, cons
     if (status == 0)
         status = elm_annotations_join(&reader.annotations, path, &own);
     if (status == 0)
-        status = elm_annotations_list(&reader.annotations, catalogue, split, path, report, &own);
+        status = elm_annotations_list(&reader.annotations, catalog, split, path, report, &own);
     elm_annotations_free(&reader.annotations);
     if (status != 0)
         elm_error_set(err, own.code, "%s", own.text);

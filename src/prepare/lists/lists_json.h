@@ -4,8 +4,8 @@
 
 #include "prepare/lists/list_entries.h"
 
-/** The JSON part of elm_picture_list_read; errors as there. */
-int elm_picture_json_read(elm_catalogue *catalogue, elm_class_names *names, const char *path,
-                          int split, elm_report *report, elm_error *err);
+/** The JSON part of elm_image_list_read; errors as there. */
+int elm_image_json_read(elm_manifest *catalog, elm_class_names *names, const char *path, int split,
+                        elm_rejects *report, elm_error *err);
 
 #endif

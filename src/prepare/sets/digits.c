@@ -122,7 +122,7 @@ static void measure(const digit_set *set, elm_store_info *info)
         }
     const double mean = sum / count;
     info->mean[0] = (float)mean;
-    info->deviation[0] = (float)sqrt(squares / count - mean * mean);
+    info->std[0] = (float)sqrt(squares / count - mean * mean);
 }
 
 static int write_store(const digit_set *set, const elm_store_info *info, const char *out,

@@ -1,5 +1,5 @@
-/* The archive of handwritten digits (src/prepare/sets/digits/optdigits.tar.gz), put into the library
- * when it is built. */
+/* The archive of handwritten digits (src/prepare/sets/digits/optdigits.tar.gz), put into the
+ * library when it is built. */
 #ifndef ELMPI_PREPARE_SETS_DIGITS_ARCHIVE_H
 #define ELMPI_PREPARE_SETS_DIGITS_ARCHIVE_H
 

@@ -8,12 +8,12 @@
 #define IMAGENET_DEVIATION {.229f, .224f, .225f}
 /* clang-format on */
 
-static const elm_picture_set any_pictures = {
-    .info = {.dataset = "pictures", .mean = IMAGENET_MEAN, .deviation = IMAGENET_DEVIATION},
+static const elm_image_set any_pictures = {
+    .info = {.dataset = "pictures", .mean = IMAGENET_MEAN, .std = IMAGENET_DEVIATION},
 };
 
-static const elm_picture_set imagenet_lt = {
-    .info = {.dataset = "imagenet-lt", .mean = IMAGENET_MEAN, .deviation = IMAGENET_DEVIATION},
+static const elm_image_set imagenet_lt = {
+    .info = {.dataset = "imagenet-lt", .mean = IMAGENET_MEAN, .std = IMAGENET_DEVIATION},
     .listed = true,
     .classes = 1000,
     .train_count = 115846,
@@ -21,10 +21,8 @@ static const elm_picture_set imagenet_lt = {
               "and ImageNet_LT_test.txt",
 };
 
-static const elm_picture_set inat2018 = {
-    .info = {.dataset = "inat2018",
-             .mean = {.466f, .471f, .380f},
-             .deviation = {.195f, .194f, .192f}},
+static const elm_image_set inat2018 = {
+    .info = {.dataset = "inat2018", .mean = {.466f, .471f, .380f}, .std = {.195f, .194f, .192f}},
     .listed = true,
     .val_is_test = true,
     .classes = 8142,
@@ -35,15 +33,15 @@ static const elm_picture_set inat2018 = {
 
 int elm_prepare_pictures_any(const elm_prepare_request *request, elm_error *err)
 {
-    return elm_picture_job_run(&any_pictures, request, err);
+    return elm_index_build_run(&any_pictures, request, err);
 }
 
 int elm_prepare_imagenet_lt(const elm_prepare_request *request, elm_error *err)
 {
-    return elm_picture_job_run(&imagenet_lt, request, err);
+    return elm_index_build_run(&imagenet_lt, request, err);
 }
 
 int elm_prepare_inat2018(const elm_prepare_request *request, elm_error *err)
 {
-    return elm_picture_job_run(&inat2018, request, err);
+    return elm_index_build_run(&inat2018, request, err);
 }

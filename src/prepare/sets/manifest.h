@@ -1,4 +1,4 @@
-/* Catalogue: the pictures that a store is to have, from lists or as they are found, and where
+/* Catalog: the pictures that a store is to have, from lists or as they are found, and where
  * each has been found. */
 #ifndef ELMPI_PREPARE_SETS_MANIFEST_H
 #define ELMPI_PREPARE_SETS_MANIFEST_H
@@ -12,7 +12,7 @@
 
 enum { ELM_LABEL_MAX = (1 << 20) - 1, ELM_NAME_BYTES_MAX = 3000 /* of a picture's path */ };
 
-typedef struct elm_picture_item {
+typedef struct elm_image_item {
     const char *name; /* as listed, or as found */
     int32_t label;
     int8_t split; /* place in store_split_names */
@@ -20,42 +20,42 @@ typedef struct elm_picture_item {
     bool settled; /* found, sound or not */
     bool earlier; /* placed by an interrupted run and not met again yet */
     elm_store_place place;
-} elm_picture_item;
+} elm_image_item;
 
-typedef struct elm_catalogue elm_catalogue;
+typedef struct elm_manifest elm_manifest;
 
 /** Owns:   the caller destroys */
-int elm_catalogue_create(elm_catalogue **catalogue, elm_error *err);
-void elm_catalogue_destroy(elm_catalogue *catalogue);
+int elm_manifest_create(elm_manifest **catalog, elm_error *err);
+void elm_manifest_destroy(elm_manifest *catalog);
 
-/** Copies a text for the catalogue's life; NULL: memory, err says so. */
-const char *elm_catalogue_text(elm_catalogue *catalogue, const char *text, elm_error *err);
+/** Copies a text for the catalog's life; NULL: memory, err says so. */
+const char *elm_manifest_text(elm_manifest *catalog, const char *text, elm_error *err);
 
 /** Why a path may not be used as a picture's name, or NULL: absolute, with "..", with control
  * characters, too long. */
-const char *elm_name_problem(const char *path);
+const char *elm_path_check(const char *path);
 /** The path without "./" in front. */
-const char *elm_name_plain(const char *path);
+const char *elm_path_normalize(const char *path);
 /** Shortens a path to one without "./", "/./" and "//", which mean nothing. */
 void elm_name_clean(char *path);
 
 /** Appends a picture. The name is copied. */
-elm_picture_item *elm_catalogue_add(elm_catalogue *catalogue, const char *name, int split,
-                                    int32_t label, elm_error *err);
-int64_t elm_catalogue_count(const elm_catalogue *catalogue);
-elm_picture_item *elm_catalogue_at(elm_catalogue *catalogue, int64_t i);
+elm_image_item *elm_manifest_add(elm_manifest *catalog, const char *name, int split, int32_t label,
+                                 elm_error *err);
+int64_t elm_manifest_count(const elm_manifest *catalog);
+elm_image_item *elm_manifest_at(elm_manifest *catalog, int64_t i);
 
-/** Makes what has been added so far findable by elm_catalogue_find.
+/** Makes what has been added so far findable by elm_manifest_find.
  *  Errors: memory */
-int elm_catalogue_index(elm_catalogue *catalogue, elm_error *err);
+int elm_manifest_index(elm_manifest *catalog, elm_error *err);
 
 /** The picture of exactly this name, or NULL. */
-elm_picture_item *elm_catalogue_exact(elm_catalogue *catalogue, const char *name);
+elm_image_item *elm_manifest_exact(elm_manifest *catalog, const char *name);
 
 /** The picture that a path of an archive means, or NULL. The archive may have folders in front
  * that the list leaves out, or the list may have: one must be the end of the other, from a slash
  * on, and an end that several pictures share means none of them. Pictures added since the last
- * elm_catalogue_index are found by their whole name alone. */
-elm_picture_item *elm_catalogue_find(elm_catalogue *catalogue, const char *path);
+ * elm_manifest_index are found by their whole name alone. */
+elm_image_item *elm_manifest_find(elm_manifest *catalog, const char *path);
 
 #endif

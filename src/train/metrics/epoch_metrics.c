@@ -17,7 +17,7 @@ typedef struct field {
 
 #define ROW(name, member)                                                                          \
     {                                                                                              \
-        name, offsetof(elm_epoch_row, member)                                                      \
+        name, offsetof(elm_epoch_metrics, member)                                                  \
     }
 static const field columns_of[] = {
     ROW("epoch", epoch),
@@ -36,7 +36,7 @@ static const field columns_of[] = {
     ROW("images_per_s", images_per_s),
     ROW("seconds", seconds),
     ROW("input_wait", input_wait),
-    ROW("absent_images", absent),
+    ROW("absent_images", unreadable),
     ROW("test_balanced_accuracy", test.balanced_accuracy),
     ROW("test_accuracy", test.accuracy),
     ROW("test_head", test.group[0]),
@@ -76,7 +76,7 @@ static const field sums_of[] = {
     SUM("with_positive_tail", figures.with_positive[2]),
     SUM("seconds", seconds),
     SUM("waited", waited),
-    SUM("absent", figures.absent),
+    SUM("absent", figures.unreadable),
     SUM("banked", banked),
     SUM("with_bank_head", figures.with_bank[0]),
     SUM("with_bank_torso", figures.with_bank[1]),
@@ -109,10 +109,10 @@ void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, dou
     sums->banked += report->banked;
 }
 
-elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, elm_step_place place)
+elm_epoch_metrics elm_epoch_metrics_of(const elm_epoch_sums *sums, elm_step_place place)
 {
     const elm_step_figures *of = &sums->figures;
-    elm_epoch_row row = {
+    elm_epoch_metrics row = {
         .epoch = place.epoch,
         .step = (double)place.step,
         .lr = place.lr,
@@ -124,7 +124,7 @@ elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, elm_step_place place)
         .seconds = sums->seconds,
         .input_wait = sums->waited / sums->seconds,
         .bank_drift = of->spread > 0 ? of->drift / of->spread : NAN,
-        .absent = of->absent,
+        .unreadable = of->unreadable,
         .test = {NAN, NAN, {NAN, NAN, NAN}},
         .holdout = {NAN, NAN, {NAN, NAN, NAN}},
     };
@@ -137,15 +137,15 @@ elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, elm_step_place place)
     return row;
 }
 
-elm_split_row elm_split_row_of(const elm_metrics *metrics)
+elm_split_metrics elm_split_metrics_of(const elm_metrics *metrics)
 {
-    elm_split_row row = {.balanced_accuracy = metrics->balanced_accuracy,
-                         .accuracy = metrics->accuracy};
+    elm_split_metrics row = {.balanced_accuracy = metrics->balanced_accuracy,
+                             .accuracy = metrics->accuracy};
     memcpy(row.group, metrics->group, sizeof row.group);
     return row;
 }
 
-const char *elm_epoch_row_column(const elm_epoch_row *row, int i, double *value)
+const char *elm_epoch_metrics_column(const elm_epoch_metrics *row, int i, double *value)
 {
     if (i >= COLUMNS)
         return NULL;
@@ -153,11 +153,11 @@ const char *elm_epoch_row_column(const elm_epoch_row *row, int i, double *value)
     return columns_of[i].name;
 }
 
-int elm_history_append(elm_history *history, const elm_epoch_row *row, elm_error *err)
+int elm_history_append(elm_history *history, const elm_epoch_metrics *row, elm_error *err)
 {
     if (history->count == history->capacity) {
         const int64_t capacity = history->capacity ? 2 * history->capacity : 64;
-        elm_epoch_row *rows = elm_alloc((size_t)capacity, sizeof *rows, err);
+        elm_epoch_metrics *rows = elm_alloc((size_t)capacity, sizeof *rows, err);
         if (!rows)
             return -1;
         if (history->count)
@@ -211,26 +211,26 @@ int elm_history_put_csv(elm_output *output, const void *context, elm_error *err)
 }
 
 /* The first row with the largest value of a column; NULL where it was never measured. */
-static const elm_epoch_row *largest(const elm_history *history, size_t offset)
+static const elm_epoch_metrics *largest(const elm_history *history, size_t offset)
 {
     const field column = {NULL, offset};
-    const elm_epoch_row *best = NULL;
+    const elm_epoch_metrics *best = NULL;
     for (int64_t r = 0; r < history->count; r++) {
-        const elm_epoch_row *row = &history->rows[r];
+        const elm_epoch_metrics *row = &history->rows[r];
         if (isfinite(*at(&column, row)) && (!best || *at(&column, row) > *at(&column, best)))
             best = row;
     }
     return best;
 }
 
-const elm_epoch_row *elm_history_best(const elm_history *history)
+const elm_epoch_metrics *elm_history_best(const elm_history *history)
 {
-    return largest(history, offsetof(elm_epoch_row, test.balanced_accuracy));
+    return largest(history, offsetof(elm_epoch_metrics, test.balanced_accuracy));
 }
 
-const elm_epoch_row *elm_history_best_held_out(const elm_history *history)
+const elm_epoch_metrics *elm_history_best_held_out(const elm_history *history)
 {
-    return largest(history, offsetof(elm_epoch_row, holdout.balanced_accuracy));
+    return largest(history, offsetof(elm_epoch_metrics, holdout.balanced_accuracy));
 }
 
 void elm_history_columns_free(elm_history_column *columns, int count)
@@ -266,7 +266,7 @@ int elm_history_from_checkpoint(elm_history *history, const elm_checkpoint *chec
 {
     const elm_history_column *epochs = elm_checkpoint_history(checkpoint, columns_of[0].name);
     for (int64_t r = 0; epochs && r < epochs->count; r++) {
-        elm_epoch_row row;
+        elm_epoch_metrics row;
         for (int c = 0; c < COLUMNS; c++) {
             const elm_history_column *column =
                 elm_checkpoint_history(checkpoint, columns_of[c].name);

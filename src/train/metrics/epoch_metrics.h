@@ -10,12 +10,12 @@
 #include "elmpi/trainer.h"
 
 /** What an evaluation found on one split. NaN where nothing was measured. */
-typedef struct elm_split_row {
+typedef struct elm_split_metrics {
     double balanced_accuracy, accuracy, group[3];
-} elm_split_row;
+} elm_split_metrics;
 
 /** One row of metrics.csv. Accuracies are fractions; NaN where nothing was measured. */
-typedef struct elm_epoch_row {
+typedef struct elm_epoch_metrics {
     double epoch, step, lr;
     double loss, logit_loss, embed_loss, train_accuracy;
     double positives[3]; /* share of anchors that met a positive: head, torso, tail */
@@ -23,20 +23,20 @@ typedef struct elm_epoch_row {
      * torso, tail */
     double embed_gradient[3];
     double images_per_s, seconds;
-    double bank[3]; /* share of anchors that met a positive in the class bank */
+    double bank[3]; /* share of anchors that met a positive in the memory bank */
     /* squared distance from an image's entry there to its embedding now, relative to that
      * between images of a class */
     double bank_drift;
-    double absent;     /* images that had no picture to be read */
+    double unreadable; /* images that had no picture to be read */
     double input_wait; /* share of the time that rank 0 waited for the loader */
-    elm_split_row test, holdout;
-} elm_epoch_row;
+    elm_split_metrics test, holdout;
+} elm_epoch_metrics;
 
 /** Sums since the epoch began, kept in checkpoints so that a resume in mid-epoch reports the
  * same epoch. */
 typedef struct elm_epoch_sums {
     double images, seconds, waited;
-    double banked;            /* steps that had a class bank */
+    double banked;            /* steps that had a memory bank */
     elm_step_figures figures; /* losses times images */
 } elm_epoch_sums;
 
@@ -48,27 +48,27 @@ typedef struct elm_step_place {
 } elm_step_place;
 
 typedef struct elm_history {
-    elm_epoch_row *rows;
+    elm_epoch_metrics *rows;
     int64_t count, capacity;
 } elm_history;
 
 void elm_epoch_sums_add(elm_epoch_sums *sums, const elm_step_report *report, double seconds);
 /** The row of an epoch without figures of evaluations. */
-elm_epoch_row elm_epoch_row_of(const elm_epoch_sums *sums, elm_step_place place);
-elm_split_row elm_split_row_of(const elm_metrics *metrics);
+elm_epoch_metrics elm_epoch_metrics_of(const elm_epoch_sums *sums, elm_step_place place);
+elm_split_metrics elm_split_metrics_of(const elm_metrics *metrics);
 
 /** Column i of metrics.csv: its name, NULL behind the last, and the row's value. */
-const char *elm_epoch_row_column(const elm_epoch_row *row, int i, double *value);
+const char *elm_epoch_metrics_column(const elm_epoch_metrics *row, int i, double *value);
 
-int elm_history_append(elm_history *history, const elm_epoch_row *row, elm_error *err);
+int elm_history_append(elm_history *history, const elm_epoch_metrics *row, elm_error *err);
 void elm_history_free(elm_history *history);
 /** Writes metrics.csv: an elm_file_writer, context: the elm_history. */
 int elm_history_put_csv(elm_output *output, const void *context, elm_error *err);
 /** The row with the best balanced accuracy on the test set, or NULL. */
-const elm_epoch_row *elm_history_best(const elm_history *history);
+const elm_epoch_metrics *elm_history_best(const elm_history *history);
 /** The row with the best balanced accuracy on the held-out images, or NULL: a choice that the
  * test set has no part in. */
-const elm_epoch_row *elm_history_best_held_out(const elm_history *history);
+const elm_epoch_metrics *elm_history_best_held_out(const elm_history *history);
 
 /** As columns of a checkpoint.
  *  Owns:   *columns and their values: elm_history_columns_free. */

@@ -62,7 +62,7 @@ void elm_progress_step(elm_progress *p, const elm_step_report *report, const elm
 }
 
 /* " positives 99/63/12%": the share of head, torso and tail anchors that met another image of
- * their class; " bank" in the class bank. */
+ * their class; " bank" in the memory bank. */
 static void shares_text(char *text, size_t size, const char *what, const double *p)
 {
     *text = 0;
@@ -77,7 +77,7 @@ static void shares_text(char *text, size_t size, const char *what, const double 
         snprintf(text + used, size - used, "%%");
 }
 
-void elm_progress_epoch(elm_progress *p, const elm_epoch_row *row)
+void elm_progress_epoch(elm_progress *p, const elm_epoch_metrics *row)
 {
     wipe(p);
     if (!p->on_terminal)
@@ -99,9 +99,9 @@ void elm_progress_epoch(elm_progress *p, const elm_epoch_row *row)
                  100 * row->holdout.balanced_accuracy);
     if (row->input_wait >= 0.01) /* worth more data.threads, or a faster disk */
         snprintf(wait, sizeof wait, "  input waits %.0f%%", 100 * row->input_wait);
-    if (row->absent > 0)
+    if (row->unreadable > 0)
         snprintf(wait + strlen(wait), sizeof wait - strlen(wait), "  %.0f images without a picture",
-                 row->absent);
+                 row->unreadable);
     elm_log_info(
         p->log,
         "epoch %6.2f  loss %.4f%s  train %.2f%%%s%s  rate %.4g  %.0f images/s%s  %s left%s%s",

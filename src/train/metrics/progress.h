@@ -24,7 +24,7 @@ void elm_progress_start(elm_progress *progress);
 /** After a step; `sums` are those of its epoch. */
 void elm_progress_step(elm_progress *progress, const elm_step_report *report,
                        const elm_epoch_sums *sums, elm_step_place place);
-void elm_progress_epoch(elm_progress *progress, const elm_epoch_row *row);
+void elm_progress_epoch(elm_progress *progress, const elm_epoch_metrics *row);
 void elm_progress_end(elm_progress *progress);
 
 #endif

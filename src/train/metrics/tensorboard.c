@@ -60,7 +60,7 @@ void elm_tensorboard_step(elm_tensorboard *b, const elm_step_report *report, dou
         elm_tensorboard_flush(b);
 }
 
-void elm_tensorboard_epoch(elm_tensorboard *b, const elm_epoch_row *row)
+void elm_tensorboard_epoch(elm_tensorboard *b, const elm_epoch_metrics *row)
 {
     enum { TAGS = 64, TAG_BYTES = 72 };
     char tags[TAGS][TAG_BYTES];
@@ -69,8 +69,8 @@ void elm_tensorboard_epoch(elm_tensorboard *b, const elm_epoch_row *row)
     if (b->events == NULL)
         return;
     const char *name;
-    for (double value; count < TAGS && (name = elm_epoch_row_column(row, count, &value)) != NULL;
-         count++) {
+    for (double value;
+         count < TAGS && (name = elm_epoch_metrics_column(row, count, &value)) != NULL; count++) {
         snprintf(tags[count], TAG_BYTES, "epoch/%s", name);
         scalars[count] = (elm_event_scalar){tags[count], value};
     }

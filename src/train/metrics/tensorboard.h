@@ -30,7 +30,7 @@ void elm_tensorboard_resume(elm_tensorboard *board, const elm_history *history, 
 /** The step that ended at `place` and took `seconds`. */
 void elm_tensorboard_step(elm_tensorboard *board, const elm_step_report *report, double seconds,
                           elm_step_place place);
-void elm_tensorboard_epoch(elm_tensorboard *board, const elm_epoch_row *row);
+void elm_tensorboard_epoch(elm_tensorboard *board, const elm_epoch_metrics *row);
 /** Before a checkpoint: nothing that it counts as done is missing from the file when the run is
  * killed later. A file that can no longer be written is told of once and given up. */
 void elm_tensorboard_flush(elm_tensorboard *board);

@@ -32,18 +32,18 @@ static bool epoch_ends(const elm_run *run)
 
 /* Puts the figures of the held-out images and of the test set into the row; *test: the latter's
  * metrics, NULL without a test set. */
-static int evaluate_all(elm_run *run, elm_epoch_row *row, elm_metrics **test, elm_error *err)
+static int evaluate_all(elm_run *run, elm_epoch_metrics *row, elm_metrics **test, elm_error *err)
 {
     elm_metrics *held_out = NULL;
     if (elm_run_evaluate_all(run, run->holdout, &held_out, err))
         return -1;
     if (held_out)
-        row->holdout = elm_split_row_of(held_out);
+        row->holdout = elm_split_metrics_of(held_out);
     elm_metrics_destroy(held_out);
     if (elm_run_evaluate_all(run, run->test, test, err))
         return -1;
     if (*test)
-        row->test = elm_split_row_of(*test);
+        row->test = elm_split_metrics_of(*test);
     return 0;
 }
 
@@ -81,9 +81,9 @@ static int share_faults_all(elm_run *run, elm_error *err)
  * run's last step. */
 static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
 {
-    elm_epoch_row row = elm_epoch_row_of(&run->sums, place_of(run));
+    elm_epoch_metrics row = elm_epoch_metrics_of(&run->sums, place_of(run));
     elm_metrics *metrics = NULL;
-    if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "metrics", err),
+    if (elm_comm_agree_all(run->comm, elm_watchdog_enter(elm_comm_watch(run->comm), "metrics", err),
                            err) ||
         share_faults_all(run, err))
         return -1;
@@ -103,7 +103,7 @@ static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
 }
 
 /* An evaluation may take longer than a scheduler waits. What is due is saved before it, with the
- * epoch still open, and whoever wishes to stop, before or during it, leaves it to the resumed
+ * epoch still open, and whoever requests to stop, before or during it, leaves it to the resumed
  * run, which closes an open epoch first: the history is the same. */
 static int end_epoch_all(elm_run *run, bool save_due, bool stop, elm_metrics **final,
                          elm_error *err)
@@ -118,10 +118,10 @@ static int end_epoch_all(elm_run *run, bool save_due, bool stop, elm_metrics **f
     return !evaluation && save_due && !last ? elm_run_save_all(run, err) : 0;
 }
 
-static elm_step_wishes my_wishes(const elm_run *run)
+static elm_step_requests my_wishes(const elm_run *run)
 {
     const double every = run->options.checkpoint.every_minutes * 60;
-    return (elm_step_wishes){
+    return (elm_step_requests){
         .stop = run->request->stop && *run->request->stop,
         .checkpoint = elm_comm_rank(run->comm) == 0 && every > 0 &&
                       elm_comm_seconds() - run->last_save >= every,
@@ -165,7 +165,7 @@ static void tell_step(elm_run *run, const elm_step_report *report, double second
 static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error *err)
 {
     const double begun = elm_comm_seconds();
-    elm_watch_set_step(elm_comm_watch(run->comm), run->step + 1);
+    elm_watchdog_set_step(elm_comm_watch(run->comm), run->step + 1);
     if (renew_means_all(run, err))
         return -1;
     run->last_lr = elm_schedule_lr(&run->options.optim, run->step, run->steps_per_epoch);
@@ -179,7 +179,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     } while (batch->more);
     report.seconds[ELM_PHASE_INPUT] = elm_loader_waited(run->loader) - waited;
     say_complaints(run);
-    if (report.wishes.refuse)
+    if (report.requests.refuse)
         return elm_comm_agree_all(
             run->comm,
             elm_loader_check(run->loader, err) || elm_trainer_check(run->trainer, err) ? -1 : 0,
@@ -190,8 +190,8 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     run->unsaved = true;
     if (report.finite)
         tell_step(run, &report, elm_comm_seconds() - begun);
-    *stop = report.wishes.stop;
-    const bool due = report.wishes.stop || report.wishes.checkpoint ||
+    *stop = report.requests.stop;
+    const bool due = report.requests.stop || report.requests.checkpoint ||
                      passed(run, run->options.checkpoint.every_epochs);
     if (epoch_ends(run))
         return end_epoch_all(run, due, *stop, final, err);
@@ -200,8 +200,8 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
 
 static void say_result(const elm_run *run)
 {
-    const elm_epoch_row *best = elm_history_best(&run->history),
-                        *chosen = elm_history_best_held_out(&run->history);
+    const elm_epoch_metrics *best = elm_history_best(&run->history),
+                            *chosen = elm_history_best_held_out(&run->history);
     if (chosen) {
         char test[80] = "";
         if (!isnan(chosen->test.balanced_accuracy))

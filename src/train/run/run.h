@@ -31,7 +31,7 @@ typedef struct elm_run {
     elm_dataset *train;
     elm_dataset *test, *holdout; /* NULL where the store has none, where the job holds none out */
     const char *test_split;      /* "test", or "val" of a store without a test split */
-    elm_data_identity data;
+    elm_dataset_fingerprint data;
     elm_trainer *trainer;
     elm_checkpoint *start; /* to go on from, until it is taken over; NULL: from the beginning */
     char start_name[256];
@@ -87,7 +87,7 @@ void elm_run_describe(const elm_run *run, char *text, size_t size);
 
 /** Writes a checkpoint of this moment. Collective; rank 0 writes, all agree. */
 int elm_run_save_all(elm_run *run, elm_error *err);
-/** The class bank as the checkpoint's tail (records 0: none, or not wanted), for rank 0 to
+/** The memory bank as the checkpoint's tail (records 0: none, or not wanted), for rank 0 to
  * write. Local. _finish_all must follow on all ranks, whatever became of the writing. */
 elm_checkpoint_tail elm_run_bank_tail(const elm_run *run);
 void elm_run_bank_finish_all(const elm_run *run);

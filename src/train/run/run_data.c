@@ -12,7 +12,7 @@ static void say_staged(void *context, int64_t done, int64_t total, double second
 {
     const elm_run *run = context;
     const double rate = seconds > 0 ? (double)done / seconds : 0;
-    elm_watch_tick(elm_comm_watch(run->comm));
+    elm_watchdogdog_heartbeat(elm_comm_watch(run->comm));
     if (run->request->progress && !run->log->quiet) {
         printf("\r\033[Kcopying shards to the node: %.1f of %.1f GB  %.0f MB/s  %.0f s left%s",
                1e-9 * (double)done, 1e-9 * (double)total, 1e-6 * rate,
@@ -82,10 +82,11 @@ int elm_run_load_data_all(elm_run *run, elm_error *err)
         return -1;
     /* as in earlier checkpoints */
     const elm_dataset *const tested = strcmp(run->test_split, "test") ? NULL : run->test;
-    run->data = elm_data_identity_of(run->train, tested);
+    run->data = elm_dataset_fingerprint_of(run->train, tested);
     say_content(run);
-    return elm_data_identity_read_all(&run->data, run->train, tested, run->comm, err) ||
-                   elm_data_identity_same_all(&run->data, run->options.data.store, run->comm, err)
+    return elm_dataset_fingerprint_read_all(&run->data, run->train, tested, run->comm, err) ||
+                   elm_dataset_fingerprint_same_all(&run->data, run->options.data.store, run->comm,
+                                                    err)
                ? -1
                : 0;
 }

@@ -118,8 +118,8 @@ void elm_run_introduce(const elm_run *run)
                      "is the mean over all of them, but "
                      "BatchNorm and the "
                      "pairs of embedding terms see one part at a time",
-                     (long long)elm_optim_parts(&run->options.optim),
-                     (long long)elm_optim_part(&run->options.optim));
+                     (long long)elm_optim_microbatches(&run->options.optim),
+                     (long long)elm_optim_microbatch(&run->options.optim));
     say_binding(run, threads);
     say_left_memory(run);
 }

@@ -207,7 +207,7 @@ int elm_run_load_job(elm_run *run, elm_error *err)
     if (resolve_present(run, run->request->init, err) ||
         elm_optim_check(&run->options.optim, err) || check_choice(run, err))
         return -1;
-    const int64_t part = elm_optim_part(&run->options.optim);
+    const int64_t part = elm_optim_microbatch(&run->options.optim);
     if (part < elm_comm_size(run->comm))
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "%lld images at a time are fewer than the %d ranks (optim.batch / "

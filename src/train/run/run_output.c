@@ -21,10 +21,10 @@ static int check_finite(const elm_checkpoint *checkpoint, elm_error *err)
 
 static int save(elm_run *run, elm_error *err)
 {
-    elm_progress_value progress[ELM_EPOCH_SUMS + ELM_DATA_IDENTITY_VALUES];
+    elm_progress_value progress[ELM_EPOCH_SUMS + ELM_DATASET_FINGERPRINT_VALUES];
     char made_with[1024];
     elm_epoch_sums_export(&run->sums, progress);
-    elm_data_identity_export(&run->data, progress + ELM_EPOCH_SUMS);
+    elm_dataset_fingerprint_export(&run->data, progress + ELM_EPOCH_SUMS);
     elm_run_describe(run, made_with, sizeof made_with);
     elm_checkpoint checkpoint = {
         .job = elm_job_text(run->job),
@@ -42,7 +42,7 @@ static int save(elm_run *run, elm_error *err)
         .watch = elm_comm_watch(run->comm),
         .tail = elm_run_bank_tail(run),
     };
-    int status = elm_watch_enter(checkpoint.watch, "checkpoint", err);
+    int status = elm_watchdog_enter(checkpoint.watch, "checkpoint", err);
     if (!status)
         status =
             elm_trainer_export(run->trainer, &checkpoint.tensors, &checkpoint.tensor_count, err);
@@ -62,7 +62,7 @@ int elm_run_save_all(elm_run *run, elm_error *err)
 {
     elm_tensorboard_flush(&run->tensorboard);
     int status = run->folder ? save(run, err)
-                             : elm_watch_enter(elm_comm_watch(run->comm), "checkpoint", err);
+                             : elm_watchdog_enter(elm_comm_watch(run->comm), "checkpoint", err);
     elm_run_bank_finish_all(run);
     status = elm_comm_agree_all(run->comm, status, err);
     run->last_save = elm_comm_seconds();
@@ -99,15 +99,15 @@ int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics *
     *metrics = NULL;
     if (!dataset)
         return 0;
-    elm_tally tally;
-    if (elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), "evaluation", err),
-                           err) ||
+    elm_recall_counts tally;
+    if (elm_comm_agree_all(run->comm,
+                           elm_watchdog_enter(elm_comm_watch(run->comm), "evaluation", err), err) ||
         elm_evaluation_count_all(elm_trainer_net(run->trainer), dataset, run->comm,
                                  run->request->stop, run->log, &tally, err))
         return -1;
     const int status =
         elm_metrics_create(metrics, &tally, run->train->class_count, ELM_GROUPS_ELM, err);
-    elm_tally_release(&tally);
+    elm_recall_counts_release(&tally);
     if (elm_comm_agree_all(run->comm, status, err)) { /* some rank may have got its own */
         elm_metrics_destroy(*metrics);
         *metrics = NULL;

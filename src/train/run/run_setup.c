@@ -1,5 +1,5 @@
-/* What comes before the first step, in its order: the job, the folder, the data, the network, and the
- * state to begin with. */
+/* What comes before the first step, in its order: the job, the folder, the data, the network,
+ * and the state to begin with. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +72,7 @@ static int open_folder_all(elm_run *run, elm_error *err)
         return -1;
     int number = run->folder ? elm_run_folder_number(run->folder) : 0;
     elm_comm_broadcast_all(run->comm, &number, sizeof number);
-    elm_watch_set_folder(elm_comm_watch(run->comm), path, number);
+    elm_watchdog_set_folder(elm_comm_watch(run->comm), path, number);
     return 0;
 }
 
@@ -81,8 +81,8 @@ static int choose_all(elm_run *run, elm_error *err)
 {
     const elm_store_info *info = &run->train->info;
     /* the largest */
-    const elm_share share =
-        elm_share_of(elm_optim_part(&run->options.optim), elm_comm_size(run->comm), 0);
+    const elm_partition share =
+        elm_partition_of(elm_optim_microbatch(&run->options.optim), elm_comm_size(run->comm), 0);
     const elm_net_spec spec = {.model = &run->options.model,
                                .channels = info->channels,
                                .height = info->height,
@@ -104,10 +104,10 @@ static int create_loader(elm_run *run, elm_error *err)
 {
     const int64_t epoch = run->step / run->steps_per_epoch,
                   index = run->step % run->steps_per_epoch;
-    return elm_loader_create_training(&run->loader, run->train, &run->options.data,
-                                      (uint64_t)run->options.run.seed, run->options.optim.batch,
-                                      elm_optim_part(&run->options.optim), elm_comm_rank(run->comm),
-                                      elm_comm_size(run->comm), epoch, index, err);
+    return elm_loader_create_training(
+        &run->loader, run->train, &run->options.data, (uint64_t)run->options.run.seed,
+        run->options.optim.batch, elm_optim_microbatch(&run->options.optim),
+        elm_comm_rank(run->comm), elm_comm_size(run->comm), epoch, index, err);
 }
 
 static int start_tensorboard(elm_run *run, elm_error *err)
@@ -165,7 +165,7 @@ static int take_over_all(elm_run *run, elm_error *err)
 /* A phase of the start begins, on all ranks. */
 static int enter_all(elm_run *run, const char *phase, elm_error *err)
 {
-    return elm_comm_agree_all(run->comm, elm_watch_enter(elm_comm_watch(run->comm), phase, err),
+    return elm_comm_agree_all(run->comm, elm_watchdog_enter(elm_comm_watch(run->comm), phase, err),
                               err);
 }
 
@@ -193,18 +193,18 @@ static int same_libraries_all(elm_run *run, elm_error *err)
     return elm_comm_same_all(run->comm, "a library", text, err);
 }
 
-/* The same job on all ranks, and from here on their watch has its patience. */
+/* The same job on all ranks, and from here on their watch has its timeout. */
 static int load_job_all(elm_run *run, elm_error *err)
 {
-    elm_watch *watch = elm_comm_watch(run->comm);
-    int status = elm_watch_enter_with(watch, "job", run->request->job_file, err);
+    elm_watchdog *watch = elm_comm_watch(run->comm);
+    int status = elm_watchdog_enter_with(watch, "job", run->request->job_file, err);
     if (!status)
         status = elm_run_load_job(run, err);
     if (elm_comm_agree_all(run->comm, status, err) ||
         elm_comm_same_all(run->comm, "the job", elm_job_text(run->job), err))
         return -1;
     return elm_comm_agree_all(
-        run->comm, watch ? elm_watch_guard(watch, run->options.run.stall_timeout, err) : 0, err);
+        run->comm, watch ? elm_watchdog_guard(watch, run->options.run.stall_timeout, err) : 0, err);
 }
 
 int elm_run_setup_all(elm_run *run, elm_error *err)

@@ -24,7 +24,8 @@ static int find_newest(elm_run *run, elm_checkpoint **newest, char *name, int ca
 
 static int restore(elm_run *run, const elm_checkpoint *checkpoint, elm_error *err)
 {
-    if (elm_data_identity_check(&run->data, run->train, checkpoint, run->options.data.store, err) ||
+    if (elm_dataset_fingerprint_check(&run->data, run->train, checkpoint, run->options.data.store,
+                                      err) ||
         elm_trainer_import(run->trainer, checkpoint, err))
         return -1;
     run->step = checkpoint->step;
@@ -80,13 +81,14 @@ static int init_all(elm_run *run, const char *path, elm_error *err)
                                                  : elm_checkpoint_read)(path, &checkpoint, err);
     status = elm_comm_agree_all(run->comm, status, err);
     if (!status)
-        status = elm_checkpoint_share_all(run->comm, &checkpoint, err);
+        status = elm_checkpoint_broadcast_all(run->comm, &checkpoint, err);
     if (!status)
-        status = elm_comm_agree_all(run->comm,
-                                    elm_weights_start(elm_trainer_net(run->trainer),
-                                                      checkpoint->tensors, checkpoint->tensor_count,
-                                                      run->options.run.new_classifier, err),
-                                    err);
+        status =
+            elm_comm_agree_all(run->comm,
+                               elm_weights_load_pretrained(
+                                   elm_trainer_net(run->trainer), checkpoint->tensors,
+                                   checkpoint->tensor_count, run->options.run.new_classifier, err),
+                               err);
     if (!status)
         elm_log_info(run->log,
                      elm_safetensors_is_named(path) ? "Weights from %s."
@@ -108,7 +110,7 @@ int elm_run_find_start_all(elm_run *run, elm_error *err)
     elm_comm_broadcast_all(run->comm, &found, sizeof found);
     if (!found)
         return 0;
-    if (elm_checkpoint_share_all(run->comm, &run->start, err))
+    if (elm_checkpoint_broadcast_all(run->comm, &run->start, err))
         return -1;
     return elm_comm_agree_all(run->comm, elm_run_continue_job(run, run->start, err), err);
 }

@@ -1,4 +1,4 @@
-#include "comm/relay.h"
+#include "comm/root_transfer.h"
 
 #include "comm/mpi_parts.h"
 
@@ -15,12 +15,12 @@ static void pass(elm_comm *comm, int from, int to, void *bytes, size_t size_byte
         ELM_MPI(MPI_Recv(bytes, count, MPI_BYTE, from, TAG, comm->gather, MPI_STATUS_IGNORE));
 }
 
-void elm_relay_to_first(elm_comm *comm, int from, void *bytes, size_t size_bytes)
+void elm_comm_send_to_root(elm_comm *comm, int from, void *bytes, size_t size_bytes)
 {
     pass(comm, from, 0, bytes, size_bytes);
 }
 
-void elm_relay_from_first(elm_comm *comm, int to, void *bytes, size_t size_bytes)
+void elm_comm_send_from_root(elm_comm *comm, int to, void *bytes, size_t size_bytes)
 {
     pass(comm, 0, to, bytes, size_bytes);
 }

@@ -1,4 +1,4 @@
-#include "job/lines.h"
+#include "job/ini.h"
 
 #include <ini.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@ typedef struct reader {
     size_t length;
     int number;
     bool cut; /* longer than inih's buffer */
-    elm_entry_taker take;
+    elm_ini_entry_taker take;
     void *context;
     int status, failed_line;
     elm_error *err;
@@ -99,14 +99,14 @@ static int handle(void *user, const char *section, const char *key, const char *
         return stop(r);
     }
     char *whole = r->cut ? whole_value(r) : NULL;
-    const elm_entry entry = {section, key, whole ? whole : value, r->number};
+    const elm_ini_entry entry = {section, key, whole ? whole : value, r->number};
     const bool good = (whole || !r->cut) && r->take(r->context, &entry, r->err) == 0;
     elm_free(whole);
     return good ? 1 : stop(r);
 }
 
-int elm_lines_read(const char *text, const char *name, elm_entry_taker take, void *context,
-                   elm_error *err)
+int elm_ini_read(const char *text, const char *name, elm_ini_entry_taker take, void *context,
+                 elm_error *err)
 {
     const char *begin = strncmp(text, "\xEF\xBB\xBF", 3) ? text : text + 3;
     reader r = {.name = name, .rest = begin, .take = take, .context = context, .err = err};

@@ -1,4 +1,4 @@
-#include "elmpi/watch.h"
+#include "elmpi/watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,17 +14,17 @@
 #include <unistd.h>
 
 #include "base/process/process.h"
-#include "base/process/watch_state.h"
+#include "base/process/watchdog_state.h"
 #include "elmpi/memory.h"
 
-/* ranks that have not met may be that far apart on a busy machine, whatever the patience */
+/* ranks that have not met may be that far apart on a busy machine, whatever the timeout */
 enum { START_SECONDS = 15 };
 static const unsigned grace = 30; /* seconds between the last words and the end, at most */
 
-/* Ranks lose patience together: the first speaks for all who see the folder; rank 0 speaks too
+/* Ranks lose timeout together: the first speaks for all who see the folder; rank 0 speaks too
  * unless the first is on its own host, whose words the same launcher passes on: a rank that was
  * cut off may speak first, and not be heard. */
-static bool speaks(const elm_watch *watch)
+static bool speaks(const elm_watchdog *watch)
 {
     char path[ELM_PATH_SIZE], mine[64] = "", first[64] = "";
     gethostname(mine, sizeof mine - 1);
@@ -43,7 +43,7 @@ static bool speaks(const elm_watch *watch)
     return watch->rank == 0 && known && strcmp(first, mine) != 0;
 }
 
-static void tell(elm_watch *watch, double waited)
+static void tell(elm_watchdog *watch, double waited)
 {
     char path[ELM_PATH_SIZE];
     watch_say_stall(watch, waited, stderr);
@@ -61,7 +61,7 @@ static void tell(elm_watch *watch, double waited)
  * a link is dead: mpirun that has just sent something there waits for an answer for long.
  * Without a folder ranks cannot tell who speaks: they take turns, and the first one's end is
  * that of the others. */
-_Noreturn static void end_all(elm_watch *watch, double waited)
+_Noreturn static void end_all(elm_watchdog *watch, double waited)
 {
     if (*watch->folder) {
         watch_beat(watch, 0);
@@ -77,7 +77,7 @@ _Noreturn static void end_all(elm_watch *watch, double waited)
 }
 
 /* Until the next look, or until somebody has news. Holds the lock but while asleep. */
-static void sleep_a_while(elm_watch *watch)
+static void sleep_a_while(elm_watchdog *watch)
 {
     struct timespec until;
     const double seconds = watch->timeout > 0 ? watch_interval(watch->timeout) : 30,
@@ -110,18 +110,18 @@ static double work_done(void)
 }
 
 /* A process that waits for nobody is alive as long as it does something. */
-static void notice_work(elm_watch *watch)
+static void notice_work(elm_watchdog *watch)
 {
     enum { LOOKS_A_SECOND = 100 }; /* this thread does less than that */
     const double now = work_done();
     if (watch->size == 1 && !watch->launched && now - watch->worked > 1.0 / LOOKS_A_SECOND)
-        elm_watch_tick(watch);
+        elm_watchdogdog_heartbeat(watch);
     watch->worked = now;
 }
 
-/* Nobody has moved on for the patience. Others are looked at after half of it, and again at its
+/* Nobody has moved on for the timeout. Others are looked at after half of it, and again at its
  * end. */
-static bool is_stalled(elm_watch *watch, double waited)
+static bool is_stalled(elm_watchdog *watch, double waited)
 {
     if (waited < watch->timeout / 2) {
         watch_forget_others(watch);
@@ -141,7 +141,7 @@ static bool is_stalled(elm_watch *watch, double waited)
 
 static void *guard(void *context)
 {
-    elm_watch *watch = context;
+    elm_watchdog *watch = context;
     pthread_mutex_lock(&watch->lock);
     watch->awake = elm_io_seconds();
     int looks = 0; /* in a row that saw nobody move: one may have met a file system that was busy */
@@ -164,13 +164,13 @@ static void *guard(void *context)
     return NULL;
 }
 
-int elm_watch_create(elm_watch **out, const char *program, elm_error *err)
+int elm_watchdog_create(elm_watchdog **out, const char *program, elm_error *err)
 {
     elm_fault fault;
     *out = NULL;
     if (elm_fault_parse(&fault, getenv("ELMPI_FAULT"), err))
         return -1;
-    elm_watch *watch = elm_alloc(1, sizeof *watch, err);
+    elm_watchdog *watch = elm_alloc(1, sizeof *watch, err);
     if (!watch)
         return -1;
     pthread_condattr_t clock;
@@ -191,7 +191,7 @@ int elm_watch_create(elm_watch **out, const char *program, elm_error *err)
     return 0;
 }
 
-void elm_watch_destroy(elm_watch *watch)
+void elm_watchdog_destroy(elm_watchdog *watch)
 {
     if (!watch)
         return;
@@ -214,7 +214,7 @@ void elm_watch_destroy(elm_watch *watch)
     elm_free(watch);
 }
 
-void elm_watch_set_rank(elm_watch *watch, int rank, int size)
+void elm_watchdog_set_rank(elm_watchdog *watch, int rank, int size)
 {
     pthread_mutex_lock(&watch->lock);
     watch->rank = rank;
@@ -224,7 +224,7 @@ void elm_watch_set_rank(elm_watch *watch, int rank, int size)
     pthread_mutex_unlock(&watch->lock);
 }
 
-int elm_watch_guard(elm_watch *watch, double timeout, elm_error *err)
+int elm_watchdog_guard(elm_watchdog *watch, double timeout, elm_error *err)
 {
     pthread_mutex_lock(&watch->lock);
     watch->timeout = timeout;
@@ -245,7 +245,7 @@ int elm_watch_guard(elm_watch *watch, double timeout, elm_error *err)
         "no thread for the watchdog (run.stall_timeout): allow more processes (ulimit -u)");
 }
 
-void elm_watch_set_folder(elm_watch *watch, const char *folder, int run)
+void elm_watchdog_set_folder(elm_watchdog *watch, const char *folder, int run)
 {
     if (!watch)
         return;
@@ -261,7 +261,7 @@ void elm_watch_set_folder(elm_watch *watch, const char *folder, int run)
     pthread_mutex_unlock(&watch->lock);
 }
 
-int elm_watch_timeout(double otherwise, double *timeout, elm_error *err)
+int elm_watchdog_timeout(double otherwise, double *timeout, elm_error *err)
 {
     const char *text = getenv("ELMPI_STALL_TIMEOUT");
     *timeout = otherwise;
@@ -277,7 +277,8 @@ int elm_watch_timeout(double otherwise, double *timeout, elm_error *err)
                : 0;
 }
 
-int elm_watch_enter_with(elm_watch *watch, const char *phase, const char *about, elm_error *err)
+int elm_watchdog_enter_with(elm_watchdog *watch, const char *phase, const char *about,
+                            elm_error *err)
 {
     if (!watch)
         return 0;
@@ -286,10 +287,10 @@ int elm_watch_enter_with(elm_watch *watch, const char *phase, const char *about,
     watch->about_phase = phase;
     watch->floor = watch->launched ? START_SECONDS : 0;
     pthread_mutex_unlock(&watch->lock);
-    return elm_watch_enter(watch, phase, err);
+    return elm_watchdog_enter(watch, phase, err);
 }
 
-int elm_watch_enter(elm_watch *watch, const char *phase, elm_error *err)
+int elm_watchdog_enter(elm_watchdog *watch, const char *phase, elm_error *err)
 {
     if (!watch)
         return 0;
@@ -302,13 +303,13 @@ int elm_watch_enter(elm_watch *watch, const char *phase, elm_error *err)
     return 0;
 }
 
-void elm_watch_set_step(elm_watch *watch, int64_t step)
+void elm_watchdog_set_step(elm_watchdog *watch, int64_t step)
 {
     if (watch)
         atomic_store_explicit(&watch->step, step, memory_order_relaxed);
 }
 
-void elm_watch_tick(elm_watch *watch)
+void elm_watchdogdog_heartbeat(elm_watchdog *watch)
 {
     if (watch)
         atomic_store_explicit(&watch->moved, elm_io_seconds(), memory_order_relaxed);

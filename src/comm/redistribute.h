@@ -1,6 +1,6 @@
 /* Deal: rows change ranks. */
-#ifndef ELMPI_COMM_DEAL_H
-#define ELMPI_COMM_DEAL_H
+#ifndef ELMPI_COMM_REDISTRIBUTE_H
+#define ELMPI_COMM_REDISTRIBUTE_H
 
 #include "elmpi/comm.h"
 
@@ -9,7 +9,8 @@
  *  Owns:   *received [*received_count][row_size], rows in the order of the ranks they come from,
  *          each rank's in its own order: elm_free
  *  Errors: memory, more than 2^31 rows on a rank: agreed by all ranks; *received is NULL then */
-int elm_comm_deal_all(elm_comm *comm, const void *rows, size_t row_size, const int *to,
-                      int64_t count, void **received, int64_t *received_count, elm_error *err);
+int elm_comm_redistribute_all(elm_comm *comm, const void *rows, size_t row_size, const int *to,
+                              int64_t count, void **received, int64_t *received_count,
+                              elm_error *err);
 
 #endif

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/file/shared_memory.h"
-#include "base/process/watch_state.h"
+#include "base/process/watchdog_state.h"
 #include "base/text/text.h"
 #include "elmpi/memory.h"
 
@@ -15,12 +15,12 @@ double watch_interval(double timeout)
     return interval < 0.1 ? 0.1 : interval > 30 ? 30 : interval;
 }
 
-static void path_of(const elm_watch *watch, int rank, char path[ELM_PATH_SIZE])
+static void path_of(const elm_watchdog *watch, int rank, char path[ELM_PATH_SIZE])
 {
     elm_heartbeat_path(watch->folder, watch->run, rank, path);
 }
 
-void watch_beat(elm_watch *watch, int flags)
+void watch_beat(elm_watchdog *watch, int flags)
 {
     char path[ELM_PATH_SIZE];
     elm_heartbeat mine = {.step = (long long)atomic_load(&watch->step),
@@ -32,7 +32,7 @@ void watch_beat(elm_watch *watch, int flags)
     watch->beats |= elm_heartbeat_write(path, flags, &mine);
 }
 
-static elm_heartbeat heartbeat_of(const elm_watch *watch, int rank)
+static elm_heartbeat heartbeat_of(const elm_watchdog *watch, int rank)
 {
     char path[ELM_PATH_SIZE];
     if (!*watch->folder)
@@ -41,14 +41,14 @@ static elm_heartbeat heartbeat_of(const elm_watch *watch, int rank)
     return elm_heartbeat_read(path);
 }
 
-void watch_forget_others(elm_watch *watch)
+void watch_forget_others(elm_watchdog *watch)
 {
     elm_free(watch->seen);
     watch->seen = NULL;
 }
 
 /* What every heartbeat is now, to be compared with what it is later. */
-void watch_look_at_others(elm_watch *watch)
+void watch_look_at_others(elm_watchdog *watch)
 {
     watch->seen = elm_alloc((size_t)watch->size, sizeof *watch->seen, NULL);
     watch->seen_at = elm_io_seconds();
@@ -56,13 +56,13 @@ void watch_look_at_others(elm_watch *watch)
         watch->seen[r] = heartbeat_of(watch, r);
 }
 
-static bool is_silent(const elm_watch *watch, int rank, const elm_heartbeat *now)
+static bool is_silent(const elm_watchdog *watch, int rank, const elm_heartbeat *now)
 {
     return !now->known || !watch->seen || !elm_heartbeat_differs(now, &watch->seen[rank]);
 }
 
-/* Whether a heartbeat shows that somebody lives and has moved on within the patience. */
-bool watch_somebody_moves(const elm_watch *watch)
+/* Whether a heartbeat shows that somebody lives and has moved on within the timeout. */
+bool watch_somebody_moves(const elm_watchdog *watch)
 {
     for (int r = 0; r < watch->size; r++) {
         const elm_heartbeat theirs = heartbeat_of(watch, r);
@@ -72,7 +72,7 @@ bool watch_somebody_moves(const elm_watch *watch)
     return false;
 }
 
-static void say_rank(const elm_watch *watch, int rank, const elm_heartbeat *seen, bool silent,
+static void say_rank(const elm_watchdog *watch, int rank, const elm_heartbeat *seen, bool silent,
                      FILE *to)
 {
     if (!seen->known) {
@@ -93,7 +93,7 @@ static void say_rank(const elm_watch *watch, int rank, const elm_heartbeat *seen
 }
 
 /* Who is silent comes first; of many others just the number. */
-static void say_everybody(const elm_watch *watch, FILE *to)
+static void say_everybody(const elm_watchdog *watch, FILE *to)
 {
     for (int silent = 1, shown = 0; silent >= 0; silent--) {
         int rest = 0;
@@ -111,7 +111,7 @@ static void say_everybody(const elm_watch *watch, FILE *to)
     }
 }
 
-void watch_say_stall(const elm_watch *watch, double waited, FILE *to)
+void watch_say_stall(const elm_watchdog *watch, double waited, FILE *to)
 {
     const long long step = (long long)atomic_load(&watch->step);
     fprintf(to, "%s: error: rank %d has been in %s", watch->program, watch->rank,
@@ -132,13 +132,13 @@ void watch_say_stall(const elm_watch *watch, double waited, FILE *to)
         say_everybody(watch, to);
     } else if (watch->size > 1 || watch->launched) {
         fprintf(to,
-                " (patience: %g s; run.stall_timeout or ELMPI_STALL_TIMEOUT sets it): a rank has "
+                " (timeout: %g s; run.stall_timeout or ELMPI_STALL_TIMEOUT sets it): a rank has "
                 "not come so far, or is stopped or cut off: "
                 "look for it (ps -eo pid,stat,args on each host), then start the job again\n",
                 watch->timeout);
     } else {
         fprintf(to,
-                " (patience: %g s; ELMPI_STALL_TIMEOUT sets it): what it waits for does not "
+                " (timeout: %g s; ELMPI_STALL_TIMEOUT sets it): what it waits for does not "
                 "answer: look at that, then start it again\n",
                 watch->timeout);
     }

@@ -1,4 +1,4 @@
-#include "comm/deal.h"
+#include "comm/redistribute.h"
 
 #include <limits.h>
 #include <string.h>
@@ -63,8 +63,9 @@ static int make_room(parcel *p, const elm_comm *comm, size_t row_size, void **re
     return *received != NULL ? 0 : -1;
 }
 
-int elm_comm_deal_all(elm_comm *comm, const void *rows, size_t row_size, const int *to,
-                      int64_t count, void **received, int64_t *received_count, elm_error *err)
+int elm_comm_redistribute_all(elm_comm *comm, const void *rows, size_t row_size, const int *to,
+                              int64_t count, void **received, int64_t *received_count,
+                              elm_error *err)
 {
     parcel p = {0};
     *received = NULL;

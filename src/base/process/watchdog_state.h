@@ -1,6 +1,6 @@
 /* Watch state: what the watchdog's thread (watch.c) and its words (watch_words.c) share. */
-#ifndef ELMPI_BASE_PROCESS_WATCH_STATE_H
-#define ELMPI_BASE_PROCESS_WATCH_STATE_H
+#ifndef ELMPI_BASE_PROCESS_WATCHDOG_STATE_H
+#define ELMPI_BASE_PROCESS_WATCHDOG_STATE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -10,9 +10,9 @@
 #include "base/file/io.h"
 #include "base/process/fault_injection.h"
 #include "base/process/heartbeat.h"
-#include "elmpi/watch.h"
+#include "elmpi/watchdog.h"
 
-struct elm_watch {
+struct elm_watchdog {
     const char *program;
     int rank, size;
     /* by something that may have started other ranks, of which there is no news yet */
@@ -46,14 +46,14 @@ struct elm_watch {
 /** Seconds between two looks. */
 double watch_interval(double timeout);
 /** This rank's heartbeat, now. */
-void watch_beat(elm_watch *watch, int flags);
+void watch_beat(elm_watchdog *watch, int flags);
 /** Notes what every heartbeat is now, to be compared with what it is later. */
-void watch_look_at_others(elm_watch *watch);
-void watch_forget_others(elm_watch *watch);
+void watch_look_at_others(elm_watchdog *watch);
+void watch_forget_others(elm_watchdog *watch);
 /** Whether a heartbeat shows, by its change since then, that somebody lives and has moved on
- * within the patience. */
-bool watch_somebody_moves(const elm_watch *watch);
+ * within the timeout. */
+bool watch_somebody_moves(const elm_watchdog *watch);
 /** Where this rank waits, and where everybody was last seen. */
-void watch_say_stall(const elm_watch *watch, double waited, FILE *to);
+void watch_say_stall(const elm_watchdog *watch, double waited, FILE *to);
 
 #endif
