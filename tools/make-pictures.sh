@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes docs/architecture.svg and the module table of CONTRIBUTING.md (from tests/house/test_includes.sh and docs/architecture.txt), and
+# Writes docs/architecture.svg and the module table of CONTRIBUTING.md (from tests/layout/test_includes.sh and docs/architecture.txt), and
 # docs/step.svg (from docs/step.txt). Needs Debian's python3.
 set -euo pipefail
 # shellcheck source=tools/environment.sh

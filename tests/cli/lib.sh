@@ -1,4 +1,4 @@
-# Helpers of the shell tests (cli, fault, house). A test starts with
+# Helpers of the shell tests (cli, fault, layout). A test starts with
 #   set -euo pipefail
 #   . "$(dirname "$0")/../cli/lib.sh"
 # and gets a scratch folder that goes away with it. ctest sets ELMPI_BIN and ELMPI_SOURCE; by hand they default to the dev build.

@@ -1,4 +1,4 @@
-"""Modules of src/, their directions (tests/house/test_includes.sh) and what each does (docs/architecture.txt)."""
+"""Modules of src/, their directions (tests/layout/test_includes.sh) and what each does (docs/architecture.txt)."""
 import re
 import sys
 
@@ -11,10 +11,10 @@ class Modules:
                 if not line.startswith('#') and ':' in line:
                     name, text = line.split(':', 1)
                     self.does[name] = text.strip()
-        with open(root + '/tests/house/test_includes.sh', encoding='utf-8') as file:
+        with open(root + '/tests/layout/test_includes.sh', encoding='utf-8') as file:
             table = re.search(r'declare -A may_include=\((.*?)\n\)', file.read(), re.S)
         if not table:
-            sys.exit('tests/house/test_includes.sh: no table may_include: has it moved?')
+            sys.exit('tests/layout/test_includes.sh: no table may_include: has it moved?')
         self.uses = {name: set(used.split()) for name, used in re.findall(r'\[(\w+)\]="([^"]*)"', table.group(1))}
         for name in self.uses:
             if name not in self.does:

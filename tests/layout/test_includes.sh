@@ -109,7 +109,7 @@ check_own() {
 check_file() {
     local include
     if [ -z "${may_include[$2]+known}" ]; then
-        echo "$1: module $2 is unknown (tests/house/test_includes.sh lists the modules)"
+        echo "$1: module $2 is unknown (tests/layout/test_includes.sh lists the modules)"
         return
     fi
     while read -r include; do

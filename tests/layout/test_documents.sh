@@ -115,8 +115,8 @@ check_width() { # ROOT PAGE
 }
 
 check_words() { # ROOT PAGE
-    grep -niE "\\b(is told|are told|puts? up with|stand(s)? still|broken numbers?|omit it|made anew|patience|the house|rooms?)\\b" "$1/$2" |
-        sed "s|^\([0-9]*\):.*|$2:\1: a word of our own (tests/house/test_documents.sh lists them)|" || true
+    grep -niE "\\b(is told|are told|puts? up with|stand(s)? still|broken numbers?|leave it away|made anew|patience|the house|rooms?)\\b" "$1/$2" |
+        sed "s|^\([0-9]*\):.*|$2:\1: a word of our own (tests/layout/test_documents.sh lists them)|" || true
 }
 
 # Sources cite the design by the numbers of its sections.

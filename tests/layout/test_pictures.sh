@@ -9,7 +9,7 @@ need /usr/bin/python3 "Debian's python3"
 copy=$scratch/copy
 mkdir -p "$copy/tests"
 cp -r "$ELMPI_SOURCE"/{docs,CONTRIBUTING.md} "$copy"
-cp -r "$ELMPI_SOURCE/tests/house" "$copy/tests"
+cp -r "$ELMPI_SOURCE/tests/layout" "$copy/tests"
 expect 0 "$ELMPI_SOURCE/tools/make-pictures.sh" "$copy"
 for file in docs/architecture.svg docs/step.svg CONTRIBUTING.md; do
     cmp -s "$ELMPI_SOURCE/$file" "$copy/$file" || fail "$file is out of date: run tools/make-pictures.sh"
