@@ -14,11 +14,7 @@ mkdir -p "$scratch/build/src" "$scratch/source/src"
 for n in $(seq 1 110); do
     printf 'int elm_planted_%d(void);\nint elm_planted_%d(void);\nint elm_planted_%d(void) { return elm_planted_%d(); }\n' "$n" $((n + 1)) "$n" $((n + 1)) >"$scratch/source/src/planted_$n.c"
 done
-expect 0 "$python" - "$scratch" <<'PYTHON'
-import subprocess, sys
-for n in range(1, 111):
-    subprocess.run(["cc", "-c", f"{sys.argv[1]}/source/src/planted_{n}.c", "-o", f"{sys.argv[1]}/build/src/planted_{n}.c.o"], check=True)
-PYTHON
+(cd "$scratch/build/src" && cc -c "$scratch"/source/src/*.c && for object in *.o; do mv "$object" "${object%.o}.c.o"; done)
 expect 0 "$python" "$ELMPI_SOURCE/tests/layout/circles.py" "$scratch/build" "$scratch/source"
 printf 'int elm_planted_1(void);\nint elm_planted_111(void);\nint elm_planted_111(void) { return elm_planted_1(); }\n' >"$scratch/source/src/planted_111.c"
 cc -c "$scratch/source/src/planted_111.c" -o "$scratch/build/src/planted_111.c.o"
