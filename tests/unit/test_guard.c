@@ -120,6 +120,17 @@ static void memory_is_bounded(void **state)
 #endif
 }
 
+/* A second process that does not answer as one starts no third. */
+static void there_is_no_third_process(void **state)
+{
+    (void)state;
+    elm_error err = {0};
+    setenv("ELMPI_GUARD_SECOND", "1", 1);
+    assert_int_equal(elm_guard_check("well", "good", &err), -1);
+    assert_non_null(strstr(err.text, "does not know"));
+    unsetenv("ELMPI_GUARD_SECOND");
+}
+
 static void it_can_be_turned_off(void **state)
 {
     (void)state;
@@ -134,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_happens_is_an_error),
         cmocka_unit_test(memory_is_bounded),
+        cmocka_unit_test(there_is_no_third_process),
         cmocka_unit_test(it_can_be_turned_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,9 +19,12 @@
 
 extern char **environ;
 
-static const char guard_name[] = "elmpi-guard"; /* argv[0] of the second process */
+/* argv[1] of the second process: an emulator (qemu) puts a name of its own into argv[0] */
+static const char guard_name[] = "elmpi-guard";
+/* in the environment of the second process, which must not start a third */
+static const char second_variable[] = "ELMPI_GUARD_SECOND";
 enum {
-    WORDS = 3,
+    WORDS = 4,
     REFUSED = 10 /* exit status: the text is on stdout */,
     MEMORY_BASE = 1 << 30,
     MEMORY_TIMES = 4,
@@ -72,12 +75,12 @@ static void limit_all(const char *path)
 
 void elm_guard_serve(int argc, char **argv, const char *kind, elm_guard_read read)
 {
-    if (argc != WORDS || strcmp(argv[0], guard_name) != 0 || strcmp(argv[1], kind) != 0)
+    if (argc != WORDS || strcmp(argv[1], guard_name) != 0 || strcmp(argv[2], kind) != 0)
         return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    limit_all(argv[2]);
+    limit_all(argv[3]);
     elm_error err = {0};
-    if (read(argv[2], &err) == 0)
+    if (read(argv[3], &err) == 0)
         _exit(0);
     elm_io_write(STDOUT_FILENO, err.text, strlen(err.text));
     _exit(REFUSED + (err.code >= 0 && err.code < 100 ? err.code : ELM_EXIT_FAILURE));
@@ -90,7 +93,8 @@ void elm_guard_serve(int argc, char **argv, const char *kind, elm_guard_read rea
 static char **make_environment(void)
 {
     static const char *const own[] = {"MALLOC_PERTURB_=165", "OMP_NUM_THREADS=1",
-                                      "OPENBLAS_NUM_THREADS=1", "HDF5_PLUGIN_PRELOAD=::"};
+                                      "OPENBLAS_NUM_THREADS=1",
+                                      "HDF5_PLUGIN_PRELOAD=::", "ELMPI_GUARD_SECOND=1"};
     enum { OWN = sizeof own / sizeof *own };
     size_t count = 0, kept = 0;
     while (environ[count] != NULL)
@@ -112,13 +116,12 @@ static char **make_environment(void)
 
 /* A debugger such as valgrind runs another program than /proc/self/exe, and knows to lie only
  * when that link is read. */
-static const char *own_program(char path[ELM_PATH_SIZE])
+static void own_program(char path[ELM_PATH_SIZE])
 {
     const ssize_t length = readlink("/proc/self/exe", path, ELM_PATH_SIZE - 1);
-    if (length <= 0)
-        return "/proc/self/exe";
-    path[length] = '\0';
-    return access(path, X_OK) == 0 ? path : "/proc/self/exe"; /* it was replaced while it runs */
+    path[length > 0 ? length : 0] = '\0';
+    if (access(path, X_OK) != 0) /* it was replaced while it runs */
+        snprintf(path, ELM_PATH_SIZE, "/proc/self/exe");
 }
 
 /* 0, or the errno of what failed.
@@ -127,7 +130,8 @@ static int start(const char *kind, const char *path, pid_t *child, int *output)
 {
     int ends[2];
     char program[ELM_PATH_SIZE];
-    char *const words[WORDS + 1] = {(char *)(uintptr_t)guard_name, (char *)(uintptr_t)kind,
+    own_program(program);
+    char *const words[WORDS + 1] = {program, (char *)(uintptr_t)guard_name, (char *)(uintptr_t)kind,
                                     (char *)(uintptr_t)path, NULL};
     char **environment = make_environment();
     if (environment == NULL)
@@ -152,8 +156,7 @@ static int start(const char *kind, const char *path, pid_t *child, int *output)
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &usual);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    const int cause =
-        posix_spawn(child, own_program(program), &files, &attributes, words, environment);
+    const int cause = posix_spawn(child, program, &files, &attributes, words, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     free(environment);
@@ -206,6 +209,11 @@ int elm_guard_check(const char *kind, const char *path, elm_error *err)
     const char *asked = getenv("ELMPI_GUARD");
     if (asked != NULL && strcmp(asked, "off") == 0)
         return 0;
+    if (getenv(second_variable) != NULL)
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "this program, started to read the %s first, does not know that it is "
+                             "to (%s): set ELMPI_GUARD=off where all files are your own",
+                             kind, path);
     pid_t child = -1;
     int output = -1, status = 0;
     const int cause = start(kind, path, &child, &output);
