@@ -4,33 +4,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/cpu/affinity.h"
-#include "base/cpu/cpu.h"
 #include "base/cpu/peak.h"
 #include "base/rng.h"
+#include "bench.h"
 #include "comm/binding.h"
 #include "command.h"
-#include "coverage.h"
 #include "elmpi/job.h"
 #include "elmpi/memory.h"
 #include "elmpi/run.h"
 #include "elmpi/run_folder.h"
-#include "elmpi/trainer.h"
+#include "positive_rate_table.h"
 #include "ranks.h"
-#include "step_profile.h"
 #include "train/same_cpu.h"
 
 static const char program[] = "elmpi-bench";
 enum { WARM_UP = 3, TRACED = 3 /* steps */ };
-
-typedef struct settings {
-    const char *model, *precision, *layout, *coverage, *trace;
-    int64_t batch, steps, threads, classes;
-    bool json, peak_only;
-    elm_text_list overrides;
-} settings;
 
 /* What a family of models is fed with. */
 static const struct workload {
@@ -42,31 +32,8 @@ static const struct workload {
     {"mlp:", {.classes = 2, .features = 2}},
 };
 
-typedef struct bench {
-    settings set;
-    elm_job_options options;
-    elm_comm *comm;
-    char binding[ELM_BINDING_TEXT]; /* which cores the ranks have */
-    elm_trainer *trainer;
-    elm_candidate chosen;
-    double choice_seconds;
-    elm_store_info data;
-    int64_t *class_count;
-    int32_t *labels;
-    int32_t *set_labels; /* [images of the whole data set] class by class */
-    int64_t *members;    /* [batch] */
-    float *input;
-    elm_batch batch;
-    double *seconds; /* [steps] */
-    double phases[ELM_PHASES];
-    elm_timeline *timeline, *traced; /* of the step at work; of the last few */
-    elm_profile profile;
-    double trace_origin;
-    elm_profile_peaks peaks; /* of all ranks, in the precision at work */
-    double peak_fp32, peak_bf16;
-} bench;
-
-static elm_command_result parse(int argc, char **argv, bool quiet, settings *s, elm_error *err)
+static elm_command_result parse(int argc, char **argv, bool quiet, bench_settings *s,
+                                elm_error *err)
 {
     const elm_flag flags[] = {
         {"--model", ELM_FLAG_TEXT, &s->model, 0, 0, "NAME", "network (default cifar-resnet32)"},
@@ -247,12 +214,6 @@ static int create_all(bench *b, elm_error *err)
     return elm_trainer_create_all(&b->trainer, &spec, b->comm, err);
 }
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void measure_peak_all(bench *b)
 {
     elm_comm_barrier_all(b->comm);
@@ -315,58 +276,6 @@ static int time_steps_all(bench *b, elm_error *err)
     return 0;
 }
 
-static void report(bench *b)
-{
-    qsort(b->seconds, (size_t)b->set.steps, sizeof *b->seconds, by_size);
-    const double median = b->seconds[b->set.steps / 2],
-                 images = (double)b->options.optim.batch / median;
-    const double gflops = images * elm_net_training_flops(elm_trainer_net(b->trainer)) * 1e-9;
-    /* A library that beats the meter shows that the meter does not know its unit: the peak is
-     * what was reached at least. */
-    const double reached = fmax(gflops, elm_profile_gflops(&b->profile, elm_comm_size(b->comm)));
-    b->peaks.gflops = fmax(b->peaks.gflops, reached);
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    const long rss = usage.ru_maxrss / 1024;
-    char cpu[ELM_CPU_NAME_SIZE], libraries[512], implementation[256];
-    elm_net_describe(elm_trainer_net(b->trainer), libraries, sizeof libraries);
-    elm_net_implementation(elm_trainer_net(b->trainer), implementation, sizeof implementation);
-    printf("%s: kernels for %s, %s\n", elm_cpu_name(cpu), elm_isa_names[elm_cpu_isa()], libraries);
-    printf("%s, batch %lld, %s, %d ranks x %d threads, %s, %s (%s)\n", b->options.model.name,
-           (long long)b->options.optim.batch, b->set.precision, elm_comm_size(b->comm),
-           omp_get_max_threads(), elm_net_backend(elm_trainer_net(b->trainer)),
-           elm_layout_names[b->chosen.layout], implementation);
-    printf("%s\n", b->binding);
-    printf("%.1f images/s, %.1f GFLOP/s = %.1f%% of the measured FMA peak of %.1f GFLOP/s; median "
-           "step %.1f ms of %lld; %ld MiB on rank 0\n",
-           images, gflops, 100 * gflops / b->peaks.gflops, b->peaks.gflops, 1e3 * median,
-           (long long)b->set.steps, rss);
-    for (int p = 0; p < ELM_PHASES; p++)
-        printf("  %-23s %8.3f ms  %5.1f%%\n", elm_phase_names[p], 1e3 * b->phases[p],
-               100 * b->phases[p] / median);
-    printf("  of these, on rank 0 (memory moves at %.1f GB/s):\n", b->peaks.gbytes_per_s);
-    elm_profile_print(&b->profile, median, elm_comm_size(b->comm), b->peaks);
-    if (!b->set.json)
-        return;
-    printf("{\"model\": \"%s\", \"batch\": %lld, \"precision\": \"%s\", \"ranks\": %d, "
-           "\"threads\": %d, \"backend\": \"%s\", \"steps\": "
-           "%lld, \"images_per_s\": %.2f, "
-           "\"gflops\": %.2f, \"fma_peak_gflops\": %.2f, \"peak_share\": %.4f, \"peak_rss_mib\": "
-           "%ld, \"cpu\": \"%s\", \"isa\": \"%s\", "
-           "\"libraries\": \"%s\", \"layout\": \"%s\", \"implementation\": \"%s\", "
-           "\"choice_seconds\": %.3f, \"phases\": {",
-           b->options.model.name, (long long)b->options.optim.batch, b->set.precision,
-           elm_comm_size(b->comm), omp_get_max_threads(),
-           elm_net_backend(elm_trainer_net(b->trainer)), (long long)b->set.steps, images, gflops,
-           b->peaks.gflops, gflops / b->peaks.gflops, rss, cpu, elm_isa_names[elm_cpu_isa()],
-           libraries, elm_layout_names[b->chosen.layout], implementation, b->choice_seconds);
-    for (int p = 0; p < ELM_PHASES; p++)
-        printf("%s\"%s\": %.6f", p ? ", " : "", elm_phase_names[p], b->phases[p]);
-    printf("}, \"layers\": {");
-    elm_profile_print_json(&b->profile);
-    printf("}}\n");
-}
-
 static int run_all(bench *b, elm_error *err)
 {
     if (elm_cpu_same_all(b->comm, err) || elm_comm_agree_all(b->comm, parse_job(b, err), err))
@@ -392,7 +301,7 @@ static int run_all(bench *b, elm_error *err)
     if (create_all(b, err) || time_steps_all(b, err))
         return -1;
     if (first)
-        report(b);
+        bench_report(b);
     return b->set.trace
                ? elm_profile_write_trace_all(b->comm, b->traced, b->trace_origin, b->set.trace, err)
                : 0;

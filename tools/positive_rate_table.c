@@ -1,4 +1,4 @@
-#include "coverage.h"
+#include "positive_rate_table.h"
 
 #include <stdio.h>
 #include <sys/resource.h>

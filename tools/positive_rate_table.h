@@ -1,6 +1,6 @@
-/* Coverage: elmpi-bench's table of how often the pull term finds a partner. */
-#ifndef ELMPI_TOOLS_COVERAGE_H
-#define ELMPI_TOOLS_COVERAGE_H
+/* Positive rate: elmpi-bench's table of how often the pull term finds a partner. */
+#ifndef ELMPI_TOOLS_POSITIVE_RATE_TABLE_H
+#define ELMPI_TOOLS_POSITIVE_RATE_TABLE_H
 
 #include "elmpi/run.h"
 
