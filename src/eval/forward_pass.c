@@ -104,8 +104,9 @@ int elm_argmax(const double *scores, int classes)
 }
 
 typedef struct counting {
-    elm_predict predict;
+    elm_score score;
     const void *context;
+    double *scores; /* [classes] */
     elm_recall_counts *tally;
 } counting;
 
@@ -117,9 +118,9 @@ static int count_batch(void *context, const elm_outputs *out, elm_error *err)
             elm_recall_counts_add_unreadable(c->tally, out->batch->labels[i]);
             continue;
         }
-        const int predicted =
-            c->predict(c->context, out->embeddings + (size_t)i * (size_t)out->width,
-                       out->logits + (size_t)i * (size_t)out->classes);
+        c->score(c->context, out->embeddings + (size_t)i * (size_t)out->width,
+                 out->logits + (size_t)i * (size_t)out->classes, c->scores);
+        const int predicted = elm_argmax(c->scores, out->classes);
         if (predicted < 0)
             return elm_error_set(err, ELM_EXIT_FAILURE,
                                  "the classifier's scores are not finite (image %" PRId64
@@ -130,16 +131,18 @@ static int count_batch(void *context, const elm_outputs *out, elm_error *err)
     return 0;
 }
 
-int elm_predictions_count_all(const elm_classifier_input *input, elm_predict predict,
+int elm_predictions_count_all(const elm_classifier_input *input, elm_score score,
                               const void *context, elm_recall_counts *tally, elm_error *err)
 {
-    const counting c = {predict, context, tally};
-    int status = elm_recall_counts_create(tally, input->test->info.classes, err);
+    const int classes = input->test->info.classes;
+    const counting c = {score, context, elm_alloc((size_t)classes, sizeof(double), err), tally};
+    int status = elm_recall_counts_create(tally, classes, err) != 0 || c.scores == NULL ? -1 : 0;
     if (status == 0) {
         tally->omits = input->test->pictures != NULL && input->test->pictures->omits_unreadable;
         status = elm_forward_pass(input->net, input->test, input->comm, input->stop, input->log,
                                   count_batch, (void *)&c, err);
     }
+    elm_free(c.scores);
     if (elm_comm_agree_all(input->comm, status, err) != 0) {
         elm_recall_counts_release(tally);
         return -1;

@@ -36,13 +36,15 @@ static inline bool elm_outputs_unreadable(const elm_outputs *outputs, int i)
     return outputs->batch->unreadable != NULL && outputs->batch->unreadable[i];
 }
 
-/** Class of an image from its embedding [width] and logits [classes]. */
-typedef int (*elm_predict)(const void *context, const float *embedding, const float *logits);
+/** Scores [classes] of an image, the largest of which is its class, from its embedding [width] and
+ * logits [classes]. */
+typedef void (*elm_score)(const void *context, const float *embedding, const float *logits,
+                          double *scores);
 
 /** Counts the predictions over the data set, the same on all ranks.
  *  Ranks:  collective
  *  Owns:   the caller calls elm_recall_counts_release; empty after an error */
-int elm_predictions_count_all(const elm_classifier_input *input, elm_predict predict,
+int elm_predictions_count_all(const elm_classifier_input *input, elm_score score,
                               const void *context, elm_recall_counts *tally, elm_error *err);
 
 /** The largest of scores [classes], the first one on ties; -1 where one of them is NaN. */

@@ -10,10 +10,9 @@ typedef struct lda {
     int classes, width;
     double *weights; /* [classes][width] */
     double *bias;    /* [classes] */
-    double *score;   /* [classes] */
 } lda;
 
-static int predict(const void *context, const float *embedding, const float *logits)
+static void score(const void *context, const float *embedding, const float *logits, double *scores)
 {
     const lda *l = context;
     (void)logits;
@@ -23,9 +22,8 @@ static int predict(const void *context, const float *embedding, const float *log
         double sum = l->bias[c];
         for (int k = 0; k < l->width; k++)
             sum += weights[k] * (double)embedding[k];
-        l->score[c] = sum;
+        scores[c] = sum;
     }
-    return elm_argmax(l->score, l->classes);
 }
 
 int elm_lda_count_all(const elm_classifier_input *input, elm_recall_counts *tally, elm_error *err)
@@ -36,8 +34,7 @@ int elm_lda_count_all(const elm_classifier_input *input, elm_recall_counts *tall
     int status = elm_embed_all(input->net, input->train, input->comm, NULL, &embedded, err);
     if (status == 0) {
         const elm_need needs[] = {{&l.weights, classes * (size_t)l.width, sizeof *l.weights},
-                                  {&l.bias, classes, sizeof *l.bias},
-                                  {&l.score, classes, sizeof *l.score}};
+                                  {&l.bias, classes, sizeof *l.bias}};
         status = elm_comm_agree_all(input->comm,
                                     elm_alloc_each(needs, sizeof needs / sizeof *needs, err), err);
     }
@@ -57,8 +54,8 @@ int elm_lda_count_all(const elm_classifier_input *input, elm_recall_counts *tall
     elm_ticker_end(elm_comm_ticker(input->comm));
     elm_embedding_set_release(&embedded);
     if (status == 0)
-        status = elm_predictions_count_all(input, predict, &l, tally, err);
-    void *all[] = {l.weights, l.bias, l.score};
+        status = elm_predictions_count_all(input, score, &l, tally, err);
+    void *all[] = {l.weights, l.bias};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
     return status;

@@ -9,16 +9,14 @@
 typedef struct shifted {
     int classes;
     double *shift; /* [classes], or NULL */
-    double *score; /* [classes] */
 } shifted;
 
-static int predict(const void *context, const float *embedding, const float *logits)
+static void score(const void *context, const float *embedding, const float *logits, double *scores)
 {
     const shifted *s = context;
     (void)embedding;
     for (int c = 0; c < s->classes; c++)
-        s->score[c] = (double)logits[c] + (s->shift != NULL ? s->shift[c] : 0);
-    return elm_argmax(s->score, s->classes);
+        scores[c] = (double)logits[c] + (s->shift != NULL ? s->shift[c] : 0);
 }
 
 static int set_shift(shifted *s, const elm_classifier_input *input, elm_error *err)
@@ -33,13 +31,10 @@ static int count_all(const elm_classifier_input *input, bool adjust, elm_recall_
                      elm_error *err)
 {
     shifted s = {.classes = input->test->info.classes};
-    s.score = elm_alloc((size_t)s.classes, sizeof *s.score, err);
-    int status = s.score != NULL && (!adjust || set_shift(&s, input, err) == 0) ? 0 : -1;
-    status = elm_comm_agree_all(input->comm, status, err);
+    int status = elm_comm_agree_all(input->comm, adjust ? set_shift(&s, input, err) : 0, err);
     if (status == 0)
-        status = elm_predictions_count_all(input, predict, &s, tally, err);
+        status = elm_predictions_count_all(input, score, &s, tally, err);
     elm_free(s.shift);
-    elm_free(s.score);
     return status;
 }
 

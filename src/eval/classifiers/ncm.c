@@ -15,7 +15,6 @@ typedef struct ncm {
     double *mean;         /* [width] of the training set */
     double *means;        /* [classes][width] */
     double *unit;         /* [width] the embedding at hand */
-    double *score;        /* [classes] minus the squared distance */
 } ncm;
 
 /* Shorter differences have no direction. */
@@ -33,7 +32,8 @@ static void make_unit(const ncm *n, const float *embedding)
         n->unit[k] *= scale;
 }
 
-static int predict(const void *context, const float *embedding, const float *logits)
+/* Minus the squared distance. */
+static void score(const void *context, const float *embedding, const float *logits, double *scores)
 {
     const ncm *n = context;
     (void)logits;
@@ -43,9 +43,8 @@ static int predict(const void *context, const float *embedding, const float *log
         double sum = 0;
         for (int k = 0; k < n->width; k++)
             sum += (n->unit[k] - mean[k]) * (n->unit[k] - mean[k]);
-        n->score[c] = n->count[c] > 0 ? -sum : -INFINITY;
+        scores[c] = n->count[c] > 0 ? -sum : -INFINITY;
     }
-    return elm_argmax(n->score, n->classes);
 }
 
 static double largest_all(const elm_embedding_set *e, elm_comm *comm)
@@ -97,8 +96,9 @@ int elm_ncm_count_all(const elm_classifier_input *input, elm_recall_counts *tall
     int status = elm_embed_all(input->net, input->train, input->comm, NULL, &embedded, err);
     if (status == 0) {
         const elm_need needs[] = {
-            {&n.mean, width, sizeof *n.mean},       {&n.means, classes * width, sizeof *n.means},
-            {&n.unit, width, sizeof *n.unit},       {&n.score, classes, sizeof *n.score},
+            {&n.mean, width, sizeof *n.mean},
+            {&n.means, classes * width, sizeof *n.means},
+            {&n.unit, width, sizeof *n.unit},
             {&sums, classes * width, sizeof *sums},
         };
         status = elm_comm_agree_all(input->comm,
@@ -106,10 +106,10 @@ int elm_ncm_count_all(const elm_classifier_input *input, elm_recall_counts *tall
     }
     if (status == 0 && sums != NULL) {
         find_means_all(&n, &embedded, sums, input);
-        status = elm_predictions_count_all(input, predict, &n, tally, err);
+        status = elm_predictions_count_all(input, score, &n, tally, err);
     }
     elm_embedding_set_release(&embedded);
-    void *all[] = {n.mean, n.means, n.unit, n.score, sums};
+    void *all[] = {n.mean, n.means, n.unit, sums};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         elm_free(all[i]);
     return status;

@@ -13,7 +13,7 @@ typedef struct tau_norm {
     double *bias;  /* [classes] what the logits hold besides the products with w */
     double *norm;  /* [classes] */
     double *power; /* [classes] |w|^tau of the tau at hand */
-    double *score; /* [classes] */
+    double *score; /* [classes] of an image of the selection split */
     elm_recall_counts tallies[ELM_TAUS];
 } tau_norm;
 
@@ -56,13 +56,12 @@ static void set_tau(tau_norm *t, double tau)
         t->power[c] = t->norm[c] > 0 ? pow(t->norm[c], tau) : 1;
 }
 
-static int predict(const void *context, const float *embedding, const float *logits)
+static void score(const void *context, const float *embedding, const float *logits, double *scores)
 {
     const tau_norm *t = context;
     (void)embedding;
     for (int c = 0; c < t->classes; c++)
-        t->score[c] = ((double)logits[c] - t->bias[c]) / t->power[c];
-    return elm_argmax(t->score, t->classes);
+        scores[c] = ((double)logits[c] - t->bias[c]) / t->power[c];
 }
 
 /* A batch under every tau. */
@@ -73,10 +72,11 @@ static int try_all(void *context, const elm_outputs *out, elm_error *err)
     for (int k = 0; k < ELM_TAUS; k++) {
         set_tau(t, tau_at(k));
         for (int i = 0; i < out->batch->share.local; i++)
-            if (!elm_outputs_unreadable(out, i))
-                elm_recall_counts_add(
-                    &t->tallies[k], out->batch->labels[i],
-                    predict(t, NULL, out->logits + (size_t)i * (size_t)t->classes));
+            if (!elm_outputs_unreadable(out, i)) {
+                score(t, NULL, out->logits + (size_t)i * (size_t)t->classes, t->score);
+                elm_recall_counts_add(&t->tallies[k], out->batch->labels[i],
+                                      elm_argmax(t->score, t->classes));
+            }
     }
     return 0;
 }
@@ -124,7 +124,7 @@ int elm_tau_norm_count_all(const elm_classifier_input *input, elm_recall_counts 
         status = choose_all(&t, input, err);
     if (status == 0 && t.norm != NULL) {
         set_tau(&t, input->settings->tau);
-        status = elm_predictions_count_all(input, predict, &t, tally, err);
+        status = elm_predictions_count_all(input, score, &t, tally, err);
     }
     for (int k = 0; k < ELM_TAUS; k++)
         elm_recall_counts_release(&t.tallies[k]);
