@@ -1,5 +1,4 @@
-/* Split: how a count of things is dealt to ranks in consecutive shares that differ by one at
- * most. */
+/* Partition: a count cut into consecutive shares, one a rank, whose sizes differ by one at most. */
 #ifndef ELMPI_PARTITION_H
 #define ELMPI_PARTITION_H
 

@@ -1,4 +1,4 @@
-/* Report: one HTML page about any set of runs, with everything in it, and its figures as files. */
+/* Run report: one self-contained HTML page about any set of runs, and its figures as files. */
 #ifndef ELMPI_RUN_REPORT_H
 #define ELMPI_RUN_REPORT_H
 

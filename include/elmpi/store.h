@@ -30,7 +30,7 @@ typedef struct elm_store_place {
     uint32_t length; /* bytes */
     int32_t shard;
     uint16_t width, height; /* as the picture's file says, before any EXIF rotation */
-    /* of its bytes, see store/content.h; 0: unknown, in stores of earlier versions */
+    /* of its bytes, see store/image_digest.h; 0: unknown, in stores of earlier versions */
     int64_t digest;
 } elm_store_place;
 

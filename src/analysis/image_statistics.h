@@ -1,5 +1,5 @@
-/* Split figures: what a network says of every image of a split, and the figures that follow from
- * it. */
+/* Image statistics: the network's outputs for every image of a split, and the figures computed from
+ * them. */
 #ifndef ELMPI_ANALYSIS_IMAGE_STATISTICS_H
 #define ELMPI_ANALYSIS_IMAGE_STATISTICS_H
 

@@ -1,4 +1,4 @@
-/* Collapse: how class means lie to each other and to the last layer (Papyan, Han and Donoho
+/* Neural collapse: geometry of the class means and the last layer (Papyan, Han and Donoho
  * 2020). Local mathematics in fp64. */
 #ifndef ELMPI_ANALYSIS_NEURAL_COLLAPSE_H
 #define ELMPI_ANALYSIS_NEURAL_COLLAPSE_H

@@ -1,5 +1,5 @@
-/* Class rows: embeddings that lie on many ranks by batch, dealt out by class: each class wholly
- * on one rank, for whatever looks at pairs. */
+/* Rows by class: embeddings, distributed over ranks by batch, redistributed by class: each class
+ * wholly on one rank, for computations over pairs. */
 #ifndef ELMPI_ANALYSIS_ROWS_BY_CLASS_H
 #define ELMPI_ANALYSIS_ROWS_BY_CLASS_H
 

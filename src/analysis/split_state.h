@@ -1,4 +1,4 @@
-/* Split: what an analysis knows of one split while it is under way. */
+/* Split state: an analysis's data of one split while it is computed. */
 #ifndef ELMPI_ANALYSIS_SPLIT_STATE_H
 #define ELMPI_ANALYSIS_SPLIT_STATE_H
 

@@ -10,7 +10,7 @@
 
 #include "elmpi/comm.h"
 
-/** How the cores of a rank are chosen: elm_binding_names[] in this order. */
+/** How the cores of a rank are chosen: run.binding, in the order of its choices. */
 enum { ELM_BINDING_AUTO, ELM_BINDING_LAUNCHER };
 #define ELM_BINDING_CHOICES "auto|launcher"
 

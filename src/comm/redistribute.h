@@ -1,4 +1,4 @@
-/* Deal: rows change ranks. */
+/* Redistribute: sends each row to the rank that the caller names. */
 #ifndef ELMPI_COMM_REDISTRIBUTE_H
 #define ELMPI_COMM_REDISTRIBUTE_H
 

@@ -1,5 +1,5 @@
-/* Relay: pieces of something that is spread over the ranks, one after another to rank 0, or from
- * it. What passes is never whole in one memory. */
+/* Root transfer: data that is distributed over the ranks, sent to rank 0 or from it piece by piece,
+ * so that no rank holds the whole. */
 #ifndef ELMPI_COMM_ROOT_TRANSFER_H
 #define ELMPI_COMM_ROOT_TRANSFER_H
 

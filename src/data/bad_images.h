@@ -1,4 +1,4 @@
-/* Faults: pictures that could not be read while a loader ran: which, why, and whether there are
+/* Bad images: pictures that could not be read while a loader ran: which, why, and whether there are
  * too many of them. Any thread may call. */
 #ifndef ELMPI_DATA_BAD_IMAGES_H
 #define ELMPI_DATA_BAD_IMAGES_H

@@ -1,4 +1,4 @@
-/* Data options: defaults that are needed as numbers and, in the option rows, as texts. */
+/* Defaults: those of data options that are needed as numbers and, in the option rows, as texts. */
 #ifndef ELMPI_DATA_DEFAULTS_H
 #define ELMPI_DATA_DEFAULTS_H
 

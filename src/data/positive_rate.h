@@ -1,5 +1,5 @@
-/* Coverage: how often a pull term finds a partner, and what must travel for it: a count over the
- * labels of real epochs, without any picture. */
+/* Positive rate: the share of anchors with a positive, and the embeddings that must be sent for it,
+ * counted over the labels of real epochs, without any picture. */
 #ifndef ELMPI_DATA_POSITIVE_RATE_H
 #define ELMPI_DATA_POSITIVE_RATE_H
 

@@ -1,4 +1,4 @@
-/* Records: how one record of a data set becomes the network's input, whatever it is: features, a
+/* Samples: how one record of a data set becomes the network's input, whatever it is: features, a
  * picture in memory, a picture in a shard. */
 #ifndef ELMPI_DATA_SAMPLES_H
 #define ELMPI_DATA_SAMPLES_H

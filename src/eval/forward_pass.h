@@ -1,5 +1,5 @@
-/* Predictions: a data set passed through the network in fixed batches, for whoever makes
- * something of embeddings and logits. */
+/* Forward pass: a data set passed through the network in fixed batches, for callers that need
+ * embeddings and logits. */
 #ifndef ELMPI_EVAL_FORWARD_PASS_H
 #define ELMPI_EVAL_FORWARD_PASS_H
 

@@ -1,4 +1,4 @@
-/* Lines: the entries of an INI text one by one, with their line numbers. The only user of inih. */
+/* INI: the entries of an INI text one by one, with their line numbers. The only user of inih. */
 #ifndef ELMPI_JOB_INI_H
 #define ELMPI_JOB_INI_H
 

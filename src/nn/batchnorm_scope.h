@@ -1,4 +1,4 @@
-/* Norm scope: which images BatchNorm normalizes together. */
+/* BatchNorm scope: which images BatchNorm normalizes together. */
 #ifndef ELMPI_NN_BATCHNORM_SCOPE_H
 #define ELMPI_NN_BATCHNORM_SCOPE_H
 

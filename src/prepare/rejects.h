@@ -1,4 +1,4 @@
-/* Report: what a preparation left out, and why. */
+/* Rejects: what a preparation left out, and why. */
 #ifndef ELMPI_PREPARE_REJECTS_H
 #define ELMPI_PREPARE_REJECTS_H
 

@@ -1,4 +1,4 @@
-/* Picture source: the files of an archive, of a folder, and of the archives within either, one
+/* Source files: the files of an archive, of a folder, and of the archives within either, one
  * after the other. */
 #ifndef ELMPI_PREPARE_SOURCE_FILES_H
 #define ELMPI_PREPARE_SOURCE_FILES_H

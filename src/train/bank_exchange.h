@@ -1,4 +1,4 @@
-/* Bank traffic: what a step does with the memory bank. Its embeddings go to the owners of their
+/* Bank exchange: what a step does with the memory bank. Its embeddings go to the owners of their
  * classes as soon as they exist, the owners evaluate the term, gradients come back, and once the
  * step is known to be good the owners store what they were sent. */
 #ifndef ELMPI_TRAIN_BANK_EXCHANGE_H

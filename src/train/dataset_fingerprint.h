@@ -1,5 +1,5 @@
-/* Data identity: what a run's data set is, in a few figures, so that ranks and resumed runs can
- * tell whether they work on the same one. */
+/* Dataset fingerprint: a few figures of a run's data set, by which ranks and resumed runs check
+ * that they work on the same one. */
 #ifndef ELMPI_TRAIN_DATASET_FINGERPRINT_H
 #define ELMPI_TRAIN_DATASET_FINGERPRINT_H
 

@@ -1,4 +1,5 @@
-/* Nonfinite: what follows when a step's loss or gradient is NaN or infinite (run.nonfinite). */
+/* Nonfinite policy: what follows a step whose loss or gradient is NaN or infinite
+ * (run.nonfinite). */
 #ifndef ELMPI_TRAIN_NONFINITE_POLICY_H
 #define ELMPI_TRAIN_NONFINITE_POLICY_H
 

@@ -1,4 +1,4 @@
-/* Broken numbers: which values of a step that came to nothing are not finite, and whose. */
+/* Nonfinite search: which values of a discarded step are not finite, and of which images. */
 #ifndef ELMPI_TRAIN_NONFINITE_SEARCH_H
 #define ELMPI_TRAIN_NONFINITE_SEARCH_H
 

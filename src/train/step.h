@@ -20,7 +20,7 @@ typedef struct elm_trainable {
     float *weights, *gradients, *momentum;
 } elm_trainable;
 
-/* What this rank has found not to be finite in the global batch at hand (broken.c). */
+/* What this rank has found not to be finite in the global batch at hand (nonfinite_search.c). */
 typedef struct elm_finding {
     int place; /* of the tensor, in the order in which they are looked at */
     int64_t count, member[ELM_NONFINITE_SHOWN];

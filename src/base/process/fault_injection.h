@@ -1,4 +1,4 @@
-/* Fault injection: one planned failure (watch.h says how it is asked for). */
+/* Fault injection: one planned failure (elmpi/watchdog.h describes ELMPI_FAULT). */
 #ifndef ELMPI_BASE_PROCESS_FAULT_INJECTION_H
 #define ELMPI_BASE_PROCESS_FAULT_INJECTION_H
 

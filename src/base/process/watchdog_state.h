@@ -1,4 +1,5 @@
-/* Watch state: what the watchdog's thread (watch.c) and its words (watch_words.c) share. */
+/* Watchdog state: shared by the watchdog's thread (watchdog.c) and its messages
+ * (watchdog_messages.c). */
 #ifndef ELMPI_BASE_PROCESS_WATCHDOG_STATE_H
 #define ELMPI_BASE_PROCESS_WATCHDOG_STATE_H
 

@@ -10,7 +10,7 @@
 #include "image/format.h"
 
 /** Whether data.augment's text is one that elm_augment_init knows: auto, or a pipeline
- * (image/pipeline.h).
+ * (image/augment/pipeline.h).
  *  Errors: ELM_EXIT_USAGE with the nearest valid step */
 int elm_augment_check(const char *text, elm_error *err);
 

@@ -1,5 +1,5 @@
-/* Centers: one point of the embedding space per class, which follows the images of that class.
- * All ranks keep equal ones (see rows.h). */
+/* Class centers: one point of the embedding space per class, which follows the images of that
+ * class. All ranks keep equal ones (see global_batch.h). */
 #ifndef ELMPI_LOSS_EMBEDDING_CLASS_CENTERS_H
 #define ELMPI_LOSS_EMBEDDING_CLASS_CENTERS_H
 

@@ -1,7 +1,7 @@
-/* Rows: all embeddings of the batch in its global order, for terms over the whole batch (reach
- * ELM_LOSS_EVERYTHING). Whatever the number of ranks, row p is the same image in the same place
- * of the same block, so what is computed from the rows has the same bits everywhere: that is how
- * ranks that learn from them (centers, margins) stay equal without a message. */
+/* Global batch: all embeddings of the batch in its global order, for terms over the whole batch
+ * (reach ELM_LOSS_EVERYTHING). Whatever the number of ranks, row p is the same image in the same
+ * place of the same block, so what is computed from the rows has the same bits everywhere: the
+ * centers and margins learned from them are equal on all ranks without a message. */
 #ifndef ELMPI_LOSS_EMBEDDING_GLOBAL_BATCH_H
 #define ELMPI_LOSS_EMBEDDING_GLOBAL_BATCH_H
 

@@ -1,10 +1,10 @@
-/* Pairs: terms that are functions of the products Phi_i . Phi_j of all pairs of the batch. Every
+/* Pairwise: terms that are functions of the products Phi_i . Phi_j of all pairs of the batch. Every
  * rank computes all products, turns them into the derivatives G_ij of its loss in their place, and
  * gathers for its own rows
  *
- * dL/dPhi_i = sum_j (G_ij + G_ji) Phi_j
+ *   dL/dPhi_i = sum_j (G_ij + G_ji) Phi_j
  *
- * so that anchors that live on other ranks count without a message.
+ * so that the anchors of other ranks count without a message.
  *
  * Cost: rows^2 * width multiplications for the products, the ranks' share of as many again for
  * the gradient (2e9 and 2e9 / ranks for 1024 rows of 2048), and rows^2 doubles (8 MB for 1024

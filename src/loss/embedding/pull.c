@@ -1,11 +1,12 @@
 /* pull: ELM's embedding term (docs/design.md, section 3, step 4). Anchor i of class y, its
  * positives j the other images of y in the global batch:
  *
- * d_ij = |Phi_i - Phi_j|^2, t_ij = d_ij - alpha_y, L_i = log(1 + sum_j exp t_ij), p_ij = exp(t_ij -
- * L_i) dL/dPhi_i = 2 lambda / B sum_j (p_ij + p_ji) (Phi_i - Phi_j)
+ *   d_ij = |Phi_i - Phi_j|^2,  t_ij = d_ij - alpha_y
+ *   L_i = log(1 + sum_j exp t_ij),  p_ij = exp(t_ij - L_i)
+ *   dL/dPhi_i = 2 lambda / B sum_j (p_ij + p_ji) (Phi_i - Phi_j)
  *
- * A rank that holds a member of y holds all of them, so it computes the p_ji of anchors that live
- * elsewhere itself.
+ * A rank that holds a member of y holds all of them, so it computes the p_ji of other ranks'
+ * anchors itself.
  *
  * Two passes over the pairs, each free to be cut among threads by anchor: the first finds L of
  * every member, the second the gradients of ours. Distances are computed in both: keeping them

@@ -5,7 +5,7 @@
  *   d/d(z_i . z_j) = (2 M1 + [M2 > 1/width] 2 z_i . z_j) / pairs
  *
  * One number for the whole batch; 0 with fewer than two images. Cost: that of all pairs, see
- * pairs.h. */
+ * pairwise.h. */
 #include "elmpi/memory.h"
 #include "loss/embedding/pairwise.h"
 

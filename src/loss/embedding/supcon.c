@@ -1,10 +1,11 @@
 /* supcon: with z = Phi / |Phi|, s_ij = z_i . z_j / temperature, P(i) the other images of i's class
  * and A(i) all others,
  *
- * L_i = mean over p in P(i) of (log sum_{a in A(i)} exp s_ia - s_ip), 0 if P(i) is empty dL_i/ds_ij
- * = softmax over A(i) of s_ij - [j in P(i)] / |P(i)|
+ *   L_i = mean over p in P(i) of (log sum_{a in A(i)} exp s_ia - s_ip), 0 if P(i) is empty
  *
- * Cost: that of all pairs, see pairs.h. */
+ *   dL_i/ds_ij = softmax over A(i) of s_ij - [j in P(i)] / |P(i)|
+ *
+ * Cost: that of all pairs, see pairwise.h. */
 #include "loss/embedding/supcon.h"
 
 #include <math.h>

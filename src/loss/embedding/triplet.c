@@ -1,15 +1,16 @@
 /* triplet: with products s_ij = Phi_i . Phi_j, anchor i, p another image of its class and n one of
  * another class,
  *
- * mean over all (i, p, n) of [margin + s_in - s_ip]_+, or mean over all i that have a p and an n of
- * [margin + max_n s_in - min_p s_ip]_+ (hardest; of equals the first)
+ *   all:     mean over all (i, p, n) of [margin + s_in - s_ip]_+
+ *   hardest: mean over all i that have a p and an n of [margin + max_n s_in - min_p s_ip]_+
+ *            (of equals the first)
  *
  * The mean runs over all triplets of the global batch, those without loss included. A triplet at
  * the corner of [.]_+ has no slope.
  *
- * Cost: that of all pairs (pairs.h) and one comparison a triplet, rows * positives * negatives
- * (at most 1.6e8 for 1024 rows of two or more classes; all ranks do them all), after which p and
- * n know in how many triplets of i they weigh. */
+ * Cost: that of all pairs (pairwise.h) and one comparison a triplet, rows * positives * negatives
+ * (at most 1.6e8 for 1024 rows of two or more classes; every rank makes all of them), which give
+ * the number of triplets of i in which p and n count. */
 #include <math.h>
 #include <string.h>
 

@@ -47,7 +47,7 @@ static inline simd_float positive(simd_float v, simd_float by)
                 tile(__VA_ARGS__, p *(rows).pitch + k, (rows).pitch, k, height, width);            \
         }
 
-/* Deviations from the first pixel, as in norm_kernels.c: no cancellation of large means. */
+/* Deviations from the first pixel, as in batchnorm_kernels.c: no cancellation of large means. */
 ELM_INLINE void moments_tile(const void *x, float *sum, float *square, elm_format format, size_t at,
                              size_t pitch, int k, size_t height, int width)
 {

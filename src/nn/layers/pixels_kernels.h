@@ -1,6 +1,6 @@
 /* BatchNorm's passes over channels-last activations: rows of numbers, one a pixel, of which a
  * run of channels is taken (all of them, or a strip that one thread works on). Arrays of
- * per-channel values begin at the first channel of the run. norm_kernels.h says what each pass
+ * per-channel values begin at the first channel of the run. batchnorm_kernels.h says what each pass
  * computes; where 16 is a multiple of the number of channels its functions serve channels last
  * as well. */
 #ifndef ELMPI_NN_LAYERS_PIXELS_KERNELS_H

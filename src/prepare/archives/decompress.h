@@ -1,4 +1,4 @@
-/* Unpacked: the decompressed bytes of a compressed archive, read to their end and compared with
+/* Decompress: the decompressed bytes of a compressed archive, read to their end and compared with
  * their check sums. A container's reader stops where the container ends, before the compressor's
  * check sum; libarchive 3.6 never compares gzip's, and takes what follows the end of a member
  * for its end. Either way a flipped bit would pass unseen. */

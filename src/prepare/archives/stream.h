@@ -1,5 +1,5 @@
 /* Stream: where the bytes of an archive come from: a file or a part of one, memory, an entry of
- * another archive, or what a decompressor makes of another stream (unpacked.h). */
+ * another archive, or what a decompressor makes of another stream (decompress.h). */
 #ifndef ELMPI_PREPARE_ARCHIVES_STREAM_H
 #define ELMPI_PREPARE_ARCHIVES_STREAM_H
 

@@ -1,4 +1,4 @@
-/* Catalog: the pictures that a store is to have, from lists or as they are found, and where
+/* Manifest: the pictures that a store is to have, from lists or as they are found, and where
  * each has been found. */
 #ifndef ELMPI_PREPARE_SETS_MANIFEST_H
 #define ELMPI_PREPARE_SETS_MANIFEST_H

@@ -1,4 +1,4 @@
-/* History: the figures of each epoch, and the running sums of the one under way. */
+/* Epoch metrics: the figures of each epoch, and the running sums of the current one. */
 #ifndef ELMPI_TRAIN_METRICS_EPOCH_METRICS_H
 #define ELMPI_TRAIN_METRICS_EPOCH_METRICS_H
 
