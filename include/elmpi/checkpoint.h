@@ -1,4 +1,4 @@
-/* Checkpoint: one training state in one HDF5 file (docs/design.md, section 5). Rank 0's affair;
+/* Checkpoint: one training state in one HDF5 file (docs/design.md, section 5). Used by rank 0 only;
  * nothing here communicates. */
 #ifndef ELMPI_CHECKPOINT_H
 #define ELMPI_CHECKPOINT_H
@@ -76,7 +76,7 @@ typedef struct elm_checkpoint {
     elm_history_column *history;
     int progress_count;
     elm_progress_value *progress;
-    elm_watchdog *watch; /* told of the stages of writing; NULL: nobody watches */
+    elm_watchdog *watch; /* gets a heartbeat at each stage of writing; NULL: none */
     elm_checkpoint_tail tail;
 } elm_checkpoint;
 

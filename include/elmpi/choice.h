@@ -1,6 +1,6 @@
-/* Choice: who computes a network, in which layout and which precision, decided by measuring
+/* Choice: backend, layout and precision of a network, chosen by measuring
  * candidates on the network's own shapes. What is quickest depends on CPU, shapes and library;
- * nothing but a measurement tells.
+ * only a measurement shows.
  *
  * Candidates stand in a fixed order of preference, and one is passed over only for another that
  * is clearly quicker (elm_choice_pick); what was measured is kept in a cache, so that timing

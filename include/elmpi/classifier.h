@@ -38,8 +38,8 @@ typedef struct elm_classifier_input {
     const int64_t *train_count; /* [classes] training images */
     elm_comm *comm;
     const volatile sig_atomic_t *stop; /* or NULL */
-    /* is told of pictures of the test split that cannot be read; NULL: such a picture is an
-     * error */
+    /* gets a warning for each picture of the test split that cannot be read; NULL: such a picture
+     * is an error */
     const elm_log *log;
     elm_classifier_settings *settings; /* NULL for fc */
 } elm_classifier_input;

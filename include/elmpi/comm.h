@@ -1,5 +1,5 @@
-/* Comm: the ranks of a job, what they agree on and what they sum. The only module that knows MPI
- * and BLACS. MPI failures abort the job: nobody waits for a rank that failed. */
+/* Comm: the ranks of a job, what they agree on and what they sum. The only module that uses MPI
+ * and BLACS. MPI failures abort the job, so that no rank waits for one that failed. */
 #ifndef ELMPI_COMM_H
 #define ELMPI_COMM_H
 
@@ -28,7 +28,7 @@ typedef enum elm_compression {
 typedef struct elm_comm elm_comm;
 
 /** Starts MPI (MPI_THREAD_FUNNELED) and duplicates a communicator for each kind of traffic, so that
- * none can meet another's messages.
+ * their messages cannot be confused.
  *  Ranks:  collective over all started processes
  *  Owns:   the caller, until elm_comm_finish_all
  *  Errors: -1 when the MPI library lacks the thread level */
@@ -37,11 +37,10 @@ int elm_comm_start_all(elm_comm **comm, int *argc, char ***argv, elm_error *err)
 /** Ends MPI. Every rank must have left its last collective. Accepts NULL. */
 void elm_comm_finish_all(elm_comm *comm);
 
-/** The watch that collective work tells where this rank is; NULL: nobody watches. Borrowed.
- * Local. */
+/** The watchdog to which collective work reports this rank's phase; NULL: none. Borrowed. Local. */
 void elm_comm_set_watch(elm_comm *comm, elm_watchdog *watch);
 elm_watchdog *elm_comm_watch(const elm_comm *comm);
-/** Who says what long work is at; NULL: nobody. Borrowed. Local. */
+/** The ticker that logs the progress of long work; NULL: none. Borrowed. Local. */
 void elm_comm_set_ticker(elm_comm *comm, elm_ticker *ticker);
 elm_ticker *elm_comm_ticker(const elm_comm *comm);
 
@@ -56,13 +55,13 @@ int elm_comm_local_size(const elm_comm *comm);
 /** Ranks of this host that may run on exactly the same cores as this one, itself among them. */
 int elm_comm_core_sharers(const elm_comm *comm);
 
-/** Makes a local outcome everybody's: `status` is 0 or -1 (then `err` says why).
+/** Agrees on a local outcome: `status` is 0 or -1 (then `err` has the reason).
  *  Ranks:  collective; returns -1 on every rank when any rank gave -1, with the lowest failing
  *          rank's code and text in `err` everywhere, prefixed "rank N: " when size > 1 unless
  *          the code is ELM_EXIT_USAGE (a wrong job file is wrong on any rank) */
 int elm_comm_agree_all(elm_comm *comm, int status, elm_error *err);
 
-/** Refuses to go on unless every rank hands in the same text (a job, a list of libraries). `what`
+/** An error unless every rank passes the same text (a job, a list of libraries). `what`
  * names the thing in the error, which shows the first line that differs, of rank 0 and of the
  * lowest rank with another.
  *  Ranks:  collective, any length per rank */
@@ -86,7 +85,7 @@ int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_byt
  * `comm`. */
 elm_reducer elm_comm_reducer(elm_comm *comm);
 
-/** Seconds on a clock that only goes forward (local). */
+/** Seconds on a monotonic clock (local). */
 double elm_comm_seconds(void);
 
 /** One line about the MPI library, for logs. */

@@ -29,7 +29,7 @@ typedef struct elm_data_options {
     char shuffle[ELM_TEXT_SIZE]; /* full|window:<n>; empty: full */
     /* images a class ("5") or share of each class ("0.1"); empty or "0": none */
     char holdout[ELM_TEXT_SIZE];
-    /* no option of [data]: the run's length, by whoever knows it; progressive needs it */
+    /* no option of [data]: the run's length in epochs, set by the caller; progressive needs it */
     double run_epochs;
 
     /* Pictures in shards. */

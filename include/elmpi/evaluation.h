@@ -18,9 +18,9 @@
 int elm_evaluation_batch(const elm_store_info *info);
 
 /** Counts what the plain logits predict (ties go to the lower class) over the whole data set, the
- * same on all ranks. `stop` set by a signal handler on any rank breaks it off; NULL: never. `log`
- * is told of pictures that cannot be read, which the tally counts as data.unreadable_test says;
- * NULL: one is an error.
+ * same on all ranks. `stop` set by a signal handler on any rank ends it early; NULL: never. `log`
+ * gets a warning for each picture that cannot be read, which the tally counts by
+ * data.unreadable_test; NULL: such a picture is an error.
  *  Shape:  net built for at least elm_evaluation_batch images and for the data set's classes
  *  Ranks:  collective; batch b of elm_evaluation_batch images is computed by rank b % size
  *  Owns:   the caller calls elm_recall_counts_release
@@ -29,7 +29,7 @@ int elm_evaluation_count_all(elm_net *net, const elm_dataset *dataset, elm_comm 
                              const volatile sig_atomic_t *stop, const elm_log *log,
                              elm_recall_counts *tally, elm_error *err);
 
-/** Who was evaluated, for the table and the JSON file. Strings borrowed. */
+/** What was evaluated, for the table and the JSON file. Strings borrowed. */
 typedef struct elm_evaluation_about {
     const char *checkpoint, *classifier, *dataset, *split;
     const char *const *class_names;              /* [classes], or NULL */
@@ -53,7 +53,7 @@ void elm_evaluation_print(const elm_log *log, const elm_metrics *metrics,
  * groups.{head,torso,tail}, per_class_accuracy, classifier, checkpoint, images; NaN as null). */
 int elm_evaluation_write_json(const char *path, const elm_metrics *metrics,
                               const elm_evaluation_about *about, elm_error *err);
-/** The same into an output that is open; its own failures are told by elm_output_commit. */
+/** The same into an output that is open; elm_output_commit reports failures of writing. */
 int elm_evaluation_put_json(elm_output *output, const elm_metrics *metrics,
                             const elm_evaluation_about *about, elm_error *err);
 

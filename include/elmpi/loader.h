@@ -41,9 +41,9 @@ typedef struct elm_batch {
     const float *input;               /* [share.local][C][H][W] or [share.local][D] */
     const int32_t *labels;            /* [share.local], = microbatch_labels + share.first */
     const int32_t *microbatch_labels; /* [share.global], in global order */
-    const int64_t *members;           /* [share.global] places in the data set */
+    const int64_t *members;           /* [share.global] indices into the data set */
     /* [share.local] images of a class of which no picture can be read: their input is 0, they
-     * are to teach nothing; NULL: none */
+     * get gradient 0; NULL: none */
     const bool *unreadable;
     /* [share.local] images that show another's picture, the next of their class, as their own
      * cannot be read; NULL: none */

@@ -1,4 +1,4 @@
-/* Log: what the programs say. Rank 0 speaks for all; the other ranks hold a quiet log. */
+/* Log: the programs' messages. Only rank 0 writes; the other ranks hold a quiet log. */
 #ifndef ELMPI_LOG_H
 #define ELMPI_LOG_H
 

@@ -12,7 +12,7 @@
 #include "elmpi/status.h"
 #include "elmpi/tensor.h"
 
-/** Which embeddings of other ranks a term wants to see. */
+/** Which embeddings of other ranks a term needs. */
 typedef enum elm_loss_reach {
     ELM_LOSS_LOCAL,      /* none */
     ELM_LOSS_SAME_CLASS, /* those of the classes that this rank holds */
@@ -48,14 +48,14 @@ typedef struct elm_loss_time {
     double length;    /* epochs of the whole run */
 } elm_loss_time;
 
-/** What a step shows the losses. Rows are float32, contiguous. Gradients are added to, not set;
- * the loss and its gradient carry 1/global (and lambda) already. `images` differs from `global`
- * only with optim.accumulate: then it counts those of the part of the global batch that is at
- * work, to which local and remote rows belong. */
+/** Input and output of the losses in a step. Rows are float32, contiguous. Gradients are added to,
+ * not set; the loss and its gradient include 1/global (and lambda) already. `images` differs from
+ * `global` only with optim.accumulate: then it is the number of images of the current part of the
+ * global batch (the microbatch), to which local and remote rows belong. */
 typedef struct elm_loss_batch {
     int64_t global; /* images of the global batch, B: what sums are divided by */
-    int64_t images; /* of those at work, on all ranks */
-    int first;      /* place among them of this rank's first */
+    int64_t images; /* of the microbatch, on all ranks */
+    int first;      /* position among them of this rank's first */
     int local;      /* images of this rank; may be 0 */
     int remote;     /* rows from other ranks */
     int width;      /* of an embedding, K */
@@ -68,14 +68,14 @@ typedef struct elm_loss_batch {
     const int32_t *remote_labels;   /* [remote] */
     const int64_t *remote_position; /* [remote] place among `images`, ascending */
     const float *remote_embeddings; /* [remote][width] */
-    /* only for terms that asked for logits: classes that occur among `images` */
+    /* only for terms that need logits: classes that occur among `images` */
     int present;
     const int32_t *present_classes; /* [present] ascending */
     const float *remote_logits;     /* [remote][present]: columns of present_classes */
     /* [local] places in the training set; only where there is a bank */
     const int64_t *members;
     /* [classes that occur among `images`, ascending][width] over all images of a class, as the
-     * bank has them; only for terms that asked */
+     * bank has them; only for terms that need them */
     const double *class_means;
     /* earlier embeddings of the classes that this rank owns (ELM_LOSS_OWNED), or NULL */
     struct elm_memory_bank *bank;
@@ -88,16 +88,15 @@ typedef struct elm_loss_batch {
     double divisor;              /* sum of the global batch's weights */
 } elm_loss_batch;
 
-/** What a term says about this rank's images; summed over the ranks it is the batch's. */
+/** Value of a term over this rank's images; the sum over the ranks is the batch's. */
 typedef struct elm_loss_value {
     double loss;              /* this rank's part of the mean over the global batch */
-    int64_t with_positive[3]; /* anchors that met a positive: head, torso, tail */
+    int64_t with_positive[3]; /* anchors with a positive: head, torso, tail */
     int64_t anchors[3];
-    int64_t with_bank[3]; /* anchors that met a positive in the bank */
-    double drift,
-        /* over anchors that have an entry and met others: squared distance to their own, mean
-         * squared one to the others */
-        spread;
+    int64_t with_bank[3]; /* anchors with a positive in the bank */
+    /* sums over the anchors that have an entry in the bank and other entries of their class beside
+     * it: squared distance to their own, mean squared distance to the others */
+    double drift, spread;
 } elm_loss_value;
 
 /** Whose images are an anchor's positives. */
@@ -176,7 +175,7 @@ bool elm_loss_depends_on_length(const elm_loss_options *options);
  *  Ranks:  local; equal everywhere. */
 void elm_loss_set_means(elm_loss *loss, const float *means);
 
-/** What the logit loss wants of the last layer before training begins. */
+/** What the logit loss requires of the last layer before training begins. */
 typedef struct elm_loss_head {
     bool cosine;      /* normalized embeddings and class vectors, no bias: the logits are cosines */
     bool bias_is_set; /* the bias starts at `bias` instead of the network's own rule */
@@ -186,9 +185,9 @@ typedef struct elm_loss_head {
  *          elm_loss_create refuses them. */
 elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes);
 
-/** To be called once a step's gradients are known to be good and the weights are updated: what the
- * losses themselves learn (centers, margins) follows.
- *  Ranks:  local: all ranks saw the same rows, so all arrive at the same values */
+/** To be called once a step's gradients are known to be finite and the weights are updated: updates
+ * what the losses themselves learn (centers, margins).
+ *  Ranks:  local: all ranks have the same rows, so all compute the same values */
 void elm_loss_update(elm_loss *loss, double lr);
 
 /** What a loss learns and a checkpoint must hold: tensors "loss/<name>", views of the loss's own

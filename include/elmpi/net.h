@@ -49,7 +49,7 @@ typedef enum elm_layout {
     /* the quickest as measured (choice.h); a network takes it for what the backend's library
      * asks for, or NCHW */
     ELM_LAYOUT_AUTO,
-    /* [image][channel / block][h][w][block], block 8 or 16 as the backend likes */
+    /* [image][channel / block][h][w][block], block 8 or 16 as the backend prefers */
     ELM_LAYOUT_BLOCKED,
     ELM_LAYOUT_NHWC, /* [image][h][w][channel]: channels last */
     ELM_LAYOUT_NCHW, /* [image][channel][h][w] */
@@ -109,7 +109,7 @@ typedef struct elm_net_parameters {
 } elm_net_parameters;
 elm_net_parameters elm_net_view(elm_net *net);
 
-/** To be called after anybody has written into `weights` or `state`. */
+/** To be called after writing into `weights` or `state`. */
 void elm_net_weights_changed(elm_net *net);
 
 /** Images -> embeddings. Training: batch statistics (synchronized over ranks by bn scope; every
@@ -127,7 +127,7 @@ const float *elm_net_classify(elm_net *net);
 float *elm_net_logits_gradient(elm_net *net);     /* [local][L] */
 float *elm_net_embeddings_gradient(elm_net *net); /* [local][K] */
 
-/** What the backward pass tells its caller, so that communication overlaps with it. */
+/** Callbacks of the backward pass, through which communication overlaps with it. */
 typedef struct elm_backward_hooks {
     /* all from `first` to the block's end are final */
     void (*gradients_final)(void *context, int64_t first);

@@ -1,4 +1,4 @@
-/* Output: the one way in which the programs write a file that somebody asked for. Begin, write,
+/* Output: the one way in which the programs write a file that the user names. Begin, write,
  * then commit or abandon.
  *
  * A regular file is replaced in one instant: a temporary file beside it is written, synced and
@@ -19,8 +19,8 @@ typedef struct elm_output elm_output;
 enum {
     /* its writer goes back and forth (HDF5): anything but a regular file is refused */
     ELM_OUTPUT_SEEK = 1,
-    /* the temporary file is <path>.part whoever writes, so that a later attempt takes an
-     * interrupted one's place */
+    /* the temporary file is <path>.part for every process, so that a later attempt replaces
+     * that of an interrupted one */
     ELM_OUTPUT_PART = 2,
 };
 
@@ -35,7 +35,7 @@ int elm_output_begin(elm_output **output, const char *path, int flags, elm_error
 const char *elm_output_part(const elm_output *output);
 /** Descriptor of that file; of the device or pipe. */
 int elm_output_descriptor(const elm_output *output);
-/** A stream into it, whose failures elm_output_commit tells: printing calls need no check of
+/** A stream into it, whose failures elm_output_commit reports: printing calls need no check of
  * their own. NULL, and the failure noted, where memory is exhausted. Owned by the output. */
 FILE *elm_output_stream(elm_output *output);
 /** Writes bytes. 0, or the errno of the first failure, which is noted too: after it nothing is

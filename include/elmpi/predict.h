@@ -24,7 +24,7 @@ typedef struct elm_predict_request {
     const char *embeddings; /* HDF5 file, or NULL */
     bool json;
     elm_comm *comm;
-    const elm_log *log; /* told of unreadable pictures */
+    const elm_log *log; /* gets a warning for each unreadable picture */
 } elm_predict_request;
 
 typedef struct elm_predict_summary {

@@ -45,10 +45,9 @@ typedef struct elm_prepare_request {
     uint64_t seed;  /* two-moons */
     bool force;     /* an existing store is replaced */
     const elm_log *log;
-    void (*progress)(void *context, const char *what,
-                     /* told now and then what is being done, share 0..1, and at the end ""; or
-                      * NULL */
-                     double share);
+    /* called now and then with what is being done and the share done, 0 .. 1, at the end with "";
+     * or NULL */
+    void (*progress)(void *context, const char *what, double share);
     void *progress_context;
 } elm_prepare_request;
 
@@ -76,8 +75,8 @@ extern const elm_prepare_source elm_prepare_sources[];
  * folder is made where it is missing.
  *  Ranks:  local; one process
  *  Errors: ELM_EXIT_USAGE for an unknown source (with the nearest and all valid ones), a missing
- *          archive, or what the source does not use; an existing store without `force`; whatever
- *          goes wrong with archive and store. Nothing new stands under `out` then */
+ *          archive, or what the source does not use; an existing store without `force`; errors of
+ *          archive and store. `out` is unchanged then */
 int elm_prepare_run(const char *name, const elm_prepare_request *request, elm_error *err);
 
 #endif

@@ -1,5 +1,5 @@
 /* Run folder: who may write into runs/<name>/, and which checkpoint is the newest good one
- * (docs/design.md, section 5). Rank 0's affair. */
+ * (docs/design.md, section 5). Used by rank 0 only. */
 #ifndef ELMPI_RUN_FOLDER_H
 #define ELMPI_RUN_FOLDER_H
 

@@ -1,4 +1,4 @@
-/* Tensor: a named view of floats in somebody else's block. */
+/* Tensor: a named view of floats in a block that it does not own. */
 #ifndef ELMPI_TENSOR_H
 #define ELMPI_TENSOR_H
 

@@ -1,5 +1,4 @@
-/* Ticker: long work that is silent says once a minute what it is at, so that a log without a
- * terminal does not look dead. */
+/* Ticker: logs once a minute what long work is doing, so that a batch job's log shows progress. */
 #ifndef ELMPI_TICKER_H
 #define ELMPI_TICKER_H
 
@@ -19,11 +18,11 @@ int elm_ticker_create(elm_ticker **ticker, const elm_log *log, double seconds, e
 /** Accepts NULL, as do all of the following. */
 void elm_ticker_destroy(elm_ticker *ticker);
 
-/** Work begins: `what` (copied) of `total` pieces, 0 where they cannot be counted. Work under
- * way before is forgotten. */
+/** Work begins: `what` (copied) of `total` pieces, 0 where they cannot be counted. It replaces
+ * work that has not ended. */
 void elm_ticker_begin(elm_ticker *ticker, const char *what, int64_t total);
 void elm_ticker_advance(elm_ticker *ticker, int64_t done);
-/** Nothing is to be said until the next begin. */
+/** No more lines until the next begin. */
 void elm_ticker_end(elm_ticker *ticker);
 
 #endif

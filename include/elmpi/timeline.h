@@ -13,7 +13,7 @@ typedef struct elm_event {
     int track;
     const char *name, *part; /* static texts: "conv", "forward" */
     double begin, end;       /* of elm_timeline_now */
-    double flops, bytes;     /* arithmetic done, memory moved at least; 0: not told */
+    double flops, bytes;     /* arithmetic done, memory moved at least; 0: unknown */
 } elm_event;
 
 typedef struct elm_timeline elm_timeline;

@@ -22,10 +22,9 @@ typedef struct elm_trainer_spec {
     const elm_optim_options *optim;
     const elm_store_info *data; /* shape of the input, classes */
     elm_class_counts counts;    /* training images of each class */
-    const int32_t *
-        /* [counts.total] of the training set, by the places that elm_batch.members names; only
-         * the memory bank needs them */
-        labels;
+    /* [counts.total] of the training set, indexed by elm_batch.members; only the memory bank
+     * needs them */
+    const int32_t *labels;
     const elm_comm_options *comm;
     const char *backend; /* auto | onednn | openblas */
     elm_precision precision;
@@ -54,8 +53,8 @@ extern const char *const elm_phase_names[ELM_PHASES];
 /** Requests of single ranks that all must follow in the same step. */
 typedef struct elm_step_requests {
     bool stop;       /* checkpoint and end */
-    bool checkpoint; /* rank 0's clock says so */
-    bool refuse;     /* this rank's batch is not fit for use: nobody updates */
+    bool checkpoint; /* rank 0: checkpoint.every_minutes have passed */
+    bool refuse;     /* this rank's batch cannot be used: no rank updates */
 } elm_step_requests;
 
 /** The figures of a step: doubles alone, so that they are summed over the ranks, and over an
@@ -63,9 +62,9 @@ typedef struct elm_step_requests {
 typedef struct elm_step_figures {
     double loss, logit_loss, embed_loss; /* means over the global batch; the others are sums */
     double correct;                      /* images, by the logits before the update */
-    double unreadable; /* images: there was no picture to read, so they counted for nothing */
+    double unreadable;                   /* images that could not be read: their gradients are 0 */
     double anchors[3], with_positive[3]; /* head, torso, tail; 0 without an embedding term */
-    double with_bank[3];                 /* anchors that met a positive in the memory bank */
+    double with_bank[3];                 /* anchors with a positive in the memory bank */
     double drift, spread;                /* of elm_loss_value; 0 without a bank */
     /* over the images, of the length of the gradient at their embedding: the embedding term's
      * alone, and that of all losses */
@@ -81,7 +80,7 @@ typedef struct elm_step_report {
     int64_t images; /* of the global batch */
     bool banked;    /* there is a memory bank */
     elm_step_figures figures;
-    /* false: loss or gradient is NaN or Inf on some rank and the step came to nothing: weights,
+    /* false: loss or gradient is NaN or Inf on some rank and the step was discarded: weights,
      * momentum, running statistics and what losses learn are as they were before it */
     bool finite;
     double gradient_norm;       /* before clipping; 0 where optim.clip_norm is off */
@@ -91,10 +90,10 @@ typedef struct elm_step_report {
 
 enum { ELM_NONFINITE_SHOWN = 8 };
 
-/** Which images are to blame for values that are not finite. */
+/** Which images may have caused values that are not finite. */
 typedef enum elm_suspects {
     ELM_SUSPECT_NONFINITE, /* those whose own values are not finite */
-    ELM_SUSPECT_INPUT,     /* those with input values beyond all measure */
+    ELM_SUSPECT_INPUT,     /* those with input values beyond 1e6 */
     ELM_SUSPECT_LOGITS,    /* on each rank that with the largest logits */
 } elm_suspects;
 
@@ -128,7 +127,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batc
 void elm_trainer_find_nonfinite_all(elm_trainer *trainer, const elm_batch *part,
                                     elm_nonfinite_found *broken);
 
-/** Tells the rank's watch that a phase begins; elm_trainer_step_all does so for all but the
+/** Reports to the rank's watchdog that a phase begins; elm_trainer_step_all does so for all but the
  * input's. Local. */
 void elm_trainer_enter(elm_trainer *trainer, elm_phase phase);
 /** What went wrong on this rank in the last step, for which it refused to update. Local. */
