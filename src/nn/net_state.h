@@ -29,7 +29,7 @@ struct elm_net {
     elm_pass pass;
     elm_segment *segments;
     int64_t *shared_groups;
-    elm_timeline *timeline; /* NULL: nobody wants to know */
+    elm_timeline *timeline; /* NULL: not recorded */
 };
 
 static inline bool elm_net_backbone_learns(const elm_net *net)

@@ -1,4 +1,5 @@
-/* One training step, from top to bottom (docs/design.md, section 3). Every rank makes the same
+/* One training step, from top to bottom; the numbers in elm_trainer_step_all are those of
+ * docs/design.md, section 3. Step 1, the input, is the caller's. Every rank makes the same
  * collective calls in the same order whatever its data: a rank without images takes part with
  * zeros. */
 #include "train/step.h"
@@ -23,7 +24,7 @@ int elm_trainer_check(const elm_trainer *t, elm_error *err)
     return t->trouble.code ? elm_error_set(err, t->trouble.code, "%s", t->trouble.text) : 0;
 }
 
-/* Tells what the rank is at and charges the time since to it. */
+/* Reports the current phase to the watchdog and adds its time to the step's report. */
 typedef struct stopwatch {
     elm_trainer *trainer;
     elm_phase phase;
@@ -60,13 +61,13 @@ static void enter(stopwatch *watch, elm_phase phase)
     elm_trainer_enter(watch->trainer, phase);
 }
 
-/* Gradients become final from the end of the block towards its start; whole buckets leave as
- * they fill. */
+/* Backward hook: gradients from `first` to the end of the block are final. Full buckets are posted
+ * to the allreduce. */
 static void gradients_final(void *context, int64_t first)
 {
     elm_trainer *t = context;
     const int64_t from = first > t->learning.first ? first - t->learning.first : 0;
-    if (t->accumulated) { /* the earlier parts' travel with them */
+    if (t->accumulated) { /* add those of the earlier microbatches */
         if (from < t->added)
             elm_vectors()->add(t->learning.gradients + from, t->accumulated + from,
                                t->added - from);
@@ -75,6 +76,7 @@ static void gradients_final(void *context, int64_t first)
     elm_gradient_sum_ready_all(t->gradient_sum, from);
 }
 
+/* Backward hook of a microbatch that is not the last: no gradient is posted yet. */
 static void nothing_leaves(void *context, int64_t first)
 {
     (void)context;
@@ -98,15 +100,15 @@ static bool all_finite(const float *x, int64_t count)
     return finite;
 }
 
-/* What a part that others will follow leaves behind if it is broken: nobody can look at it
- * later. */
+/* A microbatch that is not the last is examined for non-finite values at once: its activations and
+ * gradients are overwritten by the next. */
 static void note_part(elm_trainer *t, const elm_batch *part, bool finite_loss)
 {
     if (!finite_loss || !all_finite(t->learning.gradients, t->learning.count))
         elm_nonfinite_found_note(t, part);
 }
 
-/* Gradients of a part that others will follow stay here. */
+/* Adds the gradients of a microbatch that is not the last to the accumulated ones. */
 static void keep_gradients(elm_trainer *t)
 {
     const int64_t count = t->learning.count;
@@ -130,9 +132,8 @@ static int64_t count_correct(const elm_loss_batch *batch, const bool *unreadable
     return correct;
 }
 
-/* Images without a picture are to teach nothing: what the losses said to them is taken back. 1/B
- * stays, they take part in BatchNorm as zeros, and terms that compare classes see them among the
- * others. */
+/* Sets the gradients of images that could not be read to zero and returns their number. They still
+ * count in 1/B, enter BatchNorm as zeros and are rows of terms that compare classes. */
 static int64_t forget_absent(const elm_loss_batch *batch, const bool *unreadable)
 {
     int64_t count = 0;
@@ -148,8 +149,8 @@ static int64_t forget_absent(const elm_loss_batch *batch, const bool *unreadable
     return count;
 }
 
-/* Adds up how long the gradients at this rank's embeddings are as they stand. Times B: an image's
- * own, whatever the batch. */
+/* Adds the lengths of the current gradients at this rank's embeddings, by head, torso and tail.
+ * Times B, so that they do not depend on the batch size. */
 static void measure_gradients(const elm_trainer *t, const elm_loss_batch *batch, double sums[3])
 {
     for (int i = 0; i < batch->local; i++) {
@@ -159,7 +160,7 @@ static void measure_gradients(const elm_trainer *t, const elm_loss_batch *batch,
     }
 }
 
-/* A new global batch begins. */
+/* Resets the sums for a new global batch and keeps the running statistics. */
 static void begin(elm_trainer *t, const elm_batch *batch)
 {
     t->report = (elm_step_report){.images = batch->images, .banked = t->bank != NULL};
@@ -171,7 +172,7 @@ static void begin(elm_trainer *t, const elm_batch *batch)
         memset(t->accumulated, 0, (size_t)t->learning.count * sizeof *t->accumulated);
 }
 
-/* Adds what this rank's images of a part say. */
+/* Adds the figures of this rank's images of a microbatch. */
 static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_value *embed,
                    int64_t correct, int64_t unreadable)
 {
@@ -190,8 +191,8 @@ static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_v
     t->sums.broken += !isfinite(logit->loss) || !isfinite(embed->loss);
 }
 
-/* Training does not read the running statistics, so loss and gradients may be finite where these
- * are not. */
+/* First tensor of running statistics that is not finite, or -1. Training does not read them, so
+ * loss and gradients may be finite where these are not. */
 static int find_spoilt_state(elm_trainer *t)
 {
     const elm_net_parameters view = elm_net_view(t->net);
@@ -201,6 +202,7 @@ static int find_spoilt_state(elm_trainer *t)
     return -1;
 }
 
+/* Sums figures, finite checks and requests over all ranks: step 6 of docs/design.md, section 3. */
 static void agree_all(elm_trainer *t, elm_step_requests requests)
 {
     elm_step_report *report = &t->report;
@@ -230,7 +232,7 @@ static void average_state_all(elm_trainer *t, elm_partition share)
     elm_comm_sum_floats_all(t->comm, view.state, view.state_size);
 }
 
-/* A step that comes to nothing leaves no trace. */
+/* Undoes what a discarded step has changed: the running statistics. */
 static void restore_state(elm_trainer *t)
 {
     const elm_net_parameters view = elm_net_view(t->net);
@@ -238,7 +240,7 @@ static void restore_state(elm_trainer *t)
     elm_net_weights_changed(t->net);
 }
 
-/* What the losses may look at before anything has come from other ranks. */
+/* The losses' input before anything has been received from other ranks. */
 static elm_loss_batch show_batch(const elm_trainer *t, const elm_batch *batch,
                                  const float *embeddings, const float *logits)
 {
@@ -259,9 +261,9 @@ static elm_loss_batch show_batch(const elm_trainer *t, const elm_batch *batch,
     };
 }
 
-/* The embedding term with the memory bank. Where a term is its owners' affair, of all rows of the
- * classes that this rank owns, and gradients come back; else of this rank's images, to which the
- * bank tells class means. */
+/* The embedding term with the memory bank. With reach ELM_LOSS_OWNED it is evaluated over all rows
+ * of the classes that this rank owns, and the gradients are sent back; otherwise over this rank's
+ * images, with the class means of the bank. */
 static elm_loss_value evaluate_with_bank_all(elm_trainer *t, const elm_batch *batch,
                                              elm_loss_batch *seen, stopwatch *watch)
 {
@@ -290,7 +292,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     if (!batch->continues)
         begin(t, batch);
 
-    /* Embeddings; those with same-class partners elsewhere set out at once. */
+    /* 2, 3: embeddings; those whose class also occurs on another rank are posted at once. */
     stopwatch watch = start(t, ELM_PHASE_FORWARD);
     const float *embeddings = elm_net_embed_all(t->net, batch->input, batch->share, true);
     enter(&watch, ELM_PHASE_GATHER);
@@ -298,7 +300,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     if (t->bank)
         elm_bank_exchange_post_all(t->bank, batch, embeddings);
 
-    /* Meanwhile logits and their loss. */
+    /* 4: meanwhile the logits and their loss. */
     enter(&watch, ELM_PHASE_CLASSIFY);
     elm_loss_batch seen = show_batch(t, batch, embeddings, elm_net_classify(t->net));
     t->embeddings = seen.embeddings;
@@ -312,7 +314,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     const elm_loss_value logit = elm_loss_logits(t->loss, &seen);
     const int64_t correct = count_correct(&seen, batch->unreadable);
 
-    /* The embedding term over all the global batch; its gradient needs no message back. */
+    /* 4: the embedding term over the global batch; its gradient needs no message. */
     enter(&watch, ELM_PHASE_GATHER);
     const elm_gathered gathered = elm_class_gather_wait_all(t->gather);
     if (t->logit_gather)
@@ -327,8 +329,8 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     add_up(t, &logit, &embed, correct, forget_absent(&seen, batch->unreadable));
     measure_gradients(t, &seen, t->sums.figures.embed_gradient);
 
-    /* Gradients; those of a whole batch, or of its last part, are summed over the ranks while
-     * earlier layers are still at work. */
+    /* 5: gradients; those of a whole batch, or of its last microbatch, are summed over the ranks
+     * while the backward pass of earlier layers runs. */
     enter(&watch, ELM_PHASE_BACKWARD);
     t->added = t->learning.count;
     elm_net_backward_all(
@@ -345,7 +347,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     enter(&watch, ELM_PHASE_ALLREDUCE);
     elm_gradient_sum_wait_all(t->gradient_sum);
 
-    /* Nobody updates before all know that all is well. */
+    /* 6: no rank updates before all have agreed that the step is finite. */
     enter(&watch, ELM_PHASE_UPDATE);
     agree_all(t, requests);
     if (t->report.finite && !t->report.requests.refuse) {

@@ -8,10 +8,10 @@
 #include "train/bank_exchange.h"
 #include "train/logit_gather.h"
 
-/* What all ranks must know before anybody updates: one small reduction. */
+/* Summed over all ranks before any rank updates: one small reduction. */
 typedef struct elm_step_sums {
     elm_step_figures figures;
-    double broken, stop, checkpoint, refuse; /* ranks that say so */
+    double broken, stop, checkpoint, refuse; /* number of ranks: not finite, requests */
 } elm_step_sums;
 
 /* The parameters that learn: a run of the network's block. */
@@ -20,11 +20,12 @@ typedef struct elm_trainable {
     float *weights, *gradients, *momentum;
 } elm_trainable;
 
-/* What this rank has found not to be finite in the global batch at hand (nonfinite_search.c). */
+/* The first values of the current global batch that are not finite, on this rank
+ * (nonfinite_search.c). */
 typedef struct elm_finding {
-    int place; /* of the tensor, in the order in which they are looked at */
+    int place; /* of the tensor, in the order of the search */
     int64_t count, member[ELM_NONFINITE_SHOWN];
-    /* Where no image's own values are broken. */
+    /* Where every image's own values are finite. */
     int64_t extreme_count, extreme[ELM_NONFINITE_SHOWN]; /* images with extreme input */
     bool has_largest;
     float largest; /* logit */
@@ -40,27 +41,27 @@ struct elm_trainer {
     uint64_t seed;
     elm_gradient_sum *gradient_sum;
     elm_class_gather *gather;
-    elm_logit_gather *logit_gather; /* NULL: no term wants logits */
+    elm_logit_gather *logit_gather; /* NULL: no term needs logits */
     elm_bank_exchange *bank;        /* NULL: no memory bank */
     int *group;                     /* [classes] head, torso, tail */
     elm_trainable learning;
     /* [learning.count] gradients of a global batch's earlier parts; NULL: batches are whole */
     float *accumulated;
-    int64_t added;          /* from here on they are in the gradient block already */
+    int64_t added;          /* from this parameter on they are in the gradient block */
     elm_step_report report; /* of the global batch so far */
     elm_step_sums sums;     /* of this rank, then of all */
     float *momentum;        /* [parameters] */
-    /* running statistics before the step: its forward pass may spoil them */
+    /* running statistics before the step, restored when it is discarded */
     float *kept_state;
     int64_t input_values;             /* of an image */
-    const float *embeddings, *logits; /* of the part at hand, on this rank */
+    const float *embeddings, *logits; /* of the current microbatch, on this rank */
     elm_finding found;
     /* first of the running statistics that the step's forward pass made not finite; -1: none */
     int spoilt_state;
     elm_decay_range *decay; /* runs of learning parameters decayed alike */
     int decay_count;
-    elm_timeline *timeline; /* NULL: nobody wants to know */
-    elm_error trouble;      /* of this rank in the step at hand; code 0: none */
+    elm_timeline *timeline; /* NULL: not recorded */
+    elm_error trouble;      /* of this rank in the current step; code 0: none */
     int64_t *starts;        /* of each learning parameter among them */
 };
 
