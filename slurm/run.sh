@@ -88,7 +88,7 @@ job_field() {
     sed -n "s/^\(.* \)\?$2=\([^ ]*\).*/\2/p" <<<"$1"
 }
 
-# still_running: Slurm lets this start of the job go on. Not so once it is cancelled, requeued by somebody or preempted for good (COMPLETING), or started
+# still_running: Slurm lets this start of the job go on. Not so once it is canceled, requeued by another or preempted for good (COMPLETING), or started
 # anew elsewhere while this script was cut off (another number of restarts); a time limit that came without a warning is for us to answer.
 still_running() {
     local line state
@@ -174,7 +174,7 @@ after_failure() {
     local code=$1 lost
     [ "$code" -ne 2 ] || return 0
     if ! still_running; then
-        say "Slurm has ended this start of the job: a cancelled job resumes when it is submitted again"
+        say "Slurm has ended this start of the job: a canceled job resumes when it is submitted again"
     elif [ "$code" -eq 75 ] || { [ "$elmpi_asked" = yes ] && [ "$code" -ge 128 ]; }; then
         say "stopped and resumable: back into the queue"
         requeue

@@ -91,7 +91,7 @@ cat <<TEXT
   runs/report.html       the three methods side by side: accuracies, margins, distances, embeddings
   $run/evaluation.json   the figures above, for programs
   $run/metrics.csv       loss and accuracies, epoch by epoch
-  $run/checkpoint.h5     weights and optimiser state (HDF5: h5ls -r reads it)
+  $run/checkpoint.h5     weights and optimizer state (HDF5: h5ls -r reads it)
   $run/job.ini           every option of the run, resolved
 
 Try next:
