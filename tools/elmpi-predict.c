@@ -63,7 +63,7 @@ static int check_command(command_line *s, elm_error *err)
                                                      .count = PRIORS});
     if (s->tau >= 0 && s->prior == PRIOR_PLAIN)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "a strength of nothing (--tau with --prior plain): give --prior "
+                             "plain takes no strength (--tau): omit it, or give --prior "
                              "posthoc-la");
     if (s->embeddings != NULL && elm_output_is_stdout(s->embeddings))
         return elm_error_set(err, ELM_EXIT_USAGE,
@@ -204,8 +204,8 @@ static void introduce(const predictor *p, const command_line *s, const elm_log *
                  p->input.width, p->input.height);
     elm_warn_unless_newest(log, s->checkpoint, c);
     if (p->shift != NULL && strcmp(p->options.loss.logit, "logadj") == 0)
-        elm_log_warn(log, "logadj has taken the priors out while training, and posthoc-la takes "
-                          "them out once more: use --prior plain for this checkpoint");
+        elm_log_warn(log, "logadj has removed the priors in training already, and posthoc-la "
+                          "removes them again: use --prior plain for this checkpoint");
 }
 
 static void summarize(const elm_predict_summary *summary, const command_line *s, const elm_log *log)
@@ -249,8 +249,8 @@ static int classify_all(predictor *p, const command_line *s, elm_comm *comm, con
     summarize(&summary, s, log);
     return s->strict && summary.unreadable > 0
                ? elm_error_set(err, ELM_EXIT_FAILURE,
-                               "%lld pictures cannot be read (--strict): mend them, or leave "
-                               "--strict away",
+                               "%lld pictures cannot be read (--strict): repair them, or omit "
+                               "--strict",
                                (long long)summary.unreadable)
                : 0;
 }

@@ -15,7 +15,7 @@ static void print_classifiers(void)
            "else to evaluation-<checkpoint>-<classifier>[-<split>][-kang].json.\n");
 }
 
-/* A flag that the classifier would ignore is a misunderstanding. */
+/* A flag that the classifier would ignore is an error. */
 static int check_uses(const evaluate_options *s, elm_error *err)
 {
     const struct {
@@ -33,29 +33,29 @@ static int check_uses(const evaluate_options *s, elm_error *err)
         if (flags[i].given && !(s->with->uses & flags[i].use))
             return elm_error_set(
                 err, ELM_EXIT_USAGE,
-                "%s has no use for it (%s): omit it, or choose another --classifier", s->with->name,
-                flags[i].flag);
+                "%s does not use this option (%s): omit it, or choose another --classifier",
+                s->with->name, flags[i].flag);
     if (s->distance != NULL && strcmp(s->distance, "euclidean") != 0 &&
         strcmp(s->distance, "cosine") != 0)
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "unknown distance %s (--distance): euclidean or cosine", s->distance);
     if (s->select_on != NULL && strcmp(s->select_on, s->split) == 0)
-        return elm_error_set(err, ELM_EXIT_USAGE,
-                             "tau chosen on the split that it is judged by (--select-on %s) would "
-                             "be no result: choose it on another one",
-                             s->select_on);
+        return elm_error_set(
+            err, ELM_EXIT_USAGE,
+            "tau chosen on the split that is evaluated (--select-on %s) would give "
+            "a biased result: choose it on another split",
+            s->select_on);
     if (s->tsne_classes >= 0 && s->analysis == NULL)
         return elm_error_set(
             err, ELM_EXIT_USAGE,
             "without an analysis there is no picture (--tsne-classes): give --analysis too");
     if ((s->analysis != NULL || s->embeddings != NULL) && strcmp(s->split, "train") == 0)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "these files hold the training set anyway (--split train): leave "
-                             "--split away, or name another");
+                             "these files hold the training set anyway (--split train): omit "
+                             "--split, or name another");
     if (s->select_on != NULL && !isnan(s->tau))
-        return elm_error_set(
-            err, ELM_EXIT_USAGE,
-            "a tau that is set is not chosen (--tau and --select-on): leave one away");
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "tau is either given or chosen (--tau and --select-on): omit one");
     return 0;
 }
 

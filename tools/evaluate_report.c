@@ -91,8 +91,8 @@ int evaluate_report(const evaluated *subject, const evaluate_options *s,
     elm_warn_unless_newest(log, s->checkpoint, subject->checkpoint);
     if (strcmp(s->with->name, "posthoc-la") == 0 &&
         strcmp(subject->options.loss.logit, "logadj") == 0)
-        elm_log_warn(log, "logadj has taken the priors out while training, and posthoc-la takes "
-                          "them out once more: use fc for this checkpoint");
+        elm_log_warn(log, "logadj has removed the priors in training already, and posthoc-la "
+                          "removes them again: use fc for this checkpoint");
     if (subject->settings.chosen)
         elm_log_info(log, "\n  tau %.1f, chosen on the %s split by balanced accuracy",
                      subject->settings.tau, subject->selected_on);

@@ -127,7 +127,7 @@ static bool is_being_written(const char *folder, elm_claim *theirs, elm_watchdog
     return false;
 }
 
-/* Another host's process cannot be seen from here, but perhaps be heard. */
+/* Another host's process cannot be examined here, but its heartbeats can. */
 static bool can_be_heard(const char *folder, const elm_claim *theirs, elm_watchdog *watch,
                          const elm_log *log)
 {
@@ -141,7 +141,7 @@ static bool can_be_heard(const char *folder, const elm_claim *theirs, elm_watchd
             theirs->run, theirs->pid, theirs->host, seconds);
     const bool lives = elm_watchdog_listen(folder, theirs->run, watch);
     if (log && !lives)
-        elm_log_info(log, "Nothing heard of run %d: it has ended.", theirs->run);
+        elm_log_info(log, "No heartbeat of run %d: it has ended.", theirs->run);
     return lives;
 }
 

@@ -37,7 +37,7 @@ static int refuse_live(const char *path, const elm_claim *owner, elm_error *err)
     return elm_error_set(err, ELM_EXIT_FAILURE,
                          "another run is at work in this folder: process %ld on %s (%s/claim-%d): "
                          "wait for it or end it, use another run.name or "
-                         "--run-dir, or, if you know that it is gone, delete that file",
+                         "--run-dir, or, if that process has ended, delete that file",
                          owner->pid, owner->host, path, owner->run);
 }
 
@@ -70,7 +70,7 @@ static int try_claim(elm_run_folder *folder, bool resume, bool *taken, const elm
     if (!status && elm_folder_list_highest(&list) >= ELM_RUN_MAX)
         status = elm_error_set(err, ELM_EXIT_USAGE,
                                "no number is left for another run (%s holds claim-%d or a "
-                               "checkpoint of it): remove it if nobody needs it, or "
+                               "checkpoint of it): remove it if it is not needed, or "
                                "use another run.name or --run-dir",
                                folder->path, ELM_RUN_MAX);
     if (!status) {

@@ -64,7 +64,7 @@ int elm_forward_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *c
     const int classes = dataset->info.classes;
     if (elm_net_classes(net) != classes)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "the network tells %d classes apart, the data set has %d (%s): use "
+                             "the network has %d classes, the data set %d (%s): use "
                              "the data set it was trained on",
                              elm_net_classes(net), classes, dataset->info.dataset);
     elm_loader *loader = NULL;

@@ -83,7 +83,7 @@ static int advance(elm_ordered_archive *archive, const elm_image_list *list,
             return status < 0 ? -1
                               : elm_error_set(err, ELM_EXIT_FAILURE,
                                               "the archive has changed while it was read (%s): try "
-                                              "again when nobody writes to it",
+                                              "again when no process writes to it",
                                               path);
     return 0;
 }

@@ -92,7 +92,7 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given && !(source->uses & flags[i].use))
-            return elm_error_set(err, ELM_EXIT_USAGE, "%s has no use for it (%s): omit it%s",
+            return elm_error_set(err, ELM_EXIT_USAGE, "%s does not use this option (%s): omit it%s",
                                  source->name, flags[i].flag,
                                  flags[i].use == ELM_PREPARE_IMBALANCE
                                      ? "; set data.imbalance in the job file"
@@ -134,8 +134,7 @@ static int check_out(const elm_prepare_request *request, elm_error *err)
         return make_folders(request->out, err);
     if (S_ISDIR(about.st_mode))
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "a folder stands there (%s): give --out the name of a file",
-                             request->out);
+                             "that is a folder (%s): give --out the name of a file", request->out);
     if (!request->force)
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "the store exists already (%s): --force replaces it", request->out);

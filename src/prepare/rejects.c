@@ -196,8 +196,9 @@ int elm_rejects_refuse(const elm_rejects *report, const char *path, elm_error *e
 {
     int length;
     const char *line = first_line(report, &length);
-    return elm_error_set(err, ELM_EXIT_FAILURE,
-                         "%lld pictures that are not as they should be (%s), first \"%.*s\": mend "
-                         "them, or leave --strict away",
-                         (long long)elm_rejects_count(report), path, length, line);
+    return elm_error_set(
+        err, ELM_EXIT_FAILURE,
+        "%lld pictures that are not as they should be (%s), first \"%.*s\": repair "
+        "them, or omit --strict",
+        (long long)elm_rejects_count(report), path, length, line);
 }

@@ -6,7 +6,7 @@
 
 #include "elmpi/run.h"
 
-/* The slowest rank's figures, and what any rank cannot compute nobody does. */
+/* The slowest rank's figures; a candidate that any rank cannot compute is dropped. */
 static void agree_all(elm_comm *comm, elm_candidate *list, int count)
 {
     double figures[2 * ELM_CANDIDATES_MAX];
@@ -123,7 +123,7 @@ int elm_run_choose_all(elm_comm *comm, const elm_choice_request *request, const 
     if (!can)
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "the CPUs of some ranks do not multiply bf16 in hardware "
-                             "(run.precision = bf16 wants AVX512-BF16 or AMX): use "
+                             "(run.precision = bf16 needs AVX512-BF16 or AMX): use "
                              "run.precision = fp32 or auto, or other nodes");
     const bool measures = can > 1 && measures_all(comm);
     if (measures && find_figures_all(comm, spec, log, list, count, &cached, err))

@@ -35,7 +35,7 @@ expect 0 "$evaluate" "$checkpoint" --classifier tau-norm
 says stdout 'tau [0-9.]+, chosen on the holdout split'
 grep -q '"tau_chosen_on": "holdout"' "$scratch/run/evaluation-checkpoint-tau-norm.json" || fail "the file does not say who chose tau"
 expect 2 "$evaluate" "$checkpoint" --classifier tau-norm --select-on test
-says stderr 'would be no result'
+says stderr 'a biased result'
 expect 2 "$evaluate" "$checkpoint" --classifier tau-norm --split holdout
 says stderr 'nothing to choose tau on'
 expect 0 "$evaluate" "$checkpoint" --classifier tau-norm --split holdout --tau 0.5
@@ -45,13 +45,13 @@ says stderr 'data.holdout'
 
 echo "settings that make no sense"
 expect 2 "$evaluate" "$checkpoint" --classifier fc --tau 1
-says stderr 'fc has no use for it \(--tau\)'
+says stderr 'fc does not use this option \(--tau\)'
 expect 2 "$evaluate" "$checkpoint" --classifier ncm --k 5
 says stderr '--k'
 expect 2 "$evaluate" "$checkpoint" --classifier knn --distance far
 says stderr 'euclidean or cosine'
 expect 2 "$evaluate" "$checkpoint" --classifier tau-norm --tau 1 --select-on holdout
-says stderr 'leave one away'
+says stderr 'omit one'
 expect 2 "$evaluate" "$checkpoint" --classifier kn
 says stderr 'knn'
 
@@ -60,7 +60,7 @@ echo "against an independent computation"
 expect 0 "$ELMPI_BIN/elmpi-prepare" two-moons --out "$scratch/moons.h5"
 expect 0 "$ELMPI_BIN/elmpi-train" "$ELMPI_SOURCE/jobs/two-moons-elm.ini" --set "data.store=$scratch/moons.h5" --set optim.epochs=8 --set optim.warmup_epochs=1 --run-dir "$scratch/moons"
 expect 0 "$evaluate" "$scratch/moons/checkpoint.h5" --classifier posthoc-la --json "$scratch/moons.json"
-says stderr 'logadj has taken the priors out .*use fc'
+says stderr 'logadj has removed the priors .*use fc'
 expect 0 "$evaluate" "$scratch/run/checkpoint.h5" --classifier posthoc-la --json "$scratch/moons.json"
 says_not stderr 'logadj'
 expect 0 /usr/bin/python3 "$(dirname "$0")/classifiers.py" "$scratch/moons.h5" "$scratch/moons/checkpoint.h5"

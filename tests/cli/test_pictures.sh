@@ -19,7 +19,7 @@ says stderr 'train2018.json'
 expect 2 "$prepare" pictures --archive x.tar --class-names names.txt --out "$stores/x.h5"
 says stderr '--class-names'
 expect 2 "$prepare" digits --strict --out "$stores/x.h5"
-says stderr 'digits has no use for it \(--strict\)'
+says stderr 'digits does not use this option \(--strict\)'
 expect 1 "$prepare" pictures --archive "$scratch/nowhere.tar" --out "$stores/x.h5"
 says stderr 'nowhere.tar'
 expect 1 "$prepare" pictures --archive "$stores" --out "$stores/x.h5"
@@ -107,7 +107,7 @@ says_not stderr 'unreadable' # what was written decodes, and is as large as the 
 expect 2 "$prepare" pictures --archive "$archive" --quality 80 --out "$stores/x.h5"
 says stderr '--resize'
 expect 2 "$prepare" digits --resize 96 --out "$stores/x.h5"
-says stderr 'digits has no use for it \(--resize\)'
+says stderr 'digits does not use this option \(--resize\)'
 
 echo "one preparation at a time"
 expect 1 flock "$stores/busy.h5.journal" "$prepare" pictures --archive "$scratch/one/x.tar" --out "$stores/busy.h5"

@@ -129,7 +129,7 @@ touch "$scratch/file"
 expect 1 "$prepare" digits --out "$scratch/file/digits.h5"
 says stderr "$scratch/file"
 expect 1 "$prepare" digits --force --out "$stores"
-says stderr 'a folder stands there'
+says stderr 'that is a folder'
 if [ "$(id -u)" -ne 0 ]; then
     mkdir -m 555 "$scratch/locked"
     expect 1 "$prepare" digits --out "$scratch/locked/digits.h5"

@@ -61,7 +61,7 @@ expect 0 "$prepare" pictures --archive "$scratch/pictures" --resize 64 --out "$s
 says stderr 'warning: 2 .*unreadable'
 expect 2 "$prepare" pictures --archive "$scratch/pictures" --decode --no-decode --out "$scratch/x.h5"
 expect 2 "$prepare" digits --no-decode --out "$scratch/x.h5"
-says stderr 'digits has no use for it \(--no-decode\)'
+says stderr 'digits does not use this option \(--no-decode\)'
 
 # --- in a hurry: training and evaluation meet them
 expect 0 "$prepare" pictures --archive "$scratch/pictures" --no-decode --out "$scratch/s.h5"

@@ -39,8 +39,8 @@ declare -A cause=(
     [kill]="exited on signal 9"
     [exit]="[Ee]xit code|exited"
     [error]="failed on purpose"
-    [memory]="out of memory|allocate|resource|exited on signal|Exit code|nobody has moved on"
-    [stop]="nobody has moved on since"
+    [memory]="out of memory|allocate|resource|exited on signal|Exit code|no rank has made progress"
+    [stop]="no rank has made progress since"
 )
 
 # check_cause KIND RANK: it is named, and an error of ours once.
@@ -60,7 +60,7 @@ check_cause() {
         case $phase in
         launch | mpi-init | job | start) return 0 ;; # the run folder is not yet taken: no heartbeats
         esac
-        says stderr "rank $2 on .*silent since"
+        says stderr "rank $2 on .*no heartbeat for"
         grep -q "${cause[stop]}" "$folder/log.txt" || fail "$row: the stall is not in log.txt"
         ;;
     esac

@@ -15,8 +15,8 @@ expect 0 "$ELMPI_BIN/elmpi-train" "$job" --run-dir "$scratch/run"
 # stopped_before PROGRAM ARGUMENT...: rank 1 is stopped before it becomes the program; the others name what they wait for and end the job.
 stopped_before() {
     expect 1 mpirun --oversubscribe --bind-to none -np 1 "$ELMPI_BIN/$1" "${@:2}" : -np 1 bash -c 'kill -STOP $$; exec "$@"' stopped "$ELMPI_BIN/$1" "${@:2}"
-    says stderr "$1: error: rank 0 has been in mpi-init .*nobody has moved on since"
-    [ "$(grep -c "nobody has moved on" "$scratch/stderr")" -eq 1 ] || fail "$1: it is not told once"
+    says stderr "$1: error: rank 0 has been in mpi-init .*no rank has made progress since"
+    [ "$(grep -c "no rank has made progress" "$scratch/stderr")" -eq 1 ] || fail "$1: it is not told once"
 }
 stopped_before elmpi-train "$job" --run-dir "$scratch/none"
 absent "$scratch/none"
@@ -35,7 +35,7 @@ says stderr "rank 0 has been in job \($fifo\) for"
 for command in "elmpi-prepare pictures --archive $scratch/p.tar --train-list $fifo --out $scratch/s.h5" "elmpi-evaluate $scratch/run/checkpoint.h5 --json $fifo"; do
     # shellcheck disable=SC2086 # words
     ELMPI_STALL_TIMEOUT=1 expect 1 "$ELMPI_BIN"/$command
-    says stderr "error: rank 0 has been in .* nobody has moved on since"
+    says stderr "error: rank 0 has been in .* no rank has made progress since"
 done
 expect 2 env ELMPI_STALL_TIMEOUT=soon "$ELMPI_BIN/elmpi-bench" --peak
 says stderr 'no number of seconds: soon \(ELMPI_STALL_TIMEOUT\)'
@@ -91,4 +91,4 @@ touch -d "+1 hour" "$scratch/ahead/heartbeat-1-1"
 code=0
 wait "$child" || code=$?
 [ "$code" -eq 1 ] || fail "exit code $code with a heartbeat from the future"
-says stderr "rank 1 on .*silent since"
+says stderr "rank 1 on .*no heartbeat for"

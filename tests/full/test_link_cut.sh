@@ -49,7 +49,7 @@ sleep 2
 link_heal
 finish
 [ "$code" -eq 0 ] || fail "a cut of 2 s was not survived (exit code $code)"
-says_not stderr "nobody has moved on"
+says_not stderr "no rank has made progress"
 same_weights "$scratch/short"
 
 begin "$scratch/long"
@@ -59,7 +59,7 @@ finish
 took=$((SECONDS - began))
 [ "$code" -ne 0 ] || fail "a cut link went unnoticed"
 [ "$took" -le 40 ] || fail "the job ended only $took s after the cut"
-says stderr "nobody has moved on since \(run.stall_timeout = 6 s\)"
+says stderr "no rank has made progress since \(run.stall_timeout = 6 s\)"
 says stderr "rank 0 on .* step [0-9]+, for [0-9.]+ s, heard of"
 says stderr "rank 1 on .* step [0-9]+, for [0-9.]+ s, heard of"
 link_heal

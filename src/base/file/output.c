@@ -20,7 +20,7 @@ struct elm_output {
     char target[ELM_PATH_SIZE]; /* what is replaced, behind symbolic links */
     char part[ELM_PATH_SIZE];   /* what is written; empty: the path itself */
     int descriptor;
-    FILE *stream; /* NULL until somebody wants it */
+    FILE *stream; /* NULL until it is first used */
     bool failed;
     int cause; /* errno of the first failure, 0: not known */
 };
@@ -39,7 +39,7 @@ static const struct {
     {ENOTDIR, "part of the path is no folder", "choose another path"},
     {EISDIR, "it is a folder", "name a file in it"},
     {EPIPE, "its reader has gone (Broken pipe)", "let it read to the end, or write to a file"},
-    {ENXIO, "nobody reads it", "start its reader first, or write to a file"},
+    {ENXIO, "no process reads it", "start its reader first, or write to a file"},
     {ELOOP, "its symbolic links go in a circle", "choose another path"},
     {ENAMETOOLONG, "the path is too long", "choose a shorter one"},
 };

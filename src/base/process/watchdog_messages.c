@@ -61,7 +61,7 @@ static bool is_silent(const elm_watchdog *watch, int rank, const elm_heartbeat *
     return !now->known || !watch->seen || !elm_heartbeat_differs(now, &watch->seen[rank]);
 }
 
-/* Whether a heartbeat shows that somebody lives and has moved on within the timeout. */
+/* Whether a heartbeat shows that another rank has made progress within the timeout. */
 bool watch_somebody_moves(const elm_watchdog *watch)
 {
     for (int r = 0; r < watch->size; r++) {
@@ -76,23 +76,22 @@ static void say_rank(const elm_watchdog *watch, int rank, const elm_heartbeat *s
                      FILE *to)
 {
     if (!seen->known) {
-        fprintf(to, "  rank %d: never heard of\n", rank);
+        fprintf(to, "  rank %d: no heartbeat\n", rank);
         return;
     }
-    /* from a file that anybody may have written */
+    /* from a file that may have been written by others */
     char host[4 * sizeof seen->host], phase[4 * sizeof seen->phase];
     elm_text_escape(host, sizeof host, seen->host);
     elm_text_escape(phase, sizeof phase, seen->phase);
     fprintf(to, "  rank %d on %s: %s, step %lld, for %.1f s", rank, host, phase, seen->step,
             seen->stayed);
     if (silent)
-        fprintf(to,
-                ", nothing heard of for %.1f s or longer: silent since (stopped, dead or cut off)",
+        fprintf(to, ", no heartbeat for %.1f s or longer (stopped, dead or cut off)",
                 elm_io_seconds() - watch->seen_at);
     fputc('\n', to);
 }
 
-/* Who is silent comes first; of many others just the number. */
+/* Ranks without a heartbeat come first; of more than SHOWN_MAX only the number. */
 static void say_everybody(const elm_watchdog *watch, FILE *to)
 {
     for (int silent = 1, shown = 0; silent >= 0; silent--) {
@@ -107,7 +106,7 @@ static void say_everybody(const elm_watchdog *watch, FILE *to)
                 rest++;
         }
         if (rest)
-            fprintf(to, "  and %d more %s\n", rest, silent ? "that are silent" : "that wait");
+            fprintf(to, "  and %d more %s\n", rest, silent ? "without a heartbeat" : "that wait");
     }
 }
 
@@ -123,7 +122,7 @@ void watch_say_stall(const elm_watchdog *watch, double waited, FILE *to)
         elm_text_escape(about, sizeof about, watch->about);
         fprintf(to, " (%s)", about);
     }
-    fprintf(to, " for %.1f s and nobody has moved on since", waited);
+    fprintf(to, " for %.1f s and no rank has made progress since", waited);
     if (*watch->folder) {
         fprintf(to,
                 " (run.stall_timeout = %g s): the job ends here, --resume continues from the last "
@@ -133,7 +132,7 @@ void watch_say_stall(const elm_watchdog *watch, double waited, FILE *to)
     } else if (watch->size > 1 || watch->launched) {
         fprintf(to,
                 " (timeout: %g s; run.stall_timeout or ELMPI_STALL_TIMEOUT sets it): a rank has "
-                "not come so far, or is stopped or cut off: "
+                "not reached this phase, or is stopped or cut off: "
                 "look for it (ps -eo pid,stat,args on each host), then start the job again\n",
                 watch->timeout);
     } else {

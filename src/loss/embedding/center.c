@@ -43,7 +43,7 @@ static int allocate(center *c, const elm_loss_setup *setup, elm_error *err)
     const size_t present = rows < classes ? rows : classes;
     if (setup->options->pull_scope == ELM_PULL_RANK)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "center knows no scope rank (loss.pull.scope): use global or bank");
+                             "center has no scope rank (loss.pull.scope): use global or bank");
     if (elm_global_batch_create(&c->rows, setup, false, err) ||
         !(c->row_loss = elm_alloc((size_t)setup->max_local, sizeof *c->row_loss, err)))
         return -1;

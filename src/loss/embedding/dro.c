@@ -107,7 +107,7 @@ static int dro_create(void **state, const elm_loss_setup *setup, elm_error *err)
                .exact = wanted.bank};
     if (o->pull_scope == ELM_PULL_RANK) {
         elm_error_set(err, ELM_EXIT_USAGE,
-                      "dro knows no scope rank (loss.pull.scope): use global or bank");
+                      "dro has no scope rank (loss.pull.scope): use global or bank");
         dro_destroy(d);
         return -1;
     }

@@ -26,7 +26,7 @@ enum {
 };
 
 static const double default_imbalance = 20.0;
-static const char advice[] = "leave --archive away to use the digits that come with elmpi";
+static const char advice[] = "omit --archive to use the digits that come with elmpi";
 
 typedef enum digit_use { DIGIT_UNUSED, DIGIT_TRAIN, DIGIT_TEST } digit_use;
 
