@@ -1,5 +1,5 @@
 /* Embeddings leave in rounds: one batch of every rank travels to rank 0, which writes it down. A
- * rank that has failed takes part in the remaining rounds with nothing, so that nobody waits for
+ * rank that has failed takes part in the remaining rounds with nothing, so that no rank waits for
  * it. */
 #include <string.h>
 

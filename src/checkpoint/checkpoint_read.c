@@ -1,5 +1,5 @@
-/* Reading. The digest only tells that the file is as somebody wrote it, so types, shapes and
- * sizes are checked too: nothing is allocated that the file does not hold. */
+/* Reading. The digest only shows that the file is as it was written, perhaps by a forger, so types,
+ * shapes and sizes are checked too: nothing is allocated that the file does not hold. */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>

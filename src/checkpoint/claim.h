@@ -27,7 +27,7 @@ typedef struct elm_claim {
 /** The claim that this process would make for that run number. */
 elm_claim elm_claim_mine(int run);
 
-/** Creates the claim's file. *taken: somebody else has that number.
+/** Creates the claim's file. *taken: another process has that number.
  *  Errors: -1 for all but that */
 int elm_claim_create(const char *folder, const elm_claim *claim, bool *taken, elm_error *err);
 
@@ -36,7 +36,7 @@ int elm_claim_read(const char *folder, int run, elm_claim *claim);
 
 /** Whether the owner of a claim has to be taken for alive and entitled, as `mine` sees it. Where
  * that is another host's process, its run's heartbeats are listened to, which may take a minute
- * or two: `log` (or NULL) says so, and `watch` (or NULL) is told that all goes well. */
+ * or two: `log` (or NULL) says so, and `watch` (or NULL) gets heartbeats. */
 bool elm_claim_is_live(const char *folder, const elm_claim *theirs, const elm_claim *mine,
                        elm_watchdog *watch, const elm_log *log);
 

@@ -20,7 +20,7 @@ typedef struct elm_folder_list {
     int checkpoint_count;
     int *claims; /* run numbers, in no order */
     int claim_count;
-    char trace[ELM_ENTRY_SIZE]; /* an entry that tells of an earlier run, or empty */
+    char trace[ELM_ENTRY_SIZE]; /* an entry left by an earlier run, or empty */
 } elm_folder_list;
 
 /** Whether that is the name of a run's checkpoint, checkpoint-<run>-<step>.h5, and nothing that

@@ -18,7 +18,7 @@ enum { FOLDER_SIZE = ELM_PATH_SIZE - 128, CLAIM_ATTEMPTS = 100, DAMAGED_MAX = 64
 struct elm_run_folder {
     char path[FOLDER_SIZE];
     elm_claim claim;
-    /* told that reading goes on; NULL: nobody watches */
+    /* gets heartbeats while reading; NULL: none */
     elm_watchdog *watch;
     char claim_path[ELM_PATH_SIZE];            /* removed if a signal ends the start */
     bool made;                                 /* the folder was not there before */
@@ -139,7 +139,7 @@ void elm_run_folder_abandon(elm_run_folder *folder)
     elm_claim_remove(folder->path, &folder->claim);
     elm_folder_clean(folder->path);
     if (folder->made)
-        rmdir(folder->path); /* unless somebody has put something there */
+        rmdir(folder->path); /* unless it is not empty */
     elm_process_keep(folder->claim_path);
     elm_free(folder);
 }

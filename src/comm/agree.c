@@ -1,4 +1,4 @@
-/* Agreement: one rank's failure becomes everybody's, so that all take the same branch and nobody
+/* Agreement: one rank's failure becomes that of all ranks, which take the same branch, so that none
  * waits for one that left. */
 #include <mpi.h>
 #include <stdbool.h>

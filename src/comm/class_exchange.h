@@ -10,7 +10,7 @@
 #include "elmpi/comm.h"
 
 /** Rows of the classes that this rank owns, its own images' among them. Borrowed from the
- * exchange until it is told to forget. */
+ * exchange until it is discarded. */
 typedef struct elm_owned {
     int rows;                /* of the last post */
     const float *embeddings; /* [rows][width] */

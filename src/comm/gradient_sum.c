@@ -106,7 +106,7 @@ void elm_gradient_sum_ready_all(elm_gradient_sum *sum, int64_t first)
         const int b = sum->posted++;
         sum->left[b] = elm_timeline_now(sum->timeline);
         if (sum->comm->size == 1)
-            /* there is nobody to wait for, but a timeline tells when the bucket was full */
+            /* there is no other rank, but the timeline records when the bucket was full */
             arrived(sum, b);
         else if (sum->compressor)
             elm_compressor_post_all(sum->compressor, b);

@@ -1,5 +1,5 @@
 /* A BLACS grid of its own per elm_grid: its messages travel on a duplicate of the communicator
- * and meet nobody else's. */
+ * and cannot be confused with others. */
 #include "comm/grid.h"
 
 #include "comm/mpi_parts.h"

@@ -19,12 +19,12 @@ struct elm_comm {
     int rank, size, local_rank, local_size, core_sharers;
 };
 
-/** Ends the job when an MPI call failed or an invariant broke: says rank, file and line, never
- * waits for anybody. */
+/** Ends the job when an MPI call failed or an invariant broke: prints rank, file and line, and does
+ * not wait for other ranks. */
 #define ELM_MPI(call) elm_mpi_check((call), #call, __FILE__, __LINE__)
 void elm_mpi_check(int result, const char *call, const char *file, int line);
 
-/** A count where MPI wants an int; a larger one ends the job (callers cut into chunks first). */
+/** A count where MPI takes an int; a larger one ends the job (callers cut into chunks first). */
 int elm_mpi_count(int64_t count);
 
 void elm_moments_op_create(struct elm_comm *comm);

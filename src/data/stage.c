@@ -140,7 +140,7 @@ static int copy_bytes(staging *s, int from, int64_t size_bytes, int to)
     return 0;
 }
 
-/* The copy is for nobody who could not read the shard: where it cannot get the shard's group,
+/* Users who cannot read the shard must not read the copy: where it cannot get the shard's group,
  * the group gets what all others have. */
 static int keep_mode(int from, int to)
 {
@@ -153,7 +153,7 @@ static int keep_mode(int from, int to)
     return fchmod(to, mode | S_IRUSR | S_IWUSR) == 0 ? 0 : errno;
 }
 
-/* A new file, readable for nobody else yet; what an interrupted copy, or somebody else, left
+/* A new file, readable only for its owner yet; what an interrupted copy, or another user, left
  * under the name is not written into. */
 static int create_part(const char *part)
 {

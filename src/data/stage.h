@@ -13,8 +13,8 @@ typedef void (*elm_stage_progress)(void *context, int64_t done_bytes, int64_t to
 
 /** Copies the shards that options->store names into options->stage, which is made where it is
  * missing; what is there already with the same length and the same first and last bytes, of this
- * user and written to by nobody else, is left as it is. Copies can be read by whoever may read the
- * shards, and nobody else. Nothing for stores that hold their images themselves.
+ * user and not writable by others, is left as it is. Copies can be read only by users who may read
+ * the shards. Nothing for stores that hold their images themselves.
  *  Ranks:  local: one rank of each node calls, and the others wait for it
  *  Errors: shards missing or of one name, no room on the disk (found before anything is copied),
  *          a write that fails; a file half copied is removed, whole ones stay */

@@ -16,7 +16,7 @@
 #include "export/onnx.h"
 #include "nn/weights.h"
 
-/* A network and what is told about it. */
+/* A network and its metadata. */
 typedef struct subject {
     const elm_export_request *request;
     elm_net *net;

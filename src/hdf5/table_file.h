@@ -25,7 +25,7 @@ int elm_table_file_create(elm_table_file **file, const char *path, const char *f
  *  Errors: what could not be written */
 int elm_table_file_close(elm_table_file *file, int status, elm_error *err);
 
-/* The first failure is kept and told by elm_table_file_close. Groups in a name are made. */
+/* The first failure is kept and reported by elm_table_file_close. Groups in a name are made. */
 /* an attribute */
 void elm_table_file_number(elm_table_file *file, const char *group, const char *name, double value);
 /* likewise */

@@ -27,7 +27,7 @@ static int stop(reader *r)
     return 0; /* inih: this line is in error */
 }
 
-/* inih would pass over whatever follows the bracket, perhaps somebody's option. */
+/* inih would ignore what follows the bracket, which may be an option. */
 static bool section_is_clean(const reader *r)
 {
     const char *end = memchr(r->line, ']', r->length);

@@ -157,12 +157,12 @@ int elm_matrix_eigen_all(const elm_matrix *a, double *values, const elm_matrix *
         return 0;
     pdsyevd_("V", "L", &a->rows, a->data, &one, &one, a->descriptor, values, vectors->data, &one,
              &one, vectors->descriptor, &size, &ask, &whole, &ask, &info);
-    /* The library asks for less than its own back-transformation wants when blocks are large. */
+    /* The library's query returns less than its own back-transformation needs for large blocks. */
     const int length =
         (int)size + (a->local_rows + a->local_columns + 3 * a->row_block) * a->row_block;
     work = elm_alloc((size_t)length, sizeof *work, err);
     iwork = work != NULL ? elm_alloc((size_t)whole, sizeof *iwork, err) : NULL;
-    /* Memory is agreed on before anybody calls, or the others would wait for this rank for ever. */
+    /* Memory is agreed on before any rank calls ScaLAPACK, or the others would wait forever. */
     const bool ready = elm_grid_agree_all(a->at, iwork != NULL);
     if (ready)
         pdsyevd_("V", "L", &a->rows, a->data, &one, &one, a->descriptor, values, vectors->data,

@@ -46,8 +46,8 @@ typedef struct elm_loss_row {
     /** This rank's part of the batch's mean; adds its gradient times `weight` to the batch's
      * gradient blocks. A logit loss multiplies each image's loss by elm_loss_share, an embedding
      * term divides by batch->global. A term that is no mean over images (one number for the whole
-     * batch) counts as images/global of one, and its value is told by the ranks in proportion to
-     * their images: value * local / images.
+     * batch) counts as images/global of one, and each rank returns its share by its number of
+     * images: value * local / images.
      *  Shape:  the value is before `weight`
      *  Ranks:  local; allocates nothing; the same bits for any number of threads */
     elm_loss_value (*evaluate)(void *state, const elm_loss_batch *batch, double weight);

@@ -21,7 +21,7 @@ static void begin_pass(elm_net *net, elm_partition share, bool training)
     pass->segment_count = 1;
 }
 
-/* Runs one of the layer's functions and says so. */
+/* Runs one of the layer's functions and records it in the timeline. */
 static void run_layer(const elm_net *net, elm_layer *layer,
                       void (*run)(elm_layer *layer, const elm_pass *pass), const char *part,
                       int passes)
@@ -118,7 +118,7 @@ static void classifier_backward(elm_net *net)
                              width, net->classes, 1);
 }
 
-/* Tells the watcher that everything from the layer's first parameter on is final, and lets it
+/* Calls the hook that says that everything from the layer's first parameter on is final, and lets it
  * move its messages on. */
 static void announce(const elm_net *net, const elm_backward_hooks *watch, int first_parameter)
 {

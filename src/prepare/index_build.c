@@ -52,7 +52,7 @@ static size_t append_file(char *text, size_t length, const char *what, const cha
     struct stat about = {0};
     char *full = realpath(path, NULL);
     stat(path, &about);
-    /* Of what would not fit, the length alone is told: the caller refuses. */
+    /* Where it would not fit only the length is returned: the caller refuses it. */
     char *end = length < REQUEST_BYTES ? text + length : NULL;
     const int added =
         snprintf(end, end != NULL ? REQUEST_BYTES - length : 0, "%s %lld %lld.%09ld %s\n", what,

@@ -86,7 +86,7 @@ static bool stands_there(const elm_archive_walk *walk, int64_t offset, const uin
            equals_there(walk->descriptor, offset + (int64_t)last, bytes + last, count);
 }
 
-/* As the store tells it: relative to its folder where the archive lies in there. */
+/* As the store records it: relative to its folder where the archive lies in there. */
 static int shard_of_archive(elm_index_build *job, elm_archive_walk *walk, elm_error *err)
 {
     if (walk->shard >= 0)

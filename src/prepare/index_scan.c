@@ -187,7 +187,7 @@ static bool is_settled(elm_index_build *job, const elm_linked_picture *linked)
     return linked->item->placed || (real != NULL && (real->placed || real->settled));
 }
 
-/* Files that nobody wants but under the name of a link are read in a second pass. */
+/* Files that are needed only through a link are read in a second pass. */
 static int read_linked(elm_index_build *job, elm_archive_walk *walk,
                        const elm_linked_pictures *linked, elm_error *err)
 {

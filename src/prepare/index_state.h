@@ -25,7 +25,7 @@ typedef struct elm_image_set {
 
 /** A shard of the store to be. */
 typedef struct elm_index_shard {
-    const char *path; /* as the store tells it; text of the catalog */
+    const char *path; /* as in the store; text of the manifest */
     int64_t size_bytes;
     bool known; /* its line is in the journal */
 } elm_index_shard;

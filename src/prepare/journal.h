@@ -20,8 +20,8 @@ typedef struct elm_journal_entry {
     elm_store_place place;
 } elm_journal_entry;
 
-/** Opens or begins the journal at `path`. `request` tells, in lines, what is being prepared from
- * what: a journal of another request is an error, or, with `force`, is discarded together with the
+/** Opens or begins the journal at `path`. `request` describes, in lines, what is being prepared
+ * from what: a journal of another request is an error, or, with `force`, is discarded together with the
  * shards that it knows as copied (in `folder`).
  *  Owns:   the caller finishes or closes */
 int elm_journal_open(elm_journal **journal, const char *path, const char *request,

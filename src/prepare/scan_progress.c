@@ -8,7 +8,7 @@
 
 static const double show_every = 0.2; /* seconds */
 
-/* How much of the work is done: with lists, of the pictures; without, nobody knows how many
+/* How much of the work is done: with lists, of the pictures; without, it is unknown how many
  * there are, so of the archives' bytes. */
 static double share_done(const elm_index_build *job, const elm_archive_walk *walk)
 {

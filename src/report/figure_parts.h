@@ -1,5 +1,5 @@
 /* Figure parts: what lies behind a figure, for the files that share it: figure.c (points, files,
- * gnuplot) and figure_script.c (what gnuplot is told). */
+ * gnuplot) and figure_script.c (the gnuplot script). */
 #ifndef ELMPI_REPORT_FIGURE_PARTS_H
 #define ELMPI_REPORT_FIGURE_PARTS_H
 

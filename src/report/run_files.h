@@ -1,4 +1,4 @@
-/* Run files: what a run folder tells. */
+/* Run files: the contents of a run folder. */
 #ifndef ELMPI_REPORT_RUN_FILES_H
 #define ELMPI_REPORT_RUN_FILES_H
 

@@ -87,7 +87,7 @@ int elm_bank_exchange_create_all(elm_bank_exchange **out, elm_comm *comm,
     *out = NULL;
     if (t)
         t->comm = comm;
-    /* without memory nobody agrees */
+    /* where t is NULL on any rank the agreement is -1 on all */
     if (elm_comm_agree_all(comm, t ? create_local(t, spec, err) : -1, err) || !t)
         goto fail;
     const elm_class_exchange_spec exchange = {.owner = elm_memory_bank_owners(t->bank),
@@ -117,8 +117,8 @@ void elm_bank_exchange_post_all(elm_bank_exchange *t, const elm_batch *batch,
         t->begin[r] = elm_partition_begin(batch->share.global, size, r);
     if (!batch->continues)
         elm_class_exchange_forget(t->exchange);
-    /* Neither the zeros nor the other picture that stand for one nobody could read are this
-     * image: as its entry, the other picture would be there twice and meet itself. */
+    /* Neither the zeros nor the replacement of an image that could not be read are
+     * stored as its entry: the replacement would be in the bank twice, a positive of itself. */
     for (int i = 0; i < batch->share.local; i++)
         t->mark[i] = !(batch->unreadable && batch->unreadable[i]) &&
                      !(batch->replaced && batch->replaced[i]);

@@ -16,7 +16,7 @@ typedef struct elm_bank_exchange_spec {
     const int32_t *labels; /* [counts.total] of the training set; borrowed */
     int width;
     int max_local;       /* images of a rank at a time */
-    bool means;          /* elm_bank_exchange_means_all will be asked for */
+    bool means;          /* elm_bank_exchange_means_all will be called */
     int64_t part, batch; /* images at work at a time; of a global batch */
 } elm_bank_exchange_spec;
 

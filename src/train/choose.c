@@ -100,7 +100,7 @@ static void say(const elm_log *log, const elm_candidate *list, int count, int ch
         elm_log_info(log, "Computing with %s.", name);
 }
 
-/* Nobody is slower than one rank that lacks it: a step waits for everybody. */
+/* Only where all ranks have it: a step takes as long as the slowest rank's. */
 bool elm_run_has_bf16_all(elm_comm *comm)
 {
     elm_precision mine = ELM_PRECISION_FP32;

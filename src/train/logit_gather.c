@@ -45,7 +45,7 @@ int elm_logit_gather_create_all(elm_logit_gather **out, elm_comm *comm, int64_t 
         g->classes = classes;
         g->columns = max_global < classes ? (int)max_global : classes;
     }
-    /* without one nobody agrees */
+    /* where g is NULL on any rank the agreement is -1 on all */
     if (elm_comm_agree_all(comm, g ? allocate(g, max_global, err) : -1, err) || !g)
         goto fail;
     if (elm_class_gather_create_all(&g->rows, comm, ELM_GATHER_ALL, g->columns, max_global, classes,

@@ -128,7 +128,7 @@ static int explain_all(elm_nonfinite *policy, const elm_batch *batch, elm_nonfin
     return 0;
 }
 
-/* Whether there is a checkpoint to go back to, which is read again before anybody says so. The
+/* Whether there is a checkpoint to go back to, which is read again before it is named. The
  * same on all ranks. */
 static void describe_checkpoint_all(const elm_nonfinite *policy, char *text, size_t size)
 {

@@ -156,7 +156,7 @@ int elm_trainer_create_all(elm_trainer **out, const elm_trainer_spec *spec, elm_
     elm_trainer *t = elm_alloc(1, sizeof *t, err);
     if (t)
         t->comm = comm;
-    /* without a trainer nobody agrees */
+    /* where t is NULL on any rank the agreement is -1 on all */
     if (elm_comm_agree_all(comm, t ? create_local(t, spec, err) : -1, err) || !t)
         goto fail;
     const elm_net_parameters view = elm_net_view(t->net);

@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     const int rank = elm_comm_rank(comm);
     log.quiet = rank != 0;
     int status = rank == 0 ? prepare(store, job, &log, &err) : 0;
-    status = elm_comm_agree_all(comm, status, &err); /* nobody goes on where one has failed */
+    status = elm_comm_agree_all(comm, status, &err); /* all ranks fail where one has failed */
     if (status == 0) {
         const elm_run_request request = {
             .job_file = job, .run_dir = run, .max_steps = -1, .version = "example"};

@@ -97,7 +97,7 @@ elm_cpus elm_affinity_ceiling(const elm_affinity_facts *f)
     /* slurmd may have cores of its own, where no task runs. */
     if (f->launched_by_srun && !elm_cpus_contains(&f->launcher, &f->own))
         return f->own;
-    /* Numbers that are not the system's: nobody can tell which CPUs are meant. */
+    /* Numbers that are not the system's: it is unknown which CPUs are meant. */
     if (f->has_chosen && !elm_cpus_contains(&f->chosen, &f->own))
         return f->own;
     elm_cpus allowed = elm_cpus_intersection(&f->launcher, &f->cpuset);

@@ -34,7 +34,7 @@ typedef struct elm_affinity_facts {
  * numactl before mpirun, a batch system's set, --cpu-set) holds for the launcher too, while what
  * the launcher chose for a rank does not. Never beyond the cgroup's set. The process's own mask
  * where there is no launcher; where srun bound the task (task/affinity); and where Slurm gave
- * the job a part of the node without confining it, as then nobody can tell which part. */
+ * the job a part of the node without confining it, as it is then unknown which part. */
 elm_cpus elm_affinity_ceiling(const elm_affinity_facts *facts);
 
 /** Reads it all from the system. */

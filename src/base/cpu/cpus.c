@@ -172,7 +172,7 @@ static relation relation_of(const elm_cpus *own, int ranks, int rank)
     return found;
 }
 
-/* Whether everybody has a fair share already, alone or as one of those that have the same mask. */
+/* Whether every rank has a fair share already, alone or as one of those that have the same mask. */
 static bool is_fair(const elm_cpus *own, const elm_cpus *ceilings, int ranks, int fair)
 {
     for (int r = 0; r < ranks; r++) {
@@ -202,7 +202,7 @@ elm_cpus_plan elm_cpus_divide(const elm_cpus *own, const elm_cpus *ceilings, int
         inside &= elm_cpus_contains(&ceilings[r], &shares[r]);
         kept &= elm_cpus_equal(&own[r], &shares[r]);
     }
-    if (!inside) /* ranks that may use different CPUs: nobody is to get another's */
+    if (!inside) /* ranks that may use different CPUs: none must get another's */
         memcpy(shares, own, (size_t)ranks * sizeof *shares);
     return kept || !inside ? ELM_CPUS_KEPT : ELM_CPUS_DIVIDED;
 }

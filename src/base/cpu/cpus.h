@@ -37,7 +37,7 @@ void elm_cpus_print(const elm_cpus *set, char *text, size_t size_bytes);
 /** The part of `set` that the sharer number `place` of `sharers` has when they divide it:
  * consecutive, disjoint, sizes that differ by one at most. Whole cores with all their
  * hyperthreads while there are enough cores, else single CPUs; sockets one after the other. With
- * more sharers than CPUs everybody has the whole set. */
+ * more sharers than CPUs every rank has the whole set. */
 elm_cpus elm_cpus_share(const elm_cpus *set, const elm_topology *topology, int sharers, int place);
 
 /** What is done about the CPUs of a node's ranks. */

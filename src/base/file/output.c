@@ -132,7 +132,7 @@ static int name_part(elm_output *output, int flags)
                : ENAMETOOLONG;
 }
 
-/* Never through a link or into a file that somebody has put there: an older one of that name
+/* Never through a link or into a file that is already there: an older one of that name
  * goes first. */
 static int open_part(elm_output *output, const struct stat *old)
 {

@@ -15,7 +15,7 @@ static int by_kill(elm_error *err)
 static int by_stop(elm_error *err)
 {
     (void)err;
-    return raise(SIGSTOP); /* goes on where somebody continues it */
+    return raise(SIGSTOP); /* goes on after SIGCONT */
 }
 
 static int by_exit(elm_error *err)

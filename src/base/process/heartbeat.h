@@ -1,5 +1,5 @@
 /* Heartbeat: a small file of a rank in the run folder. Its content changes each time that the
- * rank writes it: that it changes, and never its date, tells that the rank lives, since no two
+ * rank writes it: that it changes, not its date, shows that the rank is alive, since no two
  * machines need agree on the time. */
 #ifndef ELMPI_BASE_PROCESS_HEARTBEAT_H
 #define ELMPI_BASE_PROCESS_HEARTBEAT_H

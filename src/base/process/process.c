@@ -97,7 +97,7 @@ static const char *name_of(int signal)
     return "signal";
 }
 
-/* Rank 0 speaks for all; what started the ranks ends the others, if it is only one of them that
+/* Only rank 0 prints; what started the ranks ends the others, if it is only one of them that
  * was asked, while they wait here. Not by stdio, whose locks the main thread may hold for ever. */
 _Noreturn static void end_at_once(int signal, const char *why)
 {

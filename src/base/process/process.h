@@ -21,9 +21,9 @@ int elm_process_begin(const char *program, elm_error *err);
 
 /** Requests to stop are noted from now on; steps of work look at elm_process_stop. */
 void elm_process_defer_stop(void);
-/** Set when somebody has asked to stop. */
+/** Set when a stop has been requested. */
 const volatile sig_atomic_t *elm_process_stop(void);
-/** Words for stdout were lost (errno). Where nobody reads them any more (EPIPE), that asks to
+/** Writing to stdout failed (errno). Where nobody reads them any more (EPIPE), that asks to
  * stop as a signal does. */
 void elm_process_note_loss(int cause);
 
@@ -31,7 +31,7 @@ void elm_process_note_loss(int cause);
  * the caller then waits for: for who watches others and may get stuck himself. 0: no deadline. */
 void elm_process_set_deadline(double seconds, const char *why);
 
-/** What the program does at this moment, for the line that tells of its end: a static text. */
+/** What the program does at this moment, for the message at its end: a static text. */
 void elm_process_set_phase(const char *phase);
 
 /** The rank that the launcher gave this process (Open MPI, PMIx, PMI, Slurm), before MPI can

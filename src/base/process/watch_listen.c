@@ -1,4 +1,4 @@
-/* Whether ranks of another run live, heard by their heartbeats in its folder. */
+/* Whether ranks of another run are alive, by their heartbeats in its folder. */
 #include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>

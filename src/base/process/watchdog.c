@@ -76,7 +76,7 @@ _Noreturn static void end_all(elm_watchdog *watch, double waited)
     _exit(ELM_EXIT_FAILURE);
 }
 
-/* Until the next look, or until somebody has news. Holds the lock but while asleep. */
+/* Sleeps until the next check, or until it is woken. Holds the lock except while asleep. */
 static void sleep_a_while(elm_watchdog *watch)
 {
     struct timespec until;
@@ -109,7 +109,7 @@ static double work_done(void)
            (double)(read_bytes + written) / (1 << 22);
 }
 
-/* A process that waits for nobody is alive as long as it does something. */
+/* A process that waits for no other is alive as long as it computes, reads or writes. */
 static void notice_work(elm_watchdog *watch)
 {
     enum { LOOKS_A_SECOND = 100 }; /* this thread does less than that */
@@ -144,7 +144,7 @@ static void *guard(void *context)
     elm_watchdog *watch = context;
     pthread_mutex_lock(&watch->lock);
     watch->awake = elm_io_seconds();
-    int looks = 0; /* in a row that saw nobody move: one may have met a file system that was busy */
+    int looks = 0; /* in a row without progress: a single one may be due to a busy file system */
     while (!watch->ends) {
         sleep_a_while(watch);
         if (watch->ends || watch->timeout <= 0)

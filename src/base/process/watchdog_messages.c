@@ -1,4 +1,4 @@
-/* What the watchdog knows of the other ranks, and what it says. */
+/* The watchdog's view of the other ranks, and its messages. */
 #include <string.h>
 
 #include "base/file/shared_memory.h"

@@ -41,7 +41,7 @@ struct elm_watchdog {
     /* [size] as they were at `seen_at`; NULL: not looked at since this rank moved */
     elm_heartbeat *seen;
     double seen_at;
-    double worked; /* what a process that waits for nobody has done so far: see work_done */
+    double worked; /* work done so far by a process that waits for no other: see work_done */
 };
 
 /** Seconds between two looks. */
@@ -51,10 +51,10 @@ void watch_beat(elm_watchdog *watch, int flags);
 /** Notes what every heartbeat is now, to be compared with what it is later. */
 void watch_look_at_others(elm_watchdog *watch);
 void watch_forget_others(elm_watchdog *watch);
-/** Whether a heartbeat shows, by its change since then, that somebody lives and has moved on
- * within the timeout. */
+/** Whether a heartbeat shows, by its change since then, that another rank is alive and has made
+ * progress within the timeout. */
 bool watch_somebody_moves(const elm_watchdog *watch);
-/** Where this rank waits, and where everybody was last seen. */
+/** Reports where this rank waits, and the last known phase of every rank. */
 void watch_say_stall(const elm_watchdog *watch, double waited, FILE *to);
 
 #endif

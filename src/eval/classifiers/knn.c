@@ -91,7 +91,7 @@ static int vote(const knn *n, const neighbor *list)
     return best;
 }
 
-/* Everybody's candidates side by side: sums of what only one rank has set. */
+/* The candidates of all ranks: sums over ranks, each entry set by one rank only. */
 static void exchange_all(const knn *n, int count)
 {
     const size_t part = (size_t)ROUND * (size_t)n->k, rank = (size_t)elm_comm_rank(n->comm),

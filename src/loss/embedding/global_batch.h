@@ -70,7 +70,7 @@ elm_loss_value elm_global_batch_anchors(const elm_global_batch *rows);
 elm_loss_value elm_global_batch_mean(const elm_global_batch *rows, const elm_loss_batch *batch,
                                      const double *row_loss);
 
-/** A number for the whole batch (see evaluate in table.h): the part of it that this rank tells. */
+/** A number for the whole batch (see evaluate in table.h): this rank's part of it. */
 elm_loss_value elm_global_batch_tell(const elm_global_batch *rows, const elm_loss_batch *batch,
                                      double value);
 

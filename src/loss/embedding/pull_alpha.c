@@ -6,7 +6,7 @@
 
 #include "elmpi/loss.h"
 
-/* Largest power of n or pi that anybody could want: further ones only overflow. */
+/* Largest useful power of n or pi: larger ones overflow. */
 static const double exponent_max = 16;
 
 static int parse_exponent(const char *text, double *exponent)

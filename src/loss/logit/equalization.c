@@ -12,7 +12,7 @@ typedef struct equalization {
     double gamma; /* probability of leaving a rare class out */
 } equalization;
 
-/* Number c of the image's stream belongs to class c, also where nobody looks at it: a draw
+/* Number c of the image's stream belongs to class c, also where it is not used: a draw
  * depends on seed, epoch, position and class alone, so neither ranks nor threads nor other
  * classes' shares change it. */
 static void draw_row(const equalization *e, elm_rng rng, int classes, int32_t label,

@@ -25,7 +25,7 @@ static const struct row {
 };
 
 /* How much quicker than a preferred candidate another has to be: more than timings of one thing
- * differ, and less than anybody would miss. */
+ * differ, and too small to matter. */
 static const double clear_win = 1.04;
 
 bool elm_choice_can(const elm_candidate *candidate)

@@ -26,7 +26,7 @@ static void forward(elm_layer *layer, const elm_pass *pass)
         y[i] = elm_bf16_from_float(x[i]);
 }
 
-/* Nobody wants the gradient of pictures. */
+/* The gradient of the input is not needed. */
 static void backward(elm_layer *layer, const elm_pass *pass)
 {
     (void)layer, (void)pass;

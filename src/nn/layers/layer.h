@@ -84,7 +84,7 @@ typedef struct elm_layer elm_layer;
 enum { ELM_READS_INPUT = 1, ELM_READS_OUTPUT = 2 };
 
 /** How often a layer reads or writes an array of its output's size; a residual adds one to each.
- * 0: not told. */
+ * 0: unknown. */
 typedef struct elm_passes {
     int forward, rebuild, backward;
 } elm_passes;

@@ -30,7 +30,7 @@ typedef struct unpacker {
     size_t last_bytes;
     uint8_t tail[TAIL_BYTES]; /* the end of the last block that was not empty */
     size_t tail_bytes;
-    const uint8_t *made; /* what it has made and nobody has taken */
+    const uint8_t *made; /* decompressed and not yet taken */
     size_t made_bytes;
 } unpacker;
 

@@ -12,7 +12,7 @@
 
 /** Where a stream's bytes are compressed (gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress),
  * replaces it by the stream of what they stand for, which owns it: 1; else 0. Other decompressors
- * are not used: libarchive would start external programs for them, on bytes that nobody has
+ * are not used: libarchive would start external programs for them, on bytes that have not been
  * checked. Every member's check sum and length are compared, and what follows the last one must be
  * zeros.
  *  Errors: -1: memory; the stream is as it was */

@@ -20,7 +20,7 @@ struct elm_stream {
     void *context;
     const elm_stream *below; /* what the source reads, where it is another stream */
     uint8_t *block;          /* [ELM_STREAM_BLOCK] */
-    const uint8_t *peeked;   /* what elm_stream_peek has read and nobody has taken */
+    const uint8_t *peeked;   /* read by elm_stream_peek and not yet taken */
     size_t peeked_bytes;
     int64_t taken; /* handed out so far */
     int64_t zeros; /* the last of these that are zero */

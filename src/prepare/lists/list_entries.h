@@ -5,7 +5,7 @@
 #include "prepare/rejects.h"
 #include "prepare/sets/manifest.h"
 
-/** Names of classes; those that no file tells are NULL. */
+/** Names of classes; NULL where no file has one. */
 typedef struct elm_class_names {
     const char **name; /* [count], texts of a catalog */
     int count;

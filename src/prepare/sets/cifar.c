@@ -27,7 +27,7 @@ typedef struct cifar_file {
     int records;
 } cifar_file;
 
-/** What tells the two data sets apart. */
+/** How the two data sets differ. */
 typedef struct cifar_set {
     elm_store_info info;
     int label_bytes, label_at; /* of a record, and which of them is the label */

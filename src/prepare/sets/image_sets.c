@@ -1,4 +1,4 @@
-/* The data sets of pictures that elmpi knows. All are made by index_build.c. */
+/* The published data sets of pictures. All are prepared by index_build.c. */
 #include "prepare/index_build.h"
 #include "prepare/sources.h"
 

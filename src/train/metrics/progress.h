@@ -1,4 +1,4 @@
-/* Progress: what rank 0 tells while a run goes on. On a terminal a line that renews itself;
+/* Progress: what rank 0 prints during a run. On a terminal a line that renews itself;
  * elsewhere one line an epoch. */
 #ifndef ELMPI_TRAIN_METRICS_PROGRESS_H
 #define ELMPI_TRAIN_METRICS_PROGRESS_H

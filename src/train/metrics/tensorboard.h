@@ -12,12 +12,12 @@
 #include "elmpi/log.h"
 #include "train/metrics/epoch_metrics.h"
 
-/** All zero: nobody asks for it. */
+/** All zero: off. */
 typedef struct elm_tensorboard {
     struct elm_event_file *events; /* NULL: none, or given up */
     const elm_log *log;
     const char *folder; /* the run's */
-    bool clips;         /* gradients have a norm to be told */
+    bool clips;         /* the gradient norm is recorded */
     double flushed;     /* elm_io_seconds */
 } elm_tensorboard;
 
@@ -32,7 +32,7 @@ void elm_tensorboard_step(elm_tensorboard *board, const elm_step_report *report,
                           elm_step_place place);
 void elm_tensorboard_epoch(elm_tensorboard *board, const elm_epoch_metrics *row);
 /** Before a checkpoint: nothing that it counts as done is missing from the file when the run is
- * killed later. A file that can no longer be written is told of once and given up. */
+ * killed later. A file that can no longer be written is reported once and closed. */
 void elm_tensorboard_flush(elm_tensorboard *board);
 void elm_tensorboard_end(elm_tensorboard *board);
 

@@ -1,4 +1,4 @@
-/* A run: steps until the schedule ends, somebody asks to stop, or the numbers break. */
+/* A run: steps until the schedule ends, a stop is requested, or a value is not finite. */
 #include "elmpi/run.h"
 
 #include <math.h>
@@ -161,7 +161,7 @@ static void tell_step(elm_run *run, const elm_step_report *report, double second
     elm_tensorboard_step(&run->tensorboard, report, seconds, place_of(run));
 }
 
-/* One step and what follows from it; *stop tells that somebody wished to end here. */
+/* One step and what follows from it; *stop: a rank requested the end. */
 static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error *err)
 {
     const double begun = elm_comm_seconds();

@@ -51,7 +51,7 @@ typedef struct elm_run {
     double last_save; /* elm_comm_seconds */
     double last_lr;
 
-    /* What tells of it, or watches over it. */
+    /* Outputs and watchdog. */
     elm_progress progress;
     elm_tensorboard tensorboard; /* rank 0 only */
     elm_nonfinite nonfinite;
@@ -100,7 +100,7 @@ int elm_run_save_job(elm_run *run, elm_error *err);
 /** Writes metrics.csv. Collective. */
 int elm_run_save_metrics_all(elm_run *run, elm_error *err);
 /** Evaluates on the test set or the held-out images; *metrics NULL where dataset is. Collective.
- *  Errors: ELM_EXIT_STOPPED when somebody asks to stop meanwhile */
+ *  Errors: ELM_EXIT_STOPPED when a stop is requested meanwhile */
 int elm_run_evaluate_all(elm_run *run, const elm_dataset *dataset, elm_metrics **metrics,
                          elm_error *err);
 /** Whether evaluation.json is not there or of another step. Collective. */

@@ -7,7 +7,7 @@
 #include "elmpi/memory.h"
 #include "train/run/run.h"
 
-/* Bytes copied by this node's first rank; the run's first speaks for all. */
+/* Bytes copied by this node's first rank; only rank 0 logs them. */
 static void say_staged(void *context, int64_t done, int64_t total, double seconds)
 {
     const elm_run *run = context;

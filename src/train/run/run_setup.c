@@ -123,7 +123,7 @@ static int start_tensorboard(elm_run *run, elm_error *err)
     return 0;
 }
 
-/* What tells of the run, or watches over it, learns what it needs to know. */
+/* Sets up the run's outputs and its watchdog. */
 static void set_observers(elm_run *run)
 {
     run->progress = (elm_progress){.log = run->log,
