@@ -21,8 +21,8 @@ typedef struct elm_journal_entry {
 } elm_journal_entry;
 
 /** Opens or begins the journal at `path`. `request` describes, in lines, what is being prepared
- * from what: a journal of another request is an error, or, with `force`, is discarded together with the
- * shards that it knows as copied (in `folder`).
+ * from what: a journal of another request is an error, or, with `force`, is discarded together with
+ * the shards that it records as copied (in `folder`).
  *  Owns:   the caller finishes or closes */
 int elm_journal_open(elm_journal **journal, const char *path, const char *request,
                      const char *folder, bool force, elm_error *err);
