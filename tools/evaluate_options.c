@@ -76,7 +76,7 @@ elm_command_result evaluate_parse(evaluate_options *s, const char *program, bool
         {"--class-names", ELM_FLAG_TEXT, &s->class_names, 0, 0, "FILE",
          "other names of the classes, one a line, class 0 first"},
         {"--classifier", ELM_FLAG_TEXT, &s->classifier, 0, 0, "NAME",
-         "who predicts (default fc); list below"},
+         "classifier that predicts (default fc); list below"},
         {"--tau", ELM_FLAG_REAL, &s->tau, 0, 100, "T",
          "posthoc-la, tau-norm: the strength, instead of 1 or of choosing it"},
         {"--select-on", ELM_FLAG_TEXT, &s->select_on, 0, 0, "SPLIT",

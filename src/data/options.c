@@ -70,10 +70,9 @@ const elm_option elm_data_option_rows[] = {
      256, NULL, NULL, NULL, "pictures in shards: threads a rank that read and decode"},
     {"data.unreadable", ELM_OPTION_REAL, offsetof(elm_data_options, unreadable),
      TEXT(ELM_DATA_UNREADABLE), 0, 1, NULL, NULL, NULL,
-     "pictures in shards: share of the training set that may turn out to be unreadable; the next "
-     "picture of its class takes the place of "
-     "each, and where there is none the image teaches nothing (gradient 0; 1/batch stays, and "
-     "BatchNorm sees zeros); more end the run"},
+     "pictures in shards: share of the training set that may turn out to be unreadable; the "
+     "next picture of its class takes the place of each; where there is none the image gets "
+     "gradient 0 (1/batch stays, and BatchNorm gets zeros); more end the run"},
     {"data.unreadable_test", ELM_OPTION_CHOICE, offsetof(elm_data_options, unreadable_test),
      "wrong", 0, 0, "wrong|omit", NULL, NULL,
      "pictures in shards, evaluation: an image whose picture cannot be read counts as classified "

@@ -37,9 +37,9 @@ const elm_option elm_model_option_rows[] = {
     {"model.train", ELM_OPTION_CHOICE, offsetof(elm_model_options, train), "all", 0, 0,
      "all|backbone|classifier|scale", NULL, NULL,
      "what learns: all; backbone (all but the last layer); classifier (the last layer alone, as "
-     "cRT does); scale (a factor on each class's "
-     "logit, as LWS does). What does not learn keeps the values of run.init; a resting backbone "
-     "normalizes by its running statistics"},
+     "cRT does); scale (a factor on each class's logit, as LWS does). What does not learn keeps "
+     "the values of run.init; a backbone that does not learn normalizes by its running "
+     "statistics"},
     {"model.head", ELM_OPTION_CHOICE, offsetof(elm_model_options, head), "auto", 0, 0,
      "auto|linear|cosine", NULL, NULL,
      "last layer: linear (weights and biases), cosine (no bias; embeddings and class vectors are "

@@ -35,7 +35,8 @@ const elm_option elm_run_option_rows[] = {
      "quickest as measured when the run begins. A resolved job names what was chosen"},
     {"run.backend", ELM_OPTION_TEXT, offsetof(elm_run_options, backend), "auto", 0, 0, NULL,
      elm_net_check_backend, NULL,
-     "who computes the convolutions: onednn, openblas, or auto (the quicker as measured)"},
+     "library that computes the convolutions: onednn, openblas, or auto (the quicker as "
+     "measured)"},
     {"run.threads", ELM_OPTION_INT, offsetof(elm_run_options, threads), "0", 0, 1024, NULL, NULL,
      NULL,
      "threads of each rank; 0: OMP_NUM_THREADS, else the cores of the rank's affinity mask, "
@@ -56,26 +57,22 @@ const elm_option elm_run_option_rows[] = {
      "torchvision's names (--init on the command line goes before)"},
     {"run.new_classifier", ELM_OPTION_BOOL, offsetof(elm_run_options, new_classifier), "false", 0,
      0, NULL, NULL, NULL,
-     "take all weights of run.init but the last layer's, which begins anew: as cRT does, or for a "
-     "data set with other classes"},
+     "take all weights of run.init but the last layer's, which is initialized anew: as cRT "
+     "does, or for a data set with other classes"},
     {"run.tensorboard", ELM_OPTION_BOOL, offsetof(elm_run_options, tensorboard), "false", 0, 0,
      NULL, NULL, NULL,
      "write figures of every step and epoch for TensorBoard into the run folder "
      "(events.out.tfevents.*)"},
     {"run.stall_timeout", ELM_OPTION_REAL, offsetof(elm_run_options, stall_timeout), "600", 0, 1e9,
      NULL, NULL, NULL,
-     "seconds without progress of any rank after which the job says where each rank was last seen "
-     "and ends, rather than wait for ever for "
-     "a "
-     "rank that is stopped or cut off; 0: wait for ever"},
+     "seconds without progress of any rank after which the job reports the last known phase of "
+     "every rank and ends, instead of waiting for a rank that is stopped or cut off; 0: never"},
     {"run.nonfinite", ELM_OPTION_TEXT, offsetof(elm_run_options, nonfinite), "stop", 0, 0, NULL,
      elm_nonfinite_check, NULL,
-     "what follows when loss or gradient of a step is NaN or infinite: stop the run, or skip:<n>, "
-     "leave the step out (weights, momentum, "
-     "running "
-     "statistics and what losses learn stay as they were) and go on, but stop after more than n "
-     "such steps in a row; a resumed run counts "
-     "anew. Either says which values broke first and in which images"},
+     "what follows when loss or gradient of a step is NaN or infinite: stop the run, or "
+     "skip:<n>, discard the step (weights, momentum, running statistics and what losses learn "
+     "stay as they were) and go on, but stop after more than n such steps in a row; a resumed "
+     "run counts from 0. Either reports the first values that are not finite, and their images"},
     {0},
 };
 

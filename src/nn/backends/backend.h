@@ -1,4 +1,4 @@
-/* Backend: who computes the convolutions. */
+/* Backend: the library that computes the convolutions. */
 #ifndef ELMPI_NN_BACKENDS_BACKEND_H
 #define ELMPI_NN_BACKENDS_BACKEND_H
 
