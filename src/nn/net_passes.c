@@ -118,7 +118,7 @@ static void classifier_backward(elm_net *net)
                              width, net->classes, 1);
 }
 
-/* Calls the hooks: the gradients from the layer's first parameter on are final, and MPI is polled. */
+/* Calls the hooks: gradients from the layer's first parameter on are final; MPI is polled. */
 static void announce(const elm_net *net, const elm_backward_hooks *watch, int first_parameter)
 {
     if (!watch)
