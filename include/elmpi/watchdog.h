@@ -61,7 +61,7 @@ int elm_watchdog_enter_with(elm_watchdog *watch, const char *phase, const char *
 /** The step that phases belong to from now on, counted from 1. Accepts NULL. */
 void elm_watchdog_set_step(elm_watchdog *watch, int64_t step);
 /** Shows that a long phase makes progress. Accepts NULL. */
-void elm_watchdogdog_heartbeat(elm_watchdog *watch);
+void elm_watchdog_heartbeat(elm_watchdog *watch);
 
 /** Seconds after which an unchanged heartbeat means that the ranks of another run have ended; -1
  * where its folder has no heartbeats. */

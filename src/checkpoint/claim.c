@@ -121,7 +121,7 @@ static bool is_being_written(const char *folder, elm_claim *theirs, elm_watchdog
     while (elm_io_seconds() < until) {
         if (elm_claim_read(folder, run, theirs) || theirs->complete)
             return theirs->complete;
-        elm_watchdogdog_heartbeat(watch);
+        elm_watchdog_heartbeat(watch);
         usleep(100000);
     }
     return false;

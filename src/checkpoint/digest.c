@@ -113,7 +113,7 @@ static int digest_rest(int fd, const char *path, elm_watchdog *watch, unsigned c
         ssize_t got;
         while ((got = read_full(fd, buffer, READ_BYTES)) > 0) {
             EVP_DigestUpdate(context, buffer, (size_t)got);
-            elm_watchdogdog_heartbeat(watch);
+            elm_watchdog_heartbeat(watch);
             *length += (uint64_t)got;
         }
         status = got < 0 ? unreadable(path, err) : 0;

@@ -75,7 +75,7 @@ int elm_forward_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *c
     int64_t seen = 0;
     elm_ticker_begin(elm_comm_ticker(comm), "images passed through the network", dataset->count);
     while (status == 0 && (batch = elm_loader_next(loader)) != NULL) {
-        elm_watchdogdog_heartbeat(elm_comm_watch(comm));
+        elm_watchdog_heartbeat(elm_comm_watch(comm));
         status = stop != NULL && *stop
                      ? elm_error_set(err, ELM_EXIT_STOPPED, "stopped on request (evaluation)")
                      : take_batch(net, batch, take, context, err);

@@ -80,7 +80,7 @@ static int compute_batch(prediction_run *run, int64_t batch, char *rows, elm_err
             memcpy(rows + run->row.embedding, embeddings + (size_t)i * (size_t)run->width,
                    (size_t)run->width * sizeof *embeddings);
     }
-    elm_watchdogdog_heartbeat(elm_comm_watch(r->comm));
+    elm_watchdog_heartbeat(elm_comm_watch(r->comm));
     return 0;
 }
 

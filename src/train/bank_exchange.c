@@ -227,7 +227,7 @@ typedef struct piece {
 static piece take_piece(elm_bank_exchange *t)
 {
     int64_t records;
-    elm_watchdogdog_heartbeat(elm_comm_watch(t->comm)); /* gigabytes may pass */
+    elm_watchdog_heartbeat(elm_comm_watch(t->comm)); /* gigabytes may pass */
     const int32_t label = elm_memory_bank_next_class(t->bank, t->label, &records);
     if (records == 0)
         return (piece){0};

@@ -78,7 +78,7 @@ elm_dataset_fingerprint elm_dataset_fingerprint_of(const elm_dataset *train,
 
 static void tick(void *watch)
 {
-    elm_watchdogdog_heartbeat(watch);
+    elm_watchdog_heartbeat(watch);
 }
 
 static int read_content(elm_dataset_fingerprint *identity, const elm_dataset *const *sets,

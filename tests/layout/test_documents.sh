@@ -64,7 +64,7 @@ check_options() { # ROOT PAGE
 check_flags() { # ROOT PAGE
     local line program rest flag
     while IFS= read -r line; do
-        while [[ $line =~ elmpi-(bench|evaluate|export|prepare|report|train)([^a-z-].*|$) ]]; do
+        while [[ $line =~ elmpi-(bench|evaluate|export|predict|prepare|report|train)([^a-z-].*|$) ]]; do
             program=${BASH_REMATCH[1]}
             line=${BASH_REMATCH[2]}
             rest=${line%%[;|&]*}

@@ -100,7 +100,7 @@ static void work(elm_watchdog *watch)
 {
     for (int i = 0; i < 60; i++) {
         usleep(50000);
-        elm_watchdogdog_heartbeat(watch);
+        elm_watchdog_heartbeat(watch);
     }
 }
 
@@ -261,7 +261,7 @@ static void unwatched(void **state)
     const char *folder = run_folder("unwatched");
     assert_int_equal(elm_watchdog_enter(NULL, "data", NULL), 0);
     elm_watchdog_set_step(NULL, 1);
-    elm_watchdogdog_heartbeat(NULL);
+    elm_watchdog_heartbeat(NULL);
     elm_watchdog_destroy(NULL);
     assert_int_equal(end_of(begin(folder, 0, look_away)), 0); /* 0 seconds: never */
 }

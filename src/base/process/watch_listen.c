@@ -53,7 +53,7 @@ bool elm_watchdog_listen(const char *folder, int run, elm_watchdog *mine)
     }
     while (elm_io_seconds() < until) {
         usleep(200000);
-        elm_watchdogdog_heartbeat(mine);
+        elm_watchdog_heartbeat(mine);
         for (int i = 0; i < count; i++) {
             elm_heartbeat_path(folder, run, ranks[i], path);
             const elm_heartbeat now = elm_heartbeat_read(path);

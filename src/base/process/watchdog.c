@@ -115,7 +115,7 @@ static void notice_work(elm_watchdog *watch)
     enum { LOOKS_A_SECOND = 100 }; /* this thread does less than that */
     const double now = work_done();
     if (watch->size == 1 && !watch->launched && now - watch->worked > 1.0 / LOOKS_A_SECOND)
-        elm_watchdogdog_heartbeat(watch);
+        elm_watchdog_heartbeat(watch);
     watch->worked = now;
 }
 
@@ -309,7 +309,7 @@ void elm_watchdog_set_step(elm_watchdog *watch, int64_t step)
         atomic_store_explicit(&watch->step, step, memory_order_relaxed);
 }
 
-void elm_watchdogdog_heartbeat(elm_watchdog *watch)
+void elm_watchdog_heartbeat(elm_watchdog *watch)
 {
     if (watch)
         atomic_store_explicit(&watch->moved, elm_io_seconds(), memory_order_relaxed);

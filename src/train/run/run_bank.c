@@ -135,7 +135,7 @@ static void round_all(pass *p, int64_t first)
 {
     const elm_dataset *train = p->run->train;
     elm_net *net = elm_trainer_net(p->run->trainer);
-    elm_watchdogdog_heartbeat(elm_comm_watch(p->run->comm));
+    elm_watchdog_heartbeat(elm_comm_watch(p->run->comm));
     for (int r = 0; r <= elm_comm_size(p->run->comm); r++) {
         const int64_t place = (int64_t)r * p->batch;
         p->begin[r] = first + place < train->count ? place : train->count - first;

@@ -12,7 +12,7 @@ static void say_staged(void *context, int64_t done, int64_t total, double second
 {
     const elm_run *run = context;
     const double rate = seconds > 0 ? (double)done / seconds : 0;
-    elm_watchdogdog_heartbeat(elm_comm_watch(run->comm));
+    elm_watchdog_heartbeat(elm_comm_watch(run->comm));
     if (run->request->progress && !run->log->quiet) {
         printf("\r\033[Kcopying shards to the node: %.1f of %.1f GB  %.0f MB/s  %.0f s left%s",
                1e-9 * (double)done, 1e-9 * (double)total, 1e-6 * rate,
