@@ -93,8 +93,8 @@ static elm_command_result bad_number(const elm_flag *flag, const char *text, elm
     if (flag->min == 0 && flag->max == 0)
         return elm_error_set(err, ELM_EXIT_USAGE, "bad value \"%s\" (%s): give %s", text,
                              flag->name, kind);
-    return elm_error_set(err, ELM_EXIT_USAGE, "bad value \"%s\" (%s): give %s from %g to %g", text,
-                         flag->name, kind, flag->min, flag->max);
+    return elm_error_set(err, ELM_EXIT_USAGE, "bad value \"%s\" (%s): give %s from %.12g to %.12g",
+                         text, flag->name, kind, flag->min, flag->max);
 }
 
 static elm_command_result set_value(const elm_flag *flag, const char *text, elm_error *err)

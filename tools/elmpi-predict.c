@@ -1,6 +1,7 @@
 /* elmpi-predict: the classes of new pictures. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cpu/affinity.h"
 #include "checkpoint/broadcast.h"
@@ -49,6 +50,45 @@ typedef struct predictor {
     elm_net *net;
     double *shift; /* or NULL */
 } predictor;
+
+/* Whether two names are those of one file, which need not exist: then of one name in one folder. */
+static bool is_same_file(const char *a, const char *b)
+{
+    const char *const names[] = {a, b};
+    const char *bases[2];
+    struct stat files[2], folders[2];
+    bool exist = true, known = true;
+    for (int i = 0; i < 2; i++) {
+        char folder[4096];
+        const char *slash = strrchr(names[i], '/');
+        bases[i] = slash != NULL ? slash + 1 : names[i];
+        snprintf(folder, sizeof folder, "%.*s.", (int)(bases[i] - names[i]), names[i]);
+        exist = stat(names[i], &files[i]) == 0 && exist;
+        known = stat(folder, &folders[i]) == 0 && known;
+    }
+    const struct stat *what = exist ? files : folders;
+    return (exist || (known && strcmp(bases[0], bases[1]) == 0)) &&
+           what[0].st_dev == what[1].st_dev && what[0].st_ino == what[1].st_ino;
+}
+
+/* The outputs replace neither each other nor the checkpoint. Rank 0's: others may see other disks. */
+static int check_outputs(const command_line *s, elm_error *err)
+{
+    const struct {
+        const char *path, *flag, *other, *what;
+    } pairs[] = {
+        {s->out, "--out", s->embeddings, "the embeddings' file"},
+        {s->out, "--out", s->checkpoint, "the checkpoint"},
+        {s->embeddings, "--embeddings", s->checkpoint, "the checkpoint"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (pairs[i].path != NULL && pairs[i].other != NULL &&
+            !elm_output_is_stdout(pairs[i].path) && is_same_file(pairs[i].path, pairs[i].other))
+            return elm_error_set(err, ELM_EXIT_USAGE,
+                                 "this output would replace %s (%s %s): name another file",
+                                 pairs[i].what, pairs[i].flag, pairs[i].path);
+    return 0;
+}
 
 static int check_command(command_line *s, elm_error *err)
 {
@@ -259,7 +299,8 @@ static int predict_all(const command_line *s, elm_comm *comm, const elm_log *log
 {
     predictor p = {0};
     elm_ticker *ticker = NULL;
-    if (elm_cpu_same_all(comm, err) != 0)
+    const int outputs = elm_comm_rank(comm) == 0 ? check_outputs(s, err) : 0;
+    if (elm_comm_agree_all(comm, outputs, err) != 0 || elm_cpu_same_all(comm, err) != 0)
         return -1;
     if (!log->quiet && elm_ticker_create(&ticker, log, elm_ticker_seconds(), NULL) == 0)
         /* without a thread it says nothing, and works all the same */

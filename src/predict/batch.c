@@ -1,4 +1,5 @@
-/* Archives are read in their order by one thread; other files, and all decoding, by all threads. */
+/* Archives are read in their order by one thread; other files, and all decoding, by all threads.
+ * Only so many bytes of an archive wait for decoding, whatever sizes it declares. */
 #include "predict/batch.h"
 
 #include <omp.h>
@@ -8,6 +9,8 @@
 #include "elmpi/memory.h"
 #include "image/transform.h"
 #include "predict/picture_bytes.h"
+
+enum { WAITING_BYTES = 256 << 20 };
 
 /* One thread's. */
 typedef struct worker {
@@ -95,19 +98,18 @@ int elm_image_batches_create(elm_image_batches **out, const elm_image_list *list
     return 0;
 }
 
-static void drop_bytes(elm_image_batches *b)
+static void drop_bytes(elm_image_bytes *bytes)
 {
-    for (int i = 0; b->bytes != NULL && i < b->size; i++) {
-        elm_free(b->bytes[i].bytes);
-        b->bytes[i] = (elm_image_bytes){0};
-    }
+    elm_free(bytes->bytes);
+    *bytes = (elm_image_bytes){0};
 }
 
 void elm_image_batches_destroy(elm_image_batches *b)
 {
     if (b == NULL)
         return;
-    drop_bytes(b);
+    for (int i = 0; b->bytes != NULL && i < b->size; i++)
+        drop_bytes(&b->bytes[i]);
     for (int t = 0; b->workers != NULL && t < b->threads; t++) {
         elm_image_reader_destroy(b->workers[t].reader);
         elm_free(b->workers[t].color);
@@ -154,11 +156,14 @@ static void keep_reason(char *reason, const char *text)
     reason[length] = '\0';
 }
 
-/* Of archives that are read in order, this rank's pictures. */
-static int read_archives(elm_image_batches *b, int64_t first, int count,
+/* Of archives that are read in order, this rank's pictures from `begin` on. Returns where it
+ * stopped: at `count`, or where enough bytes wait; -1 after an error. */
+static int read_archives(elm_image_batches *b, int64_t first, int begin, int count,
                          char (*reasons)[ELM_REASON_BYTES], elm_error *err)
 {
-    for (int i = 0; i < count; i++) {
+    size_t waiting = 0;
+    int i = begin;
+    for (; i < count && waiting < WAITING_BYTES; i++) {
         const elm_listed_picture *picture = &b->list->pictures[first + i];
         if (picture->offset >= 0 || picture->problem >= 0)
             continue;
@@ -167,29 +172,27 @@ static int read_archives(elm_image_batches *b, int64_t first, int count,
             return -1;
         if (b->status[i] != 0)
             keep_reason(reasons[i], err->text);
+        waiting += b->bytes[i].size_bytes;
     }
-    return 0;
+    return i;
 }
 
-const float *elm_image_batches_read(elm_image_batches *b, int64_t first, int count,
-                                    char (*reasons)[ELM_REASON_BYTES], elm_error *err)
+/* Pictures begin .. end - 1 of a batch, by all threads. */
+static int decode(elm_image_batches *b, int64_t first, int begin, int end,
+                  char (*reasons)[ELM_REASON_BYTES], elm_error *err)
 {
     bool failed = false;
-    memset(b->input, 0, (size_t)b->size * b->floats * sizeof *b->input);
-    memset(b->status, 0, (size_t)b->size * sizeof *b->status);
-    memset(reasons, 0, (size_t)count * sizeof *reasons);
-    if (read_archives(b, first, count, reasons, err) != 0)
-        return NULL;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(b->threads)
-    for (int i = 0; i < count; i++) {
+    for (int i = begin; i < end; i++) {
         elm_error why = {0};
-        if (b->status[i] != 0)
-            continue;
-        b->status[i] = take_picture(b, first + i, i, &why);
-        if (b->status[i] == 0)
-            continue;
-        memset(b->input + (size_t)i * b->floats, 0, b->floats * sizeof *b->input);
-        keep_reason(reasons[i], why.text[0] != '\0' ? why.text : "broken");
+        if (b->status[i] == 0) {
+            b->status[i] = take_picture(b, first + i, i, &why);
+            if (b->status[i] != 0) {
+                memset(b->input + (size_t)i * b->floats, 0, b->floats * sizeof *b->input);
+                keep_reason(reasons[i], why.text[0] != '\0' ? why.text : "broken");
+            }
+        }
+        drop_bytes(&b->bytes[i]);
         if (b->status[i] < 0) {
 #pragma omp critical(elm_predict_failure)
             {
@@ -198,6 +201,19 @@ const float *elm_image_batches_read(elm_image_batches *b, int64_t first, int cou
             }
         }
     }
-    drop_bytes(b);
-    return failed ? NULL : b->input;
+    return failed ? -1 : 0;
+}
+
+const float *elm_image_batches_read(elm_image_batches *b, int64_t first, int count,
+                                    char (*reasons)[ELM_REASON_BYTES], elm_error *err)
+{
+    memset(b->input, 0, (size_t)b->size * b->floats * sizeof *b->input);
+    memset(b->status, 0, (size_t)b->size * sizeof *b->status);
+    memset(reasons, 0, (size_t)count * sizeof *reasons);
+    for (int begin = 0, end; begin < count; begin = end) {
+        end = read_archives(b, first, begin, count, reasons, err);
+        if (end < 0 || decode(b, first, begin, end, reasons, err) != 0)
+            return NULL;
+    }
+    return b->input;
 }

@@ -13,8 +13,9 @@
 #include "predict/list_inputs.h"
 #include "predict/predictions.h"
 
-/* Enough that ranks seldom wait for each other, few enough that a round's memory is small. */
-enum { ROUND_BATCHES = 4 };
+/* Batches of a rank in a round: enough that ranks seldom wait for each other, few enough that a
+ * round's memory is small; less where that would be more bytes than rank 0 gathers at once. */
+enum { ROUND_BATCHES = 4, GATHER_BYTES = 1 << 30 };
 
 /* A picture's row as it travels: why it cannot be read, or "", its classes, its embedding. */
 typedef struct row_layout {
@@ -27,10 +28,11 @@ typedef struct prediction_run {
     elm_image_batches *batches;
     row_layout row;
     int width, classes;
+    int round_batches; /* of a rank in a round */
     int64_t batches_total, rounds;
     double *scores;                    /* [classes] */
     char (*reasons)[ELM_REASON_BYTES]; /* [batch] */
-    char *block;                       /* [ROUND_BATCHES * batch] rows */
+    char *block;                       /* [round_batches * batch] rows */
     size_t *sizes;                     /* [ranks] */
     /* Rank 0's. */
     elm_output *output;
@@ -87,7 +89,7 @@ static int compute_batch(prediction_run *run, int64_t batch, char *rows, elm_err
 /* The b-th batch of a round that falls to a rank. */
 static int64_t batch_at(const prediction_run *run, int64_t round, int b, int rank)
 {
-    return (round * ROUND_BATCHES + b) * elm_comm_size(run->request->comm) + rank;
+    return (round * run->round_batches + b) * elm_comm_size(run->request->comm) + rank;
 }
 
 static int compute_round(prediction_run *run, int64_t round, size_t *size_bytes, elm_error *err)
@@ -96,7 +98,7 @@ static int compute_round(prediction_run *run, int64_t round, size_t *size_bytes,
     if (run->output != NULL && elm_output_has_failed(run->output))
         return elm_error_set(err, ELM_EXIT_FAILURE, "cannot write the predictions (%s)",
                              run->request->out); /* the reason comes with the commit */
-    for (int b = 0; b < ROUND_BATCHES; b++) {
+    for (int b = 0; b < run->round_batches; b++) {
         const int64_t batch = batch_at(run, round, b, elm_comm_rank(run->request->comm));
         if (pictures_of(run, batch) == 0)
             break;
@@ -144,7 +146,7 @@ static int write_round(prediction_run *run, int64_t round, const char *gathered,
 {
     const int ranks = elm_comm_size(run->request->comm);
     int64_t done = 0;
-    for (int b = 0; b < ROUND_BATCHES; b++) {
+    for (int b = 0; b < run->round_batches; b++) {
         const char *at = gathered;
         for (int rank = 0; rank < ranks; at += run->sizes[rank++]) {
             const int64_t batch = batch_at(run, round, b, rank);
@@ -227,20 +229,37 @@ static int open_outputs(prediction_run *run, elm_error *err)
     return 0;
 }
 
-static int prepare(prediction_run *run, elm_error *err)
+/* Sizes of a row and of a round. */
+static int plan_rounds(prediction_run *run, elm_error *err)
 {
     const elm_predict_request *r = run->request;
     const size_t embedding = r->embeddings != NULL ? (size_t)run->width * sizeof(float) : 0;
     run->row.classes = ELM_REASON_BYTES;
     run->row.embedding = run->row.classes + (size_t)r->top * sizeof(elm_ranked_class);
     run->row.bytes = (run->row.embedding + embedding + 7) / 8 * 8;
+    const size_t all = run->row.bytes * (size_t)r->batch * (size_t)elm_comm_size(r->comm);
+    if (all > GATHER_BYTES)
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "%d classes a picture are more than %d ranks' predictions have room "
+                             "for (--top): use fewer classes or ranks",
+                             r->top, elm_comm_size(r->comm));
+    const size_t fit = GATHER_BYTES / all;
+    run->round_batches = fit < ROUND_BATCHES ? (int)fit : ROUND_BATCHES;
     run->batches_total = (run->list.count + r->batch - 1) / r->batch;
-    const int64_t a_round = (int64_t)ROUND_BATCHES * elm_comm_size(r->comm);
+    const int64_t a_round = (int64_t)run->round_batches * elm_comm_size(r->comm);
     run->rounds = (run->batches_total + a_round - 1) / a_round;
+    return 0;
+}
+
+static int prepare(prediction_run *run, elm_error *err)
+{
+    const elm_predict_request *r = run->request;
+    if (plan_rounds(run, err) != 0)
+        return -1;
     const elm_need needs[] = {
         {&run->scores, (size_t)run->classes, sizeof *run->scores},
         {&run->reasons, (size_t)r->batch, sizeof *run->reasons},
-        {&run->block, ROUND_BATCHES * (size_t)r->batch, run->row.bytes},
+        {&run->block, (size_t)run->round_batches * (size_t)r->batch, run->row.bytes},
         {&run->sizes, (size_t)elm_comm_size(r->comm), sizeof *run->sizes},
     };
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err) != 0 ||
@@ -257,7 +276,7 @@ static int close_outputs(prediction_run *run, int status, elm_error *err)
                                "none of the %lld pictures can be read (%s): give JPEG or PNG files",
                                (long long)run->list.count, run->first);
     const bool broken = run->output != NULL && elm_output_has_failed(run->output);
-    if (run->table != NULL && elm_table_file_close(run->table, status, err) != 0)
+    if (run->table != NULL && elm_table_file_close(run->table, broken ? -1 : status, err) != 0)
         status = -1;
     if (status == 0 || broken)
         return elm_output_commit(run->output, err);

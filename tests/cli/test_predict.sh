@@ -70,6 +70,41 @@ for prior in fc posthoc-la; do
 done
 if cmp -s fc.csv posthoc-la.csv; then fail "the prior makes no difference"; fi
 
+echo "outputs that fail, or would replace each other"
+find numbers -name '*.png' | LC_ALL=C sort | head -n 250 >one-round.txt
+mkfifo leaves
+(head -c 20 leaves >first-bytes) & # and goes away: more than a pipe holds is still to come, all of it in the last round
+expect 1 "$predict" digits/checkpoint.h5 one-round.txt --top 10 --json --out leaves --embeddings left.h5
+wait
+says stderr 'cannot write \(leaves\): its reader has gone'
+absent left.h5
+expect_mpi 2 2 "$predict" digits/checkpoint.h5 numbers --out twice --embeddings ./twice
+says stderr 'would replace the embeddings. file \(--out twice\)'
+absent twice
+cp digits/checkpoint.h5 kept.h5
+ln -s kept.h5 alias.h5
+for flag in --out --embeddings; do
+    expect 2 "$predict" kept.h5 numbers $flag alias.h5
+    says stderr "would replace the checkpoint \($flag alias\.h5\)"
+done
+same kept.h5 digits/checkpoint.h5
+
+echo "an archive of large files needs no memory for all of them"
+if ! sanitized; then
+    /usr/bin/python3 - "$predict" <<'EOF'
+import pathlib, resource, subprocess, sys, zipfile
+picture = min(pathlib.Path('numbers').rglob('*.png')).read_bytes()
+with zipfile.ZipFile('large.zip', 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    for i in range(8):
+        archive.writestr('%d.png' % i, picture + bytes(150 << 20))
+subprocess.run([sys.argv[1], 'digits/checkpoint.h5', 'large.zip', '--out', 'large.csv'], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
+assert used < 800, '%d MiB for 8 files of 150 MiB each' % used
+EOF
+    [ "$(wc -l <large.csv)" -eq 9 ] || fail "not all of the archive: $(cat large.csv)"
+    rm large.zip
+fi
+
 echo "vectors are no pictures"
 expect 0 "$ELMPI_BIN/elmpi-prepare" two-moons --out moons.h5
 printf '[run]\nname = mlp\n[data]\nstore = %s\n[model]\nname = mlp:16,8,2\n[optim]\nepochs = 1\nbatch = 50\nlr = 0.1\n' "$PWD/moons.h5" >moons.ini
