@@ -45,6 +45,16 @@ static int read_attributes(reader *r, elm_checkpoint_input *input)
     return status;
 }
 
+/* A resized picture holds what is cut out of it. */
+static bool is_sound(const elm_checkpoint_input *input)
+{
+    if (!input->channels)
+        return input->features > 0;
+    const bool fits =
+        !input->resize || (input->resize >= input->height && input->resize >= input->width);
+    return !input->features && input->height && input->width && fits;
+}
+
 int reader_read_input(reader *r)
 {
     elm_checkpoint_input *input = &r->made->input;
@@ -52,9 +62,7 @@ int reader_read_input(reader *r)
         return 0;
     if (read_attributes(r, input))
         return -1;
-    const bool sound = input->channels > 0 ? !input->features && input->height && input->width
-                                           : input->features > 0;
-    if (!sound)
+    if (!is_sound(input))
         return reader_refuse(r, "input");
     if (!input->channels)
         return 0;

@@ -234,6 +234,7 @@ static void impossible_inputs(void **state)
         {.channels = 1, .height = 8, .width = 8, .features = 2, .std = {1}},
         {.channels = 1, .height = 8, .width = -8, .std = {1}},
         {.channels = 1, .height = 8, .width = 1 << 20, .std = {1}},
+        {.channels = 1, .height = 8, .width = 8, .resize = 7, .std = {1}},
     };
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         const elm_checkpoint made = {.job = "", .ranks = 1, .input = inputs[i]};
