@@ -20,6 +20,8 @@ static int add_found(elm_image_list *list, const char *root, int64_t root_text,
     char name[NAME_BYTES];
     struct stat about;
     if (file->link != NULL || kind == ELM_NAME_OTHER || elm_image_path_hidden(file->path, NULL)) {
+        if (list->moved_on != NULL)
+            list->moved_on(list->context);
         list->passed++; /* what an archive's link leads to is classified under its own name */
         return 0;
     }
@@ -154,10 +156,52 @@ static int share_all(elm_comm *comm, elm_image_list *list, elm_error *err)
     return 0;
 }
 
+/* Rank 0's, while it makes the list. */
+typedef struct listing {
+    elm_comm *comm;
+    double told; /* when the others last heard of it */
+} listing;
+
+static void tell_all(elm_comm *comm, int goes_on)
+{
+    elm_comm_broadcast_all(comm, &goes_on, sizeof goes_on);
+    elm_watchdog_heartbeat(elm_comm_watch(comm));
+}
+
+/* A long list is no stall: the others hear of it once a second. */
+static void moved_on(void *context)
+{
+    listing *l = context;
+    if (elm_comm_seconds() - l->told < 1)
+        return;
+    tell_all(l->comm, 1);
+    l->told = elm_comm_seconds();
+}
+
+static void wait_for_list_all(elm_comm *comm)
+{
+    int goes_on = 1;
+    while (goes_on) {
+        elm_comm_broadcast_all(comm, &goes_on, sizeof goes_on);
+        elm_watchdog_heartbeat(elm_comm_watch(comm));
+    }
+}
+
 int elm_image_list_make_all(elm_comm *comm, const char *const *inputs, int count,
                             elm_image_list *list, elm_error *err)
 {
+    listing made = {comm, elm_comm_seconds()};
+    int status = 0;
     *list = (elm_image_list){0};
-    const int status = elm_comm_rank(comm) == 0 ? make(inputs, count, list, err) : 0;
+    if (elm_comm_rank(comm) == 0) {
+        list->moved_on = moved_on;
+        list->context = &made;
+        status = make(inputs, count, list, err);
+        list->moved_on = NULL;
+        list->context = NULL;
+        tell_all(comm, 0);
+    } else {
+        wait_for_list_all(comm);
+    }
     return elm_comm_agree_all(comm, status, err) == 0 ? share_all(comm, list, err) : -1;
 }

@@ -35,6 +35,8 @@ int64_t elm_image_list_text(elm_image_list *list, const char *text, elm_error *e
 int elm_image_list_add_member(elm_image_list *list, const char *name, int64_t file,
                               elm_listed_picture place, const char *problem, elm_error *err)
 {
+    if (list->moved_on != NULL)
+        list->moved_on(list->context);
     if (grow((void **)&list->pictures, &list->capacity, list->count, list->count + 1,
              sizeof *list->pictures, err) != 0)
         return -1;

@@ -23,6 +23,9 @@ typedef struct elm_image_list {
     int64_t text_bytes, text_capacity;
     char *texts;
     int64_t passed; /* files that are no pictures: hidden, system, of other kinds */
+    /* Told of each file while the list is made, or NULL. */
+    void (*moved_on)(void *context);
+    void *context;
 } elm_image_list;
 
 /** Frees what a list holds. */

@@ -89,6 +89,20 @@ for flag in --out --embeddings; do
 done
 same kept.h5 digits/checkpoint.h5
 
+echo "a list that comes slowly is no stall, one that does not come is"
+slow_list() {
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        head -n 1 one-round.txt
+        sleep 1
+    done
+}
+slow_list | ELMPI_STALL_TIMEOUT=8 "${mpirun[@]}" -np 2 "$predict" digits/checkpoint.h5 - --out slow.csv >stdout 2>stderr || fail "a slow list"
+[ "$(wc -l <slow.csv)" -eq 13 ] || fail "not all of a slow list"
+mkfifo silent
+ELMPI_STALL_TIMEOUT=8 expect_mpi 1 2 "$predict" digits/checkpoint.h5 silent --out silent.csv
+says stderr 'nobody has moved on since'
+absent silent.csv
+
 echo "an archive of large files needs no memory for all of them"
 if ! sanitized; then
     /usr/bin/python3 - "$predict" <<'EOF'
