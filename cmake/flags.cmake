@@ -40,7 +40,7 @@ if(ELMPI_FUZZ)
     message(FATAL_ERROR "ELMPI_FUZZ=ON needs clang, and the compiler is ${CMAKE_C_COMPILER_ID}: configure a new build folder with "
                         "-DCMAKE_C_COMPILER=clang (tests/fuzz/run.sh does it).\n  Debian/Ubuntu: apt-get install clang libclang-rt-dev libomp-dev")
   endif()
-  # Recovering from undefined behaviour would let libFuzzer take it for a good run. Alignment, overflow and bounds are what is looked for.
+  # Recovering from undefined behavior would let libFuzzer take it for a good run. Alignment, overflow and bounds are what is looked for.
   target_compile_options(elmpi_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(elmpi_flags INTERFACE -fsanitize=address,undefined)
 endif()
@@ -64,7 +64,7 @@ if(NOT ELMPI_SANITIZE AND NOT ELMPI_FUZZ)
       target_link_options(elmpi_flags INTERFACE $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${flag}>)
     endif()
   endforeach()
-  # Without optimisation it does nothing but warn.
+  # Without optimization it does nothing but warn.
   target_compile_options(elmpi_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>)
 endif()
 

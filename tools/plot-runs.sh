@@ -43,8 +43,8 @@ column() {
     head -n 1 -- "$2" | tr , '\n' | grep -nx "$1" | cut -d: -f1
 }
 
-# Colours that colour-blind readers tell apart (Okabe and Ito).
-colours=('#0072B2' '#E69F00' '#009E73' '#CC79A7' '#56B4E9' '#D55E00')
+# Colours that color-blind readers tell apart (Okabe and Ito).
+colors=('#0072B2' '#E69F00' '#009E73' '#CC79A7' '#56B4E9' '#D55E00')
 data=$(mktemp -d)
 trap 'rm -rf "$data"' EXIT
 curves=()
@@ -57,7 +57,7 @@ for run in "$@"; do
         exit 1
     }
     name=$(basename -- "$run")
-    colour=${colours[i % ${#colours[@]}]}
+    color=${colors[i % ${#colors[@]}]}
     epoch=$(column epoch "$csv")
     test=$(column test_balanced_accuracy "$csv")
     loss=$(column loss "$csv")
@@ -67,7 +67,7 @@ for run in "$@"; do
     curves+=("$i")
     width=$(awk -v n=$# 'BEGIN { print 0.8 / n }')
     shift_by=$(awk -v n=$# -v i=$i -v w="$width" 'BEGIN { print (i - (n - 1) / 2) * w }')
-    bars+=("$(quote "$data/bars$i") using (\$1 + $shift_by):2:($width * 0.92) with boxes lc rgb '$colour' title $(quote "$name") noenhanced")
+    bars+=("$(quote "$data/bars$i") using (\$1 + $shift_by):2:($width * 0.92) with boxes lc rgb '$color' title $(quote "$name") noenhanced")
     bars+=("$(quote "$data/bars$i") using (\$1 + $shift_by):2:(sprintf('%.1f', \$2)) with labels offset 0,0.6 font ',9' notitle")
     i=$((i + 1))
 done
@@ -82,7 +82,7 @@ for n in "${curves[@]}"; do
 done
 lines=()
 for n in "${curves[@]}"; do
-    lines+=("$(quote "$data/$measured$n") with linespoints pt 7 ps 0.4 lw 2 lc rgb '${colours[n % ${#colours[@]}]}' notitle")
+    lines+=("$(quote "$data/$measured$n") with linespoints pt 7 ps 0.4 lw 2 lc rgb '${colors[n % ${#colors[@]}]}' notitle")
 done
 
 join() {

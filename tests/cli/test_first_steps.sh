@@ -75,10 +75,10 @@ expect 0 "$train" "$scratch/none.ini" --set model.name=cifar-resnet8 --run-dir "
 says stdout 'no test set'
 
 # --- a list without labels says so
-(cd "$scratch/p" && find test -name '*.png') >"$scratch/unlabelled.txt"
-expect 1 "$prepare" pictures --archive "$scratch/p" --test-list "$scratch/unlabelled.txt" --out "$scratch/x.h5"
-says stderr 'no label behind the path \(.*unlabelled.txt, line 1\): an unlabelled list'
-sed 's/^/0 /' "$scratch/unlabelled.txt" >"$scratch/turned.txt" # the label in front
+(cd "$scratch/p" && find test -name '*.png') >"$scratch/unlabeled.txt"
+expect 1 "$prepare" pictures --archive "$scratch/p" --test-list "$scratch/unlabeled.txt" --out "$scratch/x.h5"
+says stderr 'no label behind the path \(.*unlabeled.txt, line 1\): an unlabeled list'
+sed 's/^/0 /' "$scratch/unlabeled.txt" >"$scratch/turned.txt" # the label in front
 expect 1 "$prepare" pictures --archive "$scratch/p" --test-list "$scratch/turned.txt" --out "$scratch/x.h5"
 says stderr 'no label behind the path'
 absent "$scratch/x.h5"

@@ -100,7 +100,7 @@ slow_list | ELMPI_STALL_TIMEOUT=8 "${mpirun[@]}" -np 2 "$predict" digits/checkpo
 [ "$(wc -l <slow.csv)" -eq 13 ] || fail "not all of a slow list"
 mkfifo silent
 ELMPI_STALL_TIMEOUT=8 expect_mpi 1 2 "$predict" digits/checkpoint.h5 silent --out silent.csv
-says stderr 'nobody has moved on since'
+says stderr 'no rank has made progress since'
 absent silent.csv
 
 echo "an archive of large files needs no memory for all of them"

@@ -24,7 +24,7 @@ for what in 'images passed through the network' 'analysis of distances and margi
     says stdout "$what: "
 done
 ELMPI_PROGRESS_SECONDS=0.0001 expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/calm/checkpoint.h5" --classifier knn
-says stdout 'nearest neighbours: '
+says stdout 'nearest neighbors: '
 expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/calm/checkpoint.h5" --analysis "$scratch/b.h5"
 says_not stdout 'images passed|t-SNE: '
 echo "long work says what it is at"

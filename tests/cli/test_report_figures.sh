@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What elmpi-report's figures show: a sweep's means and deviations over seeds, axes around a single point, each class in a colour of its own, the
+# What elmpi-report's figures show: a sweep's means and deviations over seeds, axes around a single point, each class in a color of its own, the
 # diagonal of a calibration, no heading without content.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -45,15 +45,15 @@ if [ -s one-figures/accuracy.csv ]; then
     grep -q '^set xrange \[1:3\]' one-figures/accuracy.gp || fail "the axis around epoch 2"
 fi
 
-# Eleven classes and more: no colour twice; the diagonal; Confusions with content.
+# Eleven classes and more: no color twice; the diagonal; Confusions with content.
 expect 0 "$ELMPI_BIN/elmpi-evaluate" base/checkpoint.h5 --analysis base/analysis.h5 --tsne-classes 10
 for k in $(seq 0 39); do
     cp -r base "many-$k"
     sed -i "s/^name = digits-elm$/name = many-$k/" "many-$k/job.ini"
 done
 expect 0 "$ELMPI_BIN/elmpi-report" many-* --out many.html
-[ "$(grep -o "lc rgb '#[0-9A-F]*'" many-figures/speed.gp | grep -v '#010203' | sort -u | wc -l)" -eq 40 ] || fail "a colour stands for two runs"
-[ "$(grep -oE "pt [0-9]+ ps 0.45 lc rgb '#[0-9A-F]*'" many-figures/tsne.gp | grep -o '#.*' | sort -u | wc -l)" -eq 10 ] || fail "a colour stands for two classes"
+[ "$(grep -o "lc rgb '#[0-9A-F]*'" many-figures/speed.gp | grep -v '#010203' | sort -u | wc -l)" -eq 40 ] || fail "a color stands for two runs"
+[ "$(grep -oE "pt [0-9]+ ps 0.45 lc rgb '#[0-9A-F]*'" many-figures/tsne.gp | grep -o '#.*' | sort -u | wc -l)" -eq 10 ] || fail "a color stands for two classes"
 grep -q '^plot x with lines' many-figures/calibration.gp || fail "no diagonal"
 grep -q '^set xrange \[0:100\]' many-figures/calibration.gp || fail "calibration's axis"
 grep -q '<h2>Confusions' many.html || fail "no confusions"

@@ -28,6 +28,6 @@ for scheme in 1 0; do # light, dark
     echo "$title"
     [[ $title =~ ^pictures\ ([0-9]+)\ of\ ([0-9]+)\ ink\ ([0-9]+)$ ]] || fail "the probe said nothing"
     if [ "${BASH_REMATCH[1]}" -ne "${BASH_REMATCH[2]}" ] || [ "${BASH_REMATCH[1]}" -lt 12 ] || [ "${BASH_REMATCH[3]}" -ne "${BASH_REMATCH[2]}" ]; then
-        fail "not every picture is visible in the page's colours"
+        fail "not every picture is visible in the page's colors"
     fi
 done
