@@ -65,10 +65,10 @@ static bool is_input(const elm_option *row, const void *context)
 static char *put_parameter(char *text, const char *end, const elm_step_parameter *parameter)
 {
     const size_t room = (size_t)(end - text);
-    if (!parameter->choices && isnan(parameter->default_text))
+    if (!parameter->choices && isnan(parameter->default_value))
         return text + snprintf(text, room, ":<%s>", parameter->name);
     if (!parameter->choices)
-        return text + snprintf(text, room, ":%s=%g", parameter->name, parameter->default_text);
+        return text + snprintf(text, room, ":%s=%g", parameter->name, parameter->default_value);
     const int length = snprintf(text, room, ":%s=%s", parameter->name, parameter->choices);
     for (char *c = text; *c; c++)
         *c = *c == '|' ? '/' : *c;

@@ -91,18 +91,18 @@ typedef struct elm_step_report {
 enum { ELM_NONFINITE_SHOWN = 8 };
 
 /** Which images may have caused values that are not finite. */
-typedef enum elm_suspects {
+typedef enum elm_suspect_images {
     ELM_SUSPECT_NONFINITE, /* those whose own values are not finite */
     ELM_SUSPECT_INPUT,     /* those with input values beyond 1e6 */
     ELM_SUSPECT_LOGITS,    /* on each rank that with the largest logits */
-} elm_suspects;
+} elm_suspect_images;
 
 /** The first values that are not finite, in the order of the forward pass, gradients last. */
 typedef struct elm_nonfinite_found {
     /* the same on all ranks: "embeddings", "the gradient of conv1.weight" */
     char what[192];
     bool is_input;                       /* the same on all ranks: nothing that training computed */
-    elm_suspects suspects;               /* the same on all ranks */
+    elm_suspect_images suspects;         /* the same on all ranks */
     int64_t count;                       /* of them on this rank */
     int64_t member[ELM_NONFINITE_SHOWN]; /* the first, places in the data set */
     double largest_logit;                /* of that image */

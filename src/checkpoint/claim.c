@@ -128,8 +128,8 @@ static bool is_being_written(const char *folder, elm_claim *theirs, elm_watchdog
 }
 
 /* Another host's process cannot be examined here, but its heartbeats can. */
-static bool can_be_heard(const char *folder, const elm_claim *theirs, elm_watchdog *watch,
-                         const elm_log *log)
+static bool heartbeat_is_alive(const char *folder, const elm_claim *theirs, elm_watchdog *watch,
+                               const elm_log *log)
 {
     const double seconds = elm_watchdog_listening_time(folder, theirs->run);
     if (seconds < 0)
@@ -157,7 +157,7 @@ bool elm_claim_is_live(const char *folder, const elm_claim *claim, const elm_cla
     if (same_job && mine->restart > theirs.restart)
         return false; /* the scheduler has put us into its place */
     if (strcmp(theirs.host, mine->host))
-        return !same_job && can_be_heard(folder, &theirs, watch, log);
+        return !same_job && heartbeat_is_alive(folder, &theirs, watch, log);
     if (*mine->boot && strcmp(theirs.boot, "-") && strcmp(theirs.boot, mine->boot))
         return false;
     return theirs.start && process_start(theirs.pid) == theirs.start;

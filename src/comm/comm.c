@@ -21,7 +21,7 @@ static void duplicate(elm_comm *comm)
 }
 
 /* Who else is on this host, and on the same cores. */
-static void look_around_all(elm_comm *comm)
+static void find_local_ranks_all(elm_comm *comm)
 {
     enum { MASK_SIZE = 128 }; /* 1024 cores */
     unsigned char mine[MASK_SIZE], theirs[MASK_SIZE];
@@ -69,7 +69,7 @@ int elm_comm_start_all(elm_comm **out, int *argc, char ***argv, elm_error *err)
     ELM_MPI(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN));
     ELM_MPI(MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank));
     ELM_MPI(MPI_Comm_size(MPI_COMM_WORLD, &comm->size));
-    look_around_all(comm);
+    find_local_ranks_all(comm);
     duplicate(comm);
     elm_moments_op_create(comm);
     *out = comm;

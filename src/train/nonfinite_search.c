@@ -146,8 +146,8 @@ static void look_at_tensors(elm_trainer *t)
     for (int p = view.trainable_first; p < view.learn_end && found->place == at.nowhere; p++)
         if (!are_finite(view.gradients + view.tensors[p].offset, view.tensors[p].count))
             found->place = at.gradients + p;
-    if (found->place == at.nowhere && t->spoilt_state >= 0)
-        found->place = at.spoilt + t->spoilt_state;
+    if (found->place == at.nowhere && t->nonfinite_state >= 0)
+        found->place = at.spoilt + t->nonfinite_state;
 }
 
 static void name_place(elm_nonfinite_found *broken, const elm_net_parameters *view, int place)

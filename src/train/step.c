@@ -77,7 +77,7 @@ static void gradients_final(void *context, int64_t first)
 }
 
 /* Backward hook of a microbatch that is not the last: no gradient is posted yet. */
-static void nothing_leaves(void *context, int64_t first)
+static void post_nothing(void *context, int64_t first)
 {
     (void)context;
     (void)first;
@@ -102,14 +102,14 @@ static bool all_finite(const float *x, int64_t count)
 
 /* A microbatch that is not the last is examined for non-finite values at once: its activations and
  * gradients are overwritten by the next. */
-static void note_part(elm_trainer *t, const elm_batch *part, bool finite_loss)
+static void examine_microbatch(elm_trainer *t, const elm_batch *part, bool finite_loss)
 {
     if (!finite_loss || !all_finite(t->learning.gradients, t->learning.count))
         elm_nonfinite_found_note(t, part);
 }
 
 /* Adds the gradients of a microbatch that is not the last to the accumulated ones. */
-static void keep_gradients(elm_trainer *t)
+static void accumulate_gradients(elm_trainer *t)
 {
     const int64_t count = t->learning.count;
 #pragma omp parallel for schedule(static)
@@ -134,7 +134,7 @@ static int64_t count_correct(const elm_loss_batch *batch, const bool *unreadable
 
 /* Sets the gradients of images that could not be read to zero and returns their number. They still
  * count in 1/B, enter BatchNorm as zeros and are rows of terms that compare classes. */
-static int64_t forget_absent(const elm_loss_batch *batch, const bool *unreadable)
+static int64_t clear_unreadable_gradients(const elm_loss_batch *batch, const bool *unreadable)
 {
     int64_t count = 0;
     for (int i = 0; unreadable && i < batch->local; i++) {
@@ -193,7 +193,7 @@ static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_v
 
 /* First tensor of running statistics that is not finite, or -1. Training does not read them, so
  * loss and gradients may be finite where these are not. */
-static int find_spoilt_state(elm_trainer *t)
+static int find_nonfinite_state(elm_trainer *t)
 {
     const elm_net_parameters view = elm_net_view(t->net);
     for (int s = 0; s < view.state_count; s++)
@@ -207,8 +207,9 @@ static void agree_all(elm_trainer *t, elm_step_requests requests)
 {
     elm_step_report *report = &t->report;
     elm_step_sums *sums = &t->sums;
-    t->spoilt_state = find_spoilt_state(t);
-    sums->broken += !all_finite(t->learning.gradients, t->learning.count) || t->spoilt_state >= 0;
+    t->nonfinite_state = find_nonfinite_state(t);
+    sums->broken +=
+        !all_finite(t->learning.gradients, t->learning.count) || t->nonfinite_state >= 0;
     sums->stop = requests.stop;
     sums->checkpoint = requests.checkpoint;
     sums->refuse = requests.refuse || t->trouble.code;
@@ -326,7 +327,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     seen.remote_embeddings = gathered.embeddings;
     const elm_loss_value embed = t->bank ? evaluate_with_bank_all(t, batch, &seen, &watch)
                                          : elm_loss_embeddings(t->loss, &seen);
-    add_up(t, &logit, &embed, correct, forget_absent(&seen, batch->unreadable));
+    add_up(t, &logit, &embed, correct, clear_unreadable_gradients(&seen, batch->unreadable));
     measure_gradients(t, &seen, t->sums.figures.embed_gradient);
 
     /* 5: gradients; those of a whole batch, or of its last microbatch, are summed over the ranks
@@ -334,12 +335,12 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     enter(&watch, ELM_PHASE_BACKWARD);
     t->added = t->learning.count;
     elm_net_backward_all(
-        t->net, &(elm_backward_hooks){batch->more ? nothing_leaves : gradients_final, poll, t});
+        t->net, &(elm_backward_hooks){batch->more ? post_nothing : gradients_final, poll, t});
     measure_gradients(t, &seen, t->sums.figures.gradient);
     if (batch->more) {
         enter(&watch, ELM_PHASE_UPDATE);
-        note_part(t, batch, isfinite(logit.loss) && isfinite(embed.loss));
-        keep_gradients(t);
+        examine_microbatch(t, batch, isfinite(logit.loss) && isfinite(embed.loss));
+        accumulate_gradients(t);
         average_state_all(t, batch->share);
         charge(&watch);
         return t->report;

@@ -57,7 +57,7 @@ struct elm_trainer {
     const float *embeddings, *logits; /* of the current microbatch, on this rank */
     elm_finding found;
     /* first of the running statistics that the step's forward pass made not finite; -1: none */
-    int spoilt_state;
+    int nonfinite_state;
     elm_decay_range *decay; /* runs of learning parameters decayed alike */
     int decay_count;
     elm_timeline *timeline; /* NULL: not recorded */

@@ -77,7 +77,7 @@ _Noreturn static void end_all(elm_watchdog *watch, double waited)
 }
 
 /* Sleeps until the next check, or until it is woken. Holds the lock except while asleep. */
-static void sleep_a_while(elm_watchdog *watch)
+static void wait_interval(elm_watchdog *watch)
 {
     struct timespec until;
     const double seconds = watch->timeout > 0 ? watch_interval(watch->timeout) : 30,
@@ -133,7 +133,7 @@ static bool is_stalled(elm_watchdog *watch, double waited)
                        watch->about_phase == atomic_load(&watch->phase) ? watch->floor : 0) ||
         (*watch->folder && elm_io_seconds() - watch->seen_at < watch->timeout / 2.5))
         return false;
-    if (!watch_somebody_moves(watch))
+    if (!watch_any_progress(watch))
         return true;
     watch_forget_others(watch);
     return false;
@@ -146,7 +146,7 @@ static void *guard(void *context)
     watch->awake = elm_io_seconds();
     int looks = 0; /* in a row without progress: a single one may be due to a busy file system */
     while (!watch->ends) {
-        sleep_a_while(watch);
+        wait_interval(watch);
         if (watch->ends || watch->timeout <= 0)
             continue;
         elm_process_set_deadline(fmax(watch->timeout, START_SECONDS),

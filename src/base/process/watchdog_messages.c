@@ -62,7 +62,7 @@ static bool is_silent(const elm_watchdog *watch, int rank, const elm_heartbeat *
 }
 
 /* Whether a heartbeat shows that another rank has made progress within the timeout. */
-bool watch_somebody_moves(const elm_watchdog *watch)
+bool watch_any_progress(const elm_watchdog *watch)
 {
     for (int r = 0; r < watch->size; r++) {
         const elm_heartbeat theirs = heartbeat_of(watch, r);
@@ -92,7 +92,7 @@ static void say_rank(const elm_watchdog *watch, int rank, const elm_heartbeat *s
 }
 
 /* Ranks without a heartbeat come first; of more than SHOWN_MAX only the number. */
-static void say_everybody(const elm_watchdog *watch, FILE *to)
+static void write_all_ranks(const elm_watchdog *watch, FILE *to)
 {
     for (int silent = 1, shown = 0; silent >= 0; silent--) {
         int rest = 0;
@@ -128,7 +128,7 @@ void watch_say_stall(const elm_watchdog *watch, double waited, FILE *to)
                 " (run.stall_timeout = %g s): the job ends here, --resume continues from the last "
                 "checkpoint. Last seen:\n",
                 watch->timeout);
-        say_everybody(watch, to);
+        write_all_ranks(watch, to);
     } else if (watch->size > 1 || watch->launched) {
         fprintf(to,
                 " (timeout: %g s; run.stall_timeout or ELMPI_STALL_TIMEOUT sets it): a rank has "

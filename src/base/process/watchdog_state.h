@@ -53,7 +53,7 @@ void watch_look_at_others(elm_watchdog *watch);
 void watch_forget_others(elm_watchdog *watch);
 /** Whether a heartbeat shows, by its change since then, that another rank is alive and has made
  * progress within the timeout. */
-bool watch_somebody_moves(const elm_watchdog *watch);
+bool watch_any_progress(const elm_watchdog *watch);
 /** Reports where this rank waits, and the last known phase of every rank. */
 void watch_say_stall(const elm_watchdog *watch, double waited, FILE *to);
 

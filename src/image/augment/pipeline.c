@@ -112,7 +112,7 @@ static int parse_step(elm_augment_step *step, char *text, elm_error *err)
     if (step->kind == NULL)
         return -1;
     for (int i = 0; i < ELM_STEP_PARAMETERS; i++)
-        step->value[i] = step->kind->parameters[i].default_text;
+        step->value[i] = step->kind->parameters[i].default_value;
     for (int order = 0; rest != NULL; order++) {
         char *value = rest;
         rest = strchr(rest, ':');

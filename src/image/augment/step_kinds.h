@@ -11,9 +11,9 @@ enum { ELM_STEP_PARAMETERS = 5 };
 /** A parameter of a kind of step, given after a colon, in order or by name: "erasing:0.5" or
  * "erasing:probability=0.5". */
 typedef struct elm_step_parameter {
-    const char *name;    /* NULL: no further one */
-    const char *choices; /* "a|b|c": its value is a place among them; NULL: a number */
-    double default_text; /* NAN: must be given */
+    const char *name;     /* NULL: no further one */
+    const char *choices;  /* "a|b|c": its value is a place among them; NULL: a number */
+    double default_value; /* NAN: must be given */
     double min, max;
 } elm_step_parameter;
 

@@ -118,7 +118,7 @@ static int end_epoch_all(elm_run *run, bool save_due, bool stop, elm_metrics **f
     return !evaluation && save_due && !last ? elm_run_save_all(run, err) : 0;
 }
 
-static elm_step_requests my_wishes(const elm_run *run)
+static elm_step_requests requests_of(const elm_run *run)
 {
     const double every = run->options.checkpoint.every_minutes * 60;
     return (elm_step_requests){
@@ -175,7 +175,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     do {
         elm_trainer_enter(run->trainer, ELM_PHASE_INPUT);
         batch = elm_loader_next(run->loader);
-        report = elm_trainer_step_all(run->trainer, batch, run->last_lr, my_wishes(run));
+        report = elm_trainer_step_all(run->trainer, batch, run->last_lr, requests_of(run));
     } while (batch->more);
     report.seconds[ELM_PHASE_INPUT] = elm_loader_waited(run->loader) - waited;
     say_complaints(run);
