@@ -7,7 +7,7 @@ set -euo pipefail
 
 export OMP_NUM_THREADS=1
 expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out "$scratch/digits.h5"
-job=("$ELMPI_SOURCE/jobs/digits-elm.ini" --set "data.store=$scratch/digits.h5" --set model.name=cifar-resnet8 --set optim.epochs=2 --set optim.warmup_epochs=0
+job=("$ELMPI_SOURCE/jobs/digits-elm.ini" --set "data.store=$scratch/digits.h5" --set model.name=cifar-resnet20 --set optim.epochs=2 --set optim.warmup_epochs=0
     --set optim.schedule=constant --set run.precision=fp32)
 expect 0 "$ELMPI_BIN/elmpi-train" "${job[@]}" --run-dir "$scratch/calm"
 says_not stdout 'at 0\.[0-9]+ of 2 epochs'
