@@ -1,7 +1,6 @@
 /* elmpi-evaluate: what a checkpoint's network predicts on a test set. */
 #include <math.h>
 
-#include "base/cpu/affinity.h"
 #include "elmpi/output.h"
 #include "evaluate.h"
 #include "ranks.h"
@@ -70,19 +69,5 @@ static int run_all(int argc, char **argv, elm_comm *comm)
 
 int main(int argc, char **argv)
 {
-    elm_error err = {0};
-    elm_comm *comm = NULL;
-    elm_program self;
-    int code;
-    elm_affinity_reload(argv);
-    if (elm_program_begin(&self, program, &err) != 0 ||
-        elm_ranks_join_all(&self, &comm, &argc, &argv, &err) != 0 ||
-        elm_comm_agree_all(comm, elm_watchdog_enter(self.watch, "work", &err), &err) != 0) {
-        elm_log_error(&(elm_log){.program = program}, "%s", err.text);
-        code = err.code;
-    } else {
-        code = run_all(argc, argv, comm);
-    }
-    elm_ranks_leave_all(&self, comm);
-    return elm_program_end(&self, code);
+    return elm_ranks_main(program, argc, argv, run_all);
 }

@@ -1,4 +1,4 @@
-/* Ranks:  a program among its like under mpirun or srun. */
+/* Ranks: a program among its like under mpirun or srun. */
 #ifndef ELMPI_TOOLS_RANKS_H
 #define ELMPI_TOOLS_RANKS_H
 
@@ -13,5 +13,10 @@ int elm_ranks_join_all(const elm_program *program, elm_comm **comm, int *argc, c
 
 /** Ends MPI, likewise. Accepts a NULL comm. */
 void elm_ranks_leave_all(const elm_program *program, elm_comm *comm);
+
+/** The whole main of a program whose work is one collective function: run_all returns the exit
+ * status, and is called only where every rank has joined. Returns the process's exit status. */
+int elm_ranks_main(const char *program, int argc, char **argv,
+                   int (*run_all)(int argc, char **argv, elm_comm *comm));
 
 #endif

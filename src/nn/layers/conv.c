@@ -1,25 +1,10 @@
 /* Convolution layer: hands the work to the backend. */
-#include "nn/layers/layer.h"
+#include "nn/layers/conv_shape.h"
 
 static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *err)
 {
-    const elm_value *in = layer->input, *out = layer->output;
-    const elm_conv_shape shape = {
-        .in_channels = in->channels,
-        .in_height = in->height,
-        .in_width = in->width,
-        .in_block = in->block,
-        .out_channels = out->channels,
-        .out_height = out->height,
-        .out_width = out->width,
-        .out_block = out->block,
-        .kernel = layer->kernel,
-        .stride = layer->stride,
-        .padding = layer->padding,
-        .channels_last = out->channels_last,
-        .format = in->format,
-        .data_gradient = in->wants_gradient,
-    };
+    elm_conv_shape shape = elm_conv_shape_of(layer);
+    shape.data_gradient = layer->input->wants_gradient;
     return layer->backend->create(&layer->own, layer->engine, &shape, capacity->images, err);
 }
 

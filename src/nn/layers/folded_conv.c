@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "elmpi/memory.h"
-#include "nn/layers/layer.h"
+#include "nn/layers/conv_shape.h"
 
 typedef struct folded {
     void *conv;     /* the backend's */
@@ -23,24 +23,10 @@ static int prepare(elm_layer *layer, const elm_capacity *capacity, elm_error *er
     f->bias = f->weights ? elm_alloc(out->channels, sizeof *f->bias, err) : NULL;
     if (!f->bias)
         return -1;
-    const elm_conv_shape shape = {
-        .in_channels = in->channels,
-        .in_height = in->height,
-        .in_width = in->width,
-        .in_block = in->block,
-        .out_channels = out->channels,
-        .out_height = out->height,
-        .out_width = out->width,
-        .out_block = out->block,
-        .kernel = layer->kernel,
-        .stride = layer->stride,
-        .padding = layer->padding,
-        .channels_last = out->channels_last,
-        .format = in->format,
-        .folded = true,
-        .residual = layer->residual != NULL,
-        .relu = layer->relu,
-    };
+    elm_conv_shape shape = elm_conv_shape_of(layer);
+    shape.folded = true;
+    shape.residual = layer->residual != NULL;
+    shape.relu = layer->relu;
     return layer->backend->create(&f->conv, layer->engine, &shape, capacity->images, err);
 }
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "checkpoint/reader.h"
+#include "checkpoint/reading/reader.h"
 #include "elmpi/memory.h"
 
 /* The array at `path` as the next tensor. */

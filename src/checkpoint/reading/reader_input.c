@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "checkpoint/reader.h"
+#include "checkpoint/reading/reader.h"
 #include "elmpi/memory.h"
 
 /* One value a channel. */

@@ -1,6 +1,6 @@
 /* Reader: the parts of a checkpoint's file, read with distrust, for checkpoint_read.c. */
-#ifndef ELMPI_CHECKPOINT_READER_H
-#define ELMPI_CHECKPOINT_READER_H
+#ifndef ELMPI_CHECKPOINT_READING_READER_H
+#define ELMPI_CHECKPOINT_READING_READER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/file/guard.h"
-#include "checkpoint/reader.h"
+#include "checkpoint/reading/reader.h"
 #include "elmpi/memory.h"
 #include "hdf5/read.h"
 

@@ -1,4 +1,4 @@
-#include "checkpoint/reader.h"
+#include "checkpoint/reading/reader.h"
 
 #include <limits.h>
 #include <stdio.h>
