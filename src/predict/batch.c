@@ -8,7 +8,7 @@
 #include "base/text/text.h"
 #include "elmpi/memory.h"
 #include "image/transform.h"
-#include "predict/picture_bytes.h"
+#include "predict/image_bytes.h"
 
 enum { WAITING_BYTES = 256 << 20 };
 

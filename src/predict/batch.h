@@ -3,7 +3,7 @@
 #define ELMPI_PREDICT_BATCH_H
 
 #include "elmpi/checkpoint.h"
-#include "predict/picture_list.h"
+#include "predict/image_list.h"
 
 enum { ELM_REASON_BYTES = 120 };
 

@@ -6,7 +6,7 @@
 
 #include "base/file/input.h"
 #include "base/text/utf8.h"
-#include "predict/picture_list.h"
+#include "predict/image_list.h"
 
 static int add_line(elm_image_list *list, char *line, size_t length, bool first, elm_error *err)
 {

@@ -3,7 +3,7 @@
 #define ELMPI_PREDICT_LIST_INPUTS_H
 
 #include "elmpi/comm.h"
-#include "predict/picture_list.h"
+#include "predict/image_list.h"
 
 /** Lists the pictures of each input: a JPEG or PNG file, a folder (all below it), an archive, a
  * list file (a path a line), "-" (the same from standard input). What an input is follows from its

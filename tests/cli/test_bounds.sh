@@ -25,7 +25,7 @@ bounded() {
     echo "$(tail -n 1 stderr): $(grep -m1 -o 'error: .*' stderr | cut -c1-90 || true)"
 }
 
-/usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_pictures.py" p.tar 1 8
+/usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_images.py" p.tar 1 8
 expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive p.tar --out s.h5
 expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out d.h5
 printf '[run]\nname=x\n[data]\nstore=%s/d.h5\n[model]\nname=mlp:8\n[optim]\nepochs=1\n' "$scratch" >j.ini

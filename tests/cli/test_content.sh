@@ -9,7 +9,7 @@ export OMP_NUM_THREADS=1
 
 # draw SEED COUNT [CHANGED..]: p.tar
 draw() {
-    /usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_pictures.py" p.tar "$@"
+    /usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_images.py" p.tar "$@"
 }
 # run CODE FOLDER OPTIONS..
 run() {

@@ -16,7 +16,7 @@ ln -s "$ELMPI_SOURCE"/{jobs,tools,slurm,docs} "$tree"
 printf '#!/bin/sh\nexec %s "$@"\n' "$(printf '%q ' "$(command -v "${mpirun[0]}")" "${mpirun[@]:1}")" >"$scratch/bin/mpirun"
 chmod +x "$scratch/bin/mpirun"
 export PATH=$scratch/bin:$ELMPI_BIN:$PATH OMP_NUM_THREADS=1
-/usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_pictures.py" "$scratch/images.tar" 1 16
+/usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_images.py" "$scratch/images.tar" 1 16
 mkdir "$tree/my-images"
 tar -xf "$scratch/images.tar" -C "$tree/my-images"
 

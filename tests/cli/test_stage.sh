@@ -9,7 +9,7 @@ export OMP_NUM_THREADS=1
 umask 022
 
 mkdir set elsewhere
-/usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_pictures.py" set/p.tar 1 24
+/usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_images.py" set/p.tar 1 24
 expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive set/p.tar --out set/s.h5
 says_not stdout 'outside of the store'
 printf '[run]\nname=x\nprecision=fp32\n[data]\nstore=%s/set/s.h5\ncrop=32\nstage=%s/stage\n[model]\nname=cifar-resnet8\n[optim]\nepochs=1\nbatch=8\n' \

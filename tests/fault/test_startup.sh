@@ -29,7 +29,7 @@ unset ELMPI_STALL_TIMEOUT
 # --- files that do not answer
 fifo=$scratch/fifo
 mkfifo "$fifo"
-/usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_pictures.py" "$scratch/p.tar" 1 2
+/usr/bin/python3 "$ELMPI_SOURCE/tests/cli/random_images.py" "$scratch/p.tar" 1 2
 expect 1 "$ELMPI_BIN/elmpi-train" "$fifo" --set run.stall_timeout=1
 says stderr "rank 0 has been in job \($fifo\) for"
 for command in "elmpi-prepare pictures --archive $scratch/p.tar --train-list $fifo --out $scratch/s.h5" "elmpi-evaluate $scratch/run/checkpoint.h5 --json $fifo"; do

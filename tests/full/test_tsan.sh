@@ -12,7 +12,7 @@ cc -g -O1 -fsanitize=thread -o "$scratch/race" tests/sanitizer/race.c || skip "c
 expect 66 "$scratch/race"
 says stderr "data race"
 
-tests=(test_loader test_loader_pictures test_prepare_pictures test_watch)
+tests=(test_loader test_loader_images test_prepare_images test_watch)
 limit=18000 expect 0 cmake -S . -B build-tsan -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-g -O1 -fsanitize=thread" --log-level=WARNING
 limit=18000 expect 0 cmake --build build-tsan -j "$elmpi_cores" --target "${tests[@]}"
 for test in "${tests[@]}"; do

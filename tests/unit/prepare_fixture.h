@@ -2,7 +2,7 @@
 #ifndef ELMPI_TESTS_PREPARE_FIXTURE_H
 #define ELMPI_TESTS_PREPARE_FIXTURE_H
 
-#include "unit/picture_archives.h"
+#include "unit/image_archives.h"
 
 #include "elmpi/dataset.h"
 #include "elmpi/memory.h"

@@ -1,6 +1,6 @@
 /* Damage: archives of every format with check sums, with each byte changed in turn. Either the
  * damage is told, or the same files come out. */
-#include "unit/picture_archives.h"
+#include "unit/image_archives.h"
 
 #include <stdint.h>
 #include <stdlib.h>

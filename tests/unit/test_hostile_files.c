@@ -123,7 +123,7 @@ static const struct {
     {"annotations/objects", read_annotations, "more than 256 brackets"},
     {"annotations/long-text", read_annotations, "a text or number of more than 64 KiB"},
     {"list/long-line", read_list, "a line of more than 64 KiB"},
-    {"picture/scans.jpg", decode_picture, "more than 200 scans"}, /* minutes a megabyte */
+    {"image/scans.jpg", decode_picture, "more than 200 scans"}, /* minutes a megabyte */
 };
 
 static void refused_for_the_right_reason(void **state)

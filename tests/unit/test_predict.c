@@ -15,8 +15,8 @@
 #include "eval/prior.h"
 #include "image/decode.h"
 #include "predict/batch.h"
-#include "predict/picture_bytes.h"
-#include "predict/picture_list.h"
+#include "predict/image_bytes.h"
+#include "predict/image_list.h"
 #include "predict/predictions.h"
 #include "unit/scratch.h"
 

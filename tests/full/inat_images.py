@@ -1,6 +1,6 @@
 """A small iNaturalist 2018: train_val2018.tar.gz, train2018.json and val2018.json, long-tailed, of generated JPEGs.
 
-usage: inat_pictures.py FOLDER
+usage: inat_images.py FOLDER
 """
 import io
 import json

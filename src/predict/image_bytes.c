@@ -1,4 +1,4 @@
-#include "predict/picture_bytes.h"
+#include "predict/image_bytes.h"
 
 #include <errno.h>
 #include <fcntl.h>

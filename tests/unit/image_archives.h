@@ -1,9 +1,9 @@
 /* Picture archives: tar, tar.gz and zip files of small pictures, archives within them, and
  * lists, made for the tests of elmpi-prepare. */
-#ifndef ELMPI_TESTS_PICTURE_ARCHIVES_H
-#define ELMPI_TESTS_PICTURE_ARCHIVES_H
+#ifndef ELMPI_TESTS_IMAGE_ARCHIVES_H
+#define ELMPI_TESTS_IMAGE_ARCHIVES_H
 
-#include "unit/picture_files.h"
+#include "unit/image_files.h"
 
 #include <archive.h>
 #include <archive_entry.h>

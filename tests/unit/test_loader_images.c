@@ -2,7 +2,7 @@
  * what cannot be read is told, replaced by the next of its class, and too much of it is an
  * error. */
 #include "data/samples.h"
-#include "unit/picture_files.h"
+#include "unit/image_files.h"
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* Picture list: which pictures are to be classified, in their order, the same on all ranks. */
-#ifndef ELMPI_PREDICT_PICTURE_LIST_H
-#define ELMPI_PREDICT_PICTURE_LIST_H
+#ifndef ELMPI_PREDICT_IMAGE_LIST_H
+#define ELMPI_PREDICT_IMAGE_LIST_H
 
 #include <stdbool.h>
 #include <stdint.h>

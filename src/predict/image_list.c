@@ -1,4 +1,4 @@
-#include "predict/picture_list.h"
+#include "predict/image_list.h"
 
 #include <string.h>
 

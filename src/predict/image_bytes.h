@@ -1,11 +1,11 @@
 /* Picture bytes: the file of a listed picture, wherever it lies. */
-#ifndef ELMPI_PREDICT_PICTURE_BYTES_H
-#define ELMPI_PREDICT_PICTURE_BYTES_H
+#ifndef ELMPI_PREDICT_IMAGE_BYTES_H
+#define ELMPI_PREDICT_IMAGE_BYTES_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "predict/picture_list.h"
+#include "predict/image_list.h"
 
 /** The archive that is being read in order. */
 typedef struct elm_ordered_archive {

@@ -4,7 +4,7 @@
 
 #include "elmpi/memory.h"
 #include "image/resize.h"
-#include "unit/picture_files.h"
+#include "unit/image_files.h"
 
 enum { WIDE = 420, HIGH = 300, SIDE = 100 };
 

@@ -1,5 +1,5 @@
 /* Orientation as files say it: in PNG, as a number of 32 bits, in both byte orders, and damaged. */
-#include "unit/picture_files.h"
+#include "unit/image_files.h"
 
 #include <zlib.h>
 

@@ -1,6 +1,6 @@
 /* Picture files: JPEG and PNG files of all kinds, made in memory for the tests. */
-#ifndef ELMPI_TESTS_PICTURE_FILES_H
-#define ELMPI_TESTS_PICTURE_FILES_H
+#ifndef ELMPI_TESTS_IMAGE_FILES_H
+#define ELMPI_TESTS_IMAGE_FILES_H
 
 #include <setjmp.h>
 #include <stdarg.h>

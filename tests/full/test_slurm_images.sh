@@ -10,7 +10,7 @@ set -euo pipefail
 /usr/bin/python3 -c 'import PIL' 2>/dev/null || skip "python3-pil is not installed"
 start_slurm 3
 
-expect 0 /usr/bin/python3 "$ELMPI_SOURCE/tests/full/inat_pictures.py" data
+expect 0 /usr/bin/python3 "$ELMPI_SOURCE/tests/full/inat_images.py" data
 expect 0 "$ELMPI_BIN/elmpi-prepare" inat2018 --archive data/train_val2018.tar.gz --train-list data/train2018.json --val-list data/val2018.json \
     --out data/small.h5
 # One thread a rank: the nodes share this machine's cores.

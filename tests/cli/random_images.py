@@ -1,4 +1,4 @@
-"""random_pictures.py TAR SEED COUNT [CHANGED..]: COUNT PNG files of noise in two folders, all of one length; those at the places CHANGED are
+"""random_images.py TAR SEED COUNT [CHANGED..]: COUNT PNG files of noise in two folders, all of one length; those at the places CHANGED are
 drawn with another seed."""
 import io, random, struct, sys, tarfile, zlib
 

@@ -6,10 +6,10 @@
 
 #include <math.h>
 
-#include "unit/picture_files.h"
+#include "unit/image_files.h"
 
 #include "elmpi/memory.h"
-#include "golden/picture_golden.h"
+#include "golden/image_golden.h"
 #include "image/header.h"
 #include "image/resample.h"
 #include "image/transform.h"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Golden values for pictures: what torchvision makes of a painted scene. Writes picture_golden.h beside itself.
+"""Golden values for pictures: what torchvision makes of a painted scene. Writes image_golden.h beside itself.
 
-Run with Debian's python3 (python3-torchvision). The scene is that of tests/unit/picture_files.h, without any file format in between.
+Run with Debian's python3 (python3-torchvision). The scene is that of tests/unit/image_files.h, without any file format in between.
 """
 import os
 
@@ -35,9 +35,9 @@ def main():
     evaluation = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224)])
     evaluated = [values(evaluation(paint(*size))) for size in SIZES]
     cropped = [values(functional.resized_crop(paint(500, 375), y, x, h, w, (224, 224))) for x, y, w, h in BOXES]
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "picture_golden.h")
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "image_golden.h")
     with open(path, "w") as out:
-        out.write("/* Made by picture_golden.py with torchvision; do not edit. */\n")
+        out.write("/* Made by image_golden.py with torchvision; do not edit. */\n")
         out.write("enum { GOLDEN_EVERY = %d, GOLDEN_SIZES = %d, GOLDEN_BOXES = %d };\n" % (EVERY, len(SIZES), len(BOXES)))
         out.write("static const int golden_sizes[][2] = {%s};\n" % ", ".join("{%d, %d}" % size for size in SIZES))
         out.write("static const int golden_boxes[][4] = {%s};\n" % ", ".join("{%d, %d, %d, %d}" % box for box in BOXES))

@@ -1,4 +1,4 @@
-/* Made by picture_golden.py with torchvision; do not edit. */
+/* Made by image_golden.py with torchvision; do not edit. */
 enum { GOLDEN_EVERY = 997, GOLDEN_SIZES = 5, GOLDEN_BOXES = 5 };
 static const int golden_sizes[][2] = {{500, 375}, {300, 200}, {200, 300}, {64, 64}, {1031, 770}};
 static const int golden_boxes[][4] = {{0, 0, 500, 375}, {13, 27, 101, 77}, {250, 100, 224, 224}, {3, 5, 30, 40}, {100, 0, 400, 300}};
