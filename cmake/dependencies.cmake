@@ -33,7 +33,7 @@ elmpi_require(ARCHIVE_FOUND "libarchive" "libarchive-dev" "libarchive")
 pkg_check_modules(ZLIB QUIET IMPORTED_TARGET zlib)
 elmpi_require(ZLIB_FOUND "zlib" "zlib1g-dev" "zlib")
 
-# The version number is libjpeg-turbo's: reading part of a picture came with its 1.5, and no other libjpeg has it.
+# The version number is libjpeg-turbo's: reading part of an image came with its 1.5, and no other libjpeg has it.
 pkg_check_modules(JPEG QUIET IMPORTED_TARGET libjpeg>=1.5)
 if(JPEG_FOUND)
   include(CheckSymbolExists)

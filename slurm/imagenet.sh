@@ -17,7 +17,7 @@
 ##SBATCH --ntasks-per-node=2
 modules=""                             # e.g. "OpenMPI HDF5 libarchive libjpeg-turbo oneDNN OpenBLAS"
 launcher=${ELMPI_LAUNCHER:-auto}       # srun, mpirun; auto: srun where Slurm has PMIx
-stage=${ELMPI_STAGE:-no}               # yes: copy the picture shards to each node's $TMPDIR first
+stage=${ELMPI_STAGE:-no}               # yes: copy the image shards to each node's $TMPDIR first
 elmpi=${ELMPI_HOME:-$SLURM_SUBMIT_DIR} # data/ and runs/ are here, on a file system that all nodes see
 job=${ELMPI_JOB:-imagenet-lt-elm} # a name or a path
 

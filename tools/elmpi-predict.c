@@ -1,4 +1,4 @@
-/* elmpi-predict: the classes of new pictures. */
+/* elmpi-predict: the classes of new images. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -70,7 +70,8 @@ static bool is_same_file(const char *a, const char *b)
            what[0].st_dev == what[1].st_dev && what[0].st_ino == what[1].st_ino;
 }
 
-/* The outputs replace neither each other nor the checkpoint. Rank 0's: others may see other disks. */
+/* The outputs replace neither each other nor the checkpoint. Rank 0's: others may see other
+ * disks. */
 static int check_outputs(const command_line *s, elm_error *err)
 {
     const struct {
@@ -115,7 +116,7 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
 {
     const elm_flag flags[] = {
         {"--top", ELM_FLAG_INT, &s->top, 1, 1 << 20, "K",
-         "classes of each picture, the most probable first (default 5, or all where there are "
+         "classes of each image, the most probable first (default 5, or all where there are "
          "fewer)"},
         {"--out", ELM_FLAG_TEXT, &s->out, 0, 0, "FILE",
          "write the predictions there (default: standard output)"},
@@ -126,9 +127,9 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
          "share of the training images"},
         {"--tau", ELM_FLAG_REAL, &s->tau, 0, 100, "T", "posthoc-la: the strength (default 1)"},
         {"--embeddings", ELM_FLAG_TEXT, &s->embeddings, 0, 0, "FILE",
-         "also write the pictures' embeddings there (HDF5)"},
+         "also write the images' embeddings there (HDF5)"},
         {"--strict", ELM_FLAG_SWITCH, &s->strict, 0, 0, NULL,
-         "end with exit code 1 where a picture could not be read; the others are classified"},
+         "end with exit code 1 where an image could not be read; the others are classified"},
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE",
          "take the input's size and normalization from this data set instead of the checkpoint; "
          "an older checkpoint without them needs it where it is not at the job's data.store"},
@@ -140,9 +141,9 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
     elm_command command = {
         .program = program,
         .version = ELMPI_VERSION,
-        .usage = "CHECKPOINT PICTURE|FOLDER|LIST|ARCHIVE|-... [--top K] [--out FILE]",
+        .usage = "CHECKPOINT IMAGE|FOLDER|LIST|ARCHIVE|-... [--top K] [--out FILE]",
         .summary =
-            "Classifies new pictures: JPEG and PNG files, folders and archives of them, and lists "
+            "Classifies new images: JPEG and PNG files, folders and archives of them, and lists "
             "of paths, one a line (- : from standard input). Runs alone or under mpirun.",
         .flags = flags,
         .min_words = 2,
@@ -253,9 +254,9 @@ static void summarize(const elm_predict_summary *summary, const command_line *s,
     if (summary->passed > 0)
         snprintf(passed, sizeof passed, ", %lld other files passed over",
                  (long long)summary->passed);
-    elm_log_info(log, "%lld pictures in %.1f s (%.1f a second), %lld unreadable%s%s%s",
-                 (long long)summary->pictures, summary->seconds,
-                 (double)summary->pictures / (summary->seconds > 0 ? summary->seconds : 1),
+    elm_log_info(log, "%lld images in %.1f s (%.1f a second), %lld unreadable%s%s%s",
+                 (long long)summary->images, summary->seconds,
+                 (double)summary->images / (summary->seconds > 0 ? summary->seconds : 1),
                  (long long)summary->unreadable, passed,
                  elm_output_is_stdout(s->out) ? "" : ": written to ",
                  elm_output_is_stdout(s->out) ? "" : s->out);
@@ -288,7 +289,7 @@ static int classify_all(predictor *p, const command_line *s, elm_comm *comm, con
     summarize(&summary, s, log);
     return s->strict && summary.unreadable > 0
                ? elm_error_set(err, ELM_EXIT_FAILURE,
-                               "%lld pictures cannot be read (--strict): repair them, or omit "
+                               "%lld images cannot be read (--strict): repair them, or omit "
                                "--strict",
                                (long long)summary.unreadable)
                : 0;

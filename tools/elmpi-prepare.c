@@ -54,7 +54,7 @@ static int run(int argc, char **argv)
     const elm_log log = {.program = "elmpi-prepare"};
     elm_prepare_request request = {.log = &log};
     elm_text_list archives = {0};
-    elm_prepare_pictures *pictures = &request.pictures;
+    elm_prepare_image_files *files = &request.image_files;
     int64_t seed = 0, shard_mib = 0;
     bool decode = false;
     time_t said = time(NULL);
@@ -66,41 +66,41 @@ static int run(int argc, char **argv)
         {"--imbalance", ELM_FLAG_REAL, &request.imbalance, 1, 1e6, "R",
          "n_max / n_min of the training set (digits, two-moons)"},
         {"--seed", ELM_FLAG_INT, &seed, 0, 9e15, "N", "seed of synthetic data (two-moons)"},
-        {"--images", ELM_FLAG_INT, &request.images, 2, 1e8, "N", "training points (two-moons)"},
-        {"--train-list", ELM_FLAG_TEXT, &pictures->lists[0], 0, 0, "FILE",
-         "training pictures: lines \"path label\", or COCO-style JSON"},
-        {"--val-list", ELM_FLAG_TEXT, &pictures->lists[1], 0, 0, "FILE", "validation pictures"},
-        {"--test-list", ELM_FLAG_TEXT, &pictures->lists[2], 0, 0, "FILE", "test pictures"},
-        {"--class-names", ELM_FLAG_TEXT, &pictures->class_names, 0, 0, "FILE",
+        {"--images", ELM_FLAG_INT, &request.points, 2, 1e8, "N", "training points (two-moons)"},
+        {"--train-list", ELM_FLAG_TEXT, &files->lists[0], 0, 0, "FILE",
+         "training images: lines \"path label\", or COCO-style JSON"},
+        {"--val-list", ELM_FLAG_TEXT, &files->lists[1], 0, 0, "FILE", "validation images"},
+        {"--test-list", ELM_FLAG_TEXT, &files->lists[2], 0, 0, "FILE", "test images"},
+        {"--class-names", ELM_FLAG_TEXT, &files->class_names, 0, 0, "FILE",
          "names of the lists' classes, one a line"},
-        {"--name-encoding", ELM_FLAG_TEXT, &pictures->encoding, 0, 0, "ENC",
+        {"--name-encoding", ELM_FLAG_TEXT, &files->encoding, 0, 0, "ENC",
          "of class names that are not UTF-8: latin1, cp437, shift_jis ..., or escape (\\xE4); else "
          "they are refused"},
-        {"--layout", ELM_FLAG_TEXT, &pictures->layout, 0, 0, "HOW",
+        {"--layout", ELM_FLAG_TEXT, &files->layout, 0, 0, "HOW",
          "what folders mean without lists: splits (train/dog/...), classes (dog/...), class-split "
-         "(dog/train/...), last (the folder that a "
-         "picture lies in is its class); default: as found, and refused where there are two "
+         "(dog/train/...), last (the folder that an "
+         "image lies in is its class); default: as found, and refused where there are two "
          "readings"},
-        {"--drop-empty-classes", ELM_FLAG_SWITCH, &pictures->drop_empty, 0, 0, NULL,
-         "leave classes without a training picture out and number the others anew"},
-        {"--strict", ELM_FLAG_SWITCH, &pictures->strict, 0, 0, NULL,
+        {"--drop-empty-classes", ELM_FLAG_SWITCH, &files->drop_empty, 0, 0, NULL,
+         "leave classes without a training image out and number the others anew"},
+        {"--strict", ELM_FLAG_SWITCH, &files->strict, 0, 0, NULL,
          "whatever is left out (unreadable, missing, there twice, in no class ...) is an error"},
-        {"--no-decode", ELM_FLAG_SWITCH, &pictures->no_decode, 0, 0, NULL,
-         "read only each picture's header and end: quicker, but damage within is met in training "
+        {"--no-decode", ELM_FLAG_SWITCH, &files->no_decode, 0, 0, NULL,
+         "read only each image's header and end: quicker, but damage within is met in training "
          "and evaluation"},
         {"--decode", ELM_FLAG_SWITCH, &decode, 0, 0, NULL,
-         "decode every picture: what is done anyway, unless --no-decode is given"},
-        {"--copy", ELM_FLAG_SWITCH, &pictures->copy, 0, 0, NULL,
-         "copy the pictures also out of an uncompressed tar, which else is used as it is"},
-        {"--resize", ELM_FLAG_INT, &pictures->resize, 8, 65535, "N",
-         "copy pictures whose short side is longer with one of N pixels, as JPEG files turned "
+         "decode every image: what is done anyway, unless --no-decode is given"},
+        {"--copy", ELM_FLAG_SWITCH, &files->copy, 0, 0, NULL,
+         "copy the images also out of an uncompressed tar, which else is used as it is"},
+        {"--resize", ELM_FLAG_INT, &files->resize, 8, 65535, "N",
+         "copy images whose short side is longer with one of N pixels, as JPEG files turned "
          "upright; the others as they are"},
-        {"--quality", ELM_FLAG_INT, &pictures->quality, 1, 100, "Q",
+        {"--quality", ELM_FLAG_INT, &files->quality, 1, 100, "Q",
          "of those JPEG files (default 95)"},
-        {"--threads", ELM_FLAG_INT, &pictures->threads, 1, 1024, "T",
+        {"--threads", ELM_FLAG_INT, &files->threads, 1, 1024, "T",
          "that decode and resize (default: the cores allowed)"},
         {"--shard-mib", ELM_FLAG_INT, &shard_mib, 1, 1 << 20, "N",
-         "size of the tar files that pictures are copied into (default 1024)"},
+         "size of the tar files that images are copied into (default 1024)"},
         {"--force", ELM_FLAG_SWITCH, &request.force, 0, 0, NULL, "replace an existing store"},
         {0},
     };
@@ -125,7 +125,7 @@ static int run(int argc, char **argv)
                                command.words[0]);
     if (status == ELM_COMMAND_RUN)
         status = elm_cpu_choose(&err);
-    if (status == ELM_COMMAND_RUN && decode && pictures->no_decode)
+    if (status == ELM_COMMAND_RUN && decode && files->no_decode)
         status = elm_error_set(&err, ELM_EXIT_USAGE,
                                "--decode and --no-decode (command line): give one of them");
     if (status == ELM_COMMAND_RUN) {
@@ -133,8 +133,8 @@ static int run(int argc, char **argv)
         request.archives = archives.item;
         request.archive_count = archives.count;
         request.archive = archives.count > 0 ? archives.item[0] : NULL;
-        pictures->shard_bytes = shard_mib << 20;
-        pictures->copy |= pictures->resize > 0;
+        files->shard_bytes = shard_mib << 20;
+        files->copy |= files->resize > 0;
         request.progress = isatty(STDOUT_FILENO) ? show_progress : log_progress;
         request.progress_context = &said;
         status = elm_prepare_run(command.words[0], &request, &err);

@@ -57,7 +57,7 @@ static int parse_job(evaluated *subject, const evaluate_options *s, elm_error *e
                                  &subject->options, err);
 }
 
-/* Whether the pictures are still those of the store. */
+/* Whether the images are still those of the store. */
 static int check_content(const evaluated *subject, const elm_comm *comm, elm_error *err)
 {
     uint64_t sample;
@@ -83,7 +83,7 @@ static int load_dataset(evaluated *subject, const evaluate_options *s, elm_error
     if (strcmp(s->split, "test") == 0 && !store_has(store, "test") && store_has(store, "val"))
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "the data set has no test split (%s): evaluate on its validation "
-                             "pictures with --split val",
+                             "images with --split val",
                              store);
     if (elm_dataset_load_job(&subject->dataset, &subject->options.data, s->split, err) != 0)
         return -1;

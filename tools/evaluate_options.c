@@ -48,7 +48,7 @@ static int check_uses(const evaluate_options *s, elm_error *err)
     if (s->tsne_classes >= 0 && s->analysis == NULL)
         return elm_error_set(
             err, ELM_EXIT_USAGE,
-            "without an analysis there is no picture (--tsne-classes): give --analysis too");
+            "without an analysis there is no t-SNE plot (--tsne-classes): give --analysis too");
     if ((s->analysis != NULL || s->embeddings != NULL) && strcmp(s->split, "train") == 0)
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "these files hold the training set anyway (--split train): omit "
@@ -66,7 +66,7 @@ elm_command_result evaluate_parse(evaluate_options *s, const char *program, bool
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE",
          "the data set, where it is not at the job's data.store"},
         {"--shards", ELM_FLAG_TEXT, &s->shards, 0, 0, "FOLDER",
-         "pictures in shards: the folder of the shards, where it is not the job's"},
+         "images in shards: the folder of the shards, where it is not the job's"},
         {"--unreadable", ELM_FLAG_TEXT, &s->unreadable, 0, 0, "RULE",
          "images that cannot be read: wrong (they count as classified wrongly) or omit (default: "
          "the job's data.unreadable_test)"},
@@ -99,11 +99,11 @@ elm_command_result evaluate_parse(evaluate_options *s, const char *program, bool
          "format of activations: fp32 or bf16 (default: the job's, fp32 where this CPU lacks it)"},
         {"--json", ELM_FLAG_TEXT, &s->json, 0, 0, "FILE", "write the figures there"},
         {"--analysis", ELM_FLAG_TEXT, &s->analysis, 0, 0, "FILE",
-         "also write margins, distances, variances, spectra and a t-SNE picture of training and "
+         "also write margins, distances, variances, spectra and a t-SNE plot of training and "
          "evaluated split there (HDF5; elmpi-report "
          "draws runs/X/analysis.h5)"},
         {"--tsne-classes", ELM_FLAG_INT, &s->tsne_classes, 0, 20, "N",
-         "classes of head, torso and tail each in that picture (default 3)"},
+         "classes of head, torso and tail each in that plot (default 3)"},
         {"--embeddings", ELM_FLAG_TEXT, &s->embeddings, 0, 0, "FILE",
          "also write embeddings, logits and labels of both splits there (HDF5)"},
         {"--threads", ELM_FLAG_INT, &s->threads, 0, 1024, "N",

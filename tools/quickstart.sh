@@ -33,7 +33,7 @@ bin=build/bin
 cd "$elmpi_root"
 started=$SECONDS
 
-# As many threads a rank as cores are left for it; on pictures this small more than four only wait for each other.
+# As many threads a rank as cores are left for it; on images this small more than four only wait for each other.
 threads=$((elmpi_cores / ranks))
 threads=$((threads < 1 ? 1 : threads > 4 ? 4 : threads))
 export OMP_NUM_THREADS=$threads

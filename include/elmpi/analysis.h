@@ -22,7 +22,7 @@ typedef struct elm_analysis_input {
     elm_comm *comm;
 } elm_analysis_input;
 
-/** Writes statistics of both splits, spectra and a t-SNE picture to `path` (format in
+/** Writes statistics of both splits, spectra and a t-SNE plot to `path` (format in
  * docs/analysis.md).
  *  Ranks:  collective; predictions are the same for any number of ranks, real numbers to 1e-6
  *  Errors: what a pass over the data finds, memory, the file: agreed by all ranks; no partial

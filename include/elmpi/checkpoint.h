@@ -42,16 +42,16 @@ typedef struct elm_checkpoint_tail {
 
 enum { ELM_INPUT_CHANNELS_MAX = 4, ELM_INPUT_DATASET_BYTES = 32 };
 
-/** What the network's input is and how a picture becomes it, under /input. All zero: a checkpoint
+/** What the network's input is and how an image becomes it, under /input. All zero: a checkpoint
  * of before these were in it; its store knows them.
- *  Math:   a picture is turned as its EXIF says, its short side resized to `resize` (0: to the
+ *  Math:   an image is turned as its EXIF says, its short side resized to `resize` (0: to the
  *          input's), the center of height x width cut out, then (pixel / 255 - mean) / std by
  *          channel */
 typedef struct elm_checkpoint_input {
     char dataset[ELM_INPUT_DATASET_BYTES];
-    int channels, height, width; /* of a picture as the network sees it, or */
+    int channels, height, width; /* of an image as the network sees it, or */
     int features;                /* length of a feature vector */
-    int resize;                  /* pictures in shards; 0: the store's pictures have that size */
+    int resize;                  /* images in shards; 0: the store's images have that size */
     float mean[ELM_INPUT_CHANNELS_MAX], std[ELM_INPUT_CHANNELS_MAX]; /* data.normalize done */
 } elm_checkpoint_input;
 

@@ -38,7 +38,7 @@ typedef struct elm_classifier_input {
     const int64_t *train_count; /* [classes] training images */
     elm_comm *comm;
     const volatile sig_atomic_t *stop; /* or NULL */
-    /* gets a warning for each picture of the test split that cannot be read; NULL: such a picture
+    /* gets a warning for each image of the test split that cannot be read; NULL: such an image
      * is an error */
     const elm_log *log;
     elm_classifier_settings *settings; /* NULL for fc */

@@ -1,5 +1,5 @@
 /* Dataset: one split of a store, or its long-tailed subset, with its class counts: in memory,
- * or, pictures in shards, its index. */
+ * or, images in shards, its index. */
 #ifndef ELMPI_DATASET_H
 #define ELMPI_DATASET_H
 
@@ -32,15 +32,15 @@ typedef struct elm_data_options {
     /* no option of [data]: the run's length in epochs, set by the caller; progressive needs it */
     double run_epochs;
 
-    /* Pictures in shards. */
+    /* Images in shards. */
     int64_t crop; /* side of the network's input */
     /* evaluation: length of the short side before the center is cut out; 0: elm_data_resize */
     int64_t resize;
     int64_t threads;            /* that decode, a rank */
     double unreadable;          /* share of a training set that may turn out to be unreadable */
-    int unreadable_test;        /* evaluation: 0 such a picture counts as wrong, 1 it is left out */
+    int unreadable_test;        /* evaluation: 0 such an image counts as wrong, 1 it is left out */
     char shards[ELM_TEXT_SIZE]; /* folder of the shards; empty: where the store says */
-    /* sample|all|none: which pictures are compared with the store's digests at the start */
+    /* sample|all|none: which images are compared with the store's digests at the start */
     int verify;
     int outside; /* refuse|allow shards that lie in other folders */
     /* folder on each node to copy them to before training; empty: none */
@@ -48,7 +48,7 @@ typedef struct elm_data_options {
 } elm_data_options;
 extern const elm_option elm_data_option_rows[];
 
-/** Pictures in shards, evaluation: the short side is resized to so many pixels, the long one in
+/** Images in shards, evaluation: the short side is resized to so many pixels, the long one in
  * proportion, rounded down, and the center of data.crop is cut out, as torchvision's Resize and
  * CenterCrop do. data.resize, or 8/7 of data.crop, rounded down: 256 for 224, 73 for 64. */
 int elm_data_resize(const elm_data_options *options);
@@ -56,7 +56,7 @@ int elm_data_resize(const elm_data_options *options);
 /** Mean and deviation as the network's input has them (data.normalize), in place of the store's. */
 void elm_data_normalize(const elm_data_options *options, elm_store_info *info);
 
-/** Pictures in shards: where they are. They are read and decoded as they are needed. */
+/** Images in shards: where they are. They are read and decoded as they are needed. */
 typedef struct elm_encoded_images {
     elm_store_place *places; /* [count] */
     struct elm_shards *shards;
@@ -71,13 +71,13 @@ typedef struct elm_encoded_images {
 typedef struct elm_dataset {
     elm_store_info info;
     int64_t count;
-    int32_t *labels;              /* [count] */
-    int64_t *rows;                /* [count] rows of the store's split that the images are */
-    int64_t *class_count;         /* [info.classes] */
-    uint8_t *images;              /* [count][H][W][C], or NULL */
-    float *features;              /* [count][D], or NULL */
-    elm_encoded_images *pictures; /* or NULL; info.height and info.width are the crop's then */
-    char **class_names;           /* [info.classes] */
+    int32_t *labels;             /* [count] */
+    int64_t *rows;               /* [count] rows of the store's split that the images are */
+    int64_t *class_count;        /* [info.classes] */
+    uint8_t *images;             /* [count][H][W][C], or NULL */
+    float *features;             /* [count][D], or NULL */
+    elm_encoded_images *encoded; /* or NULL; info.height and info.width are the crop's then */
+    char **class_names;          /* [info.classes] */
 } elm_dataset;
 
 /** Loads a split of the job's store: "train" as its long-tailed subset where the job asks for one,

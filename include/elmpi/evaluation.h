@@ -14,13 +14,13 @@
 
 /** Images of an evaluation batch: a function of the data set alone, so that results do not
  * depend on the number of ranks. 64 small ones, 16 of 128 x 128 pixels and more, so that a
- * network made for a few large pictures a rank need not have room for many. */
+ * network made for a few large images a rank need not have room for many. */
 int elm_evaluation_batch(const elm_store_info *info);
 
 /** Counts what the plain logits predict (ties go to the lower class) over the whole data set, the
  * same on all ranks. `stop` set by a signal handler on any rank ends it early; NULL: never. `log`
- * gets a warning for each picture that cannot be read, which the tally counts by
- * data.unreadable_test; NULL: such a picture is an error.
+ * gets a warning for each image that cannot be read, which the tally counts by
+ * data.unreadable_test; NULL: such an image is an error.
  *  Shape:  net built for at least elm_evaluation_batch images and for the data set's classes
  *  Ranks:  collective; batch b of elm_evaluation_batch images is computed by rank b % size
  *  Owns:   the caller calls elm_recall_counts_release

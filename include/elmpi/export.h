@@ -10,10 +10,10 @@
 typedef struct elm_export_request {
     const elm_checkpoint *checkpoint;
     const elm_model_options *model; /* of the checkpoint's job */
-    /* of the store that it was trained on; height and width as the network sees pictures */
+    /* of the store that it was trained on; height and width as the network sees images */
     const elm_store_info *data;
-    /* pictures in shards: data.crop and elm_data_resize; 0: the network sees the store's
-     * pictures */
+    /* images in shards: data.crop and elm_data_resize; 0: the network sees the store's
+     * images */
     int crop, resize;
     const char *version;            /* elmpi's */
     const char *const *class_names; /* [classes] instead of the checkpoint's, or NULL */

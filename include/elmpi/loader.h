@@ -42,11 +42,11 @@ typedef struct elm_batch {
     const int32_t *labels;            /* [share.local], = microbatch_labels + share.first */
     const int32_t *microbatch_labels; /* [share.global], in global order */
     const int64_t *members;           /* [share.global] indices into the data set */
-    /* [share.local] images of a class of which no picture can be read: their input is 0, they
+    /* [share.local] images of a class of which no image can be read: their input is 0, they
      * get gradient 0; NULL: none */
     const bool *unreadable;
-    /* [share.local] images that show another's picture, the next of their class, as their own
-     * cannot be read; NULL: none */
+    /* [share.local] images that cannot be read: the next of their class stands in for each;
+     * NULL: none */
     const bool *replaced;
     int64_t images;               /* of the whole global batch */
     const int32_t *global_labels; /* [images] */
@@ -57,7 +57,7 @@ typedef struct elm_loader elm_loader;
 /** Training batches in the epoch's order, from the global batch (epoch, index) on without end:
  * after the last batch of an epoch (kept unless data.drop_last, may be smaller) comes the next
  * epoch's first. Global batches of `batch` images come in equal parts of at most `part`. Threads
- * (one; for pictures in shards as many as data.threads says) prepare two parts ahead.
+ * (one; for images in shards as many as data.threads says) prepare two parts ahead.
  *  Ranks:  local; rank and size say whose share it is
  *  Owns:   borrows dataset and options */
 int elm_loader_create_training(elm_loader **loader, const elm_dataset *dataset,
@@ -79,13 +79,13 @@ const elm_batch *elm_loader_next(elm_loader *loader);
 /** Seconds the callers have waited in elm_loader_next so far. */
 double elm_loader_waited(const elm_loader *loader);
 
-/** Tells, one at a time, of pictures that could not be read since the last call: "unreadable
- * picture: <name> (<shard>): <why>". In training the next picture of the class, in the data set's
+/** Tells, one at a time, of images that could not be read since the last call: "unreadable
+ * image: <name> (<shard>): <why>". In training the next image of the class, in the data set's
  * order, takes the place of such a one. False when there is nothing (more) to tell.
- *  Ranks:  local: of this rank's pictures */
+ *  Ranks:  local: of this rank's images */
 bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes);
 
-/** Which pictures could not be read, a bit each, elm_loader_fault_bytes bytes (0: there can be
+/** Which images could not be read, a bit each, elm_loader_fault_bytes bytes (0: there can be
  * none); and takes over what other ranks found, so that all of them count alike. */
 size_t elm_loader_fault_bytes(const elm_loader *loader);
 void elm_loader_faults(elm_loader *loader, uint8_t *bits);
@@ -93,10 +93,10 @@ void elm_loader_take_faults(elm_loader *loader, const uint8_t *bits);
 
 /** Whether the batches so far are fit for use.
  *  Ranks:  local: the caller agrees on it
- *  Errors: more unreadable pictures than data.unreadable allows, shards that cannot be read; in
- *          evaluation any unreadable picture */
+ *  Errors: more unreadable images than data.unreadable allows, shards that cannot be read; in
+ *          evaluation any unreadable image */
 int elm_loader_check(elm_loader *loader, elm_error *err);
-/** The same, but unreadable pictures are let pass: for the caller who looks at `absent`. */
+/** The same, but unreadable images are let pass: for the caller who looks at `absent`. */
 int elm_loader_check_shards(elm_loader *loader, elm_error *err);
 
 /** Batches of an epoch: ceil(count / batch); with drop_last whole ones only, unless there is

@@ -69,7 +69,7 @@ extern const elm_option elm_model_option_rows[];
 /** What a network is built for. */
 typedef struct elm_net_spec {
     const elm_model_options *model;
-    int channels, height, width; /* of a picture, or */
+    int channels, height, width; /* of an image, or */
     int features;                /* length of an input vector */
     int classes;
     int max_images;      /* most images a forward pass sees on this rank */
@@ -89,7 +89,7 @@ typedef struct elm_net elm_net;
 
 /** Builds the network with its initial weights, all buffers included.
  *  Ranks:  local
- *  Errors: unknown model or backend (with the valid ones), memory, impossible picture size */
+ *  Errors: unknown model or backend (with the valid ones), memory, impossible image size */
 int elm_net_create(elm_net **net, const elm_net_spec *spec, elm_error *err);
 void elm_net_destroy(elm_net *net);
 
@@ -151,7 +151,7 @@ const char *elm_net_backend(const elm_net *net);
 void elm_net_implementation(const elm_net *net, char *text, size_t size_bytes);
 /** Of the activations; never ELM_LAYOUT_AUTO. */
 elm_layout elm_net_layout(const elm_net *net);
-/** Floating-point operations of one training step a image: 2 x multiply-adds of convolutions and
+/** Floating-point operations of one training step an image: 2 x multiply-adds of convolutions and
  * FC, forward + data gradient (not the first layer's) + weight gradient. */
 double elm_net_training_flops(const elm_net *net);
 /** True when ranks compute running statistics of their own (bn = rank or group), so that `state`

@@ -9,39 +9,39 @@
 #include "elmpi/log.h"
 #include "elmpi/status.h"
 
-/** What the sources of pictures take besides: lists, and how shards are made. */
-typedef struct elm_prepare_pictures {
+/** What the sources of images take besides: lists, and how shards are made. */
+typedef struct elm_prepare_image_files {
     /* of train, val and test: "path label" lines or COCO-style JSON; NULL: none */
     const char *lists[3];
     const char *class_names; /* a file of names, one a line, or NULL */
     /* of class names that are not UTF-8, as iconv calls it, or "escape"; NULL: such are refused */
     const char *encoding;
-    /* classes without a training picture are left out and the others numbered anew */
+    /* classes without a training image are left out and the others numbered anew */
     bool drop_empty;
     /* what folders mean, without lists: "splits", "classes", "class-split", "last"; NULL,
      * "auto": as found */
     const char *layout;
     bool strict;    /* whatever would be left out is an error */
-    bool no_decode; /* pictures' headers and ends are read, else all of them is decoded */
+    bool no_decode; /* images' headers and ends are read, else all of them is decoded */
     /* into shards, also where the original tar could be indexed in place */
     bool copy;
-    /* pictures with a longer short side are recreated with one of so many pixels, and copied; 0:
+    /* images with a longer short side are recreated with one of so many pixels, and copied; 0:
      * none are */
     int64_t resize;
     int64_t quality;     /* of their JPEG files, 1 .. 100 */
     int64_t threads;     /* that decode and resize; 0: the cores allowed */
     int64_t shard_bytes; /* a shard is ended at this size; 0: 1 GiB */
-} elm_prepare_pictures;
+} elm_prepare_image_files;
 
 typedef struct elm_prepare_request {
     const char *archive;         /* path of the original archive, or NULL */
-    const char *const *archives; /* sources of pictures take several, and folders */
+    const char *const *archives; /* sources of images take several, and folders */
     int archive_count;
-    elm_prepare_pictures pictures;
+    elm_prepare_image_files image_files;
     const char *out; /* path of the store */
     /* digits, two-moons: n_max / n_min of the training set made; 0: the data set's default */
     double imbalance;
-    int64_t images; /* two-moons: training points; 0: default */
+    int64_t points; /* two-moons: of the training set; 0: default */
     uint64_t seed;  /* two-moons */
     bool force;     /* an existing store is replaced */
     const elm_log *log;
@@ -55,9 +55,9 @@ typedef struct elm_prepare_request {
 enum {
     ELM_PREPARE_ARCHIVE = 1,
     ELM_PREPARE_IMBALANCE = 2,
-    ELM_PREPARE_IMAGES = 4,
+    ELM_PREPARE_POINTS = 4,
     ELM_PREPARE_SEED = 8,
-    ELM_PREPARE_PICTURES = 16
+    ELM_PREPARE_IMAGE_FILES = 16
 };
 
 typedef struct elm_prepare_source {

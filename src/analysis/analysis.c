@@ -158,7 +158,7 @@ static int analyze_all(const elm_analysis_input *in, const double *alpha, const 
     status = elm_comm_agree_all(in->comm, status, err);
     elm_ticker_begin(elm_comm_ticker(in->comm), "t-SNE", 0);
     if (status == 0 && in->tsne_classes > 0)
-        status = elm_class_picture_write_all(&train, &spectrum, file, err);
+        status = elm_tsne_write_all(&train, &spectrum, file, err);
     elm_ticker_end(elm_comm_ticker(in->comm));
     elm_spectrum_release(&spectrum);
     release_split(&train);

@@ -34,11 +34,11 @@ typedef struct elm_analysis_split {
 int elm_analysis_put(elm_table_file *file, const elm_analysis_split *train,
                      const elm_analysis_split *test, const elm_spectrum *spectrum, elm_error *err);
 
-/** Writes /tsne: a picture of some classes' neighborhoods. The ranks other than 0, which have no
+/** Writes /tsne: a plot of some classes' neighborhoods. The ranks other than 0, which have no
  * file, only lend their images.
  *  Ranks:  collective
  *  Errors: memory: agreed by all ranks */
-int elm_class_picture_write_all(const elm_analysis_split *split, const elm_spectrum *spectrum,
-                                elm_table_file *file, elm_error *err);
+int elm_tsne_write_all(const elm_analysis_split *split, const elm_spectrum *spectrum,
+                       elm_table_file *file, elm_error *err);
 
 #endif

@@ -156,7 +156,7 @@ int elm_tsne(const float *const *x, int points, int width, elm_tsne_settings set
     if (points < 4)
         return elm_error_set(
             err, ELM_EXIT_FAILURE,
-            "%d points are too few for a picture of neighborhoods (t-SNE): choose more classes",
+            "%d points are too few for a plot of neighborhoods (t-SNE): choose more classes",
             points);
     const elm_need needs[] = {
         {&s.p, n * n, sizeof *s.p},         {&distances, n * n, sizeof *distances},

@@ -7,7 +7,7 @@
 
 enum { TSNE_IMAGES = 100 /* of a class at most */, TSNE_STEPS = 1000, PERPLEXITY = 30 };
 
-/* Classes for the picture: of each group so many, evenly spaced among its classes by size. */
+/* Classes for the plot: of each group so many, evenly spaced among its classes by size. */
 static int choose_classes(const elm_analysis_split *s, int *chosen, elm_error *err)
 {
     const int classes = s->dataset->info.classes, wanted = s->in->tsne_classes;
@@ -25,16 +25,16 @@ static int choose_classes(const elm_analysis_split *s, int *chosen, elm_error *e
     return members != NULL ? count : -1;
 }
 
-typedef struct picture {
+typedef struct plot {
     int points;
     float *x;      /* [points][width] */
     double *place; /* [points][2] */
     int32_t *label;
     int64_t *member;
     double divergence;
-} picture;
+} plot;
 
-static void release_picture(picture *p)
+static void release_plot(plot *p)
 {
     void *all[] = {p->x, p->place, p->label, p->member};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -42,7 +42,7 @@ static void release_picture(picture *p)
 }
 
 /* The first images of the chosen classes, on all ranks. */
-static int collect_all(const elm_analysis_split *s, const int *chosen, int count, picture *p,
+static int collect_all(const elm_analysis_split *s, const int *chosen, int count, plot *p,
                        elm_error *err)
 {
     const int width = elm_net_width(s->in->net);
@@ -74,7 +74,7 @@ static int collect_all(const elm_analysis_split *s, const int *chosen, int count
 
 /* Begins with the training set's first two principal components; without them with two
  * coordinates. */
-static void project(const elm_analysis_split *s, const elm_spectrum *spectrum, const picture *p)
+static void project(const elm_analysis_split *s, const elm_spectrum *spectrum, const plot *p)
 {
     const int width = elm_net_width(s->in->net);
     for (int i = 0; i < p->points; i++)
@@ -92,7 +92,7 @@ static void project(const elm_analysis_split *s, const elm_spectrum *spectrum, c
         p->place[i] -= mean[i % ELM_AXES];
 }
 
-static int arrange(const picture *p, int width, double *divergence, elm_error *err)
+static int arrange(const plot *p, int width, double *divergence, elm_error *err)
 {
     const float **rows = elm_alloc((size_t)p->points, sizeof *rows, err);
     if (rows == NULL)
@@ -105,11 +105,11 @@ static int arrange(const picture *p, int width, double *divergence, elm_error *e
     return status;
 }
 
-int elm_class_picture_write_all(const elm_analysis_split *s, const elm_spectrum *spectrum,
-                                elm_table_file *file, elm_error *err)
+int elm_tsne_write_all(const elm_analysis_split *s, const elm_spectrum *spectrum,
+                       elm_table_file *file, elm_error *err)
 {
     elm_comm *comm = s->in->comm;
-    picture p = {0};
+    plot p = {0};
     int *chosen = elm_alloc(3 * (size_t)s->in->tsne_classes + 1, sizeof *chosen, err);
     const int count = chosen != NULL ? choose_classes(s, chosen, err) : -1;
     int status = elm_comm_agree_all(comm, count < 0 ? -1 : 0, err);
@@ -125,7 +125,7 @@ int elm_class_picture_write_all(const elm_analysis_split *s, const elm_spectrum 
         elm_table_file_number(file, "/tsne", "perplexity", PERPLEXITY);
     }
     status = elm_comm_agree_all(comm, status, err);
-    release_picture(&p);
+    release_plot(&p);
     elm_free(chosen);
     return status;
 }

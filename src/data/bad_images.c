@@ -11,11 +11,11 @@ enum { WAITING_MAX = 16 };
 struct elm_bad_images {
     pthread_mutex_t mutex;
     int64_t count, limit;
-    int64_t pictures;
+    int64_t images;
     char broken[300];
     int64_t added, taken; /* of the ring */
     elm_bad_image ring[WAITING_MAX];
-    uint8_t known[]; /* a bit a picture */
+    uint8_t known[]; /* a bit an image */
 };
 
 int elm_bad_images_create(elm_bad_images **out, int64_t count, int64_t limit, elm_error *err)
@@ -25,7 +25,7 @@ int elm_bad_images_create(elm_bad_images **out, int64_t count, int64_t limit, el
     if (faults == NULL)
         return -1;
     faults->limit = limit;
-    faults->pictures = count;
+    faults->images = count;
     pthread_mutex_init(&faults->mutex, NULL);
     return 0;
 }
@@ -79,7 +79,7 @@ const char *elm_bad_images_failure(elm_bad_images *faults)
 
 size_t elm_bad_images_bytes(const elm_bad_images *faults)
 {
-    return (size_t)faults->pictures / 8 + 1;
+    return (size_t)faults->images / 8 + 1;
 }
 
 void elm_bad_images_get(elm_bad_images *faults, uint8_t *bits)

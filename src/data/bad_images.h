@@ -1,4 +1,4 @@
-/* Bad images: pictures that could not be read while a loader ran: which, why, and whether there are
+/* Bad images: images that could not be read while a loader ran: which, why, and whether there are
  * too many of them. Any thread may call. */
 #ifndef ELMPI_DATA_BAD_IMAGES_H
 #define ELMPI_DATA_BAD_IMAGES_H
@@ -11,22 +11,22 @@
 
 typedef struct elm_bad_images elm_bad_images;
 
-/** For a data set of `count` pictures, of which `limit` may fail.
+/** For a data set of `count` images, of which `limit` may fail.
  *  Owns:   the caller destroys */
 int elm_bad_images_create(elm_bad_images **faults, int64_t count, int64_t limit, elm_error *err);
 void elm_bad_images_destroy(elm_bad_images *faults);
 
-/** Whether a picture has failed before. */
+/** Whether an image has failed before. */
 bool elm_bad_images_known(elm_bad_images *faults, int64_t member);
-/** Notes a picture, once, and why. */
+/** Notes an image, once, and why. */
 void elm_bad_images_add(elm_bad_images *faults, int64_t member, const char *reason);
-/** Notes that pictures could not even be fetched: no matter of single pictures, so nothing is
+/** Notes that images could not even be fetched: no matter of single images, so nothing is
  * replaced. The first reason stays. */
 void elm_bad_images_fail(elm_bad_images *faults, const char *reason);
 /** That reason, or NULL. */
 const char *elm_bad_images_failure(elm_bad_images *faults);
 
-/** Which pictures have failed: a bit for each, `elm_bad_images_bytes` bytes; and takes over what
+/** Which images have failed: a bit for each, `elm_bad_images_bytes` bytes; and takes over what
  * others have found. */
 size_t elm_bad_images_bytes(const elm_bad_images *faults);
 void elm_bad_images_get(elm_bad_images *faults, uint8_t *bits);

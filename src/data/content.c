@@ -8,7 +8,7 @@
 
 enum { SAMPLE_MAX = 256 };
 
-/* The bytes of one picture after another. */
+/* The bytes of one image after another. */
 typedef struct reading {
     const elm_dataset *set;
     uint8_t *bytes;
@@ -18,23 +18,23 @@ typedef struct reading {
 static int complain(const elm_dataset *set, int64_t member, const char *what, const char *advice,
                     elm_error *err)
 {
-    const elm_encoded_images *pictures = set->pictures;
-    const elm_store_place *place = &pictures->places[member];
+    const elm_encoded_images *encoded = set->encoded;
+    const elm_store_place *place = &encoded->places[member];
     char name[256] = "";
     elm_store *store = NULL;
-    if (elm_store_open(&store, pictures->store, NULL) == 0)
-        elm_store_picture_name(store, pictures->split, set->rows[member], name, sizeof name, NULL);
+    if (elm_store_open(&store, encoded->store, NULL) == 0)
+        elm_store_image_name(store, encoded->split, set->rows[member], name, sizeof name, NULL);
     elm_store_close(store);
-    return elm_error_set(
-        err, ELM_EXIT_FAILURE, "a picture %s (%s, picture %lld of %s, at byte %lld of %s): %s",
-        what, name, (long long)set->rows[member], pictures->split, (long long)place->offset,
-        elm_shards_path(pictures->shards, place->shard), advice);
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "an image %s (%s, image %lld of %s, at byte %lld of %s): %s", what, name,
+                         (long long)set->rows[member], encoded->split, (long long)place->offset,
+                         elm_shards_path(encoded->shards, place->shard), advice);
 }
 
-/* *digest of the picture as it is now. */
+/* *digest of the image as it is now. */
 static int read_digest(reading *r, int64_t member, int64_t *digest, elm_error *err)
 {
-    const elm_store_place *place = &r->set->pictures->places[member];
+    const elm_store_place *place = &r->set->encoded->places[member];
     elm_error why = {0};
     if (place->length > r->capacity) {
         elm_free(r->bytes);
@@ -43,7 +43,7 @@ static int read_digest(reading *r, int64_t member, int64_t *digest, elm_error *e
         if (r->bytes == NULL)
             return -1;
     }
-    if (elm_shards_read(r->set->pictures->shards, place, r->bytes, &why) != 0)
+    if (elm_shards_read(r->set->encoded->shards, place, r->bytes, &why) != 0)
         return complain(r->set, member, why.text, "check the disk, or copy the shard again", err);
     *digest = elm_image_digest(r->bytes, place->length);
     if (place->digest == 0 || place->digest == *digest)
@@ -63,7 +63,7 @@ static uint64_t mix(uint64_t sum, uint64_t word)
 int elm_content_sample(const elm_dataset *set, uint64_t *sample, elm_error *err)
 {
     *sample = 0;
-    if (set->pictures == NULL || set->pictures->verify == ELM_VERIFY_NONE)
+    if (set->encoded == NULL || set->encoded->verify == ELM_VERIFY_NONE)
         return 0;
     reading r = {.set = set};
     const int64_t count = set->count < SAMPLE_MAX ? set->count : SAMPLE_MAX;
@@ -83,7 +83,7 @@ int elm_content_sample(const elm_dataset *set, uint64_t *sample, elm_error *err)
 int elm_content_verify(const elm_dataset *set, int64_t first, int64_t step,
                        void (*tick)(void *context), void *context, elm_error *err)
 {
-    if (set->pictures == NULL || set->pictures->verify != ELM_VERIFY_ALL)
+    if (set->encoded == NULL || set->encoded->verify != ELM_VERIFY_ALL)
         return 0;
     reading r = {.set = set};
     int status = 0;
@@ -98,13 +98,13 @@ int elm_content_verify(const elm_dataset *set, int64_t first, int64_t step,
 
 uint64_t elm_content_of_digests(const elm_dataset *set)
 {
-    if (set->pictures == NULL)
+    if (set->encoded == NULL)
         return 0;
     uint64_t sum = (uint64_t)set->count;
     for (int64_t i = 0; i < set->count; i++) {
-        if (set->pictures->places[i].digest == 0)
+        if (set->encoded->places[i].digest == 0)
             return 0;
-        sum = mix(sum, (uint64_t)set->pictures->places[i].digest);
+        sum = mix(sum, (uint64_t)set->encoded->places[i].digest);
     }
     return sum | 1;
 }

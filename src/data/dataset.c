@@ -41,45 +41,45 @@ int elm_data_resize(const elm_data_options *options)
 }
 
 /* Index and open shards instead of rows. */
-static int take_pictures(elm_dataset *dataset, elm_store *store, const elm_data_options *options,
-                         const char *split, elm_error *err)
+static int take_encoded(elm_dataset *dataset, elm_store *store, const elm_data_options *options,
+                        const char *split, elm_error *err)
 {
-    elm_encoded_images *pictures = dataset->pictures = elm_alloc(1, sizeof *pictures, err);
-    if (pictures == NULL)
+    elm_encoded_images *encoded = dataset->encoded = elm_alloc(1, sizeof *encoded, err);
+    if (encoded == NULL)
         return -1;
-    pictures->crop = (int)options->crop;
-    pictures->resize = elm_data_resize(options);
-    pictures->threads = (int)options->threads;
-    pictures->verify = options->verify;
-    pictures->unreadable = options->unreadable;
-    pictures->omits_unreadable = options->unreadable_test != 0;
+    encoded->crop = (int)options->crop;
+    encoded->resize = elm_data_resize(options);
+    encoded->threads = (int)options->threads;
+    encoded->verify = options->verify;
+    encoded->unreadable = options->unreadable;
+    encoded->omits_unreadable = options->unreadable_test != 0;
     /* it is there: its labels have been read */
-    pictures->split = store_split_names[store_split_index(split)];
-    if (pictures->resize < pictures->crop)
+    encoded->split = store_split_names[store_split_index(split)];
+    if (encoded->resize < encoded->crop)
         return elm_error_set(
             err, ELM_EXIT_USAGE,
-            "a crop of %d pixels from pictures of %d (data.resize): give data.crop or more",
-            pictures->crop, pictures->resize);
-    dataset->info.height = dataset->info.width = pictures->crop;
+            "a crop of %d pixels from images of %d (data.resize): give data.crop or more",
+            encoded->crop, encoded->resize);
+    dataset->info.height = dataset->info.width = encoded->crop;
     const size_t path_bytes = strlen(options->store) + 1;
-    pictures->store = elm_alloc(path_bytes, 1, err);
-    if (pictures->store == NULL)
+    encoded->store = elm_alloc(path_bytes, 1, err);
+    if (encoded->store == NULL)
         return -1;
-    memcpy(pictures->store, options->store, path_bytes);
-    if (elm_store_places(store, split, dataset->rows, dataset->count, &pictures->places, err) != 0)
+    memcpy(encoded->store, options->store, path_bytes);
+    if (elm_store_places(store, split, dataset->rows, dataset->count, &encoded->places, err) != 0)
         return -1;
-    return elm_shards_open(&pictures->shards, store, options->store, options->shards,
+    return elm_shards_open(&encoded->shards, store, options->store, options->shards,
                            options->outside == ELM_OUTSIDE_ALLOW, err);
 }
 
-static void destroy_pictures(elm_encoded_images *pictures)
+static void destroy_encoded(elm_encoded_images *encoded)
 {
-    if (pictures == NULL)
+    if (encoded == NULL)
         return;
-    elm_free(pictures->places);
-    elm_shards_close(pictures->shards);
-    elm_free(pictures->store);
-    elm_free(pictures);
+    elm_free(encoded->places);
+    elm_shards_close(encoded->shards);
+    elm_free(encoded->store);
+    elm_free(encoded);
 }
 
 static int take_rows(elm_dataset *dataset, elm_store *store, const char *split,
@@ -163,7 +163,7 @@ static int load(elm_dataset *dataset, elm_store *store, const elm_data_options *
         status = take_labels(dataset, labels, members, err);
     dataset->rows = members;
     if (status == 0)
-        status = dataset->info.in_shards ? take_pictures(dataset, store, options, split, err)
+        status = dataset->info.in_shards ? take_encoded(dataset, store, options, split, err)
                                          : take_rows(dataset, store, split, members, err);
     if (status == 0 && training)
         status = check_classes(dataset, options->store, err);
@@ -227,6 +227,6 @@ void elm_dataset_destroy(elm_dataset *dataset)
     elm_free(dataset->images);
     elm_free(dataset->features);
     elm_free(dataset->class_names);
-    destroy_pictures(dataset->pictures);
+    destroy_encoded(dataset->encoded);
     elm_free(dataset);
 }

@@ -239,8 +239,7 @@ static int finish_creation(elm_loader **out, elm_loader *loader, const char *aug
         goto fail;
     const int64_t local =
         loader->training ? elm_partition_of(part, loader->size, loader->rank).local : part;
-    loader->grain =
-        loader->records.threads > 1 || loader->dataset->pictures != NULL ? 1 : (int)part;
+    loader->grain = loader->records.threads > 1 || loader->dataset->encoded != NULL ? 1 : (int)part;
     if (allocate_slots(loader, images, local, err) != 0)
         goto fail;
     if (loader->training &&

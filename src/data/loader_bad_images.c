@@ -10,17 +10,17 @@
 static void describe_fault(const elm_dataset *dataset, const elm_bad_image *fault, char *text,
                            size_t size_bytes)
 {
-    const elm_encoded_images *pictures = dataset->pictures;
-    const elm_store_place *place = &pictures->places[fault->member];
+    const elm_encoded_images *encoded = dataset->encoded;
+    const elm_store_place *place = &encoded->places[fault->member];
     char name[512] = "";
     elm_store *store = NULL;
-    if (elm_store_open(&store, pictures->store, NULL) == 0 &&
-        elm_store_picture_name(store, pictures->split, dataset->rows[fault->member], name,
-                               sizeof name, NULL) != 0)
+    if (elm_store_open(&store, encoded->store, NULL) == 0 &&
+        elm_store_image_name(store, encoded->split, dataset->rows[fault->member], name, sizeof name,
+                             NULL) != 0)
         name[0] = '\0';
     elm_store_close(store);
-    snprintf(text, size_bytes, "%s (%s, byte %lld): %s", name[0] != '\0' ? name : "a picture",
-             elm_shards_path(pictures->shards, place->shard), (long long)place->offset,
+    snprintf(text, size_bytes, "%s (%s, byte %lld): %s", name[0] != '\0' ? name : "an image",
+             elm_shards_path(encoded->shards, place->shard), (long long)place->offset,
              fault->reason);
 }
 
@@ -31,7 +31,7 @@ bool elm_loader_complaint(elm_loader *loader, char *text, size_t size_bytes)
         return false;
     char what[1024];
     describe_fault(loader->dataset, &fault, what, sizeof what);
-    snprintf(text, size_bytes, "unreadable picture: %s%s", what,
+    snprintf(text, size_bytes, "unreadable image: %s%s", what,
              loader->training ? ": the next one of its class, if any, takes its place" : "");
     return true;
 }
@@ -45,7 +45,7 @@ int elm_loader_check_shards(elm_loader *loader, elm_error *err)
     return elm_error_set(
         err, ELM_EXIT_FAILURE,
         "cannot read the shards (%s): %s: check disk, network and memory, then --resume",
-        loader->dataset->pictures->store, broken);
+        loader->dataset->encoded->store, broken);
 }
 
 int elm_loader_check(elm_loader *loader, elm_error *err)
@@ -58,21 +58,21 @@ int elm_loader_check(elm_loader *loader, elm_error *err)
     const char *advice = loader->training
                              ? "check the disk; raise data.unreadable and go on with --resume, or "
                                "make the store again with elmpi-prepare, which "
-                               "leaves such pictures out, and begin a new run"
+                               "leaves such images out, and begin a new run"
                              : "check the disk, or make the store again with elmpi-prepare, which "
-                               "leaves such pictures out";
+                               "leaves such images out";
     const elm_dataset *dataset = loader->dataset;
     elm_bad_image fault;
     char what[1024];
     if (!loader->training && elm_bad_images_take(faults, &fault)) {
         describe_fault(dataset, &fault, what, sizeof what);
-        return elm_error_set(err, ELM_EXIT_FAILURE, "unreadable picture: %s: %s", what, advice);
+        return elm_error_set(err, ELM_EXIT_FAILURE, "unreadable image: %s: %s", what, advice);
     }
     if (elm_bad_images_too_many(faults))
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "%lld of %lld pictures cannot be read (%s, %s%s): %s",
+                             "%lld of %lld images cannot be read (%s, %s%s): %s",
                              (long long)elm_bad_images_count(faults), (long long)dataset->count,
-                             dataset->pictures->store, dataset->pictures->split,
+                             dataset->encoded->store, dataset->encoded->split,
                              loader->training ? "; data.unreadable allows fewer" : "", advice);
     return 0;
 }

@@ -21,9 +21,9 @@ const elm_option elm_data_option_rows[] = {
      "none, or steps in their order, separated by commas, their parameters behind colons: "
      "\"crop:4, flip, autoaugment:cifar10, "
      "cutout:16\"; "
-     "docs/methods.md lists them. Pictures in shards begin with resized-crop. auto: "
-     "\"resized-crop, flip\" for pictures in shards, "
-     "\"crop:4, flip\" for other color pictures, \"shift:1\" for pictures of one channel, none for "
+     "docs/methods.md lists them. Images in shards begin with resized-crop. auto: "
+     "\"resized-crop, flip\" for images in shards, "
+     "\"crop:4, flip\" for other color images, \"shift:1\" for images of one channel, none for "
      "features"},
     {"data.normalize", ELM_OPTION_CHOICE, offsetof(elm_data_options, normalize), "store", 0, 0,
      ELM_NORMALIZE_CHOICES, NULL, NULL,
@@ -48,9 +48,9 @@ const elm_option elm_data_option_rows[] = {
      "one comes again"},
     {"data.shuffle", ELM_OPTION_TEXT, offsetof(elm_data_options, shuffle), "full", 0, 0, NULL,
      elm_shuffle_check, "data.sampler=instance",
-     "full: any image may follow any; window:<n>, n from 64: for pictures on a parallel file "
-     "system: blocks of n / 16 pictures as they lie "
-     "in the shards come in random order, n pictures at a time are shuffled among each other; "
+     "full: any image may follow any; window:<n>, n from 64: for images on a parallel file "
+     "system: blocks of n / 16 images as they lie "
+     "in the shards come in random order, n images at a time are shuffled among each other; "
      "where the shards are sorted by class take n "
      "large enough for many classes"},
     {"data.holdout", ELM_OPTION_TEXT, offsetof(elm_data_options, holdout), "0", 0, 0, NULL,
@@ -59,44 +59,44 @@ const elm_option elm_data_option_rows[] = {
      "(5) or a share of each class (0.1); one "
      "image of a class is always kept for training; 0: none"},
     {"data.crop", ELM_OPTION_INT, offsetof(elm_data_options, crop), TEXT(ELM_DATA_CROP), 8, 4096,
-     NULL, NULL, NULL, "pictures in shards: side of the network's input, in pixels"},
+     NULL, NULL, NULL, "images in shards: side of the network's input, in pixels"},
     {"data.resize", ELM_OPTION_INT, offsetof(elm_data_options, resize), "0", 0, 8192, NULL, NULL,
      NULL,
-     "pictures in shards, evaluation: length of the short side before the center is cut out "
+     "images in shards, evaluation: length of the short side before the center is cut out "
      "(torchvision's Resize and CenterCrop); 0: 8/7 "
      "of "
      "data.crop, rounded down (256 for 224, 73 for 64)"},
     {"data.threads", ELM_OPTION_INT, offsetof(elm_data_options, threads), TEXT(ELM_DATA_THREADS), 1,
-     256, NULL, NULL, NULL, "pictures in shards: threads a rank that read and decode"},
+     256, NULL, NULL, NULL, "images in shards: threads a rank that read and decode"},
     {"data.unreadable", ELM_OPTION_REAL, offsetof(elm_data_options, unreadable),
      TEXT(ELM_DATA_UNREADABLE), 0, 1, NULL, NULL, NULL,
-     "pictures in shards: share of the training set that may turn out to be unreadable; the "
-     "next picture of its class takes the place of each; where there is none the image gets "
+     "images in shards: share of the training set that may turn out to be unreadable; the "
+     "next image of its class takes the place of each; where there is none the image gets "
      "gradient 0 (1/batch stays, and BatchNorm gets zeros); more end the run"},
     {"data.unreadable_test", ELM_OPTION_CHOICE, offsetof(elm_data_options, unreadable_test),
      "wrong", 0, 0, "wrong|omit", NULL, NULL,
-     "pictures in shards, evaluation: an image whose picture cannot be read counts as classified "
+     "images in shards, evaluation: an image that cannot be read counts as classified "
      "wrongly, or is left out; either is said, "
      "with "
      "the number, in the log and in evaluation.json"},
     {"data.shards", ELM_OPTION_PATH, offsetof(elm_data_options, shards), "", 0, 0, NULL, NULL, NULL,
-     "pictures in shards: folder of the shards, such as a copy on a disk of the node; empty: where "
+     "images in shards: folder of the shards, such as a copy on a disk of the node; empty: where "
      "the store says, within the store's own "
      "folder"},
     {"data.verify", ELM_OPTION_CHOICE, offsetof(elm_data_options, verify), "sample", 0, 0,
      "sample|all|none", NULL, NULL,
-     "pictures in shards: which are compared with the digests that the store keeps of them, when a "
+     "images in shards: which are compared with the digests that the store keeps of them, when a "
      "run starts or resumes; sample: 256 of "
      "each "
      "split; all: every one, a share a rank, which reads all shards once"},
     {"data.outside", ELM_OPTION_CHOICE, offsetof(elm_data_options, outside), "refuse", 0, 0,
      "refuse|allow", NULL, NULL,
-     "pictures in shards: whether a shard may lie, links resolved, neither below the store's "
+     "images in shards: whether a shard may lie, links resolved, neither below the store's "
      "folder nor below data.shards, as the archives "
      "of a store of your own may; a store from others could make elmpi read and copy any file in "
      "this way"},
     {"data.stage", ELM_OPTION_PATH, offsetof(elm_data_options, stage), "", 0, 0, NULL, NULL, NULL,
-     "pictures in shards: a folder on a disk of each node, such as one in $TMPDIR; one rank of the "
+     "images in shards: a folder on a disk of each node, such as one in $TMPDIR; one rank of the "
      "node copies the shards there before "
      "training and all of the node read them there; what is there already is not copied again, and "
      "nothing is removed afterwards; empty: "

@@ -1,5 +1,5 @@
 /* Positive rate: the share of anchors with a positive, and the embeddings that must be sent for it,
- * counted over the labels of real epochs, without any picture. */
+ * counted over the labels of real epochs, without any image. */
 #ifndef ELMPI_DATA_POSITIVE_RATE_H
 #define ELMPI_DATA_POSITIVE_RATE_H
 

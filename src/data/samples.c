@@ -19,16 +19,16 @@ elm_image_format elm_image_format_of(const elm_store_info *info)
     return format;
 }
 
-static int init_pictures(elm_samples *records, const char *augment, bool training, elm_error *err)
+static int init_encoded(elm_samples *records, const char *augment, bool training, elm_error *err)
 {
-    const elm_encoded_images *pictures = records->dataset->pictures;
+    const elm_encoded_images *encoded = records->dataset->encoded;
     const elm_image_format format = elm_image_format_of(&records->dataset->info);
     double area[2];
     bool flip;
     if (elm_augment_init_shards(&records->augment, augment, &format, area, &flip, err) != 0)
         return -1;
     elm_image_transform *transform = &records->transform;
-    *transform = elm_image_transform_of(&format, pictures->crop, pictures->resize, area[1] > 0);
+    *transform = elm_image_transform_of(&format, encoded->crop, encoded->resize, area[1] > 0);
     transform->flip = flip;
     memcpy(transform->area, area, sizeof area);
     /* the pipeline takes pixels */
@@ -36,9 +36,9 @@ static int init_pictures(elm_samples *records, const char *augment, bool trainin
         transform->gain[c] = 1;
         transform->offset[c] = 0;
     }
-    records->threads = pictures->threads;
+    records->threads = encoded->threads;
     const int64_t limit =
-        training ? (int64_t)(pictures->unreadable * (double)records->dataset->count) : 0;
+        training ? (int64_t)(encoded->unreadable * (double)records->dataset->count) : 0;
     return elm_bad_images_create(&records->faults, records->dataset->count, limit, err);
 }
 
@@ -50,8 +50,8 @@ int elm_samples_init(elm_samples *records, const elm_dataset *dataset, const cha
     *records = (elm_samples){.dataset = dataset, .replace = training, .seed = seed, .threads = 1};
     records->values =
         info->channels > 0 ? (int64_t)info->channels * info->height * info->width : info->features;
-    return dataset->pictures != NULL ? init_pictures(records, augment, training, err)
-                                     : elm_augment_init(&records->augment, augment, &format, err);
+    return dataset->encoded != NULL ? init_encoded(records, augment, training, err)
+                                    : elm_augment_init(&records->augment, augment, &format, err);
 }
 
 void elm_samples_release(elm_samples *records)
@@ -65,7 +65,8 @@ int elm_sample_reader_init(elm_sample_reader *reader, const elm_samples *records
     *reader = (elm_sample_reader){0};
     if (elm_augment_work_init(&reader->work, &records->augment, err) != 0)
         return -1;
-    if (records->dataset->pictures == NULL || elm_image_reader_create(&reader->pictures, err) == 0)
+    if (records->dataset->encoded == NULL ||
+        elm_image_reader_create(&reader->image_reader, err) == 0)
         return 0;
     elm_augment_work_release(&reader->work);
     return -1;
@@ -74,12 +75,12 @@ int elm_sample_reader_init(elm_sample_reader *reader, const elm_samples *records
 void elm_sample_reader_release(elm_sample_reader *reader)
 {
     elm_augment_work_release(&reader->work);
-    elm_image_reader_destroy(reader->pictures);
+    elm_image_reader_destroy(reader->image_reader);
     elm_free(reader->bytes);
     *reader = (elm_sample_reader){0};
 }
 
-static int load_bytes(const elm_encoded_images *pictures, elm_sample_reader *reader,
+static int load_bytes(const elm_encoded_images *encoded, elm_sample_reader *reader,
                       const elm_store_place *place, elm_error *err)
 {
     if (place->length > reader->capacity) {
@@ -91,26 +92,26 @@ static int load_bytes(const elm_encoded_images *pictures, elm_sample_reader *rea
             return -1;
         }
     }
-    return elm_shards_read(pictures->shards, place, reader->bytes, err);
+    return elm_shards_read(encoded->shards, place, reader->bytes, err);
 }
 
-static bool read_picture(const elm_samples *records, elm_sample_reader *reader, int64_t member,
-                         elm_rng rng, float *out)
+static bool read_image(const elm_samples *records, elm_sample_reader *reader, int64_t member,
+                       elm_rng rng, float *out)
 {
-    const elm_store_place *place = &records->dataset->pictures->places[member];
+    const elm_store_place *place = &records->dataset->encoded->places[member];
     elm_error why = {0};
     if (elm_bad_images_known(records->faults, member))
         return false;
-    int status = load_bytes(records->dataset->pictures, reader, place, &why);
+    int status = load_bytes(records->dataset->encoded, reader, place, &why);
     if (status == 0)
-        status = elm_image_read(reader->pictures, &records->transform, &rng, reader->bytes,
+        status = elm_image_read(reader->image_reader, &records->transform, &rng, reader->bytes,
                                 place->length, out, &why);
     if (status == ELM_IMAGE_DONE && records->augment.pipeline.count > 0)
         elm_augment_pixels(&records->augment, &reader->work, &rng, out);
     if (status == ELM_IMAGE_CORRUPT)
         elm_bad_images_add(records->faults, member, why.text);
     else if (status != ELM_IMAGE_DONE)
-        elm_bad_images_fail(records->faults, why.text); /* no matter of this picture */
+        elm_bad_images_fail(records->faults, why.text); /* no matter of this image */
     return status == ELM_IMAGE_DONE;
 }
 
@@ -125,15 +126,15 @@ static int64_t next_of_class(const elm_dataset *dataset, int64_t member)
 }
 
 /* The replacement depends on the data set alone, so that every number of ranks trains on the
- * same pictures. */
-static elm_sample_content fill_picture(const elm_samples *records, elm_sample_reader *reader,
+ * same images. */
+static elm_sample_content fill_encoded(const elm_samples *records, elm_sample_reader *reader,
                                        int64_t member, elm_rng rng, float *out)
 {
     int64_t candidate = member;
-    if (read_picture(records, reader, member, rng, out))
+    if (read_image(records, reader, member, rng, out))
         return ELM_RECORD_OWN;
     while (records->replace && (candidate = next_of_class(records->dataset, candidate)) != member)
-        if (read_picture(records, reader, candidate, rng, out))
+        if (read_image(records, reader, candidate, rng, out))
             return ELM_RECORD_SUBSTITUTE;
     memset(out, 0, (size_t)records->values * sizeof *out);
     return ELM_RECORD_NOTHING;
@@ -150,9 +151,9 @@ elm_sample_content elm_sample_load(const elm_samples *records, elm_sample_reader
     }
     elm_rng rng =
         elm_rng_stream(records->seed, ELM_RNG_AUGMENT, (uint64_t)epoch, (uint64_t)position);
-    if (dataset->pictures != NULL)
-        return fill_picture(records, reader, member, rng, out);
-    elm_augment_picture(&records->augment, &reader->work, &rng,
-                        dataset->images + (size_t)member * values, out);
+    if (dataset->encoded != NULL)
+        return fill_encoded(records, reader, member, rng, out);
+    elm_augment_image(&records->augment, &reader->work, &rng,
+                      dataset->images + (size_t)member * values, out);
     return ELM_RECORD_OWN;
 }

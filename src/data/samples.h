@@ -1,5 +1,5 @@
-/* Samples: how one record of a data set becomes the network's input, whatever it is: features, a
- * picture in memory, a picture in a shard. */
+/* Samples: how one record of a data set becomes the network's input, whatever it is: features, an
+ * image in memory, an image in a shard. */
 #ifndef ELMPI_DATA_SAMPLES_H
 #define ELMPI_DATA_SAMPLES_H
 
@@ -11,10 +11,10 @@
 /** What all threads of a loader share. */
 typedef struct elm_samples {
     const elm_dataset *dataset;
-    elm_augment augment;           /* of pictures in memory */
-    elm_image_transform transform; /* of pictures in shards */
-    elm_bad_images *faults;        /* of pictures in shards */
-    /* the next picture of its class takes the place of one that cannot be read */
+    elm_augment augment;           /* of images in memory */
+    elm_image_transform transform; /* of images in shards */
+    elm_bad_images *faults;        /* of images in shards */
+    /* the next image of its class takes the place of one that cannot be read */
     bool replace;
     uint64_t seed;
     int64_t values; /* floats of one record */
@@ -34,8 +34,8 @@ void elm_samples_release(elm_samples *records);
 /** One thread's memory. */
 typedef struct elm_sample_reader {
     elm_augment_work work;
-    elm_image_reader *pictures;
-    uint8_t *bytes; /* of one picture's file */
+    elm_image_reader *image_reader;
+    uint8_t *bytes; /* of one image's file */
     size_t capacity;
 } elm_sample_reader;
 
@@ -45,7 +45,7 @@ void elm_sample_reader_release(elm_sample_reader *reader);
 /** What a record was filled with. */
 typedef enum elm_sample_content {
     ELM_RECORD_OWN,
-    ELM_RECORD_SUBSTITUTE, /* the next readable picture of its class */
+    ELM_RECORD_SUBSTITUTE, /* the next readable image of its class */
     ELM_RECORD_NOTHING,    /* zeros */
 } elm_sample_content;
 

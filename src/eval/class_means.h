@@ -12,7 +12,7 @@
  *          elm_evaluation_batch images
  *  Ranks:  collective; each rank embeds its share of fixed batches, all get the same means
  *  Owns:   *means to be freed with elm_free
- *  Errors: memory, an unreadable picture, an embedding that is not finite: agreed by all ranks */
+ *  Errors: memory, an unreadable image, an embedding that is not finite: agreed by all ranks */
 int elm_class_means_all(elm_net *net, const elm_dataset *dataset, elm_comm *comm, float **means,
                         elm_error *err);
 

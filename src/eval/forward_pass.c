@@ -53,8 +53,8 @@ static void say_complaints(elm_loader *loader, const elm_dataset *dataset, const
     loud.quiet = false;
     while (elm_loader_complaint(loader, text, sizeof text))
         elm_log_warn(&loud, "%s: %s", text,
-                     dataset->pictures->omits_unreadable ? "left out (data.unreadable_test = omit)"
-                                                         : "counted as wrong");
+                     dataset->encoded->omits_unreadable ? "left out (data.unreadable_test = omit)"
+                                                        : "counted as wrong");
 }
 
 int elm_forward_pass(elm_net *net, const elm_dataset *dataset, const elm_comm *comm,
@@ -138,7 +138,7 @@ int elm_predictions_count_all(const elm_classifier_input *input, elm_score score
     const counting c = {score, context, elm_alloc((size_t)classes, sizeof(double), err), tally};
     int status = elm_recall_counts_create(tally, classes, err) != 0 || c.scores == NULL ? -1 : 0;
     if (status == 0) {
-        tally->omits = input->test->pictures != NULL && input->test->pictures->omits_unreadable;
+        tally->omits = input->test->encoded != NULL && input->test->encoded->omits_unreadable;
         status = elm_forward_pass(input->net, input->test, input->comm, input->stop, input->log,
                                   count_batch, (void *)&c, err);
     }

@@ -24,7 +24,7 @@ static elm_checkpoint_input input_of(const elm_store_info *info, int resize)
 
 elm_checkpoint_input elm_network_input_of(const elm_dataset *dataset)
 {
-    return input_of(&dataset->info, dataset->pictures != NULL ? dataset->pictures->resize : 0);
+    return input_of(&dataset->info, dataset->encoded != NULL ? dataset->encoded->resize : 0);
 }
 
 /* The store's description as the job changes it, and whether its classes are the checkpoint's. */

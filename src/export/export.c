@@ -143,7 +143,7 @@ static int load_net(subject *s, elm_error *err)
                                              r->checkpoint->tensor_count, false, err);
 }
 
-/* What is done to a picture before the network sees it. */
+/* What is done to an image before the network sees it. */
 static void describe_input(const elm_export_request *request, char *text, size_t size_bytes)
 {
     const elm_store_info *data = request->data;
@@ -152,7 +152,7 @@ static void describe_input(const elm_export_request *request, char *text, size_t
     else if (request->resize > 0)
         snprintf(text, size_bytes,
                  "float32 [batch, %d, %d, %d]: torchvision's Resize(%d, bilinear, antialias) of "
-                 "the upright picture, CenterCrop(%d), then "
+                 "the upright image, CenterCrop(%d), then "
                  "(pixel / 255 - mean) / std by channel, pixel 0..255",
                  data->channels, data->height, data->width, request->resize, request->crop);
     else

@@ -39,7 +39,7 @@ static int put_nodes(elm_onnx_writer *w, elm_net *net, const elm_onnx_input *inp
     for (int l = 0; l < elm_net_layer_count(net); l++) {
         const elm_net_layer layer = elm_net_layer_at(net, l);
         elm_onnx_value_name(in, layer.input);
-        /* a perceptron reads a picture as one long vector */
+        /* a perceptron reads an image as one long vector */
         if (l == 0 && layer.type == ELM_LAYER_LINEAR && input->features == 0) {
             elm_onnx_put_simple(w, "Flatten", "input", "input_vector");
             snprintf(in, sizeof in, "input_vector");
@@ -57,7 +57,7 @@ static int put_graph(elm_bytes *file, elm_net *net, const elm_onnx_input *input,
                      elm_error *err)
 {
     elm_onnx_writer w = {.out = file};
-    const int picture[] = {input->channels, input->height, input->width},
+    const int image[] = {input->channels, input->height, input->width},
               classes = elm_net_classes(net);
     const size_t graph = elm_protobuf_begin(file, MODEL_GRAPH);
     const int status = put_nodes(&w, net, input, err);
@@ -65,7 +65,7 @@ static int put_graph(elm_bytes *file, elm_net *net, const elm_onnx_input *input,
     if (input->features > 0)
         elm_onnx_put_value(file, GRAPH_INPUT, "input", &input->features, 1);
     else
-        elm_onnx_put_value(file, GRAPH_INPUT, "input", picture, 3);
+        elm_onnx_put_value(file, GRAPH_INPUT, "input", image, 3);
     elm_onnx_put_value(file, GRAPH_OUTPUT, "logits", &classes, 1);
     elm_protobuf_end(file, graph);
     return status;

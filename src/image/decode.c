@@ -14,7 +14,7 @@
 /* libjpeg's own interface and not TurboJPEG's: only there can the rows and columns outside a
  * crop be left out, and truncated files be told from sound ones. */
 
-/* of a progressive picture; encoders make 10 or so, and each goes over all its pixels */
+/* of a progressive image; encoders make 10 or so, and each goes over all its pixels */
 enum { SCANS_MAX = 200 };
 /* pixels: chroma is interpolated from neighbors, which must be there at the edge of the box,
  * too */
@@ -30,7 +30,7 @@ struct elm_decoder {
     uint8_t *buffer; /* pixels */
     size_t capacity; /* bytes */
     bool ready;      /* jpeg has been made */
-    bool damaged;    /* the picture at hand */
+    bool damaged;    /* the image at hand */
 };
 
 const char elm_image_damaged[] = "its data are damaged: part of it cannot be decoded";
@@ -121,7 +121,7 @@ static uint8_t *pixels_for(elm_decoder *decoder, size_t width, size_t height, el
     return decoder->buffer;
 }
 
-/* first .. first + count of `whole` stored pixels, in the smaller picture and with a margin. */
+/* first .. first + count of `whole` stored pixels, in the smaller image and with a margin. */
 static void reduce(int first, int count, int reduction, int whole, int *from, int *to)
 {
     *from = first / reduction - MARGIN;
@@ -150,7 +150,7 @@ static bool is_cmyk(const struct jpeg_decompress_struct *jpeg)
     return jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
 }
 
-/* Before anything is allocated for the picture. */
+/* Before anything is allocated for the image. */
 static bool is_as_told(const struct jpeg_decompress_struct *jpeg, const elm_image_header *header)
 {
     return (int)jpeg->image_width == header->width && (int)jpeg->image_height == header->height;
@@ -196,7 +196,7 @@ static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_byt
         if (decoder->errors.msg_code == JERR_OUT_OF_MEMORY)
             return elm_error_set(
                 err, ELM_EXIT_FAILURE,
-                "no memory to decode a picture: use fewer threads, or a host with more memory");
+                "no memory to decode an image: use fewer threads, or a host with more memory");
         return elm_image_corrupt(err, decoder->reason);
     }
     decoder->damaged = false;
@@ -204,13 +204,13 @@ static int read_jpeg(elm_decoder *decoder, const uint8_t *bytes, size_t size_byt
         jpeg_abort_decompress(jpeg);
         return elm_image_corrupt(err, "two headers that contradict each other");
     }
-    out->picture_width = (int)jpeg->output_width;
-    out->picture_height = (int)jpeg->output_height;
+    out->whole_width = (int)jpeg->output_width;
+    out->whole_height = (int)jpeg->output_height;
     int x_end, y_end;
-    reduce(box.x, box.width, reduction, out->picture_width, &out->x, &x_end);
-    reduce(box.y, box.height, reduction, out->picture_height, &out->y, &y_end);
+    reduce(box.x, box.width, reduction, out->whole_width, &out->x, &x_end);
+    reduce(box.y, box.height, reduction, out->whole_height, &out->y, &y_end);
     JDIMENSION x = (JDIMENSION)out->x, width = (JDIMENSION)(x_end - out->x);
-    if ((int)width < out->picture_width)
+    if ((int)width < out->whole_width)
         jpeg_crop_scanline(jpeg, &x, &width); /* moves x left to where a block begins */
     out->x = (int)x;
     out->width = (int)width;
@@ -289,8 +289,8 @@ static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_byte
     *out = (elm_pixels){.stride = (size_t)header->width * ELM_PIXEL_BYTES,
                         .width = header->width,
                         .height = header->height,
-                        .picture_width = header->width,
-                        .picture_height = header->height};
+                        .whole_width = header->width,
+                        .whole_height = header->height};
     out->pixels = pixels_for(decoder, (size_t)header->width, (size_t)header->height, err);
     if (out->pixels == NULL)
         return -1;
@@ -301,7 +301,7 @@ static int read_png(elm_decoder *decoder, const uint8_t *bytes, size_t size_byte
     if (info == NULL) {
         status = elm_error_set(
             err, ELM_EXIT_FAILURE,
-            "no memory to decode a picture: use fewer threads, or a host with more memory");
+            "no memory to decode an image: use fewer threads, or a host with more memory");
     } else if (setjmp(decoder->failed) != 0) {
         status = elm_image_corrupt(err, decoder->reason);
     } else {

@@ -1,4 +1,4 @@
-/* Reading archives and placing pictures keep their order, so that a store does not depend on the
+/* Reading archives and placing images keep their order, so that a store does not depend on the
  * number of threads; decoding, which costs most, is between. */
 #include "image/decode_queue.h"
 
@@ -16,7 +16,7 @@ struct elm_decode_queue {
     int threads, count, limit;
     size_t waiting_bytes;
     elm_decoder **decoders; /* [threads] */
-    elm_checked_picture pictures[QUEUE_MAX];
+    elm_checked_image images[QUEUE_MAX];
 };
 
 int elm_image_sound(elm_decoder *decoder, const uint8_t *bytes, size_t size_bytes,
@@ -54,8 +54,8 @@ int elm_decode_queue_create(elm_decode_queue **out, int threads, elm_error *err)
 static void clear(elm_decode_queue *queue)
 {
     for (int i = 0; i < queue->count; i++) {
-        elm_free(queue->pictures[i].bytes);
-        free(queue->pictures[i].name);
+        elm_free(queue->images[i].bytes);
+        free(queue->images[i].name);
     }
     queue->count = 0;
     queue->waiting_bytes = 0;
@@ -72,40 +72,40 @@ void elm_decode_queue_destroy(elm_decode_queue *queue)
     elm_free(queue);
 }
 
-int elm_decode_queue_add(elm_decode_queue *queue, const elm_checked_picture *picture, bool *full,
+int elm_decode_queue_add(elm_decode_queue *queue, const elm_checked_image *image, bool *full,
                          elm_error *err)
 {
-    elm_checked_picture *own = &queue->pictures[queue->count];
-    *own = *picture;
-    own->name = strdup(picture->name);
-    own->bytes = elm_alloc(picture->size_bytes, 1, err);
+    elm_checked_image *own = &queue->images[queue->count];
+    *own = *image;
+    own->name = strdup(image->name);
+    own->bytes = elm_alloc(image->size_bytes, 1, err);
     if (own->name == NULL || own->bytes == NULL) {
         free(own->name);
         elm_free(own->bytes);
         return elm_error_set(
             err, ELM_EXIT_FAILURE,
-            "no memory for the pictures that wait to be decoded: use fewer --threads");
+            "no memory for the images that wait to be decoded: use fewer --threads");
     }
-    memcpy(own->bytes, picture->bytes, picture->size_bytes);
-    queue->waiting_bytes += picture->size_bytes;
+    memcpy(own->bytes, image->bytes, image->size_bytes);
+    queue->waiting_bytes += image->size_bytes;
     *full = ++queue->count == queue->limit || queue->waiting_bytes >= QUEUE_BYTES;
     return 0;
 }
 
 int elm_decode_queue_flush(elm_decode_queue *queue,
-                           int (*take)(void *context, const elm_checked_picture *picture,
+                           int (*take)(void *context, const elm_checked_image *image,
                                        elm_error *err),
                            void *context, elm_error *err)
 {
     int status = 0;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(queue->threads)
     for (int i = 0; i < queue->count; i++) {
-        elm_checked_picture *p = &queue->pictures[i];
+        elm_checked_image *p = &queue->images[i];
         p->status = elm_image_sound(queue->decoders[omp_get_thread_num()], p->bytes, p->size_bytes,
                                     &p->header, &p->why);
     }
     for (int i = 0; i < queue->count && status == 0; i++)
-        status = take(context, &queue->pictures[i], err);
+        status = take(context, &queue->images[i], err);
     clear(queue);
     return status;
 }

@@ -28,7 +28,7 @@ static uint32_t read32(const uint8_t *bytes, bool little)
 }
 
 /* The orientation in EXIF data (a TIFF header and its first directory), or 1: a broken one is no
- * reason to refuse the picture. */
+ * reason to refuse the image. */
 static int tiff_orientation(const uint8_t *tiff, size_t length)
 {
     enum { ENTRY = 12, TAG = 0x0112, SHORT = 3, LONG = 4 };
@@ -124,7 +124,7 @@ static const char *read_jpeg(elm_image_header *header, const uint8_t *bytes, siz
             (marker >= JPEG_RST0 && marker <= JPEG_RST7))
             continue;
         if (marker == JPEG_EOI)
-            return "a JPEG without a picture";
+            return "a JPEG without an image";
         if (size_bytes - at < 2)
             return "truncated";
         const size_t length = read16(bytes + at, false);
@@ -192,7 +192,7 @@ static const char *foreign_kind(const uint8_t *bytes, size_t size_bytes)
         {0, "<!DOCTYPE", "neither JPEG nor PNG, but a web page"},
         {0, "<html", "neither JPEG nor PNG, but a web page"},
         {0, "version https://git-lfs",
-         "neither JPEG nor PNG, but a pointer of Git LFS (git lfs pull fetches the picture)"},
+         "neither JPEG nor PNG, but a pointer of Git LFS (git lfs pull fetches the image)"},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const size_t length = strlen(kinds[i].magic);

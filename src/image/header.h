@@ -1,4 +1,4 @@
-/* Picture header: what a picture's file says of itself, without decoding it. */
+/* Image header: what an image's file says of itself, without decoding it. */
 #ifndef ELMPI_IMAGE_HEADER_H
 #define ELMPI_IMAGE_HEADER_H
 

@@ -32,7 +32,7 @@ typedef struct elm_output_layout {
     float gain[3], offset[3];
 } elm_output_layout;
 
-/** Where pixels of a resized stored picture go so that the result is turned as EXIF says, values as
+/** Where pixels of a resized stored image go so that the result is turned as EXIF says, values as
  * they are.
  *  Shape:  width, height: of the result as it is shown */
 elm_output_layout elm_layout_turned(elm_orientation turn, int width, int height);

@@ -19,7 +19,7 @@ struct elm_image_resizer {
     bool ready; /* jpeg has been made */
     elm_decoder *decoder;
     elm_axis across, down;
-    /* a row of the decoded picture; the resized picture, red, green, blue side by side */
+    /* a row of the decoded image; the resized image, red, green, blue side by side */
     float *line, *values;
     size_t line_capacity, value_capacity;
     uint8_t *row;
@@ -101,14 +101,14 @@ static int reduction_for(const elm_image_header *header, int shorter, int side)
     return reduction;
 }
 
-static elm_axis_view whole_view(int stored, int reduction, int picture_side, int full)
+static elm_axis_view whole_view(int stored, int reduction, int image_side, int full)
 {
     const double length = (double)stored / reduction;
     const int high = (int)ceil(length);
     return (elm_axis_view){0,
                            length,
                            .low = 0,
-                           .high = high < picture_side ? high : picture_side,
+                           .high = high < image_side ? high : image_side,
                            .full = full,
                            .start = 0,
                            .count = full};
@@ -134,8 +134,8 @@ static int decode(elm_image_resizer *r, const uint8_t *bytes, size_t size_bytes,
         return status;
     if (pixels.damaged)
         return elm_image_corrupt(why, elm_image_damaged);
-    const elm_axis_view x = whole_view(header->width, reduction, pixels.picture_width, across);
-    const elm_axis_view y = whole_view(header->height, reduction, pixels.picture_height, down);
+    const elm_axis_view x = whole_view(header->width, reduction, pixels.whole_width, across);
+    const elm_axis_view y = whole_view(header->height, reduction, pixels.whole_height, down);
     if (grow(&r->line, &r->line_capacity, (size_t)pixels.width * ELM_PIXEL_BYTES, sizeof *r->line,
              why) != 0 ||
         grow(&r->values, &r->value_capacity, 3 * (size_t)across * (size_t)down, sizeof *r->values,

@@ -16,7 +16,7 @@ struct elm_resize_queue {
     bool decode;
     size_t waiting_bytes;
     elm_image_resizer **resizers; /* [threads] */
-    elm_queued_picture pictures[QUEUE_MAX];
+    elm_queued_image images[QUEUE_MAX];
 };
 
 int elm_resize_queue_create(elm_resize_queue **out, int threads, int side, int quality, bool decode,
@@ -45,9 +45,9 @@ int elm_resize_queue_create(elm_resize_queue **out, int threads, int side, int q
 static void clear(elm_resize_queue *queue)
 {
     for (int i = 0; i < queue->count; i++) {
-        elm_free(queue->pictures[i].bytes);
-        free(queue->pictures[i].name);
-        free(queue->pictures[i].resized.bytes);
+        elm_free(queue->images[i].bytes);
+        free(queue->images[i].name);
+        free(queue->images[i].resized.bytes);
     }
     queue->count = 0;
     queue->waiting_bytes = 0;
@@ -68,47 +68,46 @@ int elm_resize_queue_add(elm_resize_queue *queue, void *item, const char *name,
                          const uint8_t *bytes, size_t size_bytes, const elm_image_header *header,
                          bool *full, elm_error *err)
 {
-    elm_queued_picture *picture = &queue->pictures[queue->count];
-    *picture = (elm_queued_picture){.item = item,
-                                    .name = strdup(name),
-                                    .bytes = elm_alloc(size_bytes, 1, err),
-                                    .size_bytes = size_bytes,
-                                    .header = *header};
-    if (picture->name == NULL || picture->bytes == NULL) {
-        free(picture->name);
-        elm_free(picture->bytes);
+    elm_queued_image *image = &queue->images[queue->count];
+    *image = (elm_queued_image){.item = item,
+                                .name = strdup(name),
+                                .bytes = elm_alloc(size_bytes, 1, err),
+                                .size_bytes = size_bytes,
+                                .header = *header};
+    if (image->name == NULL || image->bytes == NULL) {
+        free(image->name);
+        elm_free(image->bytes);
         return elm_error_set(
             err, ELM_EXIT_FAILURE,
-            "no memory for the pictures that wait to be resized: use fewer --threads");
+            "no memory for the images that wait to be resized: use fewer --threads");
     }
-    memcpy(picture->bytes, bytes, size_bytes);
+    memcpy(image->bytes, bytes, size_bytes);
     queue->waiting_bytes += size_bytes;
     *full = ++queue->count == QUEUE_MAX || queue->waiting_bytes >= QUEUE_BYTES;
     return 0;
 }
 
-static void resize(const elm_resize_queue *queue, elm_queued_picture *picture,
+static void resize(const elm_resize_queue *queue, elm_queued_image *image,
                    elm_image_resizer *resizer)
 {
-    picture->status =
-        elm_image_reencode(resizer, picture->bytes, picture->size_bytes, &picture->header,
-                           queue->side, queue->quality, &picture->resized, &picture->why);
-    if (picture->status == ELM_IMAGE_DONE && picture->resized.bytes == NULL && queue->decode)
-        picture->status = elm_image_sound(elm_image_resizer_decoder(resizer), picture->bytes,
-                                          picture->size_bytes, &picture->header, &picture->why);
+    image->status = elm_image_reencode(resizer, image->bytes, image->size_bytes, &image->header,
+                                       queue->side, queue->quality, &image->resized, &image->why);
+    if (image->status == ELM_IMAGE_DONE && image->resized.bytes == NULL && queue->decode)
+        image->status = elm_image_sound(elm_image_resizer_decoder(resizer), image->bytes,
+                                        image->size_bytes, &image->header, &image->why);
 }
 
 int elm_resize_queue_flush(elm_resize_queue *queue,
-                           int (*take)(void *context, const elm_queued_picture *picture,
+                           int (*take)(void *context, const elm_queued_image *image,
                                        elm_error *err),
                            void *context, elm_error *err)
 {
     int status = 0;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(queue->threads)
     for (int i = 0; i < queue->count; i++)
-        resize(queue, &queue->pictures[i], queue->resizers[omp_get_thread_num()]);
+        resize(queue, &queue->images[i], queue->resizers[omp_get_thread_num()]);
     for (int i = 0; i < queue->count && status == 0; i++)
-        status = take(context, &queue->pictures[i], err);
+        status = take(context, &queue->images[i], err);
     clear(queue);
     return status;
 }

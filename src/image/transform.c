@@ -5,7 +5,7 @@
 #include "elmpi/memory.h"
 #include "image/resample.h"
 
-/* How many times more pixels than needed must remain when a picture is decoded smaller.
+/* How many times more pixels than needed must remain when an image is decoded smaller.
  * Training: the crop is random anyhow. Evaluation: figures compare with those of others, who
  * decode in full. */
 enum { SLACK_TRAINING = 1, SLACK_EVALUATION = 2 };
@@ -17,9 +17,9 @@ struct elm_image_reader {
     int line_pixels;
 };
 
-/** One direction of what is wanted of a picture, as shown or as stored. */
+/** One direction of what is wanted of an image, as shown or as stored. */
 typedef struct side_view {
-    int size;         /* of the picture */
+    int size;         /* of the image */
     int first, count; /* the pixels that are resized */
     int full, start;  /* to so many, of which those from start on are wanted */
 } side_view;
@@ -102,15 +102,15 @@ static int reduction_for(const elm_image_header *header, side_view across, side_
     return scale >= 8 ? 8 : scale >= 4 ? 4 : scale >= 2 ? 2 : 1;
 }
 
-/* The same in a picture `reduction` times smaller. */
-static elm_axis_view reduced_view(side_view view, int crop, int reduction, int picture_side)
+/* The same in an image `reduction` times smaller. */
+static elm_axis_view reduced_view(side_view view, int crop, int reduction, int image_side)
 {
     const double begin = (double)view.first / reduction, length = (double)view.count / reduction;
     const int high = (int)ceil(begin + length);
     return (elm_axis_view){begin,
                            length,
                            .low = (int)begin,
-                           .high = high < picture_side ? high : picture_side,
+                           .high = high < image_side ? high : image_side,
                            .full = view.full,
                            .start = view.start,
                            .count = crop};
@@ -169,7 +169,7 @@ static float *line_for(elm_image_reader *reader, int pixels, elm_error *err)
     return reader->line;
 }
 
-/* Views of the picture as it is shown, with flip or not. */
+/* Views of the image as it is shown, with flip or not. */
 static void choose_views(const elm_image_transform *transform, elm_rng *rng, int width, int height,
                          side_view *across, side_view *down, bool *flip)
 {
@@ -215,8 +215,8 @@ int elm_image_read(elm_image_reader *reader, const elm_image_transform *transfor
         elm_decoder_read(reader->decoder, bytes, size_bytes, &header, box, reduction, &pixels, err);
     if (status != ELM_IMAGE_DONE)
         return status;
-    const elm_axis_view x = reduced_view(across, crop, reduction, pixels.picture_width);
-    const elm_axis_view y = reduced_view(down, crop, reduction, pixels.picture_height);
+    const elm_axis_view x = reduced_view(across, crop, reduction, pixels.whole_width);
+    const elm_axis_view y = reduced_view(down, crop, reduction, pixels.whole_height);
     float *line = line_for(reader, pixels.width, err);
     if (line == NULL || elm_axis_make(&reader->across, &x, err) != 0 ||
         elm_axis_make(&reader->down, &y, err) != 0)

@@ -78,7 +78,7 @@ int elm_graph_refuse_small(const elm_value *input, int smallest, const char *ins
     if (input->height >= smallest && input->width >= smallest)
         return 0;
     return elm_error_set(err, ELM_EXIT_USAGE,
-                         "pictures of %d x %d are too small for this network (model.name): use %s",
+                         "images of %d x %d are too small for this network (model.name): use %s",
                          input->width, input->height, instead);
 }
 
@@ -94,14 +94,14 @@ elm_value *elm_graph_input(elm_graph *graph, int channels, int height, int width
     return value;
 }
 
-/* Places of a window that begins `before` pixels ahead of the picture and may reach as far as
+/* Places of a window that begins `before` pixels ahead of the image and may reach as far as
  * `after` pixels behind it. */
 static int window_places(int side, int kernel, int stride, int before, int after)
 {
     return (side + before + after - kernel) / stride + 1;
 }
 
-/* A layer that moves a square window over the picture. */
+/* A layer that moves a square window over the image. */
 static elm_layer *add_window(elm_graph *graph, const elm_layer_kind *kind, elm_value *x,
                              int channels, int kernel, int stride, int padding, int after)
 {
@@ -117,7 +117,7 @@ static elm_layer *add_window(elm_graph *graph, const elm_layer_kind *kind, elm_v
 }
 
 /* The value in the network's format, and channels last where its layout is so; other layouts
- * take a picture's few channels as they are. */
+ * take an image's few channels as they are. */
 static elm_value *cast(elm_graph *graph, elm_value *x)
 {
     const bool last = graph->block == ELM_BLOCK_ALL;
@@ -125,7 +125,7 @@ static elm_value *cast(elm_graph *graph, elm_value *x)
         return x;
     elm_value *y = add_value(graph, x->channels, x->height, x->width,
                              last ? ELM_BLOCK_ALL : x->block, graph->format);
-    y->wants_gradient = false; /* only pictures come in another format */
+    y->wants_gradient = false; /* only images come in another format */
     add_layer(graph, elm_cast_layer(), x, y);
     return y;
 }

@@ -35,9 +35,9 @@ typedef struct elm_graph {
     int64_t fan_in[ELM_GRAPH_PARAMETERS];
     bool is_norm[ELM_GRAPH_PARAMETERS];
     int parameter_count, state_count;
-    /* of activations between the pictures and the embeddings; ELM_BLOCK_ALL: channels last */
+    /* of activations between the images and the embeddings; ELM_BLOCK_ALL: channels last */
     int block;
-    elm_format format; /* of activations between the pictures and the embeddings */
+    elm_format format; /* of activations between the images and the embeddings */
     const elm_backend *backend;
     void *engine;
     elm_init conv_init; /* of convolutions: HE or HE_TRUNCATED */
@@ -49,13 +49,13 @@ typedef struct elm_graph {
     double layer_flops;   /* of a training step an image: convolutions and linear layers */
 } elm_graph;
 
-/** The pictures or vectors. */
+/** The images or vectors. */
 elm_value *elm_graph_input(elm_graph *graph, int channels, int height, int width);
 /** <name>.weight, square kernel, no bias. */
 elm_value *elm_graph_conv(elm_graph *graph, elm_value *x, const char *name, int channels,
                           int kernel, int stride, int padding);
-/** The same with TensorFlow's padding 'same' for square pictures: as many outputs as strides fit
- * into the picture, the odd pixel of padding behind it (stride 2 on an even side: 0 before, 1
+/** The same with TensorFlow's padding 'same' for square images: as many outputs as strides fit
+ * into the image, the odd pixel of padding behind it (stride 2 on an even side: 0 before, 1
  * after). */
 elm_value *elm_graph_conv_same(elm_graph *graph, elm_value *x, const char *name, int channels,
                                int kernel, int stride);
@@ -75,7 +75,7 @@ int elm_graph_parameter(elm_graph *graph, const char *layer, const char *suffix,
 
 /** "<block>.<part>" in buffer, which is returned. */
 const char *elm_graph_join(char buffer[ELM_NAME_SIZE], const char *block, const char *part);
-/** -1 with err when the input is a vector or a picture with a side below `smallest`; `instead`
+/** -1 with err when the input is a vector or an image with a side below `smallest`; `instead`
  * is what to use then. */
 int elm_graph_refuse_small(const elm_value *input, int smallest, const char *instead,
                            elm_error *err);

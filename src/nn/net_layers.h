@@ -26,7 +26,7 @@ typedef struct elm_net_layer {
     int input, output, residual; /* values; residual -1: none */
     int channels_in, channels;   /* of input and output */
     int kernel, stride;          /* square */
-    /* pixels above and left of, below and right of the picture */
+    /* pixels above and left of, below and right of the image */
     int padding, padding_after;
     bool relu;                         /* ends in max(x, 0) */
     const elm_tensor *weight, *bias;   /* NULL: none. BatchNorm: gamma and beta */

@@ -14,7 +14,7 @@ typedef struct buffer {
 
 /* A value's producer and its buffers, by number. */
 typedef struct place {
-    int producer; /* layer; NOWHERE for the pictures */
+    int producer; /* layer; NOWHERE for the images */
     bool wanted;  /* by some layer's backward pass */
     bool rebuilt; /* for the backward pass; else its data are kept */
     int data, recalled, gradient[ELM_CONTRIBUTIONS_MAX];
@@ -88,7 +88,7 @@ static void keep_until(draft *d, int number, int tick)
     b->last = tick > b->last ? tick : b->last;
 }
 
-/* The pictures are the caller's, and stay. */
+/* The images are the caller's, and stay. */
 static void use_forward(draft *d, const elm_value *value, int tick)
 {
     const place *p = place_of(d, value);

@@ -22,11 +22,11 @@ struct elm_image_batches {
     const elm_image_list *list;
     elm_image_transform transform;
     int channels, size, threads;
-    size_t floats; /* of a picture */
+    size_t floats; /* of an image */
     worker *workers;
     float *input;
     elm_image_bytes *bytes; /* [size] */
-    int *status;            /* [size] of reading a picture */
+    int *status;            /* [size] of reading an image */
     elm_ordered_archive archive;
 };
 
@@ -34,12 +34,12 @@ static int check_input(const elm_checkpoint_input *input, elm_error *err)
 {
     if (input->features > 0)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "the network classifies vectors of %d features, no pictures (%s): "
+                             "the network classifies vectors of %d features, no images (%s): "
                              "evaluate it on a store with elmpi-evaluate",
                              input->features, input->dataset);
     if (input->height != input->width || (input->channels != 3 && input->channels != 1))
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "the network sees %d x %d pixels of %d channels (%s): pictures are "
+                             "the network sees %d x %d pixels of %d channels (%s): images are "
                              "made square, with 1 or 3 channels; evaluate it on a store",
                              input->width, input->height, input->channels, input->dataset);
     return 0;
@@ -128,16 +128,16 @@ static void take_luma(const float *color, float *out, size_t count)
         out[i] = 0.299f * color[i] + 0.587f * color[count + i] + 0.114f * color[2 * count + i];
 }
 
-/* One picture, by any thread. */
-static int take_picture(elm_image_batches *b, int64_t index, int i, elm_error *why)
+/* One image, by any thread. */
+static int take_image(elm_image_batches *b, int64_t index, int i, elm_error *why)
 {
-    const elm_listed_picture *picture = &b->list->pictures[index];
+    const elm_listed_image *image = &b->list->images[index];
     const worker *w = &b->workers[omp_get_thread_num()];
     float *out = b->input + (size_t)i * b->floats;
-    if (picture->problem >= 0)
-        return elm_image_corrupt(why, b->list->texts + picture->problem);
+    if (image->problem >= 0)
+        return elm_image_corrupt(why, b->list->texts + image->problem);
     if (b->bytes[i].bytes == NULL) {
-        const int status = elm_image_bytes_read(b->list, picture, &b->bytes[i], why);
+        const int status = elm_image_bytes_read(b->list, image, &b->bytes[i], why);
         if (status != 0)
             return status;
     }
@@ -156,7 +156,7 @@ static void keep_reason(char *reason, const char *text)
     reason[length] = '\0';
 }
 
-/* Of archives that are read in order, this rank's pictures from `begin` on. Returns where it
+/* Of archives that are read in order, this rank's images from `begin` on. Returns where it
  * stopped: at `count`, or where enough bytes wait; -1 after an error. */
 static int read_archives(elm_image_batches *b, int64_t first, int begin, int count,
                          char (*reasons)[ELM_REASON_BYTES], elm_error *err)
@@ -164,10 +164,10 @@ static int read_archives(elm_image_batches *b, int64_t first, int begin, int cou
     size_t waiting = 0;
     int i = begin;
     for (; i < count && waiting < WAITING_BYTES; i++) {
-        const elm_listed_picture *picture = &b->list->pictures[first + i];
-        if (picture->offset >= 0 || picture->problem >= 0)
+        const elm_listed_image *image = &b->list->images[first + i];
+        if (image->offset >= 0 || image->problem >= 0)
             continue;
-        b->status[i] = elm_image_bytes_next(&b->archive, b->list, picture, &b->bytes[i], err);
+        b->status[i] = elm_image_bytes_next(&b->archive, b->list, image, &b->bytes[i], err);
         if (b->status[i] < 0)
             return -1;
         if (b->status[i] != 0)
@@ -177,7 +177,7 @@ static int read_archives(elm_image_batches *b, int64_t first, int begin, int cou
     return i;
 }
 
-/* Pictures begin .. end - 1 of a batch, by all threads. */
+/* Images begin .. end - 1 of a batch, by all threads. */
 static int decode(elm_image_batches *b, int64_t first, int begin, int end,
                   char (*reasons)[ELM_REASON_BYTES], elm_error *err)
 {
@@ -186,7 +186,7 @@ static int decode(elm_image_batches *b, int64_t first, int begin, int end,
     for (int i = begin; i < end; i++) {
         elm_error why = {0};
         if (b->status[i] == 0) {
-            b->status[i] = take_picture(b, first + i, i, &why);
+            b->status[i] = take_image(b, first + i, i, &why);
             if (b->status[i] != 0) {
                 memset(b->input + (size_t)i * b->floats, 0, b->floats * sizeof *b->input);
                 keep_reason(reasons[i], why.text[0] != '\0' ? why.text : "broken");

@@ -1,4 +1,4 @@
-/* Picture batch: pictures as a batch of the network's input. */
+/* Image batch: images as a batch of the network's input. */
 #ifndef ELMPI_PREDICT_BATCH_H
 #define ELMPI_PREDICT_BATCH_H
 
@@ -11,12 +11,12 @@ enum { ELM_REASON_BYTES = 120 };
 typedef struct elm_image_batches elm_image_batches;
 
 /** Owns:   the caller destroys; borrows list and input
- *  Errors: ELM_EXIT_USAGE for a network whose input is no square picture of 1 or 3 channels */
+ *  Errors: ELM_EXIT_USAGE for a network whose input is no square image of 1 or 3 channels */
 int elm_image_batches_create(elm_image_batches **batches, const elm_image_list *list,
                              const elm_checkpoint_input *input, int size, elm_error *err);
 void elm_image_batches_destroy(elm_image_batches *batches);
 
-/** Reads pictures first .. first + count - 1 of the list. What cannot be read is zero, and its
+/** Reads images first .. first + count - 1 of the list. What cannot be read is zero, and its
  * reason no empty text.
  *  Math:   as in evaluation: turned as EXIF says, the short side resized (bilinear, antialiased),
  *          the center cut out, normalized; a network of one channel sees the luma

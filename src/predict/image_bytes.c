@@ -33,11 +33,11 @@ static int read_part(int descriptor, int64_t offset, elm_image_bytes *bytes, elm
     return 0;
 }
 
-int elm_image_bytes_read(const elm_image_list *list, const elm_listed_picture *picture,
+int elm_image_bytes_read(const elm_image_list *list, const elm_listed_image *image,
                          elm_image_bytes *bytes, elm_error *why)
 {
     struct stat about;
-    const int descriptor = open(list->texts + picture->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const int descriptor = open(list->texts + image->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int status = 0;
     if (descriptor < 0)
         return elm_image_corrupt(why, strerror(errno));
@@ -47,13 +47,13 @@ int elm_image_bytes_read(const elm_image_list *list, const elm_listed_picture *p
         status = elm_image_corrupt(why, S_ISDIR(about.st_mode)
                                             ? "a folder: give folders on the command line"
                                             : "no regular file");
-    const int64_t size = picture->size_bytes >= 0 ? picture->size_bytes : about.st_size;
+    const int64_t size = image->size_bytes >= 0 ? image->size_bytes : about.st_size;
     if (status == 0 && size > BYTES_MAX)
         status = too_large(why);
     if (status == 0) {
         bytes->size_bytes = (size_t)size;
         bytes->bytes = elm_alloc((size_t)size + 1, 1, why);
-        status = bytes->bytes != NULL ? read_part(descriptor, picture->offset, bytes, why) : -1;
+        status = bytes->bytes != NULL ? read_part(descriptor, image->offset, bytes, why) : -1;
     }
     close(descriptor);
     return status;
@@ -67,18 +67,17 @@ void elm_ordered_archive_close(elm_ordered_archive *archive)
 
 /* Up to the file of that turn. */
 static int advance(elm_ordered_archive *archive, const elm_image_list *list,
-                   const elm_listed_picture *picture, elm_source_file *file, elm_error *err)
+                   const elm_listed_image *image, elm_source_file *file, elm_error *err)
 {
-    const char *path = list->texts + picture->file;
-    if (archive->source == NULL || archive->file != picture->file ||
-        archive->turn > picture->turn) {
+    const char *path = list->texts + image->file;
+    if (archive->source == NULL || archive->file != image->file || archive->turn > image->turn) {
         elm_ordered_archive_close(archive);
         if (elm_image_source_open(&archive->source, path, "", err) != 0)
             return -1;
-        archive->file = picture->file;
+        archive->file = image->file;
         archive->turn = 0;
     }
-    for (int status = 1; status == 1 && archive->turn <= picture->turn; archive->turn++)
+    for (int status = 1; status == 1 && archive->turn <= image->turn; archive->turn++)
         if ((status = elm_image_source_next(archive->source, file, err)) != 1)
             return status < 0 ? -1
                               : elm_error_set(err, ELM_EXIT_FAILURE,
@@ -89,14 +88,14 @@ static int advance(elm_ordered_archive *archive, const elm_image_list *list,
 }
 
 int elm_image_bytes_next(elm_ordered_archive *archive, const elm_image_list *list,
-                         const elm_listed_picture *picture, elm_image_bytes *bytes, elm_error *why)
+                         const elm_listed_image *image, elm_image_bytes *bytes, elm_error *why)
 {
     elm_source_file file = {0};
-    if (picture->size_bytes > BYTES_MAX)
+    if (image->size_bytes > BYTES_MAX)
         return too_large(why);
-    if (advance(archive, list, picture, &file, why) != 0)
+    if (advance(archive, list, image, &file, why) != 0)
         return -1;
-    if (file.size_bytes != picture->size_bytes)
+    if (file.size_bytes != image->size_bytes)
         return elm_image_corrupt(why, "the archive has changed while it was read");
     bytes->size_bytes = (size_t)file.size_bytes;
     bytes->bytes = elm_alloc(bytes->size_bytes + 1, 1, why);

@@ -1,4 +1,4 @@
-/* Picture bytes: the file of a listed picture, wherever it lies. */
+/* Image bytes: the file of a listed image, wherever it lies. */
 #ifndef ELMPI_PREDICT_IMAGE_BYTES_H
 #define ELMPI_PREDICT_IMAGE_BYTES_H
 
@@ -13,23 +13,23 @@ typedef struct elm_ordered_archive {
     int64_t file, turn;              /* its path, a text of the list; files taken from it */
 } elm_ordered_archive;
 
-/** A picture's bytes.
+/** An image's bytes.
  *  Owns:   bytes: elm_free */
 typedef struct elm_image_bytes {
     uint8_t *bytes;
     size_t size_bytes;
 } elm_image_bytes;
 
-/** Reads a picture that lies in a file as it is (offset >= 0). Several threads may read at once.
+/** Reads an image that lies in a file as it is (offset >= 0). Several threads may read at once.
  *  Errors: ELM_IMAGE_CORRUPT with the reason alone; -1: memory */
-int elm_image_bytes_read(const elm_image_list *list, const elm_listed_picture *picture,
+int elm_image_bytes_read(const elm_image_list *list, const elm_listed_image *image,
                          elm_image_bytes *bytes, elm_error *why);
 
-/** Reads a picture of an archive that is read in order (offset -1), from the one before on where it
+/** Reads an image of an archive that is read in order (offset -1), from the one before on where it
  * is the same archive.
  *  Errors: as above; -1: the archive itself is broken */
 int elm_image_bytes_next(elm_ordered_archive *archive, const elm_image_list *list,
-                         const elm_listed_picture *picture, elm_image_bytes *bytes, elm_error *why);
+                         const elm_listed_image *image, elm_image_bytes *bytes, elm_error *why);
 void elm_ordered_archive_close(elm_ordered_archive *archive);
 
 #endif

@@ -33,12 +33,12 @@ int64_t elm_image_list_text(elm_image_list *list, const char *text, elm_error *e
 }
 
 int elm_image_list_add_member(elm_image_list *list, const char *name, int64_t file,
-                              elm_listed_picture place, const char *problem, elm_error *err)
+                              elm_listed_image place, const char *problem, elm_error *err)
 {
     if (list->moved_on != NULL)
         list->moved_on(list->context);
-    if (grow((void **)&list->pictures, &list->capacity, list->count, list->count + 1,
-             sizeof *list->pictures, err) != 0)
+    if (grow((void **)&list->images, &list->capacity, list->count, list->count + 1,
+             sizeof *list->images, err) != 0)
         return -1;
     place.problem = -1;
     place.name = elm_image_list_text(list, name, err);
@@ -47,20 +47,20 @@ int elm_image_list_add_member(elm_image_list *list, const char *name, int64_t fi
         place.problem = elm_image_list_text(list, problem, err);
     if (place.name < 0 || (problem != NULL && place.problem < 0))
         return -1;
-    list->pictures[list->count++] = place;
+    list->images[list->count++] = place;
     return 0;
 }
 
-int elm_image_list_add_picture(elm_image_list *list, const char *name, const char *problem,
-                               elm_error *err)
+int elm_image_list_add_image(elm_image_list *list, const char *name, const char *problem,
+                             elm_error *err)
 {
     return elm_image_list_add_member(
-        list, name, -1, (elm_listed_picture){.offset = 0, .size_bytes = -1}, problem, err);
+        list, name, -1, (elm_listed_image){.offset = 0, .size_bytes = -1}, problem, err);
 }
 
 void elm_image_list_release(elm_image_list *list)
 {
-    elm_free(list->pictures);
+    elm_free(list->images);
     elm_free(list->texts);
     *list = (elm_image_list){0};
 }

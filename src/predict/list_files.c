@@ -15,7 +15,7 @@ static int add_line(elm_image_list *list, char *line, size_t length, bool first,
     length -= mark;
     while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
         line[--length] = '\0';
-    return length > 0 ? elm_image_list_add_picture(list, line, NULL, err) : 0;
+    return length > 0 ? elm_image_list_add_image(list, line, NULL, err) : 0;
 }
 
 static int line_failed(const char *name, int64_t number, long cause, elm_error *err)

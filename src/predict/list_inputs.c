@@ -36,8 +36,8 @@ static int add_found(elm_image_list *list, const char *root, int64_t root_text,
     const char *problem =
         kind == ELM_NAME_FOREIGN ? "neither JPEG nor PNG: convert it" : file->problem;
     if (stat(name, &about) == 0 && S_ISREG(about.st_mode))
-        return elm_image_list_add_picture(list, name, problem, err);
-    const elm_listed_picture place = {
+        return elm_image_list_add_image(list, name, problem, err);
+    const elm_listed_image place = {
         .offset = file->offset, .size_bytes = file->size_bytes, .turn = turn};
     return elm_image_list_add_member(list, name, root_text, place, problem, err);
 }
@@ -77,10 +77,10 @@ static int add_file(elm_image_list *list, const char *path, const unsigned char 
     size_t stem;
     const elm_name_kind kind = elm_image_name_kind(path);
     if (begins(head, count, "\xff\xd8\xff", 3) || begins(head, count, "\x89PNG", 4) ||
-        kind == ELM_NAME_PICTURE)
-        return elm_image_list_add_picture(list, path, NULL, err);
+        kind == ELM_NAME_IMAGE)
+        return elm_image_list_add_image(list, path, NULL, err);
     if (kind == ELM_NAME_FOREIGN)
-        return elm_image_list_add_picture(list, path, "neither JPEG nor PNG: convert it", err);
+        return elm_image_list_add_image(list, path, "neither JPEG nor PNG: convert it", err);
     if (elm_archive_is_name(path, &stem) || begins(head, count, "PK\3\4", 4) ||
         (count > 262 && memcmp(head + 257, "ustar", 5) == 0))
         return add_source(list, path, err);
@@ -88,12 +88,12 @@ static int add_file(elm_image_list *list, const char *path, const unsigned char 
         return elm_image_list_read_paths(list, path, err);
     return elm_error_set(
         err, ELM_EXIT_USAGE,
-        "%s (%s): give a JPEG or PNG picture, a folder, an archive (tar, tar.gz, zip), a list of "
+        "%s (%s): give a JPEG or PNG image, a folder, an archive (tar, tar.gz, zip), a list of "
         "paths, or - for a list on standard input",
         begins(head, count, "\x89HDF", 4)
-            ? "an HDF5 file is no picture; elmpi-evaluate classifies the test split of a store"
+            ? "an HDF5 file is no image; elmpi-evaluate classifies the test split of a store"
         : count == 0 ? "an empty file"
-                     : "no picture and nothing that holds any",
+                     : "no image and nothing that holds any",
         path);
 }
 
@@ -104,9 +104,9 @@ static int add_input(elm_image_list *list, const char *path, elm_error *err)
     if (strcmp(path, "-") == 0)
         return elm_image_list_read_paths(list, path, err);
     if (stat(path, &about) != 0)
-        return elm_error_set(err, ELM_EXIT_USAGE, "cannot find the pictures (%s): %s: %s", path,
+        return elm_error_set(err, ELM_EXIT_USAGE, "cannot find the images (%s): %s: %s", path,
                              strerror(errno),
-                             "give a picture, a folder, an archive or a list of paths");
+                             "give an image, a folder, an archive or a list of paths");
     if (S_ISDIR(about.st_mode))
         return add_source(list, path, err);
     FILE *file = fopen(path, "rb");
@@ -130,12 +130,12 @@ static int make(const char *const *inputs, int count, elm_image_list *list, elm_
     return list->count > 0
                ? 0
                : elm_error_set(err, ELM_EXIT_FAILURE,
-                               "no picture found (%s%s; %lld other files): pictures end in .jpg, "
+                               "no image found (%s%s; %lld other files): images end in .jpg, "
                                ".jpeg or .png",
                                inputs[0], count > 1 ? ", ..." : "", (long long)list->passed);
 }
 
-/* From rank 0; texts and pictures have no pointers in them. */
+/* From rank 0; texts and images have no pointers in them. */
 static int share_all(elm_comm *comm, elm_image_list *list, elm_error *err)
 {
     int64_t sizes[3] = {list->count, list->text_bytes, list->passed};
@@ -144,14 +144,14 @@ static int share_all(elm_comm *comm, elm_image_list *list, elm_error *err)
     if (elm_comm_rank(comm) != 0) {
         *list = (elm_image_list){.count = sizes[0], .text_bytes = sizes[1], .passed = sizes[2]};
         const elm_need needs[] = {
-            {&list->pictures, (size_t)list->count, sizeof *list->pictures},
+            {&list->images, (size_t)list->count, sizeof *list->images},
             {&list->texts, (size_t)list->text_bytes, 1},
         };
         status = elm_alloc_each(needs, sizeof needs / sizeof *needs, err);
     }
     if (elm_comm_agree_all(comm, status, err) != 0)
         return -1;
-    elm_comm_broadcast_all(comm, list->pictures, (size_t)list->count * sizeof *list->pictures);
+    elm_comm_broadcast_all(comm, list->images, (size_t)list->count * sizeof *list->images);
     elm_comm_broadcast_all(comm, list->texts, (size_t)list->text_bytes);
     return 0;
 }

@@ -17,7 +17,7 @@
  * round's memory is small; less where that would be more bytes than rank 0 gathers at once. */
 enum { ROUND_BATCHES = 4, GATHER_BYTES = 1 << 30 };
 
-/* A picture's row as it travels: why it cannot be read, or "", its classes, its embedding. */
+/* An image's row as it travels: why it cannot be read, or "", its classes, its embedding. */
 typedef struct row_layout {
     size_t classes, embedding, bytes; /* places; of the whole */
 } row_layout;
@@ -40,26 +40,26 @@ typedef struct prediction_run {
     elm_table_file *table;
     float *embeddings; /* [batch][width] */
     int64_t *best;     /* [batch] */
-    char first[1200];  /* unreadable picture and reason */
+    char first[1200];  /* unreadable image and reason */
     elm_predict_summary summary;
 } prediction_run;
 
-static int pictures_of(const prediction_run *run, int64_t batch)
+static int images_of(const prediction_run *run, int64_t batch)
 {
     const int64_t left = run->list.count - batch * run->request->batch;
     return (int)(left <= 0 ? 0 : left < run->request->batch ? left : run->request->batch);
 }
 
-static const char *name_of(const prediction_run *run, int64_t picture)
+static const char *name_of(const prediction_run *run, int64_t image)
 {
-    return run->list.texts + run->list.pictures[picture].name;
+    return run->list.texts + run->list.images[image].name;
 }
 
 /* One of this rank's batches, as rows. */
 static int compute_batch(prediction_run *run, int64_t batch, char *rows, elm_error *err)
 {
     const elm_predict_request *r = run->request;
-    const int count = pictures_of(run, batch);
+    const int count = images_of(run, batch);
     const int64_t first = batch * r->batch;
     const elm_partition share = elm_partition_of(count, 1, 0);
     const float *input = elm_image_batches_read(run->batches, first, count, run->reasons, err);
@@ -100,26 +100,25 @@ static int compute_round(prediction_run *run, int64_t round, size_t *size_bytes,
                              run->request->out); /* the reason comes with the commit */
     for (int b = 0; b < run->round_batches; b++) {
         const int64_t batch = batch_at(run, round, b, elm_comm_rank(run->request->comm));
-        if (pictures_of(run, batch) == 0)
+        if (images_of(run, batch) == 0)
             break;
         if (compute_batch(run, batch, run->block + *size_bytes, err) != 0)
             return -1;
-        *size_bytes += (size_t)pictures_of(run, batch) * run->row.bytes;
+        *size_bytes += (size_t)images_of(run, batch) * run->row.bytes;
     }
     return 0;
 }
 
-static void report_unreadable(prediction_run *run, int64_t picture, const char *reason)
+static void report_unreadable(prediction_run *run, int64_t image, const char *reason)
 {
     if (run->summary.unreadable++ == 0)
-        snprintf(run->first, sizeof run->first, "%s: %s", name_of(run, picture), reason);
-    elm_log_warn(run->request->log, "cannot read the picture (%s): %s", name_of(run, picture),
-                 reason);
+        snprintf(run->first, sizeof run->first, "%s: %s", name_of(run, image), reason);
+    elm_log_warn(run->request->log, "cannot read the image (%s): %s", name_of(run, image), reason);
 }
 
 static int write_batch(prediction_run *run, int64_t batch, const char *rows, elm_error *err)
 {
-    const int count = pictures_of(run, batch);
+    const int count = images_of(run, batch);
     const int64_t first = batch * run->request->batch;
     for (int i = 0; i < count; i++, rows += run->row.bytes) {
         const elm_ranked_class *ranked = (const elm_ranked_class *)(rows + run->row.classes);
@@ -128,7 +127,7 @@ static int write_batch(prediction_run *run, int64_t batch, const char *rows, elm
         for (int k = 0; run->table != NULL && k < run->width; k++)
             run->embeddings[i * run->width + k] =
                 readable ? ((const float *)(rows + run->row.embedding))[k] : NAN;
-        run->summary.pictures += readable;
+        run->summary.images += readable;
         if (!readable)
             report_unreadable(run, first + i, rows);
         else if (elm_predictions_put(&run->file, name_of(run, first + i), ranked, err) != 0)
@@ -151,9 +150,9 @@ static int write_round(prediction_run *run, int64_t round, const char *gathered,
         for (int rank = 0; rank < ranks; at += run->sizes[rank++]) {
             const int64_t batch = batch_at(run, round, b, rank);
             const size_t before = (size_t)b * (size_t)run->request->batch * run->row.bytes;
-            if (pictures_of(run, batch) > 0 && write_batch(run, batch, at + before, err) != 0)
+            if (images_of(run, batch) > 0 && write_batch(run, batch, at + before, err) != 0)
                 return -1;
-            done = batch * run->request->batch + pictures_of(run, batch);
+            done = batch * run->request->batch + images_of(run, batch);
         }
     }
     elm_ticker_advance(elm_comm_ticker(run->request->comm),
@@ -165,7 +164,7 @@ static int rounds_all(prediction_run *run, elm_error *err)
 {
     elm_comm *comm = run->request->comm;
     int status = 0;
-    elm_ticker_begin(elm_comm_ticker(comm), "pictures classified", run->list.count);
+    elm_ticker_begin(elm_comm_ticker(comm), "images classified", run->list.count);
     for (int64_t round = 0; status == 0 && round < run->rounds; round++) {
         void *gathered = NULL;
         size_t size_bytes;
@@ -240,7 +239,7 @@ static int plan_rounds(prediction_run *run, elm_error *err)
     const size_t all = run->row.bytes * (size_t)r->batch * (size_t)elm_comm_size(r->comm);
     if (all > GATHER_BYTES)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "%d classes a picture are more than %d ranks' predictions have room "
+                             "%d classes an image are more than %d ranks' predictions have room "
                              "for (--top): use fewer classes or ranks",
                              r->top, elm_comm_size(r->comm));
     const size_t fit = GATHER_BYTES / all;
@@ -271,9 +270,9 @@ static int prepare(prediction_run *run, elm_error *err)
 /* Puts the files into their places, or leaves nothing of them. */
 static int close_outputs(prediction_run *run, int status, elm_error *err)
 {
-    if (status == 0 && run->summary.pictures == 0)
+    if (status == 0 && run->summary.images == 0)
         status = elm_error_set(err, ELM_EXIT_FAILURE,
-                               "none of the %lld pictures can be read (%s): give JPEG or PNG files",
+                               "none of the %lld images can be read (%s): give JPEG or PNG files",
                                (long long)run->list.count, run->first);
     const bool broken = run->output != NULL && elm_output_has_failed(run->output);
     if (run->table != NULL && elm_table_file_close(run->table, broken ? -1 : status, err) != 0)
@@ -304,7 +303,7 @@ int elm_predict_all(const elm_predict_request *request, elm_predict_summary *sum
                           .width = elm_net_width(request->net),
                           .classes = elm_net_classes(request->net)};
     const double start = elm_comm_seconds();
-    elm_ticker_begin(elm_comm_ticker(comm), "pictures are listed", 0);
+    elm_ticker_begin(elm_comm_ticker(comm), "images are listed", 0);
     int status =
         elm_image_list_make_all(comm, request->inputs, request->input_count, &run.list, err);
     elm_ticker_end(elm_comm_ticker(comm));

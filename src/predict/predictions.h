@@ -1,4 +1,4 @@
-/* Predictions: the best classes of a picture, and the file that they go to. */
+/* Predictions: the best classes of an image, and the file that they go to. */
 #ifndef ELMPI_PREDICT_PREDICTIONS_H
 #define ELMPI_PREDICT_PREDICTIONS_H
 
@@ -31,7 +31,7 @@ typedef struct elm_prediction_file {
 
 /** The CSV's first line: path, class1, probability1, ... */
 void elm_predictions_begin(const elm_prediction_file *file);
-/** A picture's line: fields are quoted as RFC 4180 has it, where they need it.
+/** An image's line: fields are quoted as RFC 4180 has it, where they need it.
  *  Errors: memory (JSON); what the disk says is noted by the output */
 int elm_predictions_put(const elm_prediction_file *file, const char *path,
                         const elm_ranked_class *ranked, elm_error *err);

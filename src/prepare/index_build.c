@@ -31,16 +31,16 @@ static int read_lists(elm_index_build *job, elm_error *err)
         if (count == 0 && elm_rejects_count(job->report) > 0)
             return elm_error_set(
                 err, ELM_EXIT_FAILURE,
-                "no picture in the list that can be used (%s), first \"%s\": mend the list",
+                "no image in the list that can be used (%s), first \"%s\": mend the list",
                 job->lists[split], elm_rejects_first(job->report, first, sizeof first));
         if (count == 0)
             return elm_error_set(err, ELM_EXIT_FAILURE,
                                  "an empty list (%s): give lines \"path label\", or omit it",
                                  job->lists[split]);
-        elm_log_info(job->request->log, "%s: %lld pictures listed (%s)", store_split_names[split],
+        elm_log_info(job->request->log, "%s: %lld images listed (%s)", store_split_names[split],
                      (long long)count, job->lists[split]);
     }
-    const char *names = job->request->pictures.class_names;
+    const char *names = job->request->image_files.class_names;
     if (names != NULL &&
         elm_class_names_read(&job->class_names, job->catalog, names, &job->named, err) != 0)
         return -1;
@@ -67,16 +67,16 @@ static size_t append_file(char *text, size_t length, const char *what, const cha
 static int describe_request(const elm_index_build *job, char *text, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
-    const elm_prepare_pictures *pictures = &request->pictures;
+    const elm_prepare_image_files *files = &request->image_files;
     size_t length = (size_t)snprintf(
         text, REQUEST_BYTES,
         "source %s\noptions decode %d copy %d resize %lld quality %lld shard %lld\n",
-        job->set->info.dataset, !pictures->no_decode, pictures->copy, (long long)pictures->resize,
-        (long long)elm_index_build_quality(job), (long long)pictures->shard_bytes);
+        job->set->info.dataset, !files->no_decode, files->copy, (long long)files->resize,
+        (long long)elm_index_build_quality(job), (long long)files->shard_bytes);
     /* not where it is as always: journals of old stay valid */
-    if (job->layout.kind != ELM_LAYOUT_AUTO && pictures->layout != NULL)
-        length += (size_t)snprintf(text + length, REQUEST_BYTES - length, "layout %s\n",
-                                   pictures->layout);
+    if (job->layout.kind != ELM_LAYOUT_AUTO && files->layout != NULL)
+        length +=
+            (size_t)snprintf(text + length, REQUEST_BYTES - length, "layout %s\n", files->layout);
     for (int i = 0; i < request->archive_count; i++)
         length = append_file(text, length, "archive", request->archives[i]);
     for (int split = 0; split < STORE_SPLITS; split++)
@@ -86,13 +86,13 @@ static int describe_request(const elm_index_build *job, char *text, elm_error *e
                                   : elm_error_set(err, ELM_EXIT_USAGE,
                                                   "paths of all archives and lists too long "
                                                   "(--archive): name a folder with the archives' "
-                                                  "pictures instead, or shorten the paths");
+                                                  "images instead, or shorten the paths");
 }
 
 /* A shard that an interrupted run left is there and whole. */
 static bool shard_is_there(const elm_index_build *job, const elm_journal_entry *entry)
 {
-    char path[2 * PICTURE_PATH_BYTES];
+    char path[2 * IMAGE_PATH_BYTES];
     struct stat about;
     const char *folder = entry->path[0] == '/' ? "" : job->folder;
     snprintf(path, sizeof path, "%s%s%s", folder, entry->path[0] == '/' ? "" : "/", entry->path);
@@ -119,7 +119,7 @@ static int take_entry(elm_index_build *job, const elm_journal_entry *entry, elm_
     return 0;
 }
 
-/* Shards may follow their pictures within a batch; now all must be there, and every picture
+/* Shards may follow their images within a batch; now all must be there, and every image
  * within one. */
 static bool places_hold(elm_index_build *job)
 {
@@ -149,7 +149,7 @@ static int forget_places(elm_index_build *job, elm_error *err)
 /* What an interrupted run has finished need not be done again. */
 static int resume(elm_index_build *job, elm_error *err)
 {
-    char *text = elm_alloc(REQUEST_BYTES + 1, 1, err), path[PICTURE_PATH_BYTES + 16];
+    char *text = elm_alloc(REQUEST_BYTES + 1, 1, err), path[IMAGE_PATH_BYTES + 16];
     if (text == NULL)
         return -1;
     int status = describe_request(job, text, err);
@@ -168,7 +168,7 @@ static int resume(elm_index_build *job, elm_error *err)
         return forget_places(job, err);
     if (done > 0)
         elm_log_info(job->request->log,
-                     "continuing an interrupted preparation: %lld pictures are done",
+                     "continuing an interrupted preparation: %lld images are done",
                      (long long)done);
     return 0;
 }
@@ -178,7 +178,7 @@ static int begin(elm_index_build *job, elm_error *err)
     const elm_prepare_request *request = job->request;
     const char *slash = strrchr(request->out, '/');
     const size_t length = strlen(request->out);
-    if (length + 64 > PICTURE_PATH_BYTES)
+    if (length + 64 > IMAGE_PATH_BYTES)
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "path too long (%.80s...): choose a shorter --out", request->out);
     snprintf(job->folder, sizeof job->folder, "%.*s",
@@ -190,19 +190,19 @@ static int begin(elm_index_build *job, elm_error *err)
         job->stem[length - 3] = '\0';
     snprintf(job->report_path, sizeof job->report_path, "%s-report.txt", job->stem);
     for (int split = 0; split < STORE_SPLITS; split++) {
-        job->lists[split] = request->pictures.lists[split];
+        job->lists[split] = request->image_files.lists[split];
         job->listed |= job->lists[split] != NULL;
     }
     if (job->set->val_is_test && job->lists[2] == NULL) {
         job->lists[2] = job->lists[1];
         job->lists[1] = NULL;
     }
-    if (elm_class_names_check_encoding(request->pictures.encoding, err) != 0)
+    if (elm_class_names_check_encoding(request->image_files.encoding, err) != 0)
         return -1;
     if (job->set->listed && (!job->listed || job->lists[0] == NULL))
-        return elm_error_set(err, ELM_EXIT_USAGE, "no list of training pictures (--train-list): %s",
+        return elm_error_set(err, ELM_EXIT_USAGE, "no list of training images (--train-list): %s",
                              job->set->advice);
-    if (!job->listed && request->pictures.class_names != NULL)
+    if (!job->listed && request->image_files.class_names != NULL)
         return elm_error_set(
             err, ELM_EXIT_USAGE,
             "names of classes without lists (--class-names): the folders name the classes");
@@ -238,11 +238,11 @@ static int finish(elm_index_build *job, elm_error *err)
         elm_rejects_summarize(job->report, job->report_path, job->request->log);
     if (placed == 0)
         return elm_error_set(
-            err, ELM_EXIT_FAILURE, "no picture found (%s%s): %s", job->request->archives[0],
+            err, ELM_EXIT_FAILURE, "no image found (%s%s): %s", job->request->archives[0],
             job->request->archive_count > 1 ? " and others" : "",
             job->listed ? "the lists' paths must end as the archives' do, such as class/name.jpg"
                         : "give an archive or folder with a folder a class, or lists");
-    if (job->request->pictures.strict && elm_rejects_count(job->report) > 0)
+    if (job->request->image_files.strict && elm_rejects_count(job->report) > 0)
         return elm_rejects_refuse(job->report, job->report_path, err);
     elm_rejects_summarize(job->report, job->report_path, job->request->log);
     return elm_index_write(job, classes, err);

@@ -1,12 +1,12 @@
-/* Index build: one preparation of pictures, from lists and archives to a store.
+/* Index build: one preparation of images, from lists and archives to a store.
  *
  *   sets/image_sets.c   the data sets it is done for
  *   index_build.c       begins: lists, what an interrupted run has left;
  *                       ends: what is missing, the report
  *   folders/folders.c   without lists: what the folders mean
- *   index_scan.c        goes through the archives and checks each picture
- *   scan_queue.c        threads decode pictures or make them smaller
- *   index_places.c      gives each picture its place
+ *   index_scan.c        goes through the archives and checks each image
+ *   scan_queue.c        threads decode images or make them smaller
+ *   index_places.c      gives each image its place
  *   scan_progress.c     how far it is
  *   folders/links.c     what the archives' links lead to
  *   folders/classes.c   classes and their names

@@ -11,7 +11,7 @@
 enum { COMMIT_EVERY = 4096 };
 static const int64_t default_shard_bytes = INT64_C(1) << 30;
 
-/* Journal lines of shards come before those of their pictures or in the same batch. */
+/* Journal lines of shards come before those of their images or in the same batch. */
 static int note_shard(elm_index_build *job, int shard, int64_t size_bytes, bool copied,
                       elm_error *err)
 {
@@ -41,7 +41,7 @@ int elm_places_finish_shard(elm_index_build *job, elm_error *err)
 
 static int start_shard(elm_index_build *job, elm_error *err)
 {
-    char path[PICTURE_PATH_BYTES + 64];
+    char path[IMAGE_PATH_BYTES + 64];
     snprintf(path, sizeof path, "%s-%08x-%05d.tar", job->stem, (unsigned)job->request_hash,
              job->shard_count);
     const char *slash = strrchr(path, '/');
@@ -49,13 +49,13 @@ static int start_shard(elm_index_build *job, elm_error *err)
     return job->writing < 0 ? -1 : elm_shard_writer_create(&job->writer, path, err);
 }
 
-/* A shard ends behind the picture that fills it, whatever came before: a repeated run cuts at
+/* A shard ends behind the image that fills it, whatever came before: a repeated run cuts at
  * the same places. */
-static int copy_picture(elm_index_build *job, elm_image_item *item, const uint8_t *bytes,
-                        size_t size_bytes, elm_error *err)
+static int copy_image(elm_index_build *job, elm_image_item *item, const uint8_t *bytes,
+                      size_t size_bytes, elm_error *err)
 {
-    const int64_t limit = job->request->pictures.shard_bytes > 0
-                              ? job->request->pictures.shard_bytes
+    const int64_t limit = job->request->image_files.shard_bytes > 0
+                              ? job->request->image_files.shard_bytes
                               : default_shard_bytes;
     if (job->writer == NULL && start_shard(job, err) != 0)
         return -1;
@@ -75,7 +75,7 @@ static bool equals_there(int descriptor, int64_t offset, const uint8_t *bytes, s
 }
 
 /* The offset follows from how libarchive reads; the file itself is asked, at both ends of the
- * picture, whether it is right: a sparse entry, say, lies there in another form. */
+ * image, whether it is right: a sparse entry, say, lies there in another form. */
 static bool stands_there(const elm_archive_walk *walk, int64_t offset, const uint8_t *bytes,
                          size_t size_bytes)
 {
@@ -114,7 +114,7 @@ static int shard_of_archive(elm_index_build *job, elm_archive_walk *walk, elm_er
     return status;
 }
 
-/* The picture has its place: it is written down, and a shard that it filled is ended. */
+/* The image has its place: it is written down, and a shard that it filled is ended. */
 int elm_places_note(elm_index_build *job, elm_image_item *item, bool full, elm_error *err)
 {
     item->placed = true;
@@ -124,7 +124,7 @@ int elm_places_note(elm_index_build *job, elm_image_item *item, bool full, elm_e
         return -1;
     if (full)
         return elm_places_finish_shard(job, err);
-    /* with a shard under way, its pictures must wait for its end */
+    /* with a shard under way, its images must wait for its end */
     if (job->writer == NULL && job->waiting >= COMMIT_EVERY) {
         job->waiting = 0;
         return elm_journal_commit(job->journal, err);
@@ -137,7 +137,7 @@ int elm_places_copy(elm_index_build *job, elm_image_item *item, const uint8_t *b
 {
     item->place.length = (uint32_t)size_bytes;
     item->place.digest = elm_image_digest(bytes, size_bytes);
-    const int full = copy_picture(job, item, bytes, size_bytes, err);
+    const int full = copy_image(job, item, bytes, size_bytes, err);
     return full < 0 ? -1 : elm_places_note(job, item, full != 0, err);
 }
 
@@ -147,12 +147,12 @@ int elm_places_add(elm_index_build *job, elm_archive_walk *walk, elm_image_item 
     int full = 0;
     item->place.length = (uint32_t)size_bytes;
     item->place.digest = elm_image_digest(bytes, size_bytes);
-    if (!job->request->pictures.copy && stands_there(walk, offset, bytes, size_bytes)) {
+    if (!job->request->image_files.copy && stands_there(walk, offset, bytes, size_bytes)) {
         if (shard_of_archive(job, walk, err) != 0)
             return -1;
         item->place.shard = walk->shard;
         item->place.offset = offset;
-    } else if ((full = copy_picture(job, item, bytes, size_bytes, err)) < 0) {
+    } else if ((full = copy_image(job, item, bytes, size_bytes, err)) < 0) {
         return -1;
     }
     return elm_places_note(job, item, full != 0, err);

@@ -1,4 +1,4 @@
-/* Through the archives, file by file: each picture wanted is read, checked, and left where it
+/* Through the archives, file by file: each image wanted is read, checked, and left where it
  * lies or copied into a shard. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,10 +24,10 @@
 
 enum { FILE_BYTES_MAX = 1 << 28 };
 
-/* Whether the bytes begin and end as a picture does: ELM_IMAGE_DONE or BROKEN with the reason;
+/* Whether the bytes begin and end as an image does: ELM_IMAGE_DONE or BROKEN with the reason;
  * -1: memory. */
-static int check_picture(elm_index_build *job, size_t size_bytes, elm_image_header *header,
-                         elm_error *why)
+static int check_image(elm_index_build *job, size_t size_bytes, elm_image_header *header,
+                       elm_error *why)
 {
     const char *problem = elm_image_header_read(header, job->bytes, size_bytes);
     return problem != NULL ? elm_image_corrupt(why, problem) : ELM_IMAGE_DONE;
@@ -43,10 +43,10 @@ static int room_for(elm_index_build *job, size_t size_bytes, elm_error *err)
     return job->bytes != NULL ? 0 : -1;
 }
 
-/* Reads and checks a file's bytes, as check_picture says; an archive that breaks off is an error
+/* Reads and checks a file's bytes, as check_image says; an archive that breaks off is an error
  * of its own. */
-static int read_picture(elm_index_build *job, elm_archive_walk *walk, const elm_source_file *file,
-                        elm_image_header *header, elm_error *why)
+static int read_image(elm_index_build *job, elm_archive_walk *walk, const elm_source_file *file,
+                      elm_image_header *header, elm_error *why)
 {
     if (file->problem != NULL)
         return elm_image_corrupt(why, file->problem);
@@ -56,15 +56,15 @@ static int read_picture(elm_index_build *job, elm_archive_walk *walk, const elm_
         return -1;
     if (elm_image_source_read(walk->source, job->bytes, why) != 0)
         return walk->folder ? ELM_IMAGE_CORRUPT : -1;
-    return check_picture(job, (size_t)file->size_bytes, header, why);
+    return check_image(job, (size_t)file->size_bytes, header, why);
 }
 
-static int take_picture(elm_index_build *job, elm_archive_walk *walk, const elm_source_file *file,
-                        elm_image_item *item, elm_error *err)
+static int take_image(elm_index_build *job, elm_archive_walk *walk, const elm_source_file *file,
+                      elm_image_item *item, elm_error *err)
 {
     elm_image_header header;
     elm_error why = {0};
-    const int status = read_picture(job, walk, file, &header, &why);
+    const int status = read_image(job, walk, file, &header, &why);
     if (status == ELM_IMAGE_CORRUPT)
         return elm_rejects_add(job->report,
                                strstr(why.text, "nor PNG: a") != NULL ? ELM_REPORT_FOREIGN
@@ -105,14 +105,14 @@ static int take_file(elm_index_build *job, elm_archive_walk *walk, const elm_sou
         return status;
     if (!item->earlier && item->settled)
         return elm_rejects_add(job->report, ELM_REPORT_TWICE, file->path, walk->name, err);
-    job->progress.pictures++;
+    job->progress.images++;
     item->settled = true;
     if (item->earlier) {
         job->progress.earlier++;
         item->earlier = false;
         return 0;
     }
-    return take_picture(job, walk, file, item, err);
+    return take_image(job, walk, file, item, err);
 }
 
 static int walk_files(elm_index_build *job, elm_archive_walk *walk, elm_error *err)
@@ -133,15 +133,15 @@ static int walk_files(elm_index_build *job, elm_archive_walk *walk, elm_error *e
 
 /* Reads the file that links lead to, once for the first of them; the others get its place. */
 static int take_linked_file(elm_index_build *job, elm_archive_walk *walk,
-                            const elm_source_file *file, const elm_linked_pictures *linked,
+                            const elm_source_file *file, const elm_linked_images *linked,
                             int64_t first, elm_error *err)
 {
     elm_image_item *item = linked->items[first].item;
-    job->progress.pictures++;
-    return item->placed ? 0 : take_picture(job, walk, file, item, err);
+    job->progress.images++;
+    return item->placed ? 0 : take_image(job, walk, file, item, err);
 }
 
-static int64_t find_linked(const elm_linked_pictures *linked, const char *real)
+static int64_t find_linked(const elm_linked_images *linked, const char *real)
 {
     int64_t low = 0, high = linked->count;
     while (low < high) {
@@ -154,9 +154,9 @@ static int64_t find_linked(const elm_linked_pictures *linked, const char *real)
     return low < linked->count && strcmp(linked->items[low].real, real) == 0 ? low : -1;
 }
 
-/* A place is shared by all names of a file: the picture itself, if it is one of the set, and
+/* A place is shared by all names of a file: the image itself, if it is one of the set, and
  * links. */
-static int share_places(elm_index_build *job, const elm_linked_pictures *linked, elm_error *err)
+static int share_places(elm_index_build *job, const elm_linked_images *linked, elm_error *err)
 {
     for (int64_t i = 0, first = 0; i < linked->count; i++) {
         if (strcmp(linked->items[i].real, linked->items[first].real) != 0)
@@ -181,7 +181,7 @@ static int share_places(elm_index_build *job, const elm_linked_pictures *linked,
 }
 
 /* Read already, be it in vain. */
-static bool is_settled(elm_index_build *job, const elm_linked_picture *linked)
+static bool is_settled(elm_index_build *job, const elm_linked_image *linked)
 {
     const elm_image_item *real = elm_manifest_exact(job->catalog, linked->real);
     return linked->item->placed || (real != NULL && (real->placed || real->settled));
@@ -189,7 +189,7 @@ static bool is_settled(elm_index_build *job, const elm_linked_picture *linked)
 
 /* Files that are needed only through a link are read in a second pass. */
 static int read_linked(elm_index_build *job, elm_archive_walk *walk,
-                       const elm_linked_pictures *linked, elm_error *err)
+                       const elm_linked_images *linked, elm_error *err)
 {
     elm_source_file file;
     int status;
@@ -215,7 +215,7 @@ static int read_linked(elm_index_build *job, elm_archive_walk *walk,
 
 static int walk_links(elm_index_build *job, elm_archive_walk *walk, elm_error *err)
 {
-    elm_linked_pictures linked = {0};
+    elm_linked_images linked = {0};
     int status = elm_image_links_find(job, walk->name, walk->front, &linked, err);
     if (status == 0)
         status = elm_scan_queue_flush(job, walk, err);
@@ -262,11 +262,11 @@ int elm_index_scan(elm_index_build *job, elm_error *err)
         if (stat(request->archives[i], &about) == 0)
             job->progress.all_bytes += S_ISDIR(about.st_mode) ? 1 : (double)about.st_size;
     }
-    const bool decode = !request->pictures.no_decode;
-    const int threads =
-        request->pictures.threads > 0 ? (int)request->pictures.threads : elm_threads_allowed();
-    if (request->pictures.resize > 0 &&
-        elm_resize_queue_create(&job->queue, threads, (int)request->pictures.resize,
+    const bool decode = !request->image_files.no_decode;
+    const int threads = request->image_files.threads > 0 ? (int)request->image_files.threads
+                                                         : elm_threads_allowed();
+    if (request->image_files.resize > 0 &&
+        elm_resize_queue_create(&job->queue, threads, (int)request->image_files.resize,
                                 elm_index_build_quality(job), decode, err) != 0)
         return -1;
     if (job->queue == NULL && decode && elm_decode_queue_create(&job->checks, threads, err) != 0)

@@ -39,6 +39,6 @@ elm_image_item *elm_index_build_item(elm_index_build *job, const char *path, int
 int elm_index_build_quality(const elm_index_build *job)
 {
     enum { QUALITY = 95 };
-    const int64_t asked = job->request->pictures.quality;
+    const int64_t asked = job->request->image_files.quality;
     return asked > 0 ? (int)asked : QUALITY;
 }

@@ -1,4 +1,4 @@
-/* Index state: a preparation of pictures on its way, shared by all of its steps (index_build.h). */
+/* Index state: a preparation of images on its way, shared by all of its steps (index_build.h). */
 #ifndef ELMPI_PREPARE_INDEX_STATE_H
 #define ELMPI_PREPARE_INDEX_STATE_H
 
@@ -11,9 +11,9 @@
 #include "prepare/shard_writer.h"
 #include "store/format.h"
 
-enum { PICTURE_PATH_BYTES = 4096, PICTURE_FRONT_BYTES = 256 };
+enum { IMAGE_PATH_BYTES = 4096, IMAGE_FRONT_BYTES = 256 };
 
-/** A data set of pictures. */
+/** A data set of images. */
 typedef struct elm_image_set {
     elm_store_info info; /* name, mean and deviation */
     bool listed;         /* lists are a must */
@@ -33,11 +33,11 @@ typedef struct elm_index_shard {
 typedef struct elm_index_build {
     const elm_image_set *set;
     const elm_prepare_request *request;
-    char folder[PICTURE_PATH_BYTES]; /* of the store */
-    char stem[PICTURE_PATH_BYTES];   /* of what is made beside it: the store's path without ".h5" */
-    char report_path[PICTURE_PATH_BYTES + 64];
+    char folder[IMAGE_PATH_BYTES]; /* of the store */
+    char stem[IMAGE_PATH_BYTES];   /* of what is made beside it: the store's path without ".h5" */
+    char report_path[IMAGE_PATH_BYTES + 64];
     const char *lists[STORE_SPLITS];
-    bool listed; /* which pictures there are is known beforehand */
+    bool listed; /* which images there are is known beforehand */
     uint32_t request_hash;
 
     elm_manifest *catalog;
@@ -55,15 +55,15 @@ typedef struct elm_index_build {
     /* Of index_scan.c. */
     elm_shard_writer *writer; /* of the shard being written, or NULL */
     int writing;              /* its number */
-    int64_t waiting;          /* pictures not committed yet */
-    /* pictures that wait to be decoded; NULL with --resize, --no-decode */
+    int64_t waiting;          /* images not committed yet */
+    /* images that wait to be decoded; NULL with --resize, --no-decode */
     struct elm_decode_queue *checks;
     uint8_t *bytes; /* of one file */
     size_t capacity;
-    struct elm_resize_queue *queue; /* --resize: pictures that wait to be made smaller */
+    struct elm_resize_queue *queue; /* --resize: images that wait to be made smaller */
     struct {
         double started, shown;        /* seconds */
-        int64_t pictures, earlier;    /* met so far; of these, done by an interrupted run */
+        int64_t images, earlier;      /* met so far; of these, done by an interrupted run */
         double done_bytes, all_bytes; /* of archives before the current one; of all */
         double current_bytes;
     } progress;
@@ -73,7 +73,7 @@ typedef struct elm_index_build {
 typedef struct elm_archive_walk {
     struct elm_image_source *source;
     const char *name; /* as given */
-    char front[PICTURE_FRONT_BYTES];
+    char front[IMAGE_FRONT_BYTES];
     bool folder;    /* what cannot be read there is one file, not the rest of an archive */
     int descriptor; /* of an archive that may be indexed in place, or -1 */
     int shard;      /* its number, or -1: not used yet */
@@ -86,7 +86,7 @@ int elm_index_build_quality(const elm_index_build *job);
 
 /** Number of a shard, which is made where it is new; -1: memory. */
 int elm_index_build_shard(elm_index_build *job, const char *path, elm_error *err);
-/** The picture that a file's path means, or NULL where it means none (which goes to the report
+/** The image that a file's path means, or NULL where it means none (which goes to the report
  * where it should be one) or on failure. */
 elm_image_item *elm_index_build_item(elm_index_build *job, const char *path, int *status,
                                      elm_error *err);

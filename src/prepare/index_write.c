@@ -54,7 +54,7 @@ static int write_index(elm_index_build *job, const elm_store_info *info,
     return -1;
 }
 
-/* A class without a training picture can be evaluated but not learned. */
+/* A class without a training image can be evaluated but not learned. */
 static int warn_of_empty_classes(const elm_index_build *job, int classes,
                                  elm_image_item *const *items, int64_t count, elm_error *err)
 {
@@ -74,14 +74,14 @@ static int warn_of_empty_classes(const elm_index_build *job, int classes,
         }
     if (all > 0 && empty > 0)
         elm_log_warn(job->request->log,
-                     "%d of %d classes have no training picture, such as %d (%s): training on this "
+                     "%d of %d classes have no training image, such as %d (%s): training on this "
                      "store will be refused; "
                      "--drop-empty-classes leaves them out",
                      empty, classes, first, job->class_names.name[first]);
     if (job->set->classes > 0 && (classes != job->set->classes || all != job->set->train_count))
         elm_log_warn(
             job->request->log,
-            "%s as published has %d classes and %lld training pictures; here are %d and %lld",
+            "%s as published has %d classes and %lld training images; here are %d and %lld",
             job->set->info.dataset, job->set->classes, (long long)job->set->train_count, classes,
             (long long)all);
     elm_free(trained);

@@ -10,13 +10,13 @@
 
 typedef struct elm_journal elm_journal;
 
-/** A line: a shard that is complete (name NULL), or a picture that is sound and has its place. */
+/** A line: a shard that is complete (name NULL), or an image that is sound and has its place. */
 typedef struct elm_journal_entry {
     int shard;
     int64_t shard_bytes; /* of a shard */
     bool copied;         /* of a shard: written by this preparation */
     const char *path;    /* of a shard */
-    const char *name;    /* of a picture */
+    const char *name;    /* of an image */
     elm_store_place place;
 } elm_journal_entry;
 

@@ -15,11 +15,11 @@ enum { SOURCES_MAX = 64 };
 
 const elm_prepare_source elm_prepare_sources[] = {
     {"cifar10",
-     "CIFAR-10: 60,000 pictures of 10 classes; archive cifar-10-binary.tar.gz from "
+     "CIFAR-10: 60,000 images of 10 classes; archive cifar-10-binary.tar.gz from "
      "https://www.cs.toronto.edu/~kriz/cifar.html",
      1, ELM_PREPARE_ARCHIVE, elm_prepare_cifar10},
     {"cifar100",
-     "CIFAR-100: 60,000 pictures of 100 classes; archive cifar-100-binary.tar.gz from the same "
+     "CIFAR-100: 60,000 images of 100 classes; archive cifar-100-binary.tar.gz from the same "
      "page",
      1, ELM_PREPARE_ARCHIVE, elm_prepare_cifar100},
     {"digits",
@@ -29,22 +29,22 @@ const elm_prepare_source elm_prepare_sources[] = {
     {"two-moons",
      "two half circles with noise; --images, default 2000; --imbalance, default 19 (5% in the "
      "tail); --seed",
-     0, ELM_PREPARE_IMBALANCE | ELM_PREPARE_IMAGES | ELM_PREPARE_SEED, elm_prepare_moons},
+     0, ELM_PREPARE_IMBALANCE | ELM_PREPARE_POINTS | ELM_PREPARE_SEED, elm_prepare_moons},
     {"imagenet-lt",
      "ImageNet-LT (Liu et al. 2019): ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar, each "
      "with --archive, and the lists "
      "ImageNet_LT_{train,val,test}.txt",
-     1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_PICTURES, elm_prepare_imagenet_lt},
+     1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_IMAGE_FILES, elm_prepare_imagenet_lt},
     {"inat2018",
      "iNaturalist 2018: train_val2018.tar.gz and the lists train2018.json and val2018.json (or "
      "iNaturalist18_{train,val}.txt); the "
      "validation list becomes /test",
-     1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_PICTURES, elm_prepare_inat2018},
+     1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_IMAGE_FILES, elm_prepare_inat2018},
     {"pictures",
      "JPEG and PNG files of any archives or folders, by lists of \"path label\" lines, or else a "
      "folder a class (below folders train, val, "
      "test, if there are)",
-     1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_PICTURES, elm_prepare_pictures_any},
+     1, ELM_PREPARE_ARCHIVE | ELM_PREPARE_IMAGE_FILES, elm_prepare_any_images},
     {0},
 };
 
@@ -64,7 +64,7 @@ static const elm_prepare_source *find_source(const char *name, elm_error *err)
 static int check_request(const elm_prepare_source *source, const elm_prepare_request *request,
                          elm_error *err)
 {
-    const elm_prepare_pictures *pictures = &request->pictures;
+    const elm_prepare_image_files *files = &request->image_files;
     const struct {
         bool given;
         int use;
@@ -72,23 +72,23 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
     } flags[] = {
         {request->archive != NULL, ELM_PREPARE_ARCHIVE, "--archive"},
         {request->imbalance != 0, ELM_PREPARE_IMBALANCE, "--imbalance"},
-        {request->images != 0, ELM_PREPARE_IMAGES, "--images"},
+        {request->points != 0, ELM_PREPARE_POINTS, "--images"},
         {request->seed != 0, ELM_PREPARE_SEED, "--seed"},
-        {request->archive_count > 1, ELM_PREPARE_PICTURES, "--archive, more than once"},
-        {pictures->lists[0] != NULL, ELM_PREPARE_PICTURES, "--train-list"},
-        {pictures->lists[1] != NULL, ELM_PREPARE_PICTURES, "--val-list"},
-        {pictures->lists[2] != NULL, ELM_PREPARE_PICTURES, "--test-list"},
-        {pictures->class_names != NULL, ELM_PREPARE_PICTURES, "--class-names"},
-        {pictures->encoding != NULL, ELM_PREPARE_PICTURES, "--name-encoding"},
-        {pictures->drop_empty, ELM_PREPARE_PICTURES, "--drop-empty-classes"},
-        {pictures->layout != NULL, ELM_PREPARE_PICTURES, "--layout"},
-        {pictures->strict, ELM_PREPARE_PICTURES, "--strict"},
-        {pictures->no_decode, ELM_PREPARE_PICTURES, "--no-decode"},
-        {pictures->resize != 0, ELM_PREPARE_PICTURES, "--resize"},
-        {pictures->quality != 0, ELM_PREPARE_PICTURES, "--quality"},
-        {pictures->threads != 0, ELM_PREPARE_PICTURES, "--threads"},
-        {pictures->copy, ELM_PREPARE_PICTURES, "--copy"},
-        {pictures->shard_bytes != 0, ELM_PREPARE_PICTURES, "--shard-mib"},
+        {request->archive_count > 1, ELM_PREPARE_IMAGE_FILES, "--archive, more than once"},
+        {files->lists[0] != NULL, ELM_PREPARE_IMAGE_FILES, "--train-list"},
+        {files->lists[1] != NULL, ELM_PREPARE_IMAGE_FILES, "--val-list"},
+        {files->lists[2] != NULL, ELM_PREPARE_IMAGE_FILES, "--test-list"},
+        {files->class_names != NULL, ELM_PREPARE_IMAGE_FILES, "--class-names"},
+        {files->encoding != NULL, ELM_PREPARE_IMAGE_FILES, "--name-encoding"},
+        {files->drop_empty, ELM_PREPARE_IMAGE_FILES, "--drop-empty-classes"},
+        {files->layout != NULL, ELM_PREPARE_IMAGE_FILES, "--layout"},
+        {files->strict, ELM_PREPARE_IMAGE_FILES, "--strict"},
+        {files->no_decode, ELM_PREPARE_IMAGE_FILES, "--no-decode"},
+        {files->resize != 0, ELM_PREPARE_IMAGE_FILES, "--resize"},
+        {files->quality != 0, ELM_PREPARE_IMAGE_FILES, "--quality"},
+        {files->threads != 0, ELM_PREPARE_IMAGE_FILES, "--threads"},
+        {files->copy, ELM_PREPARE_IMAGE_FILES, "--copy"},
+        {files->shard_bytes != 0, ELM_PREPARE_IMAGE_FILES, "--shard-mib"},
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].given && !(source->uses & flags[i].use))
@@ -99,7 +99,7 @@ static int check_request(const elm_prepare_source *source, const elm_prepare_req
                                      : "");
     if (source->needs_archive && request->archive == NULL)
         return elm_error_set(err, ELM_EXIT_USAGE, "no archive (--archive): %s", source->help);
-    if (pictures->quality != 0 && pictures->resize == 0)
+    if (files->quality != 0 && files->resize == 0)
         return elm_error_set(err, ELM_EXIT_USAGE,
                              "no image is resized (--quality): give --resize too, or omit it");
     if (request->imbalance != 0 && !(request->imbalance >= 1))
@@ -209,7 +209,7 @@ static int print_summary(const elm_prepare_request *request, elm_error *err)
     stat(request->out, &about);
     char shape[64];
     if (info->in_shards)
-        snprintf(shape, sizeof shape, "pictures in %d shard%s", elm_store_shard_count(store),
+        snprintf(shape, sizeof shape, "images in %d shard%s", elm_store_shard_count(store),
                  elm_store_shard_count(store) > 1 ? "s" : "");
     else if (info->channels > 0)
         snprintf(shape, sizeof shape, "%d x %d x %d", info->height, info->width, info->channels);

@@ -39,8 +39,8 @@ static const struct {
     [ELM_REPORT_FOREIGN] = {"foreign", "of kinds that elmpi does not read, left out"},
     [ELM_REPORT_LOOSE] = {"no class", "in no class's folder, left out"},
     [ELM_REPORT_HIDDEN] = {"hidden", "hidden or in a system's folder, left out"},
-    [ELM_REPORT_LINK] = {"link", "to no picture or folder, left out"},
-    [ELM_REPORT_ARCHIVE] = {"archive", "beside pictures, not looked into"},
+    [ELM_REPORT_LINK] = {"link", "to no image or folder, left out"},
+    [ELM_REPORT_ARCHIVE] = {"archive", "beside images, not looked into"},
     [ELM_REPORT_CLASS] = {"class", "of classes that are left out"},
     [ELM_REPORT_ATTRIBUTES] = {"macOS attributes", ""},
 };
@@ -157,17 +157,17 @@ void elm_rejects_summarize(const elm_rejects *report, const char *path, const el
             elm_log_warn(log, "%lld %s%s %s%s (see %s)", (long long)report->count[kind],
                          kind == ELM_REPORT_LINK      ? "link"
                          : kind == ELM_REPORT_ARCHIVE ? "archive"
-                                                      : "picture",
+                                                      : "image",
                          report->count[kind] > 1 ? "s" : "", kinds[kind].summary,
                          kind == ELM_REPORT_FOREIGN ? text : "", path);
     }
     if (report->count[ELM_REPORT_ATTRIBUTES] > 0)
         elm_log_info(log,
-                     "%lld files of macOS that are no pictures, such as ._1.jpg, are passed over",
+                     "%lld files of macOS that are no images, such as ._1.jpg, are passed over",
                      (long long)report->count[ELM_REPORT_ATTRIBUTES]);
     format_endings(&report->passed, text, sizeof text);
     if (report->passed_count > 0)
-        elm_log_info(log, "%lld file%s whose name is no picture's%s: not looked into",
+        elm_log_info(log, "%lld file%s whose name is no image's%s: not looked into",
                      (long long)report->passed_count, report->passed_count > 1 ? "s" : "", text);
 }
 
@@ -196,9 +196,8 @@ int elm_rejects_refuse(const elm_rejects *report, const char *path, elm_error *e
 {
     int length;
     const char *line = first_line(report, &length);
-    return elm_error_set(
-        err, ELM_EXIT_FAILURE,
-        "%lld pictures that are not as they should be (%s), first \"%.*s\": repair "
-        "them, or omit --strict",
-        (long long)elm_rejects_count(report), path, length, line);
+    return elm_error_set(err, ELM_EXIT_FAILURE,
+                         "%lld images that are not as they should be (%s), first \"%.*s\": repair "
+                         "them, or omit --strict",
+                         (long long)elm_rejects_count(report), path, length, line);
 }

@@ -8,17 +8,17 @@
 #include "elmpi/status.h"
 
 typedef enum elm_rejects_kind {
-    ELM_REPORT_UNREADABLE, /* found, but no sound picture */
+    ELM_REPORT_UNREADABLE, /* found, but no sound image */
     ELM_REPORT_MISSING,    /* listed and not found */
     ELM_REPORT_UNSAFE,     /* a name that must not be used */
     ELM_REPORT_TWICE,      /* listed or found again: the first counts */
-    ELM_REPORT_FOREIGN,    /* a picture of a kind that elmpi does not read */
+    ELM_REPORT_FOREIGN,    /* an image of a kind that elmpi does not read */
     ELM_REPORT_LOOSE,      /* in no class's folder */
     ELM_REPORT_HIDDEN,     /* hidden, or a system's */
     ELM_REPORT_LINK,       /* a link that leads to no file of the archive */
-    ELM_REPORT_ARCHIVE,    /* an archive beside pictures */
+    ELM_REPORT_ARCHIVE,    /* an archive beside images */
     ELM_REPORT_CLASS,      /* of a class that is left out */
-    /* no picture, though its name looks like one: what macOS knows of one; never an offence */
+    /* no image, though its name looks like one: what macOS knows of one; never an offence */
     ELM_REPORT_ATTRIBUTES,
     ELM_REPORT_KINDS,
 } elm_rejects_kind;
@@ -32,7 +32,7 @@ void elm_rejects_destroy(elm_rejects *report);
 /** Notes one case: a line "<kind>: <name>: <why>". */
 int elm_rejects_add(elm_rejects *report, elm_rejects_kind kind, const char *name, const char *why,
                     elm_error *err);
-/** Counts a file that is passed over because its name is no picture's; never an offence. */
+/** Counts a file that is passed over because its name is no image's; never an offence. */
 void elm_rejects_pass(elm_rejects *report, const char *name);
 /** Cases that something should be done about. */
 int64_t elm_rejects_count(const elm_rejects *report);

@@ -6,7 +6,7 @@
 
 /** Shows it, a few times a second. */
 void elm_scan_progress_show(elm_index_build *job, const elm_archive_walk *walk);
-/** Logs how many pictures a second were read. */
+/** Logs how many images a second were read. */
 void elm_scan_progress_rate(const elm_index_build *job, int threads);
 
 #endif

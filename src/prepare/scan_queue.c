@@ -4,19 +4,19 @@
 #include "image/resize.h"
 #include "prepare/index_places.h"
 
-/* A picture out of the queue: its new file, or its own where that was small enough. */
-static int take_resized(void *context, const elm_queued_picture *picture, elm_error *err)
+/* An image out of the queue: its new file, or its own where that was small enough. */
+static int take_resized(void *context, const elm_queued_image *image, elm_error *err)
 {
     elm_index_build *job = context;
-    elm_image_item *item = picture->item;
-    const elm_resized *made = &picture->resized;
-    if (picture->status == ELM_IMAGE_CORRUPT)
-        return elm_rejects_add(job->report, ELM_REPORT_UNREADABLE, picture->name, picture->why.text,
+    elm_image_item *item = image->item;
+    const elm_resized *made = &image->resized;
+    if (image->status == ELM_IMAGE_CORRUPT)
+        return elm_rejects_add(job->report, ELM_REPORT_UNREADABLE, image->name, image->why.text,
                                err);
-    if (picture->status != ELM_IMAGE_DONE)
-        return elm_error_set(err, picture->why.code, "%s", picture->why.text);
-    const uint8_t *bytes = made->bytes != NULL ? made->bytes : picture->bytes;
-    const size_t size_bytes = made->bytes != NULL ? made->size_bytes : picture->size_bytes;
+    if (image->status != ELM_IMAGE_DONE)
+        return elm_error_set(err, image->why.code, "%s", image->why.text);
+    const uint8_t *bytes = made->bytes != NULL ? made->bytes : image->bytes;
+    const size_t size_bytes = made->bytes != NULL ? made->size_bytes : image->size_bytes;
     item->place.width = (uint16_t)made->width;
     item->place.height = (uint16_t)made->height;
     return elm_places_copy(job, item, bytes, size_bytes, err);
@@ -32,25 +32,25 @@ int elm_scan_queue_resize(elm_index_build *job, const char *path, elm_image_item
     return full ? elm_resize_queue_flush(job->queue, take_resized, job, err) : 0;
 }
 
-/* A picture on its way out of the queue of those that were decoded. */
+/* An image on its way out of the queue of those that were decoded. */
 typedef struct checked {
     elm_index_build *job;
     elm_archive_walk *walk;
 } checked;
 
-static int take_checked(void *context, const elm_checked_picture *picture, elm_error *err)
+static int take_checked(void *context, const elm_checked_image *image, elm_error *err)
 {
     const checked *c = context;
-    elm_image_item *item = picture->item;
-    if (picture->status == ELM_IMAGE_CORRUPT)
-        return elm_rejects_add(c->job->report, ELM_REPORT_UNREADABLE, picture->name,
-                               picture->why.text, err);
-    if (picture->status != ELM_IMAGE_DONE)
-        return elm_error_set(err, picture->why.code, "%s", picture->why.text);
-    item->place.width = (uint16_t)picture->header.width;
-    item->place.height = (uint16_t)picture->header.height;
-    return elm_places_add(c->job, c->walk, item, picture->offset, picture->bytes,
-                          picture->size_bytes, err);
+    elm_image_item *item = image->item;
+    if (image->status == ELM_IMAGE_CORRUPT)
+        return elm_rejects_add(c->job->report, ELM_REPORT_UNREADABLE, image->name, image->why.text,
+                               err);
+    if (image->status != ELM_IMAGE_DONE)
+        return elm_error_set(err, image->why.code, "%s", image->why.text);
+    item->place.width = (uint16_t)image->header.width;
+    item->place.height = (uint16_t)image->header.height;
+    return elm_places_add(c->job, c->walk, item, image->offset, image->bytes, image->size_bytes,
+                          err);
 }
 
 int elm_scan_queue_flush_checks(elm_index_build *job, elm_archive_walk *walk, elm_error *err)
@@ -64,13 +64,13 @@ int elm_scan_queue_check(elm_index_build *job, elm_archive_walk *walk, const elm
                          elm_image_item *item, const elm_image_header *header, elm_error *err)
 {
     bool full = false;
-    const elm_checked_picture picture = {.item = item,
-                                         .name = (char *)file->path,
-                                         .bytes = job->bytes,
-                                         .size_bytes = (size_t)file->size_bytes,
-                                         .offset = file->offset,
-                                         .header = *header};
-    if (elm_decode_queue_add(job->checks, &picture, &full, err) != 0)
+    const elm_checked_image image = {.item = item,
+                                     .name = (char *)file->path,
+                                     .bytes = job->bytes,
+                                     .size_bytes = (size_t)file->size_bytes,
+                                     .offset = file->offset,
+                                     .header = *header};
+    if (elm_decode_queue_add(job->checks, &image, &full, err) != 0)
         return -1;
     return full ? elm_scan_queue_flush_checks(job, walk, err) : 0;
 }

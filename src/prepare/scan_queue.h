@@ -1,4 +1,4 @@
-/* Scan queue: pictures that threads decode or make smaller, before they get their places. */
+/* Scan queue: images that threads decode or make smaller, before they get their places. */
 #ifndef ELMPI_PREPARE_SCAN_QUEUE_H
 #define ELMPI_PREPARE_SCAN_QUEUE_H
 
@@ -6,7 +6,7 @@
 #include "prepare/index_state.h"
 #include "prepare/source_files.h"
 
-/** Puts the picture in job->bytes behind those that are to be made smaller. */
+/** Puts the image in job->bytes behind those that are to be made smaller. */
 int elm_scan_queue_resize(elm_index_build *job, const char *path, elm_image_item *item,
                           size_t size_bytes, const elm_image_header *header, elm_error *err);
 /** Puts it behind those that are to be decoded. */

@@ -1,4 +1,4 @@
-/* Shard writer: copies pictures into plain tar files of bounded size, and knows where in them
+/* Shard writer: copies images into plain tar files of bounded size, and knows where in them
  * each one's bytes are. */
 #ifndef ELMPI_PREPARE_SHARD_WRITER_H
 #define ELMPI_PREPARE_SHARD_WRITER_H

@@ -38,7 +38,7 @@ struct elm_image_source {
     char file[PATH_BYTES]; /* the current file, for opening */
     size_t prefix;         /* length of the folder's own path in it */
     int64_t files, passed;
-    bool pictures; /* there are some that lie in no archive */
+    bool images; /* there are some that lie in no archive */
 };
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -59,7 +59,7 @@ static int open_folder(elm_image_source *source, elm_error *err)
     FTS *count = start_walk(source->name);
     for (FTSENT *entry; count != NULL && (entry = fts_read(count)) != NULL;) {
         source->files += entry->fts_info == FTS_F;
-        source->pictures |=
+        source->images |=
             entry->fts_info == FTS_F && elm_image_name_kind(entry->fts_name) != ELM_NAME_OTHER;
     }
     if (count != NULL)
@@ -245,8 +245,8 @@ static int next_in_walk(elm_image_source *source, elm_source_file *file, elm_err
             return path_too_long(source, path, err);
         source->passed += problem == NULL;
         const bool archive = problem == NULL && elm_archive_is_name(path, &stem);
-        if (archive && source->pictures) /* often what they have been unpacked from */
-            problem = "an archive beside pictures: give it with --archive, too, if it is wanted";
+        if (archive && source->images) /* often what they have been unpacked from */
+            problem = "an archive beside images: give it with --archive, too, if it is wanted";
         else if (archive) {
             char prefix[PATH_BYTES];
             if (snprintf(prefix, sizeof prefix, "%s%.*s/", source->front, (int)stem, path) >=

@@ -17,9 +17,9 @@ int elm_prepare_digits(const elm_prepare_request *request, elm_error *err);
  * balanced test set. */
 int elm_prepare_moons(const elm_prepare_request *request, elm_error *err);
 
-/** Pictures in shards: ImageNet-LT, iNaturalist 2018, and whatever else comes as files. */
+/** Images in shards: ImageNet-LT, iNaturalist 2018, and whatever else comes as files. */
 int elm_prepare_imagenet_lt(const elm_prepare_request *request, elm_error *err);
 int elm_prepare_inat2018(const elm_prepare_request *request, elm_error *err);
-int elm_prepare_pictures_any(const elm_prepare_request *request, elm_error *err);
+int elm_prepare_any_images(const elm_prepare_request *request, elm_error *err);
 
 #endif

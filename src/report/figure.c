@@ -259,7 +259,7 @@ static bool is_whole(const char *path, const char *last_word)
     return got > 0 && memmem(tail, got, last_word, strlen(last_word)) != NULL;
 }
 
-/* A line of a picture with the page's color for the stand-in. */
+/* A line of a figure with the page's color for the stand-in. */
 static void put_inked(FILE *to, const char *line)
 {
     for (;;) {
@@ -280,9 +280,9 @@ static void put_inked(FILE *to, const char *line)
     }
 }
 
-/* Replaces the stand-in for the page's own color, and lets the picture's width follow the
+/* Replaces the stand-in for the page's own color, and lets the figure's width follow the
  * page's. */
-static char *read_picture(const char *path, elm_error *err)
+static char *read_svg(const char *path, elm_error *err)
 {
     FILE *from = fopen(path, "rb"), *to = NULL;
     char *text = NULL, *copy = NULL, line[1 << 14];
@@ -300,7 +300,7 @@ static char *read_picture(const char *path, elm_error *err)
     if (copy != NULL)
         memcpy(copy, text, size);
     else
-        elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot left no picture (%s): see what it says above",
+        elm_error_set(err, ELM_EXIT_FAILURE, "gnuplot left no figure (%s): see what it says above",
                       path);
     free(text); /* open_memstream's */
     if (from != NULL)
@@ -310,9 +310,9 @@ static char *read_picture(const char *path, elm_error *err)
 
 int elm_figure_write(const elm_figure *f, const char *folder, char **svg, elm_error *err)
 {
-    char csv[PATH_SIZE], picture[PATH_SIZE], pdf[PATH_SIZE], script[PATH_SIZE], log[PATH_SIZE];
+    char csv[PATH_SIZE], svg_path[PATH_SIZE], pdf[PATH_SIZE], script[PATH_SIZE], log[PATH_SIZE];
     snprintf(csv, sizeof csv, "%.4000s/%.100s.csv", folder, f->look->id);
-    snprintf(picture, sizeof picture, "%.4000s/%.100s.svg", folder, f->look->id);
+    snprintf(svg_path, sizeof svg_path, "%.4000s/%.100s.svg", folder, f->look->id);
     snprintf(pdf, sizeof pdf, "%.4000s/%.100s.pdf", folder, f->look->id);
     snprintf(script, sizeof script, "%.4000s/%.100s.gp", folder, f->look->id);
     snprintf(log, sizeof log, "%.4000s/%.100s.log", folder, f->look->id);
@@ -320,15 +320,17 @@ int elm_figure_write(const elm_figure *f, const char *folder, char **svg, elm_er
     if (f->full)
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "memory is exhausted (figure %s): give fewer runs", f->look->id);
-    if (write_csv(f, csv, err) != 0 || write_script(f, script, picture, pdf, err) != 0 ||
+    if (write_csv(f, csv, err) != 0 || write_script(f, script, svg_path, pdf, err) != 0 ||
         draw(script, log, err) != 0)
         return -1;
-    const char *cut = !is_whole(picture, "</svg>") ? picture : !is_whole(pdf, "%%EOF") ? pdf : NULL;
+    const char *cut = !is_whole(svg_path, "</svg>") ? svg_path
+                      : !is_whole(pdf, "%%EOF")     ? pdf
+                                                    : NULL;
     if (cut != NULL)
         return elm_error_set(err, ELM_EXIT_FAILURE,
                              "gnuplot wrote a part of a figure only (%s): disk full? Make room, or "
                              "choose another --out",
                              cut);
-    *svg = read_picture(picture, err);
+    *svg = read_svg(svg_path, err);
     return *svg != NULL ? 0 : -1;
 }

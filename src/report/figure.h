@@ -49,7 +49,7 @@ bool elm_figure_is_wide(const elm_figure *figure);
 void elm_figure_remove(const char *folder, const char *id);
 
 /** Writes <folder>/<id>.csv, .svg, .pdf, and .gp, gnuplot's script, for whoever wants another look.
- *  Owns:   *svg is the picture as a text whose foreground is the page's (currentColor): elm_free
+ *  Owns:   *svg is the figure as a text whose foreground is the page's (currentColor): elm_free
  *  Errors: memory, no gnuplot, the folder */
 int elm_figure_write(const elm_figure *figure, const char *folder, char **svg, elm_error *err);
 

@@ -9,7 +9,7 @@
 
 enum { FIGURE_SHOWN = 224 /* bytes of a name as it is drawn */ };
 
-/** The page's own color, until the picture is part of it. */
+/** The page's own color, until the figure is part of it. */
 extern const char elm_figure_ink[];
 
 typedef struct figure_point {

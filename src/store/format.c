@@ -75,7 +75,7 @@ static void set_digest(elm_store_place *place, int64_t value)
 const store_column store_columns[STORE_COLUMNS] = {
     {"shard", get_shard, set_shard, STORE_SHARDS_MAX, false},
     {"offset", get_offset, set_offset, INT64_MAX, false},
-    {"length", get_length, set_length, STORE_PICTURE_BYTES_MAX, false},
+    {"length", get_length, set_length, STORE_IMAGE_BYTES_MAX, false},
     {"width", get_width, set_width, UINT16_MAX, false},
     {"height", get_height, set_height, UINT16_MAX, false},
     {"digest", get_digest, set_digest, INT64_MAX, .optional = true},

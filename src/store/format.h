@@ -8,7 +8,7 @@
 
 enum {
     STORE_VERSION = 1,
-    STORE_VERSION_INDEX = 2 /* pictures in shards */,
+    STORE_VERSION_INDEX = 2 /* images in shards */,
     STORE_SPLITS = 3,
     STORE_NAME_BYTES = 64,
     STORE_CLASS_BYTES = 256,      /* of a class name, its end included, where none is longer */
@@ -20,7 +20,7 @@ enum {
     STORE_COLUMNS = 6,             /* of an index, besides labels and name */
     STORE_SHARD_PATH_BYTES = 1024, /* longest path of a shard */
     STORE_SHARDS_MAX = 1 << 16,
-    STORE_PICTURE_BYTES_MAX = 1 << 28, /* of one picture's file */
+    STORE_IMAGE_BYTES_MAX = 1 << 28, /* of one image's file */
 };
 
 /** A column of an index: its name in the file and its type there. Values pass through int64. */

@@ -1,4 +1,4 @@
-/* Shards: the tar files that hold a store's pictures, open for reading at any place by any
+/* Shards: the tar files that hold a store's images, open for reading at any place by any
  * thread. */
 #ifndef ELMPI_STORE_SHARDS_H
 #define ELMPI_STORE_SHARDS_H

@@ -131,15 +131,15 @@ static int read_labels(elm_store *store, store_split *split, const char *where, 
     return status;
 }
 
-/* Pictures [N][H][W][C] or features [N][D], the same in all splits. */
-static int check_rows(elm_store *store, const store_split *split, const char *where, bool pictures,
+/* Images [N][H][W][C] or features [N][D], the same in all splits. */
+static int check_rows(elm_store *store, const store_split *split, const char *where, bool images,
                       elm_error *err)
 {
     const elm_h5_array *rows = &split->rows;
     elm_store_info *info = &store->info, shape = *info;
     if (rows->shape[0] != (hsize_t)split->count)
         return store_corrupt(store, where, "not as many rows as labels", err);
-    if (pictures) {
+    if (images) {
         if (rows->dimensions != 4 || rows->kind != H5T_INTEGER || rows->element_bytes != 1 ||
             rows->is_signed || rows->shape[1] > SIDE_MAX || rows->shape[2] > SIDE_MAX ||
             rows->shape[3] > ELM_CHANNELS_MAX)
@@ -173,12 +173,12 @@ static int open_split(elm_store *store, int index, elm_error *err)
     if (store->info.in_shards)
         return store_index_open_split(store, index, err);
     snprintf(where, sizeof where, "%s/images", name);
-    const bool pictures = elm_h5_exists(store->file, where);
-    if (!pictures)
+    const bool images = elm_h5_exists(store->file, where);
+    if (!images)
         snprintf(where, sizeof where, "%s/features", name);
     if (elm_h5_open(&split->rows, store->file, where, store->file_bytes) != 0)
         return store_corrupt(store, where, "absent, incomplete or of an impossible size", err);
-    return check_rows(store, split, where, pictures, err);
+    return check_rows(store, split, where, images, err);
 }
 
 static int read_normalization(elm_store *store, elm_error *err)

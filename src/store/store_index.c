@@ -1,4 +1,4 @@
-/* The reader's part of stores whose pictures lie in shards: no offset or length leaves here
+/* The reader's part of stores whose images lie in shards: no offset or length leaves here
  * before it is known to be within its shard. */
 #include <stdio.h>
 #include <string.h>
@@ -65,7 +65,7 @@ static int read_column(elm_store *store, store_split *split, const char *where,
     int status = 0;
     if (array.dimensions != 1 || array.kind != H5T_INTEGER ||
         array.shape[0] != (hsize_t)split->count)
-        status = store_corrupt(store, where, "not one whole number a picture", err);
+        status = store_corrupt(store, where, "not one whole number an image", err);
     else if (elm_h5_rows(&array, H5T_NATIVE_INT64, 0, array.shape[0], values) != 0)
         status = store_corrupt(store, where, "corrupt", err);
     elm_h5_close(&array);
@@ -83,12 +83,12 @@ static int check_places(const elm_store *store, const store_split *split, const 
     for (int64_t i = 0; i < split->count; i++) {
         const elm_store_place *place = &split->places[i];
         if (place->shard >= store->shard_count)
-            return store_corrupt(store, name, "a picture in a shard that does not exist", err);
+            return store_corrupt(store, name, "an image in a shard that does not exist", err);
         if (place->length == 0 ||
             place->offset > store->shard_bytes[place->shard] - (int64_t)place->length)
-            return store_corrupt(store, name, "a picture that is not within its shard", err);
+            return store_corrupt(store, name, "an image that is not within its shard", err);
         if (place->width == 0 || place->height == 0)
-            return store_corrupt(store, name, "a picture without pixels", err);
+            return store_corrupt(store, name, "an image without pixels", err);
     }
     return 0;
 }
@@ -114,7 +114,7 @@ int store_index_open_split(elm_store *store, int index, elm_error *err)
     if (elm_h5_open(&split->names, store->file, where, store->file_bytes) != 0 ||
         split->names.dimensions != 1 || split->names.shape[0] != (hsize_t)split->count ||
         split->names.kind != H5T_STRING)
-        return store_corrupt(store, where, "not one text a picture", err);
+        return store_corrupt(store, where, "not one text an image", err);
     return 0;
 }
 
@@ -145,8 +145,8 @@ int elm_store_places(elm_store *store, const char *split, const int64_t *members
     return *places != NULL ? 0 : -1;
 }
 
-int elm_store_picture_name(elm_store *store, const char *split, int64_t member, char *name,
-                           size_t size_bytes, elm_error *err)
+int elm_store_image_name(elm_store *store, const char *split, int64_t member, char *name,
+                         size_t size_bytes, elm_error *err)
 {
     const store_split *found = store_find_split(store, split, err);
     if (found == NULL || store_check_members(store, split, found->count, &member, 1, err) != 0)

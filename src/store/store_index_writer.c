@@ -1,4 +1,4 @@
-/* The writer's part of stores whose pictures lie in shards. */
+/* The writer's part of stores whose images lie in shards. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,16 +131,16 @@ int elm_store_writer_append_place(elm_store_writer *writer, const char *split_na
 {
     const size_t length = strlen(name);
     if (place->shard < 0 || place->shard >= writer->shard_count || place->offset < 0 ||
-        place->length == 0 || place->length > STORE_PICTURE_BYTES_MAX ||
+        place->length == 0 || place->length > STORE_IMAGE_BYTES_MAX ||
         place->offset > writer->shard_bytes[place->shard] - (int64_t)place->length ||
         place->width == 0 || place->height == 0)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "impossible place of a picture (%s, %s): give one within its shard",
+                             "impossible place of an image (%s, %s): give one within its shard",
                              writer->path, name);
     if (length > writer->name_bytes)
         return elm_error_set(
             err, ELM_EXIT_FAILURE,
-            "name of a picture too long (%.80s...): at most %zu bytes were announced", name,
+            "name of an image too long (%.80s...): at most %zu bytes were announced", name,
             writer->name_bytes);
     writer_split *split = store_begin_row(writer, split_name, label, err);
     if (split == NULL)

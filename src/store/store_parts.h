@@ -1,5 +1,5 @@
 /* Store parts: what lies behind an open store, for the files that share it: store.c (the file, its
- * head and labels), store_rows.c (rows of one size) and store_index.c (pictures in shards). */
+ * head and labels), store_rows.c (rows of one size) and store_index.c (images in shards). */
 #ifndef ELMPI_STORE_STORE_PARTS_H
 #define ELMPI_STORE_STORE_PARTS_H
 

@@ -57,9 +57,9 @@ static void *read_members(const elm_store *store, const store_split *found, cons
                           const int64_t *members, int64_t count, elm_error *err)
 {
     const elm_store_info *info = &store->info;
-    const bool pictures = info->channels > 0;
-    const size_t row_bytes = pictures ? (size_t)info->height * info->width * info->channels
-                                      : (size_t)info->features * sizeof(float);
+    const bool images = info->channels > 0;
+    const size_t row_bytes = images ? (size_t)info->height * info->width * info->channels
+                                    : (size_t)info->features * sizeof(float);
     const int64_t block_rows = rows_at_a_time(&found->rows, row_bytes);
     int status = -1;
     wanted_row *wanted = elm_alloc((size_t)count, sizeof *wanted, err);
@@ -69,11 +69,11 @@ static void *read_members(const elm_store *store, const store_split *found, cons
         for (int64_t i = 0; i < count; i++)
             wanted[i] = (wanted_row){members[i], i};
         qsort(wanted, (size_t)count, sizeof *wanted, by_member);
-        const hid_t type = pictures ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
+        const hid_t type = images ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
         status = read_blocks(&found->rows, type, row_bytes, block_rows, block, wanted, count, rows);
         if (status != 0)
             store_corrupt(store, split, "its rows are truncated or corrupt", err);
-        else if (!pictures)
+        else if (!images)
             status = check_finite(store, split, (const float *)rows, count * info->features, err);
     }
     elm_free(block);
@@ -94,7 +94,7 @@ int elm_store_read(elm_store *store, const char *split, const int64_t *members,
         return -1;
     if (store->info.in_shards)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "pictures in shards have no rows (%s): ask for their places",
+                             "images in shards have no rows (%s): ask for their places",
                              store->path);
     *rows = read_members(store, found, split, members, member_count, err);
     return *rows != NULL ? 0 : -1;

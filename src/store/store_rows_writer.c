@@ -8,15 +8,14 @@
 static int start_rows(elm_store_writer *writer, writer_split *split, hid_t group, elm_error *err)
 {
     const elm_store_info *info = &writer->info;
-    const hsize_t picture[3] = {(hsize_t)info->height, (hsize_t)info->width,
-                                (hsize_t)info->channels},
+    const hsize_t image[3] = {(hsize_t)info->height, (hsize_t)info->width, (hsize_t)info->channels},
                   vector[1] = {(hsize_t)info->features};
     split->row = elm_alloc((size_t)writer->chunk_rows, writer->row_bytes, err);
     if (split->row == NULL)
         return -1;
     split->rows =
         info->channels > 0
-            ? elm_h5_create_rows(group, "images", H5T_STD_U8LE, writer->chunk_rows, 4, picture)
+            ? elm_h5_create_rows(group, "images", H5T_STD_U8LE, writer->chunk_rows, 4, image)
             : elm_h5_create_rows(group, "features", H5T_IEEE_F32LE, writer->chunk_rows, 2, vector);
     return split->rows >= 0 ? 0 : store_write_failed(writer, 0, err);
 }

@@ -1,6 +1,6 @@
 /* Store writer parts: what lies behind a store that is being written, for the files that share it:
  * store_writer.c (the file, its head and labels), store_rows_writer.c (rows of one size) and
- * store_index_writer.c (pictures in shards). */
+ * store_index_writer.c (images in shards). */
 #ifndef ELMPI_STORE_STORE_WRITER_PARTS_H
 #define ELMPI_STORE_STORE_WRITER_PARTS_H
 

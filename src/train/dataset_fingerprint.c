@@ -29,12 +29,12 @@ static uint64_t mix_bytes(uint64_t digest, const void *bytes, size_t size_bytes)
     return mix(digest, word ^ (uint64_t)size_bytes << 56);
 }
 
-/* Of a picture in shards counts what it is, not where: a store that was prepared anew with other
+/* Of an image in shards counts what it is, not where: a store that was prepared anew with other
  * shards is still the same data set. */
-static uint64_t mix_pictures(uint64_t digest, const elm_encoded_images *pictures, int64_t count)
+static uint64_t mix_encoded(uint64_t digest, const elm_encoded_images *encoded, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        const elm_store_place *place = &pictures->places[i];
+        const elm_store_place *place = &encoded->places[i];
         digest = mix(digest,
                      (uint64_t)place->length << 32 | (uint64_t)place->width << 16 | place->height);
     }
@@ -56,8 +56,8 @@ static uint64_t digest_of(const elm_dataset *set)
     if (set->features)
         digest = mix_bytes(digest, set->features,
                            count * (size_t)info->features * sizeof *set->features);
-    if (set->pictures)
-        digest = mix_pictures(digest, set->pictures, set->count);
+    if (set->encoded)
+        digest = mix_encoded(digest, set->encoded, set->count);
     return digest & exact_in_double;
 }
 
@@ -140,15 +140,15 @@ static int compare(const elm_dataset_fingerprint *mine, const elm_dataset_finger
             return refuse_other(store, counts[i].what, here, there, err);
     }
     if (mine->train != first->train)
-        return refuse_other(store, "labels or pictures of the training set", "some", "others", err);
+        return refuse_other(store, "labels or images of the training set", "some", "others", err);
     if (mine->test != first->test)
-        return refuse_other(store, "labels or pictures of the test set", "some", "others", err);
+        return refuse_other(store, "labels or images of the test set", "some", "others", err);
     for (int i = 0; i < 2; i++)
         if (differ(mine->content[i], first->content[i]) ||
             differ(mine->sample[i], first->sample[i]))
-            return refuse_other(
-                store, i ? "the pictures of the test set" : "the pictures of the training set",
-                "some", "others", err);
+            return refuse_other(store,
+                                i ? "the images of the test set" : "the images of the training set",
+                                "some", "others", err);
     return 0;
 }
 
@@ -199,7 +199,7 @@ int elm_dataset_fingerprint_check(const elm_dataset_fingerprint *identity, const
             return elm_error_set(err, ELM_EXIT_FAILURE,
                                  "another data set than the checkpoint's (%s): %s: %s", store,
                                  i % 2 ? "its test set is not the same"
-                                       : "other labels or pictures in its training set",
+                                       : "other labels or images in its training set",
                                  advice);
     }
     return 0;

@@ -13,10 +13,10 @@
 typedef struct elm_dataset_fingerprint {
     char dataset[32];
     int64_t classes, train_count, test_count;
-    /* labels, shapes, normalization, and pictures: those in memory whole, of those in shards
+    /* labels, shapes, normalization, and images: those in memory whole, of those in shards
      * length and size */
     uint64_t train, test;
-    /* of pictures in shards, training and test: the store's digests of all; 0: unknown */
+    /* of images in shards, training and test: the store's digests of all; 0: unknown */
     uint64_t content[2];
     uint64_t sample[2]; /* and some of them as they were read now; 0: not read */
 } elm_dataset_fingerprint;
@@ -25,10 +25,10 @@ typedef struct elm_dataset_fingerprint {
 elm_dataset_fingerprint elm_dataset_fingerprint_of(const elm_dataset *train,
                                                    const elm_dataset *test);
 
-/** Reads a sample of the pictures, of which all share the same shards on a node: its first rank
+/** Reads a sample of the images, of which all share the same shards on a node: its first rank
  * does; or compares all of them (data.verify).
  *  Ranks:  collective
- *  Errors: pictures that are not those that the store was made with */
+ *  Errors: images that are not those that the store was made with */
 int elm_dataset_fingerprint_read_all(elm_dataset_fingerprint *identity, const elm_dataset *train,
                                      const elm_dataset *test, elm_comm *comm, elm_error *err);
 

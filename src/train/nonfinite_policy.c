@@ -46,14 +46,14 @@ __attribute__((format(printf, 4, 5))) static void add(char *text, size_t size, s
         *used = *used + (size_t)length < size ? *used + (size_t)length : size - 1;
 }
 
-/* " (a/picture.jpg)" where the store has names. */
+/* " (a/image.jpg)" where the store has names. */
 static void add_name(const elm_nonfinite *policy, elm_store *store, int64_t row, char *text,
                      size_t size, size_t *used)
 {
     char name[160];
-    const elm_encoded_images *pictures = policy->train->pictures;
-    if (store && pictures &&
-        !elm_store_picture_name(store, pictures->split, row, name, sizeof name, NULL))
+    const elm_encoded_images *encoded = policy->train->encoded;
+    if (store && encoded &&
+        !elm_store_image_name(store, encoded->split, row, name, sizeof name, NULL))
         add(text, size, used, " (%s)", name);
 }
 
@@ -66,8 +66,8 @@ static void describe_images(const elm_nonfinite *policy, const elm_batch *batch,
     *text = 0;
     if (!broken->count)
         return;
-    if (policy->train->pictures)
-        elm_store_open(&store, policy->train->pictures->store, NULL);
+    if (policy->train->encoded)
+        elm_store_open(&store, policy->train->encoded->store, NULL);
     add(text, size, &used, "rank %d: ", elm_comm_rank(policy->comm));
     if (broken->suspects == ELM_SUSPECT_NONFINITE && broken->count > 2 && !batch->continues &&
         broken->count == batch->share.local)

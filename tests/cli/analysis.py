@@ -146,7 +146,7 @@ def check_bound(a, n, alpha, weight):
 
 
 def check_tsne(a, phi):
-    """The divergence is the picture's own, and no worse than scikit-learn's exact one."""
+    """The divergence is the plot's own, and no worse than scikit-learn's exact one."""
     from sklearn.manifold import TSNE
 
     member = a["tsne/member"][:]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A data set is its pictures: others of the same length in the same places are refused at the start, on resuming and in evaluation; the same
-# pictures in other shards are the same data set. Stores without digests are compared with what the run began with.
+# A data set is its images: others of the same length in the same places are refused at the start, on resuming and in evaluation; the same
+# images in other shards are the same data set. Stores without digests are compared with what the run began with.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 /usr/bin/python3 -c 'import h5py' 2>/dev/null || skip "python3-h5py is not installed"
@@ -24,11 +24,11 @@ says_not stdout 'digests'
 for copy in a b c d e; do cp -r begun "$copy"; done
 run 0 undisturbed
 
-echo "other pictures of the same length"
+echo "other images of the same length"
 draw 2 600
 for verify in sample all; do
     run 1 a --resume --set data.verify=$verify
-    says stderr 'a picture is not the one that the store was made with \(c0/0000.png, picture 0 of train, at byte 512 of .*p.tar\)'
+    says stderr 'an image is not the one that the store was made with \(c0/0000.png, image 0 of train, at byte 512 of .*p.tar\)'
     run 1 new --set data.verify=$verify
     says stderr 'is not the one that the store was made with'
 done
@@ -37,12 +37,12 @@ says stderr 'is not the one that the store was made with'
 expect 1 "$ELMPI_BIN/elmpi-evaluate" begun/checkpoint.h5 --split train
 says stderr 'is not the one that the store was made with'
 
-echo "prepared from other pictures"
+echo "prepared from other images"
 expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive p.tar --out s.h5 --force
 run 1 b --resume
-says stderr "another data set than the checkpoint's .*other labels or pictures in its training set"
+says stderr "another data set than the checkpoint's .*other labels or images in its training set"
 
-echo "one picture that is in no sample"
+echo "one image that is in no sample"
 draw 1 600 2
 expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive p.tar --out s.h5 --force
 run 1 c --resume --set data.verify=none # the store's digests are others
@@ -56,7 +56,7 @@ says stderr 'is not the one that the store was made with \(c0/0002.png'
 expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" k.ini --run-dir found3 --max-steps 1 --set data.verify=all
 run 0 found4 --max-steps 1 --set data.verify=none
 
-echo "the same pictures in other shards"
+echo "the same images in other shards"
 draw 1 600
 expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive p.tar --out s.h5 --force --copy
 rm p.tar
@@ -71,7 +71,7 @@ import h5py
 with h5py.File("s.h5", "r+") as store:
     del store["train/digest"]'
 run 0 old --max-steps 3
-says stdout 'keeps no digests of its pictures'
+says stdout 'keeps no digests of its images'
 cp -r old old2
 run 0 old --resume
 draw 2 600

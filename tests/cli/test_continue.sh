@@ -37,7 +37,7 @@ figures() {
 # --- ranks that read different stores: nobody hangs, nothing is left
 expect_ranks 1 env -C "$scratch/0" "$train" "$scratch/job.ini" --set data.store=moons.h5 --run-dir "$scratch/apart" \
     : env -C "$scratch/1" "$train" "$scratch/job.ini" --set data.store=moons.h5 --run-dir "$scratch/apart"
-says stderr "rank 1: another data set than rank 0's \(moons.h5\): labels or pictures of the training set"
+says stderr "rank 1: another data set than rank 0's \(moons.h5\): labels or images of the training set"
 absent apart
 
 # --- a resumed run: its own data set only, wherever it lies

@@ -10,8 +10,8 @@ prepare=$ELMPI_BIN/elmpi-prepare
 train=$ELMPI_BIN/elmpi-train
 evaluate=$ELMPI_BIN/elmpi-evaluate
 export=$ELMPI_BIN/elmpi-export
-# pictures FOLDER SPLIT COUNT...: so many pictures of each class.
-pictures() {
+# images FOLDER SPLIT COUNT...: so many images of each class.
+images() {
     /usr/bin/python3 - "$@" <<'END'
 import os, random, struct, sys, zlib
 def chunk(kind, data):
@@ -34,8 +34,8 @@ job() {
 }
 
 # --- no model in the job: one that fits the input, and it is written down
-pictures "$scratch/p" train 4 4
-pictures "$scratch/p" val 2 2
+images "$scratch/p" train 4 4
+images "$scratch/p" val 2 2
 expect 0 "$prepare" pictures --archive "$scratch/p" --out "$scratch/val.h5"
 job "$scratch/val.h5" "crop = 32" >"$scratch/small.ini"
 expect 0 "$train" "$scratch/small.ini" --run-dir "$scratch/small"
@@ -62,13 +62,13 @@ expect 0 "$evaluate" "$scratch/on-val/checkpoint.h5" --split val
 expect 0 "$train" "$scratch/small.ini" --set run.evaluate_every_epochs=1 --set optim.epochs=3 --run-dir "$scratch/on-val" --resume
 
 # --- balanced only where it is
-pictures "$scratch/p" test 3 1
+images "$scratch/p" test 3 1
 expect 0 "$prepare" pictures --archive "$scratch/p" --out "$scratch/all.h5"
 job "$scratch/all.h5" "crop = 32" >"$scratch/all.ini"
 expect 0 "$train" "$scratch/all.ini" --set model.name=cifar-resnet8 --run-dir "$scratch/all"
 says stdout 'test set of 4 images, not balanced'
 says_not stdout ', balanced test set'
-pictures "$scratch/q" train 4 4
+images "$scratch/q" train 4 4
 expect 0 "$prepare" pictures --archive "$scratch/q" --out "$scratch/none.h5"
 job "$scratch/none.h5" "crop = 32" >"$scratch/none.ini"
 expect 0 "$train" "$scratch/none.ini" --set model.name=cifar-resnet8 --run-dir "$scratch/none"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pictures from an archive to a trained and evaluated network, as a user meets them: messages, reports, shards that move, pictures that break.
+# Images from an archive to a trained and evaluated network, as a user meets them: messages, reports, shards that move, images that break.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -23,7 +23,7 @@ says stderr 'digits does not use this option \(--strict\)'
 expect 1 "$prepare" pictures --archive "$scratch/nowhere.tar" --out "$stores/x.h5"
 says stderr 'nowhere.tar'
 expect 1 "$prepare" pictures --archive "$stores" --out "$stores/x.h5"
-says stderr 'no picture found'
+says stderr 'no image found'
 absent "$stores"/*
 
 need "$archive" "the Caltech-101 archive"
@@ -44,7 +44,7 @@ lists=(--train-list "$scratch/train.txt" --test-list "$scratch/test.txt")
 echo "the original tar, where it is"
 expect 0 "$prepare" pictures --archive "$archive" "${lists[@]}" --strict --out "$stores/place.h5"
 says stdout "train +$count images; by class: "
-says stdout 'pictures in 1 shard'
+says stdout 'images in 1 shard'
 [ "$(find "$stores" -type f | wc -l)" -eq 1 ] || fail "more than the store was made: $(ls "$stores")"
 
 echo "a list that names what is not there"
@@ -53,7 +53,7 @@ expect 1 "$prepare" pictures --archive "$archive" --train-list "$scratch/more.tx
 says stderr '--strict'
 absent "$stores/more.h5"
 expect 0 "$prepare" pictures --archive "$archive" --train-list "$scratch/more.txt" --out "$stores/more.h5"
-says stderr 'warning: 1 picture listed but in no archive, left out \(see .*more-report.txt\)'
+says stderr 'warning: 1 image listed but in no archive, left out \(see .*more-report.txt\)'
 grep -qx 'missing: airplanes/image_9999.jpg: train' "$stores/more-report.txt" || fail "the report does not say it"
 
 echo "copied into shards"
@@ -61,7 +61,7 @@ expect 0 "$prepare" pictures --archive "$archive" "${lists[@]}" --copy --shard-m
 mkdir "$scratch/node"
 mv "$stores"/copy-*.tar "$scratch/node"
 
-echo "damaged pictures, told by decoding"
+echo "damaged images, told by decoding"
 tar -C "$scratch" -xf "$archive" caltech101-lt/images/airplanes caltech101-lt/images/ketch
 mkdir -p "$scratch/damage/a"
 cp "$scratch"/caltech101-lt/images/airplanes/*.jpg "$scratch/damage/a"
@@ -69,7 +69,7 @@ damaged=$(find "$scratch/damage/a" -name '*.jpg' | sort | head -n 1)
 size=$(stat -c %s "$damaged")
 dd if=/dev/zero of="$damaged" bs=1 seek=$((size / 3)) count=$((size / 3)) conv=notrunc status=none
 expect 0 "$prepare" pictures --archive "$scratch/damage" --decode --out "$stores/damage.h5"
-grep -q "$(basename "$damaged").*damaged" "$stores/damage-report.txt" || fail "the damaged picture is not reported"
+grep -q "$(basename "$damaged").*damaged" "$stores/damage-report.txt" || fail "the damaged image is not reported"
 
 echo "two archives of one name cannot lie in one folder of shards"
 mkdir "$scratch/one" "$scratch/other" "$scratch/both"
@@ -81,7 +81,7 @@ echo "resized while they are copied"
 resize=(pictures --archive "$archive" --train-list "$scratch/caltech101-lt/train.txt" --resize 160 --shard-mib 1)
 mkdir "$stores/whole" "$stores/cut"
 expect 0 "$prepare" "${resize[@]}" --threads 1 --out "$stores/whole/small.h5"
-says stdout 'pictures in [0-9]+ shard'
+says stdout 'images in [0-9]+ shard'
 "$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5" >/dev/null 2>&1 &
 killed=$! # to be stopped when the first shard is whole and in the journal
 until compgen -G "$stores/cut/small-*-00001.tar" >/dev/null || ! kill -0 "$killed" 2>/dev/null; do
@@ -94,12 +94,12 @@ absent "$stores/cut/small.h5"
 expect 0 "$prepare" "${resize[@]}" --threads 2 --out "$stores/cut/small.h5"
 says stdout 'continuing an interrupted preparation'
 diff -r "$stores/whole" "$stores/cut" || fail "an interrupted and continued preparation gives other files"
-# numbers SIDE STORE: that side of all training pictures, as the index says.
+# numbers SIDE STORE: that side of all training images, as the index says.
 numbers() {
     h5dump -y -w 0 -d "/train/$1" "$2" | sed -n '/^ *DATA {/,/}/p' | grep -oE '[0-9]+'
 }
 paste -d ' ' <(numbers width "$stores/whole/small.h5") <(numbers height "$stores/whole/small.h5") >"$scratch/sides"
-[ "$(wc -l <"$scratch/sides")" -eq "$(wc -l <"$scratch/caltech101-lt/train.txt")" ] || fail "not every picture is in the index"
+[ "$(wc -l <"$scratch/sides")" -eq "$(wc -l <"$scratch/caltech101-lt/train.txt")" ] || fail "not every image is in the index"
 awk '{ short = $1 < $2 ? $1 : $2; if (short > 160) exit bad = 1; made += short == 160 } END { exit bad || made < NR / 2 }' "$scratch/sides" ||
     fail "short sides of at most 160 pixels expected, most of them just that"
 expect 0 "$prepare" pictures --archive "$(find "$stores/whole" -name 'small-*-00000.tar')" --train-list "$scratch/caltech101-lt/train.txt" --decode --out "$stores/again.h5"
@@ -114,7 +114,7 @@ expect 1 flock "$stores/busy.h5.journal" "$prepare" pictures --archive "$scratch
 says stderr 'another elmpi-prepare is at work'
 absent "$stores/busy.h5"
 
-printf '[run]\nname = pictures\nthreads = 1\n[data]\nstore = %s\ncrop = 32\n[model]\nname = resnet18\n[loss]\nlogit = logadj\n[optim]\nepochs = 1\nbatch = 16\nlr = 0.01\n' \
+printf '[run]\nname = images\nthreads = 1\n[data]\nstore = %s\ncrop = 32\n[model]\nname = resnet18\n[loss]\nlogit = logadj\n[optim]\nepochs = 1\nbatch = 16\nlr = 0.01\n' \
     "$stores/place.h5" >"$scratch/job.ini"
 
 echo "training and evaluation"
@@ -164,7 +164,7 @@ else
     echo "not tried: a disk that is too small (no right to mount one)"
 fi
 
-# spoil SPLIT ROW: wipes the second half of a picture in the shards that have moved.
+# spoil SPLIT ROW: wipes the second half of an image in the shards that have moved.
 spoil() {
     local shard offset length
     read -r shard offset length < <(/usr/bin/python3 -c '
@@ -177,20 +177,20 @@ with h5py.File(sys.argv[1]) as store:
 }
 
 /usr/bin/python3 -c 'import h5py' 2>/dev/null || skip "python3-h5py is not installed: the rest"
-echo "pictures that break"
+echo "images that break"
 copy=(--set "data.store=$stores/copy.h5" --set "data.shards=$scratch/node")
 cp -r "$scratch/node" "$scratch/whole"
 spoil train 0
 expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/changed" "${copy[@]}" --set data.unreadable=0.05
-says stderr 'a picture is not the one that the store was made with \('
+says stderr 'an image is not the one that the store was made with \('
 rm -r "$scratch/node"
 mv "$scratch/whole" "$scratch/node"
 spoil train 3
 copy+=(--set data.verify=none)
 expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/one" "${copy[@]}" --set data.unreadable=0.05
-says stderr "unreadable picture: airplanes/image_0005.jpg \(.*copy-.*tar, byte [0-9]+\): truncated: the next one"
+says stderr "unreadable image: airplanes/image_0005.jpg \(.*copy-.*tar, byte [0-9]+\): truncated: the next one"
 expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/two" "${copy[@]}" --set data.unreadable=0
-says stderr "1 of $count pictures cannot be read"
+says stderr "1 of $count images cannot be read"
 # A class bank that is made anew on resuming is as patient with them as training is.
 banked=("$scratch/job.ini" --run-dir "$scratch/banked" "${copy[@]}" --set data.unreadable=0.05 --set loss.embed=pull --set loss.lambda=0.01
     --set loss.pull.scope=bank --set checkpoint.bank=false)
@@ -199,4 +199,4 @@ expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${banked[@]}" --resume
 says stdout "making it anew by a pass over the training set"
 spoil test 2
 expect_mpi 0 2 "$ELMPI_BIN/elmpi-evaluate" "$scratch/place/checkpoint.h5" --data "$stores/copy.h5" --shards "$scratch/node" --json "$scratch/wrong.json"
-says stderr 'unreadable picture: airplanes/.*counted as wrong'
+says stderr 'unreadable image: airplanes/.*counted as wrong'

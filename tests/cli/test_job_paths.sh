@@ -8,9 +8,9 @@ set -euo pipefail
 
 export OMP_NUM_THREADS=1
 train=$ELMPI_BIN/elmpi-train
-mkdir "$scratch/pictures" "$scratch/tmp" "$scratch/home" "$scratch/here"
+mkdir "$scratch/images" "$scratch/tmp" "$scratch/home" "$scratch/here"
 cd "$scratch/here"
-/usr/bin/python3 - "$scratch/pictures" <<'END'
+/usr/bin/python3 - "$scratch/images" <<'END'
 import os, sys, zlib, struct
 def png(path, value):
     rows = b"".join(b"\0" + bytes([value, 90, 255 - value] * 40) for _ in range(40))
@@ -24,7 +24,7 @@ for split in ("train", "test"):
             png("%s/%s/c%d/%d.png" % (sys.argv[1], split, c, i), 60 * i + c)
 END
 export HOME=$scratch/home TMPDIR=$scratch/tmp
-expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive "$scratch/pictures" --copy --out "$HOME/s.h5"
+expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive "$scratch/images" --copy --out "$HOME/s.h5"
 cat >"$HOME/base.ini" <<'END'
 [run]
 precision = fp32

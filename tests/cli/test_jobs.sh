@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every job of jobs/, files as well as pairs of a set-up and a method, is listed, resolves and runs two steps, on small stores instead of its
-# own: digits for CIFAR, a few drawn pictures for the sets of pictures. A new job is covered without a change here.
+# own: digits for CIFAR, a few drawn images for the sets of images. A new job is covered without a change here.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -8,10 +8,10 @@ set -euo pipefail
 train=$ELMPI_BIN/elmpi-train
 jobs=$ELMPI_SOURCE/jobs
 export OMP_NUM_THREADS=1
-need /usr/bin/python3 "Python, which draws the pictures"
+need /usr/bin/python3 "Python, which draws the images"
 
-# Ten classes of 12 down to 3 pictures in plain PNG, which Python writes without further modules.
-draw_pictures() {
+# Ten classes of 12 down to 3 images in plain PNG, which Python writes without further modules.
+draw_images() {
     /usr/bin/python3 - "$1" <<'PYTHON'
 import os, random, struct, sys, zlib
 
@@ -34,8 +34,8 @@ PYTHON
     for split in train test; do
         (cd "$1/$split" && find . -name '*.png' | sort | sed -E 's|^\./class([0-9])(/.*)|class\1\2 \1|') >"$1/$split.txt"
     done
-    tar -C "$1/train" -cf "$1/pictures.tar" .
-    tar -C "$1/test" -rf "$1/pictures.tar" .
+    tar -C "$1/train" -cf "$1/images.tar" .
+    tar -C "$1/test" -rf "$1/images.tar" .
 }
 
 # print_job JOB: the resolved job, without the comment that says where it comes from.
@@ -136,16 +136,16 @@ echo "stores"
 expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out "$scratch/digits.h5"
 expect 0 "$ELMPI_BIN/elmpi-prepare" two-moons --out "$scratch/two-moons.h5"
 mkdir "$scratch/drawn"
-draw_pictures "$scratch/drawn"
-expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive "$scratch/drawn/pictures.tar" --train-list "$scratch/drawn/train.txt" \
-    --test-list "$scratch/drawn/test.txt" --strict --out "$scratch/pictures.h5"
+draw_images "$scratch/drawn"
+expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive "$scratch/drawn/images.tar" --train-list "$scratch/drawn/train.txt" \
+    --test-list "$scratch/drawn/test.txt" --strict --out "$scratch/images.h5"
 
 # store_of JOB, settings_of JOB: what stands in for its data and makes it small; the job's own model and batch take hours.
 store_of() {
     case $(basename "$1") in
     two-moons-*) echo two-moons ;;
     digits-* | cifar*) echo digits ;;
-    *) echo pictures ;;
+    *) echo images ;;
     esac
 }
 settings_of() {
@@ -155,7 +155,7 @@ settings_of() {
     printf '%s\n' --set "data.store=$scratch/$store.h5" --set data.imbalance=0 --set optim.batch=16
     case $store in
     digits) printf '%s\n' --set model.name=cifar-resnet8 ;;
-    pictures) printf '%s\n' --set model.name=cifar-resnet8 --set data.crop=32 --set data.resize=36 --set data.threads=1 ;;
+    images) printf '%s\n' --set model.name=cifar-resnet8 --set data.crop=32 --set data.resize=36 --set data.threads=1 ;;
     esac
     if [ -e "$first" ] && grep -Eq '^init = .' "$scratch/resolved/$(basename "$1" .ini)"; then # a second stage
         printf '%s\n' --set "run.init=$first"
@@ -175,7 +175,7 @@ run_job() {
 echo "first stages"
 expect 0 "$train" "$jobs/digits-ce.ini" --set "data.store=$scratch/digits.h5" --max-steps 0 --run-dir "$scratch/first/digits"
 mapfile -t small < <(settings_of "$jobs/caltech101-lt-ce.ini")
-expect 0 "$train" "$jobs/caltech101-lt-ce.ini" "${small[@]}" --max-steps 0 --run-dir "$scratch/first/pictures"
+expect 0 "$train" "$jobs/caltech101-lt-ce.ini" "${small[@]}" --max-steps 0 --run-dir "$scratch/first/images"
 
 echo "every job on two ranks or one"
 mpi_jobs=(digits-elm cifar100-lt-elm imagenet-lt-elm)

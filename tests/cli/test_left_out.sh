@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What preparation leaves out is said, also where nothing is left: files of other kinds, loose and hidden pictures, GIFs by the number, links to pictures
+# What preparation leaves out is said, also where nothing is left: files of other kinds, loose and hidden images, GIFs by the number, links to images
 # that cannot be read.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
@@ -11,34 +11,34 @@ cd "$scratch"
 import os, struct, zlib
 def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-picture = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(bytes(25 * 8)))
+image = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(bytes(25 * 8)))
            + chunk(b"IEND", b""))
 def write(path, content):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     open(path, "wb").write(content)
 for folder in "ab":
-    write("mixed/%s/1.png" % folder, picture)
-write("mixed/a/1.txt", b"of the picture")
-write("mixed/a/2", picture)
+    write("mixed/%s/1.png" % folder, image)
+write("mixed/a/1.txt", b"of the image")
+write("mixed/a/2", image)
 write("mixed/b/notes.TXT", b"of all")
 write("mixed/b/.DS_Store", b"of macOS")
 for i in range(3):
     write("gifs/a/%d.gif" % i, b"GIF89a")
-    write("flat/%d.png" % i, picture)
+    write("flat/%d.png" % i, image)
 write("gifs/a/x.webp", b"RIFF")
-write("hidden/.git/a/1.png", picture)
+write("hidden/.git/a/1.png", image)
 END_OF_SCRIPT
 
 expect 0 "$prepare" pictures --archive mixed --out mixed.h5 --strict
-says stdout "3 files whose name is no picture's \(2 txt, 1 without an ending\): not looked into"
+says stdout "3 files whose name is no image's \(2 txt, 1 without an ending\): not looked into"
 absent mixed-report.txt
 expect 1 "$prepare" pictures --archive gifs --out gifs.h5
-says stderr '4 pictures of kinds that elmpi does not read, left out \(3 gif, 1 webp\)'
-says stderr 'no picture found'
+says stderr '4 images of kinds that elmpi does not read, left out \(3 gif, 1 webp\)'
+says stderr 'no image found'
 expect 1 "$prepare" pictures --archive flat --out flat.h5
-says stderr "3 pictures in no class's folder"
+says stderr "3 images in no class's folder"
 expect 1 "$prepare" pictures --archive hidden --out hidden.h5
-says stderr '1 picture hidden'
+says stderr '1 image hidden'
 absent gifs.h5 flat.h5 hidden.h5
 
 # --- an archive of no bytes is no empty class

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# elmpi-predict: the same bytes from any number of ranks and any way to name the pictures, the accuracy that elmpi-evaluate finds, unreadable
-# pictures reported and passed over, inputs that are refused, nothing left behind.
+# elmpi-predict: the same bytes from any number of ranks and any way to name the images, the accuracy that elmpi-evaluate finds, unreadable
+# images reported and passed over, inputs that are refused, nothing left behind.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,7 +15,7 @@ listed() {
     tail -n +2 "$1" | cut -d, -f1
 }
 
-# accuracy CSV: correct, images: the class is the picture's folder, as in the trees below.
+# accuracy CSV: correct, images: the class is the image's folder, as in the trees below.
 accuracy() {
     tail -n +2 "$1" | awk -F, '{ n = split($1, part, "/"); right += part[n - 1] == $2 } END { print right + 0, NR }'
 }
@@ -27,7 +27,7 @@ evaluated() {
 
 echo "command lines"
 expect 0 "$predict" --help
-says stdout 'PICTURE\|FOLDER\|LIST\|ARCHIVE'
+says stdout 'IMAGE\|FOLDER\|LIST\|ARCHIVE'
 expect 2 "$predict"
 says stderr 'a checkpoint or what to classify is missing'
 expect 2 "$predict" x.h5
@@ -42,7 +42,7 @@ expect_mpi 1 2 "$predict" missing.h5 pics
 says stderr 'missing\.h5'
 [ "$(grep -c 'elmpi-predict: error' stderr)" -eq 1 ] || fail "more than one rank speaks"
 
-echo "digits: pictures of one channel, as the store has them"
+echo "digits: images of one channel, as the store has them"
 expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out digits.h5
 expect 0 "$ELMPI_BIN/elmpi-train" "$ELMPI_SOURCE/jobs/digits-ce.ini" --set "data.store=$PWD/digits.h5" --set optim.epochs=2 --set optim.warmup_epochs=0 \
     --set optim.schedule=constant --set model.name=cifar-resnet8 --run-dir digits
@@ -107,10 +107,10 @@ echo "an archive of large files needs no memory for all of them"
 if ! sanitized; then
     /usr/bin/python3 - "$predict" <<'EOF'
 import pathlib, resource, subprocess, sys, zipfile
-picture = min(pathlib.Path('numbers').rglob('*.png')).read_bytes()
+first = min(pathlib.Path('numbers').rglob('*.png')).read_bytes()
 with zipfile.ZipFile('large.zip', 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
     for i in range(8):
-        archive.writestr('%d.png' % i, picture + bytes(150 << 20))
+        archive.writestr('%d.png' % i, first + bytes(150 << 20))
 subprocess.run([sys.argv[1], 'digits/checkpoint.h5', 'large.zip', '--out', 'large.csv'], check=True, stdout=subprocess.DEVNULL)
 used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
 assert used < 800, '%d MiB for 8 files of 150 MiB each' % used
@@ -119,16 +119,16 @@ EOF
     rm large.zip
 fi
 
-echo "vectors are no pictures"
+echo "vectors are no images"
 expect 0 "$ELMPI_BIN/elmpi-prepare" two-moons --out moons.h5
 printf '[run]\nname = mlp\n[data]\nstore = %s\n[model]\nname = mlp:16,8,2\n[optim]\nepochs = 1\nbatch = 50\nlr = 0.1\n' "$PWD/moons.h5" >moons.ini
 expect 0 "$ELMPI_BIN/elmpi-train" moons.ini --run-dir moons
 expect_mpi 2 2 "$predict" moons/checkpoint.h5 numbers --out no.csv
-says stderr 'vectors of 2 features, no pictures'
+says stderr 'vectors of 2 features, no images'
 absent no.csv
 
 need "$archive" "the Caltech-101 archive"
-echo "pictures of any size"
+echo "images of any size"
 tar -xf "$archive" caltech101-lt/images/{airplanes,Motorbikes,ketch,yin_yang}
 for class in airplanes Motorbikes ketch yin_yang; do
     mkdir -p "pics/train/$class" "pics/test/$class"
@@ -148,11 +148,11 @@ mv store.h5 store*.tar pics/train away/ 2>/dev/null || mv store.h5 pics/train aw
 checkpoint=run/checkpoint.h5
 
 expect 0 "$predict" $checkpoint pics --top 3 --out one.csv
-says stdout 'pictures in [0-9.]+ s \([0-9.]+ a second\), 0 unreadable: written to one\.csv'
+says stdout 'images in [0-9.]+ s \([0-9.]+ a second\), 0 unreadable: written to one\.csv'
 [ "$(head -n 1 one.csv)" = path,class1,probability1,class2,probability2,class3,probability3 ] || fail "the first line: $(head -n 1 one.csv)"
 [ "$(accuracy one.csv)" = "$(evaluated run/evaluation.json)" ] || fail "$(accuracy one.csv) here, $(evaluated run/evaluation.json) in the evaluation"
 find pics -type f | LC_ALL=C sort >paths
-listed one.csv | LC_ALL=C sort | cmp -s - paths || fail "not every picture is there once"
+listed one.csv | LC_ALL=C sort | cmp -s - paths || fail "not every image is there once"
 
 echo "any number of ranks, any way"
 for ranks in 1 2 3; do
@@ -193,7 +193,7 @@ for form in tar tar.gz zip; do
     expect 0 "$predict" $checkpoint pics.$form --top 3 --out "$form-1.csv"
     expect_mpi 0 3 "$predict" $checkpoint pics.$form --top 3 --out "$form-3.csv"
     same "$form-1.csv" "$form-3.csv"
-    listed "$form-1.csv" | sed "s|^pics\.$form/||" | LC_ALL=C sort | cmp -s - paths || fail "not every picture of the $form is there"
+    listed "$form-1.csv" | sed "s|^pics\.$form/||" | LC_ALL=C sort | cmp -s - paths || fail "not every image of the $form is there"
     [ "$(accuracy "$form-1.csv")" = "$(accuracy one.csv)" ] || fail "$form: another accuracy"
 done
 mkdir -p packed/deep
@@ -203,7 +203,7 @@ expect_mpi 0 2 "$predict" $checkpoint packed --top 3 --out packed.csv
 mapfile -t few < <(head -n 3 list.txt)
 expect 0 "$predict" $checkpoint "${few[@]}" --top 3 --out few.csv
 head -n 4 one.csv | cut -d, -f1,2 >expected
-cut -d, -f1,2 few.csv | cmp -s - expected || fail "single pictures are not what they are in a folder"
+cut -d, -f1,2 few.csv | cmp -s - expected || fail "single images are not what they are in a folder"
 
 echo "priors and forms"
 expect 0 "$predict" $checkpoint pics --top 4 --prior posthoc-la --tau 0 --out tau0.csv
@@ -227,7 +227,7 @@ cp "${few[0]}" $'odd/esc\e[31m.jpg'
 expect 0 "$predict" $checkpoint odd --top 1
 says stdout '^"odd/a, ""b""\.jpg",'
 
-echo "unreadable pictures are reported, counted and passed over"
+echo "unreadable images are reported, counted and passed over"
 mkdir -p bad/.hidden bad/__MACOSX bad/sub
 cp "${few[0]}" bad/a.jpg
 cp "${few[1]}" bad/sub/z.JPEG
@@ -241,36 +241,36 @@ ln -s nowhere.jpg bad/link.jpg
 for ranks in 1 2 3; do
     expect_mpi 0 $ranks "$predict" $checkpoint bad --top 1 --out "bad-$ranks.csv" --embeddings bad.h5
     same bad-1.csv "bad-$ranks.csv"
-    says stderr 'warning: cannot read the picture \(bad/cut\.jpg\): .*truncated'
-    says stderr 'warning: cannot read the picture \(bad/b\.gif\): neither JPEG nor PNG'
-    says stderr 'warning: cannot read the picture \(bad/link\.jpg\): a symbolic link that leads nowhere'
-    says stderr 'warning: cannot read the picture \(bad/empty\.jpg\)'
-    says stdout '2 pictures in .*, 5 unreadable, 3 other files passed over'
+    says stderr 'warning: cannot read the image \(bad/cut\.jpg\): .*truncated'
+    says stderr 'warning: cannot read the image \(bad/b\.gif\): neither JPEG nor PNG'
+    says stderr 'warning: cannot read the image \(bad/link\.jpg\): a symbolic link that leads nowhere'
+    says stderr 'warning: cannot read the image \(bad/empty\.jpg\)'
+    says stdout '2 images in .*, 5 unreadable, 3 other files passed over'
 done
 [ "$(listed bad-1.csv | tr '\n' ' ')" = 'bad/a.jpg bad/sub/z.JPEG ' ] || fail "classified: $(listed bad-1.csv)"
 expect_mpi 1 2 "$predict" $checkpoint bad --top 1 --strict --out strict.csv
-says stderr 'error: 5 pictures cannot be read \(--strict\)'
+says stderr 'error: 5 images cannot be read \(--strict\)'
 same bad-1.csv strict.csv
 printf '%s\nnowhere/x.jpg\nbad\n\n' "${few[0]}" >mixed.txt
 expect 0 "$predict" $checkpoint mixed.txt --top 1 --out mixed.csv
 says stderr 'nowhere/x\.jpg\): No such file'
 says stderr '\(bad\): a folder'
-[ "$(wc -l <mixed.csv)" -eq 2 ] || fail "not one picture: $(cat mixed.csv)"
+[ "$(wc -l <mixed.csv)" -eq 2 ] || fail "not one image: $(cat mixed.csv)"
 
 echo "nothing to classify, and what is no input"
 mkdir none
 echo text >none/readme.txt
 expect_mpi 1 2 "$predict" $checkpoint none --out no.csv
-says stderr 'no picture found \(none; 1 other files\)'
+says stderr 'no image found \(none; 1 other files\)'
 expect_mpi 1 2 "$predict" $checkpoint bad/cut.jpg bad/text.png --out no.csv --embeddings no.h5
-says stderr 'none of the 2 pictures can be read \(bad/cut\.jpg: '
+says stderr 'none of the 2 images can be read \(bad/cut\.jpg: '
 expect_mpi 2 2 "$predict" $checkpoint nowhere --out no.csv
-says stderr 'cannot find the pictures \(nowhere\)'
+says stderr 'cannot find the images \(nowhere\)'
 expect 2 "$predict" $checkpoint away/store.h5 --out no.csv
-says stderr 'an HDF5 file is no picture.*elmpi-evaluate'
+says stderr 'an HDF5 file is no image.*elmpi-evaluate'
 head -c 3000 /dev/zero >zeros
 expect 2 "$predict" $checkpoint zeros --out no.csv
-says stderr 'no picture and nothing that holds any \(zeros\)'
+says stderr 'no image and nothing that holds any \(zeros\)'
 head -c 20000 pics.zip >cut.zip
 expect_mpi 1 2 "$predict" $checkpoint cut.zip --out no.csv
 says stderr 'cut\.zip'

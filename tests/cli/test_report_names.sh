@@ -62,7 +62,7 @@ for name in names:
     assert name in page.texts, ('not on the page', name)
     assert name in series, ('not in the table', name)
     shown = name if len(name) <= 32 else name[:31]
-    assert any(text.startswith(shown) for text in drawn), ('not in the picture', name)
+    assert any(text.startswith(shown) for text in drawn), ('not in the figure', name)
 assert len(series) == len(names), 'names were taken for one'
 EOF
 
@@ -75,4 +75,4 @@ fi
 mkdir "'dir\"\`x\`"
 expect 0 "$ELMPI_BIN/elmpi-report" 00 --out "'dir\"\`x\`/r.html"
 [ -s "'dir\"\`x\`/r-figures/training.pdf" ] || fail "no figure in a folder of odd name"
-echo "$(wc -l <names) names on page, picture and table"
+echo "$(wc -l <names) names on page, figure and table"

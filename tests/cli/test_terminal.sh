@@ -19,7 +19,7 @@ def tar(path, names, content):
             info.size = len(content)
             t.addfile(info, io.BytesIO(content))
 
-tar('odd.tar', ['p/\x1b]0;owned\x07%d.png' % k for k in range(3)], b'no picture')
+tar('odd.tar', ['p/\x1b]0;owned\x07%d.png' % k for k in range(3)], b'no image')
 open('cut.tar', 'wb').write(open('odd.tar', 'rb').read()[:2600])
 tar('good.tar', ['p/%d.png' % k for k in range(6)], png)
 open('names.txt', 'wb').write('a\x1b[31mRED\nb\u202eevil ñandú\n'.encode())

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Pictures whose header and end are sound but whose data are not: preparation decodes and leaves them out; with --no-decode evaluation goes by its rule
+# Images whose header and end are sound but whose data are not: preparation decodes and leaves them out; with --no-decode evaluation goes by its rule
 # (wrong, or omit), whatever the classifier and the number of ranks, and says so; training tells what to change, and --resume then goes on.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
@@ -9,8 +9,8 @@ export OMP_NUM_THREADS=1
 prepare=$ELMPI_BIN/elmpi-prepare
 train=$ELMPI_BIN/elmpi-train
 evaluate=$ELMPI_BIN/elmpi-evaluate
-# Three classes of 8 training and 4 test pictures; one of each split is damaged within.
-/usr/bin/python3 - "$scratch/pictures" <<'END'
+# Three classes of 8 training and 4 test images; one of each split is damaged within.
+/usr/bin/python3 - "$scratch/images" <<'END'
 import os, random, struct, sys, zlib
 def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -49,29 +49,29 @@ END
 
 # --- the default: both are found, whatever the number of threads, and the store is the same
 for threads in 1 3; do
-    expect 0 "$prepare" pictures --archive "$scratch/pictures" --copy --threads "$threads" --out "$scratch/t$threads/s.h5"
+    expect 0 "$prepare" pictures --archive "$scratch/images" --copy --threads "$threads" --out "$scratch/t$threads/s.h5"
     says stderr 'warning: 2 .*unreadable'
-    says stdout '36 pictures read and decoded in .* a second with'
+    says stdout '36 images read and decoded in .* a second with'
     [ "$(grep -c 'c1/2.png' "$scratch/t$threads/s-report.txt")" -eq 2 ] || fail "the report does not name both: $(cat "$scratch/t$threads/s-report.txt")"
 done
 diff -r "$scratch/t1" "$scratch/t3" || fail "the number of threads changes the store"
-expect 1 "$prepare" pictures --archive "$scratch/pictures" --strict --out "$scratch/strict.h5"
+expect 1 "$prepare" pictures --archive "$scratch/images" --strict --out "$scratch/strict.h5"
 absent "$scratch/strict.h5"
-expect 0 "$prepare" pictures --archive "$scratch/pictures" --resize 64 --out "$scratch/small/s.h5" # smaller than that: as they are, and decoded
+expect 0 "$prepare" pictures --archive "$scratch/images" --resize 64 --out "$scratch/small/s.h5" # smaller than that: as they are, and decoded
 says stderr 'warning: 2 .*unreadable'
-expect 2 "$prepare" pictures --archive "$scratch/pictures" --decode --no-decode --out "$scratch/x.h5"
+expect 2 "$prepare" pictures --archive "$scratch/images" --decode --no-decode --out "$scratch/x.h5"
 expect 2 "$prepare" digits --no-decode --out "$scratch/x.h5"
 says stderr 'digits does not use this option \(--no-decode\)'
 
 # --- in a hurry: training and evaluation meet them
-expect 0 "$prepare" pictures --archive "$scratch/pictures" --no-decode --out "$scratch/s.h5"
+expect 0 "$prepare" pictures --archive "$scratch/images" --no-decode --out "$scratch/s.h5"
 says_not stderr 'unreadable'
 value() {
     /usr/bin/python3 -c 'import json, sys; print(json.load(open(sys.argv[1])).get(sys.argv[2]))' "$1" "$2"
 }
 for ranks in 1 2 3; do
     expect_mpi 0 "$ranks" "$train" "$scratch/job.ini" --run-dir "$scratch/run-$ranks"
-    says stderr 'unreadable picture: .*test/c1/2.png .*counted as wrong'
+    says stderr 'unreadable image: .*test/c1/2.png .*counted as wrong'
     says stdout '1 image could not be read and count'
     [ "$(value "$scratch/run-$ranks/evaluation.json" images)" = 12 ] || fail "not 12 images"
     [ "$(value "$scratch/run-$ranks/evaluation.json" unreadable_images)" = 1 ] || fail "not 1 unreadable image"
@@ -98,11 +98,11 @@ done
 expect 2 "$evaluate" "$checkpoint" --unreadable perhaps
 says stderr 'data.unreadable_test = perhaps is no choice'
 expect 1 "$evaluate" "$checkpoint" --classifier ncm # class means of a training set with a hole would be others
-says stderr 'unreadable picture: .*train/c1/2.png.*elmpi-prepare'
+says stderr 'unreadable image: .*train/c1/2.png.*elmpi-prepare'
 
 # --- more than training tolerates: what the message says to change may change
 expect 1 "$train" "$scratch/job.ini" --set data.unreadable=0 --run-dir "$scratch/strict"
 says stderr 'raise data.unreadable and go on with --resume'
 expect 0 "$train" "$scratch/job.ini" --set data.unreadable=0.05 --run-dir "$scratch/strict" --resume
 expect 0 "$train" "$scratch/job.ini" --set data.unreadable_test=omit --run-dir "$scratch/run-1" --resume
-echo "undecodable pictures are found, counted and said"
+echo "undecodable images are found, counted and said"

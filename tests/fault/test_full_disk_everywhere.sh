@@ -161,8 +161,8 @@ if command -v gnuplot >/dev/null; then
     every "$disk/r.html" 15 "$bin/elmpi-report" "$run" --out "$disk/r.html"
 fi
 
-# Pictures: shards, journal, report and store. The second attempt continues, and gives what one alone gives.
-/usr/bin/python3 - "$scratch/pictures" <<'PY'
+# Images: shards, journal, report and store. The second attempt continues, and gives what one alone gives.
+/usr/bin/python3 - "$scratch/images" <<'PY'
 import os, struct, sys, zlib
 def png(path, seed):
     w = h = 16
@@ -178,7 +178,7 @@ for part in "train", "test":
 open(f"{sys.argv[1]}/train/class0/broken.png", "wb").write(b"\x89PNG\r\n\x1a\n")
 PY
 rm -rf "${disk:?}"/*
-prepare=("$bin/elmpi-prepare" pictures --archive "$scratch/pictures" --copy --out "$disk/p.h5")
+prepare=("$bin/elmpi-prepare" pictures --archive "$scratch/images" --copy --out "$disk/p.h5")
 expect 0 "${prepare[@]}"
 rm -rf "$scratch/whole"
 cp -r "$disk" "$scratch/whole"

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 """What PyTorch, ONNX's checker and OpenCV make of exported files. Reads and writes safetensors by a few lines of its own.
 
-    exported.py pictures FOLDER                         three classes of random pictures
+    exported.py images FOLDER                           three classes of random images
     exported.py weights MODEL CHANNELS CLASSES FILE     a PyTorch network's random weights and statistics as safetensors
     exported.py input N,C,H,W FILE                      random float32 numbers
     exported.py compare MODEL SHAPE CLASSES INPUT LOGITS SAFETENSORS ONNX [WEIGHTS]
         elmpi's logits against PyTorch's (load_state_dict, strict) and OpenCV's; the exported weights against those that elmpi began with
     exported.py reproduce MODEL CLASSES FOLDER SAFETENSORS EMBEDDINGS
-        elmpi's logits of a folder's pictures (elmpi-evaluate --embeddings, split val) against PyTorch's, which knows only what the metadata say
+        elmpi's logits of a folder's images (elmpi-evaluate --embeddings, split val) against PyTorch's, which knows only what the metadata say
 """
 import json
 import os
@@ -132,7 +132,7 @@ def network(model, shape, classes):
     return getattr(torchvision.models, name)(num_classes=classes)
 
 
-def pictures(folder):
+def images(folder):
     from PIL import Image
     rng = np.random.default_rng(0)
     for c in range(3):
@@ -215,9 +215,9 @@ def reproduce(model, classes, folder, tensors_path, embeddings_path):
     def logits_with(side):
         x = []
         for p in paths:
-            picture = torch.tensor(np.array(Image.open(p).convert("RGB"))).permute(2, 0, 1).float()
-            picture = functional.resize(picture, [side], InterpolationMode.BILINEAR, antialias=True)
-            x.append(functional.normalize(functional.center_crop(picture, [crop]) / 255, mean, std))
+            image = torch.tensor(np.array(Image.open(p).convert("RGB"))).permute(2, 0, 1).float()
+            image = functional.resize(image, [side], InterpolationMode.BILINEAR, antialias=True)
+            x.append(functional.normalize(functional.center_crop(image, [crop]) / 255, mean, std))
         with torch.no_grad():
             return net(torch.stack(x)).numpy()
 
@@ -235,8 +235,8 @@ def reproduce(model, classes, folder, tensors_path, embeddings_path):
 
 
 command, words = sys.argv[1], sys.argv[2:]
-if command == "pictures":
-    pictures(words[0])
+if command == "images":
+    images(words[0])
 elif command == "weights":
     weights(words[0], int(words[1]), int(words[2]), words[3])
 elif command == "input":

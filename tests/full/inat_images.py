@@ -13,7 +13,7 @@ CLASS_COUNTS = (48, 24, 12, 8, 4)
 VAL_EVERY = 4
 
 
-def picture(label, i):
+def make_jpeg(label, i):
     """A gradient of the class's colour, a little different each time."""
     width, height = 72 + i % 17, 68 + i % 11
     image = Image.new("RGB", (width, height))
@@ -31,7 +31,7 @@ def main(folder):
             for i in range(count):
                 split = lists["val" if i % VAL_EVERY == VAL_EVERY - 1 else "train"]
                 name = f"train_val2018/Aves/{label}/{number:08x}.jpg"
-                content = picture(label, i)
+                content = make_jpeg(label, i)
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)
                 archive.addfile(entry, io.BytesIO(content))

@@ -1,5 +1,5 @@
-/* How many pictures a second one thread of the loader makes ready for training: loader_speed
- * STORE PICTURES [CROP]. The last line is "pictures_per_cpu_second <number>". */
+/* How many images a second one thread of the loader makes ready for training: loader_speed
+ * STORE IMAGES [CROP]. The last line is "images_per_cpu_second <number>". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ int main(int argc, char **argv)
                                 .unreadable = 0,
                                 .outside = ELM_OUTSIDE_ALLOW};
     if (argc < 3) {
-        fprintf(stderr, "usage: loader_speed STORE PICTURES [CROP]\n");
+        fprintf(stderr, "usage: loader_speed STORE IMAGES [CROP]\n");
         return 2;
     }
     snprintf(options.store, sizeof options.store, "%s", argv[1]);
@@ -52,8 +52,8 @@ int main(int argc, char **argv)
     const int status = elm_loader_check(loader, &err);
     elm_loader_destroy(loader);
     elm_dataset_destroy(dataset);
-    printf("%lld pictures, %.3f s of wall time, %.3f s of processor time (%g)\n", (long long)done,
+    printf("%lld images, %.3f s of wall time, %.3f s of processor time (%g)\n", (long long)done,
            wall_seconds, cpu_seconds, sum);
-    printf("pictures_per_cpu_second %.1f\n", (double)done / cpu_seconds);
+    printf("images_per_cpu_second %.1f\n", (double)done / cpu_seconds);
     return status == 0 ? 0 : 1;
 }

@@ -16,8 +16,8 @@ exported=$ELMPI_SOURCE/tests/full/exported.py
 train=$ELMPI_BIN/elmpi-train
 logits=$(dirname "$ELMPI_BIN")/tests/network_logits
 
-expect 0 "$python" "$exported" pictures "$scratch/pictures"
-expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive "$scratch/pictures" --out "$scratch/pictures.h5"
+expect 0 "$python" "$exported" images "$scratch/images"
+expect 0 "$ELMPI_BIN/elmpi-prepare" pictures --archive "$scratch/images" --out "$scratch/images.h5"
 expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out "$scratch/digits.h5"
 expect 0 "$ELMPI_BIN/elmpi-prepare" two-moons --out "$scratch/moons.h5"
 
@@ -38,29 +38,29 @@ compare() {
 }
 
 # --- PyTorch's weights in, and out again
-printf '[run]\nname = x\n[data]\nstore = %s\naugment = none\n[optim]\nepochs = 1\nbatch = 8\nlr = 0.01\n' "$scratch/pictures.h5" >"$scratch/pictures.ini"
+printf '[run]\nname = x\n[data]\nstore = %s\naugment = none\n[optim]\nepochs = 1\nbatch = 8\nlr = 0.01\n' "$scratch/images.h5" >"$scratch/images.ini"
 for row in resnet18:64 resnet50:64 cifar-resnet20:32 cifar-resnet32-menon:32; do
     model=${row%:*} side=${row#*:}
     expect 0 "$python" "$exported" weights "$model" 3 3 "$scratch/$model.safetensors"
-    expect 0 "$train" "$scratch/pictures.ini" --set "model.name=$model" --set "data.crop=$side" --init "$scratch/$model.safetensors" --max-steps 0 \
+    expect 0 "$train" "$scratch/images.ini" --set "model.name=$model" --set "data.crop=$side" --init "$scratch/$model.safetensors" --max-steps 0 \
         --run-dir "$scratch/$model"
     compare "$model" "$model" linear "3,$side,$side" 0 3 "$scratch/$model.safetensors"
 done
 
-# --- from a picture's file to its logits with nothing but the exported file
+# --- from an image's file to its logits with nothing but the exported file
 for row in resnet18:64:0:store cifar-resnet20:32:40:half; do
     IFS=: read -r model side resize normalize <<<"$row"
-    expect 0 "$train" "$scratch/pictures.ini" --set "model.name=$model" --set "data.crop=$side" --set "data.resize=$resize" --set "data.normalize=$normalize" --init "$scratch/$model.safetensors" \
+    expect 0 "$train" "$scratch/images.ini" --set "model.name=$model" --set "data.crop=$side" --set "data.resize=$resize" --set "data.normalize=$normalize" --init "$scratch/$model.safetensors" \
         --max-steps 0 --run-dir "$scratch/pixels-$model"
     expect 0 "$ELMPI_BIN/elmpi-export" "$scratch/pixels-$model/checkpoint.h5" --to "$scratch/pixels.safetensors"
     expect 0 "$ELMPI_BIN/elmpi-evaluate" "$scratch/pixels-$model/checkpoint.h5" --split val --embeddings "$scratch/pixels.h5"
-    expect 0 "$python" "$exported" reproduce "$model" 3 "$scratch/pictures" "$scratch/pixels.safetensors" "$scratch/pixels.h5"
+    expect 0 "$python" "$exported" reproduce "$model" 3 "$scratch/images" "$scratch/pixels.safetensors" "$scratch/pixels.h5"
     cat "$scratch/stdout"
 done
 
 # --- a network of other classes: refused with the remedy, then fine-tuned with a last layer of its own
 expect 0 "$python" "$exported" weights cifar-resnet20 3 7 "$scratch/seven.safetensors"
-tune=("$train" "$scratch/pictures.ini" --set model.name=cifar-resnet20 --set data.crop=32 --init "$scratch/seven.safetensors")
+tune=("$train" "$scratch/images.ini" --set model.name=cifar-resnet20 --set data.crop=32 --init "$scratch/seven.safetensors")
 expect_mpi 1 2 "${tune[@]}" --run-dir "$scratch/tuned"
 says stderr 'model/fc\.weight is \[7 x 64\], the network needs \[3 x 64\].*run\.new_classifier = true'
 expect_mpi 0 2 "${tune[@]}" --set run.new_classifier=true --run-dir "$scratch/tuned"

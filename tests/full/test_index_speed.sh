@@ -7,7 +7,7 @@ set -euo pipefail
 programs=$ELMPI_BIN/../tests
 need "$programs/index_speed" "the program index_speed (build the tests)"
 
-# seconds EACH: with 8142 classes of so many pictures.
+# seconds EACH: with 8142 classes of so many images.
 seconds() {
     yes "$1" | head -n 8142 >"$scratch/counts.txt"
     expect 0 "$programs/write_index" "$scratch/counts.txt" "$scratch/index.h5"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Decoding and augmentation on one core, elmpi's loader against torchvision, on the same pictures: at least 1.5 times as many a second of
+# Decoding and augmentation on one core, elmpi's loader against torchvision, on the same images: at least 1.5 times as many a second of
 # processor time.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh
@@ -17,7 +17,7 @@ folder=$scratch/caltech101-lt/images
 # rate COMMAND...: its last line's number.
 rate() {
     expect 0 "$@"
-    sed -n 's/^pictures_per_cpu_second //p' "$scratch/stdout"
+    sed -n 's/^images_per_cpu_second //p' "$scratch/stdout"
 }
 
 for crop in 224 128; do
@@ -27,6 +27,6 @@ for crop in 224 128; do
         theirs=$(printf '%s\n' "$theirs" "$(rate /usr/bin/python3 "$ELMPI_SOURCE/tests/full/torchvision_speed.py" "$folder" 1500 "$crop")" | sort -g | tail -n 1)
     done
     ratio=$(awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.2f", a / b }')
-    echo "crop $crop: $ours pictures a second of processor time, torchvision $theirs: $ratio times"
+    echo "crop $crop: $ours images a second of processor time, torchvision $theirs: $ratio times"
     awk -v ratio="$ratio" 'BEGIN { exit !(ratio >= 1.5) }' || fail "crop $crop: $ratio times torchvision, 1.5 expected"
 done

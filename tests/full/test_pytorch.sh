@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The first training step on real pictures against PyTorch in fp64: 1, 2, 3 and 4 ranks, both backends, ce, logadj, ELM, and a pull term strong enough that a missing
+# The first training step on real images against PyTorch in fp64: 1, 2, 3 and 4 ranks, both backends, ce, logadj, ELM, and a pull term strong enough that a missing
 # cross-rank gradient would show.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh

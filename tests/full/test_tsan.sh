@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ThreadSanitizer over everything that has threads of its own: the loader, the preparation of pictures, the watchdog. OpenMP's threads are not
+# ThreadSanitizer over everything that has threads of its own: the loader, the preparation of images, the watchdog. OpenMP's threads are not
 # looked at (its run-time library is not instrumented, each barrier would be a finding): one thread a team. A planted race has to be found.
 set -euo pipefail
 # shellcheck source=tests/cli/lib.sh

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""The same work by torchvision on one core: torchvision_speed.py FOLDER PICTURES [CROP].
+"""The same work by torchvision on one core: torchvision_speed.py FOLDER IMAGES [CROP].
 
 ImageFolder, RandomResizedCrop, RandomHorizontalFlip, ToTensor, Normalize, in the calling process, without batching. The last line is
-"pictures_per_cpu_second <number>".
+"images_per_cpu_second <number>".
 """
 import random
 import sys
@@ -19,15 +19,15 @@ steps = transforms.Compose([
     transforms.ToTensor(),
     transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
 ])
-pictures = datasets.ImageFolder(sys.argv[1], steps)
-order = list(range(len(pictures)))
+images = datasets.ImageFolder(sys.argv[1], steps)
+order = list(range(len(images)))
 random.Random(1).shuffle(order)
 for i in order[:200]:
-    pictures[i]
+    images[i]
 wanted = int(sys.argv[2])
 wall, cpu = time.perf_counter(), time.process_time()
 for n in range(wanted):
-    pictures[order[n % len(order)]]
+    images[order[n % len(order)]]
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-print(f"{wanted} pictures, {wall:.3f} s of wall time, {cpu:.3f} s of processor time")
-print(f"pictures_per_cpu_second {wanted / cpu:.1f}")
+print(f"{wanted} images, {wall:.3f} s of wall time, {cpu:.3f} s of processor time")
+print(f"images_per_cpu_second {wanted / cpu:.1f}")

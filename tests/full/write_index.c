@@ -1,5 +1,5 @@
 /* Writes a store index with the class counts of a file (one count a line): as large as a real
- * one, but its pictures have no content. The shard behind it is a file of holes. Usage:
+ * one, but its images have no content. The shard behind it is a file of holes. Usage:
  * write_index COUNTS.txt STORE.h5 */
 #include <fcntl.h>
 #include <stdio.h>

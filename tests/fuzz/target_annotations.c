@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size_bytes)
                         "names and labels that are safe to use");
         }
         fuzz_demand(status != 0 || elm_manifest_count(catalog) + elm_rejects_count(report) > 0,
-                    "pictures where there is no error");
+                    "images where there is no error");
     }
     elm_class_names_free(&names);
     elm_manifest_destroy(catalog);

@@ -1,4 +1,4 @@
-/* Pictures: the header alone, part of the picture at each reduction, and the network's input for
+/* Images: the header alone, part of the image at each reduction, and the network's input for
  * training and evaluation. The checksums of PNG's chunks are put right in inputs of an even
  * size, or nothing would get past them. */
 #include <math.h>

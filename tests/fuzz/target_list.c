@@ -1,4 +1,4 @@
-/* Lists of pictures and names of classes: the same bytes as either. What a list puts into the
+/* Lists of images and names of classes: the same bytes as either. What a list puts into the
  * catalog must be safe to use as a name. */
 #include <string.h>
 
@@ -14,7 +14,7 @@ static void check_catalog(elm_manifest *catalog)
         fuzz_demand(elm_path_check(item->name) == NULL, "no unsafe name in the catalog");
         fuzz_demand(item->label >= 0 && item->label <= ELM_LABEL_MAX, "labels in range");
         fuzz_demand(elm_manifest_exact(catalog, item->name) == item,
-                    "a name that leads to its own picture");
+                    "a name that leads to its own image");
         (void)elm_manifest_find(catalog, item->name + strlen(item->name) / 2);
     }
 }

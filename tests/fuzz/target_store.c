@@ -1,6 +1,6 @@
 /* Stores. Bytes that begin as an HDF5 file does are one, with its checksums put right; any
- * others are a script that forges one of three sound stores: pictures, features, or an index of
- * pictures in shards. */
+ * others are a script that forges one of three sound stores: images, features, or an index of
+ * images in shards. */
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
@@ -128,7 +128,7 @@ static void check_places(elm_store *store, const char *split, int64_t count)
                         "a place within its shard");
         }
         elm_free(places);
-        fuzz_check_status(elm_store_picture_name(store, split, i, name, sizeof name, &err), &err);
+        fuzz_check_status(elm_store_image_name(store, split, i, name, sizeof name, &err), &err);
     }
 }
 
@@ -154,7 +154,7 @@ static void check_store(elm_store *store)
     static const char *const splits[] = {"train", "val", "test"};
     const elm_store_info *info = elm_store_describe(store);
     fuzz_demand(info->classes > 0 && (info->channels > 0) != (info->features > 0),
-                "pictures or features of some classes");
+                "images or features of some classes");
     for (int c = 0; c < info->classes && c < 100; c++)
         fuzz_demand(strlen(elm_store_class_name(store, c)) < 256, "names of classes that end");
     for (int i = 0; i < info->channels; i++)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Golden values for pictures: what torchvision makes of a painted scene. Writes image_golden.h beside itself.
+"""Golden values for images: what torchvision makes of a painted scene. Writes image_golden.h beside itself.
 
 Run with Debian's python3 (python3-torchvision). The scene is that of tests/unit/image_files.h, without any file format in between.
 """
@@ -21,8 +21,8 @@ def paint(width, height):
     return Image.fromarray(numpy.stack([20 + 200 * x // width, 230 - 210 * y // height, blue], 2).astype(numpy.uint8))
 
 
-def values(picture):
-    return numpy.asarray(picture).transpose(2, 0, 1).reshape(-1)[::EVERY]
+def values(image):
+    return numpy.asarray(image).transpose(2, 0, 1).reshape(-1)[::EVERY]
 
 
 def table(name, rows):

@@ -28,7 +28,7 @@ def noise(seed, count):
     return np.array(out, dtype=np.int64)
 
 
-def picture(kind, h, w, c):
+def make_image(kind, h, w, c):
     raw = noise(h * 1000 + w * 10 + c, h * w * c).reshape(h, w, c)
     y, x = np.mgrid[0:h, 0:w]
     values = {"noise": raw, "narrow": 60 + raw % 80, "ramp": (8 * x + 3 * y)[:, :, None] % 224 + raw % 32, "flat": np.full_like(raw, 77)}[kind]
@@ -94,7 +94,7 @@ def main():
     print("static const golden_row golden_rows[] = {")
     for size in SIZES:
         for kind in KINDS:
-            image = picture(kind, *size)
+            image = make_image(kind, *size)
             for name, (operation, values) in COLOR.items():
                 for value in values:
                     if size[2] == 3 or name not in ("hue", "gray"):
@@ -106,7 +106,7 @@ def main():
     print("};")
     print("static const golden_resize golden_resizes[] = {")
     for size in SIZES:
-        image = picture("noise", *size)
+        image = make_image("noise", *size)
         h, w, c = size
         for box in [(0, 0, w, h), (3, 5, 11, 9), (1, 0, w - 1, 3), (2, 2, 1, 1)]:
             for out in [(32, 32), (7, 13), (64, 5)]:

@@ -12,7 +12,7 @@ import re
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from image_ops_golden import fnv, hue, picture
+from image_ops_golden import fnv, hue, make_image
 
 MASK = 0xffffffff
 SEED, EPOCH, POSITIONS = 5, 3, 60
@@ -278,5 +278,5 @@ for texts, size in ((COLOR, (32, 32, 3)), (COLOR[:5], (24, 40, 3)), (GRAY, (28, 
     for text in texts:
         for position in range(POSITIONS):
             kind = ("noise", "narrow", "ramp")[position % 3]
-            print('    {"%s", {%d, %d, %d}, %d, 0x%016xu},' % (text, *size, position, fnv(run(picture(kind, *size), text, Stream(SEED, EPOCH, position)))))
+            print('    {"%s", {%d, %d, %d}, %d, 0x%016xu},' % (text, *size, position, fnv(run(make_image(kind, *size), text, Stream(SEED, EPOCH, position)))))
 print("};")

@@ -104,7 +104,7 @@ check_variables() { # ROOT PAGE
     done < <(grep -oE '\bELMPI_[A-Z_]+\b' "$1/$2" | sort -u)
 }
 
-# The targets of links, formulas (one span of code) and pictures do not count.
+# The targets of links, formulas (one span of code) and images do not count.
 check_width() { # ROOT PAGE
     awk -v page="$2" '
         /^ *```/ { block = !block; next }

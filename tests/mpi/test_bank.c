@@ -16,7 +16,7 @@ static const double no_limit = 1e9;
 typedef struct setting {
     const char *name;
     const char *alpha;
-    bool normalize, mean, half, broken; /* broken: every fifth image shows another's picture */
+    bool normalize, mean, half, broken; /* broken: every fifth image shows another's pixels */
     double momentum, max_age, start_epoch;
     int parts;
 } setting;
@@ -138,7 +138,7 @@ static bool is_broken(int64_t image)
     return image % 5 == 3;
 }
 
-/* Of an image that is there twice only the last counts; one that shows another's picture has no
+/* Of an image that is there twice only the last counts; one that shows another's pixels has no
  * entry. */
 static void remember(const setting *s, model *m, const int64_t *members, const float *x, int rows,
                      double passed)

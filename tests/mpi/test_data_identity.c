@@ -13,7 +13,7 @@ typedef struct sample {
     int64_t count[CLASSES];
     uint8_t images[IMAGES * SIDE * SIDE];
     float features[IMAGES * SIDE];
-    elm_encoded_images pictures;
+    elm_encoded_images encoded;
     elm_store_place places[IMAGES];
     char *names[CLASSES];
 } sample;
@@ -28,7 +28,7 @@ static void fill(sample *s)
         s->count[i % CLASSES]++;
         s->places[i] = (elm_store_place){.offset = 512 * i, .length = 100, .width = 8, .height = 9};
     }
-    s->pictures.places = s->places;
+    s->encoded.places = s->places;
     s->train = (elm_dataset){.info = {.dataset = "toy",
                                       .classes = CLASSES,
                                       .height = SIDE,
@@ -50,7 +50,7 @@ static void fill(sample *s)
 static void in_shards(sample *s)
 {
     s->train.images = NULL;
-    s->train.pictures = &s->pictures;
+    s->train.encoded = &s->encoded;
 }
 
 /* One change each. */
@@ -86,7 +86,7 @@ static void feature(sample *s)
 {
     s->features[3] = 1;
 }
-static void picture(sample *s)
+static void place(sample *s)
 {
     in_shards(s);
     s->places[IMAGES - 1].length++;
@@ -111,7 +111,7 @@ static void ranks_compare(void)
         {label, "of the training set"},
         {pixel, "of the training set"},
         {mean, "of the training set"},
-        {picture, "of the training set"},
+        {place, "of the training set"},
         {feature, "of the test set"},
     };
     static sample s;
@@ -120,7 +120,7 @@ static void ranks_compare(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int odd = 1; odd < size; odd++) {
             fill(&s);
-            if (rows[i].change == picture)
+            if (rows[i].change == place)
                 in_shards(&s);
             if (rank == odd)
                 rows[i].change(&s);
@@ -132,7 +132,7 @@ static void ranks_compare(void)
     check(same_all(&s, &err) == 0);
 }
 
-/* Where a picture lies does not matter. */
+/* Where an image lies does not matter. */
 static void shards_may_move(void)
 {
     static sample s;

@@ -359,7 +359,7 @@ static void parts_make_the_whole_batchs_step(void **unused)
     elm_free(parts);
 }
 
-/* The last image's update, under one label and another, with its picture and without. */
+/* The last image's update, under one label and another, with its pixels and without. */
 static float last_image_matters(const struct objective *objective, bool unreadable)
 {
     float conv[2] = {0};
@@ -387,7 +387,7 @@ static float last_image_matters(const struct objective *objective, bool unreadab
     return fabsf(conv[0] - conv[1]);
 }
 
-/* An image of a class without readable pictures: whatever its label says, the update is the
+/* An image of a class without readable images: whatever its label says, the update is the
  * same, on any number of ranks. */
 static void absent_images_teach_nothing(void **unused)
 {

@@ -1,4 +1,4 @@
-/* Picture archives: tar, tar.gz and zip files of small pictures, archives within them, and
+/* Image archives: tar, tar.gz and zip files of small images, archives within them, and
  * lists, made for the tests of elmpi-prepare. */
 #ifndef ELMPI_TESTS_IMAGE_ARCHIVES_H
 #define ELMPI_TESTS_IMAGE_ARCHIVES_H
@@ -12,10 +12,10 @@
 
 #include "unit/scratch.h"
 
-enum { PICTURES = 120, PICTURE_CLASSES = 5, TEST_PICTURES = 20 };
+enum { IMAGES = 120, IMAGE_CLASSES = 5, TEST_IMAGES = 20 };
 
-/** Picture i, of its own size and color; every fifth is a PNG. */
-static inline picture_file small_picture(int i)
+/** Image i, of its own size and color; every fifth is a PNG. */
+static inline image_file small_image(int i)
 {
     const int width = 20 + i % 13, height = 16 + i % 7;
     uint8_t rgb[40 * 40 * 3];
@@ -28,9 +28,9 @@ static inline picture_file small_picture(int i)
 }
 
 /** Long-tailed: 60 of class 0 and ever fewer. */
-static inline int picture_class(int i)
+static inline int image_class(int i)
 {
-    const int ends[] = {60, 85, 105, 116, PICTURES};
+    const int ends[] = {60, 85, 105, 116, IMAGES};
     int c = 0;
     while (i >= ends[c])
         c++;
@@ -84,11 +84,11 @@ static inline void add_file(archive_file *file, const char *path, const void *by
     archive_entry_free(entry);
 }
 
-static inline void add_picture(archive_file *file, const char *path, int i)
+static inline void add_image(archive_file *file, const char *path, int i)
 {
-    picture_file picture = small_picture(i);
-    add_file(file, path, picture.bytes, picture.size_bytes);
-    free(picture.bytes);
+    image_file image = small_image(i);
+    add_file(file, path, image.bytes, image.size_bytes);
+    free(image.bytes);
 }
 
 static inline void end_archive(archive_file *file)

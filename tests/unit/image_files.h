@@ -1,4 +1,4 @@
-/* Picture files: JPEG and PNG files of all kinds, made in memory for the tests. */
+/* Image files: JPEG and PNG files of all kinds, made in memory for the tests. */
 #ifndef ELMPI_TESTS_IMAGE_FILES_H
 #define ELMPI_TESTS_IMAGE_FILES_H
 
@@ -15,10 +15,10 @@
 #include <jpeglib.h>
 #include <png.h>
 
-typedef struct picture_file {
+typedef struct image_file {
     uint8_t *bytes; /* free */
     size_t size_bytes;
-} picture_file;
+} image_file;
 
 typedef struct jpeg_kind {
     int quality;
@@ -53,7 +53,7 @@ static inline void write_exif(struct jpeg_compress_struct *jpeg, int orientation
 }
 
 /** rgb [height][width][3]; CMYK: written as Adobe does, inverted, with black taken out. */
-static inline picture_file make_jpeg(const uint8_t *rgb, int width, int height, jpeg_kind kind)
+static inline image_file make_jpeg(const uint8_t *rgb, int width, int height, jpeg_kind kind)
 {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr errors;
@@ -98,11 +98,11 @@ static inline picture_file make_jpeg(const uint8_t *rgb, int width, int height, 
     free(row);
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
-    return (picture_file){bytes, size_bytes};
+    return (image_file){bytes, size_bytes};
 }
 
 /** channels: 1 gray, 3 color, 4 color and half transparent. */
-static inline picture_file make_png(const uint8_t *rgb, int width, int height, int channels)
+static inline image_file make_png(const uint8_t *rgb, int width, int height, int channels)
 {
     png_image image = {.version = PNG_IMAGE_VERSION,
                        .width = (png_uint_32)width,
@@ -120,7 +120,7 @@ static inline picture_file make_png(const uint8_t *rgb, int width, int height, i
     uint8_t *bytes = malloc(size_bytes);
     assert_true(png_image_write_to_memory(&image, bytes, &size_bytes, 0, pixels, 0, NULL));
     free(pixels);
-    return (picture_file){bytes, size_bytes};
+    return (image_file){bytes, size_bytes};
 }
 
 #endif

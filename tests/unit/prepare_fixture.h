@@ -1,4 +1,4 @@
-/* Preparing pictures and reading back what came of it, for the tests of preparation. */
+/* Preparing images and reading back what came of it, for the tests of preparation. */
 #ifndef ELMPI_TESTS_PREPARE_FIXTURE_H
 #define ELMPI_TESTS_PREPARE_FIXTURE_H
 
@@ -13,7 +13,7 @@ static const elm_log quiet = {.program = "test", .quiet = true};
 
 typedef struct preparation {
     const char *archives[4];
-    elm_prepare_pictures pictures;
+    elm_prepare_image_files image_files;
     bool force;
 } preparation;
 
@@ -22,7 +22,7 @@ static inline int run(const char *source, const char *out, const preparation *p,
     elm_prepare_request request = {.archives = p->archives,
                                    .archive = p->archives[0],
                                    .out = out,
-                                   .pictures = p->pictures,
+                                   .image_files = p->image_files,
                                    .force = p->force,
                                    .log = &quiet};
     while (p->archives[request.archive_count] != NULL)
@@ -64,8 +64,8 @@ static inline loaded load(const char *path, const char *split)
 {
     loaded l = {0};
     elm_error err = {0};
-    int64_t members[PICTURES];
-    for (int i = 0; i < PICTURES; i++)
+    int64_t members[IMAGES];
+    for (int i = 0; i < IMAGES; i++)
         members[i] = i;
     if (elm_store_open(&l.store, path, &err) != 0 ||
         elm_shards_open(&l.shards, l.store, path, "", true, &err) != 0 ||
@@ -83,24 +83,24 @@ static inline void unload(loaded *l)
     elm_free(l->places);
 }
 
-/* Row `row` is picture i, with that name and class. */
+/* Row `row` is image i, with that name and class. */
 static inline void expect_row(const loaded *l, const char *split, int64_t row, int i,
                               const char *name, int label)
 {
     char found[600];
     elm_error err = {0};
-    picture_file picture = small_picture(i);
-    uint8_t *bytes = malloc(picture.size_bytes);
-    assert_int_equal(elm_store_picture_name(l->store, split, row, found, sizeof found, &err), 0);
+    image_file image = small_image(i);
+    uint8_t *bytes = malloc(image.size_bytes);
+    assert_int_equal(elm_store_image_name(l->store, split, row, found, sizeof found, &err), 0);
     assert_string_equal(found, name);
     assert_int_equal(l->labels[row], label);
-    assert_int_equal(l->places[row].length, picture.size_bytes);
+    assert_int_equal(l->places[row].length, image.size_bytes);
     assert_int_equal(l->places[row].width, 20 + i % 13);
     assert_int_equal(l->places[row].height, 16 + i % 7);
     assert_int_equal(elm_shards_read(l->shards, &l->places[row], bytes, &err), 0);
-    assert_memory_equal(bytes, picture.bytes, picture.size_bytes);
+    assert_memory_equal(bytes, image.bytes, image.size_bytes);
     free(bytes);
-    free(picture.bytes);
+    free(image.bytes);
 }
 
 #endif

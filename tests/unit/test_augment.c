@@ -30,10 +30,10 @@ static const elm_image_format oblong = {.dataset = "oblong",
                                         .std = {.5f, 2}};
 static const elm_image_format points = {.dataset = "two-moons"};
 
-static void fill_picture(const elm_image_format *info, uint8_t *picture)
+static void fill_image(const elm_image_format *info, uint8_t *image)
 {
     for (int i = 0; i < info->height * info->width * info->channels; i++)
-        picture[i] = (uint8_t)(1 + i * 7 % 255);
+        image[i] = (uint8_t)(1 + i * 7 % 255);
 }
 
 static float normalized(const elm_image_format *info, int channel, int byte)
@@ -41,16 +41,16 @@ static float normalized(const elm_image_format *info, int channel, int byte)
     return (float)((byte / 255.0 - info->mean[channel]) / info->std[channel]);
 }
 
-/* Pads the picture with zeros, cuts the window at (down, right) out of it, mirrors it,
+/* Pads the image with zeros, cuts the window at (down, right) out of it, mirrors it,
  * normalizes. */
 static void plain(const elm_image_format *info, int pad, int down, int right, bool flip,
-                  const uint8_t *picture, float *out)
+                  const uint8_t *image, float *out)
 {
     const int h = info->height, w = info->width, n = info->channels;
     static uint8_t padded[(SIDE_MAX + 8) * (SIDE_MAX + 8) * 3];
     memset(padded, 0, sizeof padded);
     for (int y = 0; y < h; y++)
-        memcpy(padded + ((y + pad) * (w + 2 * pad) + pad) * n, picture + y * w * n, (size_t)w * n);
+        memcpy(padded + ((y + pad) * (w + 2 * pad) + pad) * n, image + y * w * n, (size_t)w * n);
     for (int c = 0; c < n; c++)
         for (int y = 0; y < h; y++)
             for (int x = 0; x < w; x++) {
@@ -63,7 +63,7 @@ static void plain(const elm_image_format *info, int pad, int down, int right, bo
 static void check_against_plain(const elm_image_format *info, const char *choice, int pad,
                                 bool flips)
 {
-    static uint8_t picture[PIXELS_MAX];
+    static uint8_t image[PIXELS_MAX];
     static float out[PIXELS_MAX], expected[PIXELS_MAX];
     const int values = info->height * info->width * info->channels;
     elm_augment augment;
@@ -71,14 +71,14 @@ static void check_against_plain(const elm_image_format *info, const char *choice
     assert_int_equal(elm_augment_init(&augment, choice, info, &err), 0);
     assert_int_equal(augment.pad, pad);
     assert_int_equal(augment.flip, flips);
-    fill_picture(info, picture);
+    fill_image(info, image);
     for (uint64_t position = 0; position < 500; position++) {
         elm_rng rng = elm_rng_stream(1, ELM_RNG_AUGMENT, 2, position), same = rng;
-        elm_augment_picture(&augment, NULL, &rng, picture, out);
+        elm_augment_image(&augment, NULL, &rng, image, out);
         const int down = pad > 0 ? (int)elm_rng_below(&same, 2 * (uint32_t)pad + 1) : 0;
         const int right = pad > 0 ? (int)elm_rng_below(&same, 2 * (uint32_t)pad + 1) : 0;
         const bool flip = flips && (elm_rng_u32(&same) & 1);
-        plain(info, pad, down, right, flip, picture, expected);
+        plain(info, pad, down, right, flip, image, expected);
         assert_memory_equal(out, expected, (size_t)values * sizeof *out);
         assert_memory_equal(&rng, &same, sizeof rng); /* nothing else was drawn */
     }
@@ -113,7 +113,7 @@ static void none(void **state)
 static void one_pass_or_steps(void **state)
 {
     (void)state;
-    static uint8_t picture[PIXELS_MAX];
+    static uint8_t image[PIXELS_MAX];
     static float one[PIXELS_MAX], other[PIXELS_MAX];
     elm_augment plain, steps;
     elm_augment_work work;
@@ -123,11 +123,11 @@ static void one_pass_or_steps(void **state)
     assert_int_equal(plain.pipeline.count, 0);
     assert_int_equal(steps.pipeline.count, 3);
     assert_int_equal(elm_augment_work_init(&work, &steps, &err), 0);
-    fill_picture(&color, picture);
+    fill_image(&color, image);
     for (uint64_t position = 0; position < 200; position++) {
         elm_rng rng = elm_rng_stream(1, ELM_RNG_AUGMENT, 2, position), same = rng;
-        elm_augment_picture(&plain, NULL, &rng, picture, one);
-        elm_augment_picture(&steps, &work, &same, picture, other);
+        elm_augment_image(&plain, NULL, &rng, image, one);
+        elm_augment_image(&steps, &work, &same, image, other);
         assert_memory_equal(one, other, sizeof one);
         assert_memory_equal(&rng, &same, sizeof rng);
     }
@@ -138,16 +138,16 @@ static void one_pass_or_steps(void **state)
 static void erased_is_the_mean(void **state)
 {
     (void)state;
-    static uint8_t picture[PIXELS_MAX];
+    static uint8_t image[PIXELS_MAX];
     static float out[PIXELS_MAX];
     elm_augment augment;
     elm_augment_work work;
     elm_error err = {0};
     assert_int_equal(elm_augment_init(&augment, "erasing:1", &color, &err), 0);
     assert_int_equal(elm_augment_work_init(&work, &augment, &err), 0);
-    memset(picture, 7, sizeof picture);
+    memset(image, 7, sizeof image);
     elm_rng rng = elm_rng_stream(1, ELM_RNG_AUGMENT, 0, 0);
-    elm_augment_picture(&augment, &work, &rng, picture, out);
+    elm_augment_image(&augment, &work, &rng, image, out);
     int zeros = 0;
     for (int i = 0; i < PIXELS_MAX; i++) {
         zeros += out[i] == 0;
@@ -181,16 +181,16 @@ static void refused(void **state)
 static void border_of_the_mean(void **state)
 {
     (void)state;
-    static uint8_t picture[PIXELS_MAX];
+    static uint8_t image[PIXELS_MAX];
     static float out[PIXELS_MAX];
     elm_augment augment;
     elm_error err = {0};
     assert_int_equal(elm_augment_init(&augment, "crop:2:mean", &color, &err), 0);
-    memset(picture, 200, sizeof picture);
+    memset(image, 200, sizeof image);
     int border = 0;
     for (uint64_t position = 0; position < 100; position++) {
         elm_rng rng = elm_rng_stream(4, ELM_RNG_AUGMENT, 0, position), same = rng;
-        elm_augment_picture(&augment, NULL, &rng, picture, out);
+        elm_augment_image(&augment, NULL, &rng, image, out);
         const int down = (int)elm_rng_below(&same, 5) - 2, right = (int)elm_rng_below(&same, 5) - 2;
         for (int c = 0; c < 3; c++)
             for (int y = 0; y < 32; y++)
@@ -210,16 +210,16 @@ static void draws_are_uniform(void **state)
 {
     (void)state;
     enum { DRAWS = 16200 };
-    static uint8_t picture[PIXELS_MAX];
+    static uint8_t image[PIXELS_MAX];
     static float out[PIXELS_MAX];
     int seen[9][9][2] = {0};
     elm_augment augment;
     elm_error err = {0};
     assert_int_equal(elm_augment_init(&augment, "crop-flip", &color, &err), 0);
-    picture[(16 * 32 + 10) * 3] = 255; /* one pixel tells it all: 10 + 8 < 32 - 1 - 10 */
+    image[(16 * 32 + 10) * 3] = 255; /* one pixel tells it all: 10 + 8 < 32 - 1 - 10 */
     for (uint64_t position = 0; position < DRAWS; position++) {
         elm_rng rng = elm_rng_stream(9, ELM_RNG_AUGMENT, 0, position);
-        elm_augment_picture(&augment, NULL, &rng, picture, out);
+        elm_augment_image(&augment, NULL, &rng, image, out);
         int at = 0;
         while (out[at] < 1)
             at++;

@@ -25,7 +25,7 @@ enum { CLASSES = 4, PER_CLASS = 50, COUNT = CLASSES * PER_CLASS };
 
 static const char *const class_names[CLASSES] = {"a", "b", "c", "the last"};
 
-/* One-pixel pictures that hold their own number; `emptied`: that class gets no training image. */
+/* One-pixel images that hold their own number; `emptied`: that class gets no training image. */
 static void write_store(const char *path, int emptied)
 {
     const elm_store_info info = {.dataset = "numbers",

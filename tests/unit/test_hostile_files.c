@@ -78,7 +78,7 @@ static int read_list(const char *path, elm_error *err)
     return status;
 }
 
-static int decode_picture(const char *path, elm_error *err)
+static int decode_image(const char *path, elm_error *err)
 {
     enum { ROOM = 1 << 20 };
     elm_decoder *decoder = NULL;
@@ -123,7 +123,7 @@ static const struct {
     {"annotations/objects", read_annotations, "more than 256 brackets"},
     {"annotations/long-text", read_annotations, "a text or number of more than 64 KiB"},
     {"list/long-line", read_list, "a line of more than 64 KiB"},
-    {"image/scans.jpg", decode_picture, "more than 200 scans"}, /* minutes a megabyte */
+    {"image/scans.jpg", decode_image, "more than 200 scans"}, /* minutes a megabyte */
 };
 
 static void refused_for_the_right_reason(void **state)

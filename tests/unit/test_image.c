@@ -1,4 +1,4 @@
-/* Pictures: headers, decoding of every kind of file, resizing against PIL's, crops drawn as
+/* Images: headers, decoding of every kind of file, resizing against PIL's, crops drawn as
  * torchvision draws them. */
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -48,7 +48,7 @@ static elm_rng stream(uint64_t position)
     return elm_rng_stream(5, ELM_RNG_AUGMENT, 0, position);
 }
 
-static void read_good(const picture_file *file, bool random, uint64_t position, float *to)
+static void read_good(const image_file *file, bool random, uint64_t position, float *to)
 {
     const elm_image_transform transform = elm_image_transform_of(&plain, CROP, RESIZE, random);
     elm_rng rng = stream(position);
@@ -81,7 +81,7 @@ static void evaluation_equals_torchvision(void **state)
     for (int i = 0; i < GOLDEN_SIZES; i++) {
         const int width = golden_sizes[i][0], height = golden_sizes[i][1];
         uint8_t *rgb = painted(width, height);
-        picture_file file = make_png(rgb, width, height, 3);
+        image_file file = make_png(rgb, width, height, 3);
         read_good(&file, false, 0, out);
         expect_golden(out, golden_evaluated[i], 1.1);
         free(file.bytes);
@@ -143,7 +143,7 @@ static void training_takes_the_drawn_box(void **state)
     (void)state;
     const int width = 320, height = 210;
     uint8_t *rgb = painted(width, height), *rgbx = with_fourth(rgb, width * height);
-    picture_file file = make_png(rgb, width, height, 3);
+    image_file file = make_png(rgb, width, height, 3);
     int flips = 0;
     for (uint64_t position = 0; position < 40; position++) {
         elm_rng rng = stream(position);
@@ -202,7 +202,7 @@ static void kinds_of_files(void **state)
     (void)state;
     const int width = 333, height = 251;
     uint8_t *rgb = painted(width, height);
-    picture_file sound = make_png(rgb, width, height, 3);
+    image_file sound = make_png(rgb, width, height, 3);
     const struct {
         jpeg_kind kind;
         double tolerance;
@@ -216,20 +216,19 @@ static void kinds_of_files(void **state)
     for (int random = 0; random < 2; random++) {
         read_good(&sound, random, 3, other);
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-            picture_file file = make_jpeg(rgb, width, height, kinds[i].kind);
+            image_file file = make_jpeg(rgb, width, height, kinds[i].kind);
             read_good(&file, random, 3, out);
             if (difference(out, other) > kinds[i].tolerance)
                 fail_msg("kind %zu differs by %g", i, difference(out, other));
             free(file.bytes);
         }
-        picture_file alpha = make_png(rgb, width, height, 4);
+        image_file alpha = make_png(rgb, width, height, 4);
         read_good(&alpha, random, 3, out);
         assert_memory_equal(out, other, sizeof out);
         free(alpha.bytes);
     }
-    picture_file gray_jpeg =
-        make_jpeg(rgb, width, height, (jpeg_kind){.quality = 95, .gray = true});
-    picture_file gray_png = make_png(rgb, width, height, 1);
+    image_file gray_jpeg = make_jpeg(rgb, width, height, (jpeg_kind){.quality = 95, .gray = true});
+    image_file gray_png = make_png(rgb, width, height, 1);
     read_good(&gray_jpeg, false, 0, out);
     assert_memory_equal(out, out + CROP * CROP, CROP * CROP * sizeof *out);
     assert_memory_equal(out, out + 2 * CROP * CROP, CROP * CROP * sizeof *out);
@@ -266,19 +265,19 @@ static uint8_t *stored_as(const uint8_t *rgb, int width, int height, int orienta
     return stored;
 }
 
-/* Appends to a picture_file. */
+/* Appends to an image_file. */
 static void append_bytes(png_structp png, png_bytep bytes, size_t count)
 {
-    picture_file *file = png_get_io_ptr(png);
+    image_file *file = png_get_io_ptr(png);
     file->bytes = realloc(file->bytes, file->size_bytes + count);
     memcpy(file->bytes + file->size_bytes, bytes, count);
     file->size_bytes += count;
 }
 
 /* One gray value everywhere, with a gamma that a viewer would apply; gamma 0: none said. */
-static picture_file make_flat_png(int side, int bits, unsigned value, double gamma)
+static image_file make_flat_png(int side, int bits, unsigned value, double gamma)
 {
-    picture_file file = {NULL, 0};
+    image_file file = {NULL, 0};
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
     uint8_t row[256];
@@ -313,7 +312,7 @@ static void png_values_as_they_stand(void **state)
     elm_error err = {0};
     assert_int_equal(elm_decoder_create(&decoder, &err), 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        picture_file file = make_flat_png(SIDE, cases[i].bits, cases[i].value, cases[i].gamma);
+        image_file file = make_flat_png(SIDE, cases[i].bits, cases[i].value, cases[i].gamma);
         const elm_image_header header = {.format = ELM_IMAGE_PNG, .width = SIDE, .height = SIDE};
         elm_pixels pixels;
         if (elm_decoder_read(decoder, file.bytes, file.size_bytes, &header,
@@ -332,8 +331,8 @@ static void png_values_as_they_stand(void **state)
     elm_decoder_destroy(decoder);
 }
 
-/* No memory is no matter of the picture: it must not be left out or replaced because of it. */
-static void no_memory_is_not_the_pictures_fault(void **state)
+/* No memory is no matter of the image: it must not be left out or replaced because of it. */
+static void no_memory_is_not_the_images_fault(void **state)
 {
     (void)state;
     enum { HUGE_SIDE = 11000 };
@@ -373,7 +372,7 @@ static void damage_is_told(void **state)
     assert_int_equal(elm_decoder_create(&decoder, &err), 0);
     const elm_image_header header = {.format = ELM_IMAGE_JPEG, .width = SIDE, .height = SIDE};
     for (int damaged = 0; damaged < 2; damaged++) {
-        picture_file file = make_jpeg(rgb, SIDE, SIDE, (jpeg_kind){.quality = 90, .sampling = 1});
+        image_file file = make_jpeg(rgb, SIDE, SIDE, (jpeg_kind){.quality = 90, .sampling = 1});
         elm_pixels pixels;
         if (damaged)
             memset(file.bytes + file.size_bytes / 3, 0, file.size_bytes - file.size_bytes / 3 - 2);
@@ -391,18 +390,18 @@ static void turned_by_exif(void **state)
     (void)state;
     const int width = 320, height = 240;
     uint8_t *rgb = painted(width, height);
-    picture_file sound = make_png(rgb, width, height, 3);
+    image_file sound = make_png(rgb, width, height, 3);
     for (uint64_t position = 0; position < 6; position++) {
         const bool random = position > 0;
         read_good(&sound, random, position, other);
         for (int orientation = 1; orientation <= 8; orientation++) {
             uint8_t *stored = stored_as(rgb, width, height, orientation);
             const int w = orientation >= 5 ? height : width, h = orientation >= 5 ? width : height;
-            picture_file file = make_jpeg(stored, w, h,
-                                          (jpeg_kind){.quality = 98,
-                                                      .sampling = 1,
-                                                      .orientation = orientation,
-                                                      .big_endian = orientation % 2});
+            image_file file = make_jpeg(stored, w, h,
+                                        (jpeg_kind){.quality = 98,
+                                                    .sampling = 1,
+                                                    .orientation = orientation,
+                                                    .big_endian = orientation % 2});
             elm_image_header header;
             assert_null(elm_image_header_read(&header, file.bytes, file.size_bytes));
             assert_int_equal(header.orientation, orientation);
@@ -418,7 +417,7 @@ static void turned_by_exif(void **state)
     free(rgb);
 }
 
-/* Part of a picture decodes to exactly what stands there in the whole. */
+/* Part of an image decodes to exactly what stands there in the whole. */
 static void part_equals_whole(void **state)
 {
     (void)state;
@@ -428,11 +427,11 @@ static void part_equals_whole(void **state)
     elm_error err = {0};
     assert_int_equal(elm_decoder_create(&decoder, &err), 0);
     for (int kind = 0; kind < 8; kind++) {
-        picture_file file = make_jpeg(rgb, width, height,
-                                      (jpeg_kind){.quality = 90,
-                                                  .sampling = 1 + kind % 2,
-                                                  .progressive = kind & 2,
-                                                  .gray = kind & 4});
+        image_file file = make_jpeg(rgb, width, height,
+                                    (jpeg_kind){.quality = 90,
+                                                .sampling = 1 + kind % 2,
+                                                .progressive = kind & 2,
+                                                .gray = kind & 4});
         elm_image_header header;
         assert_null(elm_image_header_read(&header, file.bytes, file.size_bytes));
         for (int reduction = 1; reduction <= 8; reduction *= 2) {
@@ -469,14 +468,14 @@ static void part_equals_whole(void **state)
     free(rgb);
 }
 
-/* A picture far too large is decoded smaller, and looks the same. */
-static void large_pictures(void **state)
+/* An image far too large is decoded smaller, and looks the same. */
+static void large_images(void **state)
 {
     (void)state;
     const int width = 2900, height = 2300;
     uint8_t *rgb = painted(width, height);
-    picture_file sound = make_png(rgb, width, height, 3),
-                 file = make_jpeg(rgb, width, height, (jpeg_kind){.quality = 95, .sampling = 1});
+    image_file sound = make_png(rgb, width, height, 3),
+               file = make_jpeg(rgb, width, height, (jpeg_kind){.quality = 95, .sampling = 1});
     for (uint64_t position = 0; position < 3; position++) {
         read_good(&sound, position > 0, position, other);
         read_good(&file, position > 0, position, out);
@@ -488,13 +487,13 @@ static void large_pictures(void **state)
     free(rgb);
 }
 
-static void tiny_pictures(void **state)
+static void tiny_images(void **state)
 {
     (void)state;
     uint8_t rgb[3 * 9 * 9];
     for (int side = 1; side <= 9; side++) {
         memset(rgb, 200, sizeof rgb);
-        picture_file files[] = {
+        image_file files[] = {
             make_jpeg(rgb, side, 10 - side, (jpeg_kind){.quality = 95, .sampling = 2}),
             make_png(rgb, 10 - side, side, 3)};
         for (int i = 0; i < 2; i++) {
@@ -524,7 +523,7 @@ static void truncated_files(void **state)
 {
     (void)state;
     uint8_t *rgb = painted(60, 50);
-    picture_file files[] = {
+    image_file files[] = {
         make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .orientation = 3}),
         make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 1, .progressive = true}),
         make_png(rgb, 60, 50, 3)};
@@ -546,7 +545,7 @@ static void flipped_files(void **state)
     (void)state;
     uint8_t *rgb = painted(60, 50);
     const elm_image_transform transform = elm_image_transform_of(&plain, CROP, RESIZE, true);
-    picture_file files[] = {
+    image_file files[] = {
         make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .orientation = 6}),
         make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .sampling = 2, .progressive = true}),
         make_jpeg(rgb, 60, 50, (jpeg_kind){.quality = 80, .cmyk = true}), make_png(rgb, 60, 50, 3)};
@@ -581,7 +580,7 @@ static void foreign_files(void **state)
         {"", 0, "empty"},
         {"GIF89a", 6, "neither"},
         {"<html>404</html>", 16, "neither"},
-        {"\xff\xd8\xff\xd9", 4, "without a picture"},
+        {"\xff\xd8\xff\xd9", 4, "without an image"},
         {"\xff\xd8\xff\xe0\x00\x01", 6, "broken"},
         {"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x00\x00\x01\x01\x11\x00\xff", 15, "no pixels"},
         {"\xff\xd8\xff\xc0\x00\x0b\x0c\x00\x10\x00\x10\x01\x11\x00\xff", 15, "8 bits"},
@@ -605,12 +604,12 @@ int main(void)
         cmocka_unit_test(boxes_as_torchvision_draws_them),
         cmocka_unit_test(kinds_of_files),
         cmocka_unit_test(png_values_as_they_stand),
-        cmocka_unit_test(no_memory_is_not_the_pictures_fault),
+        cmocka_unit_test(no_memory_is_not_the_images_fault),
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(turned_by_exif),
         cmocka_unit_test(part_equals_whole),
-        cmocka_unit_test(large_pictures),
-        cmocka_unit_test(tiny_pictures),
+        cmocka_unit_test(large_images),
+        cmocka_unit_test(tiny_images),
         cmocka_unit_test(truncated_files),
         cmocka_unit_test(flipped_files),
         cmocka_unit_test(foreign_files),

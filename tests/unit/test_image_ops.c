@@ -91,7 +91,7 @@ static void operations_equal_pillow(void **state)
         apply(row, in, out);
         if (hashed_sum(out, elm_image_bytes(row->size)) != row->sum) {
             wrong++;
-            print_message("%s %.3g, resampling %d, picture %d of %d x %d x %d: not Pillow's\n",
+            print_message("%s %.3g, resampling %d, image %d of %d x %d x %d: not Pillow's\n",
                           row->name, row->value, (int)row->resampling, (int)row->kind,
                           row->size.height, row->size.width, row->size.channels);
         }

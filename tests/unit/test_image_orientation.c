@@ -42,13 +42,12 @@ static size_t make_tiff(uint8_t *out, int type, int orientation, bool big)
 }
 
 /* Puts a chunk eXIf behind IHDR, or before IEND. */
-static picture_file with_exif(const picture_file *png, const uint8_t *tiff, size_t length,
-                              bool last)
+static image_file with_exif(const image_file *png, const uint8_t *tiff, size_t length, bool last)
 {
     enum { BEHIND_HEAD = 33, END = 12 };
     const size_t place = last ? png->size_bytes - END : BEHIND_HEAD;
-    picture_file made = {.bytes = malloc(png->size_bytes + length + 12),
-                         .size_bytes = png->size_bytes + length + 12};
+    image_file made = {.bytes = malloc(png->size_bytes + length + 12),
+                       .size_bytes = png->size_bytes + length + 12};
     uint8_t *at = made.bytes + place;
     memcpy(made.bytes, png->bytes, place);
     put32(at, (uint32_t)length);
@@ -59,7 +58,7 @@ static picture_file with_exif(const picture_file *png, const uint8_t *tiff, size
     return made;
 }
 
-static int orientation_of(const picture_file *file)
+static int orientation_of(const image_file *file)
 {
     elm_image_header header;
     const char *problem = elm_image_header_read(&header, file->bytes, file->size_bytes);
@@ -73,12 +72,12 @@ static void in_png(void **state)
     (void)state;
     uint8_t rgb[20 * 10 * 3], tiff[32];
     paint(rgb, 20, 10);
-    picture_file png = make_png(rgb, 20, 10, 3);
+    image_file png = make_png(rgb, 20, 10, 3);
     assert_int_equal(orientation_of(&png), 1);
     for (int orientation = 1; orientation <= 8; orientation++)
         for (int kind = 0; kind < 8; kind++) {
             const size_t length = make_tiff(tiff, kind & 1 ? 4 : 3, orientation, kind & 2);
-            picture_file turned = with_exif(&png, tiff, length, kind & 4);
+            image_file turned = with_exif(&png, tiff, length, kind & 4);
             assert_int_equal(orientation_of(&turned), orientation);
             /* within the chunk: its check sum no longer holds */
             turned.bytes[kind & 4 ? turned.size_bytes - 14 : 60] ^= 1;
@@ -93,21 +92,21 @@ static void of_no_meaning(void **state)
     (void)state;
     uint8_t rgb[20 * 10 * 3], tiff[32];
     paint(rgb, 20, 10);
-    picture_file png = make_png(rgb, 20, 10, 3);
+    image_file png = make_png(rgb, 20, 10, 3);
     for (size_t length = 0; length < 22; length++) {
         make_tiff(tiff, 4, 6, false);
-        picture_file turned = with_exif(&png, tiff, length, false);
+        image_file turned = with_exif(&png, tiff, length, false);
         assert_int_equal(orientation_of(&turned), 1); /* cut: the entry does not fit */
         free(turned.bytes);
     }
     static const int odd[] = {0, 9, 255};
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-        picture_file turned = with_exif(&png, tiff, make_tiff(tiff, 3, odd[i], true), false);
+        image_file turned = with_exif(&png, tiff, make_tiff(tiff, 3, odd[i], true), false);
         assert_int_equal(orientation_of(&turned), 1);
         free(turned.bytes);
     }
     /* a fraction */
-    picture_file turned = with_exif(&png, tiff, make_tiff(tiff, 5, 6, false), false);
+    image_file turned = with_exif(&png, tiff, make_tiff(tiff, 5, 6, false), false);
     assert_int_equal(orientation_of(&turned), 1);
     free(turned.bytes);
     free(png.bytes);
@@ -118,11 +117,11 @@ static void in_jpeg(void **state)
     (void)state;
     uint8_t rgb[20 * 10 * 3], tiff[32];
     paint(rgb, 20, 10);
-    picture_file jpeg = make_jpeg(rgb, 20, 10, (jpeg_kind){.quality = 90});
+    image_file jpeg = make_jpeg(rgb, 20, 10, (jpeg_kind){.quality = 90});
     for (int big = 0; big < 2; big++) {
         const size_t length = make_tiff(tiff, 4, 8, big);
-        picture_file turned = {.bytes = malloc(jpeg.size_bytes + length + 10),
-                               .size_bytes = jpeg.size_bytes + length + 10};
+        image_file turned = {.bytes = malloc(jpeg.size_bytes + length + 10),
+                             .size_bytes = jpeg.size_bytes + length + 10};
         const uint8_t head[12] = {0xff, 0xd8, 0xff, 0xe1, 0, (uint8_t)(length + 8),
                                   'E',  'x',  'i',  'f',  0, 0};
         memcpy(turned.bytes, head, sizeof head);

@@ -1,4 +1,4 @@
-/* Pictures made smaller: their sizes, their content against the scene painted small, every kind
+/* Images made smaller: their sizes, their content against the scene painted small, every kind
  * of file, and the queue's order on any number of threads. */
 #include <math.h>
 
@@ -8,7 +8,7 @@
 
 enum { WIDE = 420, HIGH = 300, SIDE = 100 };
 
-static picture_file kinds[7];
+static image_file kinds[7];
 enum { PLAIN, PROGRESSIVE, GRAY, CMYK, TURNED, PNG, SMALL, KINDS };
 
 static int paint_all(void **state)
@@ -37,7 +37,7 @@ static int release_all(void **state)
     return 0;
 }
 
-static elm_resized resize(elm_image_resizer *resizer, const picture_file *file)
+static elm_resized resize(elm_image_resizer *resizer, const image_file *file)
 {
     elm_image_header header;
     elm_resized made;
@@ -49,7 +49,7 @@ static elm_resized resize(elm_image_resizer *resizer, const picture_file *file)
     return made;
 }
 
-/* Mean of the picture's 3 x 3 fields by color, as shares of 255: what is where, whatever the
+/* Mean of the image's 3 x 3 fields by color, as shares of 255: what is where, whatever the
  * size. */
 static void fields(const uint8_t *bytes, size_t size_bytes, double mean[3][3][3])
 {
@@ -114,7 +114,7 @@ static void kinds_keep_what_they_show(void **state)
     elm_image_resizer_destroy(resizer);
 }
 
-/* Damaged data is told, not made into a sound file; the resizer goes on with the next picture. */
+/* Damaged data is told, not made into a sound file; the resizer goes on with the next image. */
 static void damage_is_refused(void **state)
 {
     (void)state;
@@ -122,7 +122,7 @@ static void damage_is_refused(void **state)
     elm_image_header header;
     elm_resized made;
     elm_error err = {0};
-    picture_file broken = {malloc(kinds[PLAIN].size_bytes), kinds[PLAIN].size_bytes};
+    image_file broken = {malloc(kinds[PLAIN].size_bytes), kinds[PLAIN].size_bytes};
     memcpy(broken.bytes, kinds[PLAIN].bytes, broken.size_bytes);
     memset(broken.bytes + broken.size_bytes / 3, 0, broken.size_bytes / 2);
     assert_int_equal(elm_image_resizer_create(&resizer, &err), 0);
@@ -142,15 +142,15 @@ typedef struct taken {
     uint32_t sums[400];
 } taken;
 
-static int take(void *context, const elm_queued_picture *picture, elm_error *err)
+static int take(void *context, const elm_queued_image *image, elm_error *err)
 {
     (void)err;
     taken *t = context;
-    const uint8_t *bytes = picture->resized.bytes != NULL ? picture->resized.bytes : picture->bytes;
-    assert_ptr_equal(picture->item, &kinds[t->count % KINDS]);
-    assert_int_equal(picture->status, ELM_IMAGE_DONE);
+    const uint8_t *bytes = image->resized.bytes != NULL ? image->resized.bytes : image->bytes;
+    assert_ptr_equal(image->item, &kinds[t->count % KINDS]);
+    assert_int_equal(image->status, ELM_IMAGE_DONE);
     t->sizes[t->count] =
-        picture->resized.bytes != NULL ? picture->resized.size_bytes : picture->size_bytes;
+        image->resized.bytes != NULL ? image->resized.size_bytes : image->size_bytes;
     for (size_t i = 0; i < t->sizes[t->count]; i++)
         t->sums[t->count] = t->sums[t->count] * 31 + bytes[i];
     t->count++;
@@ -164,7 +164,7 @@ static void pass(int threads, taken *t)
     bool full = false;
     assert_int_equal(elm_resize_queue_create(&queue, threads, SIDE, 95, true, &err), 0);
     for (int i = 0; i < 400; i++) {
-        picture_file *file = &kinds[i % KINDS];
+        image_file *file = &kinds[i % KINDS];
         elm_image_header header;
         assert_null(elm_image_header_read(&header, file->bytes, file->size_bytes));
         assert_int_equal(elm_resize_queue_add(queue, file, "name", file->bytes, file->size_bytes,

@@ -187,7 +187,7 @@ static void close_bench(bench *b)
     b->backend->close(b->engine);
 }
 
-/* `after`: padding below and right of the picture; `padding`: above and left. */
+/* `after`: padding below and right of the image; `padding`: above and left. */
 static void check_conv_padded(who by, const char *name, int images, int in, int side, int out,
                               int kernel, int stride, int padding, int after)
 {
@@ -523,10 +523,10 @@ static void maxpool_chooses_as_pytorch(void **unused)
     b.layer.kernel = 3;
     b.layer.stride = 2;
     b.layer.padding = 1;
-    const float picture[16] = {-5, -5, -INFINITY, -INFINITY, -5, -6, -INFINITY, -INFINITY,
-                               1,  2,  2,         0,         1,  2,  NAN,       9};
+    const float image[16] = {-5, -5, -INFINITY, -INFINITY, -5, -6, -INFINITY, -INFINITY,
+                             1,  2,  2,         0,         1,  2,  NAN,       9};
     b.in.data = filled(16, 1, 0, 0);
-    memcpy(b.in.data, picture, sizeof picture);
+    memcpy(b.in.data, image, sizeof image);
     run_bench(&b, 0, 0);
     const float *y = b.out.data, *dx = b.layer.input_gradient, *dy = b.out.gradient[0];
     assert_true(y[0] == -5 && y[1] == -5 && y[2] == 2 && isnan(y[3]));

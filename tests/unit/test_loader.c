@@ -31,7 +31,7 @@ static uint8_t images[COUNT * ROW];
 static int32_t labels[COUNT];
 static float features[COUNT * 2];
 
-static elm_dataset pictures = {
+static elm_dataset image_set = {
     .info = {.dataset = "made-up",
              .classes = CLASSES,
              .height = SIDE,
@@ -88,9 +88,9 @@ static void expect_batch(const elm_batch *batch, int64_t epoch, int64_t index, i
 static void check_ranks(int size)
 {
     const elm_data_options options = {.augment = "auto"};
-    elm_loader *whole = start(&pictures, &options, BATCH, 0, 1, 0, 0), *part[8];
+    elm_loader *whole = start(&image_set, &options, BATCH, 0, 1, 0, 0), *part[8];
     for (int r = 0; r < size; r++)
-        part[r] = start(&pictures, &options, BATCH, r, size, 0, 0);
+        part[r] = start(&image_set, &options, BATCH, r, size, 0, 0);
     for (int step = 0; step < 3 * BATCHES; step++) {
         const elm_batch *one = elm_loader_next(whole);
         const int64_t global = step % BATCHES == BATCHES - 1 ? LAST : BATCH;
@@ -135,10 +135,10 @@ static void last_batch_dropped(void **state)
 {
     (void)state;
     const elm_data_options options = {.augment = "auto", .drop_last = true};
-    assert_int_equal(elm_loader_batches(&pictures, BATCH, true), BATCHES - 1);
-    assert_int_equal(elm_loader_batches(&pictures, COUNT + 1, true), 1); /* there must be one */
+    assert_int_equal(elm_loader_batches(&image_set, BATCH, true), BATCHES - 1);
+    assert_int_equal(elm_loader_batches(&image_set, COUNT + 1, true), 1); /* there must be one */
     for (int size = 1; size <= 3; size++) {
-        elm_loader *loader = start(&pictures, &options, BATCH, size - 1, size, 0, 0);
+        elm_loader *loader = start(&image_set, &options, BATCH, size - 1, size, 0, 0);
         for (int step = 0; step < 3 * (BATCHES - 1); step++)
             expect_batch(elm_loader_next(loader), step / (BATCHES - 1), step % (BATCHES - 1),
                          BATCH);
@@ -150,7 +150,7 @@ static void every_image_once_an_epoch(void **state)
 {
     (void)state;
     const elm_data_options options = {.augment = "auto"};
-    elm_loader *loader = start(&pictures, &options, BATCH, 0, 1, 0, 0);
+    elm_loader *loader = start(&image_set, &options, BATCH, 0, 1, 0, 0);
     static float epoch_input[2][COUNT][ROW];
     int moved = 0;
     for (int epoch = 0; epoch < 2; epoch++) {
@@ -183,16 +183,16 @@ static void augmented_by_position(void **state)
     elm_augment augment;
     elm_error err = {0};
     float expected[ROW];
-    const elm_image_format format = elm_image_format_of(&pictures.info);
+    const elm_image_format format = elm_image_format_of(&image_set.info);
     assert_int_equal(elm_augment_init(&augment, "crop-flip", &format, &err), 0);
-    elm_loader *loader = start(&pictures, &options, BATCH, 1, 3, 2, 0);
+    elm_loader *loader = start(&image_set, &options, BATCH, 1, 3, 2, 0);
     for (int step = 0; step < 2 * BATCHES; step++) {
         const elm_batch *batch = elm_loader_next(loader);
         for (int i = 0; i < batch->share.local; i++) {
             const int64_t at = batch->share.first + i;
             elm_rng rng = elm_rng_stream(42, ELM_RNG_AUGMENT, (uint64_t)batch->epoch,
                                          (uint64_t)(batch->index * BATCH + at));
-            elm_augment_picture(&augment, NULL, &rng, images + batch->members[at] * ROW, expected);
+            elm_augment_image(&augment, NULL, &rng, images + batch->members[at] * ROW, expected);
             assert_memory_equal(batch->input + i * ROW, expected, sizeof expected);
         }
     }
@@ -204,9 +204,9 @@ static void starts_anywhere(void **state)
     (void)state;
     const elm_data_options options = {.augment = "shift"};
     for (int64_t skipped = 1; skipped < 2 * BATCHES + 2; skipped += 3) {
-        elm_loader *whole = start(&pictures, &options, BATCH, 1, 3, 0, 0);
+        elm_loader *whole = start(&image_set, &options, BATCH, 1, 3, 0, 0);
         elm_loader *later =
-            start(&pictures, &options, BATCH, 1, 3, skipped / BATCHES, skipped % BATCHES);
+            start(&image_set, &options, BATCH, 1, 3, skipped / BATCHES, skipped % BATCHES);
         for (int64_t i = 0; i < skipped; i++)
             elm_loader_next(whole);
         for (int i = 0; i < BATCHES + 1; i++) {
@@ -220,7 +220,7 @@ static void starts_anywhere(void **state)
         elm_loader_destroy(whole);
         elm_loader_destroy(later);
     }
-    elm_loader *end_of_epoch = start(&pictures, &options, BATCH, 0, 1, 4, BATCHES);
+    elm_loader *end_of_epoch = start(&image_set, &options, BATCH, 0, 1, 4, BATCHES);
     expect_batch(elm_loader_next(end_of_epoch), 5, 0, BATCH);
     elm_loader_destroy(end_of_epoch);
 }
@@ -229,7 +229,7 @@ static void sequential_without_augmentation(void **state)
 {
     (void)state;
     const elm_data_options options = {.augment = "none", .order = ELM_ORDER_SEQUENTIAL};
-    elm_loader *loader = start(&pictures, &options, BATCH, 0, 1, 0, 0);
+    elm_loader *loader = start(&image_set, &options, BATCH, 0, 1, 0, 0);
     for (int step = 0; step < 2 * BATCHES; step++) {
         const elm_batch *batch = elm_loader_next(loader);
         for (int i = 0; i < batch->share.local; i++) {
@@ -278,7 +278,7 @@ static void evaluation_sees_each_image_once(void **state)
             elm_loader *loader = NULL;
             elm_error err = {0};
             assert_int_equal(
-                elm_loader_create_evaluation(&loader, &pictures, BATCH, rank, size, &err), 0);
+                elm_loader_create_evaluation(&loader, &image_set, BATCH, rank, size, &err), 0);
             const elm_batch *batch;
             for (int64_t index = rank; (batch = elm_loader_next(loader)) != NULL; index += size) {
                 expect_batch(batch, 0, index, index == BATCHES - 1 ? LAST : BATCH);
@@ -303,7 +303,7 @@ static void no_allocation_and_prompt_end(void **state)
     (void)state;
     const elm_data_options options = {.augment = "auto"};
     const int64_t live = elm_alloc_live();
-    elm_loader *loader = start(&pictures, &options, BATCH, 0, 2, 0, 0);
+    elm_loader *loader = start(&image_set, &options, BATCH, 0, 2, 0, 0);
     const int64_t calls = elm_alloc_calls();
     for (int i = 0; i < 100; i++)
         elm_loader_next(loader);
@@ -312,7 +312,7 @@ static void no_allocation_and_prompt_end(void **state)
     elm_loader_destroy(loader);
     /* destroyed while the thread is at work, waits, or has not begun */
     for (int i = 0; i < 50; i++) {
-        loader = start(&pictures, &options, BATCH, 0, 1, 0, 0);
+        loader = start(&image_set, &options, BATCH, 0, 1, 0, 0);
         for (int k = 0; k < i % 5; k++)
             elm_loader_next(loader);
         if (i % 3 == 0)
@@ -330,11 +330,11 @@ static void parts_make_up_the_batch(void **state)
     (void)state;
     enum { PART = 7 };
     const elm_data_options options = {.augment = "auto"};
-    elm_loader *whole = start(&pictures, &options, BATCH, 0, 1, 0, 1), *loader = NULL;
+    elm_loader *whole = start(&image_set, &options, BATCH, 0, 1, 0, 1), *loader = NULL;
     elm_error err = {0};
-    assert_int_equal(
-        elm_loader_create_training(&loader, &pictures, &options, 42, BATCH, PART, 0, 1, 0, 1, &err),
-        0);
+    assert_int_equal(elm_loader_create_training(&loader, &image_set, &options, 42, BATCH, PART, 0,
+                                                1, 0, 1, &err),
+                     0);
     for (int step = 1; step < 2 * BATCHES; step++) {
         const elm_batch *one = elm_loader_next(whole), *part;
         int64_t seen = 0, smallest = BATCH, largest = 0, parts = 0;
@@ -371,7 +371,7 @@ static void a_held_batch_stays(void **state)
 {
     (void)state;
     const elm_data_options options = {.augment = "auto"};
-    elm_loader *loader = start(&pictures, &options, BATCH, 0, 1, 0, 0);
+    elm_loader *loader = start(&image_set, &options, BATCH, 0, 1, 0, 0);
     float copy[BATCH * ROW];
     for (int i = 0; i < 10; i++) {
         const elm_batch *batch = elm_loader_next(loader);

@@ -1,4 +1,4 @@
-/* Pictures in shards on their way to the network: the same for any number of ranks and threads;
+/* Images in shards on their way to the network: the same for any number of ranks and threads;
  * what cannot be read is told, replaced by the next of its class, and too much of it is an
  * error. */
 #include "data/samples.h"
@@ -19,30 +19,30 @@ enum {
     CROP = 32,
     ROW = 3 * CROP * CROP,
     BATCH = 8,
-    PICTURE_SIDE = 60
+    IMAGE_SIDE = 60
 };
 
 static const char *const class_names[CLASSES] = {"head", "torso", "alone"};
 
-/* Picture i is of red 7 i; the last training picture is the only one of class 2. */
+/* Image i is of red 7 i; the last training image is the only one of class 2. */
 static int32_t label_of(int64_t i)
 {
     return i == TRAIN - 1 ? 2 : (int32_t)(i % 2);
 }
 
-static picture_file picture(int64_t i)
+static image_file image(int64_t i)
 {
-    uint8_t rgb[PICTURE_SIDE * PICTURE_SIDE * 3];
-    paint(rgb, PICTURE_SIDE, PICTURE_SIDE);
+    uint8_t rgb[IMAGE_SIDE * IMAGE_SIDE * 3];
+    paint(rgb, IMAGE_SIDE, IMAGE_SIDE);
     for (size_t k = 0; k < sizeof rgb; k += 3)
         rgb[k] = (uint8_t)(7 * i);
     return i % 4 == 3
-               ? make_png(rgb, PICTURE_SIDE, PICTURE_SIDE, 3)
-               : make_jpeg(rgb, PICTURE_SIDE, PICTURE_SIDE,
+               ? make_png(rgb, IMAGE_SIDE, IMAGE_SIDE, 3)
+               : make_jpeg(rgb, IMAGE_SIDE, IMAGE_SIDE,
                            (jpeg_kind){.quality = 90, .sampling = 1, .progressive = i % 3 == 0});
 }
 
-/* A store with two shards beside it; pictures whose bit is set in `broken` lose their compressed
+/* A store with two shards beside it; images whose bit is set in `broken` lose their compressed
  * data (the header stays). */
 static void write_store(const char *path, const char *folder, uint64_t broken)
 {
@@ -55,13 +55,13 @@ static void write_store(const char *path, const char *folder, uint64_t broken)
         FILE *file = fopen(shard_path, "wb");
         assert_non_null(file);
         for (int i = s; i < TRAIN + TEST; i += 2) {
-            picture_file made = picture(i);
+            image_file made = image(i);
             if (broken >> i & 1)
                 memset(made.bytes + made.size_bytes / 2, i % 4 == 3 ? 0xaa : 0,
                        made.size_bytes - made.size_bytes / 2);
             fwrite("some bytes before", 1, 17, file);
             places[i] = (elm_store_place){
-                ftell(file), (uint32_t)made.size_bytes, s, PICTURE_SIDE, PICTURE_SIDE, 0};
+                ftell(file), (uint32_t)made.size_bytes, s, IMAGE_SIDE, IMAGE_SIDE, 0};
             fwrite(made.bytes, 1, made.size_bytes, file);
             free(made.bytes);
         }
@@ -150,7 +150,7 @@ static void check_ranks(const char *path, int size, int threads)
     elm_dataset_destroy(one_thread);
 }
 
-/* Broken pictures do not change that: the replacement is the same for all. */
+/* Broken images do not change that: the replacement is the same for all. */
 static void any_number_of_ranks_and_threads(void **state)
 {
     (void)state;
@@ -164,7 +164,7 @@ static void any_number_of_ranks_and_threads(void **state)
 }
 
 /* What a batch holds is what the reader makes of the file, for the place in the epoch. */
-static void batches_hold_the_pictures(void **state)
+static void batches_hold_the_images(void **state)
 {
     (void)state;
     const char *path = scratch_path("store.h5");
@@ -192,7 +192,7 @@ static void batches_hold_the_pictures(void **state)
              seen < dataset->count && (batch = elm_loader_next(loader)) != NULL;
              seen += batch->share.local)
             for (int i = 0; i < batch->share.local; i++) {
-                picture_file file = picture(batch->members[i] + (testing ? TRAIN : 0));
+                image_file file = image(batch->members[i] + (testing ? TRAIN : 0));
                 elm_rng rng =
                     elm_rng_stream(testing ? 0 : 11, ELM_RNG_AUGMENT, 0, (uint64_t)(seen + i));
                 assert_int_equal(elm_image_read(reader, &transform, &rng, file.bytes,
@@ -219,14 +219,14 @@ static void next_epoch(elm_loader *loader)
         assert_non_null(elm_loader_next(loader));
 }
 
-static void unreadable_pictures_are_replaced(void **state)
+static void unreadable_images_are_replaced(void **state)
 {
     (void)state;
     const char *path = scratch_path("store.h5");
     write_store(path, scratch_folder, 1u << 5 | 1u << 7);
     elm_data_options options = options_for(path);
     options.threads = 2;
-    options.order = 1; /* sequential: member i is picture i */
+    options.order = 1; /* sequential: member i is image i */
     snprintf(options.augment, sizeof options.augment, "none");
     options.unreadable = 2.0 / TRAIN + 1e-9;
     elm_dataset *dataset = load(&options, "train");
@@ -260,13 +260,13 @@ static void unreadable_pictures_are_replaced(void **state)
     loader = train(dataset, &options, 0, 1);
     next_epoch(loader);
     assert_int_equal(elm_loader_check(loader, &err), -1);
-    assert_non_null(strstr(err.text, "2 of 23 pictures cannot be read"));
+    assert_non_null(strstr(err.text, "2 of 23 images cannot be read"));
     elm_loader_destroy(loader);
     elm_dataset_destroy(dataset);
 }
 
 /* Images of such a class are marked, and only they; the epoch goes on. */
-static void class_without_a_picture(void **state)
+static void class_without_images(void **state)
 {
     (void)state;
     const char *path = scratch_path("store.h5");
@@ -320,7 +320,7 @@ static void faults_are_shared(void **state)
     elm_dataset_destroy(dataset);
 }
 
-/* An evaluation is of every picture or none. */
+/* An evaluation is of every image or none. */
 static void evaluation_replaces_nothing(void **state)
 {
     (void)state;
@@ -380,7 +380,7 @@ static void shards_elsewhere(void **state)
     elm_dataset_destroy(dataset);
 }
 
-/* Once the largest picture has been met, nothing is allocated. */
+/* Once the largest image has been met, nothing is allocated. */
 static void steady_state_allocates_nothing(void **state)
 {
     (void)state;
@@ -402,9 +402,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_ranks_and_threads),
-        cmocka_unit_test(batches_hold_the_pictures),
-        cmocka_unit_test(unreadable_pictures_are_replaced),
-        cmocka_unit_test(class_without_a_picture),
+        cmocka_unit_test(batches_hold_the_images),
+        cmocka_unit_test(unreadable_images_are_replaced),
+        cmocka_unit_test(class_without_images),
         cmocka_unit_test(faults_are_shared),
         cmocka_unit_test(evaluation_replaces_nothing),
         cmocka_unit_test(shards_elsewhere),

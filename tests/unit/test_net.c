@@ -476,8 +476,8 @@ static void menon_begins_as_keras_does(void **unused)
     elm_net_destroy(net);
 }
 
-/* The public code's network is for square pictures. */
-static void menon_refuses_oblong_pictures(void **unused)
+/* The public code's network is for square images. */
+static void menon_refuses_oblong_images(void **unused)
 {
     (void)unused;
     elm_model_options model = {.name = "cifar-resnet32-menon", .bn = "global"};
@@ -496,8 +496,8 @@ static void menon_refuses_oblong_pictures(void **unused)
     assert_non_null(strstr(err.text, "square"));
 }
 
-/* Pictures that the last stage would leave nothing of. */
-static void small_pictures_are_refused(void **unused)
+/* Images that the last stage would leave nothing of. */
+static void small_images_are_refused(void **unused)
 {
     (void)unused;
     elm_model_options model = {.name = "resnet18", .bn = "rank"};
@@ -539,9 +539,9 @@ int main(void)
         cmocka_unit_test(unknown_names_are_refused),
         cmocka_unit_test(sizes_are_the_papers),
         cmocka_unit_test(last_gammas_may_begin_at_zero),
-        cmocka_unit_test(small_pictures_are_refused),
+        cmocka_unit_test(small_images_are_refused),
         cmocka_unit_test(menon_begins_as_keras_does),
-        cmocka_unit_test(menon_refuses_oblong_pictures),
+        cmocka_unit_test(menon_refuses_oblong_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,7 +79,7 @@ static void write_to(ledger *l, const elm_value *value, const void *buffer, int 
 static void read_from(const ledger *l, const elm_value *value, const void *buffer, int part,
                       const char *when)
 {
-    if (value == &l->graph->values[0]) /* the pictures, the caller's */
+    if (value == &l->graph->values[0]) /* the images, the caller's */
         return;
     if (!buffer)
         fail_msg("%s: value %d has no memory for part %d (%s)", l->model,

@@ -121,7 +121,7 @@ static void lists_of_paths(void **state)
     const char *const names[] = {"a.jpg", " b c.png ", "last.jpg"};
     assert_int_equal(list.count, 3);
     for (int i = 0; i < 3; i++)
-        assert_string_equal(list.texts + list.pictures[i].name, names[i]);
+        assert_string_equal(list.texts + list.images[i].name, names[i]);
     elm_image_list_release(&list);
     write_text(scratch_path("list.txt"), "a\0b\n", 4);
     assert_int_equal(elm_image_list_read_paths(&list, scratch_path("list.txt"), &err), -1);
@@ -138,13 +138,12 @@ static void a_long_list(void **state)
     char name[32];
     for (int i = 0; i < 20000; i++) {
         snprintf(name, sizeof name, "folder/%d.jpg", i);
-        assert_int_equal(elm_image_list_add_picture(&list, name, i % 7 ? NULL : "a reason", NULL),
-                         0);
+        assert_int_equal(elm_image_list_add_image(&list, name, i % 7 ? NULL : "a reason", NULL), 0);
     }
     for (int i = 0; i < 20000; i++) {
         snprintf(name, sizeof name, "folder/%d.jpg", i);
-        assert_string_equal(list.texts + list.pictures[i].name, name);
-        assert_int_equal(list.pictures[i].problem < 0, i % 7 != 0);
+        assert_string_equal(list.texts + list.images[i].name, name);
+        assert_int_equal(list.images[i].problem < 0, i % 7 != 0);
     }
     elm_image_list_release(&list);
 }
@@ -156,19 +155,19 @@ static void bytes_and_reasons(void **state)
     elm_image_bytes bytes = {0};
     elm_error why = {0};
     write_text(scratch_path("five"), "01234", 5);
-    elm_image_list_add_picture(&list, scratch_path("five"), NULL, NULL);
-    elm_image_list_add_picture(&list, "/nowhere/x.jpg", NULL, NULL);
-    elm_image_list_add_picture(&list, "/", NULL, NULL);
+    elm_image_list_add_image(&list, scratch_path("five"), NULL, NULL);
+    elm_image_list_add_image(&list, "/nowhere/x.jpg", NULL, NULL);
+    elm_image_list_add_image(&list, "/", NULL, NULL);
     const int64_t file = elm_image_list_text(&list, scratch_path("five"), NULL);
-    elm_image_list_add_member(&list, "part", file,
-                              (elm_listed_picture){.offset = 1, .size_bytes = 3}, NULL, NULL);
+    elm_image_list_add_member(&list, "part", file, (elm_listed_image){.offset = 1, .size_bytes = 3},
+                              NULL, NULL);
     elm_image_list_add_member(&list, "beyond", file,
-                              (elm_listed_picture){.offset = 3, .size_bytes = 9}, NULL, NULL);
-    assert_int_equal(elm_image_bytes_read(&list, &list.pictures[0], &bytes, &why), 0);
+                              (elm_listed_image){.offset = 3, .size_bytes = 9}, NULL, NULL);
+    assert_int_equal(elm_image_bytes_read(&list, &list.images[0], &bytes, &why), 0);
     assert_int_equal(bytes.size_bytes, 5);
     assert_memory_equal(bytes.bytes, "01234", 5);
     elm_free(bytes.bytes);
-    assert_int_equal(elm_image_bytes_read(&list, &list.pictures[3], &bytes, &why), 0);
+    assert_int_equal(elm_image_bytes_read(&list, &list.images[3], &bytes, &why), 0);
     assert_int_equal(bytes.size_bytes, 3);
     assert_memory_equal(bytes.bytes, "123", 3);
     elm_free(bytes.bytes);
@@ -177,7 +176,7 @@ static void bytes_and_reasons(void **state)
         bytes = (elm_image_bytes){0};
         if (i == 3)
             continue;
-        assert_int_equal(elm_image_bytes_read(&list, &list.pictures[i], &bytes, &why),
+        assert_int_equal(elm_image_bytes_read(&list, &list.images[i], &bytes, &why),
                          ELM_IMAGE_CORRUPT);
         assert_non_null(strstr(why.text, reasons[i - 1]));
         elm_free(bytes.bytes);
@@ -185,7 +184,7 @@ static void bytes_and_reasons(void **state)
     elm_image_list_release(&list);
 }
 
-static void only_square_pictures(void **state)
+static void only_square_images(void **state)
 {
     (void)state;
     const elm_image_list list = {0};
@@ -212,7 +211,7 @@ int main(void)
         cmocka_unit_test(lists_of_paths),
         cmocka_unit_test(a_long_list),
         cmocka_unit_test(bytes_and_reasons),
-        cmocka_unit_test(only_square_pictures),
+        cmocka_unit_test(only_square_images),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

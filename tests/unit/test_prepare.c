@@ -126,7 +126,7 @@ static void moons(void **state)
     const char *other_path = scratch_path("other.h5");
     prepare("two-moons",
             &(elm_prepare_request){
-                .out = other_path, .imbalance = 4, .images = 500, .seed = 3, .log = &quiet});
+                .out = other_path, .imbalance = 4, .points = 500, .seed = 3, .log = &quiet});
     elm_dataset *other = load(other_path, "train");
     assert_int_equal(other->class_count[0], 400);
     assert_int_equal(other->class_count[1], 100);
@@ -202,11 +202,11 @@ static void make_cifar10(const char *path, const char *names, int wrong_label)
 static const char names_of_10[] =
     "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n";
 
-static void check_picture(const uint8_t *picture, int file, int record)
+static void check_image(const uint8_t *image, int file, int record)
 {
     for (int pixel = 0; pixel < 1024; pixel++)
         for (int plane = 0; plane < 3; plane++)
-            assert_int_equal(picture[3 * pixel + plane],
+            assert_int_equal(image[3 * pixel + plane],
                              pixel == 0 && plane == 0 ? 77 : (file * 40 + record + plane) % 256);
 }
 
@@ -225,9 +225,9 @@ static void cifar10(void **state)
     assert_true(train->info.mean[2] == .4465f && train->info.std[0] == .2470f);
     for (int i = 0; i < 5 * RECORDS; i += 997) { /* batches 1 to 5 in this order */
         assert_int_equal(train->labels[i], label_of(1 + i / RECORDS, i % RECORDS, -1));
-        check_picture(train->images + (size_t)i * 3072, 1 + i / RECORDS, i % RECORDS);
+        check_image(train->images + (size_t)i * 3072, 1 + i / RECORDS, i % RECORDS);
     }
-    check_picture(test->images + (size_t)(RECORDS - 1) * 3072, 6, RECORDS - 1);
+    check_image(test->images + (size_t)(RECORDS - 1) * 3072, 6, RECORDS - 1);
     elm_dataset_destroy(train);
     elm_dataset_destroy(test);
 
@@ -260,7 +260,7 @@ static void wrong_requests(void **state)
     refused("cifar10",
             &(elm_prepare_request){.out = out, .archive = "a", .imbalance = 10, .log = &quiet},
             ELM_EXIT_USAGE, "data.imbalance");
-    refused("digits", &(elm_prepare_request){.out = out, .images = 10, .log = &quiet},
+    refused("digits", &(elm_prepare_request){.out = out, .points = 10, .log = &quiet},
             ELM_EXIT_USAGE, "--images");
     refused("two-moons", &(elm_prepare_request){.out = out, .archive = "a", .log = &quiet},
             ELM_EXIT_USAGE, "--archive");

@@ -24,7 +24,7 @@ static const tree trees[] = {
      1,
      0},
     {"a folder a class", {"x/y/a/1.jpg", "x/y/b/2.jpg"}, NULL, NULL, "a b", 2, 0, 0, 0},
-    {"loose pictures around the only split",
+    {"loose images around the only split",
      {"1.jpg", "d/2.jpg", "d/train/a/3.jpg", "d/train/b/4.jpg"},
      NULL,
      NULL,
@@ -252,7 +252,7 @@ static const tree trees[] = {
      0,
      0,
      6},
-    {"macOS's files are no pictures",
+    {"macOS's files are no images",
      {"a/1.jpg", "b/2.jpg", "__MACOSX/a/._1.jpg", "b/._2.jpg"},
      NULL,
      NULL,
@@ -279,7 +279,7 @@ static void write_tree(const char *path, const tree *t)
     archive_file file = start_archive(path, "tar");
     open_archive(&file, path);
     for (int i = 0; i < PATHS && t->paths[i] != NULL; i++)
-        add_picture(&file, t->paths[i], i);
+        add_image(&file, t->paths[i], i);
     end_archive(&file);
 }
 
@@ -342,10 +342,10 @@ static void check_tree(const tree *t, const char *path, const char *out)
     const int64_t train = count_of(out, "train"), val = count_of(out, "val"),
                   test = count_of(out, "test");
     if (train != t->train || val != t->val || test != t->test || left_out(report) != t->left_out)
-        fail_msg("%s: %d, %d, %d pictures and %d left out", t->what, (int)train, (int)val,
-                 (int)test, left_out(report));
+        fail_msg("%s: %d, %d, %d images and %d left out", t->what, (int)train, (int)val, (int)test,
+                 left_out(report));
     elm_error err;
-    p.pictures.strict = true;
+    p.image_files.strict = true;
     assert_int_equal(run("pictures", out, &p, &err), t->left_out > 0 ? -1 : 0);
 }
 
@@ -379,7 +379,7 @@ static void add_link(archive_file *file, const char *path, const char *target, b
 static const struct {
     const char *path, *target;
     bool hard;
-    int picture; /* that it is, or -1: left out */
+    int image; /* that it is, or -1: left out */
 } links[] = {
     {"s/ant/2.jpg", "../bee/1.jpg", false, 1},
     {"s/ant/3.jpg", "2.jpg", false, 1},
@@ -394,15 +394,14 @@ static const struct {
     {"s/loop", ".", false, -1},
 };
 
-/* A picture by its label and name. */
-static void expect_picture(const char *out, const char *name, int i)
+/* An image by its label and name. */
+static void expect_image(const char *out, const char *name, int i)
 {
     loaded l = load(out, "train");
     char found[600];
     elm_error err = {0};
     for (int64_t row = 0; row < l.count; row++) {
-        assert_int_equal(elm_store_picture_name(l.store, "train", row, found, sizeof found, &err),
-                         0);
+        assert_int_equal(elm_store_image_name(l.store, "train", row, found, sizeof found, &err), 0);
         if (strcmp(found, name) != 0)
             continue;
         expect_row(&l, "train", row, i, name, l.labels[row]);
@@ -424,23 +423,23 @@ static void links_lead_to_files(void **state)
         open_archive(&file, path);
         for (size_t i = 0; i < sizeof links / sizeof *links; i++)
             add_link(&file, links[i].path, links[i].target, links[i].hard);
-        add_picture(&file, "s/ant/1.jpg", 0);
-        add_picture(&file, "s/bee/1.jpg", 1);
+        add_image(&file, "s/ant/1.jpg", 0);
+        add_image(&file, "s/bee/1.jpg", 1);
         if (k < 2)
             add_link(&file, "s/ant/9.jpg", "s/bee/1.jpg", true);
-        add_picture(&file, "blobs/0a1b", 2);
+        add_image(&file, "blobs/0a1b", 2);
         end_archive(&file);
         prepare("pictures", out, &(preparation){{path}, {.copy = k == 0}, false});
         char names[100];
         class_names_of(out, names, sizeof names);
         assert_string_equal(names, "ant bee cat");
         for (size_t i = 0; i < sizeof links / sizeof *links; i++)
-            if (links[i].picture >= 0 && strcmp(links[i].path, "s/cat") != 0)
-                expect_picture(out, links[i].path, links[i].picture);
-        expect_picture(out, "s/cat/1.jpg", 1);
-        expect_picture(out, "s/cat/2.jpg", 2);
+            if (links[i].image >= 0 && strcmp(links[i].path, "s/cat") != 0)
+                expect_image(out, links[i].path, links[i].image);
+        expect_image(out, "s/cat/1.jpg", 1);
+        expect_image(out, "s/cat/2.jpg", 2);
         if (k < 2)
-            expect_picture(out, "s/ant/9.jpg", 1);
+            expect_image(out, "s/ant/9.jpg", 1);
         assert_int_equal(count_of(out, "train"), 9 + (k < 2));
         snprintf(path, sizeof path, "%s/links-%s-report.txt", scratch_folder, kinds[k]);
         assert_int_equal(left_out(path), 5);
@@ -457,8 +456,8 @@ static void listed_links(void **state)
     snprintf(out, sizeof out, "%s", scratch_path("pool.h5"));
     archive_file file = start_archive(path, "tar");
     open_archive(&file, path);
-    add_picture(&file, "blobs/0", 0);
-    add_picture(&file, "blobs/1", 1);
+    add_image(&file, "blobs/0", 0);
+    add_image(&file, "blobs/1", 1);
     add_link(&file, "a/1.jpg", "../blobs/0", false);
     add_link(&file, "b/1.jpg", "../blobs/1", false);
     add_link(&file, "b/2.jpg", "../blobs/0", false);
@@ -484,7 +483,7 @@ static void names_of_one_file(void **state)
     assert_int_equal(archive_write_set_format_cpio_newc(writer), ARCHIVE_OK);
     assert_int_equal(archive_write_open_filename(writer, path), ARCHIVE_OK);
     static const char *const names[] = {"a/1.jpg", "b/1.jpg", "b/2.jpg"};
-    picture_file picture = small_picture(3);
+    image_file image = small_image(3);
     for (int i = 0; i < 3; i++) {
         struct archive_entry *entry = archive_entry_new();
         archive_entry_set_pathname(entry, names[i]);
@@ -493,19 +492,19 @@ static void names_of_one_file(void **state)
         archive_entry_set_ino(entry, 77);
         archive_entry_set_dev(entry, 5);
         archive_entry_set_nlink(entry, 3);
-        archive_entry_set_size(entry, i == 2 ? (la_int64_t)picture.size_bytes : 0);
+        archive_entry_set_size(entry, i == 2 ? (la_int64_t)image.size_bytes : 0);
         assert_int_equal(archive_write_header(writer, entry), ARCHIVE_OK);
         if (i == 2)
-            assert_int_equal(archive_write_data(writer, picture.bytes, picture.size_bytes),
-                             picture.size_bytes);
+            assert_int_equal(archive_write_data(writer, image.bytes, image.size_bytes),
+                             image.size_bytes);
         archive_entry_free(entry);
     }
     assert_int_equal(archive_write_close(writer), ARCHIVE_OK);
     archive_write_free(writer);
-    free(picture.bytes);
+    free(image.bytes);
     prepare("pictures", out, &(preparation){{path}, {.strict = true}, false});
     for (int i = 0; i < 3; i++)
-        expect_picture(out, names[i], 3);
+        expect_image(out, names[i], 3);
 }
 
 static void linked_folders_on_disk(void **state)
@@ -526,9 +525,9 @@ static void linked_folders_on_disk(void **state)
     assert_int_equal(system(command), 0);
     snprintf(folder, sizeof folder, "%s/disk/train", scratch_folder);
     prepare("pictures", out, &(preparation){.archives = {folder}});
-    expect_picture(out, "ant/1.jpg", 0);
-    expect_picture(out, "ant/3.jpg", 0);
-    expect_picture(out, "bee/2.jpg", 1);
+    expect_image(out, "ant/1.jpg", 0);
+    expect_image(out, "ant/3.jpg", 0);
+    expect_image(out, "bee/2.jpg", 1);
     assert_int_equal(count_of(out, "train"), 3);
     assert_int_equal(left_out(scratch_path("disk-report.txt")), 2);
 }
@@ -543,10 +542,10 @@ static void any_nesting(void **state)
     archive_file zip = start_archive(NULL, "zip"), packed = start_archive(NULL, "tar.gz"),
                  middle = start_archive(NULL, "tar");
     open_archive(&zip, NULL);
-    add_picture(&zip, "1.jpg", 1);
+    add_image(&zip, "1.jpg", 1);
     end_archive(&zip);
     open_archive(&packed, NULL);
-    add_picture(&packed, "2.jpg", 2);
+    add_image(&packed, "2.jpg", 2);
     end_archive(&packed);
     open_archive(&middle, NULL);
     add_file(&middle, "dog.zip", zip.memory, zip.used);
@@ -558,15 +557,15 @@ static void any_nesting(void **state)
     add_file(&file, "train/._cat.tgz", "attributes", 10);
     end_archive(&file);
     prepare("pictures", out, &(preparation){{outer}, {.strict = true}, false});
-    expect_picture(out, "train/cat/2.jpg", 2);
-    expect_picture(out, "train/dog/1.jpg", 1);
+    expect_image(out, "train/cat/2.jpg", 2);
+    expect_image(out, "train/dog/1.jpg", 1);
     snprintf(outer, sizeof outer, "%s", scratch_path("classes"));
     assert_int_equal(mkdir(outer, 0777), 0);
     write_bytes(scratch_path("classes/bee.zip"), zip.memory, zip.used);
     write_bytes(scratch_path("classes/ant.tar.gz"), packed.memory, packed.used);
     prepare("pictures", out, &(preparation){{outer}, {.strict = true}, true});
-    expect_picture(out, "ant/2.jpg", 2);
-    expect_picture(out, "bee/1.jpg", 1);
+    expect_image(out, "ant/2.jpg", 2);
+    expect_image(out, "bee/1.jpg", 1);
     free(zip.memory);
     free(packed.memory);
     free(middle.memory);
@@ -585,7 +584,7 @@ static void archives_of_splits(void **state)
     for (int i = 0; i < 2; i++)
         write_tree(path[i], &parts[i]);
     prepare("pictures", out, &(preparation){{path[0], path[1]}, {.strict = true}, false});
-    expect_picture(out, "Train/b/2.jpg", 1);
+    expect_image(out, "Train/b/2.jpg", 1);
     assert_int_equal(count_of(out, "train"), 2);
     assert_int_equal(count_of(out, "test"), 2);
 }
@@ -600,9 +599,9 @@ static void links_to_damage(void **state)
     snprintf(report, sizeof report, "%s", scratch_path("damage-report.txt"));
     archive_file file = start_archive(path, "tar");
     open_archive(&file, path);
-    add_picture(&file, "a/1.jpg", 1);
+    add_image(&file, "a/1.jpg", 1);
     add_file(&file, "a/2.jpg", "damaged", 7);
-    add_picture(&file, "b/1.jpg", 2);
+    add_image(&file, "b/1.jpg", 2);
     add_link(&file, "b/2.jpg", "../a/2.jpg", false);
     add_link(&file, "b/3.jpg", "a/2.jpg", true);
     end_archive(&file);

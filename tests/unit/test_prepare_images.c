@@ -1,21 +1,21 @@
-/* Preparing pictures: tars of tars, compressed archives with JSON, zips and folders, whole, cut
+/* Preparing images: tars of tars, compressed archives with JSON, zips and folders, whole, cut
  * off and full of trouble. */
 #include "unit/prepare_fixture.h"
 
 static void train_name(char *name, size_t size_bytes, int i)
 {
-    snprintf(name, size_bytes, "train/n%04d/n%04d_%d.JPEG", picture_class(i), picture_class(i), i);
+    snprintf(name, size_bytes, "train/n%04d/n%04d_%d.JPEG", image_class(i), image_class(i), i);
 }
 
-/* Training lists are in no order of classes; the last picture of each class is unlisted. */
+/* Training lists are in no order of classes; the last image of each class is unlisted. */
 static int listed_at(int line)
 {
-    return line * 7 % PICTURES;
+    return line * 7 % IMAGES;
 }
 
 static bool is_listed(int i)
 {
-    return i + 1 < PICTURES && picture_class(i + 1) == picture_class(i);
+    return i + 1 < IMAGES && image_class(i + 1) == image_class(i);
 }
 
 static void write_lists(void)
@@ -23,34 +23,34 @@ static void write_lists(void)
     char name[100];
     FILE *train = fopen(scratch_path("train.txt"), "w"), *val = fopen(scratch_path("val.txt"), "w"),
          *test = fopen(scratch_path("test.txt"), "w");
-    for (int line = 0; line < PICTURES; line++) {
+    for (int line = 0; line < IMAGES; line++) {
         const int i = listed_at(line);
         train_name(name, sizeof name, i);
         if (is_listed(i))
-            fprintf(i % 10 == 0 ? val : train, "%s %d%s\n", name, picture_class(i),
+            fprintf(i % 10 == 0 ? val : train, "%s %d%s\n", name, image_class(i),
                     line % 9 == 0 ? "\r" : "");
     }
-    for (int i = 0; i < TEST_PICTURES; i++)
-        fprintf(test, "val/ILSVRC2012_val_%08d.JPEG\t%d\n", i, i % PICTURE_CLASSES);
+    for (int i = 0; i < TEST_IMAGES; i++)
+        fprintf(test, "val/ILSVRC2012_val_%08d.JPEG\t%d\n", i, i % IMAGE_CLASSES);
     fprintf(test, "\n# a comment\n");
     fclose(train);
     fclose(val);
     fclose(test);
 }
 
-/* As ImageNet's: a tar with a tar of each class, and one of the official validation pictures. */
+/* As ImageNet's: a tar with a tar of each class, and one of the official validation images. */
 static void write_imagenet(const char *train_path, const char *val_path, const char *kind)
 {
     archive_file outer = start_archive(train_path, kind);
     open_archive(&outer, train_path);
-    for (int c = PICTURE_CLASSES - 1; c >= 0; c--) {
+    for (int c = IMAGE_CLASSES - 1; c >= 0; c--) {
         char name[100];
         archive_file inner = start_archive(NULL, "tar");
         open_archive(&inner, NULL);
-        for (int i = 0; i < PICTURES; i++) {
+        for (int i = 0; i < IMAGES; i++) {
             snprintf(name, sizeof name, "n%04d_%d.JPEG", c, i);
-            if (picture_class(i) == c)
-                add_picture(&inner, name, i);
+            if (image_class(i) == c)
+                add_image(&inner, name, i);
         }
         end_archive(&inner);
         snprintf(name, sizeof name, "n%04d.tar", c);
@@ -60,10 +60,10 @@ static void write_imagenet(const char *train_path, const char *val_path, const c
     end_archive(&outer);
     archive_file val = start_archive(val_path, "tar");
     open_archive(&val, val_path);
-    for (int i = TEST_PICTURES - 1; i >= 0; i--) {
+    for (int i = TEST_IMAGES - 1; i >= 0; i--) {
         char name[100];
         snprintf(name, sizeof name, "ILSVRC2012_val_%08d.JPEG", i);
-        add_picture(&val, name, i);
+        add_image(&val, name, i);
     }
     end_archive(&val);
 }
@@ -82,19 +82,19 @@ static void expect_imagenet(const char *path)
     char name[100];
     int64_t row[2] = {0, 0};
     loaded train = load(path, "train"), val = load(path, "val"), test = load(path, "test");
-    for (int line = 0; line < PICTURES; line++) {
+    for (int line = 0; line < IMAGES; line++) {
         const int i = listed_at(line), split = i % 10 == 0;
         train_name(name, sizeof name, i);
         if (is_listed(i))
             expect_row(split ? &val : &train, split ? "val" : "train", row[split]++, i, name,
-                       picture_class(i));
+                       image_class(i));
     }
     assert_int_equal(train.count, row[0]);
     assert_int_equal(val.count, row[1]);
-    assert_int_equal(test.count, TEST_PICTURES);
-    for (int i = 0; i < TEST_PICTURES; i++) {
+    assert_int_equal(test.count, TEST_IMAGES);
+    for (int i = 0; i < TEST_IMAGES; i++) {
         snprintf(name, sizeof name, "val/ILSVRC2012_val_%08d.JPEG", i);
-        expect_row(&test, "test", i, i, name, i % PICTURE_CLASSES);
+        expect_row(&test, "test", i, i, name, i % IMAGE_CLASSES);
     }
     assert_string_equal(elm_store_describe(train.store)->dataset, "imagenet-lt");
     unload(&train);
@@ -108,7 +108,7 @@ static bool exists(const char *name)
 }
 
 /* Indexed where they are; copied with --copy, and where the outer archive is compressed. The
- * pictures are the same. */
+ * images are the same. */
 static void imagenet_lt(void **state)
 {
     (void)state;
@@ -118,7 +118,7 @@ static void imagenet_lt(void **state)
     write_lists();
     preparation p = imagenet(texts);
     write_imagenet(texts[0], texts[1], "tar");
-    p.pictures.strict = true;
+    p.image_files.strict = true;
     prepare("imagenet-lt", out, &p);
     expect_imagenet(out);
     elm_store *store = NULL;
@@ -131,8 +131,8 @@ static void imagenet_lt(void **state)
     assert_false(exists("imagenet.h5.journal"));
     assert_false(exists("imagenet-report.txt"));
 
-    p.pictures.copy = p.force = true;
-    p.pictures.shard_bytes = 20000;
+    p.image_files.copy = p.force = true;
+    p.image_files.shard_bytes = 20000;
     prepare("imagenet-lt", out, &p);
     expect_imagenet(out);
     assert_int_equal(elm_store_open(&store, out, &err), 0);
@@ -145,24 +145,24 @@ static void imagenet_lt(void **state)
     }
     elm_store_close(store);
 
-    p.pictures.copy = false;
+    p.image_files.copy = false;
     write_imagenet(texts[0], texts[1], "tar.gz");
     prepare("imagenet-lt", out, &p);
     expect_imagenet(out);
 
-    p.pictures.lists[0] = NULL;
+    p.image_files.lists[0] = NULL;
     refused("imagenet-lt", out, &p, ELM_EXIT_USAGE, "--train-list");
     refused("cifar100", scratch_path("x.h5"), &p, ELM_EXIT_USAGE, "--archive, more than once");
     snprintf(command, sizeof command, "rm -f %s/imagenet*", scratch_folder);
     assert_int_equal(system(command), 0);
 }
 
-static const char *const inat_names[PICTURE_CLASSES] = {"Aves one", "Aves two", "Insecta three",
-                                                        "Plantae four", "Fungi \xc3\xa9"};
+static const char *const inat_names[IMAGE_CLASSES] = {"Aves one", "Aves two", "Insecta three",
+                                                      "Plantae four", "Fungi \xc3\xa9"};
 
 static void inat_name(char *name, size_t size_bytes, int i)
 {
-    snprintf(name, size_bytes, "train_val2018/Aves/%d/%08x.jpg", picture_class(i),
+    snprintf(name, size_bytes, "train_val2018/Aves/%d/%08x.jpg", image_class(i),
              (unsigned)(i * 2654435761u));
 }
 
@@ -171,14 +171,14 @@ static void write_json(const char *path, bool val)
     char name[100];
     FILE *file = fopen(path, "w");
     fprintf(file, "{\"info\": {\"year\": 2018, \"more\": [1, {\"id\": 3}]}, \"annotations\": [");
-    for (int i = PICTURES - 1, first = 1; i >= 0; i--)
+    for (int i = IMAGES - 1, first = 1; i >= 0; i--)
         if ((i % 4 == 0) == val) {
             fprintf(file, "%s{\"id\": %d, \"image_id\": %d, \"category_id\": %d}",
-                    first ? "" : ", ", i, 1000 + i, picture_class(i));
+                    first ? "" : ", ", i, 1000 + i, image_class(i));
             first = 0;
         }
     fprintf(file, "], \"images\": [");
-    for (int i = 0, first = 1; i < PICTURES; i++)
+    for (int i = 0, first = 1; i < IMAGES; i++)
         if ((i % 4 == 0) == val) {
             inat_name(name, sizeof name, i);
             fprintf(file,
@@ -189,7 +189,7 @@ static void write_json(const char *path, bool val)
             first = 0;
         }
     fprintf(file, "], \"categories\": [");
-    for (int c = 0; c < PICTURE_CLASSES; c++)
+    for (int c = 0; c < IMAGE_CLASSES; c++)
         fprintf(file, "%s{\"id\": %d, \"name\": \"%s\", \"supercategory\": \"name\"}",
                 c > 0 ? ", " : "", c, inat_names[c]);
     fprintf(file, "]}\n");
@@ -201,9 +201,9 @@ static void write_inat(const char *path)
     char name[100];
     archive_file file = start_archive(path, "tar.gz");
     open_archive(&file, path);
-    for (int i = PICTURES - 1; i >= 0; i--) {
+    for (int i = IMAGES - 1; i >= 0; i--) {
         inat_name(name, sizeof name, i);
-        add_picture(&file, name, i);
+        add_image(&file, name, i);
     }
     end_archive(&file);
 }
@@ -221,9 +221,9 @@ static void inat(void **state)
     write_json(train_json, false);
     write_json(val_json, true);
     FILE *lists[2] = {fopen(train_list, "w"), fopen(val_list, "w")};
-    for (int i = 0; i < PICTURES; i++) {
+    for (int i = 0; i < IMAGES; i++) {
         inat_name(name, sizeof name, i);
-        fprintf(lists[i % 4 == 0], "%s %d\n", name, picture_class(i));
+        fprintf(lists[i % 4 == 0], "%s %d\n", name, image_class(i));
     }
     fclose(lists[0]);
     fclose(lists[1]);
@@ -239,14 +239,14 @@ static void inat(void **state)
         prepare("inat2018", out, &p);
         loaded train = load(out, "train"), test = load(out, "test");
         int64_t row[2] = {0, 0};
-        for (int i = 0; i < PICTURES; i++) {
+        for (int i = 0; i < IMAGES; i++) {
             inat_name(name, sizeof name, i);
             expect_row(i % 4 == 0 ? &test : &train, i % 4 == 0 ? "test" : "train",
-                       row[i % 4 == 0]++, i, name, picture_class(i));
+                       row[i % 4 == 0]++, i, name, image_class(i));
         }
-        assert_int_equal(train.count + test.count, PICTURES);
+        assert_int_equal(train.count + test.count, IMAGES);
         assert_int_equal(elm_store_count(train.store, "val"), 0);
-        for (int c = 0; c < PICTURE_CLASSES; c++) {
+        for (int c = 0; c < IMAGE_CLASSES; c++) {
             char number[16];
             snprintf(number, sizeof number, "%d", c);
             assert_string_equal(elm_store_class_name(train.store, c),
@@ -272,10 +272,10 @@ static void folders(void **state)
         if (k < 3) {
             archive_file file = start_archive(path, kinds[k]);
             open_archive(&file, path);
-            for (int i = 0; i < PICTURES; i++) {
+            for (int i = 0; i < IMAGES; i++) {
                 snprintf(name, sizeof name, "./data/%s/%s/%03d.jpg", i % 3 == 2 ? "val" : "train",
-                         classes[picture_class(i)], i);
-                add_picture(&file, name, i);
+                         classes[image_class(i)], i);
+                add_image(&file, name, i);
             }
             add_file(&file, "data/readme.txt", "hello", 5);
             end_archive(&file);
@@ -288,12 +288,12 @@ static void folders(void **state)
         }
         prepare("pictures", out, &(preparation){{path}, {.shard_bytes = 30000}, false});
         loaded train = load(out, "train"), val = load(out, "val");
-        assert_int_equal(train.count + val.count, PICTURES);
+        assert_int_equal(train.count + val.count, IMAGES);
         assert_int_equal(train.count, 80);
         int64_t row[2] = {0, 0};
-        for (int place = 0; place < PICTURE_CLASSES; place++)
-            for (int i = 0; i < PICTURES; i++) {
-                const int c = picture_class(i), split = i % 3 == 2;
+        for (int place = 0; place < IMAGE_CLASSES; place++)
+            for (int i = 0; i < IMAGES; i++) {
+                const int c = image_class(i), split = i % 3 == 2;
                 snprintf(name, sizeof name, "data/%s/%s/%03d.jpg", split ? "val" : "train",
                          classes[c], i);
                 if (numbers[c] == place)
@@ -331,19 +331,19 @@ static void troubles(void **state)
     snprintf(list, sizeof list, "%s", scratch_path("troubles.txt"));
     snprintf(out, sizeof out, "%s", scratch_path("troubles.h5"));
     snprintf(report_path, sizeof report_path, "%s", scratch_path("troubles-report.txt"));
-    picture_file jpeg = small_picture(0);
+    image_file jpeg = small_image(0);
     archive_file file = start_archive(path, "tar");
     open_archive(&file, path);
-    add_picture(&file, "a/1.jpg", 1);
+    add_image(&file, "a/1.jpg", 1);
     add_file(&file, "a/cut.jpg", jpeg.bytes, jpeg.size_bytes - 40);
     add_file(&file, "a/page.jpg", "<html>404</html>", 16);
     add_file(&file, "b/empty.jpg", "", 0);
-    add_picture(&file, "../../etc/evil.jpg", 2);
-    add_picture(&file, "b/../../evil.jpg", 2);
-    add_picture(&file, "/abs/evil.jpg", 3);
-    add_picture(&file, "b/2.jpg", 2);
-    add_picture(&file, "a/1.jpg", 3);
-    add_picture(&file, "b/unlisted.jpg", 3);
+    add_image(&file, "../../etc/evil.jpg", 2);
+    add_image(&file, "b/../../evil.jpg", 2);
+    add_image(&file, "/abs/evil.jpg", 3);
+    add_image(&file, "b/2.jpg", 2);
+    add_image(&file, "a/1.jpg", 3);
+    add_image(&file, "b/unlisted.jpg", 3);
     add_file(&file, "b/anim.gif", "GIF89a", 6);
     end_archive(&file);
     free(jpeg.bytes);
@@ -353,7 +353,7 @@ static void troubles(void **state)
     preparation p = {{path}, {.lists = {list}, .strict = true}, false};
     refused("pictures", out, &p, ELM_EXIT_FAILURE, "--strict");
     assert_int_not_equal(access(out, F_OK), 0);
-    p.pictures.strict = false;
+    p.image_files.strict = false;
     prepare("pictures", out, &p);
     loaded train = load(out, "train");
     assert_int_equal(train.count, 2);
@@ -382,7 +382,7 @@ static void troubles(void **state)
     assert_int_equal(count, 12); /* /abs/evil.jpg is both listed and there */
 
     /* Without lists what is unlisted counts, and what is no class's is said. */
-    p.pictures.lists[0] = NULL;
+    p.image_files.lists[0] = NULL;
     p.force = true;
     prepare("pictures", out, &p);
     train = load(out, "train");
@@ -393,7 +393,7 @@ static void troubles(void **state)
 
     /* A report of an earlier run does not outlive it. */
     write_text(list, "a/1.jpg 0\nb/2.jpg 1\n");
-    p.pictures.lists[0] = list;
+    p.image_files.lists[0] = list;
     write_imagenet(path, scratch_path("other.tar"), "tar");
     write_text(list, "n0000/n0000_0.JPEG 0\n");
     prepare("pictures", out, &p);
@@ -411,7 +411,7 @@ static void bad_lists(void **state)
     snprintf(out, sizeof out, "%s", scratch_path("bad.h5"));
     archive_file file = start_archive(path, "tar");
     open_archive(&file, path);
-    add_picture(&file, "a/1.jpg", 1);
+    add_image(&file, "a/1.jpg", 1);
     end_archive(&file);
     const struct {
         const char *list, *test, *text;
@@ -425,7 +425,7 @@ static void bad_lists(void **state)
         {"a/1.jpg 0\n./a/1.jpg 1\n", NULL, "two classes, 0 and 1"},
         {"a/1.jpg 0\n", "a/1.jpg 0\n", "two splits, train and test"},
         {"\n# nothing\n", NULL, "an empty list"},
-        {"elsewhere/9.jpg 0\n", NULL, "no picture found"},
+        {"elsewhere/9.jpg 0\n", NULL, "no image found"},
         {"{\"images\": [", NULL, "broken JSON"},
         {"{\"images\": [], \"annotations\": []}", NULL, "no images"},
         {"{\"images\": [{\"id\": 1}]}", NULL, "without file_name"},
@@ -449,7 +449,7 @@ static void bad_lists(void **state)
         write_text(list, cases[i].list);
         if (cases[i].test != NULL) {
             write_text(other, cases[i].test);
-            p.pictures.lists[2] = other;
+            p.image_files.lists[2] = other;
         }
         refused("pictures", out, &p, ELM_EXIT_FAILURE, cases[i].text);
         assert_false(exists("bad.h5") || exists("bad.h5.journal") || exists("bad.h5.part"));
@@ -469,9 +469,9 @@ static void truncated_archives(void **state)
     snprintf(list, sizeof list, "%s", scratch_path("cut.txt"));
     snprintf(out, sizeof out, "%s", scratch_path("cut.h5"));
     FILE *file = fopen(list, "w");
-    for (int i = 0; i < PICTURES; i++) {
+    for (int i = 0; i < IMAGES; i++) {
         inat_name(name, sizeof name, i);
-        fprintf(file, "%s %d\n", name, picture_class(i));
+        fprintf(file, "%s %d\n", name, image_class(i));
     }
     fclose(file);
     preparation p = {{archive}, {.lists = {list}, .shard_bytes = 10000}, true};

@@ -4,16 +4,16 @@
 
 static const char mark[] = "\xef\xbb\xbf";
 
-/* Four pictures of two folders. */
+/* Four images of two folders. */
 static void write_base(char path[600])
 {
     snprintf(path, 600, "%s", scratch_path("base.tar"));
     archive_file file = start_archive(path, "tar");
     open_archive(&file, path);
-    add_picture(&file, "ant/1.jpg", 1);
-    add_picture(&file, "ant/2.jpg", 2);
-    add_picture(&file, "bee/3.jpg", 3);
-    add_picture(&file, "#dog/4.jpg", 4);
+    add_image(&file, "ant/1.jpg", 1);
+    add_image(&file, "ant/2.jpg", 2);
+    add_image(&file, "bee/3.jpg", 3);
+    add_image(&file, "#dog/4.jpg", 4);
     end_archive(&file);
 }
 
@@ -57,7 +57,7 @@ static void marks_of_byte_order(void **state)
     prepare("pictures", out, &p);
     assert_int_equal(count_train(out), 3);
     expect_names(out, (const char *const[]){"Ameise", "Biene"}, 2);
-    p.pictures.class_names = NULL;
+    p.image_files.class_names = NULL;
     marked(list, "{\"images\": [{\"id\": 1, \"file_name\": \"ant/1.jpg\"}, {\"id\": 2, "
                  "\"file_name\": \"bee/3.jpg\"}], \"annotations\": "
                  "[{\"image_id\": 1, \"category_id\": 0}, {\"image_id\": 2, \"category_id\": 1}]}");
@@ -139,9 +139,9 @@ static void write_foreign(char path[600], const char *first, const char *second)
     archive_file file = {.writer = writer};
     open_archive(&file, path);
     snprintf(name, sizeof name, "%s/1.jpg", first);
-    add_picture(&file, name, 1);
+    add_image(&file, name, 1);
     snprintf(name, sizeof name, "%s/2.jpg", second);
-    add_picture(&file, name, 2);
+    add_image(&file, name, 2);
     end_archive(&file);
 }
 
@@ -157,20 +157,20 @@ static void other_alphabets(void **state)
     preparation p = {.archives = {path}, .force = true};
     refused("pictures", out, &p, ELM_EXIT_FAILURE,
             "K\\xE4fer): say what it is with --name-encoding");
-    p.pictures.encoding = "latin1";
+    p.image_files.encoding = "latin1";
     prepare("pictures", out, &p);
     expect_names(out,
                  (const char *const[]){"K\xc3\xa4"
                                        "fer",
                                        "ant"},
                  2);
-    p.pictures.encoding = "escape";
+    p.image_files.encoding = "escape";
     prepare("pictures", out, &p);
     expect_names(out, (const char *const[]){"K\\xE4fer", "ant"}, 2);
-    p.pictures.encoding = "klingon";
+    p.image_files.encoding = "klingon";
     refused("pictures", out, &p, ELM_EXIT_USAGE, "--name-encoding klingon");
     write_foreign(path, "\x8c\xa2", "ant"); /* dog in Shift-JIS */
-    p.pictures.encoding = "shift_jis";
+    p.image_files.encoding = "shift_jis";
     prepare("pictures", out, &p);
     expect_names(out, (const char *const[]){"ant", "\xe7\x8a\xac"}, 2);
     /* One name in two spellings would become one class. */
@@ -179,7 +179,7 @@ static void other_alphabets(void **state)
                   "fer",
                   "K\xc3\xa4"
                   "fer");
-    p.pictures.encoding = "latin1";
+    p.image_files.encoding = "latin1";
     refused("pictures", out, &p, ELM_EXIT_FAILURE, "two classes with the same name");
     /* Composed and decomposed letters are two names, and stay as they are. */
     write_foreign(path,
@@ -187,7 +187,7 @@ static void other_alphabets(void **state)
                   "fer",
                   "Ka\xcc\x88"
                   "fer");
-    p.pictures.encoding = NULL;
+    p.image_files.encoding = NULL;
     prepare("pictures", out, &p);
     expect_names(out,
                  (const char *const[]){"Ka\xcc\x88"
@@ -256,10 +256,10 @@ static void too_many_and_too_few(void **state)
     write_text(names, "a\nb\nc\nd\ne\n");
     prepare("pictures", out, &p);
     expect_names(out, (const char *const[]){"a", "b", "c", "d", "e"}, 5);
-    p.pictures.strict = true;
+    p.image_files.strict = true;
     refused("pictures", out, &p, ELM_EXIT_FAILURE, "5 names for 4 classes");
-    p.pictures.strict = false;
-    p.pictures.drop_empty = true;
+    p.image_files.strict = false;
+    p.image_files.drop_empty = true;
     prepare("pictures", out, &p);
     expect_names(out, (const char *const[]){"a", "d"}, 2);
     loaded train = load(out, "train");
@@ -282,7 +282,7 @@ static void labels_and_line_ends(void **state)
         {"ant/1.jpg 0.0.\nbee/3.jpg 1\n", "not \"path label\""},
         {"ant/1.jpg .0\nbee/3.jpg 1\n", "not \"path label\""},
         {"\n\n", "an empty list"},
-        {"\"ant/1.jpg\" 0\n", "no picture found"},
+        {"\"ant/1.jpg\" 0\n", "no image found"},
     };
     char base[600], list[600], names[600], out[600];
     write_base(base);
@@ -298,7 +298,7 @@ static void labels_and_line_ends(void **state)
     prepare("pictures", out, &p);
     assert_int_equal(count_train(out), 3);
     expect_names(out, (const char *const[]){"ant", "bee"}, 2);
-    p.pictures.class_names = names;
+    p.image_files.class_names = names;
     write_text(names, "x\ry\r");
     refused("pictures", out, &p, ELM_EXIT_FAILURE, "carriage returns within a line");
 }

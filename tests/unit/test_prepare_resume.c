@@ -1,4 +1,4 @@
-/* Preparing pictures: shards, and what an interrupted preparation leaves. */
+/* Preparing images: shards, and what an interrupted preparation leaves. */
 #include "unit/prepare_fixture.h"
 
 #include <signal.h>
@@ -40,13 +40,13 @@ static void interrupted(void **state)
     archive_file file = start_archive(archive, "zip");
     open_archive(&file, archive);
     for (int round = 0; round < 12; round++)
-        for (int i = 0; i < PICTURES; i++) {
+        for (int i = 0; i < IMAGES; i++) {
             char name[100];
-            snprintf(name, sizeof name, "%d/%d-%d.jpg", picture_class(i), round, i);
-            add_picture(&file, name, i);
+            snprintf(name, sizeof name, "%d/%d-%d.jpg", image_class(i), round, i);
+            add_image(&file, name, i);
         }
     add_file(&file, "1/broken.jpg", "\xff\xd8\xff nothing", 11);
-    add_picture(&file, "0/0-0.jpg", 3); /* twice */
+    add_image(&file, "0/0-0.jpg", 3); /* twice */
     end_archive(&file);
     for (int i = 0; i < 2; i++) {
         snprintf(command, sizeof command, "mkdir -p %s/run%d", scratch_folder, i);
@@ -70,7 +70,7 @@ static void interrupted(void **state)
     assert_int_equal(access(scratch_path("run1/large.h5.journal"), F_OK), 0);
     assert_int_not_equal(access(out[1], F_OK), 0);
     preparation other = p;
-    other.pictures.no_decode = true;
+    other.image_files.no_decode = true;
     refused("pictures", out[1], &other, ELM_EXIT_FAILURE, "run1/large.h5.journal");
     prepare("pictures", out[1], &p);
     snprintf(command, sizeof command, "diff -r %s/run0 %s/run1", scratch_folder, scratch_folder);

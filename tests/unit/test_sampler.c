@@ -243,28 +243,28 @@ static void ranks_and_resume(void **state)
     }
 }
 
-/* Pictures in shards, listed in another order than they lie: what a pass reads. */
-enum { PICTURES = 400000, SHARDS = 8, LENGTH = 100 * 1024, WINDOW = 2048, CHUNK = 4 << 20 };
-static elm_store_place places[PICTURES];
+/* Images in shards, listed in another order than they lie: what a pass reads. */
+enum { IMAGES = 400000, SHARDS = 8, LENGTH = 100 * 1024, WINDOW = 2048, CHUNK = 4 << 20 };
+static elm_store_place places[IMAGES];
 static elm_encoded_images in_shards = {.places = places};
-static elm_dataset pictures = {.count = PICTURES, .pictures = &in_shards};
+static elm_dataset sharded = {.count = IMAGES, .encoded = &in_shards};
 
-/* Where a picture lies among all, counted in pictures. */
+/* Where an image lies among all, counted in images. */
 static int64_t place_of(int64_t member)
 {
-    return places[member].shard * (PICTURES / SHARDS) + places[member].offset / LENGTH;
+    return places[member].shard * (IMAGES / SHARDS) + places[member].offset / LENGTH;
 }
 
 /* Chunks of 4 MiB that a file system fetches in one pass if memory holds those touched in the
  * last WINDOW reads. */
 static int64_t fetches(const int64_t *order)
 {
-    enum { CHUNKS = (int)((int64_t)PICTURES * LENGTH / CHUNK) + 2 };
+    enum { CHUNKS = (int)((int64_t)IMAGES * LENGTH / CHUNK) + 2 };
     static int64_t touched[CHUNKS];
     int64_t fetched = 0;
     for (int c = 0; c < CHUNKS; c++)
         touched[c] = -WINDOW - 1;
-    for (int64_t i = 0; i < PICTURES; i++) {
+    for (int64_t i = 0; i < IMAGES; i++) {
         const int64_t first = place_of(order[i]) * LENGTH / CHUNK,
                       last = (place_of(order[i]) * LENGTH + LENGTH - 1) / CHUNK;
         for (int64_t c = first; c <= last; c++) {
@@ -296,43 +296,43 @@ static int64_t runs(const int64_t *order, int64_t count)
 static void window(void **state)
 {
     (void)state;
-    static int64_t order[PICTURES], full[PICTURES], later[PICTURES];
-    static bool seen[PICTURES];
-    for (int64_t i = 0; i < PICTURES; i++) {
-        const int64_t lies = i * 7919 % PICTURES;
-        places[i] = (elm_store_place){.shard = (int32_t)(lies / (PICTURES / SHARDS)),
-                                      .offset = lies % (PICTURES / SHARDS) * LENGTH,
+    static int64_t order[IMAGES], full[IMAGES], later[IMAGES];
+    static bool seen[IMAGES];
+    for (int64_t i = 0; i < IMAGES; i++) {
+        const int64_t lies = i * 7919 % IMAGES;
+        places[i] = (elm_store_place){.shard = (int32_t)(lies / (IMAGES / SHARDS)),
+                                      .offset = lies % (IMAGES / SHARDS) * LENGTH,
                                       .length = LENGTH};
     }
     elm_data_options options = options_of("instance");
-    order_of(&options, &pictures, 3, 0, full);
+    order_of(&options, &sharded, 3, 0, full);
     snprintf(options.shuffle, sizeof options.shuffle, "window:%d", WINDOW);
-    order_of(&options, &pictures, 3, 0, order);
-    for (int64_t i = 0; i < PICTURES; i++) {
+    order_of(&options, &sharded, 3, 0, order);
+    for (int64_t i = 0; i < IMAGES; i++) {
         assert_false(seen[order[i]]);
         seen[order[i]] = true;
     }
-    for (int64_t first = 0; first < PICTURES; first += WINDOW)
-        assert_in_range(runs(order + first, first + WINDOW < PICTURES ? WINDOW : PICTURES - first),
-                        1, ELM_WINDOW_BLOCKS + 3);
-    order_of(&options, &pictures, 3, 1, later);
+    for (int64_t first = 0; first < IMAGES; first += WINDOW)
+        assert_in_range(runs(order + first, first + WINDOW < IMAGES ? WINDOW : IMAGES - first), 1,
+                        ELM_WINDOW_BLOCKS + 3);
+    order_of(&options, &sharded, 3, 1, later);
     assert_memory_not_equal(order, later, sizeof order);
-    order_of(&options, &pictures, 3, 0, later);
+    order_of(&options, &sharded, 3, 0, later);
     assert_memory_equal(order, later, sizeof order);
 
-    const int64_t least = (int64_t)PICTURES * LENGTH / CHUNK, some = fetches(order),
+    const int64_t least = (int64_t)IMAGES * LENGTH / CHUNK, some = fetches(order),
                   all = fetches(full);
-    printf("%d pictures of 100 KiB: one pass fetches %lld chunks of 4 MiB with window:%d, %lld "
+    printf("%d images of 100 KiB: one pass fetches %lld chunks of 4 MiB with window:%d, %lld "
            "with full, %lld at least\n",
-           PICTURES, (long long)some, WINDOW, (long long)all, (long long)least);
+           IMAGES, (long long)some, WINDOW, (long long)all, (long long)least);
     assert_true(some < 3 * least);
     assert_true(all > 10 * some);
 
     /* wider than the set: all of it mixes */
     snprintf(options.shuffle, sizeof options.shuffle, "window:1000000");
-    order_of(&options, &pictures, 3, 0, later);
+    order_of(&options, &sharded, 3, 0, later);
     memset(seen, 0, sizeof seen);
-    for (int64_t i = 0; i < PICTURES; i++) {
+    for (int64_t i = 0; i < IMAGES; i++) {
         assert_false(seen[later[i]]);
         seen[later[i]] = true;
     }

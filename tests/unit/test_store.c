@@ -22,13 +22,13 @@
 enum { CLASSES = 3, TRAIN = 1000, TEST = 7, SIDE = 12, CHANNELS = 3, ROW = SIDE * SIDE * CHANNELS };
 
 static const char *const class_names[CLASSES] = {"cat", "dog", "na\xc3\xafve bird"};
-static const elm_store_info pictures = {.dataset = "made-up",
-                                        .classes = CLASSES,
-                                        .height = SIDE,
-                                        .width = SIDE,
-                                        .channels = CHANNELS,
-                                        .mean = {.1f, .2f, .3f},
-                                        .std = {.4f, .5f, .6f}};
+static const elm_store_info images = {.dataset = "made-up",
+                                      .classes = CLASSES,
+                                      .height = SIDE,
+                                      .width = SIDE,
+                                      .channels = CHANNELS,
+                                      .mean = {.1f, .2f, .3f},
+                                      .std = {.4f, .5f, .6f}};
 
 static int32_t label_of(int64_t i)
 {
@@ -52,11 +52,11 @@ static elm_store_writer *start(const char *path, const elm_store_info *info)
 }
 
 /* Training rows 0..999 and test rows 1000..1006, appended alternately. */
-static void write_pictures(const char *path)
+static void write_images(const char *path)
 {
     uint8_t row[ROW];
     elm_error err = {0};
-    elm_store_writer *writer = start(path, &pictures);
+    elm_store_writer *writer = start(path, &images);
     for (int64_t i = 0; i < TRAIN; i++) {
         fill_row(i, row);
         assert_int_equal(elm_store_writer_append(writer, "train", label_of(i), row, &err), 0);
@@ -79,14 +79,14 @@ static elm_store *open_good(const char *path)
     return store;
 }
 
-static void pictures_come_back(void **state)
+static void images_come_back(void **state)
 {
     (void)state;
     const int64_t live = elm_alloc_live();
-    const char *path = scratch_path("pictures.h5");
-    write_pictures(path);
+    const char *path = scratch_path("images.h5");
+    write_images(path);
     elm_store *store = open_good(path);
-    assert_memory_equal(elm_store_describe(store), &pictures, sizeof pictures);
+    assert_memory_equal(elm_store_describe(store), &images, sizeof images);
     for (int c = 0; c < CLASSES; c++)
         assert_string_equal(elm_store_class_name(store, c), class_names[c]);
     assert_int_equal(elm_store_count(store, "train"), TRAIN);
@@ -159,7 +159,7 @@ static void nothing_half_written(void **state)
     const char *path = scratch_path("half.h5"), *part = scratch_path("half.h5.part");
     uint8_t row[ROW] = {0};
     elm_error err = {0};
-    elm_store_writer *writer = start(path, &pictures);
+    elm_store_writer *writer = start(path, &images);
     assert_int_equal(elm_store_writer_append(writer, "train", 0, row, &err), 0);
     assert_int_equal(elm_store_writer_append(writer, "trian", 0, row, &err), -1);
     assert_int_equal(elm_store_writer_append(writer, "train", CLASSES, row, &err), -1);
@@ -169,12 +169,12 @@ static void nothing_half_written(void **state)
     elm_store_writer_destroy(writer);
     assert_int_not_equal(access(part, F_OK), 0);
 
-    writer = start(path, &pictures); /* a store without a record is none */
+    writer = start(path, &images); /* a store without a record is none */
     assert_int_equal(elm_store_writer_finish(writer, &err), -1);
     assert_int_not_equal(access(part, F_OK), 0);
     assert_int_not_equal(access(path, F_OK), 0);
 
-    assert_int_equal(elm_store_writer_create(&writer, scratch_path("no/such/folder.h5"), &pictures,
+    assert_int_equal(elm_store_writer_create(&writer, scratch_path("no/such/folder.h5"), &images,
                                              class_names, &err),
                      -1);
     assert_non_null(strstr(err.text, "No such file"));
@@ -207,8 +207,8 @@ static void equal_input_gives_equal_bytes(void **state)
 {
     (void)state;
     size_t count[2];
-    write_pictures(scratch_path("one.h5"));
-    write_pictures(scratch_path("two.h5"));
+    write_images(scratch_path("one.h5"));
+    write_images(scratch_path("two.h5"));
     uint8_t *one = slurp(scratch_path("one.h5"), &count[0]),
             *two = slurp(scratch_path("two.h5"), &count[1]);
     assert_int_equal(count[0], count[1]);
@@ -487,7 +487,7 @@ static void spoilt_stores(void **state)
     };
     const char *path = scratch_path("spoilt.h5");
     size_t count;
-    write_pictures(scratch_path("good.h5"));
+    write_images(scratch_path("good.h5"));
     uint8_t *good = slurp(scratch_path("good.h5"), &count);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         spill(path, good, count);
@@ -538,7 +538,7 @@ static void truncated_anywhere(void **state)
     (void)state;
     const char *path = scratch_path("cut.h5");
     size_t count;
-    write_pictures(scratch_path("whole.h5"));
+    write_images(scratch_path("whole.h5"));
     uint8_t *bytes = slurp(scratch_path("whole.h5"), &count);
     for (size_t cut = 0; cut < count; cut += cut < 64 ? 8 : count / 60) {
         spill(path, bytes, cut);
@@ -566,7 +566,7 @@ static bool reads_right(const char *path)
         elm_store_read(store, "train", members, elm_store_count(store, "train"), &rows, &err) == 0;
     if (read) {
         assert_int_equal(elm_store_count(store, "train"), TRAIN);
-        assert_memory_equal(elm_store_describe(store), &pictures, sizeof pictures);
+        assert_memory_equal(elm_store_describe(store), &images, sizeof images);
         for (int64_t i = 0; i < TRAIN; i += 37) {
             fill_row(i, expected);
             assert_memory_equal((uint8_t *)rows + i * ROW, expected, ROW);
@@ -584,7 +584,7 @@ static void flipped_anywhere(void **state)
     const char *path = scratch_path("flipped.h5");
     size_t count;
     int wrong = 0;
-    write_pictures(scratch_path("whole.h5"));
+    write_images(scratch_path("whole.h5"));
     uint8_t *bytes = slurp(scratch_path("whole.h5"), &count);
     elm_rng rng = elm_rng_stream(5, ELM_RNG_DATA, 0, 0);
     const int64_t live = elm_alloc_live();
@@ -605,7 +605,7 @@ static void flipped_anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pictures_come_back),
+        cmocka_unit_test(images_come_back),
         cmocka_unit_test(features_come_back),
         cmocka_unit_test(nothing_half_written),
         cmocka_unit_test(equal_input_gives_equal_bytes),

@@ -1,4 +1,4 @@
-/* Stores of pictures in shards: what goes in comes out; a place that is not within its shard is
+/* Stores of images in shards: what goes in comes out; a place that is not within its shard is
  * refused, whoever wrote it there. */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -27,7 +27,7 @@ static const elm_store_info info = {.dataset = "pictures",
                                     .in_shards = true,
                                     .mean = {.1f, .2f, .3f},
                                     .std = {.4f, .5f, .6f}};
-static const elm_store_shard shards[SHARDS] = {{"pictures-00000.tar", 1000000},
+static const elm_store_shard shards[SHARDS] = {{"images-00000.tar", 1000000},
                                                {"/elsewhere/original.tar", INT64_C(147897477120)}};
 
 static elm_store_place place_of(int64_t i)
@@ -114,11 +114,11 @@ static void index_comes_back(void **state)
         expect_place(&places[i], members[i]);
     elm_free(places);
     char name[64];
-    assert_int_equal(elm_store_picture_name(store, "train", 4096, name, sizeof name, &err), 0);
+    assert_int_equal(elm_store_image_name(store, "train", 4096, name, sizeof name, &err), 0);
     assert_string_equal(name, "twelve-bytes/04096.jpg");
-    assert_int_equal(elm_store_picture_name(store, "test", 3, name, sizeof name, &err), 0);
+    assert_int_equal(elm_store_image_name(store, "test", 3, name, sizeof name, &err), 0);
     assert_string_equal(name, "a/05003.jpg");
-    assert_int_equal(elm_store_picture_name(store, "test", TEST, name, sizeof name, &err), -1);
+    assert_int_equal(elm_store_image_name(store, "test", TEST, name, sizeof name, &err), -1);
     assert_int_equal(elm_store_places(store, "train", (const int64_t[]){TRAIN}, 1, &places, &err),
                      -1);
     void *rows = NULL;
@@ -269,7 +269,7 @@ static double peak_mib(void)
 static void large_index(void **state)
 {
     (void)state;
-    enum { PICTURES = 437513, MIB_MAX = 64 };
+    enum { IMAGES = 437513, MIB_MAX = 64 };
     const elm_store_shard shard = {"large.tar", INT64_C(130000000000)};
     elm_error err = {0};
     const char *path = scratch_path("large.h5"), *tar = scratch_path("large.tar");
@@ -280,7 +280,7 @@ static void large_index(void **state)
     elm_store_writer *writer = NULL;
     assert_int_equal(
         elm_store_writer_create_index(&writer, path, &info, class_names, &shard, 1, 64, &err), 0);
-    for (int64_t i = 0; i < PICTURES; i++) {
+    for (int64_t i = 0; i < IMAGES; i++) {
         char name[65];
         snprintf(name, sizeof name, "train_val2018/Plantae/7477/%032d.jpg", (int)i);
         if (elm_store_writer_append_place(writer, "train", label_of(i), name,
@@ -301,13 +301,13 @@ static void large_index(void **state)
         int64_t *order = elm_alloc((size_t)dataset->count, sizeof *order, &err);
         elm_sampler_order(&options, dataset, 1, 0, order, NULL);
         const double mib = peak_mib() - before;
-        printf("%d entries: %.1f MiB at most\n", PICTURES, mib);
+        printf("%d entries: %.1f MiB at most\n", IMAGES, mib);
         fflush(stdout);
 #ifndef __SANITIZE_ADDRESS__
         if (mib > MIB_MAX)
             _exit(2);
 #endif
-        _exit(dataset->count == PICTURES ? 0 : 3);
+        _exit(dataset->count == IMAGES ? 0 : 3);
     }
     int status = -1;
     waitpid(child, &status, 0);

@@ -45,7 +45,7 @@ static int read_attributes(reader *r, elm_checkpoint_input *input)
     return status;
 }
 
-/* A resized picture holds what is cut out of it. */
+/* A resized image holds what is cut out of it. */
 static bool is_sound(const elm_checkpoint_input *input)
 {
     if (!input->channels)

@@ -1,5 +1,5 @@
-/* A shuffle that reads the shards nearly as they lie: blocks of consecutive pictures in random
- * order, and the pictures of a window, which are those of a few blocks, among each other. One
+/* A shuffle that reads the shards nearly as they lie: blocks of consecutive images in random
+ * order, and the images of a window, which are those of a few blocks, among each other. One
  * block would do for the disk, but archives are often sorted by class: several blocks from
  * anywhere mix the classes of a batch. While a window is read, each of its blocks is read as a
  * whole. */
@@ -35,9 +35,9 @@ int sampler_window_create(elm_sampler *sampler, elm_error *err)
         return -1;
     for (int64_t i = 0; i < dataset->count; i++)
         sampler->by_place[i] = i;
-    if (dataset->pictures != NULL)
+    if (dataset->encoded != NULL)
         qsort_r(sampler->by_place, (size_t)dataset->count, sizeof *sampler->by_place, by_place,
-                dataset->pictures->places);
+                dataset->encoded->places);
     return 0;
 }
 

@@ -182,7 +182,7 @@ int elm_knn_count_all(const elm_classifier_input *input, elm_recall_counts *tall
             input->comm,
             elm_recall_counts_create(tally, n.classes, err) != 0 ? -1 : allocate(&n, err), err);
     if (status == 0)
-        tally->omits = input->test->pictures != NULL && input->test->pictures->omits_unreadable;
+        tally->omits = input->test->encoded != NULL && input->test->encoded->omits_unreadable;
     if (status == 0 && n.votes != NULL)
         rounds_all(&n, tally);
     else

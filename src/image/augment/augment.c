@@ -87,7 +87,7 @@ int elm_augment_init(elm_augment *augment, const char *text, const elm_image_for
     if (augment->pad >= smaller)
         return elm_error_set(
             err, ELM_EXIT_USAGE,
-            "pictures of %d x %d cannot be padded by %d (data.augment): give less than %d",
+            "images of %d x %d cannot be padded by %d (data.augment): give less than %d",
             size.width, size.height, augment->pad, smaller);
     if (elm_pipeline_check(&augment->pipeline, size, err) != 0)
         return -1;
@@ -110,7 +110,7 @@ int elm_augment_init_shards(elm_augment *augment, const char *text, const elm_im
         return 0;
     if (!elm_pipeline_step_is(pipeline, 0, "resized-crop"))
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "pictures in shards are of any size (data.augment): begin with "
+                             "images in shards are of any size (data.augment): begin with "
                              "resized-crop, or use none or auto");
     area[0] = pipeline->steps[0].value[0];
     area[1] = pipeline->steps[0].value[1];
@@ -122,7 +122,7 @@ int elm_augment_init_shards(elm_augment *augment, const char *text, const elm_im
         if (elm_pipeline_step_is(pipeline, i, "crop") && pipeline->steps[i].value[1] > 0)
             return elm_error_set(
                 err, ELM_EXIT_USAGE,
-                "a border of the mean is not for pictures in shards (data.augment): use black");
+                "a border of the mean is not for images in shards (data.augment): use black");
     make_values(augment, format, false);
     return elm_pipeline_check(pipeline, size, err);
 }
@@ -160,7 +160,7 @@ static void erase(const elm_augment *augment, const int erased[4], float *out)
 }
 
 /* Moved, flipped, normalized in one pass. */
-static void normalize(const elm_augment *augment, elm_rng *rng, const uint8_t *picture, float *out)
+static void normalize(const elm_augment *augment, elm_rng *rng, const uint8_t *image, float *out)
 {
     const int height = augment->height, width = augment->width, channels = augment->channels,
               pad = augment->pad;
@@ -172,7 +172,7 @@ static void normalize(const elm_augment *augment, elm_rng *rng, const uint8_t *p
     }
     if (augment->flip)
         flip = elm_rng_u32(rng) & 1;
-    /* Columns of the picture that stay in sight, and where the first of them goes. */
+    /* Columns of the image that stay in sight, and where the first of them goes. */
     const int first = right > 0 ? right : 0, end = right < 0 ? width + right : width;
     const int start = flip ? width - 1 - (first - right) : first - right, step = flip ? -1 : 1;
     for (int c = 0; c < channels; c++) {
@@ -185,7 +185,7 @@ static void normalize(const elm_augment *augment, elm_rng *rng, const uint8_t *p
                     line[x] = augment->border[c];
             if (from_y < 0 || from_y >= height)
                 continue;
-            const uint8_t *pixel = picture + (size_t)from_y * width * channels + c;
+            const uint8_t *pixel = image + (size_t)from_y * width * channels + c;
             for (int from = first, x = start; from < end; from++, x += step)
                 line[x] = value[pixel[from * channels]];
         }
@@ -200,14 +200,14 @@ static void run_pipeline(const elm_augment *augment, elm_augment_work *work, elm
     erase(augment, work->canvas.erased, out);
 }
 
-void elm_augment_picture(const elm_augment *augment, elm_augment_work *work, elm_rng *rng,
-                         const uint8_t *picture, float *out)
+void elm_augment_image(const elm_augment *augment, elm_augment_work *work, elm_rng *rng,
+                       const uint8_t *image, float *out)
 {
     if (augment->pipeline.count == 0) {
-        normalize(augment, rng, picture, out);
+        normalize(augment, rng, image, out);
         return;
     }
-    memcpy(work->canvas.image, picture, elm_image_bytes(work->canvas.size));
+    memcpy(work->canvas.image, image, elm_image_bytes(work->canvas.size));
     run_pipeline(augment, work, rng, out);
 }
 

@@ -20,7 +20,7 @@ typedef struct elm_affine {
 
 elm_affine elm_affine_shear_x(elm_image_size size, double s); /* u = X + s Y */
 elm_affine elm_affine_shear_y(elm_image_size size, double s); /* v = s X + Y */
-/* u = X + t: t > 0 moves the picture left */
+/* u = X + t: t > 0 moves the image left */
 elm_affine elm_affine_translate_x(elm_image_size size, double t);
 elm_affine elm_affine_translate_y(elm_image_size size, double t);
 /* about the center, counter-clockwise */

@@ -190,7 +190,7 @@ int elm_pipeline_check(const elm_pipeline *pipeline, elm_image_size size, elm_er
         if (size.channels != 3 && (step->kind->needs_color || tints))
             return elm_error_set(
                 err, ELM_EXIT_USAGE,
-                "augmentation %s changes colors, and the pictures have %d channel%s: leave it out",
+                "augmentation %s changes colors, and the images have %d channel%s: leave it out",
                 step->kind->name, size.channels, size.channels == 1 ? "" : "s");
         if (size.channels != 3 && size.channels != 1)
             return elm_error_set(
@@ -199,15 +199,14 @@ int elm_pipeline_check(const elm_pipeline *pipeline, elm_image_size size, elm_er
                 step->kind->name, size.channels);
         const int smaller = size.height < size.width ? size.height : size.width;
         if (step->kind->apply == elm_step_crop && step->value[0] >= smaller)
-            return elm_error_set(
-                err, ELM_EXIT_USAGE,
-                "augmentation %s pads pictures of %d x %d by %g: give less than %d",
-                step->kind->name, size.width, size.height, step->value[0], smaller);
+            return elm_error_set(err, ELM_EXIT_USAGE,
+                                 "augmentation %s pads images of %d x %d by %g: give less than %d",
+                                 step->kind->name, size.width, size.height, step->value[0],
+                                 smaller);
         if (step->kind->apply == elm_step_cutout && step->value[0] > 2 * smaller)
-            return elm_error_set(
-                err, ELM_EXIT_USAGE,
-                "a hole of %g pixels covers pictures of %d x %d (cutout): give less",
-                step->value[0], size.width, size.height);
+            return elm_error_set(err, ELM_EXIT_USAGE,
+                                 "a hole of %g pixels covers images of %d x %d (cutout): give less",
+                                 step->value[0], size.width, size.height);
     }
     return 0;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* First and one-past-last output column whose input column o * stride + offset lies inside the
- * picture. */
+ * image. */
 static void inside(int offset, int stride, int extent, int outputs, int *first, int *last)
 {
     *first = offset < 0 ? (-offset + stride - 1) / stride : 0;

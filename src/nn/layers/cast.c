@@ -1,4 +1,4 @@
-/* Takes pictures over into the network's format, and channels last where its layout is so. */
+/* Takes images over into the network's format, and channels last where its layout is so. */
 #include "nn/layers/layer.h"
 #include "nn/layers/pixels_kernels.h"
 

@@ -31,7 +31,7 @@ typedef struct elm_value {
     /* [max_images] each, written by the consumers in backward order */
     void *gradient[ELM_CONTRIBUTIONS_MAX];
     int contributions;
-    bool wants_gradient; /* false for the pictures themselves */
+    bool wants_gradient; /* false for the images themselves */
 } elm_value;
 
 /** Pixels of a plane times its block: a plane is what one image's channel block occupies,
@@ -64,7 +64,7 @@ typedef struct elm_segment {
 
 /** One pass over the network. */
 typedef struct elm_pass {
-    const float *input; /* NCHW pictures or feature vectors */
+    const float *input; /* NCHW images or feature vectors */
     int images;
     bool training;
     const elm_segment *segments;
@@ -142,7 +142,7 @@ static const double elm_norm_epsilon = 1e-5; /* added to a variance before its r
 
 /* Layers with loops of their own are compiled for each instruction set, whole: elm_norm_layer()
  * is the chosen set's. */
-ELM_KERNELS(elm_layer_kind, elm_cast_layer); /* pictures to the network's format */
+ELM_KERNELS(elm_layer_kind, elm_cast_layer); /* images to the network's format */
 ELM_KERNELS(elm_layer_kind, elm_norm_layer); /* BatchNorm [+ residual] [ReLU], fused */
 /* He et al.'s option A: every second pixel, zero channels half before, half after */
 ELM_KERNELS(elm_layer_kind, elm_shortcut_a_layer);

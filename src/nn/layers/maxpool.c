@@ -12,11 +12,11 @@
 
 enum { PIXELS_MAX = 256 };
 
-/* The part of an output pixel's window that lies inside the picture. */
+/* The part of an output pixel's window that lies inside the image. */
 typedef struct window {
     int top, left;       /* of the whole window, perhaps negative */
     int y0, y1, x0, x1;  /* rows and columns of the window, end excluded */
-    const elm_value *in; /* the picture */
+    const elm_value *in; /* the image */
 } window;
 
 static inline window window_at(const elm_layer *layer, int oy, int ox)

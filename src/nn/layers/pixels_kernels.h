@@ -39,7 +39,7 @@ void elm_pixels_gradient(const void *gradient, const void *x, void *dx, elm_pixe
                          const float *a, const float *b, const float *c, const float *mean,
                          elm_format format);
 
-/** Pictures [channels][pixels] in fp32 to [pixels][channels] in a format: the input cast. */
+/** Images [channels][pixels] in fp32 to [pixels][channels] in a format: the input cast. */
 void elm_pixels_from_planes(const float *x, void *y, size_t pixels, int channels,
                             elm_format format);
 

@@ -23,7 +23,7 @@ static size_t channel_start(const elm_value *value, int channel)
     return (size_t)(channel / value->block) * elm_value_plane(value) + channel % value->block;
 }
 
-/* Copies every `stride`-th pixel of an image's channels between the small picture x and the
+/* Copies every `stride`-th pixel of an image's channels between the small planes x and the
  * large y, one way or the other; the rest of the destination is 0. `run` channels, which lie
  * together in either, go at a time. */
 ELM_INLINE void copy_image(const elm_layer *layer, void *x, void *y, int run, bool forward,

@@ -1,4 +1,4 @@
-/* ResNets for small pictures: He et al. 2016, section 4.2, with option-A shortcuts, and the
+/* ResNets for small images: He et al. 2016, section 4.2, with option-A shortcuts, and the
  * public logit-adjustment code's variant (Menon et al. 2021) with equal-width bottlenecks and
  * convolution shortcuts (METHODS, "Set-ups"). */
 #include <stdio.h>
@@ -41,7 +41,7 @@ static elm_value *basic_block(elm_graph *graph, elm_value *x, const char *block,
 typedef elm_value *block_builder(elm_graph *graph, elm_value *x, const char *block, int channels,
                                  int stride);
 
-/* Three stages of `blocks` blocks, 16, 32 and 64 channels wide, halving the picture at the
+/* Three stages of `blocks` blocks, 16, 32 and 64 channels wide, halving the image at the
  * second and third. */
 static elm_value *stages(elm_graph *graph, elm_value *x, int blocks, block_builder *add_block)
 {
@@ -100,7 +100,7 @@ static int menon_build(elm_graph *graph, const char *variant, elm_value *input,
         return -1;
     if (input->height != input->width)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "cifar-resnet32-menon is for square pictures, not %d x %d "
+                             "cifar-resnet32-menon is for square images, not %d x %d "
                              "(model.name): use cifar-resnet32",
                              input->width, input->height);
     graph->conv_init = ELM_INIT_HE_TRUNCATED;

@@ -34,7 +34,7 @@ static int build(elm_graph *graph, const char *variant, elm_value *input, elm_va
 {
     (void)err;
     elm_value *x = input;
-    x->channels *= x->height * x->width; /* a picture is read as one long vector */
+    x->channels *= x->height * x->width; /* an image is read as one long vector */
     x->height = x->width = 1;
     int depth = 0;
     for (const char *rest = variant; rest; depth++) {

@@ -1,4 +1,4 @@
-/* ResNets for large pictures: He et al. 2016 in torchvision's layout and names, version 1.5, in
+/* ResNets for large images: He et al. 2016 in torchvision's layout and names, version 1.5, in
  * which a bottleneck's 3 x 3 convolution carries the stride. */
 #include <stdio.h>
 #include <string.h>
@@ -70,8 +70,7 @@ static int build(elm_graph *graph, const char *variant, elm_value *input, elm_va
                  elm_error *err)
 {
     const struct architecture *a = find(variant);
-    if (elm_graph_refuse_small(input, SMALLEST, "cifar-resnet20 or the like for small pictures",
-                               err))
+    if (elm_graph_refuse_small(input, SMALLEST, "cifar-resnet20 or the like for small images", err))
         return -1;
     elm_value *x = elm_graph_conv(graph, input, "conv1", 64, 7, 2, 3);
     x = elm_graph_norm(graph, x, "bn1", NULL, true);

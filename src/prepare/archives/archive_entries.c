@@ -114,7 +114,7 @@ static int next_header(elm_archive *archive, struct archive_entry **entry, elm_e
     return take_name(archive, *entry, err) == 0 ? 1 : -1;
 }
 
-/* A picture's bytes are none's target: a bit of its kind has been flipped. */
+/* An image's bytes are none's target: a bit of its kind has been flipped. */
 static bool is_plausible_target(const elm_archive *archive, const char *target)
 {
     if (target[0] == '\0' || strncmp(target, "\xff\xd8", 2) == 0 ||

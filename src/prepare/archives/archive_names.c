@@ -37,10 +37,10 @@ static const struct {
      "a squashfs image is not read: unpack it (unsquashfs) or mount it, and give the folder"},
     {0, "\x89LZO", "lzop is not read: decompress it (lzop -d)"},
     {0, "LRZI", "lrzip is not read: decompress it (lrunzip)"},
-    {0, "\x89HDF\r\n\x1a\n", "an HDF5 file is not read: give the original pictures"},
+    {0, "\x89HDF\r\n\x1a\n", "an HDF5 file is not read: give the original images"},
     {0, "\xed\xab\xee\xdb", "a package (rpm) is not read: unpack it and give the folder"},
-    {0, "\xff\xd8\xff", "a picture instead of an archive: give the folder that it lies in"},
-    {0, "\x89PNG", "a picture instead of an archive: give the folder that it lies in"},
+    {0, "\xff\xd8\xff", "an image instead of an archive: give the folder that it lies in"},
+    {0, "\x89PNG", "an image instead of an archive: give the folder that it lies in"},
     {0, "<!DOCTYPE",
      "a web page instead of an archive: the download has failed; look at the page, then download "
      "again"},

@@ -9,7 +9,7 @@
 
 #include "elmpi/memory.h"
 
-/* A decompression bomb: some kilobytes can stand for terabytes of zeros. Pictures and numbers
+/* A decompression bomb: some kilobytes can stand for terabytes of zeros. Images and numbers
  * shrink at most a few times; the first bytes are free, so that a small archive of empty blocks
  * passes. */
 static const int64_t free_bytes = INT64_C(1) << 28;

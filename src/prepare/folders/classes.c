@@ -8,13 +8,13 @@
 #include "prepare/folders/names.h"
 #include "prepare/lists/class_names.h"
 
-/** A folder's name within a picture's path. */
+/** A folder's name within an image's path. */
 typedef struct folder_name {
     const char *text; /* NULL: none yet */
     int length;
 } folder_name;
 
-/* The folder that a picture lies in: the last part of the path but one. */
+/* The folder that an image lies in: the last part of the path but one. */
 static bool folder_of(const char *path, folder_name *folder)
 {
     const char *end = strrchr(path, '/');
@@ -62,7 +62,7 @@ static int forget_shared(folder_name *found, int classes, elm_error *err)
     return 0;
 }
 
-/* The folder of each class whose pictures all lie in one of that name, which is no other
+/* The folder of each class whose images all lie in one of that name, which is no other
  * class's. */
 static folder_name *find_folders(elm_index_build *job, int classes, elm_error *err)
 {
@@ -154,9 +154,9 @@ static int count_labels(elm_index_build *job)
     return classes;
 }
 
-/* Pictures of each class; `first`: of the training split alone. */
-static int64_t *count_pictures(elm_index_build *job, int classes, bool first, int64_t *all,
-                               elm_error *err)
+/* Images of each class; `first`: of the training split alone. */
+static int64_t *count_images(elm_index_build *job, int classes, bool first, int64_t *all,
+                             elm_error *err)
 {
     int64_t *count = elm_alloc((size_t)classes, sizeof *count, err);
     *all = 0;
@@ -171,12 +171,12 @@ static int64_t *count_pictures(elm_index_build *job, int classes, bool first, in
 }
 
 /* Without lists, a folder "images" in val or test that no training class has is no class: its
- * pictures are unlabeled. */
-static bool is_dropped(const elm_index_build *job, const char *name, int64_t pictures, bool trained)
+ * images are unlabeled. */
+static bool is_dropped(const elm_index_build *job, const char *name, int64_t images, bool trained)
 {
-    if (pictures > 0)
+    if (images > 0)
         return false;
-    return job->request->pictures.drop_empty ||
+    return job->request->image_files.drop_empty ||
            (!job->listed && trained && elm_image_name_filler(name));
 }
 
@@ -193,7 +193,7 @@ static int renumber(elm_index_build *job, const int *number, int classes, elm_er
             continue;
         }
         if (item->placed && elm_rejects_add(job->report, ELM_REPORT_CLASS, item->name,
-                                            "its class has no training picture", err) != 0)
+                                            "its class has no training image", err) != 0)
             return -1;
         item->placed = false;
         item->label = 0;
@@ -207,21 +207,20 @@ static int renumber(elm_index_build *job, const int *number, int classes, elm_er
 static int drop_classes(elm_index_build *job, int *classes, elm_error *err)
 {
     int64_t all;
-    int64_t *count = count_pictures(job, *classes, true, &all, err);
+    int64_t *count = count_images(job, *classes, true, &all, err);
     const bool trained = all > 0;
-    if (count != NULL && !trained) { /* only to be evaluated: then any picture counts */
+    if (count != NULL && !trained) { /* only to be evaluated: then any image counts */
         elm_free(count);
-        count = count_pictures(job, *classes, false, &all, err);
+        count = count_images(job, *classes, false, &all, err);
     }
     int *number = count != NULL ? elm_alloc((size_t)*classes, sizeof *number, err) : NULL, left = 0;
     for (int c = 0; number != NULL && c < *classes; c++)
         number[c] = is_dropped(job, job->class_names.name[c], count[c], trained) ? -1 : left++;
     int status = number != NULL ? 0 : -1;
     if (status == 0 && left < *classes) {
-        elm_log_info(
-            job->request->log,
-            "classes without a training picture are left out, the others numbered anew: %d",
-            *classes - left);
+        elm_log_info(job->request->log,
+                     "classes without a training image are left out, the others numbered anew: %d",
+                     *classes - left);
         status = renumber(job, number, *classes, err);
         *classes = left;
     }
@@ -235,18 +234,18 @@ static int drop_classes(elm_index_build *job, int *classes, elm_error *err)
 static int check_named(const elm_index_build *job, int classes, elm_error *err)
 {
     if (job->named <= classes ||
-        (job->request->pictures.drop_empty && !job->request->pictures.strict))
+        (job->request->image_files.drop_empty && !job->request->image_files.strict))
         return 0;
     const char *first = job->class_names.name[classes];
-    if (job->request->pictures.strict)
+    if (job->request->image_files.strict)
         return elm_error_set(
             err, ELM_EXIT_FAILURE,
             "%d names for %d classes (--class-names %s): remove those from \"%.100s\" on",
-            job->named, classes, job->request->pictures.class_names, first);
+            job->named, classes, job->request->image_files.class_names, first);
     elm_log_warn(job->request->log,
-                 "%d names for %d classes (%s): those from \"%.100s\" on have no picture; "
+                 "%d names for %d classes (%s): those from \"%.100s\" on have no image; "
                  "--drop-empty-classes leaves them out",
-                 job->named, classes, job->request->pictures.class_names, first);
+                 job->named, classes, job->request->image_files.class_names, first);
     return 0;
 }
 
@@ -257,7 +256,7 @@ int elm_image_classes_settle(elm_index_build *job, int *classes, elm_error *err)
     if ((job->listed ? name_listed_classes(job, *classes, err)
                      : number_folders(job, *classes, err)) != 0 ||
         elm_class_names_finish(&job->class_names, job->catalog, *classes, !job->listed,
-                               job->request->pictures.encoding, job->request->log, err) != 0 ||
+                               job->request->image_files.encoding, job->request->log, err) != 0 ||
         check_named(job, labels, err) != 0)
         return -1;
     return drop_classes(job, classes, err);

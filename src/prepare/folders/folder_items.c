@@ -11,7 +11,7 @@ static int leave_out(elm_index_build *job, const char *path, const elm_layout_pl
     if (elm_image_path_hidden(path, &attributes))
         *status = elm_rejects_add(
             job->report, attributes ? ELM_REPORT_ATTRIBUTES : ELM_REPORT_HIDDEN, path,
-            attributes ? "no picture" : "hidden, or in a hidden or a system's folder", err);
+            attributes ? "no image" : "hidden, or in a hidden or a system's folder", err);
     else if (elm_image_name_kind(path) == ELM_NAME_FOREIGN)
         *status =
             elm_rejects_add(job->report, ELM_REPORT_FOREIGN, path, "neither JPEG nor PNG", err);

@@ -16,7 +16,7 @@ typedef struct child {
     int split;        /* that its name means, or -1 */
     const char *word; /* by which one */
     int64_t direct, deeper;
-    int folders, split_folders; /* in it, with pictures; of these, named as splits are */
+    int folders, split_folders; /* in it, with images; of these, named as splits are */
 } child;
 
 /** Goes through the folders below a prefix, one after the other: the paths are sorted. */
@@ -87,7 +87,7 @@ static bool next_child(children *walk, child *out)
 typedef struct survey {
     int folders, splits, flat_splits;
     int reversed; /* folders that hold nothing but folders named as splits are */
-    /* folders without a picture of their own that are loosely named as splits are; which splits */
+    /* folders without an image of their own that are loosely named as splits are; which splits */
     int loose_deep, loose_mask;
     int64_t loose;
     child first, split, plain; /* one of each */
@@ -134,7 +134,7 @@ int elm_layout_kind_of(const char *name, elm_layout_kind *kind, elm_error *err)
         "unknown layout (--layout %.40s): give auto, splits, classes, class-split or last", name);
 }
 
-/* Folders around all pictures say nothing. */
+/* Folders around all images say nothing. */
 static int find_root(elm_layout *layout, const char *const *paths, int64_t count, elm_error *err)
 {
     const bool splits = layout->kind == ELM_LAYOUT_AUTO || layout->kind == ELM_LAYOUT_SPLITS;
@@ -142,7 +142,7 @@ static int find_root(elm_layout *layout, const char *const *paths, int64_t count
     for (;;) {
         const survey s = survey_of(paths, count, layout->root);
         const child *only = &s.first;
-        /* With pictures of its own it may be the only class, unless a folder in it is a split. */
+        /* With images of its own it may be the only class, unless a folder in it is a split. */
         const bool class_itself =
             only->direct > 0 && only->folders == 1 && (only->split_folders == 0 || !splits);
         if (s.folders != 1 || only->split >= 0 || only->folders == 0 || class_itself)
@@ -214,10 +214,10 @@ static int check_splits(const elm_layout *layout, const survey *s, const char *c
     if (several > 0 && wrapped == with_classes)
         return refuse(layout, s,
                       "each split has one class, whose folder holds folders: --layout splits",
-                      "the folders that hold the pictures are the classes: --layout last", err);
+                      "the folders that hold the images are the classes: --layout last", err);
     if (with_classes == 0)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "no folder of a class in the folders of the splits (%s): pictures "
+                             "no folder of a class in the folders of the splits (%s): images "
                              "that lie directly in train, val or test have "
                              "no class: give lists, or --layout classes if these are the classes",
                              layout->root[0] != '\0' ? layout->root : "the root");
@@ -234,7 +234,7 @@ static int choose(elm_layout *layout, const char *const *paths, int64_t count, e
         layout->kind = ELM_LAYOUT_SPLITS;
         return check_splits(layout, &s, paths, count, err);
     }
-    /* Pictures of trains, among those of cars: a training set without classes would be of no
+    /* Images of trains, among those of cars: a training set without classes would be of no
      * use. */
     if (s.splits == 1 && s.split.split == 0 && s.flat_splits == 1)
         return 0;
@@ -274,7 +274,7 @@ static void note_deeper(elm_layout *layout, const char *const *paths, int64_t co
 int elm_layout_decide(elm_layout *layout, elm_layout_kind kind, const char *const *paths,
                       int64_t count, elm_error *err)
 {
-    *layout = (elm_layout){.kind = kind, .pictures = count, .loose = kind == ELM_LAYOUT_SPLITS};
+    *layout = (elm_layout){.kind = kind, .images = count, .loose = kind == ELM_LAYOUT_SPLITS};
     if (kind == ELM_LAYOUT_LAST)
         return 0;
     if (find_root(layout, paths, count, err) != 0 ||

@@ -12,7 +12,7 @@
 
 static bool counts(const char *path)
 {
-    return elm_image_name_kind(path) == ELM_NAME_PICTURE && !elm_image_path_hidden(path, NULL) &&
+    return elm_image_name_kind(path) == ELM_NAME_IMAGE && !elm_image_path_hidden(path, NULL) &&
            elm_path_check(path) == NULL;
 }
 
@@ -24,9 +24,9 @@ static int take_linked(void *context, const char *path, const char *real, const 
 }
 
 /* "data/train.tar.gz": the name of the split, where it is one. */
-static bool archive_split(const char *archive, char front[PICTURE_FRONT_BYTES])
+static bool archive_split(const char *archive, char front[IMAGE_FRONT_BYTES])
 {
-    char name[PICTURE_FRONT_BYTES];
+    char name[IMAGE_FRONT_BYTES];
     size_t length = strlen(archive), stem;
     while (length > 1 && archive[length - 1] == '/')
         length--;
@@ -38,12 +38,12 @@ static bool archive_split(const char *archive, char front[PICTURE_FRONT_BYTES])
         return false;
     if (elm_archive_is_name(name, &stem))
         name[stem] = '\0';
-    snprintf(front, PICTURE_FRONT_BYTES, "%.250s/", name);
+    snprintf(front, IMAGE_FRONT_BYTES, "%.250s/", name);
     return elm_image_name_split(name, strlen(name), NULL) >= 0;
 }
 
 const char *elm_index_build_front(const elm_index_build *job, const char *archive,
-                                  char front[PICTURE_FRONT_BYTES])
+                                  char front[IMAGE_FRONT_BYTES])
 {
     if (!job->split_archives || !archive_split(archive, front))
         front[0] = '\0';
@@ -52,7 +52,7 @@ const char *elm_index_build_front(const elm_index_build *job, const char *archiv
 
 static bool are_splits(const elm_prepare_request *request)
 {
-    char front[PICTURE_FRONT_BYTES];
+    char front[IMAGE_FRONT_BYTES];
     for (int i = 0; i < request->archive_count; i++)
         if (!archive_split(request->archives[i], front))
             return false;
@@ -62,7 +62,7 @@ static bool are_splits(const elm_prepare_request *request)
 static int add_archive(const elm_index_build *job, elm_link_table *all, const char *archive,
                        elm_error *err)
 {
-    char front[PICTURE_FRONT_BYTES];
+    char front[IMAGE_FRONT_BYTES];
     elm_link_table *table = NULL;
     int status =
         elm_image_links_scan(&table, archive, elm_index_build_front(job, archive, front), err);
@@ -79,15 +79,15 @@ static void say_layout(const elm_index_build *job)
 {
     static const char *const texts[ELM_LAYOUTS] = {
         "", "a folder a split, in it a folder a class", "a folder a class",
-        "a folder a class, in it a folder a split", "the class is the folder of the picture"};
+        "a folder a class, in it a folder a split", "the class is the folder of the image"};
     const elm_layout *layout = &job->layout;
     elm_log_info(job->request->log, "folders are read as: %s%s%s", texts[layout->kind],
                  layout->root[0] != '\0' ? ", below " : "", layout->root);
     if (layout->deeper > 0)
         elm_log_warn(job->request->log,
-                     "%lld pictures lie in folders within their class's folder, and belong to that "
+                     "%lld images lie in folders within their class's folder, and belong to that "
                      "class, such as %s (--layout last: the "
-                     "folder that a picture lies in is its class)",
+                     "folder that an image lies in is its class)",
                      (long long)layout->deeper, layout->deeper_example);
 }
 
@@ -111,7 +111,7 @@ int elm_image_folders_decide(elm_index_build *job, elm_error *err)
 {
     elm_layout_kind kind;
     int64_t count = 0;
-    if (elm_layout_kind_of(job->request->pictures.layout, &kind, err) != 0 ||
+    if (elm_layout_kind_of(job->request->image_files.layout, &kind, err) != 0 ||
         read_names(job, kind, &count, err) != 0)
         return -1;
     /* Two archives train.zip and test.zip with folders of classes: their names say what is for

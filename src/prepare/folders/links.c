@@ -33,15 +33,15 @@ int elm_image_links_scan(elm_link_table **out, const char *archive, const char *
 
 typedef struct link_walk {
     elm_index_build *job;
-    elm_linked_pictures *linked;
+    elm_linked_images *linked;
 } link_walk;
 
-static int add_linked(elm_linked_pictures *linked, const char *real, elm_image_item *item,
+static int add_linked(elm_linked_images *linked, const char *real, elm_image_item *item,
                       elm_error *err)
 {
     if (linked->count == linked->capacity) {
         const int64_t capacity = linked->capacity > 0 ? 2 * linked->capacity : 256;
-        elm_linked_picture *items = elm_alloc((size_t)capacity, sizeof *items, err);
+        elm_linked_image *items = elm_alloc((size_t)capacity, sizeof *items, err);
         if (items == NULL)
             return -1;
         if (linked->count > 0)
@@ -50,7 +50,7 @@ static int add_linked(elm_linked_pictures *linked, const char *real, elm_image_i
         linked->items = items;
         linked->capacity = capacity;
     }
-    linked->items[linked->count++] = (elm_linked_picture){real, item};
+    linked->items[linked->count++] = (elm_linked_image){real, item};
     return 0;
 }
 
@@ -80,17 +80,17 @@ static int take_linked(void *context, const char *path, const char *real, const 
 
 static int by_real(const void *a, const void *b)
 {
-    const elm_linked_picture *left = a, *right = b;
+    const elm_linked_image *left = a, *right = b;
     const int order = strcmp(left->real, right->real);
     return order != 0 ? order : strcmp(left->item->name, right->item->name);
 }
 
 int elm_image_links_find(elm_index_build *job, const char *archive, const char *front,
-                         elm_linked_pictures *linked, elm_error *err)
+                         elm_linked_images *linked, elm_error *err)
 {
     elm_link_table *table = NULL;
     link_walk walk = {job, linked};
-    *linked = (elm_linked_pictures){0};
+    *linked = (elm_linked_images){0};
     if (elm_image_links_scan(&table, archive, front, err) != 0)
         return -1;
     const int status = elm_link_table_follow(table, take_linked, &walk, err);

@@ -1,4 +1,4 @@
-/* Picture links: pictures that archives hold under several names. */
+/* Image links: images that archives hold under several names. */
 #ifndef ELMPI_PREPARE_FOLDERS_LINKS_H
 #define ELMPI_PREPARE_FOLDERS_LINKS_H
 
@@ -10,20 +10,20 @@
 int elm_image_links_scan(elm_link_table **table, const char *archive, const char *front,
                          elm_error *err);
 
-/** A picture that a link leads to and the file that it is. */
-typedef struct elm_linked_picture {
+/** An image that a link leads to and the file that it is. */
+typedef struct elm_linked_image {
     const char *real; /* the file's path; text of the catalog */
     elm_image_item *item;
-} elm_linked_picture;
+} elm_linked_image;
 
-typedef struct elm_linked_pictures {
-    elm_linked_picture *items; /* sorted by `real` */
+typedef struct elm_linked_images {
+    elm_linked_image *items; /* sorted by `real` */
     int64_t count, capacity;
-} elm_linked_pictures;
+} elm_linked_images;
 
-/** The pictures wanted that an archive has as links. What leads to none goes to the report.
+/** The images wanted that an archive has as links. What leads to none goes to the report.
  *  Owns:   elm_free(linked->items) */
 int elm_image_links_find(elm_index_build *job, const char *archive, const char *front,
-                         elm_linked_pictures *linked, elm_error *err);
+                         elm_linked_images *linked, elm_error *err);
 
 #endif

@@ -21,7 +21,7 @@ static bool ends_in(const char *path, const char *const *endings)
 
 elm_name_kind elm_image_name_kind(const char *name)
 {
-    return ends_in(name, decodable) ? ELM_NAME_PICTURE
+    return ends_in(name, decodable) ? ELM_NAME_IMAGE
            : ends_in(name, foreign) ? ELM_NAME_FOREIGN
                                     : ELM_NAME_OTHER;
 }

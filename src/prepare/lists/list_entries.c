@@ -49,11 +49,11 @@ int elm_image_list_add(elm_manifest *catalog, const char *listed, int split, int
     if (other->split != split)
         return elm_error_set(
             err, ELM_EXIT_FAILURE,
-            "a picture in two splits, %s and %s (%s): %.300s: remove it from one of the lists",
+            "an image in two splits, %s and %s (%s): %.300s: remove it from one of the lists",
             store_split_names[(int)other->split], store_split_names[split], where, name);
     if (other->label != label)
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "a picture of two classes, %d and %lld (%s): %.300s: correct the list",
+                             "an image of two classes, %d and %lld (%s): %.300s: correct the list",
                              other->label, (long long)label, where, name);
     return elm_rejects_add(report, ELM_REPORT_TWICE, name, where, err);
 }

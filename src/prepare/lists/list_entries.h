@@ -1,4 +1,4 @@
-/* List entries: what any kind of list adds to a catalog, pictures and the names of classes. */
+/* List entries: what any kind of list adds to a catalog, images and the names of classes. */
 #ifndef ELMPI_PREPARE_LISTS_LIST_ENTRIES_H
 #define ELMPI_PREPARE_LISTS_LIST_ENTRIES_H
 
@@ -16,9 +16,9 @@ void elm_class_names_free(elm_class_names *names);
 int elm_class_names_set(elm_class_names *names, elm_manifest *catalog, int class_index,
                         const char *name, elm_error *err);
 
-/** Adds one listed picture. `where` is "<file>, line <n>" or the like. What is listed again, or
+/** Adds one listed image. `where` is "<file>, line <n>" or the like. What is listed again, or
  * under an unsafe name, goes to the report.
- *  Errors: a label out of range, a picture of two classes or two splits */
+ *  Errors: a label out of range, an image of two classes or two splits */
 int elm_image_list_add(elm_manifest *catalog, const char *name, int split, int64_t label,
                        const char *where, elm_rejects *report, elm_error *err);
 

@@ -13,7 +13,7 @@
 
 enum { WHERE_BYTES = 600 };
 
-/* Whether the line's last word is a picture's path: then there is no label. */
+/* Whether the line's last word is an image's path: then there is no label. */
 static bool is_unlabeled(const char *word)
 {
     static const char *const suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png",
@@ -33,7 +33,7 @@ static void trim(char *line)
         line[--length] = '\0';
 }
 
-/* Whether a line is a comment: a number sign and a blank. A picture's path may begin with a
+/* Whether a line is a comment: a number sign and a blank. An image's path may begin with a
  * number sign, too. */
 static bool is_comment(const char *line)
 {
@@ -75,7 +75,7 @@ static int read_line(elm_manifest *catalog, char *line, int split, const char *w
         blank--;
     if (is_unlabeled(blank))
         return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "no label behind the path (%s): an unlabeled list says of no picture "
+                             "no label behind the path (%s): an unlabeled list says of no image "
                              "what it shows: write \"path label\", or leave "
                              "the list away where folders name the classes",
                              where);

@@ -1,4 +1,4 @@
-/* Picture lists: which pictures a split has and of which class, as "path label" lines or as
+/* Image lists: which images a split has and of which class, as "path label" lines or as
  * COCO-style JSON. */
 #ifndef ELMPI_PREPARE_LISTS_LISTS_H
 #define ELMPI_PREPARE_LISTS_LISTS_H
@@ -8,7 +8,7 @@
 /** Reads a list into the catalog: lines "path label", blank ones and comments ("# ...") left out,
  * or a JSON object with images, annotations and categories. What is listed again, or under an
  * unsafe name, goes to the report.
- *  Errors: unreadable file; a line without a label, a label out of range, a picture of two
+ *  Errors: unreadable file; a line without a label, a label out of range, an image of two
  *          classes or two splits, JSON that is broken or lacks something; each with the line, or
  *          the entry */
 int elm_image_list_read(elm_manifest *catalog, elm_class_names *names, const char *path, int split,

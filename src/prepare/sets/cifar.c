@@ -14,7 +14,7 @@ enum {
     SIDE = 32,
     CHANNELS = 3,
     PLANE_BYTES = SIDE * SIDE,
-    PICTURE_BYTES = CHANNELS * PLANE_BYTES,
+    IMAGE_BYTES = CHANNELS * PLANE_BYTES,
     NAMES_BYTES_MAX = 1 << 16,
     FILES_MAX = 7,
     CLASSES_MAX = 100,
@@ -86,7 +86,7 @@ static const cifar_set cifar100 = {
 
 static size_t record_bytes(const cifar_set *set)
 {
-    return (size_t)set->label_bytes + PICTURE_BYTES;
+    return (size_t)set->label_bytes + IMAGE_BYTES;
 }
 
 /* Cuts the file of names into lines in place; blank ones do not count. */
@@ -143,21 +143,21 @@ static int check_records(const cifar_set *set, const elm_archive_file *fetched, 
     return 0;
 }
 
-static void interleave(const uint8_t *planes, uint8_t *picture)
+static void interleave(const uint8_t *planes, uint8_t *image)
 {
     for (int pixel = 0; pixel < PLANE_BYTES; pixel++)
         for (int c = 0; c < CHANNELS; c++)
-            picture[pixel * CHANNELS + c] = planes[c * PLANE_BYTES + pixel];
+            image[pixel * CHANNELS + c] = planes[c * PLANE_BYTES + pixel];
 }
 
 static int write_file(elm_store_writer *writer, const cifar_set *set, const cifar_file *file,
                       const uint8_t *bytes, const elm_prepare_request *request, elm_error *err)
 {
-    uint8_t picture[PICTURE_BYTES];
+    uint8_t image[IMAGE_BYTES];
     for (int i = 0; i < file->records; i++) {
         const uint8_t *record = bytes + (size_t)i * record_bytes(set);
-        interleave(record + set->label_bytes, picture);
-        if (elm_store_writer_append(writer, file->split, record[set->label_at], picture, err) != 0)
+        interleave(record + set->label_bytes, image);
+        if (elm_store_writer_append(writer, file->split, record[set->label_at], image, err) != 0)
             return -1;
         if (request->progress != NULL && (i + 1) % PROGRESS_EVERY == 0)
             request->progress(request->progress_context, "writing",

@@ -1,4 +1,4 @@
-/* The published data sets of pictures. All are prepared by index_build.c. */
+/* The published data sets of images. All are prepared by index_build.c. */
 #include "prepare/index_build.h"
 #include "prepare/sources.h"
 
@@ -8,7 +8,7 @@
 #define IMAGENET_DEVIATION {.229f, .224f, .225f}
 /* clang-format on */
 
-static const elm_image_set any_pictures = {
+static const elm_image_set any_images = {
     .info = {.dataset = "pictures", .mean = IMAGENET_MEAN, .std = IMAGENET_DEVIATION},
 };
 
@@ -31,9 +31,9 @@ static const elm_image_set inat2018 = {
               "and iNaturalist18_val.txt",
 };
 
-int elm_prepare_pictures_any(const elm_prepare_request *request, elm_error *err)
+int elm_prepare_any_images(const elm_prepare_request *request, elm_error *err)
 {
-    return elm_index_build_run(&any_pictures, request, err);
+    return elm_index_build_run(&any_images, request, err);
 }
 
 int elm_prepare_imagenet_lt(const elm_prepare_request *request, elm_error *err)

@@ -27,7 +27,7 @@ typedef struct elm_epoch_metrics {
     /* squared distance from an image's entry there to its embedding now, relative to that
      * between images of a class */
     double bank_drift;
-    double unreadable; /* images that had no picture to be read */
+    double unreadable; /* images of a class of which none could be read */
     double input_wait; /* share of the time that rank 0 waited for the loader */
     elm_split_metrics test, holdout;
 } elm_epoch_metrics;

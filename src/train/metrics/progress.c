@@ -100,7 +100,7 @@ void elm_progress_epoch(elm_progress *p, const elm_epoch_metrics *row)
     if (row->input_wait >= 0.01) /* worth more data.threads, or a faster disk */
         snprintf(wait, sizeof wait, "  input waits %.0f%%", 100 * row->input_wait);
     if (row->unreadable > 0)
-        snprintf(wait + strlen(wait), sizeof wait - strlen(wait), "  %.0f images without a picture",
+        snprintf(wait + strlen(wait), sizeof wait - strlen(wait), "  %.0f images unreadable",
                  row->unreadable);
     elm_log_info(
         p->log,

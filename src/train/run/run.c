@@ -59,7 +59,7 @@ static bool evaluation_is_due(const elm_run *run)
            (run->step == run->total_steps || passed(run, run->options.run.evaluate_every_epochs));
 }
 
-/* Unreadable pictures that any rank has met, so that all of them judge by the same number. */
+/* Unreadable images that any rank has met, so that all of them judge by the same number. */
 static int share_faults_all(elm_run *run, elm_error *err)
 {
     const size_t size_bytes = elm_loader_fault_bytes(run->loader);
@@ -129,7 +129,7 @@ static elm_step_requests requests_of(const elm_run *run)
     };
 }
 
-/* Pictures that this rank could not read, as soon as they are known; any rank may have some. */
+/* Images that this rank could not read, as soon as they are known; any rank may have some. */
 static void say_complaints(const elm_run *run)
 {
     char text[2048];

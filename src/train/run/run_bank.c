@@ -85,7 +85,7 @@ typedef struct pass {
     int batch;        /* images of a rank in a round, but for the last */
     int64_t *begin;   /* [size + 1] */
     int64_t *members; /* [size * batch] */
-    bool *mark;       /* [batch] images of this rank's batch whose picture could be read */
+    bool *mark;       /* [batch] images of this rank's batch that could be read */
     float *nothing;   /* [batch][width] */
 } pass;
 
@@ -157,7 +157,7 @@ static void round_all(pass *p, int64_t first)
         p->bank, &(elm_bank_update){owned.rows, owned.embeddings, p->members, owned.mark, passed});
 }
 
-/* Pictures that cannot be read get no entry, as in training, which also judges how many there
+/* Images that cannot be read get no entry, as in training, which also judges how many there
  * may be. */
 static int rebuild_all(elm_run *run, elm_bank_exchange *traffic, elm_error *err)
 {

@@ -66,13 +66,13 @@ static int load_data(elm_run *run, elm_error *err)
 
 static void say_content(const elm_run *run)
 {
-    if (run->train->pictures && !run->data.content[0])
-        elm_log_info(run->log, "The store keeps no digests of its pictures: a sample of them is "
+    if (run->train->encoded && !run->data.content[0])
+        elm_log_info(run->log, "The store keeps no digests of its images: a sample of them is "
                                "compared when the run resumes (elmpi-prepare "
                                "--force makes a store that has them).");
-    if (run->train->pictures && run->options.data.verify == ELM_VERIFY_ALL)
+    if (run->train->encoded && run->options.data.verify == ELM_VERIFY_ALL)
         elm_log_info(run->log,
-                     "Comparing all pictures with the store's digests (data.verify = all).");
+                     "Comparing all images with the store's digests (data.verify = all).");
 }
 
 int elm_run_load_data_all(elm_run *run, elm_error *err)

@@ -72,7 +72,7 @@ static int parse(const source *from, const override_list *list, elm_job **job,
                : elm_job_load(job, from->file, list->all, list->count, sets, ELM_JOB_SETS, err);
 }
 
-/* A network for the data set's pictures, where the job names none. */
+/* A network for the data set's images, where the job names none. */
 static int choose_model(override_list *list, const elm_job_options *options, elm_error *err)
 {
     elm_store *store;
