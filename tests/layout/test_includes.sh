@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh"
 
-# Modules, bottom to top, and what they may include besides base and themselves (tools/make-pictures.sh draws this table).
+# Modules, bottom to top, and what they may include besides base and themselves (tools/make-diagrams.sh draws this table).
 declare -A may_include=(
     [base]=""
     [job]=""

@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/environment.sh"
 root=${1:-$elmpi_root} # another tree than this script's, for its test
 python=/usr/bin/python3
-draw=$elmpi_root/tools/pictures
+draw=$elmpi_root/tools/diagrams
 
 for name in architecture step; do
     "$python" -B "$draw/$name.py" "$root" >"$root/docs/$name.svg.new"
