@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes nn_golden.h: layers and networks computed by PyTorch in fp64, for tests/unit/test_layers.c.
+"""Writes nn_golden.h: layers and networks computed by PyTorch in fp64, for tests/unit/test_layers.c and test_networks.c.
 
     /usr/bin/python3 tests/golden/nn_golden.py > tests/golden/nn_golden.h
 
