@@ -95,11 +95,7 @@ static int take_file(elm_index_build *job, elm_archive_walk *walk, const elm_sou
     if (file->problem != NULL && !job->listed)
         return elm_image_path_hidden(path, NULL)
                    ? 0
-                   : elm_rejects_add(job->report,
-                                     strstr(file->problem, "archive beside") != NULL
-                                         ? ELM_REPORT_ARCHIVE
-                                         : ELM_REPORT_LINK,
-                                     path, file->problem, err);
+                   : elm_rejects_add(job->report, file->kind, path, file->problem, err);
     elm_image_item *item = elm_index_build_item(job, path, &status, err);
     if (item == NULL)
         return status;

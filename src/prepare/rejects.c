@@ -30,7 +30,7 @@ struct elm_rejects {
 };
 
 static const struct {
-    const char *word, *summary;
+    const char *word, *summary, *noun; /* noun: NULL for images */
 } kinds[ELM_REPORT_KINDS] = {
     [ELM_REPORT_UNREADABLE] = {"unreadable", "unreadable, left out"},
     [ELM_REPORT_MISSING] = {"missing", "listed but in no archive, left out"},
@@ -39,8 +39,9 @@ static const struct {
     [ELM_REPORT_FOREIGN] = {"foreign", "of kinds that elmpi does not read, left out"},
     [ELM_REPORT_LOOSE] = {"no class", "in no class's folder, left out"},
     [ELM_REPORT_HIDDEN] = {"hidden", "hidden or in a system's folder, left out"},
-    [ELM_REPORT_LINK] = {"link", "to no image or folder, left out"},
-    [ELM_REPORT_ARCHIVE] = {"archive", "beside images, not looked into"},
+    [ELM_REPORT_LINK] = {"link", "to no image or folder, left out", "link"},
+    [ELM_REPORT_SPECIAL] = {"special file", "(pipe, socket or device), left out", "special file"},
+    [ELM_REPORT_ARCHIVE] = {"archive", "beside images, not looked into", "archive"},
     [ELM_REPORT_CLASS] = {"class", "of classes that are left out"},
     [ELM_REPORT_ATTRIBUTES] = {"macOS attributes", ""},
 };
@@ -155,9 +156,7 @@ void elm_rejects_summarize(const elm_rejects *report, const char *path, const el
         format_endings(&report->foreign, text, sizeof text);
         if (report->count[kind] > 0)
             elm_log_warn(log, "%lld %s%s %s%s (see %s)", (long long)report->count[kind],
-                         kind == ELM_REPORT_LINK      ? "link"
-                         : kind == ELM_REPORT_ARCHIVE ? "archive"
-                                                      : "image",
+                         kinds[kind].noun != NULL ? kinds[kind].noun : "image",
                          report->count[kind] > 1 ? "s" : "", kinds[kind].summary,
                          kind == ELM_REPORT_FOREIGN ? text : "", path);
     }

@@ -16,6 +16,7 @@ typedef enum elm_rejects_kind {
     ELM_REPORT_LOOSE,      /* in no class's folder */
     ELM_REPORT_HIDDEN,     /* hidden, or a system's */
     ELM_REPORT_LINK,       /* a link that leads to no file of the archive */
+    ELM_REPORT_SPECIAL,    /* a pipe, socket or device */
     ELM_REPORT_ARCHIVE,    /* an archive beside images */
     ELM_REPORT_CLASS,      /* of a class that is left out */
     /* no image, though its name looks like one: what macOS knows of one; never an offence */

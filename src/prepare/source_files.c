@@ -41,6 +41,8 @@ struct elm_image_source {
     bool images; /* there are some that lie in no archive */
 };
 
+static const char special_file[] = "a pipe, socket or device, no regular file";
+
 static int by_name(const FTSENT **a, const FTSENT **b)
 {
     return strcmp((*a)->fts_name, (*b)->fts_name);
@@ -170,10 +172,13 @@ static int take_link(elm_image_source *source, const open_archive *from,
 {
     char target[PATH_BYTES];
     source->size_bytes = 0;
-    *file = (elm_source_file){.path = source->path, .offset = -1, .link = source->link};
+    *file = (elm_source_file){
+        .path = source->path, .offset = -1, .link = source->link, .kind = ELM_REPORT_LINK};
     if (!elm_archive_link_target(entry->path, entry->link, entry->hard, target, sizeof target))
-        *file = (elm_source_file){
-            .path = source->path, .offset = -1, .problem = "a link that leads out of the archive"};
+        *file = (elm_source_file){.path = source->path,
+                                  .offset = -1,
+                                  .problem = "a link that leads out of the archive",
+                                  .kind = ELM_REPORT_LINK};
     else if (snprintf(source->link, sizeof source->link, "%s%s", from->prefix, target) >=
              (int)sizeof source->link)
         return path_too_long(source, entry->path, err);
@@ -209,6 +214,13 @@ static int next_in_archive(elm_image_source *source, elm_source_file *file, elm_
         if (entry.link != NULL)
             return take_link(source, from, &entry, file, err);
         source->size_bytes = entry.size_bytes;
+        if (entry.special) {
+            *file = (elm_source_file){.path = source->path,
+                                      .offset = -1,
+                                      .problem = special_file,
+                                      .kind = ELM_REPORT_SPECIAL};
+            return 1;
+        }
         *file = (elm_source_file){.path = source->path,
                                   .size_bytes = entry.size_bytes,
                                   .offset = source->walk == NULL ? entry.offset : -1};
@@ -219,9 +231,10 @@ static int next_in_archive(elm_image_source *source, elm_source_file *file, elm_
 
 static const char *folder_problem(const FTSENT *entry)
 {
-    return entry->fts_info == FTS_SLNONE ? "a symbolic link that leads nowhere"
-           : entry->fts_info == FTS_DC   ? "a symbolic link to a folder that it lies in"
-                                         : NULL;
+    return entry->fts_info == FTS_SLNONE    ? "a symbolic link that leads nowhere"
+           : entry->fts_info == FTS_DC      ? "a symbolic link to a folder that it lies in"
+           : entry->fts_info == FTS_DEFAULT ? special_file
+                                            : NULL;
 }
 
 /* 1: a file, 0: the folder has no more, 2: an archive has been opened. */
@@ -245,7 +258,8 @@ static int next_in_walk(elm_image_source *source, elm_source_file *file, elm_err
             return path_too_long(source, path, err);
         source->passed += problem == NULL;
         const bool archive = problem == NULL && elm_archive_is_name(path, &stem);
-        if (archive && source->images) /* often what they have been unpacked from */
+        const bool beside = archive && source->images;
+        if (beside) /* often what they have been unpacked from */
             problem = "an archive beside images: give it with --archive, too, if it is wanted";
         else if (archive) {
             char prefix[PATH_BYTES];
@@ -258,7 +272,10 @@ static int next_in_walk(elm_image_source *source, elm_source_file *file, elm_err
         *file = (elm_source_file){.path = source->path,
                                   .size_bytes = source->size_bytes,
                                   .offset = -1,
-                                  .problem = problem};
+                                  .problem = problem,
+                                  .kind = beside                    ? ELM_REPORT_ARCHIVE
+                                          : problem == special_file ? ELM_REPORT_SPECIAL
+                                                                    : ELM_REPORT_LINK};
         return 1;
     }
     return errno == 0 ? 0

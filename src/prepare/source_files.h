@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "elmpi/status.h"
+#include "prepare/rejects.h"
 
 typedef struct elm_image_source elm_image_source;
 
@@ -18,6 +19,7 @@ typedef struct elm_source_file {
     /* a link of an archive: the path that it leads to, a file's or a folder's; else NULL */
     const char *link;
     const char *problem; /* why it must be left out (a symbolic link that leads nowhere), or NULL */
+    elm_rejects_kind kind; /* of the problem */
 } elm_source_file;
 
 /** front: what stands in front of all paths: "", or "train/".

@@ -30,6 +30,7 @@ typedef struct elm_archive_entry {
     int64_t offset;
     const char *link; /* where a link leads, as the archive says; NULL: a file */
     bool hard;        /* a hard link: `link` counts from the archive's root */
+    bool special;     /* a pipe, socket or device; handed out where links are */
 } elm_archive_entry;
 
 /** Opens an archive: tar, cpio, zip, 7-Zip, RAR; gzip, bzip2, xz, lzma, lzip, zstd, lz4, compress.

@@ -157,10 +157,12 @@ static int take_entry(elm_archive *archive, struct archive_entry *entry, elm_arc
         return archive->links ? take_link(archive, hard, true, out, err) : 0;
     if (kind == AE_IFLNK)
         return archive->links ? take_link(archive, symbolic, false, out, err) : 0;
-    if (kind != AE_IFREG)
-        return size > 0 && archive->container != ELM_CONTAINER_PLAIN
-                   ? elm_archive_damaged(archive, "an entry of no known kind", err)
-                   : 0;
+    if (kind != AE_IFREG && size > 0 && archive->container != ELM_CONTAINER_PLAIN)
+        return elm_archive_damaged(archive, "an entry of no known kind", err);
+    if (kind != AE_IFREG) {
+        *out = (elm_archive_entry){.path = archive->entry, .offset = -1, .special = true};
+        return archive->links && kind != AE_IFDIR && kind != 0;
+    }
     if (cpio && size == 0 && archive_entry_nlink(entry) > 1)
         return 0;
     if (!archive_entry_size_is_set(entry))
