@@ -59,7 +59,7 @@ static int print_table(const elm_dataset *dataset, const int64_t *order, int64_t
                        elm_error *err)
 {
     static const int ranks[] = {1, 4, 16, 64, 256, 1024};
-    printf("\nBatch %lld, first epoch. Anchors with a positive, in %%, by loss.pull.scope; "
+    printf("\nBatch %lld, first epoch. Anchors with a positive, in %%, by loss.scope; "
            "embeddings of %d floats that a rank receives a "
            "step, in MiB.\n\n"
            "      | global                      | rank                        | class\n"

@@ -23,10 +23,9 @@ typedef struct elm_data_options {
     char augment[ELM_TEXT_SIZE];
     int normalize;  /* store|half */
     bool drop_last; /* an epoch's last batch, where it would be smaller */
-    int order;      /* shuffle|sequential */
-    /* instance|class-balanced|sqrt|progressive|class-aware:<k>; empty: instance */
+    /* instance|sequential|window:<n>|class-balanced|sqrt|progressive|class-aware:<k>; empty:
+     * instance */
     char sampler[ELM_TEXT_SIZE];
-    char shuffle[ELM_TEXT_SIZE]; /* full|window:<n>; empty: full */
     /* images a class ("5") or share of each class ("0.1"); empty or "0": none */
     char holdout[ELM_TEXT_SIZE];
     /* no option of [data]: the run's length in epochs, set by the caller; progressive needs it */

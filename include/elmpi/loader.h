@@ -12,17 +12,17 @@
 
 /** The order of an epoch, a pure function of its arguments: *the same on all ranks*.
  *  Shape:  order [dataset->count] places in the data set
- *  Math:   instance: every image once; data.shuffle = full: Fisher-Yates over elm_rng_stream(seed,
- *          ELM_RNG_ORDER, epoch, 0); window:<n>: the images in the order of their shards are cut
- *          into blocks of n / 16 at a random place, the blocks are shuffled, then the images of
- *          each n consecutive positions: none stands n or more positions from where the shuffled
- *          blocks have it; data.order = sequential: 0, 1, 2, ... class-balanced, sqrt, progressive:
- *          each position draws a class with probability 1/L, ~ sqrt(n_c), and (1 - t/T) n_c/N +
- *          (t/T)/L in epoch t = 0, 1, ... of T (Kang et al., ICLR 2020), then the next image of
- *          that class. class-aware:<k>: the classes in random order, again and again anew, k times
- *          the next image of each. The next image of a class: all its images once in random order
- *          before one comes again, anew in every epoch.
- *  Errors: -1 without memory, or for options that do not fit together */
+ *  Math:   Every image once: instance: Fisher-Yates over elm_rng_stream(seed, ELM_RNG_ORDER,
+ *          epoch, 0); sequential: 0, 1, 2, ...; window:<n>: the images in the order of their
+ *          shards are cut into blocks of n / 16 at a random place, the blocks are shuffled, then
+ *          the images of each n consecutive positions: none stands n or more positions from where
+ *          the shuffled blocks have it. Draws: class-balanced, sqrt, progressive: each position
+ *          draws a class with probability 1/L, ~ sqrt(n_c), and (1 - t/T) n_c/N + (t/T)/L in epoch
+ *          t = 0, 1, ... of T (Kang et al., ICLR 2020), then the next image of that class.
+ *          class-aware:<k>: the classes in random order, again and again anew, k times the next
+ *          image of each. The next image of a class: all its images once in random order before
+ *          one comes again, anew in every epoch.
+ *  Errors: -1 without memory, for an unknown sampler, for progressive without run_epochs */
 int elm_sampler_order(const elm_data_options *options, const elm_dataset *dataset, uint64_t seed,
                       int64_t epoch, int64_t *order, elm_error *err);
 

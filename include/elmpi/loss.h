@@ -100,11 +100,11 @@ typedef struct elm_loss_value {
 } elm_loss_value;
 
 /** Whose images are an anchor's positives. */
-typedef enum elm_pull_scope {
-    ELM_PULL_GLOBAL, /* those of the global batch */
-    ELM_PULL_RANK,   /* of this rank's share of it */
-    ELM_PULL_BANK,   /* of the training set: the batch's, and the bank's for all others */
-} elm_pull_scope;
+typedef enum elm_loss_scope {
+    ELM_SCOPE_GLOBAL, /* those of the global batch */
+    ELM_SCOPE_RANK,   /* of this rank's share of it */
+    ELM_SCOPE_BANK,   /* of the training set: the batch's, and the bank's for all others */
+} elm_loss_scope;
 
 /** [loss] of a job file. */
 typedef struct elm_loss_options {
@@ -121,7 +121,7 @@ typedef struct elm_loss_options {
     double equalization_gamma, equalization_lambda;
     char pull_alpha[ELM_TEXT_SIZE]; /* pi|sqrt-pi|n|sqrt-n|pi^<a>|n^<a> */
     double pull_scale;
-    int pull_scope; /* elm_pull_scope */
+    int scope; /* elm_loss_scope */
     bool pull_normalize;
     int bank_precision; /* 0 fp32, 1 bf16 */
     double bank_max_age, bank_start_epoch, bank_momentum;

@@ -14,7 +14,7 @@ const elm_option elm_checkpoint_option_rows[] = {
     {"checkpoint.keep", ELM_OPTION_INT, offsetof(elm_checkpoint_options, keep), "3", 0, 1e9, NULL,
      NULL, NULL, "number of newest checkpoints to keep; 0: all"},
     {"checkpoint.bank", ELM_OPTION_BOOL, offsetof(elm_checkpoint_options, bank), "true", 0, 0, NULL,
-     NULL, "loss.pull.scope=bank",
+     NULL, "loss.scope=bank",
      "keep the memory bank in checkpoints, so that a resumed run goes on bit for bit; it adds "
      "images * embedding width * 4 bytes (2 in "
      "bf16). "

@@ -33,26 +33,20 @@ const elm_option elm_data_option_rows[] = {
      NULL, NULL,
      "leaves out the images of an epoch that do not fill its last batch; the epoch is a step "
      "shorter"},
-    {"data.order", ELM_OPTION_CHOICE, offsetof(elm_data_options, order), "shuffle", 0, 0,
-     ELM_ORDER_CHOICES, NULL, NULL,
-     "shuffle: anew for every epoch; sequential: as the images stand in the store"},
     {"data.sampler", ELM_OPTION_TEXT, offsetof(elm_data_options, sampler), "instance", 0, 0, NULL,
      elm_sampler_check, NULL,
-     "which images an epoch takes, as many as there are whatever the sampler; instance: every "
-     "image once; class-balanced: classes drawn "
+     "which images an epoch takes and in which order, as many as there are whatever the sampler; "
+     "instance: every image once, shuffled anew for every epoch; sequential: every image once, as "
+     "they stand in the store; window:<n>, n from 64: every image once, for shards on a parallel "
+     "file system: blocks of n / 16 images as they lie in the shards come in random order, n "
+     "images at a time are shuffled among each other (where shards are sorted by class take n "
+     "large enough for many classes); class-balanced: classes drawn "
      "uniformly; sqrt: in proportion to the root of their images; progressive: from their images "
      "in the first epoch to uniformly after the "
      "last; class-aware:<k>: the classes in turn, in an order drawn anew for each turn, k images "
      "of each; all images of a class come "
      "before "
      "one comes again"},
-    {"data.shuffle", ELM_OPTION_TEXT, offsetof(elm_data_options, shuffle), "full", 0, 0, NULL,
-     elm_shuffle_check, "data.sampler=instance",
-     "full: any image may follow any; window:<n>, n from 64: for images on a parallel file "
-     "system: blocks of n / 16 images as they lie "
-     "in the shards come in random order, n images at a time are shuffled among each other; "
-     "where the shards are sorted by class take n "
-     "large enough for many classes"},
     {"data.holdout", ELM_OPTION_TEXT, offsetof(elm_data_options, holdout), "0", 0, 0, NULL,
      elm_holdout_check, NULL,
      "images of the training set to hold out, to choose models and parameters by: so many a class "

@@ -11,7 +11,7 @@
 /** Means over the batches counted. Groups are head, torso, tail (elm_class_group). */
 typedef struct elm_positive_rate {
     int64_t batches, anchors[3];
-    /* anchors with another image of their class in the global batch (loss.pull.scope = global) */
+    /* anchors with another image of their class in the global batch (loss.scope = global) */
     int64_t global[3];
     int64_t rank[3]; /* among the images of their own rank (scope = rank) */
     /* embeddings that the class gather receives a rank and step, its own included */

@@ -10,28 +10,17 @@
 
 enum { NAMES_MAX = 256 };
 
-void elm_resolver_place(const elm_resolver *r, int file, int line, char *place)
-{
-    if (line == ELM_GIVEN_BY_SET)
-        snprintf(place, ELM_PLACE_SIZE, "--set");
-    else if (line == ELM_NOT_GIVEN)
-        snprintf(place, ELM_PLACE_SIZE, "default");
-    else
-        elm_sources_place(&r->sources, file, line, place);
-}
-
 static bool in_section(const elm_option *row, const char *section)
 {
     return strlen(section) == elm_option_section(row) &&
            !strncmp(row->key, section, elm_option_section(row));
 }
 
-elm_slot *elm_resolver_find(const elm_resolver *r, const char *key, size_t length)
+/* The slot of a present or an old key. */
+static elm_slot *find_any(elm_resolver *r, const char *key, size_t length)
 {
-    for (int i = 0; i < r->count; i++)
-        if (!strncmp(r->slots[i].row->key, key, length) && !r->slots[i].row->key[length])
-            return &r->slots[i];
-    return NULL;
+    elm_slot *s = elm_resolver_find(r, key, length);
+    return s ? s : elm_aliases_find(r, key, length);
 }
 
 static int refuse_section(const elm_resolver *r, const char *section, const char *place,
@@ -213,7 +202,7 @@ static int take_entry(void *context, const elm_ini_entry *entry, elm_error *err)
     }
     r->sources.all[file].begun = true;
     const int length = snprintf(key, sizeof key, "%s.%s", entry->section, entry->key);
-    elm_slot *s = length < (int)sizeof key ? elm_resolver_find(r, key, (size_t)length) : NULL;
+    elm_slot *s = length < (int)sizeof key ? find_any(r, key, (size_t)length) : NULL;
     if (!s || !in_section(s->row, entry->section))
         return refuse_key(r, entry->section, entry->key, place, err);
     if (s->line != ELM_NOT_GIVEN && s->file == file)
@@ -243,7 +232,7 @@ int elm_resolver_override(elm_resolver *r, const char *text, elm_error *err)
     size_t length = (size_t)(equals - text);
     while (length && text[length - 1] == ' ')
         length--;
-    elm_slot *s = elm_resolver_find(r, text, length);
+    elm_slot *s = find_any(r, text, length);
     if (!s) {
         char section[64], key[128];
         snprintf(section, sizeof section, "%.*s", (int)(dot - text), text);

@@ -89,6 +89,14 @@ static int refuse_missing(const elm_resolver *r, const elm_slot *s, elm_error *e
                          (int)elm_option_section(s->row), s->row->key, s->row->key);
 }
 
+/* Each old key is noted once, whatever it was read as. */
+static void note_old_keys(const elm_resolver *r, elm_job *job)
+{
+    for (int i = 0; i < ELM_ALIASES; i++)
+        if (elm_aliases_note(r, i, job->notes[job->note_count], NOTE_SIZE))
+            job->note_count++;
+}
+
 /* The job file's name for the options that have it as their default. */
 static int fill_stems(elm_resolver *r, elm_error *err)
 {
@@ -234,14 +242,19 @@ static int resolve(elm_job **job, const elm_job_file *file, const char *text,
     int status = r && made ? 0 : -1;
     if (!status) {
         elm_sources_begin(&r->sources, file);
+        elm_aliases_begin(r);
         status = collect_slots(r, sets, set_count, err);
     }
     if (!status) {
-        made->notes = elm_alloc((size_t)r->count + 1, sizeof *made->notes, err);
+        made->notes = elm_alloc((size_t)r->count + ELM_ALIASES + 1, sizeof *made->notes, err);
         status = made->notes ? elm_resolver_read(r, text, err) : -1;
     }
     for (int i = 0; !status && i < override_count; i++)
         status = elm_resolver_override(r, overrides[i], err);
+    if (!status)
+        status = elm_aliases_apply(r, err);
+    if (!status)
+        note_old_keys(r, made);
     if (!status &&
         (fill_stems(r, err) || check_required(r, err) || drop_unused(r, made, err) ||
          write_text(r, made, err) || write_origin(r, made, err) || write_differences(r, made, err)))

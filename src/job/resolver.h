@@ -3,12 +3,13 @@
 #ifndef ELMPI_JOB_RESOLVER_H
 #define ELMPI_JOB_RESOLVER_H
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "job/sources.h"
 #include "job/value.h"
 
-enum { ELM_NOT_GIVEN = 0, ELM_GIVEN_BY_SET = -1, ELM_SETUP_NAME_SIZE = 64 };
+enum { ELM_NOT_GIVEN = 0, ELM_GIVEN_BY_SET = -1, ELM_SETUP_NAME_SIZE = 64, ELM_ALIASES = 3 };
 
 /** A row, its value and where that value comes from. */
 typedef struct elm_slot {
@@ -20,9 +21,17 @@ typedef struct elm_slot {
     char setup[ELM_VALUE_SIZE]; /* its value there */
 } elm_slot;
 
+/** What an old key was given. */
+typedef struct elm_former {
+    elm_option row;
+    elm_slot slot;
+    char value[ELM_TEXT_SIZE];
+} elm_former;
+
 typedef struct elm_resolver {
     elm_slot *slots;
     int count;
+    elm_former former[ELM_ALIASES]; /* in the order of the table in aliases.c */
     elm_sources sources;
     char setup[ELM_SETUP_NAME_SIZE];
     int setup_file, setup_line;
@@ -55,5 +64,21 @@ int elm_resolver_read(elm_resolver *r, const char *text, elm_error *err);
 /** Takes "section.key=value"; a later one replaces an earlier one.
  *  Errors: ELM_EXIT_USAGE */
 int elm_resolver_override(elm_resolver *r, const char *text, elm_error *err);
+
+/** Aliases: keys of options that are now part of another option or have another name. Job files and
+ * checkpoints of before hold them. elm_aliases_begin makes a slot for each. */
+void elm_aliases_begin(elm_resolver *r);
+
+/** The slot of an old key of `length` characters whose option the job has, or NULL. */
+elm_slot *elm_aliases_find(elm_resolver *r, const char *key, size_t length);
+
+/** Gives the options the values that the files and --set gave to their old keys.
+ *  Errors: ELM_EXIT_USAGE naming both keys and places where old and new key, or two old ones,
+ *          disagree; a value that the option does not take */
+int elm_aliases_apply(elm_resolver *r, elm_error *err);
+
+/** Whether the i-th old key was given.
+ *  Shape:  note [size] says then what it was read as; only after elm_aliases_apply */
+bool elm_aliases_note(const elm_resolver *r, int i, char *note, size_t size);
 
 #endif

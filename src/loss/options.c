@@ -79,7 +79,7 @@ const elm_option elm_loss_option_rows[] = {
      "pi^<a>, n^<a>"},
     {"loss.pull.scale", ELM_OPTION_REAL, AT(pull_scale), "1", 0, 1e9, NULL, NULL, "loss.embed=pull",
      "factor on the margin (10 with sqrt-pi is the paper's ImageNet-LT set-up)"},
-    {"loss.pull.scope", ELM_OPTION_CHOICE, AT(pull_scope), "global", 0, 0, "global|rank|bank", NULL,
+    {"loss.scope", ELM_OPTION_CHOICE, AT(scope), "global", 0, 0, "global|rank|bank", NULL,
      "loss.embed=pull|center|dro",
      "pull: an anchor's positives are images of its class in the global batch; in its rank's share "
      "of the batch; or in the whole training "
@@ -92,36 +92,36 @@ const elm_option elm_loss_option_rows[] = {
     {"loss.pull.normalize", ELM_OPTION_BOOL, AT(pull_normalize), "false", 0, 0, NULL, NULL,
      "loss.embed=pull", "scale embeddings to length 1 first"},
     {"loss.bank.precision", ELM_OPTION_CHOICE, AT(bank_precision), "fp32", 0, 0, "fp32|bf16", NULL,
-     "loss.pull.scope=bank",
+     "loss.scope=bank",
      "format of stored embeddings; bf16 halves memory, checkpoint and the memory traffic of a "
      "step, and rounds an entry by 1 in 500 at "
      "most"},
     {"loss.bank.max_age", ELM_OPTION_REAL, AT(bank_max_age), "2", 0, 1e9, NULL, NULL,
-     "loss.pull.scope=bank",
+     "loss.scope=bank",
      "epochs after which an entry no longer counts, as the network that made it is another by "
      "then. With every image once an epoch none "
      "gets "
      "older than 2; samplers that favor rare classes leave older ones of the others. 0: no entry "
      "counts"},
     {"loss.bank.start_epoch", ELM_OPTION_REAL, AT(bank_start_epoch), "0", 0, 1e9, NULL, NULL,
-     "loss.pull.scope=bank",
+     "loss.scope=bank",
      "epochs done when entries begin to count: early on embeddings move too fast for old ones to "
      "say much. They are stored from the start"},
     {"loss.bank.per_class", ELM_OPTION_INT, AT(bank_per_class), "-1", -1, 2147483647, NULL, NULL,
-     "loss.pull.scope=bank",
+     "loss.scope=bank",
      "entries of a class at most, the newest; -1: one for each of its images; 0: no bank. A cap "
      "bounds memory and work where head classes "
      "are "
      "large; they find partners in the batch anyway"},
     {"loss.bank.momentum", ELM_OPTION_REAL, AT(bank_momentum), "0", 0, 0.99, NULL, NULL,
-     "loss.pull.scope=bank",
+     "loss.scope=bank",
      "share of the old entry in the new one: averages out augmentation, at the price of lagging "
      "behind; 0: the latest embedding. With bf16 "
      "stay "
      "below 0.9: what a new embedding adds is rounded to 8 bits, and of small changes nothing is "
      "left"},
     {"loss.bank.normalizer", ELM_OPTION_CHOICE, AT(bank_normalizer), "sum", 0, 0, "sum|mean", NULL,
-     "loss.pull.scope=bank",
+     "loss.scope=bank",
      "pull, of the exponentials over an anchor's positives: their sum, the paper's, which grows "
      "with the class, or their mean, so that a "
      "class "
@@ -140,13 +140,13 @@ const elm_option elm_loss_option_rows[] = {
      NULL, "loss.embed=dro",
      "running: means that follow the batches; epoch: means over the whole training set, computed "
      "before each epoch (a pass without "
-     "augmentation), as the method's second stage wants. loss.pull.scope = bank takes the place of "
+     "augmentation), as the method's second stage wants. loss.scope = bank takes the place of "
      "both"},
     {"loss.dro.momentum", ELM_OPTION_REAL, AT(dro_momentum), "0.9", 0, 1, NULL, NULL,
      "loss.embed=dro", "share of the old in the running mean of a class's embeddings, a step"},
     {"loss.center.rate", ELM_OPTION_REAL, AT(center_rate), "0.5", 0, 1, NULL, NULL,
      "loss.embed=center",
-     "how far a center follows the images of its class in a step; not with loss.pull.scope = bank"},
+     "how far a center follows the images of its class in a step; not with loss.scope = bank"},
     {"loss.supcon.temperature", ELM_OPTION_REAL, AT(supcon_temperature), "0.07", 1e-6, 1e6, NULL,
      NULL, "loss.embed=supcon|hybrid-sc", "products of embeddings are divided by it"},
     {"loss.triplet.margin", ELM_OPTION_REAL, AT(triplet_margin), "0.2", 0, 1e6, NULL, NULL,

@@ -57,7 +57,7 @@ static int create_local(elm_bank_exchange *t, const elm_bank_exchange_spec *spec
                                        .size = elm_comm_size(t->comm)};
     if (!spec->labels)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "the memory bank needs the training set's labels (loss.pull.scope): "
+                             "the memory bank needs the training set's labels (loss.scope): "
                              "use scope global here");
     if (elm_memory_bank_create(&t->bank, &bank, err))
         return -1;

@@ -9,7 +9,7 @@ export OMP_NUM_THREADS=1
 cd "$scratch"
 expect 0 "$ELMPI_BIN/elmpi-prepare" digits --out digits.h5
 settings=("$ELMPI_SOURCE/jobs/digits-elm.ini" --set data.store=digits.h5 --set optim.epochs=4 --set loss.lambda=0.05 --set run.precision=fp32)
-bank=("${settings[@]}" --set loss.pull.scope=bank)
+bank=("${settings[@]}" --set loss.scope=bank)
 
 # train RANKS FOLDER ARGUMENT...
 train() {
@@ -126,5 +126,5 @@ done
 expect_mpi 2 2 "$ELMPI_BIN/elmpi-train" "${bank[@]}" --set loss.bank.precision=bf16 --run-dir cut --resume
 says stderr "loss.bank.precision"
 expect_mpi 2 2 "$ELMPI_BIN/elmpi-train" "${settings[@]}" --run-dir cut --resume
-says stderr "loss.pull.scope"
+says stderr "loss.scope"
 echo "the class bank: as it should be in whole runs"

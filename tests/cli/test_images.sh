@@ -193,7 +193,7 @@ expect_mpi 1 2 "$ELMPI_BIN/elmpi-train" "$scratch/job.ini" --run-dir "$scratch/t
 says stderr "1 of $count images cannot be read"
 # A class bank that is made anew on resuming is as patient with them as training is.
 banked=("$scratch/job.ini" --run-dir "$scratch/banked" "${copy[@]}" --set data.unreadable=0.05 --set loss.embed=pull --set loss.lambda=0.01
-    --set loss.pull.scope=bank --set checkpoint.bank=false)
+    --set loss.scope=bank --set checkpoint.bank=false)
 expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${banked[@]}" --max-steps 2
 expect_mpi 0 2 "$ELMPI_BIN/elmpi-train" "${banked[@]}" --resume
 says stdout "making it anew by a pass over the training set"

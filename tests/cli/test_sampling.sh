@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# data.sampler, data.shuffle and data.holdout from the command line: what is refused, what the log says, and that training and evaluation hold
+# data.sampler and data.holdout from the command line: what is refused, what the log says, and that training and evaluation hold
 # out the same images.
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh"
@@ -32,16 +32,37 @@ refuses() {
     says stderr "$2"
     absent refused/checkpoint.h5
 }
-refuses data.sampler=balanced 'instance, class-balanced, sqrt, progressive or class-aware:<k>'
+refuses data.sampler=balanced 'instance, sequential, window:<n>.* class-balanced, sqrt, progressive or class-aware:<k>'
 refuses data.sampler=class-aware 'class-aware:<k>'
 refuses data.sampler=class-aware:0 'k from 1'
-refuses data.shuffle=window:9 'n from 64'
+refuses data.sampler=window:9 'n from 64'
 refuses data.holdout=-3 'share of each class'
 refuses data.holdout=1.5 'share of each class'
+
+# --- old keys, which job files and checkpoints of before hold
 expect 2 "$train" job.ini --run-dir refused --set data.sampler=sqrt --set data.order=sequential
-says stderr 'data.order = sequential, data.sampler = sqrt'
+says stderr 'data.order = sequential .--set. is at odds with data.sampler = sqrt .--set.'
+expect 0 "$train" job.ini --run-dir old --set data.order=sequential
+says stdout 'note: data.order = sequential is an old key .--set.: read as data.sampler = sequential'
+expect 0 "$train" job.ini --run-dir new --set data.sampler=sequential
+same old/job.ini new/job.ini
+for run in old new; do
+    cut -d, -f1-13 "$run/metrics.csv" >"$run.figures"
+    grep -v '"checkpoint"' "$run/evaluation.json" >"$run.json"
+done
+same old.figures new.figures
+same old.json new.json
+sed 's/^sampler = sequential/order = sequential\nsampler = instance\nshuffle = full/; s/^scope = /pull.&/' new/job.ini >before.ini
+expect 0 "$train" before.ini --run-dir before --max-steps 7
+expect 0 "$train" before.ini --run-dir before --resume
+says stdout 'note: data.shuffle = full is an old key .before.ini:[0-9]*.: read as data.sampler = sequential'
+same before/job.ini new/job.ini
+grep -v '"checkpoint"' before/evaluation.json >before.json
+same before.json new.json
 expect 0 "$train" job.ini --run-dir noted --max-steps 1 --set data.sampler=sqrt --set data.shuffle=window:100
-says stdout 'note: .*data.shuffle'
+says stdout 'note: data.shuffle = window:100 is an old key .--set.: read as data.sampler = sqrt'
+expect 0 "$train" job.ini --run-dir windowed --max-steps 1 --set data.shuffle=window:100
+says stdout 'shuffled within a window:100'
 
 # --- every sampler trains; two ranks draw what one draws
 for sampler in class-balanced sqrt progressive class-aware:4; do

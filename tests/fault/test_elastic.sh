@@ -73,7 +73,7 @@ for sampler in "${samplers[@]}"; do
 done
 
 # Controls: another order, other images and another seed are not near.
-expect_mpi 0 2 "$train" "${settings[@]}" --set data.order=sequential --run-dir "$scratch/ordered"
+expect_mpi 0 2 "$train" "${settings[@]}" --set data.sampler=sequential --run-dir "$scratch/ordered"
 if (near "$scratch/calm-instance" "$scratch/ordered" "control") >/dev/null 2>&1; then
     fail "the comparison does not notice another order"
 fi

@@ -23,7 +23,7 @@ put huge 150 3e38
 put nan 150 nan
 
 # A step has 100 images in the store's order: row 150 is in the 2nd, 22nd, ... of 60.
-settings=("$ELMPI_SOURCE/jobs/two-moons-elm.ini" --set "data.store=$scratch/huge.h5" --set data.order=sequential --set optim.batch=100
+settings=("$ELMPI_SOURCE/jobs/two-moons-elm.ini" --set "data.store=$scratch/huge.h5" --set data.sampler=sequential --set optim.batch=100
     --set optim.epochs=3 --set checkpoint.every_epochs=1)
 
 # run CODE RANKS FOLDER [ARGUMENT...]

@@ -270,7 +270,7 @@ static int run(work *w, elm_error *err)
     elm_loss *loss = NULL, *plain = NULL;
     elm_loss_options global = w->options;
     const int local = elm_partition_of(w->batch, elm_comm_size(w->comm), 0).local;
-    global.pull_scope = ELM_PULL_GLOBAL;
+    global.scope = ELM_SCOPE_GLOBAL;
     const elm_bank_exchange_spec spec = {.options = &w->options,
                                          .counts = w->counts,
                                          .labels = w->labels,
@@ -315,7 +315,7 @@ int main(int argc, char **argv)
                                    .lambda = 0.01,
                                    .pull_alpha = "sqrt-n",
                                    .pull_scale = 1,
-                                   .pull_scope = ELM_PULL_BANK,
+                                   .scope = ELM_SCOPE_BANK,
                                    .bank_precision = argc > 2 && strcmp(argv[2], "bf16") == 0,
                                    .bank_max_age = 2,
                                    .bank_per_class = -1};

@@ -3,7 +3,7 @@
 
     relu_gates.py STORE FOLDER STEPS
 
-FOLDER holds one-<n>.h5 and more-<n>.h5, the checkpoints of both runs after n = 0 .. STEPS - 1 steps (data.augment = none, data.order =
+FOLDER holds one-<n>.h5 and more-<n>.h5, the checkpoints of both runs after n = 0 .. STEPS - 1 steps (data.augment = none, data.sampler =
 sequential, bn = global). Both runs' weights meet the next step's batch here in fp64. Fails if the weights part before a ReLU does, or if the
 first ReLUs that differ are not as near to 0 as rounding explains.
 """

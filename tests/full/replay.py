@@ -3,7 +3,7 @@
 
     replay.py STORE INITIAL.h5 AFTER.h5
 
-The two checkpoints come from elmpi-train with --max-steps 0 and 1, data.augment = none, data.order = sequential, a store used whole or with data.imbalance
+The two checkpoints come from elmpi-train with --max-steps 0 and 1, data.augment = none, data.sampler = sequential, a store used whole or with data.imbalance
 (members then come from NumPy here, not from elmpi), model cifar-resnet8 or cifar-resnet32-menon with bn = global. Everything else is read from the job inside the checkpoint.
 """
 import configparser

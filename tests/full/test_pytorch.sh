@@ -43,7 +43,7 @@ done
 if [ -e "$archive" ]; then
     for ranks in 1 3; do
         rm -rf "$scratch/zero" "$scratch/one"
-        arguments=("$ELMPI_SOURCE/jobs/cifar100-lt-menon-logadj.ini" --set "data.store=$scratch/cifar100.h5" --set data.augment=none --set data.order=sequential
+        arguments=("$ELMPI_SOURCE/jobs/cifar100-lt-menon-logadj.ini" --set "data.store=$scratch/cifar100.h5" --set data.augment=none --set data.sampler=sequential
             --set optim.warmup_epochs=0) # the first rates of a warm-up are too small to show in fp32 weights
         expect_mpi 0 "$ranks" "$ELMPI_BIN/elmpi-train" "${arguments[@]}" --max-steps 0 --run-dir "$scratch/zero"
         expect_mpi 0 "$ranks" "$ELMPI_BIN/elmpi-train" "${arguments[@]}" --max-steps 1 --run-dir "$scratch/one"

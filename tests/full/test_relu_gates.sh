@@ -13,7 +13,7 @@ export OMP_NUM_THREADS=1
 steps=12
 expect 0 "$ELMPI_BIN/elmpi-prepare" cifar100 --archive "$archive" --out "$scratch/cifar100.h5"
 job=("$ELMPI_SOURCE/jobs/cifar100-lt-elm.ini" --set "data.store=$scratch/cifar100.h5" --set model.name=cifar-resnet8 --set run.precision=fp32
-    --set data.augment=none --set data.order=sequential --set run.evaluate_every_epochs=0)
+    --set data.augment=none --set data.sampler=sequential --set run.evaluate_every_epochs=0)
 for seed in 0 1; do
     for run in one more; do
         ranks=1

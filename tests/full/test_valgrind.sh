@@ -31,6 +31,6 @@ train=("${watched[@]}" "$bin/elmpi-train" jobs/digits-elm.ini --set "data.store=
 expect_mpi 0 2 "${train[@]}" --max-steps 3
 expect_mpi 0 2 "${train[@]}" --max-steps 5 --resume
 expect_mpi 0 2 "${watched[@]}" "$bin/elmpi-evaluate" "$scratch/run/checkpoint.h5" --data "$scratch/digits.h5" --classifier ncm
-expect_mpi 0 2 "${train[@]}" --set loss.pull.scope=bank --run-dir "$scratch/bank" --max-steps 3
+expect_mpi 0 2 "${train[@]}" --set loss.scope=bank --run-dir "$scratch/bank" --max-steps 3
 says_not stderr "^==[0-9]+==.*(Invalid|uninitialised|definitely)"
 echo "preparation, training, resume, the class bank and evaluation are clean; the planted leak and read are found"

@@ -12,6 +12,8 @@ flags_of() { # PROGRAM
 }
 "$ELMPI_BIN/elmpi-train" --help | sed -nE 's/^  ([a-z]+\.[a-z_.-]+)$/\1/p' >"$scratch/options"
 printf "job.%s\n" include setup data_set >>"$scratch/options" # what reads job files knows it, no table
+# Old keys, which job files may still hold.
+sed -nE 's/^    \{"([a-z.]+)", "[a-z.]+", .*/\1/p' "$ELMPI_SOURCE/src/job/aliases.c" >>"$scratch/options"
 cut -d. -f1 "$scratch/options" | sort -u | paste -sd'|' >"$scratch/sections"
 for program in bench evaluate export predict prepare report train; do
     flags_of "$program" | sort -u | sed "s/^/$program /"

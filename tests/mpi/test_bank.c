@@ -166,7 +166,7 @@ static elm_loss_options options_of(const setting *s)
                           .embed = "pull",
                           .lambda = 1,
                           .pull_scale = 1,
-                          .pull_scope = ELM_PULL_BANK,
+                          .scope = ELM_SCOPE_BANK,
                           .pull_normalize = s->normalize,
                           .bank_precision = s->half,
                           .bank_max_age = s->max_age,
@@ -395,7 +395,7 @@ static void no_room(void)
     elm_loss_options o = options_of(&settings[1]), global = o;
     elm_loss *loss = NULL, *plain = NULL;
     o.bank_per_class = 0;
-    global.pull_scope = ELM_PULL_GLOBAL;
+    global.scope = ELM_SCOPE_GLOBAL;
     label_images(m.label);
     const elm_class_counts all = {CLASSES, counts, IMAGES};
     check(elm_loss_create(&loss, &o, all, WIDTH,

@@ -17,7 +17,7 @@ static elm_loss_options options_of(const bank_golden *g)
                           .embed = "pull",
                           .lambda = g->lambda,
                           .pull_scale = g->scale,
-                          .pull_scope = ELM_PULL_BANK,
+                          .scope = ELM_SCOPE_BANK,
                           .pull_normalize = g->normalize,
                           .bank_precision = g->half,
                           .bank_max_age = g->max_age,
@@ -157,7 +157,7 @@ static void empty_is_global(void **state)
         o.bank_max_age = why == 1 ? 0 : o.bank_max_age;
         o.bank_start_epoch = why == 2 ? 100 : 0;
         make(&f, &o);
-        o.pull_scope = ELM_PULL_GLOBAL;
+        o.scope = ELM_SCOPE_GLOBAL;
         assert_int_equal(
             elm_loss_create(&global, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL),
             0);
@@ -359,7 +359,7 @@ static void centers_are_means(void **state)
     elm_loss *loss;
     elm_loss_options o = options_of(&bank_cases[1]);
     snprintf(o.embed, sizeof o.embed, "center");
-    o.pull_scope = ELM_PULL_RANK;
+    o.scope = ELM_SCOPE_RANK;
     assert_int_equal(elm_loss_create(&loss, &o, golden_classes, BANK_WIDTH, 1, BANK_BATCH, &err),
                      -1);
     assert_non_null(strstr(err.text, "no scope rank"));
@@ -397,7 +397,7 @@ static void dro_takes_the_means(void **state)
     assert_int_equal(
         elm_loss_create(&by_epoch, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL),
         0);
-    o.pull_scope = ELM_PULL_BANK;
+    o.scope = ELM_SCOPE_BANK;
     assert_int_equal(
         elm_loss_create(&by_bank, &o, golden_classes, BANK_WIDTH, BANK_BATCH, BANK_BATCH, NULL), 0);
     assert_true(elm_loss_needs_of(by_epoch).means && !elm_loss_needs_of(by_bank).means);

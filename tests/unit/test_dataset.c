@@ -156,7 +156,7 @@ static void orders(void **state)
     (void)state;
     enum { N = 1000 };
     elm_dataset dataset = {.count = N};
-    elm_data_options options = {.order = ELM_ORDER_SHUFFLE};
+    elm_data_options options = {.sampler = "instance"};
     int64_t order[N], again[N], other[N];
     bool seen[N] = {false};
     elm_sampler_order(&options, &dataset, 7, 3, order, NULL);
@@ -178,7 +178,7 @@ static void orders(void **state)
     assert_in_range(fixed, 0, 9); /* Poisson, mean 1 */
     assert_in_range(same_epoch, 0, 9);
     assert_in_range(same_seed, 0, 9);
-    options.order = ELM_ORDER_SEQUENTIAL;
+    strcpy(options.sampler, "sequential");
     elm_sampler_order(&options, &dataset, 7, 3, order, NULL);
     for (int i = 0; i < N; i++)
         assert_int_equal(order[i], i);
@@ -292,9 +292,7 @@ static void option_rows(void **state)
         {"data.augment", "auto", NULL},
         {"data.normalize", "store", "store|half"},
         {"data.drop_last", "false", NULL},
-        {"data.order", "shuffle", "shuffle|sequential"},
         {"data.sampler", "instance", NULL},
-        {"data.shuffle", "full", NULL},
         {"data.holdout", "0", NULL},
         {"data.crop", "224", NULL},
         {"data.resize", "0", NULL},

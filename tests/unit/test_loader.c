@@ -228,7 +228,7 @@ static void starts_anywhere(void **state)
 static void sequential_without_augmentation(void **state)
 {
     (void)state;
-    const elm_data_options options = {.augment = "none", .order = ELM_ORDER_SEQUENTIAL};
+    const elm_data_options options = {.augment = "none", .sampler = "sequential"};
     elm_loader *loader = start(&image_set, &options, BATCH, 0, 1, 0, 0);
     for (int step = 0; step < 2 * BATCHES; step++) {
         const elm_batch *batch = elm_loader_next(loader);

@@ -226,7 +226,7 @@ static void unreadable_images_are_replaced(void **state)
     write_store(path, scratch_folder, 1u << 5 | 1u << 7);
     elm_data_options options = options_for(path);
     options.threads = 2;
-    options.order = 1; /* sequential: member i is image i */
+    strcpy(options.sampler, "sequential"); /* member i is image i */
     snprintf(options.augment, sizeof options.augment, "none");
     options.unreadable = 2.0 / TRAIN + 1e-9;
     elm_dataset *dataset = load(&options, "train");

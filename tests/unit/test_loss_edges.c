@@ -179,7 +179,7 @@ static void scope_rank_sees_only_its_own(void **state)
     (void)state;
     static const float embeddings[] = {0, 1, 5, 7};
     elm_loss_options o = options_of("ce", "pull");
-    o.pull_scope = 1;
+    o.scope = 1;
     fixture f = make_one_class(&o, embeddings, 1, 2, 2);
     assert_int_equal(elm_loss_needs_of(f.loss).reach, ELM_LOSS_LOCAL);
     const double loss = elm_loss_embeddings(f.loss, &f.batch).loss;

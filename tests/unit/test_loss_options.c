@@ -114,7 +114,7 @@ static void values_are_others_of_the_range(void **state)
         const char *key;
         int settings;
     } rows[] = {{"loss.weights", 4 * 5},        {"loss.logadj.tau", 1},
-                {"loss.weights.epoch", 1},      {"loss.pull.scope", 2 * 3},
+                {"loss.weights.epoch", 1},      {"loss.scope", 2 * 3},
                 {"loss.supcon.temperature", 2}, {"loss.pull.normalize", 1},
                 {"loss.bank.per_class", 1}};
     for (int r = 0; r < LENGTH(rows); r++) {
@@ -129,7 +129,7 @@ static void values_are_others_of_the_range(void **state)
     assert_true(seen_options.ldam_margin != 0.5 && seen_options.ldam_margin <= 2 &&
                 !strcmp(seen_options.logit, "ldam"));
     each_value_of(setting_row("loss.bank.momentum", strlen("loss.bank.momentum")), remember);
-    assert_true(seen_options.bank_momentum > 0 && seen_options.pull_scope == ELM_PULL_BANK &&
+    assert_true(seen_options.bank_momentum > 0 && seen_options.scope == ELM_SCOPE_BANK &&
                 !strcmp(seen_options.embed, "pull"));
 }
 

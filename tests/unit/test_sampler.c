@@ -306,7 +306,7 @@ static void window(void **state)
     }
     elm_data_options options = options_of("instance");
     order_of(&options, &sharded, 3, 0, full);
-    snprintf(options.shuffle, sizeof options.shuffle, "window:%d", WINDOW);
+    snprintf(options.sampler, sizeof options.sampler, "window:%d", WINDOW);
     order_of(&options, &sharded, 3, 0, order);
     for (int64_t i = 0; i < IMAGES; i++) {
         assert_false(seen[order[i]]);
@@ -323,13 +323,13 @@ static void window(void **state)
     const int64_t least = (int64_t)IMAGES * LENGTH / CHUNK, some = fetches(order),
                   all = fetches(full);
     printf("%d images of 100 KiB: one pass fetches %lld chunks of 4 MiB with window:%d, %lld "
-           "with full, %lld at least\n",
+           "with instance, %lld at least\n",
            IMAGES, (long long)some, WINDOW, (long long)all, (long long)least);
     assert_true(some < 3 * least);
     assert_true(all > 10 * some);
 
     /* wider than the set: all of it mixes */
-    snprintf(options.shuffle, sizeof options.shuffle, "window:1000000");
+    options = options_of("window:1000000");
     order_of(&options, &sharded, 3, 0, later);
     memset(seen, 0, sizeof seen);
     for (int64_t i = 0; i < IMAGES; i++) {
@@ -354,23 +354,16 @@ static void bad_values(void **state)
     const int64_t live = elm_alloc_live();
     static const char *const bad[] = {
         "instances",      "class-aware", "class-aware:",   "class-aware:0", "class-aware:-1",
-        "class-aware:4x", "sqrt:2",      "class-aware: 4", "progressive:3"};
+        "class-aware:4x", "sqrt:2",      "class-aware: 4", "progressive:3", "shuffle",
+        "sequential:1",   "window",      "window:0",       "window:63",     "window:64k",
+        "window:-100",    "full"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const elm_data_options options = options_of(bad[i]);
         refused(&options, "class-aware:<k>");
     }
-    static const char *const windows[] = {"half",       "window",      "window:0", "window:63",
-                                          "window:64k", "window:-100", "full:1"};
-    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
-        assert_int_equal(elm_shuffle_check(windows[i], NULL), -1);
-    assert_int_equal(elm_shuffle_check("window:64", NULL), 0);
-    elm_data_options options = options_of("sqrt");
-    options.order = ELM_ORDER_SEQUENTIAL;
-    refused(&options, "data.order");
-    options = options_of("sqrt");
-    strcpy(options.shuffle, "window:100");
-    refused(&options, "data.shuffle");
-    options = options_of("progressive");
+    assert_int_equal(elm_sampler_check("window:64", NULL), 0);
+    assert_int_equal(elm_sampler_check("", NULL), 0);
+    elm_data_options options = options_of("progressive");
     options.run_epochs = 0;
     refused(&options, "progressive");
     assert_int_equal(elm_alloc_live(), live);

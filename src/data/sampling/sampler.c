@@ -8,27 +8,28 @@
 #include "elmpi/loader.h"
 #include "elmpi/memory.h"
 
-/* Every image once. */
+static void fill_sequential(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order)
+{
+    (void)seed, (void)epoch;
+    for (int64_t i = 0; i < sampler->dataset->count; i++)
+        order[i] = i;
+}
+
 static void fill_instance(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order)
 {
-    const int64_t count = sampler->dataset->count;
     elm_rng rng = elm_rng_stream(seed, ELM_RNG_ORDER, (uint64_t)epoch, 0);
-    if (sampler->order == ELM_ORDER_SHUFFLE && sampler->window > 0) {
-        sampler_fill_window(sampler, &rng, order);
-        return;
-    }
-    for (int64_t i = 0; i < count; i++)
-        order[i] = i;
-    if (sampler->order == ELM_ORDER_SHUFFLE)
-        elm_rng_shuffle(&rng, order, count, sizeof *order);
+    fill_sequential(sampler, seed, epoch, order);
+    elm_rng_shuffle(&rng, order, sampler->dataset->count, sizeof *order);
 }
 
 static const sampler_row samplers[] = {
-    {"instance", false, fill_instance, NULL, false},
-    {"class-balanced", false, sampler_fill_drawn, sampler_weight_balanced, true},
-    {"sqrt", false, sampler_fill_drawn, sampler_weight_sqrt, true},
-    {"progressive", false, sampler_fill_drawn, sampler_weight_progressive, true},
-    {"class-aware", true, sampler_fill_class_aware, NULL, true},
+    {"instance", 0, fill_instance, NULL, NULL},
+    {"sequential", 0, fill_sequential, NULL, NULL},
+    {"window", ELM_WINDOW_MIN, sampler_fill_window, sampler_window_create, NULL},
+    {"class-balanced", 0, sampler_fill_drawn, sampler_walks_create, sampler_weight_balanced},
+    {"sqrt", 0, sampler_fill_drawn, sampler_walks_create, sampler_weight_sqrt},
+    {"progressive", 0, sampler_fill_drawn, sampler_walks_create, sampler_weight_progressive},
+    {"class-aware", 1, sampler_fill_class_aware, sampler_walks_create, NULL},
 };
 enum { SAMPLERS = sizeof samplers / sizeof *samplers };
 
@@ -47,13 +48,12 @@ static int64_t number_after(const char *value, const char *name, int64_t least)
 
 static const sampler_row *find(const char *value, int64_t *number)
 {
-    *number = 0;
+    const char *text = value[0] != '\0' ? value : samplers[0].name;
     for (int i = 0; i < SAMPLERS; i++) {
-        if (!samplers[i].takes_number &&
-            strcmp(value[0] != '\0' ? value : samplers[0].name, samplers[i].name) == 0)
-            return &samplers[i];
-        if (samplers[i].takes_number && (*number = number_after(value, samplers[i].name, 1)) > 0)
-            return &samplers[i];
+        const sampler_row *row = &samplers[i];
+        *number = row->least > 0 ? number_after(text, row->name, row->least) : 0;
+        if (row->least > 0 ? *number > 0 : strcmp(text, row->name) == 0)
+            return row;
     }
     return NULL;
 }
@@ -61,10 +61,12 @@ static const sampler_row *find(const char *value, int64_t *number)
 int elm_sampler_check(const char *value, elm_error *err)
 {
     int64_t number;
-    return find(value, &number) != NULL ? 0
-                                        : elm_error_set(err, ELM_EXIT_USAGE,
-                                                        "choose instance, class-balanced, sqrt, "
-                                                        "progressive or class-aware:<k>, k from 1");
+    return find(value, &number) != NULL
+               ? 0
+               : elm_error_set(err, ELM_EXIT_USAGE,
+                               "choose instance, sequential, window:<n>, n from %d images, "
+                               "class-balanced, sqrt, progressive or class-aware:<k>, k from 1",
+                               ELM_WINDOW_MIN);
 }
 
 bool elm_sampler_depends_on_length(const elm_data_options *options)
@@ -74,42 +76,13 @@ bool elm_sampler_depends_on_length(const elm_data_options *options)
     return row != NULL && row->weight == sampler_weight_progressive;
 }
 
-/* Images of a window, 0 for a full shuffle, -1 for neither. */
-static int64_t window_of(const char *value)
-{
-    return value[0] == '\0' || strcmp(value, "full") == 0
-               ? 0
-               : number_after(value, "window", ELM_WINDOW_MIN);
-}
-
-int elm_shuffle_check(const char *value, elm_error *err)
-{
-    return window_of(value) >= 0
-               ? 0
-               : elm_error_set(err, ELM_EXIT_USAGE, "choose full or window:<n>, n from %d images",
-                               ELM_WINDOW_MIN);
-}
-
-/* What the options ask for; the option rows have refused most of what is wrong here already. */
+/* What the option asks for; its row has refused an unknown sampler already. */
 static int configure(elm_sampler *sampler, const elm_data_options *options, elm_error *err)
 {
-    if (elm_sampler_check(options->sampler, err) != 0 ||
-        elm_shuffle_check(options->shuffle, err) != 0)
+    if (elm_sampler_check(options->sampler, err) != 0)
         return -1;
     sampler->row = find(options->sampler, &sampler->number);
-    sampler->order = options->order;
     sampler->epochs = options->run_epochs;
-    sampler->window = window_of(options->shuffle);
-    if (sampler->row->by_class && sampler->order == ELM_ORDER_SEQUENTIAL)
-        return elm_error_set(err, ELM_EXIT_USAGE,
-                             "an order without chance has no sampler but instance (data.order = "
-                             "sequential, data.sampler = %s): change one",
-                             options->sampler);
-    if (sampler->row->by_class && sampler->window > 0)
-        return elm_error_set(err, ELM_EXIT_USAGE,
-                             "only the sampler instance keeps reads together (data.shuffle = %s, "
-                             "data.sampler = %s): change one",
-                             options->shuffle, options->sampler);
     if (elm_sampler_depends_on_length(options) && !(sampler->epochs > 0))
         return elm_error_set(
             err, ELM_EXIT_USAGE,
@@ -125,17 +98,13 @@ int elm_sampler_create(elm_sampler **out, const elm_dataset *dataset,
     if (sampler == NULL)
         return -1;
     sampler->dataset = dataset;
-    if (configure(sampler, options, err) != 0)
-        goto fail;
-    if (sampler->row->by_class && sampler_walks_create(&sampler->walks, dataset, err) != 0)
-        goto fail;
-    if (sampler->window > 0 && sampler_window_create(sampler, err) != 0)
-        goto fail;
+    if (configure(sampler, options, err) != 0 ||
+        (sampler->row->create != NULL && sampler->row->create(sampler, err) != 0)) {
+        elm_sampler_destroy(sampler);
+        return -1;
+    }
     *out = sampler;
     return 0;
-fail:
-    elm_sampler_destroy(sampler);
-    return -1;
 }
 
 void elm_sampler_destroy(elm_sampler *sampler)

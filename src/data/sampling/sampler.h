@@ -7,18 +7,12 @@
 #include "base/rng.h"
 #include "elmpi/dataset.h"
 
-#define ELM_ORDER_CHOICES "shuffle|sequential"
-
-/** Places in ELM_ORDER_CHOICES. */
-enum { ELM_ORDER_SHUFFLE, ELM_ORDER_SEQUENTIAL };
-
-/** Least n of data.shuffle = window:<n>, and how many blocks of consecutive images a window
+/** Least n of data.sampler = window:<n>, and how many blocks of consecutive images a window
  * mixes. */
 enum { ELM_WINDOW_MIN = 64, ELM_WINDOW_BLOCKS = 16 };
 
-/** Checks of option rows: data.sampler and data.shuffle. An empty text is the default. */
+/** Check of the option row data.sampler. An empty text is the default. */
 int elm_sampler_check(const char *value, elm_error *err);
-int elm_shuffle_check(const char *value, elm_error *err);
 
 typedef struct elm_sampler elm_sampler;
 

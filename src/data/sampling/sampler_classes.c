@@ -9,8 +9,10 @@
 /* A stream of its own: stream 0 is the instance sampler's. */
 enum { CLASS_STREAM = 1 };
 
-int sampler_walks_create(class_walks *walks, const elm_dataset *dataset, elm_error *err)
+int sampler_walks_create(elm_sampler *sampler, elm_error *err)
 {
+    class_walks *walks = &sampler->walks;
+    const elm_dataset *dataset = sampler->dataset;
     const size_t classes = (size_t)dataset->info.classes;
     walks->starts = elm_alloc(classes + 1, sizeof *walks->starts, err);
     walks->images = elm_alloc((size_t)dataset->count, sizeof *walks->images, err);

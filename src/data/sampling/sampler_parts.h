@@ -21,10 +21,8 @@ typedef struct sampler_row sampler_row;
 struct elm_sampler {
     const elm_dataset *dataset;
     const sampler_row *row;
-    int64_t number; /* k of class-aware:<k> */
+    int64_t number; /* n of window:<n>, k of class-aware:<k> */
     double epochs;  /* of the run */
-    int order;      /* shuffle | sequential */
-    int64_t window; /* images; 0: full */
 
     class_walks walks;   /* samplers that draw classes */
     int64_t *by_place;   /* [count] images as they lie in the shards; window only */
@@ -34,15 +32,14 @@ struct elm_sampler {
 
 struct sampler_row {
     const char *name;
-    bool takes_number; /* "name:<number>" */
+    int64_t least; /* of "name:<number>"; 0: takes no number */
     void (*fill)(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order);
+    int (*create)(elm_sampler *sampler, elm_error *err); /* memory of its own; NULL: none */
     /* of drawing a class, by its images; NULL: draws none */
     double (*weight)(const elm_sampler *sampler, int64_t images, int64_t epoch);
-    /* needs the walks */
-    bool by_class;
 };
 
-int sampler_walks_create(class_walks *walks, const elm_dataset *dataset, elm_error *err);
+int sampler_walks_create(elm_sampler *sampler, elm_error *err);
 void sampler_walks_destroy(class_walks *walks);
 
 void sampler_fill_drawn(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order);
@@ -52,6 +49,6 @@ double sampler_weight_sqrt(const elm_sampler *sampler, int64_t images, int64_t e
 double sampler_weight_progressive(const elm_sampler *sampler, int64_t images, int64_t epoch);
 
 int sampler_window_create(elm_sampler *sampler, elm_error *err);
-void sampler_fill_window(elm_sampler *sampler, elm_rng *rng, int64_t *order);
+void sampler_fill_window(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order);
 
 #endif

@@ -12,7 +12,7 @@
 
 static int64_t block_of(const elm_sampler *sampler)
 {
-    return sampler->window / ELM_WINDOW_BLOCKS;
+    return sampler->number / ELM_WINDOW_BLOCKS;
 }
 
 static int by_place(const void *a, const void *b, void *context)
@@ -46,14 +46,15 @@ static int64_t within(int64_t position, int64_t count)
     return position < 0 ? 0 : position > count ? count : position;
 }
 
-void sampler_fill_window(elm_sampler *sampler, elm_rng *rng, int64_t *order)
+void sampler_fill_window(elm_sampler *sampler, uint64_t seed, int64_t epoch, int64_t *order)
 {
+    elm_rng rng = elm_rng_stream(seed, ELM_RNG_ORDER, (uint64_t)epoch, 0);
     const int64_t count = sampler->dataset->count, block = block_of(sampler);
     /* blocks end elsewhere in every epoch */
-    const int64_t shift = elm_rng_below(rng, (uint32_t)block);
+    const int64_t shift = elm_rng_below(&rng, (uint32_t)block);
     for (int64_t b = 0; b < sampler->block_count; b++)
         sampler->blocks[b] = b;
-    elm_rng_shuffle(rng, sampler->blocks, sampler->block_count, sizeof *sampler->blocks);
+    elm_rng_shuffle(&rng, sampler->blocks, sampler->block_count, sizeof *sampler->blocks);
     int64_t filled = 0;
     for (int64_t b = 0; b < sampler->block_count; b++) {
         const int64_t first = within(sampler->blocks[b] * block - shift, count);
@@ -61,7 +62,7 @@ void sampler_fill_window(elm_sampler *sampler, elm_rng *rng, int64_t *order)
         memcpy(order + filled, sampler->by_place + first, (size_t)(end - first) * sizeof *order);
         filled += end - first;
     }
-    for (int64_t first = 0; first < count; first += sampler->window)
-        elm_rng_shuffle(rng, order + first, within(first + sampler->window, count) - first,
+    for (int64_t first = 0; first < count; first += sampler->number)
+        elm_rng_shuffle(&rng, order + first, within(first + sampler->number, count) - first,
                         sizeof *order);
 }

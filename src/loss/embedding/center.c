@@ -41,13 +41,13 @@ static int allocate(center *c, const elm_loss_setup *setup, elm_error *err)
 {
     const size_t rows = (size_t)setup->max_rows, classes = (size_t)setup->counts.classes;
     const size_t present = rows < classes ? rows : classes;
-    if (setup->options->pull_scope == ELM_PULL_RANK)
+    if (setup->options->scope == ELM_SCOPE_RANK)
         return elm_error_set(err, ELM_EXIT_USAGE,
-                             "center has no scope rank (loss.pull.scope): use global or bank");
+                             "center has no scope rank (loss.scope): use global or bank");
     if (elm_global_batch_create(&c->rows, setup, false, err) ||
         !(c->row_loss = elm_alloc((size_t)setup->max_local, sizeof *c->row_loss, err)))
         return -1;
-    if (setup->options->pull_scope != ELM_PULL_BANK)
+    if (setup->options->scope != ELM_SCOPE_BANK)
         return elm_class_centers_create(&c->centers, setup, err);
     c->mean = elm_alloc(present * (size_t)setup->width, sizeof *c->mean, err);
     return c->mean ? 0 : -1;
@@ -159,7 +159,7 @@ static int tensors(void *state, elm_tensor *out, int capacity)
 
 static void center_needs(const elm_loss_options *options, elm_loss_needs *needs)
 {
-    needs->bank = options->pull_scope == ELM_PULL_BANK;
+    needs->bank = options->scope == ELM_SCOPE_BANK;
     needs->reach = needs->bank ? ELM_LOSS_OWNED : ELM_LOSS_EVERYTHING;
 }
 

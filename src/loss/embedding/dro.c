@@ -17,7 +17,7 @@
  * the gradient. They are running means: after a step, mu_c becomes 0.9 mu_c + 0.1 (mean of the
  * batch's images of c); a class not met before takes the mean of the batch at hand, in that very
  * step. With loss.dro.centroids = epoch they are the means over the whole training set, computed
- * anew before each epoch (the second of the method's three stages). With loss.pull.scope = bank
+ * anew before each epoch (the second of the method's three stages). With loss.scope = bank
  * they are the means over all of a class's images at every step, those outside the batch as the
  * memory bank has them.
  *
@@ -87,7 +87,7 @@ static int allocate(dro *d, const elm_loss_setup *setup, elm_error *err)
 static void dro_needs(const elm_loss_options *options, elm_loss_needs *needs)
 {
     elm_loss_needs_everything(options, needs);
-    needs->bank = options->pull_scope == ELM_PULL_BANK;
+    needs->bank = options->scope == ELM_SCOPE_BANK;
     needs->means = options->dro_centroids == EPOCH && !needs->bank;
 }
 
@@ -105,9 +105,9 @@ static int dro_create(void **state, const elm_loss_setup *setup, elm_error *err)
                .momentum = o->dro_momentum,
                .each_epoch = wanted.means,
                .exact = wanted.bank};
-    if (o->pull_scope == ELM_PULL_RANK) {
+    if (o->scope == ELM_SCOPE_RANK) {
         elm_error_set(err, ELM_EXIT_USAGE,
-                      "dro has no scope rank (loss.pull.scope): use global or bank");
+                      "dro has no scope rank (loss.scope): use global or bank");
         dro_destroy(d);
         return -1;
     }

@@ -84,7 +84,7 @@ static int allocate_slots(elm_memory_bank *b, elm_error *err)
     if (b->images > INT32_MAX)
         return elm_error_set(
             err, ELM_EXIT_USAGE,
-            "the memory bank counts images in 31 bits (loss.pull.scope): use scope global");
+            "the memory bank counts images in 31 bits (loss.scope): use scope global");
     if (elm_alloc_each(needs, sizeof needs / sizeof *needs, err))
         return -1;
     for (int64_t i = 0; i < b->images; i++)

@@ -1,5 +1,5 @@
 /* Memory bank: of every training image of the classes that a rank owns, the embedding that it had
- * when a step last saw it (loss.pull.scope = bank). So an anchor's positives are all images of
+ * when a step last saw it (loss.scope = bank). So an anchor's positives are all images of
  * its class, as ELM defines its pull term, not only those that the batch happens to hold. Every
  * class has one owner, all of its images' entries are there, and a step's embeddings go to the
  * owners of their classes: no entry is kept twice, however many ranks there are. */

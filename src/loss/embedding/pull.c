@@ -296,10 +296,9 @@ static int allocate(pull *p, const elm_loss_setup *setup, elm_error *err)
         p->log_sum ? elm_alloc((size_t)setup->max_local * width, sizeof *p->gradient, err) : NULL;
     p->scale = p->gradient ? elm_alloc(max_rows, sizeof *p->scale, err) : NULL;
     p->drift =
-        p->scale
-            ? elm_alloc(setup->options->pull_scope == ELM_PULL_BANK ? (size_t)setup->max_local : 0,
-                        sizeof *p->drift, err)
-            : NULL;
+        p->scale ? elm_alloc(setup->options->scope == ELM_SCOPE_BANK ? (size_t)setup->max_local : 0,
+                             sizeof *p->drift, err)
+                 : NULL;
     for (size_t i = 0; p->drift && i < max_rows; i++)
         p->scale[i] = 1;
     return p->drift ? 0 : -1;
@@ -314,9 +313,9 @@ static int pull_create(void **state, const elm_loss_setup *setup, elm_error *err
         return -1;
     *p = (pull){.width = setup->width,
                 .classes = setup->counts.classes,
-                .rank_only = o->pull_scope == ELM_PULL_RANK,
+                .rank_only = o->scope == ELM_SCOPE_RANK,
                 .normalize = o->pull_normalize,
-                .mean = o->pull_scope == ELM_PULL_BANK && o->bank_normalizer == 1};
+                .mean = o->scope == ELM_SCOPE_BANK && o->bank_normalizer == 1};
     if (allocate(p, setup, err) || elm_loss_pull_margins(o, setup->counts, p->alpha, err)) {
         pull_destroy(p);
         return -1;
@@ -329,11 +328,11 @@ static int pull_create(void **state, const elm_loss_setup *setup, elm_error *err
 
 static void pull_needs(const elm_loss_options *options, elm_loss_needs *needs)
 {
-    static const elm_loss_reach of_scope[] = {[ELM_PULL_GLOBAL] = ELM_LOSS_SAME_CLASS,
-                                              [ELM_PULL_RANK] = ELM_LOSS_LOCAL,
-                                              [ELM_PULL_BANK] = ELM_LOSS_OWNED};
-    needs->reach = of_scope[options->pull_scope];
-    needs->bank = options->pull_scope == ELM_PULL_BANK;
+    static const elm_loss_reach of_scope[] = {[ELM_SCOPE_GLOBAL] = ELM_LOSS_SAME_CLASS,
+                                              [ELM_SCOPE_RANK] = ELM_LOSS_LOCAL,
+                                              [ELM_SCOPE_BANK] = ELM_LOSS_OWNED};
+    needs->reach = of_scope[options->scope];
+    needs->bank = options->scope == ELM_SCOPE_BANK;
 }
 
 const elm_loss_row elm_loss_pull = {

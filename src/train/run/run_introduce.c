@@ -32,12 +32,12 @@ static void say_sampling(const elm_run *run)
                      "%lld more images of the training set are held out (data.holdout = %s): not "
                      "trained on, not in the priors",
                      (long long)run->holdout->count, run->options.data.holdout);
-    if (strcmp(run->options.data.sampler, "instance"))
-        elm_log_info(run->log, "sampler %s: an epoch is %lld draws, not every image once",
-                     run->options.data.sampler, (long long)run->train->count);
-    if (strcmp(run->options.data.shuffle, "full"))
-        elm_log_info(run->log, "images are shuffled within a %s of the shards' order",
-                     run->options.data.shuffle);
+    const char *sampler = run->options.data.sampler;
+    if (!strncmp(sampler, "window:", 7))
+        elm_log_info(run->log, "images are shuffled within a %s of the shards' order", sampler);
+    else if (strcmp(sampler, "instance") && strcmp(sampler, "sequential"))
+        elm_log_info(run->log, "sampler %s: an epoch is %lld draws, not every image once", sampler,
+                     (long long)run->train->count);
 }
 
 /* From the set-up that the job declares, and what of the schedule a run that was made shorter
