@@ -7,6 +7,7 @@
 
 #include "base/cpu/affinity.h"
 #include "base/cpu/peak.h"
+#include "base/process/clock.h"
 #include "base/rng.h"
 #include "bench.h"
 #include "comm/binding.h"
@@ -176,10 +177,10 @@ static int choose_all(bench *b, elm_error *err)
                                .max_batch = share.global,
                                .ranks = share.size};
     const elm_log log = {.program = program, .quiet = elm_comm_rank(b->comm) != 0};
-    const double begin = elm_comm_seconds();
+    const double begin = elm_clock_seconds();
     if (elm_run_choose_all(b->comm, &request, &spec, &log, &b->chosen, err))
         return -1;
-    b->choice_seconds = elm_comm_seconds() - begin;
+    b->choice_seconds = elm_clock_seconds() - begin;
     b->set.precision = elm_precision_names[b->chosen.precision];
     /* Some CPUs multiply bf16 more slowly than fp32, and a library is free to use either. */
     b->peaks.gflops =
@@ -255,7 +256,7 @@ static int time_steps_all(bench *b, elm_error *err)
         elm_comm_barrier_all(b->comm);
         if (s == (b->set.steps > TRACED ? b->set.steps - TRACED : 0))
             b->trace_origin = elm_timeline_now(b->timeline);
-        const double begun = elm_comm_seconds();
+        const double begun = elm_clock_seconds();
         /* A rate this small leaves the weights where they are: synthetic images have nothing to
          * teach. */
         const elm_step_report report =
@@ -264,7 +265,7 @@ static int time_steps_all(bench *b, elm_error *err)
             return elm_error_set(err, ELM_EXIT_FAILURE,
                                  "a step gave numbers that are not finite (%s): report this",
                                  b->options.model.name);
-        double seconds = elm_comm_seconds() - begun;
+        double seconds = elm_clock_seconds() - begun;
         elm_comm_max_all(b->comm, &seconds, 1);
         if (s < 0)
             continue;

@@ -1,10 +1,10 @@
 /* elmpi-prepare: original archives in, stores out. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cpu/cpu.h"
+#include "base/process/clock.h"
 #include "base/text/text.h"
 #include "command.h"
 #include "elmpi/prepare.h"
@@ -40,9 +40,9 @@ static void log_progress(void *context, const char *name, double share)
 {
     char what[256];
     elm_text_escape(what, sizeof what, name);
-    time_t *said = context;
-    const time_t now = time(NULL);
-    if (what[0] == '\0' || (double)(now - *said) < elm_ticker_seconds())
+    double *said = context;
+    const double now = elm_clock_seconds();
+    if (what[0] == '\0' || now - *said < elm_ticker_seconds())
         return;
     *said = now;
     printf("%s, %.0f%%\n", what, 100.0 * share);
@@ -57,7 +57,7 @@ static int run(int argc, char **argv)
     elm_prepare_image_files *files = &request.image_files;
     int64_t seed = 0, shard_mib = 0;
     bool decode = false;
-    time_t said = time(NULL);
+    double said = elm_clock_seconds();
     const elm_flag flags[] = {
         {"--archive", ELM_FLAG_LIST, &archives, 0, 0, "FILE",
          "the original archive; pictures: repeatable, a folder will do"},

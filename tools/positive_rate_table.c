@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "base/process/clock.h"
 #include "data/positive_rate.h"
 #include "elmpi/comm.h"
 #include "elmpi/dataset.h"
@@ -90,19 +91,19 @@ int elm_print_positive_rate(const elm_job_options *options, const char *store, e
     if (elm_store_check(data.store, err))
         return -1;
     const long before = resident_kib();
-    const double begun = elm_comm_seconds();
+    const double begun = elm_clock_seconds();
     data.run_epochs = options->optim.epochs;
     if (elm_dataset_load_job(&dataset, &data, "train", err))
         return -1;
     int64_t *order = elm_alloc((size_t)dataset->count, sizeof *order, err);
-    const double loaded = elm_comm_seconds();
+    const double loaded = elm_clock_seconds();
     int status =
         order ? elm_sampler_order(&data, dataset, (uint64_t)options->run.seed, 0, order, err) : -1;
     if (!status) {
         printf("%lld training images of %d classes: index read in %.3f s, an epoch's order made in "
                "%.3f s, %.1f MiB\n",
                (long long)dataset->count, dataset->info.classes, loaded - begun,
-               elm_comm_seconds() - loaded, (double)(resident_kib() - before) / 1024);
+               elm_clock_seconds() - loaded, (double)(resident_kib() - before) / 1024);
         status = find_width(options, &dataset->info, &width, err);
     }
     if (!status)

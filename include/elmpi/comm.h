@@ -85,9 +85,6 @@ int elm_comm_gather_bytes_all(elm_comm *comm, const void *bytes, size_t size_byt
  * `comm`. */
 elm_reducer elm_comm_reducer(elm_comm *comm);
 
-/** Seconds on a monotonic clock (local). */
-double elm_comm_seconds(void);
-
 /** One line about the MPI library, for logs. */
 void elm_comm_describe(const elm_comm *comm, char *text, size_t size_bytes);
 

@@ -1,6 +1,6 @@
 #include "elmpi/timeline.h"
 
-#include "base/file/io.h"
+#include "base/process/clock.h"
 #include "elmpi/memory.h"
 
 struct elm_timeline {
@@ -25,7 +25,7 @@ void elm_timeline_destroy(elm_timeline *timeline)
 
 double elm_timeline_now(const elm_timeline *timeline)
 {
-    return timeline ? elm_io_seconds() : 0;
+    return timeline ? elm_clock_seconds() : 0;
 }
 
 void elm_timeline_add(elm_timeline *timeline, elm_event event)

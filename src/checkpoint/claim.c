@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file/io.h"
+#include "base/process/clock.h"
 #include "checkpoint/files.h"
 
 enum { CLAIM_SIZE = 1024, WRITING_SECONDS = 5 };
@@ -117,8 +118,8 @@ int elm_claim_read(const char *folder, int run, elm_claim *claim)
 static bool is_being_written(const char *folder, elm_claim *theirs, elm_watchdog *watch)
 {
     const int run = theirs->run;
-    const double until = elm_io_seconds() + WRITING_SECONDS;
-    while (elm_io_seconds() < until) {
+    const double until = elm_clock_seconds() + WRITING_SECONDS;
+    while (elm_clock_seconds() < until) {
         if (elm_claim_read(folder, run, theirs) || theirs->complete)
             return theirs->complete;
         elm_watchdog_heartbeat(watch);

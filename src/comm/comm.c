@@ -193,11 +193,6 @@ void elm_comm_or_all(elm_comm *comm, uint8_t *bits, int64_t size_bytes)
     reduce_all(comm, bits, size_bytes, MPI_UINT8_T, 1, MPI_BOR);
 }
 
-double elm_comm_seconds(void)
-{
-    return MPI_Wtime();
-}
-
 void elm_comm_describe(const elm_comm *comm, char *text, size_t size_bytes)
 {
     (void)comm;

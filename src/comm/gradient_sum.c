@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/cpu/bf16.h"
+#include "base/process/clock.h"
 #include "comm/compressor.h"
 #include "comm/mpi_parts.h"
 #include "elmpi/memory.h"
@@ -149,11 +150,11 @@ void elm_gradient_sum_poll(elm_gradient_sum *sum)
 
 double elm_gradient_sum_wait_all(elm_gradient_sum *sum)
 {
-    const double begun = elm_comm_seconds();
+    const double begun = elm_clock_seconds();
     elm_gradient_sum_ready_all(sum, 0);
     advance(sum, true);
     sum->posted = 0;
-    return elm_comm_seconds() - begun;
+    return elm_clock_seconds() - begun;
 }
 
 int elm_gradient_sum_buckets(const elm_gradient_sum *sum)

@@ -2,7 +2,7 @@
 
 #include <signal.h>
 
-#include "base/file/io.h"
+#include "base/process/clock.h"
 #include "data/loader_state.h"
 #include "elmpi/memory.h"
 
@@ -326,7 +326,7 @@ void elm_loader_destroy(elm_loader *loader)
 const elm_batch *elm_loader_next(elm_loader *loader)
 {
     const elm_batch *batch = NULL;
-    const double start = elm_io_seconds();
+    const double start = elm_clock_seconds();
     pthread_mutex_lock(&loader->mutex);
     if (loader->returned < loader->taken) { /* the caller is done with the batch before */
         loader->returned = loader->taken;
@@ -338,7 +338,7 @@ const elm_batch *elm_loader_next(elm_loader *loader)
     if (loader->prepared > loader->taken)
         batch = &loader->slots[loader->taken++ % LOADER_SLOTS].batch;
     pthread_mutex_unlock(&loader->mutex);
-    loader->waited_seconds += elm_io_seconds() - start;
+    loader->waited_seconds += elm_clock_seconds() - start;
     return batch;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file/io.h"
+#include "base/process/clock.h"
 #include "elmpi/memory.h"
 #include "elmpi/output.h"
 #include "store/shards.h"
@@ -112,7 +113,7 @@ static int check_room(const staging *s, elm_error *err)
 
 static void tell(staging *s, size_t count)
 {
-    const double now = elm_io_seconds();
+    const double now = elm_clock_seconds();
     s->done += (int64_t)count;
     if (s->progress == NULL || (now - s->told < 1 && s->done < s->total))
         return;
@@ -221,7 +222,7 @@ static int stage_store(const elm_data_options *options, const elm_store *store,
     staging s = {.folder = options->stage,
                  .progress = progress,
                  .context = context,
-                 .started = elm_io_seconds()};
+                 .started = elm_clock_seconds()};
     const elm_need needs[] = {{&s.piece, PIECE_BYTES, 1},
                               {&missing, (size_t)elm_store_shard_count(store), sizeof *missing}};
     int status = make_folder(options->stage, err);

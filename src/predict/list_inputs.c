@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/process/clock.h"
 #include "elmpi/memory.h"
 #include "prepare/archives/archive_names.h"
 #include "prepare/folders/names.h"
@@ -172,10 +173,10 @@ static void tell_all(elm_comm *comm, int goes_on)
 static void moved_on(void *context)
 {
     listing *l = context;
-    if (elm_comm_seconds() - l->told < 1)
+    if (elm_clock_seconds() - l->told < 1)
         return;
     tell_all(l->comm, 1);
-    l->told = elm_comm_seconds();
+    l->told = elm_clock_seconds();
 }
 
 static void wait_for_list_all(elm_comm *comm)
@@ -190,7 +191,7 @@ static void wait_for_list_all(elm_comm *comm)
 int elm_image_list_make_all(elm_comm *comm, const char *const *inputs, int count,
                             elm_image_list *list, elm_error *err)
 {
-    listing made = {comm, elm_comm_seconds()};
+    listing made = {comm, elm_clock_seconds()};
     int status = 0;
     *list = (elm_image_list){0};
     if (elm_comm_rank(comm) == 0) {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/process/clock.h"
 #include "elmpi/memory.h"
 #include "hdf5/table_file.h"
 #include "predict/batch.h"
@@ -302,7 +303,7 @@ int elm_predict_all(const elm_predict_request *request, elm_predict_summary *sum
     prediction_run run = {.request = request,
                           .width = elm_net_width(request->net),
                           .classes = elm_net_classes(request->net)};
-    const double start = elm_comm_seconds();
+    const double start = elm_clock_seconds();
     elm_ticker_begin(elm_comm_ticker(comm), "images are listed", 0);
     int status =
         elm_image_list_make_all(comm, request->inputs, request->input_count, &run.list, err);
@@ -316,7 +317,7 @@ int elm_predict_all(const elm_predict_request *request, elm_predict_summary *sum
         status = elm_comm_agree_all(comm, status, err);
     }
     run.summary.passed = run.list.passed;
-    run.summary.seconds = elm_comm_seconds() - start;
+    run.summary.seconds = elm_clock_seconds() - start;
     if (status == 0)
         elm_comm_broadcast_all(comm, &run.summary, sizeof run.summary);
     *summary = run.summary;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/cpu/threads.h"
-#include "base/file/io.h"
+#include "base/process/clock.h"
 #include "elmpi/memory.h"
 #include "image/decode_queue.h"
 #include "image/header.h"
@@ -252,7 +252,7 @@ static int walk_archive(elm_index_build *job, const char *name, elm_error *err)
 int elm_index_scan(elm_index_build *job, elm_error *err)
 {
     const elm_prepare_request *request = job->request;
-    job->progress.started = elm_io_seconds();
+    job->progress.started = elm_clock_seconds();
     for (int i = 0; i < request->archive_count; i++) {
         struct stat about;
         if (stat(request->archives[i], &about) == 0)

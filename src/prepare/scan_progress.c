@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file/io.h"
+#include "base/process/clock.h"
 #include "prepare/source_files.h"
 
 static const double show_every = 0.2; /* seconds */
@@ -24,7 +24,7 @@ static double share_done(const elm_index_build *job, const elm_archive_walk *wal
 void elm_scan_progress_show(elm_index_build *job, const elm_archive_walk *walk)
 {
     const elm_prepare_request *request = job->request;
-    const double now = elm_io_seconds(), elapsed = now - job->progress.started;
+    const double now = elm_clock_seconds(), elapsed = now - job->progress.started;
     if (request->progress == NULL || now - job->progress.shown < show_every)
         return;
     job->progress.shown = now;
@@ -45,7 +45,7 @@ void elm_scan_progress_show(elm_index_build *job, const elm_archive_walk *walk)
 
 void elm_scan_progress_rate(const elm_index_build *job, int threads)
 {
-    const double seconds = elm_io_seconds() - job->progress.started,
+    const double seconds = elm_clock_seconds() - job->progress.started,
                  fresh = (double)(job->progress.images - job->progress.earlier);
     if (fresh > 0)
         elm_log_info(

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cpu/vectors.h"
+#include "base/process/clock.h"
 #include "comm/gradient_sum.h"
 #include "train/nonfinite_search.h"
 
@@ -35,7 +36,7 @@ typedef struct stopwatch {
 static void charge(stopwatch *watch)
 {
     elm_trainer *t = watch->trainer;
-    const double now = elm_comm_seconds();
+    const double now = elm_clock_seconds();
     t->report.seconds[watch->phase] += now - watch->since;
     watch->since = now;
     if (!t->timeline)
@@ -51,7 +52,7 @@ static void charge(stopwatch *watch)
 static stopwatch start(elm_trainer *t, elm_phase phase)
 {
     elm_trainer_enter(t, phase);
-    return (stopwatch){t, phase, elm_comm_seconds(), elm_timeline_now(t->timeline)};
+    return (stopwatch){t, phase, elm_clock_seconds(), elm_timeline_now(t->timeline)};
 }
 
 static void enter(stopwatch *watch, elm_phase phase)

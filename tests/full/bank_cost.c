@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/process/clock.h"
 #include "base/rng.h"
 #include "comm/class_gather.h"
 #include "elmpi/comm.h"
@@ -136,13 +137,13 @@ static double time_bank(work *w, elm_bank_exchange *traffic, elm_loss *loss)
         const elm_batch batch = show_batch(w, s, share);
         const elm_loss_batch seen = seen_batch(w, share);
         elm_comm_barrier_all(w->comm);
-        const double begun = elm_comm_seconds();
+        const double begun = elm_clock_seconds();
         elm_bank_exchange_post_all(traffic, &batch, w->x);
         const elm_loss_batch owned = elm_bank_exchange_wait_all(traffic, &batch, &seen);
         elm_loss_embeddings(loss, &owned);
         elm_bank_exchange_return_all(traffic, &seen);
         elm_bank_exchange_store(traffic, &batch);
-        double seconds = elm_comm_seconds() - begun;
+        double seconds = elm_clock_seconds() - begun;
         elm_comm_max_all(w->comm, &seconds, 1);
         best = fmin(best, seconds);
     }
@@ -163,7 +164,7 @@ static double time_global(work *w, elm_loss *loss)
         show_batch(w, s, share);
         elm_loss_batch seen = seen_batch(w, share);
         elm_comm_barrier_all(w->comm);
-        const double begun = elm_comm_seconds();
+        const double begun = elm_clock_seconds();
         elm_class_gather_post_all(gather, w->batch_labels, share, w->x);
         const elm_gathered gathered = elm_class_gather_wait_all(gather);
         seen.remote = gathered.rows;
@@ -171,7 +172,7 @@ static double time_global(work *w, elm_loss *loss)
         seen.remote_position = gathered.position;
         seen.remote_embeddings = gathered.embeddings;
         elm_loss_embeddings(loss, &seen);
-        double seconds = elm_comm_seconds() - begun;
+        double seconds = elm_clock_seconds() - begun;
         elm_comm_max_all(w->comm, &seconds, 1);
         best = fmin(best, seconds);
     }

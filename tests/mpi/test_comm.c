@@ -218,8 +218,6 @@ static void places(void)
     check(elm_comm_local_size(comm) <= elm_comm_size(comm));
     elm_comm_describe(comm, text, sizeof text);
     check(*text != '\0');
-    const double before = elm_comm_seconds();
-    check(elm_comm_seconds() >= before);
 }
 
 static void tests(void)

@@ -1,10 +1,10 @@
 #include "base/cpu/peak.h"
 
-#include <omp.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cpu/peak_loops.h"
+#include "base/process/clock.h"
 #include "elmpi/memory.h"
 
 enum { ROUNDS = 20000, RUNS = 10 };
@@ -17,9 +17,9 @@ static double best_of_runs(const elm_peak_loop *loop, int threads)
 #pragma omp parallel num_threads(threads) reduction(+ : rates[:RUNS])
     for (int r = 0; r < RUNS; r++) {
 #pragma omp barrier
-        const double begun = omp_get_wtime();
+        const double begun = elm_clock_seconds();
         loop->run(ROUNDS);
-        rates[r] += 1e-9 * ROUNDS * loop->flops / (omp_get_wtime() - begun);
+        rates[r] += 1e-9 * ROUNDS * loop->flops / (elm_clock_seconds() - begun);
     }
     for (int r = 0; r < RUNS; r++)
         best = rates[r] > best ? rates[r] : best;
@@ -36,11 +36,11 @@ static double best_of_loops(bool bf16, int threads, double seconds)
     for (const elm_peak_loop *loop = elm_peak_loops; loop->name; loop++) {
         if (loop->bf16 != bf16 || !loop->available())
             continue;
-        const double until = omp_get_wtime() + seconds / count;
+        const double until = elm_clock_seconds() + seconds / count;
         do {
             const double rate = best_of_runs(loop, threads);
             best = rate > best ? rate : best;
-        } while (omp_get_wtime() < until);
+        } while (elm_clock_seconds() < until);
     }
     return best;
 }
@@ -61,14 +61,14 @@ double elm_peak_gbytes_per_s(int threads, double seconds)
     float *x = elm_alloc((size_t)count, sizeof *x, NULL),
           *y = elm_alloc((size_t)count, sizeof *y, NULL);
     double least = 1e30;
-    const double until = omp_get_wtime() + seconds;
+    const double until = elm_clock_seconds() + seconds;
     /* the first also brings the pages in */
-    for (int run = 0; x && y && (run < 2 || omp_get_wtime() < until); run++) {
-        const double begun = omp_get_wtime();
+    for (int run = 0; x && y && (run < 2 || elm_clock_seconds() < until); run++) {
+        const double begun = elm_clock_seconds();
 #pragma omp parallel for simd num_threads(threads) schedule(static)
         for (ptrdiff_t i = 0; i < count; i++)
             y[i] = x[i] * 0.5F + 1;
-        const double taken = omp_get_wtime() - begun;
+        const double taken = elm_clock_seconds() - begun;
         least = taken < least ? taken : least;
     }
     elm_free(x);

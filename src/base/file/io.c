@@ -5,7 +5,6 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 int elm_io_write(int descriptor, const void *bytes, size_t size_bytes)
@@ -60,11 +59,4 @@ int elm_io_make_folders(const char *path, char *failed)
     if (*failed && stat(failed, &about))
         return errno;
     return !*failed || S_ISDIR(about.st_mode) ? 0 : ENOTDIR;
-}
-
-double elm_io_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }

@@ -1,4 +1,4 @@
-/* IO: bytes to files, folders, the clock. */
+/* IO: bytes to files, folders. */
 #ifndef ELMPI_BASE_FILE_IO_H
 #define ELMPI_BASE_FILE_IO_H
 
@@ -16,8 +16,5 @@ int elm_io_rename(const char *from, const char *to);
 /** Makes a folder and those above it that are missing. 0, or the errno of what failed; `failed`
  * [ELM_PATH_SIZE] then holds which one. */
 int elm_io_make_folders(const char *path, char *failed);
-
-/** Seconds on a clock that only goes forward. */
-double elm_io_seconds(void);
 
 #endif

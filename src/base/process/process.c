@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file/io.h"
+#include "base/process/clock.h"
 
 enum { UNFINISHED_MAX = 64, OTHERS_WAIT_SECONDS = 2 };
 
@@ -20,7 +21,7 @@ static int lost_cause = EIO; /* why words for stdout were lost, if they were */
 static atomic_bool stop_is_deferred;
 static _Atomic(const char *) doing = "start";
 static _Atomic(const char *) unfinished[UNFINISHED_MAX];
-static _Atomic double deadline; /* elm_io_seconds; 0: none */
+static _Atomic double deadline; /* elm_clock_seconds; 0: none */
 static _Atomic(const char *) deadline_reason;
 static sigset_t mask_before, requests;
 
@@ -116,7 +117,7 @@ _Noreturn static void end_at_once(int signal, const char *why)
 void elm_process_set_deadline(double seconds, const char *why)
 {
     atomic_store(&deadline_reason, why);
-    atomic_store(&deadline, seconds > 0 ? elm_io_seconds() + seconds : 0);
+    atomic_store(&deadline, seconds > 0 ? elm_clock_seconds() + seconds : 0);
 }
 
 _Noreturn static void end_late(void)
@@ -134,9 +135,9 @@ _Noreturn static void end_late(void)
  * missed its deadline. */
 static int next_signal(void)
 {
-    const double begun = elm_io_seconds();
+    const double begun = elm_clock_seconds();
     const int signal = sigtimedwait(&requests, NULL, &(struct timespec){.tv_sec = 1});
-    const double now = elm_io_seconds(), late = now - begun - 1, due = atomic_load(&deadline);
+    const double now = elm_clock_seconds(), late = now - begun - 1, due = atomic_load(&deadline);
     if (due > 0 && late > 1)
         atomic_store(&deadline, due + late);
     else if (due > 0 && now > due)

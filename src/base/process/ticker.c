@@ -5,9 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/file/io.h"
+#include "base/process/clock.h"
 #include "elmpi/memory.h"
 
 enum { MINUTE = 60 };
@@ -21,7 +20,7 @@ struct elm_ticker {
     bool stopping, working;
     char what[128];
     int64_t total, done;
-    double begun, due; /* elm_io_seconds */
+    double begun, due; /* elm_clock_seconds */
 };
 
 double elm_ticker_seconds(void)
@@ -48,21 +47,14 @@ static void *run(void *context)
     elm_ticker *t = context;
     pthread_mutex_lock(&t->mutex);
     while (!t->stopping) {
-        const double left = t->working ? t->due - elm_io_seconds() : MINUTE;
+        const double left = t->working ? t->due - elm_clock_seconds() : MINUTE;
         if (t->working && left <= 0) {
-            const double now = elm_io_seconds();
+            const double now = elm_clock_seconds();
             say(t, now);
             t->due = now + t->seconds;
             continue;
         }
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += (time_t)left;
-        until.tv_nsec += (long)((left - (double)(time_t)left) * 1e9);
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_nsec -= 1000000000;
-            until.tv_sec++;
-        }
+        const struct timespec until = elm_clock_after(left);
         pthread_cond_timedwait(&t->changed, &t->mutex, &until);
     }
     pthread_mutex_unlock(&t->mutex);
@@ -122,7 +114,7 @@ void elm_ticker_begin(elm_ticker *t, const char *what, int64_t total)
     snprintf(t->what, sizeof t->what, "%s", what);
     t->total = total;
     t->done = 0;
-    t->begun = elm_io_seconds();
+    t->begun = elm_clock_seconds();
     t->due = t->begun + t->seconds;
     t->working = true;
     pthread_cond_signal(&t->changed);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/file/io.h"
+#include "base/process/clock.h"
 #include "base/process/heartbeat.h"
 #include "elmpi/watchdog.h"
 
@@ -46,12 +47,12 @@ bool elm_watchdog_listen(const char *folder, int run, elm_watchdog *mine)
     elm_heartbeat first[LISTENED_MAX];
     char path[ELM_PATH_SIZE];
     const int count = find_ranks(folder, run, ranks);
-    const double until = elm_io_seconds() + elm_watchdog_listening_time(folder, run);
+    const double until = elm_clock_seconds() + elm_watchdog_listening_time(folder, run);
     for (int i = 0; i < count; i++) {
         elm_heartbeat_path(folder, run, ranks[i], path);
         first[i] = elm_heartbeat_read(path);
     }
-    while (elm_io_seconds() < until) {
+    while (elm_clock_seconds() < until) {
         usleep(200000);
         elm_watchdog_heartbeat(mine);
         for (int i = 0; i < count; i++) {

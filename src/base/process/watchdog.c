@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/process/clock.h"
 #include "base/process/process.h"
 #include "base/process/watchdog_state.h"
 #include "elmpi/memory.h"
@@ -79,18 +80,12 @@ _Noreturn static void end_all(elm_watchdog *watch, double waited)
 /* Sleeps until the next check, or until it is woken. Holds the lock except while asleep. */
 static void wait_interval(elm_watchdog *watch)
 {
-    struct timespec until;
     const double seconds = watch->timeout > 0 ? watch_interval(watch->timeout) : 30,
-                 begun = elm_io_seconds();
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    const double whole = floor(seconds);
-    until.tv_sec += (time_t)whole;
-    until.tv_nsec += (long)(1e9 * (seconds - whole));
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+                 begun = elm_clock_seconds();
+    const struct timespec until = elm_clock_after(seconds);
     pthread_cond_timedwait(&watch->wake, &watch->lock, &until);
-    if (elm_io_seconds() - begun > 2 * seconds + 1)
-        watch->awake = elm_io_seconds();
+    if (elm_clock_seconds() - begun > 2 * seconds + 1)
+        watch->awake = elm_clock_seconds();
 }
 
 /* Processor seconds, and bytes read and written, which count as much as a second a 4 MB: more of
@@ -131,7 +126,7 @@ static bool is_stalled(elm_watchdog *watch, double waited)
         watch_look_at_others(watch);
     if (waited <= fmax(watch->timeout,
                        watch->about_phase == atomic_load(&watch->phase) ? watch->floor : 0) ||
-        (*watch->folder && elm_io_seconds() - watch->seen_at < watch->timeout / 2.5))
+        (*watch->folder && elm_clock_seconds() - watch->seen_at < watch->timeout / 2.5))
         return false;
     if (!watch_any_progress(watch))
         return true;
@@ -143,7 +138,7 @@ static void *guard(void *context)
 {
     elm_watchdog *watch = context;
     pthread_mutex_lock(&watch->lock);
-    watch->awake = elm_io_seconds();
+    watch->awake = elm_clock_seconds();
     int looks = 0; /* in a row without progress: a single one may be due to a busy file system */
     while (!watch->ends) {
         wait_interval(watch);
@@ -154,7 +149,7 @@ static void *guard(void *context)
         if (watch->beats)
             watch_beat(watch, 0);
         notice_work(watch);
-        const double waited = elm_io_seconds() - fmax(atomic_load(&watch->moved), watch->awake);
+        const double waited = elm_clock_seconds() - fmax(atomic_load(&watch->moved), watch->awake);
         looks = is_stalled(watch, waited) ? looks + 1 : 0;
         elm_process_set_deadline(0, NULL);
         if (looks > 1)
@@ -181,7 +176,7 @@ int elm_watchdog_create(elm_watchdog **out, const char *program, elm_error *err)
     watch->launched = elm_process_is_launched();
     atomic_init(&watch->phase, "start");
     atomic_init(&watch->step, 0);
-    atomic_init(&watch->moved, elm_io_seconds());
+    atomic_init(&watch->moved, elm_clock_seconds());
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&watch->wake, &clock);
@@ -296,7 +291,7 @@ int elm_watchdog_enter(elm_watchdog *watch, const char *phase, elm_error *err)
         return 0;
     elm_process_set_phase(phase);
     atomic_store_explicit(&watch->phase, phase, memory_order_relaxed);
-    atomic_store_explicit(&watch->moved, elm_io_seconds(), memory_order_relaxed);
+    atomic_store_explicit(&watch->moved, elm_clock_seconds(), memory_order_relaxed);
     if (watch->fault.kind >= 0 &&
         elm_fault_is_due(&watch->fault, phase, watch->rank, atomic_load(&watch->step)))
         return elm_fault_strike(&watch->fault, err);
@@ -312,5 +307,5 @@ void elm_watchdog_set_step(elm_watchdog *watch, int64_t step)
 void elm_watchdog_heartbeat(elm_watchdog *watch)
 {
     if (watch)
-        atomic_store_explicit(&watch->moved, elm_io_seconds(), memory_order_relaxed);
+        atomic_store_explicit(&watch->moved, elm_clock_seconds(), memory_order_relaxed);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/file/shared_memory.h"
+#include "base/process/clock.h"
 #include "base/process/watchdog_state.h"
 #include "base/text/text.h"
 #include "elmpi/memory.h"
@@ -25,7 +26,7 @@ void watch_beat(elm_watchdog *watch, int flags)
     char path[ELM_PATH_SIZE];
     elm_heartbeat mine = {.step = (long long)atomic_load(&watch->step),
                           .count = ++watch->count,
-                          .stayed = elm_io_seconds() - atomic_load(&watch->moved),
+                          .stayed = elm_clock_seconds() - atomic_load(&watch->moved),
                           .every = watch_interval(watch->timeout)};
     snprintf(mine.phase, sizeof mine.phase, "%.31s", atomic_load(&watch->phase));
     path_of(watch, watch->rank, path);
@@ -51,7 +52,7 @@ void watch_forget_others(elm_watchdog *watch)
 void watch_look_at_others(elm_watchdog *watch)
 {
     watch->seen = elm_alloc((size_t)watch->size, sizeof *watch->seen, NULL);
-    watch->seen_at = elm_io_seconds();
+    watch->seen_at = elm_clock_seconds();
     for (int r = 0; watch->seen && r < watch->size; r++)
         watch->seen[r] = heartbeat_of(watch, r);
 }
@@ -87,7 +88,7 @@ static void say_rank(const elm_watchdog *watch, int rank, const elm_heartbeat *s
             seen->stayed);
     if (silent)
         fprintf(to, ", no heartbeat for %.1f s or longer (stopped, dead or cut off)",
-                elm_io_seconds() - watch->seen_at);
+                elm_clock_seconds() - watch->seen_at);
     fputc('\n', to);
 }
 

@@ -21,7 +21,7 @@ struct elm_watchdog {
     elm_fault fault;
     _Atomic(const char *) phase;
     atomic_int_fast64_t step;
-    _Atomic double moved; /* elm_io_seconds of the last sign of life */
+    _Atomic double moved; /* elm_clock_seconds of the last sign of life */
 
     /* Shared with the watchdog under `lock`. */
     pthread_mutex_t lock;
@@ -34,7 +34,7 @@ struct elm_watchdog {
     int run;
     bool beats; /* a heartbeat was made */
     long long count;
-    /* since when, elm_io_seconds: a process that was suspended has not been waiting */
+    /* since when, elm_clock_seconds: a process that was suspended has not been waiting */
     double awake;
     char about[256];
     const char *about_phase; /* the phase that `about` and `floor` belong to */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file/io.h"
+#include "base/process/clock.h"
 #include "elmpi/choice.h"
 #include "elmpi/memory.h"
 #include "nn/graph.h"
@@ -187,9 +187,9 @@ static double time_pass(const meter *m, elm_layer *layer,
 {
     if (!run)
         return 0;
-    const double begin = elm_io_seconds();
+    const double begin = elm_clock_seconds();
     run(layer, &m->pass);
-    return elm_io_seconds() - begin;
+    return elm_clock_seconds() - begin;
 }
 
 /* All passes of a layer. A network rebuilds the outputs of norms without a residual in the
@@ -298,7 +298,7 @@ static void sweep_all(elm_candidate *list, meter *const *meters, int count, int 
         meter *m = meters[c];
         if (!m || m->dropped)
             continue;
-        if (elm_io_seconds() - begin > seconds_most) {
+        if (elm_clock_seconds() - begin > seconds_most) {
             if (number == 0) { /* not even once, and others were */
                 list[c].cut = m->dropped = true;
                 list[c].seconds = INFINITY;
@@ -318,9 +318,9 @@ static void sweep_all(elm_candidate *list, meter *const *meters, int count, int 
 
 static void measure(elm_candidate *list, meter *const *meters, int count)
 {
-    const double begin = elm_io_seconds();
+    const double begin = elm_clock_seconds();
     for (int s = 0; s < SWEEPS; s++) {
-        const double passed = elm_io_seconds() - begin;
+        const double passed = elm_clock_seconds() - begin;
         if (passed > (s < FEWEST ? seconds_most : seconds_enough))
             return;
         sweep_all(list, meters, count, s, begin);

@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/process/clock.h"
 #include "elmpi/ticker.h"
 
 static const double renew_seconds = 0.5;
 
 void elm_progress_start(elm_progress *p)
 {
-    p->started = elm_comm_seconds();
+    p->started = elm_clock_seconds();
     p->shown = p->on_terminal ? 0 : p->started;
 }
 
@@ -26,7 +27,7 @@ static void wipe(const elm_progress *p)
 static double seconds_left(const elm_progress *p, int64_t step)
 {
     const double done = (double)(step - p->first_step);
-    return done > 0 ? (elm_comm_seconds() - p->started) / done * (double)(p->total_steps - step)
+    return done > 0 ? (elm_clock_seconds() - p->started) / done * (double)(p->total_steps - step)
                     : 0;
 }
 
@@ -40,7 +41,7 @@ static const char *clock_text(char text[32], double seconds)
 void elm_progress_step(elm_progress *p, const elm_step_report *report, const elm_epoch_sums *sums,
                        elm_step_place at)
 {
-    const double now = elm_comm_seconds(),
+    const double now = elm_clock_seconds(),
                  every = p->on_terminal ? renew_seconds : elm_ticker_seconds();
     if (p->log->quiet || now - p->shown < every)
         return;
@@ -81,7 +82,7 @@ void elm_progress_epoch(elm_progress *p, const elm_epoch_metrics *row)
 {
     wipe(p);
     if (!p->on_terminal)
-        p->shown = elm_comm_seconds();
+        p->shown = elm_clock_seconds();
     char left[32], parts[1200] = "", positives[80], bank[120], test[80] = "", held_out[80] = "",
                    wait[80] = "";
     if (strcmp(p->embed, "none"))

@@ -16,7 +16,7 @@ typedef struct elm_progress {
     int64_t first_step;        /* done when this start began */
     const char *logit, *embed; /* names of the losses */
     const char *test_split;
-    double started, shown; /* elm_comm_seconds */
+    double started, shown; /* elm_clock_seconds */
 } elm_progress;
 
 /** Starts its clock. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file/io.h"
+#include "base/process/clock.h"
 #include "train/metrics/event_file.h"
 
 /* Seconds between two flushes, so that whoever looks on sees the run go on. */
@@ -55,7 +56,7 @@ void elm_tensorboard_step(elm_tensorboard *b, const elm_step_report *report, dou
     };
     const int count = sizeof scalars / sizeof *scalars;
     elm_event_file_scalars(b->events, at.step - 1, scalars, b->clips ? count : count - 1);
-    const double now = elm_io_seconds();
+    const double now = elm_clock_seconds();
     if (now - b->flushed >= flush_seconds)
         elm_tensorboard_flush(b);
 }
@@ -82,7 +83,7 @@ void elm_tensorboard_flush(elm_tensorboard *b)
 {
     if (b->events == NULL)
         return;
-    b->flushed = elm_io_seconds();
+    b->flushed = elm_clock_seconds();
     const int cause = elm_event_file_flush(b->events);
     if (cause == 0)
         return;

@@ -18,7 +18,7 @@ typedef struct elm_tensorboard {
     const elm_log *log;
     const char *folder; /* the run's */
     bool clips;         /* the gradient norm is recorded */
-    double flushed;     /* elm_io_seconds */
+    double flushed;     /* elm_clock_seconds */
 } elm_tensorboard;
 
 /** Begins this start's file, of the run's `number` in its folder; `log` and `folder` are borrowed.

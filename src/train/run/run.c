@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/process/clock.h"
 #include "base/process/process.h"
 #include "elmpi/memory.h"
 #include "eval/class_means.h"
@@ -124,7 +125,7 @@ static elm_step_requests requests_of(const elm_run *run)
     return (elm_step_requests){
         .stop = run->request->stop && *run->request->stop,
         .checkpoint = elm_comm_rank(run->comm) == 0 && every > 0 &&
-                      elm_comm_seconds() - run->last_save >= every,
+                      elm_clock_seconds() - run->last_save >= every,
         .refuse = elm_loader_check(run->loader, NULL) != 0,
     };
 }
@@ -164,7 +165,7 @@ static void tell_step(elm_run *run, const elm_step_report *report, double second
 /* One step and what follows from it; *stop: a rank requested the end. */
 static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error *err)
 {
-    const double begun = elm_comm_seconds();
+    const double begun = elm_clock_seconds();
     elm_watchdog_set_step(elm_comm_watch(run->comm), run->step + 1);
     if (renew_means_all(run, err))
         return -1;
@@ -189,7 +190,7 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
     run->step++;
     run->unsaved = true;
     if (report.finite)
-        tell_step(run, &report, elm_comm_seconds() - begun);
+        tell_step(run, &report, elm_clock_seconds() - begun);
     *stop = report.requests.stop;
     const bool due = report.requests.stop || report.requests.checkpoint ||
                      passed(run, run->options.checkpoint.every_epochs);
@@ -321,7 +322,7 @@ int elm_run_train_all(const elm_run_request *request, elm_comm *comm, elm_log *l
     if (!status) {
         elm_process_defer_stop(); /* from here on a request finds something worth a checkpoint */
         elm_run_introduce(&run);
-        run.last_save = elm_comm_seconds();
+        run.last_save = elm_clock_seconds();
         elm_progress_start(&run.progress);
         status = steps_all(&run, err);
         elm_progress_end(&run.progress);

@@ -48,7 +48,7 @@ typedef struct elm_run {
     bool unsaved; /* something has happened since the last checkpoint */
     elm_epoch_sums sums;
     elm_history history;
-    double last_save; /* elm_comm_seconds */
+    double last_save; /* elm_clock_seconds */
     double last_lr;
 
     /* Outputs and watchdog. */

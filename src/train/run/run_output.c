@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/process/clock.h"
 #include "elmpi/evaluation.h"
 #include "elmpi/memory.h"
 #include "eval/network_input.h"
@@ -67,7 +68,7 @@ int elm_run_save_all(elm_run *run, elm_error *err)
                              : elm_watchdog_enter(elm_comm_watch(run->comm), "checkpoint", err);
     elm_run_bank_finish_all(run);
     status = elm_comm_agree_all(run->comm, status, err);
-    run->last_save = elm_comm_seconds();
+    run->last_save = elm_clock_seconds();
     run->unsaved = status != 0;
     return status;
 }
