@@ -83,11 +83,3 @@ void elm_rng_shuffle(elm_rng *rng, void *items, int64_t count, size_t item_bytes
         memcpy(other, kept, item_bytes);
     }
 }
-
-uint32_t elm_name_hash(const char *name)
-{
-    uint32_t hash = 2166136261u;
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    return hash;
-}

@@ -10,7 +10,7 @@
 typedef enum elm_rng_use {
     ELM_RNG_ORDER = 1,    /* (seed, epoch) */
     ELM_RNG_AUGMENT = 2,  /* (seed, epoch, position) */
-    ELM_RNG_INIT = 3,     /* (seed, hash of the parameter's name) */
+    ELM_RNG_INIT = 3,     /* (seed, elm_hash_text_32 of the parameter's name) */
     ELM_RNG_DATA = 4,     /* synthetic data and held-out splits */
     ELM_RNG_LOSS = 5,     /* (seed, epoch, position) */
     ELM_RNG_ANALYSIS = 6, /* t-SNE, subsampling */
@@ -38,8 +38,5 @@ double elm_rng_normal(elm_rng *rng);                  /* standard normal, Box-Mu
 /** Puts items into a random order: Fisher-Yates, from the end.
  *  Shape:  items [count][item_bytes], count <= 2^32, item_bytes <= 8 */
 void elm_rng_shuffle(elm_rng *rng, void *items, int64_t count, size_t item_bytes);
-
-/** 32-bit FNV-1a hash of a name, for streams that belong to a name. */
-uint32_t elm_name_hash(const char *name);
 
 #endif

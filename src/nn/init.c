@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/hash.h"
 #include "base/rng.h"
 
 /* Rows of `width`, as NormedLinear of the public LDAM-DRW code begins. */
@@ -46,7 +47,7 @@ void elm_init_parameter(elm_tensor *parameter, elm_init init, int64_t fan_in, ui
         [ELM_INIT_ONE] = {CONSTANT, 1},
         [ELM_INIT_ZERO] = {CONSTANT, 0},
     };
-    elm_rng rng = elm_rng_stream(seed, ELM_RNG_INIT, elm_name_hash(parameter->name), 0);
+    elm_rng rng = elm_rng_stream(seed, ELM_RNG_INIT, elm_hash_text_32(parameter->name), 0);
     for (int64_t i = 0; i < parameter->count; i++)
         switch (table[init].kind) {
         case CONSTANT:

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
 #include "base/rng.h"
 #include "elmpi/memory.h"
 #include "prepare/folders/classes.h"
@@ -153,7 +154,7 @@ static int resume(elm_index_build *job, elm_error *err)
     if (text == NULL)
         return -1;
     int status = describe_request(job, text, err);
-    job->request_hash = elm_name_hash(text);
+    job->request_hash = elm_hash_text_32(text);
     snprintf(path, sizeof path, "%s.journal", job->request->out);
     if (status == 0)
         status = elm_journal_open(&job->journal, path, text, job->folder, job->request->force, err);

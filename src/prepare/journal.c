@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file/io.h"
+#include "base/hash.h"
 #include "elmpi/memory.h"
 
 /* The file: a title, the request, a line "begin", then batches of lines "shard ..." and "content
@@ -41,14 +42,6 @@ static int write_failed(const elm_journal *journal, elm_error *err)
                          journal->path, strerror(errno));
 }
 
-static uint32_t checksum(const char *text, size_t length)
-{
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 16777619u;
-    return hash;
-}
-
 static char *read_file(int descriptor, elm_error *err)
 {
     struct stat about;
@@ -69,7 +62,8 @@ static char *last_commit(char *from)
     for (char *line = from, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         if (strncmp(line, mark, sizeof mark - 1) != 0)
             continue;
-        if (strtoul(line + sizeof mark - 1, NULL, 16) != checksum(batch, (size_t)(line - batch)))
+        if (strtoul(line + sizeof mark - 1, NULL, 16) !=
+            elm_hash_32(ELM_HASH_32, batch, (size_t)(line - batch)))
             return good;
         good = batch = end + 1;
     }
@@ -249,7 +243,7 @@ int elm_journal_commit(elm_journal *journal, elm_error *err)
     if (journal->batch_bytes == 0)
         return 0;
     if (fprintf(journal->stream, "%s%08" PRIx32 "\n", mark,
-                checksum(journal->batch, journal->batch_bytes)) < 0 ||
+                elm_hash_32(ELM_HASH_32, journal->batch, journal->batch_bytes)) < 0 ||
         fflush(journal->stream) != 0)
         return write_failed(journal, err);
     if (write_through(journal, journal->batch, journal->batch_bytes, err) != 0)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cpu/cpu.h"
+#include "base/hash.h"
 #include "elmpi/memory.h"
 #include "elmpi/net.h"
 
@@ -24,14 +25,10 @@ typedef struct kind {
  * bits tell. */
 static uint64_t mathematics_bits(void)
 {
-    uint64_t hash = 0;
+    uint64_t hash = ELM_HASH_64;
     for (int i = 1; i <= 2000; i++) {
         const double x = i * 0.0137, values[] = {exp(-x), log(x), pow(x, 0.7), expm1(-x), log1p(x)};
-        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
-            uint64_t bits;
-            memcpy(&bits, &values[k], sizeof bits);
-            hash = (hash ^ bits) * UINT64_C(0x100000001b3);
-        }
+        hash = elm_hash_64(hash, values, sizeof values);
     }
     return hash;
 }

@@ -3,6 +3,7 @@
 #ifndef ELMPI_UNIT_HASHED_IMAGES_H
 #define ELMPI_UNIT_HASHED_IMAGES_H
 
+#include "base/hash.h"
 #include "image/augment/pixels.h"
 
 typedef enum hashed_kind { HASHED_NOISE, HASHED_NARROW, HASHED_RAMP, HASHED_FLAT } hashed_kind;
@@ -22,15 +23,6 @@ static inline void hashed_image(hashed_kind kind, elm_image_size size, uint8_t *
                 const int values[] = {raw, 60 + raw % 80, (8 * x + 3 * y) % 224 + raw % 32, 77};
                 pixels[i] = (uint8_t)values[kind];
             }
-}
-
-/* FNV-1a. */
-static inline uint64_t hashed_sum(const uint8_t *bytes, size_t count)
-{
-    uint64_t value = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < count; i++)
-        value = (value ^ bytes[i]) * 0x100000001b3u;
-    return value;
 }
 
 #endif

@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "base/hash.h"
 #include "base/rng.h"
 #include "checkpoint/digest.h"
 #include "elmpi/checkpoint.h"
@@ -51,7 +52,7 @@ static void fill_tensor(elm_tensor *t, const char *name, int dimensions, const i
     for (int i = 0; i < dimensions; i++)
         t->count *= t->shape[i] = shape[i];
     t->data = elm_alloc((size_t)t->count, sizeof(float), NULL);
-    elm_rng rng = elm_rng_stream(1, ELM_RNG_DATA, elm_name_hash(name), 0);
+    elm_rng rng = elm_rng_stream(1, ELM_RNG_DATA, elm_hash_text_32(name), 0);
     for (int64_t i = 0; i < t->count; i++)
         t->data[i] = (float)elm_rng_normal(&rng);
 }

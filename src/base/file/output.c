@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file/io.h"
+#include "base/hash.h"
 #include "base/process/process.h"
 #include "elmpi/memory.h"
 
@@ -103,15 +104,12 @@ static int follow_links(char path[ELM_PATH_SIZE])
     return ELOOP;
 }
 
-/* Another host's process may have the same number, and write to the same folder. FNV-1a. */
-static unsigned host_hash(void)
+/* Another host's process may have the same number, and write to the same folder. */
+static uint32_t host_hash(void)
 {
     char host[256] = "";
-    unsigned hash = 2166136261u;
     gethostname(host, sizeof host - 1);
-    for (const char *c = host; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 16777619u;
-    return hash;
+    return elm_hash_text_32(host);
 }
 
 /* A name beside the target; that of a file with a name of the greatest length is cut. */

@@ -17,6 +17,7 @@
 #include "base/cpu/cpu.h"
 #include "base/cpu/cpu_identity.h"
 #include "base/file/io.h"
+#include "base/hash.h"
 #include "elmpi/choice.h"
 #include "elmpi/output.h"
 #include "nn/backends/backend.h"
@@ -41,14 +42,6 @@ void elm_choice_key(const elm_net_spec *spec, char *text, size_t size_bytes)
              spec->width, spec->features, spec->max_images);
 }
 
-static uint64_t hash_of(const char *text)
-{
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 1099511628211u;
-    return hash;
-}
-
 /* Where the cache is; false: there is none. */
 static bool folder_of(char path[ELM_PATH_SIZE])
 {
@@ -70,7 +63,7 @@ static bool path_of(const char *key, char path[ELM_PATH_SIZE])
     if (!folder_of(folder))
         return false;
     snprintf(path, ELM_PATH_SIZE, "%.*s/choice-%016" PRIx64 ".txt", ELM_PATH_SIZE - 64, folder,
-             hash_of(key));
+             elm_hash_text_64(key));
     return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "elmpi/memory.h"
 
 enum {
@@ -141,20 +142,12 @@ elm_image_item *elm_manifest_at(elm_manifest *catalog, int64_t i)
     return &catalog->blocks[i / BLOCK_ITEMS][i % BLOCK_ITEMS];
 }
 
-/* 64-bit FNV-1a. */
-static uint64_t hash(const char *text)
-{
-    uint64_t value = UINT64_C(14695981039346656037);
-    for (; *text != '\0'; text++)
-        value = (value ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return value ^ value >> 29;
-}
-
 /* The ending's place, or the free one where it would be. */
 static ending *find_ending(const elm_manifest *catalog, const char *text)
 {
     const uint64_t mask = (uint64_t)catalog->ending_capacity - 1;
-    uint64_t at = hash(text) & mask;
+    const uint64_t hash = elm_hash_text_64(text);
+    uint64_t at = (hash ^ hash >> 29) & mask;
     while (catalog->endings[at].text != NULL && strcmp(catalog->endings[at].text, text) != 0)
         at = (at + 1) & mask;
     return &catalog->endings[at];
