@@ -1,5 +1,6 @@
 #include "store/format.h"
 
+#include <stddef.h>
 #include <string.h>
 
 const char *const store_split_names[STORE_SPLITS] = {"train", "val", "test"};
@@ -12,71 +13,46 @@ int store_split_index(const char *split)
     return -1;
 }
 
-static int64_t get_shard(const elm_store_place *place)
-{
-    return place->shard;
-}
-
-static void set_shard(elm_store_place *place, int64_t value)
-{
-    place->shard = (int32_t)value;
-}
-
-static int64_t get_offset(const elm_store_place *place)
-{
-    return place->offset;
-}
-
-static void set_offset(elm_store_place *place, int64_t value)
-{
-    place->offset = value;
-}
-
-static int64_t get_length(const elm_store_place *place)
-{
-    return place->length;
-}
-
-static void set_length(elm_store_place *place, int64_t value)
-{
-    place->length = (uint32_t)value;
-}
-
-static int64_t get_width(const elm_store_place *place)
-{
-    return place->width;
-}
-
-static void set_width(elm_store_place *place, int64_t value)
-{
-    place->width = (uint16_t)value;
-}
-
-static int64_t get_height(const elm_store_place *place)
-{
-    return place->height;
-}
-
-static void set_height(elm_store_place *place, int64_t value)
-{
-    place->height = (uint16_t)value;
-}
-
-static int64_t get_digest(const elm_store_place *place)
-{
-    return place->digest;
-}
-
-static void set_digest(elm_store_place *place, int64_t value)
-{
-    place->digest = value;
-}
+#define AT(member) offsetof(elm_store_place, member)
 
 const store_column store_columns[STORE_COLUMNS] = {
-    {"shard", get_shard, set_shard, STORE_SHARDS_MAX, false},
-    {"offset", get_offset, set_offset, INT64_MAX, false},
-    {"length", get_length, set_length, STORE_IMAGE_BYTES_MAX, false},
-    {"width", get_width, set_width, UINT16_MAX, false},
-    {"height", get_height, set_height, UINT16_MAX, false},
-    {"digest", get_digest, set_digest, INT64_MAX, .optional = true},
+    {"shard", AT(shard), STORE_INT32, STORE_SHARDS_MAX, false},
+    {"offset", AT(offset), STORE_INT64, INT64_MAX, false},
+    {"length", AT(length), STORE_UINT32, STORE_PICTURE_BYTES_MAX, false},
+    {"width", AT(width), STORE_UINT16, UINT16_MAX, false},
+    {"height", AT(height), STORE_UINT16, UINT16_MAX, false},
+    {"digest", AT(digest), STORE_INT64, INT64_MAX, .optional = true},
 };
+
+int64_t store_column_get(const store_column *column, const elm_store_place *place)
+{
+    const void *value = (const char *)place + column->offset;
+    switch (column->type) {
+    case STORE_INT32:
+        return *(const int32_t *)value;
+    case STORE_UINT32:
+        return *(const uint32_t *)value;
+    case STORE_UINT16:
+        return *(const uint16_t *)value;
+    default:
+        return *(const int64_t *)value;
+    }
+}
+
+void store_column_set(const store_column *column, elm_store_place *place, int64_t value)
+{
+    void *at = (char *)place + column->offset;
+    switch (column->type) {
+    case STORE_INT32:
+        *(int32_t *)at = (int32_t)value;
+        break;
+    case STORE_UINT32:
+        *(uint32_t *)at = (uint32_t)value;
+        break;
+    case STORE_UINT16:
+        *(uint16_t *)at = (uint16_t)value;
+        break;
+    default:
+        *(int64_t *)at = value;
+    }
+}

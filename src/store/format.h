@@ -23,15 +23,28 @@ enum {
     STORE_IMAGE_BYTES_MAX = 1 << 28, /* of one image's file */
 };
 
-/** A column of an index: its name in the file and its type there. Values pass through int64. */
+/** Types of columns, in memory and in the file. */
+typedef enum store_type {
+    STORE_INT32,
+    STORE_INT64,
+    STORE_UINT32,
+    STORE_UINT16,
+    STORE_TYPES
+} store_type;
+
+/** A column of an index. */
 typedef struct store_column {
-    const char *name;
-    int64_t (*get)(const elm_store_place *place);
-    void (*set)(elm_store_place *place, int64_t value);
-    int64_t max;   /* largest value that fits */
+    const char *name; /* in the file */
+    size_t offset;    /* in elm_store_place */
+    store_type type;
+    int64_t max;   /* largest value allowed */
     bool optional; /* stores of earlier versions lack it */
 } store_column;
 extern const store_column store_columns[STORE_COLUMNS];
+
+/** A place's value in a column; every type passes through int64. */
+int64_t store_column_get(const store_column *column, const elm_store_place *place);
+void store_column_set(const store_column *column, elm_store_place *place, int64_t value);
 
 extern const char *const store_split_names[STORE_SPLITS]; /* train first */
 

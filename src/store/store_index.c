@@ -72,7 +72,7 @@ static int read_column(elm_store *store, store_split *split, const char *where,
     for (int64_t i = 0; status == 0 && i < split->count; i++) {
         if (values[i] < 0 || values[i] > column->max)
             return store_corrupt(store, where, "a value out of range", err);
-        column->set(&split->places[i], values[i]);
+        store_column_set(column, &split->places[i], values[i]);
     }
     return status;
 }

@@ -7,11 +7,13 @@
 #include "hdf5/objects.h"
 #include "store/store_writer_parts.h"
 
-static hid_t column_type(int column)
+static hid_t file_type(store_type type)
 {
-    const hid_t types[STORE_COLUMNS] = {H5T_STD_I32LE, H5T_STD_I64LE, H5T_STD_U32LE,
-                                        H5T_STD_U16LE, H5T_STD_U16LE, H5T_STD_I64LE};
-    return types[column];
+    const hid_t types[STORE_TYPES] = {[STORE_INT32] = H5T_STD_I32LE,
+                                      [STORE_INT64] = H5T_STD_I64LE,
+                                      [STORE_UINT32] = H5T_STD_U32LE,
+                                      [STORE_UINT16] = H5T_STD_U16LE};
+    return types[type];
 }
 
 static int write_shard_paths(elm_store_writer *writer, const elm_store_shard *shards,
@@ -68,8 +70,9 @@ static int start_split(elm_store_writer *writer, writer_split *split, hid_t grou
     H5Tclose(type);
     bool made = split->names >= 0;
     for (int i = 0; made && i < STORE_COLUMNS; i++) {
-        split->columns[i] = elm_h5_create_rows(group, store_columns[i].name, column_type(i),
-                                               writer->chunk_rows, 1, NULL);
+        split->columns[i] =
+            elm_h5_create_rows(group, store_columns[i].name, file_type(store_columns[i].type),
+                               writer->chunk_rows, 1, NULL);
         made = split->columns[i] >= 0;
     }
     return made ? 0 : store_write_failed(writer, 0, err);
@@ -80,7 +83,7 @@ static int flush(elm_store_writer *writer, writer_split *split)
     const hsize_t count = (hsize_t)split->waiting;
     for (int i = 0; i < STORE_COLUMNS; i++) {
         for (int row = 0; row < split->waiting; row++)
-            split->column[row] = store_columns[i].get(&split->place[row]);
+            split->column[row] = store_column_get(&store_columns[i], &split->place[row]);
         if (elm_h5_append_rows(split->columns[i], H5T_NATIVE_INT64, split->written, count,
                                split->column) != 0)
             return -1;
