@@ -1,6 +1,11 @@
 /* Loss: the logit losses and embedding terms, pure mathematics on buffers (no communication).
  * One file a loss, one row in a table (src/loss/table.c); help, option checks, gradient tests
- * and documentation follow from the row. */
+ * and documentation follow from the row.
+ *
+ * A row is one image's embedding. An anchor is a row that a term is evaluated for; its positives
+ * are the other rows of its class. The memory bank (loss.scope = bank) keeps of every training
+ * image the embedding of the step that last had it. Each class has one owner: the rank that keeps
+ * the entries of its images and evaluates its anchors. */
 #ifndef ELMPI_LOSS_H
 #define ELMPI_LOSS_H
 
@@ -17,8 +22,8 @@ typedef enum elm_loss_reach {
     ELM_LOSS_LOCAL,      /* none */
     ELM_LOSS_SAME_CLASS, /* those of the classes that this rank holds */
     ELM_LOSS_EVERYTHING, /* all */
-    /* all of the classes that this rank owns, and no others: the rows it evaluates are those,
-     * not its own images */
+    /* all of the classes that this rank owns, and no others: its anchors are those rows, not its
+     * own images */
     ELM_LOSS_OWNED,
 } elm_loss_reach;
 
@@ -29,7 +34,8 @@ typedef struct elm_loss_needs {
      * ELM_LOSS_EVERYTHING */
     bool logits;
     bool means; /* the mean embedding of every class over the training set, before each epoch */
-    bool bank;  /* the memory bank: as an owner of classes (ELM_LOSS_OWNED), or its class_means */
+    /* the memory bank: this rank's entries (`bank` below, with ELM_LOSS_OWNED) or `class_means` */
+    bool bank;
 } elm_loss_needs;
 
 /** The data set's statistics that the losses depend on. */
@@ -51,7 +57,10 @@ typedef struct elm_loss_time {
 /** Input and output of the losses in a step. Rows are float32, contiguous. Gradients are added to,
  * not set; the loss and its gradient include 1/global (and lambda) already. `images` differs from
  * `global` only with optim.accumulate: then it is the number of images of the current part of the
- * global batch (the microbatch), to which local and remote rows belong. */
+ * global batch (the microbatch), to which local and remote rows belong. Local rows are those of
+ * this rank's images; with ELM_LOSS_OWNED those of its classes' images, whichever rank has them,
+ * and none is remote.
+ *  Owns:   borrows everything for the call */
 typedef struct elm_loss_batch {
     int64_t global; /* images of the global batch, B: what sums are divided by */
     int64_t images; /* of the microbatch, on all ranks */
@@ -77,7 +86,7 @@ typedef struct elm_loss_batch {
     /* [classes that occur among `images`, ascending][width] over all images of a class, as the
      * bank has them; only for terms that need them */
     const double *class_means;
-    /* earlier embeddings of the classes that this rank owns (ELM_LOSS_OWNED), or NULL */
+    /* the entries of the classes that this rank owns (ELM_LOSS_OWNED), or NULL */
     struct elm_memory_bank *bank;
     float *embeddings_gradient; /* [local][width] */
     float *logits_gradient;     /* [local][classes] */
@@ -159,12 +168,14 @@ void elm_loss_destroy(elm_loss *loss);
 /** All zero without a term or with lambda 0. */
 elm_loss_needs elm_loss_needs_of(const elm_loss *loss);
 
-/** Logit loss of the local images; adds to logits_gradient. */
+/** Logit loss of the local images; adds to logits_gradient.
+ *  Ranks:  local: the sum of the values over the ranks is the global batch's */
 elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch);
 
 /** Embedding term of the local anchors, lambda included (ELM_LOSS_OWNED: of all anchors of the
  * owned classes); adds to embeddings_gradient. Rows of the same class must all be there, local
- * or remote. */
+ * or remote.
+ *  Ranks:  local: the sum of the values over the ranks is the global batch's */
 elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch);
 
 /** Whether the weights of logit loss and embedding term depend on how long the run is to be. */

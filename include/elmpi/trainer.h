@@ -1,4 +1,8 @@
-/* Trainer: a network, its losses, its optimizer and their communication, one step at a time. */
+/* Trainer: a network, its losses, its optimizer and their communication, one step at a time.
+ *
+ * A batch (elm_batch, loader.h) is a global batch, or a part of it (optim.accumulate): the input
+ * of this rank's share, the labels of all. The memory bank (loss.scope = bank) keeps of every
+ * training image the embedding of the step that last had it, each class on one rank, its owner. */
 #ifndef ELMPI_TRAINER_H
 #define ELMPI_TRAINER_H
 
@@ -22,8 +26,8 @@ typedef struct elm_trainer_spec {
     const elm_optim_options *optim;
     const elm_store_info *data; /* shape of the input, classes */
     elm_class_counts counts;    /* training images of each class */
-    /* [counts.total] of the training set, indexed by elm_batch.members; only the memory bank
-     * needs them */
+    /* [counts.total] of the training set, indexed by elm_batch.members: only the memory bank
+     * needs them, and others may leave them NULL */
     const int32_t *labels;
     const elm_comm_options *comm;
     const char *backend; /* auto | onednn | openblas */
@@ -114,10 +118,13 @@ int elm_trainer_create_all(elm_trainer **trainer, const elm_trainer_spec *spec, 
                            elm_error *err);
 void elm_trainer_destroy(elm_trainer *trainer);
 
-/** One training step on this rank's share of the global batch, or of a part of it: gradients of
- * parts are added up, and the last one's call updates; only its report is complete (docs/design.md,
- * section 3). Allocates nothing.
- *  Ranks:  collective; batch, lr equal everywhere, requests each rank's own */
+/** One training step on this rank's share of the batch. Of a global batch in parts, gradients are
+ * added up, and the call with the last part (batch->more is false) updates; only its report is
+ * complete (docs/design.md, section 3). Allocates nothing.
+ *  Ranks:  collective; lr, and which part of which global batch, equal everywhere; requests each
+ *          rank's own
+ *  Errors: none returned: report.finite is false where the step was discarded; elm_trainer_check
+ *          has what went wrong on this rank */
 elm_step_report elm_trainer_step_all(elm_trainer *trainer, const elm_batch *batch, double lr,
                                      elm_step_requests requests);
 
@@ -138,14 +145,17 @@ void elm_trainer_set_timeline(elm_trainer *trainer, elm_timeline *timeline);
 
 elm_net *elm_trainer_net(elm_trainer *trainer);
 elm_loss *elm_trainer_loss(elm_trainer *trainer);
-/** NULL without a memory bank. */
+/** The memory bank of this rank's classes with its messages, for the run's checkpoints
+ * (src/train/bank_exchange.h); NULL without a memory bank. */
 struct elm_bank_exchange *elm_trainer_bank(elm_trainer *trainer);
 
 /** Names and views of all that a checkpoint must hold: weights, running statistics, momentum, what
  * the losses learn.
  *  Owns:   *tensors to be freed with elm_free; the data is the trainer's */
 int elm_trainer_export(elm_trainer *trainer, elm_tensor **tensors, int *count, elm_error *err);
-/** Takes over all of these. */
+/** Takes over all of these.
+ *  Ranks:  local; the checkpoint equal everywhere
+ *  Errors: tensors that are missing, or of another shape */
 int elm_trainer_import(elm_trainer *trainer, const elm_checkpoint *checkpoint, elm_error *err);
 
 #endif
