@@ -18,7 +18,7 @@ int store_split_index(const char *split)
 const store_column store_columns[STORE_COLUMNS] = {
     {"shard", AT(shard), STORE_INT32, STORE_SHARDS_MAX, false},
     {"offset", AT(offset), STORE_INT64, INT64_MAX, false},
-    {"length", AT(length), STORE_UINT32, STORE_PICTURE_BYTES_MAX, false},
+    {"length", AT(length), STORE_UINT32, STORE_IMAGE_BYTES_MAX, false},
     {"width", AT(width), STORE_UINT16, UINT16_MAX, false},
     {"height", AT(height), STORE_UINT16, UINT16_MAX, false},
     {"digest", AT(digest), STORE_INT64, INT64_MAX, .optional = true},
