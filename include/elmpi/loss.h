@@ -123,6 +123,8 @@ typedef struct elm_loss_options {
     double logadj_tau;
     int weights; /* 0 auto, 1 none, 2 class-balanced, 3 drw, 4 frequency */
     double weights_beta, weights_epoch;
+    int smoothing; /* 0 none, 1 uniform, 2 label-aware */
+    double smoothing_share, smoothing_head, smoothing_tail;
     double ldam_margin, ldam_scale;
     int cb_focal_variant; /* 0 sigmoid, 1 softmax, 2 softmax-public */
     double cb_focal_gamma;
@@ -155,6 +157,10 @@ int elm_loss_pull_margins(const elm_loss_options *options, elm_class_counts coun
                           elm_error *err);
 
 typedef struct elm_loss elm_loss;
+
+/** Whether the options go together, as far as they alone tell.
+ *  Errors: ELM_EXIT_USAGE: an unknown loss, or one without the smoothing that they ask for */
+int elm_loss_check(const elm_loss_options *options, elm_error *err);
 
 /** Builds the logit loss and the embedding term that the options name.
  *  Shape:  max_local images a rank, max_rows = max_local + remote rows at most

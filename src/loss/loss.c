@@ -57,6 +57,30 @@ static mixture mixture_at(const elm_loss *loss, const elm_loss_time *moment)
     return m;
 }
 
+/* Whether the logit loss is defined with smoothed labels, where the options ask for them. */
+static int check_smoothing(const elm_loss_row *row, const elm_loss_options *options, elm_error *err)
+{
+    char others[512] = "";
+    size_t used = 0;
+    if (options->smoothing == 0 || row->smooths)
+        return 0;
+    for (int i = 0; elm_logit_losses[i] && used < sizeof others; i++)
+        if (elm_logit_losses[i]->smooths)
+            used += (size_t)snprintf(others + used, sizeof others - used, "%s%s", used ? ", " : "",
+                                     elm_logit_losses[i]->name);
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "%s has no definition with smoothed labels (loss.smoothing): %s; choose "
+                         "loss.smoothing = none or a loss that has one (%s)",
+                         row->name, row->unsmoothed ? row->unsmoothed : "it names one class",
+                         others);
+}
+
+int elm_loss_check(const elm_loss_options *options, elm_error *err)
+{
+    const elm_loss_row *row = elm_loss_find(elm_logit_losses, "loss.logit", options->logit, err);
+    return row ? check_smoothing(row, options, err) : -1;
+}
+
 int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_counts counts,
                     int width, int max_local, int64_t max_rows, elm_error *err)
 {
@@ -65,6 +89,8 @@ int elm_loss_create(elm_loss **loss, const elm_loss_options *options, elm_class_
     *loss = NULL;
     if (!l)
         return -1;
+    if (elm_loss_check(options, err))
+        goto fail;
     if (create_part(&l->logit, elm_loss_find(elm_logit_losses, "loss.logit", options->logit, err),
                     1, &setup, err))
         goto fail;

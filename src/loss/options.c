@@ -44,6 +44,24 @@ const elm_option elm_loss_option_rows[] = {
      "loss.weights=drw",
      "epochs done when drw's weights begin; shorten it with the schedule (160 of 200 in the public "
      "LDAM-DRW code)"},
+    {"loss.smoothing", ELM_OPTION_CHOICE, AT(smoothing), "none", 0, 0, "none|uniform|label-aware",
+     NULL, NULL,
+     "label of an image of class y: (1 - e_y) on y and e_y / L on each of the L classes. uniform: "
+     "e_y = loss.smoothing.share (Szegedy et al. 2016, Rethinking the Inception architecture); "
+     "label-aware: e_y = tail + (head - tail) sin(pi/2 (n_y - n_min) / (n_max - n_min)), more for "
+     "frequent classes (Zhong et al. 2021, MiSLAS). The loss is the cross-entropy of the softmax "
+     "that loss.logit defines, margins and priors as they are; class weights multiply an image's "
+     "whole loss. Not with cb-focal and equalization"},
+    {"loss.smoothing.share", ELM_OPTION_REAL, AT(smoothing_share), "0.1", 0, 1, NULL, NULL,
+     "loss.smoothing=uniform", "e, the same for all classes"},
+    {"loss.smoothing.head", ELM_OPTION_REAL, AT(smoothing_head), "0.4", 0, 1, NULL, NULL,
+     "loss.smoothing=label-aware",
+     "e of the class with the most training images (MiSLAS: 0.4 for CIFAR100-LT, 0.3 for "
+     "CIFAR10-LT and large sets, at imbalance 100)"},
+    {"loss.smoothing.tail", ELM_OPTION_REAL, AT(smoothing_tail), "0.1", 0, 1, NULL, NULL,
+     "loss.smoothing=label-aware",
+     "e of the class with the fewest (MiSLAS: 0.1 for CIFAR100-LT, 0 for CIFAR10-LT and large "
+     "sets)"},
     {"loss.embed", ELM_OPTION_TEXT, AT(embed), "none", 0, 0, NULL, check_embed, NULL,
      "term on the embeddings beside it, by name (see below), or none"},
     {"loss.lambda", ELM_OPTION_REAL, AT(lambda), "0.01", 0, 1e6, NULL, NULL, "loss.embed!=none",

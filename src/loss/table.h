@@ -37,6 +37,10 @@ typedef struct elm_loss_row {
     bool balanced;
     /* a logit loss whose weighted sum is divided by the images, not by the sum of their weights */
     bool per_image;
+    /* a logit loss that is defined for labels spread over the classes (loss.smoothing) */
+    bool smooths;
+    /* why it is not; NULL: its definition names one class, and no more is to be said */
+    const char *unsmoothed;
 
     /** Allocates everything that evaluating needs. *state is what the other functions get. NULL:
      * nothing, and no destroy either.

@@ -60,6 +60,7 @@ h5diff -q "$scratch/ce-0/checkpoint.h5" "$scratch/focal-init/checkpoint.h5" /mod
 for settings in "loss.logit=cb-focal" "loss.logit=cb-focal loss.cb-focal.variant=softmax" \
     "loss.logit=cb-focal loss.cb-focal.variant=softmax-public" "loss.logit=equalization" \
     "loss.logit=equalization loss.equalization.variant=margin" "loss.logit=logadj loss.weights=class-balanced loss.weights.beta=0.99" \
+    "loss.logit=ce loss.smoothing=uniform" "loss.logit=logadj loss.smoothing=label-aware loss.smoothing.tail=0" \
     "loss.logit=ce model.head=cosine" "loss.logit=ldam loss.ldam.margin=0.3 model.head=linear" "loss.logit=ldam loss.embed=pull"; do
     sets=()
     for setting in $settings; do
@@ -67,6 +68,17 @@ for settings in "loss.logit=cb-focal" "loss.logit=cb-focal loss.cb-focal.variant
     done
     expect_mpi 0 3 "$train" "$job" "${common[@]}" "${sets[@]}" --run-dir "$scratch/${settings//[ =]/-}" --max-steps 3
 done
+
+# Smoothed labels: nothing of theirs is in a checkpoint, and a resumed run may not change them.
+run smooth --set loss.smoothing=label-aware
+resolved smooth "smoothing = label-aware"
+run smooth-cut --set loss.smoothing=label-aware --max-steps 5
+run smooth-cut --set loss.smoothing=label-aware --resume
+h5diff "$scratch/smooth/checkpoint.h5" "$scratch/smooth-cut/checkpoint.h5" /model /model || fail "a resumed run with smoothed labels has other weights"
+expect 2 "$train" "$job" "${common[@]}" --set loss.smoothing=uniform --run-dir "$scratch/smooth-cut" --resume
+expect 2 "$train" "$job" "${common[@]}" --set loss.logit=cb-focal --set loss.smoothing=uniform --run-dir "$scratch/refused"
+says stderr "cb-focal has no definition with smoothed labels"
+absent "$scratch/refused"
 
 # What has no effect is said so; what cannot be is refused.
 run noted --set loss.ldam.scale=20 --set loss.weights.epoch=3 --max-steps 0

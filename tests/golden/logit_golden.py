@@ -17,9 +17,11 @@ with contextlib.redirect_stdout(io.StringIO()):
 N = COUNTS.double()
 PRIOR = N / N.sum()
 AUTO, NONE, BALANCED, DRW, FREQUENCY = range(5)
+NO_SMOOTHING, UNIFORM, LABEL_AWARE = range(3)
 
 DEFAULTS = dict(
-    weights=AUTO, beta=0.9999, begin=160, passed=0, factor=1, margin=0.5, scale=30, variant=0, gamma=1, rare=0.005, seed=0, epoch=0, position=0
+    weights=AUTO, beta=0.9999, begin=160, passed=0, factor=1, margin=0.5, scale=30, variant=0, gamma=1, rare=0.005, seed=0, epoch=0, position=0,
+    smoothing=0, share=0.1, head=0.4, tail=0.1
 )
 CASES = [
     ("ce", dict(weights=BALANCED)),
@@ -33,6 +35,12 @@ CASES = [
     ("ldam", dict(factor=1 / 8)),
     ("ldam", dict(factor=1 / 8, weights=DRW, passed=170)),
     ("ldam", dict(factor=1 / 8, weights=BALANCED, beta=0.999, margin=0.3, scale=10)),
+    ("ce", dict(smoothing=UNIFORM)),
+    ("ce", dict(smoothing=UNIFORM, share=1, factor=4)),
+    ("ce", dict(smoothing=LABEL_AWARE, weights=BALANCED)),
+    ("ce", dict(smoothing=LABEL_AWARE, head=0, tail=0.3)),
+    ("logadj", dict(smoothing=UNIFORM, share=0.3)),
+    ("ldam", dict(factor=1 / 8, smoothing=LABEL_AWARE, head=0.3, tail=0)),
     ("cb-focal", dict()),
     ("cb-focal", dict(beta=0.999, gamma=0.5)),
     ("cb-focal", dict(weights=NONE, gamma=2)),
@@ -88,16 +96,25 @@ def weights_of(name, o):
     return N / N.max() if o["weights"] == FREQUENCY else torch.ones(CLASSES)
 
 
+def smoothing_of(o, y):
+    """The share of the label that is spread: MiSLAS's concave form, or the same for all."""
+    if o["smoothing"] != LABEL_AWARE:
+        return o["share"] if o["smoothing"] == UNIFORM else 0.0
+    place = (N[y] - N.min()) / (N.max() - N.min())
+    return float(o["tail"] + (o["head"] - o["tail"]) * torch.sin(place * torch.pi / 2))
+
+
 def image_loss(name, o, f, y, i):
+    smooth = smoothing_of(o, y)
     if name == "ce":
-        return F.cross_entropy(f, y)
+        return F.cross_entropy(f, y, label_smoothing=smooth)
     if name == "logadj":
-        return F.cross_entropy(f + PRIOR.log(), y)
+        return F.cross_entropy(f + PRIOR.log(), y, label_smoothing=smooth)
     onehot = F.one_hot(y, CLASSES).double()
     if name == "ldam":
         m = N**-0.25
         m = m / m.max() * o["margin"]
-        return F.cross_entropy(o["scale"] * (f - m * onehot), y)
+        return F.cross_entropy(o["scale"] * (f - m * onehot), y, label_smoothing=smooth)
     if name == "cb-focal" and o["variant"] == 0:
         p = torch.sigmoid(f)
         miss = torch.where(onehot > 0, 1 - p, p)
@@ -128,7 +145,7 @@ def batch_loss(name, o, f):
 
 def main():
     fields = list(DEFAULTS)
-    whole = ("weights", "variant", "seed", "epoch", "position")
+    whole = ("weights", "variant", "seed", "epoch", "position", "smoothing")
     print("/* Written by logit_golden.py: logit losses and gradients from PyTorch in fp64. */")
     print("/* clang-format off */")
     print('#ifndef ELMPI_TESTS_LOGIT_GOLDEN_H\n#define ELMPI_TESTS_LOGIT_GOLDEN_H\n\n#include "golden/loss_golden.h"\n')

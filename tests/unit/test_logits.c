@@ -1,4 +1,4 @@
-/* ldam, cb-focal, equalization and class weights: PyTorch's fp64 values for any shares and parts
+/* ldam, cb-focal, equalization, class weights and smoothed labels: PyTorch's fp64 values for any shares and parts
  * of the global batch, slopes of every variant, and the edges. */
 #include <math.h>
 #include <setjmp.h>
@@ -17,6 +17,7 @@
 #include "unit/slopes.h"
 
 enum { AUTO, NONE, BALANCED, DRW };
+enum { UNIFORM = 1, LABEL_AWARE }; /* loss.smoothing */
 
 static elm_loss_options options_for(const weighted_golden *g)
 {
@@ -29,6 +30,10 @@ static elm_loss_options options_for(const weighted_golden *g)
     o.cb_focal_variant = o.equalization_variant = (int)g->variant;
     o.cb_focal_gamma = o.equalization_gamma = g->gamma;
     o.equalization_lambda = g->rare;
+    o.smoothing = (int)g->smoothing;
+    o.smoothing_share = g->share;
+    o.smoothing_head = g->head;
+    o.smoothing_tail = g->tail;
     return o;
 }
 
@@ -190,16 +195,18 @@ static void draws_depend_on_their_moment(void **state)
 
 static const struct {
     const char *name;
-    int variant, weights;
-} kinds[] = {{"ldam", 0, DRW},       {"cb-focal", 0, AUTO},     {"cb-focal", 1, AUTO},
-             {"cb-focal", 2, AUTO},  {"equalization", 0, AUTO}, {"equalization", 1, AUTO},
-             {"logadj", 0, BALANCED}};
+    int variant, weights, smoothing;
+} kinds[] = {
+    {"ldam", 0, DRW, 0},        {"cb-focal", 0, AUTO, 0},         {"cb-focal", 1, AUTO, 0},
+    {"cb-focal", 2, AUTO, 0},   {"equalization", 0, AUTO, 0},     {"equalization", 1, AUTO, 0},
+    {"logadj", 0, BALANCED, 0}, {"logadj", 0, BALANCED, UNIFORM}, {"ldam", 0, DRW, LABEL_AWARE}};
 
 static elm_loss_options options_of_kind(int kind)
 {
     elm_loss_options o = options_of(kinds[kind].name, "none");
     o.cb_focal_variant = o.equalization_variant = kinds[kind].variant;
     o.weights = kinds[kind].weights;
+    o.smoothing = kinds[kind].smoothing;
     o.weights_epoch = 0;
     o.cb_focal_gamma = 0.5; /* powers below 1 have slopes without bound */
     o.equalization_lambda = 1;
@@ -293,6 +300,57 @@ static void certainty_has_no_slope(void **state)
     }
 }
 
+/* Every class is as frequent as every other: all are head classes. A share of 0 leaves plain
+ * labels. */
+static void smoothing_at_its_edges(void **state)
+{
+    (void)state;
+    static const int64_t counts[] = {7, 7};
+    static const int32_t label = 0;
+    static const float logits[] = {2, -1};
+    const double plain = log(1 + exp(-3)), other = 3 + plain;
+    for (int i = 0; i < 3; i++) {
+        elm_loss_options o = options_of("ce", "none");
+        o.smoothing = i == 2 ? UNIFORM : LABEL_AWARE;
+        o.smoothing_share = 0;
+        o.smoothing_head = i ? 0 : 0.5;
+        o.smoothing_tail = 1;
+        fixture f = make(&o, (elm_class_counts){2, counts, 14}, 1, 1, 1, 0);
+        f.batch.labels = f.batch.global_labels = &label;
+        f.batch.logits = logits;
+        assert_float_equal(elm_loss_logits(f.loss, &f.batch).loss,
+                           i ? plain : 0.75 * plain + 0.25 * other, 1e-12);
+        release(&f);
+    }
+}
+
+static void losses_without_smoothing_refuse_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *reason;
+    } rows[] = {{"ce", NULL},
+                {"logadj", NULL},
+                {"ldam", NULL},
+                {"cb-focal", "one right class"},
+                {"equalization", "may leave out"}};
+    for (int i = 0; i < LENGTH(rows); i++) {
+        elm_loss_options o = options_of(rows[i].name, "none");
+        elm_error err = {0};
+        assert_int_equal(elm_loss_check(&o, &err), 0);
+        o.smoothing = UNIFORM;
+        assert_int_equal(elm_loss_check(&o, &err), rows[i].reason ? -1 : 0);
+        if (!rows[i].reason)
+            continue;
+        elm_loss *loss = NULL;
+        assert_int_equal(err.code, ELM_EXIT_USAGE);
+        assert_non_null(strstr(err.text, rows[i].reason));
+        assert_non_null(strstr(err.text, "(ce, logadj, ldam)"));
+        assert_int_equal(elm_loss_create(&loss, &o, golden_class_counts(), 1, 1, 1, &err), -1);
+        assert_null(loss);
+    }
+}
+
 static void losses_say_what_head_they_want(void **state)
 {
     (void)state;
@@ -367,6 +425,8 @@ int main(void)
         cmocka_unit_test(few_images_and_classes),
         cmocka_unit_test(not_a_number_stays_one),
         cmocka_unit_test(certainty_has_no_slope),
+        cmocka_unit_test(smoothing_at_its_edges),
+        cmocka_unit_test(losses_without_smoothing_refuse_it),
         cmocka_unit_test(losses_say_what_head_they_want),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(evaluating_allocates_nothing),

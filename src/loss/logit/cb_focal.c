@@ -106,6 +106,7 @@ const elm_loss_row elm_loss_cb_focal = {
     .head = head,
     .balanced = true,
     .per_image = true,
+    .unsmoothed = "its focal factor is the probability that one right class misses",
     .create = cb_focal_create,
     .evaluate = cb_focal_evaluate,
     .destroy = cb_focal_destroy,

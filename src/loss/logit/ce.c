@@ -14,6 +14,7 @@ const elm_loss_row elm_loss_ce = {
     .formula = "-log softmax(f)_y",
     .source = "textbook",
     .help = "softmax cross-entropy",
+    .smooths = true,
     .create = ce_create,
     .evaluate = elm_softmax_evaluate,
     .destroy = elm_softmax_destroy,

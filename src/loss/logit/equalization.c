@@ -103,6 +103,7 @@ const elm_loss_row elm_loss_equalization = {
               "margin: ELM, eq. 3",
     .help = "softmax that often leaves rare classes out of other classes' images, drawn again for "
             "each image and class",
+    .unsmoothed = "a class that it may leave out of an image's softmax has no probability there",
     .create = equalization_create,
     .evaluate = equalization_evaluate,
     .destroy = equalization_destroy,

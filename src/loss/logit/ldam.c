@@ -43,6 +43,7 @@ const elm_loss_row elm_loss_ldam = {
         "Cao et al. 2019, Learning imbalanced datasets with label-distribution-aware margin loss",
     .help = "larger margins for rare classes; the last layer gives cosines (model.head); with "
             "loss.weights = drw LDAM-DRW",
+    .smooths = true,
     .head = head,
     .create = ldam_create,
     .evaluate = elm_softmax_evaluate,

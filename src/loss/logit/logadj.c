@@ -39,6 +39,7 @@ const elm_loss_row elm_loss_logadj = {
     .source = "Menon et al. 2021, Long-tail learning via logit adjustment; with tau 1 balanced "
               "softmax (Ren et al. 2020)",
     .help = "logit adjustment; predictions use the plain logits",
+    .smooths = true,
     .create = logadj_create,
     .evaluate = elm_softmax_evaluate,
     .destroy = elm_softmax_destroy,

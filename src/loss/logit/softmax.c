@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "elmpi/memory.h"
+#include "loss/logit/smoothing.h"
 
 void elm_softmax_destroy(void *softmax)
 {
@@ -11,6 +12,7 @@ void elm_softmax_destroy(void *softmax)
         return;
     elm_free(s->shift);
     elm_free(s->label_shift);
+    elm_free(s->smoothing);
     elm_free(s->dropped);
     elm_free(s->row_loss);
     elm_free(s);
@@ -28,7 +30,7 @@ int elm_softmax_create(elm_softmax **softmax, const elm_loss_setup *setup, elm_e
     s->label_shift = s->shift ? elm_alloc(classes, sizeof *s->label_shift, err) : NULL;
     s->row_loss =
         s->label_shift ? elm_alloc((size_t)setup->max_local, sizeof *s->row_loss, err) : NULL;
-    if (!s->row_loss) {
+    if (!s->row_loss || elm_smoothing_create(&s->smoothing, setup, err)) {
         elm_softmax_destroy(s);
         return -1;
     }
@@ -87,6 +89,19 @@ static double evaluate_row(const elm_softmax *s, const row *r, double weight)
     return loss;
 }
 
+/* The same with a label of which the share `even` is spread over all classes. */
+static double evaluate_smoothed_row(const elm_softmax *s, const row *r, double even, double weight)
+{
+    const double sum = log_sum(s, r), part = even / r->classes, factor = weight * s->scale;
+    double loss = (1 - even) * (sum - z_of(s, r, r->label));
+    for (int c = 0; c < r->classes; c++) {
+        const double z = z_of(s, r, c), target = part + (c == r->label ? 1 - even : 0);
+        loss += part * (sum - z);
+        r->gradient[c] += (float)(factor * (exp(z - sum) - target));
+    }
+    return loss;
+}
+
 elm_loss_value elm_softmax_sum(const elm_softmax *s, const elm_loss_batch *batch)
 {
     elm_loss_value value = {0};
@@ -108,7 +123,9 @@ elm_loss_value elm_softmax_evaluate(void *softmax, const elm_loss_batch *batch, 
             batch->classes,
             batch->labels[i],
             s->weigh_first && batch->class_weights ? batch->class_weights[batch->labels[i]] : 1};
-        s->row_loss[i] = evaluate_row(s, &r, weight * elm_loss_share(batch, r.label));
+        const double share = weight * elm_loss_share(batch, r.label);
+        s->row_loss[i] = s->smoothing ? evaluate_smoothed_row(s, &r, s->smoothing[r.label], share)
+                                      : evaluate_row(s, &r, share);
     }
     return elm_softmax_sum(s, batch);
 }

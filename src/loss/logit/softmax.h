@@ -14,6 +14,10 @@ typedef struct elm_softmax {
     /* p = e^(-w l) for an image of weight w and cross-entropy l, instead of e^-l */
     bool weigh_first;
     double *shift, *label_shift; /* [classes] */
+    /* [classes] the share e_y of a label that is spread evenly, for gamma 0 without dropped
+     * classes: the loss is then -sum over c of ((1 - e_y) [c = y] + e_y / L) log p_c; NULL: none
+     * (loss/logit/smoothing.h) */
+    double *smoothing;
     /* [max_local][classes] 1: that class is left out of that image's sum; NULL: none is */
     unsigned char *dropped;
     /* [max_local]: summed in order afterwards, whoever computed them */
