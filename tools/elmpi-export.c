@@ -17,7 +17,7 @@
 
 /* The command line. */
 typedef struct command_line {
-    const char *checkpoint, *to, *store, *class_names;
+    const char *checkpoint, *to, *store, *class_names, *weights;
 } command_line;
 
 static elm_command_result parse_command(command_line *s, const char *program, int argc, char **argv,
@@ -26,6 +26,9 @@ static elm_command_result parse_command(command_line *s, const char *program, in
     const elm_flag flags[] = {
         {"--to", ELM_FLAG_TEXT, &s->to, 0, 0, "FILE",
          "what to write; its name's end says the format: .safetensors or .onnx"},
+        {"--weights", ELM_FLAG_TEXT, &s->weights, 0, 0, "WHICH",
+         "last (default): as the last step left them; ema: their moving average, of a run with "
+         "optim.ema"},
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE",
          "take the input's shape and normalization from this data set instead of the checkpoint; "
          "an "
@@ -66,6 +69,8 @@ static int export(const command_line *s, const elm_log *log, elm_error *err)
     elm_store_info info = {0};
     int status = elm_checkpoint_read(s->checkpoint, &checkpoint, err);
     if (status == 0)
+        status = elm_checkpoint_choose_weights(checkpoint, s->weights, err);
+    if (status == 0)
         status = elm_job_of_checkpoint(checkpoint, s->checkpoint, NULL, 0, &options, err);
     if (status == 0)
         status = elm_network_input_find(checkpoint, &options.data, s->store, &input, err);
@@ -85,8 +90,10 @@ static int export(const command_line *s, const elm_log *log, elm_error *err)
         status = elm_export_write(&request, s->to, err);
     }
     if (status == 0) {
-        elm_log_info(log, "weights of %s, epoch %.2f, step %lld", s->checkpoint, checkpoint->epoch,
-                     (long long)checkpoint->step);
+        elm_log_info(log, "weights of %s%s, epoch %.2f, step %lld", s->checkpoint,
+                     s->weights != NULL && strcmp(s->weights, "ema") == 0 ? " (moving average)"
+                                                                          : "",
+                     checkpoint->epoch, (long long)checkpoint->step);
         elm_warn_unless_newest(log, s->checkpoint, checkpoint);
     }
     elm_free(names);

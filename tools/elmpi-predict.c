@@ -36,7 +36,7 @@ typedef struct command_line {
     int input_count, prior;
     int64_t top, threads;
     double tau; /* negative: not given */
-    const char *out, *prior_name, *embeddings, *store;
+    const char *out, *prior_name, *embeddings, *store, *weights;
     bool json, strict, quiet;
 } command_line;
 
@@ -130,6 +130,9 @@ static elm_command_result parse_command(command_line *s, bool quiet, int argc, c
          "also write the images' embeddings there (HDF5)"},
         {"--strict", ELM_FLAG_SWITCH, &s->strict, 0, 0, NULL,
          "end with exit code 1 where an image could not be read; the others are classified"},
+        {"--weights", ELM_FLAG_TEXT, &s->weights, 0, 0, "WHICH",
+         "last (default): as the last step left them; ema: their moving average, of a run with "
+         "optim.ema"},
         {"--data", ELM_FLAG_TEXT, &s->store, 0, 0, "STORE",
          "take the input's size and normalization from this data set instead of the checkpoint; "
          "an older checkpoint without them needs it where it is not at the job's data.store"},
@@ -225,6 +228,8 @@ static int load_all(predictor *p, const command_line *s, elm_comm *comm, const e
     char binding[ELM_BINDING_TEXT];
     const bool has_bf16 = elm_run_has_bf16_all(comm);
     if (elm_checkpoint_read_all(comm, s->checkpoint, &p->checkpoint, err) != 0 ||
+        elm_comm_agree_all(comm, elm_checkpoint_choose_weights(p->checkpoint, s->weights, err),
+                           err) != 0 ||
         elm_comm_agree_all(
             comm, elm_job_of_checkpoint(p->checkpoint, s->checkpoint, NULL, 0, &p->options, err),
             err) != 0 ||
@@ -239,9 +244,11 @@ static int load_all(predictor *p, const command_line *s, elm_comm *comm, const e
 static void introduce(const predictor *p, const command_line *s, const elm_log *log)
 {
     const elm_checkpoint *c = p->checkpoint;
-    elm_log_info(log, "weights of %s, epoch %.2f, step %lld: %s, %d classes, %d x %d pixels",
-                 s->checkpoint, c->epoch, (long long)c->step, p->options.model.name, c->classes,
-                 p->input.width, p->input.height);
+    elm_log_info(log, "weights of %s%s, epoch %.2f, step %lld: %s, %d classes, %d x %d pixels",
+                 s->checkpoint,
+                 s->weights != NULL && strcmp(s->weights, "ema") == 0 ? " (moving average)" : "",
+                 c->epoch, (long long)c->step, p->options.model.name, c->classes, p->input.width,
+                 p->input.height);
     elm_warn_unless_newest(log, s->checkpoint, c);
     if (p->shift != NULL && strcmp(p->options.loss.logit, "logadj") == 0)
         elm_log_warn(log, "logadj has removed the priors in training already, and posthoc-la "

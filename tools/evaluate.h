@@ -17,7 +17,7 @@
 typedef struct evaluate_options {
     const char *checkpoint, *store, *shards, *unreadable, *split, *classifier, *select_on,
         *distance, *groups, *backend, *precision, *layout, *json, *embeddings, *analysis, *binding,
-        *class_names;
+        *class_names, *weights;
     bool quiet;
     double tau;     /* NaN: not given */
     double epsilon; /* likewise */

@@ -222,6 +222,8 @@ int evaluate_load_all(evaluated *subject, const evaluate_options *s, elm_comm *c
 {
     subject->has_bf16 = elm_run_has_bf16_all(comm);
     if (elm_checkpoint_read_all(comm, s->checkpoint, &subject->checkpoint, err) != 0 ||
+        elm_comm_agree_all(
+            comm, elm_checkpoint_choose_weights(subject->checkpoint, s->weights, err), err) != 0 ||
         load_data_all(subject, s, comm, log, err) != 0 ||
         choose_all(subject, s, comm, log, err) != 0)
         return -1;

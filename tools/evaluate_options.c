@@ -75,6 +75,9 @@ elm_command_result evaluate_parse(evaluate_options *s, const char *program, bool
          "training"},
         {"--class-names", ELM_FLAG_TEXT, &s->class_names, 0, 0, "FILE",
          "other names of the classes, one a line, class 0 first"},
+        {"--weights", ELM_FLAG_TEXT, &s->weights, 0, 0, "WHICH",
+         "last (default): as the last step left them; ema: their moving average, of a run with "
+         "optim.ema"},
         {"--classifier", ELM_FLAG_TEXT, &s->classifier, 0, 0, "NAME",
          "classifier that predicts (default fc); list below"},
         {"--tau", ELM_FLAG_REAL, &s->tau, 0, 100, "T",

@@ -7,6 +7,11 @@
 #include "evaluate.h"
 #include "newest.h"
 
+static bool is_average(const evaluate_options *s)
+{
+    return s->weights != NULL && strcmp(s->weights, "ema") == 0;
+}
+
 /* Where the figures go: beside the checkpoint. evaluation.json is always the same thing
  * (docs/design.md, section 5), so any other choice has a name of its own. */
 static int json_path(const evaluate_options *s, char *path, size_t size_bytes, elm_error *err)
@@ -20,16 +25,17 @@ static int json_path(const evaluate_options *s, char *path, size_t size_bytes, e
     const char *dot = strrchr(base, '.');
     const int folder = (int)(base - s->checkpoint);
     const int stem = dot != NULL && strcmp(dot, ".h5") == 0 ? (int)(dot - base) : (int)strlen(base);
-    const bool own_split = strcmp(s->split, "test") != 0, own_groups = s->rule != ELM_GROUPS_ELM;
+    const bool own_split = strcmp(s->split, "test") != 0, own_groups = s->rule != ELM_GROUPS_ELM,
+               own_weights = is_average(s);
     int length;
     if (strcmp(base, "checkpoint.h5") == 0 && strcmp(s->classifier, "fc") == 0 && !own_split &&
-        !own_groups)
+        !own_groups && !own_weights)
         length = snprintf(path, size_bytes, "%.*sevaluation.json", folder, s->checkpoint);
     else
-        length =
-            snprintf(path, size_bytes, "%.*sevaluation-%.*s-%s%s%s%s%s.json", folder, s->checkpoint,
-                     stem, base, s->classifier, own_split ? "-" : "", own_split ? s->split : "",
-                     own_groups ? "-" : "", own_groups ? s->groups : "");
+        length = snprintf(path, size_bytes, "%.*sevaluation-%.*s%s-%s%s%s%s%s.json", folder,
+                          s->checkpoint, stem, base, own_weights ? "-ema" : "", s->classifier,
+                          own_split ? "-" : "", own_split ? s->split : "", own_groups ? "-" : "",
+                          own_groups ? s->groups : "");
     return length < (int)size_bytes
                ? 0
                : elm_error_set(err, ELM_EXIT_USAGE,
@@ -46,6 +52,8 @@ static void describe_classifier(const evaluated *subject, const evaluate_options
     const elm_classifier_settings *set = &subject->settings;
     int count = 0;
     *k = (double)set->k;
+    if (is_average(s))
+        details[count++] = (elm_evaluation_detail){"weights", s->weights, NULL, 0};
     if (s->with->uses & ELM_CLASSIFIER_TAU)
         details[count++] = (elm_evaluation_detail){"tau", NULL, &set->tau, 1};
     if (set->chosen) {
@@ -88,6 +96,9 @@ int evaluate_report(const evaluated *subject, const evaluate_options *s,
         elm_metrics_create(&metrics, tally, about.train_count, s->rule, err) != 0)
         return -1;
     elm_evaluation_print(log, metrics, &about);
+    if (is_average(s))
+        elm_log_info(log, "\n  weights: their moving average (optim.ema = %g)",
+                     subject->options.optim.ema);
     elm_warn_unless_newest(log, s->checkpoint, subject->checkpoint);
     if (strcmp(s->with->name, "posthoc-la") == 0 &&
         strcmp(subject->options.loss.logit, "logadj") == 0)

@@ -108,6 +108,12 @@ bool elm_checkpoint_knows_input(const elm_checkpoint *checkpoint);
 
 /** The tensor of that full name, or NULL. */
 const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name);
+/** Makes one kind of weights in a checkpoint that has been read its network's: those of "model/".
+ * which  "last" or NULL: as the last step left them; "ema": their moving average (optim.ema),
+ *        running statistics included, whose places the last ones take
+ *  Errors: ELM_EXIT_USAGE: another name (--weights), or a run that kept no average */
+int elm_checkpoint_choose_weights(elm_checkpoint *checkpoint, const char *which, elm_error *err);
+
 /** A progress value, or `missing`. */
 double elm_checkpoint_progress(const elm_checkpoint *checkpoint, const char *name, double missing);
 /** A history column, or NULL. */

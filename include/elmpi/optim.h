@@ -19,6 +19,7 @@ typedef struct elm_optim_options {
     elm_reals milestones; /* epochs */
     double gamma;
     double clip_norm; /* 0: off */
+    double ema;       /* decay of the weights' average; 0: none is kept */
 } elm_optim_options;
 extern const elm_option elm_optim_option_rows[];
 
@@ -39,6 +40,13 @@ typedef struct elm_decay_range {
 void elm_sgd_update(const elm_optim_options *options, double lr, float *weights,
                     const float *gradients, float *momentum, const elm_decay_range *ranges,
                     int range_count);
+
+/** One step of an exponential moving average. Values that equal their average leave it as it is,
+ * bit for bit.
+ *  Math:   average += (1 - decay) (values - average), in fp32
+ *  Shape:  average, values [count] float32
+ *  Ranks:  local; equal input gives equal bits for any number of threads. Allocates nothing */
+void elm_average_update(double decay, float *average, const float *values, int64_t count);
 
 /** Length of the gradient, sums in double.
  *  Shape:  gradients [count] float32

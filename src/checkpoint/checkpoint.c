@@ -1,6 +1,7 @@
 /* What every user of a checkpoint needs and HDF5 does not. */
 #include "elmpi/checkpoint.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "checkpoint/digest.h"
@@ -44,6 +45,41 @@ const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const 
         if (!strcmp(checkpoint->tensors[i].name, name))
             return &checkpoint->tensors[i];
     return NULL;
+}
+
+static int swap_average(elm_checkpoint *checkpoint, elm_tensor *last, elm_error *err)
+{
+    char name[ELM_NAME_SIZE];
+    snprintf(name, sizeof name, "ema/%.*s", (int)(sizeof name - sizeof "ema/"),
+             last->name + sizeof "model/" - 1);
+    for (int i = 0; i < checkpoint->tensor_count; i++) {
+        elm_tensor *average = &checkpoint->tensors[i];
+        if (strcmp(average->name, name) != 0 || average->count != last->count)
+            continue;
+        float *data = last->data;
+        last->data = average->data;
+        average->data = data;
+        return 0;
+    }
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "the checkpoint has no moving average of its weights (--weights ema, %s): "
+                         "runs with optim.ema keep one; use --weights last",
+                         name);
+}
+
+int elm_checkpoint_choose_weights(elm_checkpoint *checkpoint, const char *which, elm_error *err)
+{
+    static const char *const names[] = {"last", "ema"};
+    if (!which || !strcmp(which, names[0]))
+        return 0;
+    if (strcmp(which, names[1]) != 0)
+        return elm_error_unknown(err,
+                                 &(elm_unknown){"weights", which, "--weights", names, 2, NULL});
+    for (int i = 0; i < checkpoint->tensor_count; i++)
+        if (!strncmp(checkpoint->tensors[i].name, "model/", sizeof "model/" - 1) &&
+            swap_average(checkpoint, &checkpoint->tensors[i], err))
+            return -1;
+    return 0;
 }
 
 double elm_checkpoint_progress(const elm_checkpoint *checkpoint, const char *name, double missing)

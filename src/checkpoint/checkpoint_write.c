@@ -165,8 +165,8 @@ static int write_tensors(hid_t file, const elm_checkpoint *c, const char *path, 
         if (!is_tensor_name(t->name))
             return elm_error_set(
                 err, ELM_EXIT_FAILURE,
-                "a tensor's name is not model/..., optimizer/... or loss/... (%s): %s", path,
-                t->name);
+                "a tensor's name is not model/..., optimizer/..., loss/... or ema/... (%s): %s",
+                path, t->name);
         if (write_array(file, t->name, H5T_NATIVE_FLOAT, t->dimensions, t->shape, t->data))
             return could_not(t->name, path, err);
     }

@@ -10,8 +10,9 @@
 enum { ELM_CHECKPOINT_VERSION = 1 };
 
 /** Groups that tensors live in. */
-enum { ELM_TENSOR_GROUPS = 3 };
-static const char *const elm_tensor_groups[ELM_TENSOR_GROUPS] = {"model", "optimizer", "loss"};
+enum { ELM_TENSOR_GROUPS = 4 };
+static const char *const elm_tensor_groups[ELM_TENSOR_GROUPS] = {"model", "optimizer", "loss",
+                                                                 "ema"};
 
 /** The whole numbers of /input, which are its attributes: their places in the struct, and the
  * largest that is believed. */

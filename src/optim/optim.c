@@ -49,6 +49,12 @@ const elm_option elm_optim_option_rows[] = {
         "longer (PyTorch's clip_grad_norm_), "
         "before "
         "weight decay; 0: never"),
+    ROW("ema", ELM_OPTION_REAL, ema, "0", 0, 0.9999999, NULL, NULL,
+        "decay d of the weights' exponential moving average, kept beside them and in checkpoints: "
+        "a += (1 - d) (w - a) after every step, for BatchNorm's running means and variances "
+        "alike, from the first weights on (Tarvainen and Valpola 2017). Training does not read "
+        "it; elmpi-evaluate, elmpi-predict and elmpi-export take it with --weights ema. Choose d "
+        "so that 1 / (1 - d) steps are a few epochs; 0: none"),
     {0},
 };
 

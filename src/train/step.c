@@ -168,6 +168,7 @@ static void begin(elm_trainer *t, const elm_batch *batch)
     t->sums = (elm_step_sums){0};
     const elm_net_parameters view = elm_net_view(t->net);
     memcpy(t->kept_state, view.state, (size_t)view.state_size * sizeof *view.state);
+    elm_weight_average_begin(t->average, t->net);
     elm_nonfinite_found_reset(t);
     if (t->accumulated)
         memset(t->accumulated, 0, (size_t)t->learning.count * sizeof *t->accumulated);
@@ -362,6 +363,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
         if (t->bank)
             elm_bank_exchange_store(t->bank, batch);
         average_state_all(t, batch->share);
+        elm_weight_average_update(t->average, t->net);
     } else {
         restore_state(t);
     }

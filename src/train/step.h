@@ -7,6 +7,7 @@
 #include "elmpi/trainer.h"
 #include "train/bank_exchange.h"
 #include "train/logit_gather.h"
+#include "train/weight_average.h"
 
 /* Summed over all ranks before any rank updates: one small reduction. */
 typedef struct elm_step_sums {
@@ -47,10 +48,11 @@ struct elm_trainer {
     elm_trainable learning;
     /* [learning.count] gradients of a global batch's earlier parts; NULL: batches are whole */
     float *accumulated;
-    int64_t added;          /* from this parameter on they are in the gradient block */
-    elm_step_report report; /* of the global batch so far */
-    elm_step_sums sums;     /* of this rank, then of all */
-    float *momentum;        /* [parameters] */
+    int64_t added;               /* from this parameter on they are in the gradient block */
+    elm_step_report report;      /* of the global batch so far */
+    elm_step_sums sums;          /* of this rank, then of all */
+    float *momentum;             /* [parameters] */
+    elm_weight_average *average; /* NULL: optim.ema = 0 */
     /* running statistics before the step, restored when it is discarded */
     float *kept_state;
     int64_t input_values;             /* of an image */

@@ -20,6 +20,7 @@ void elm_trainer_destroy(elm_trainer *t)
     elm_logit_gather_destroy(t->logit_gather);
     elm_bank_exchange_destroy(t->bank);
     elm_loss_destroy(t->loss);
+    elm_weight_average_destroy(t->average);
     elm_net_destroy(t->net);
     elm_free(t->momentum);
     elm_free(t->kept_state);
@@ -120,6 +121,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
                           ? spec->data->features
                           : (int64_t)spec->data->channels * spec->data->height * spec->data->width;
     if (elm_net_create(&t->net, &net, err) || create_blocks(t, err) ||
+        elm_weight_average_create(&t->average, t->net, t->optim.ema, err) ||
         !(t->group = groups_of(spec->counts, err)))
         return -1;
     set_bias(t, elm_loss_head_of(spec->loss, spec->data->classes));
@@ -214,9 +216,10 @@ static elm_tensor momentum_tensor(const elm_trainer *t, const elm_tensor *parame
 int elm_trainer_export(elm_trainer *t, elm_tensor **tensors, int *count, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(t->net);
-    const int weights = elm_weights_count(t->net), learned = elm_loss_tensors(t->loss, NULL, 0);
-    elm_tensor *all =
-        elm_alloc((size_t)weights + (size_t)view.count + (size_t)learned, sizeof *all, err);
+    const int weights = elm_weights_count(t->net), learned = elm_loss_tensors(t->loss, NULL, 0),
+              averaged = elm_weight_average_tensors(t->average, t->net, NULL);
+    const size_t room = (size_t)weights + (size_t)view.count + (size_t)learned + (size_t)averaged;
+    elm_tensor *all = elm_alloc(room, sizeof *all, err);
     if (!all || elm_weights_export(t->net, all, err)) {
         elm_free(all);
         return -1;
@@ -224,8 +227,10 @@ int elm_trainer_export(elm_trainer *t, elm_tensor **tensors, int *count, elm_err
     for (int p = 0; p < view.count; p++)
         all[weights + p] = momentum_tensor(t, &view.tensors[p]);
     elm_loss_tensors(t->loss, all + weights + view.count, learned);
+    elm_weight_average_begin(t->average, t->net);
+    elm_weight_average_tensors(t->average, t->net, all + weights + view.count + learned);
     *tensors = all;
-    *count = weights + view.count + learned;
+    *count = (int)room;
     return 0;
 }
 
@@ -233,12 +238,28 @@ static int take_over(const elm_checkpoint *checkpoint, const elm_tensor *mine, e
 {
     const elm_tensor *saved = elm_checkpoint_tensor(checkpoint, mine->name);
     if (!saved || saved->count != mine->count)
-        return elm_error_set(err, ELM_EXIT_FAILURE,
-                             "the checkpoint lacks %s (optimizer or loss state): start from its "
-                             "weights alone with --init",
-                             mine->name);
+        return elm_error_set(
+            err, ELM_EXIT_FAILURE,
+            "the checkpoint lacks %s (state of optimizer, loss or average): start from its "
+            "weights alone with --init",
+            mine->name);
     memcpy(mine->data, saved->data, (size_t)mine->count * sizeof *mine->data);
     return 0;
+}
+
+static int import_average(elm_trainer *t, const elm_checkpoint *checkpoint, elm_error *err)
+{
+    const int count = elm_weight_average_tensors(t->average, t->net, NULL);
+    elm_tensor *tensors = count ? elm_alloc((size_t)count, sizeof *tensors, err) : NULL;
+    if (count && !tensors)
+        return -1;
+    elm_weight_average_tensors(t->average, t->net, tensors);
+    int status = 0;
+    for (int i = 0; i < count && !status; i++)
+        status = take_over(checkpoint, &tensors[i], err);
+    elm_free(tensors);
+    elm_weight_average_resume(t->average);
+    return status;
 }
 
 static int import_loss(elm_trainer *t, const elm_checkpoint *checkpoint, elm_error *err)
@@ -265,5 +286,5 @@ int elm_trainer_import(elm_trainer *t, const elm_checkpoint *checkpoint, elm_err
         if (take_over(checkpoint, &mine, err))
             return -1;
     }
-    return import_loss(t, checkpoint, err);
+    return import_loss(t, checkpoint, err) ? -1 : import_average(t, checkpoint, err);
 }

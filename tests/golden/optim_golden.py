@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes optim_golden.h: steps of torch.optim.SGD in fp64 and learning rates of torch's schedulers, for tests/unit/test_optim.c.
+"""Writes optim_golden.h: steps of torch.optim.SGD in fp64, moving averages and learning rates of torch's schedulers, for tests/unit/test_optim.c.
 
     /usr/bin/python3 tests/golden/optim_golden.py > tests/golden/optim_golden.h
 
@@ -75,6 +75,13 @@ def train_clipped(bound, lr, momentum, decay):
     return torch.cat(groups).detach(), norms
 
 
+def averaged(decay):
+    average = WEIGHTS.clone()
+    for step in range(STEPS):
+        average.lerp_(GRADIENTS[step], 1 - decay)
+    return average
+
+
 def rates(schedule, lr, epochs, warmup, milestones, gamma):
     total = math.ceil(epochs * STEPS_PER_EPOCH - 1e-9)
     parameter = torch.zeros(1, requires_grad=True)
@@ -116,6 +123,11 @@ print("} golden_clip_cases[] = {")
 for bound, lr, momentum, decay in CLIP_CASES:
     weights, norms = train_clipped(bound, lr, momentum, decay)
     print("    {%.17g, %.17g, %.17g, %.17g, {\n%s}, {\n%s}}," % (bound, lr, momentum, decay, text(norms, "%.15g"), text(weights.tolist(), "%.15g")))
+print("};\n")
+print("/* The average begins as the weights and follows the gradients, in place of any other values. */")
+print("static const struct average_golden {\n    double decay, average[GOLDEN_COUNT];\n} golden_average_cases[] = {")
+for decay in (0.5, 0.9, 0.9998):
+    print("    {%.17g, {\n%s}}," % (decay, text(averaged(decay).tolist(), "%.15g")))
 print("};\n")
 most = max(math.ceil(case[2] * STEPS_PER_EPOCH) for case in SCHEDULE_CASES)
 print("enum { GOLDEN_STEPS_PER_EPOCH = %d };\n" % STEPS_PER_EPOCH)

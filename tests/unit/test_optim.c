@@ -123,6 +123,23 @@ static void clipping_leaves_short_gradients(void **state)
                 zeros[0] == 0);
 }
 
+static void averages_are_pytorchs(void **state)
+{
+    (void)state;
+    for (int c = 0; c < LENGTH(golden_average_cases); c++) {
+        const struct average_golden *g = &golden_average_cases[c];
+        float average[GOLDEN_COUNT];
+        memcpy(average, golden_weights, sizeof average);
+        for (int s = 0; s < GOLDEN_STEPS; s++)
+            elm_average_update(g->decay, average, golden_gradients + s * GOLDEN_COUNT,
+                               GOLDEN_COUNT);
+        for (int i = 0; i < GOLDEN_COUNT; i++)
+            if (!(fabs(average[i] - g->average[i]) <= 1e-6 * fmax(1, fabs(g->average[i]))))
+                fail_msg("decay %g, value %d: %.9g, PyTorch has %.9g", g->decay, i,
+                         (double)average[i], g->average[i]);
+    }
+}
+
 /* many chunks, with remainders, in ranges that begin anywhere */
 enum { MANY = 100003, CUT = 60001 };
 
@@ -158,6 +175,31 @@ static void threads_do_not_change_a_bit(void **state)
     omp_set_num_threads(before);
     free(one);
     free(several);
+}
+
+/* What does not change, such as weights that do not learn, keeps its bits. */
+static void averages_do_not_depend_on_threads(void **state)
+{
+    (void)state;
+    float *values = malloc(MANY * sizeof *values), *one = malloc(MANY * sizeof *one),
+          *other = malloc(MANY * sizeof *other);
+    assert_true(values != NULL && one != NULL && other != NULL);
+    const int before = omp_get_max_threads();
+    pseudo_fill(values, MANY, 5, 1, 0);
+    memcpy(one, values, MANY * sizeof *one);
+    elm_average_update(0.9998, one, values, MANY);
+    assert_memory_equal(one, values, MANY * sizeof *one);
+    for (int threads = 1; threads <= 5; threads++) {
+        float *average = threads == 1 ? one : other;
+        omp_set_num_threads(threads);
+        pseudo_fill(average, MANY, 6, 1, 0);
+        elm_average_update(0.99, average, values, MANY);
+        assert_memory_equal(one, average, MANY * sizeof *one);
+    }
+    omp_set_num_threads(before);
+    free(values);
+    free(one);
+    free(other);
 }
 
 static void threads_do_not_change_the_norm(void **state)
@@ -281,6 +323,8 @@ int main(void)
         cmocka_unit_test(sgd_is_pytorchs),
         cmocka_unit_test(sgd_takes_the_steps_rate),
         cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(averages_are_pytorchs),
+        cmocka_unit_test(averages_do_not_depend_on_threads),
         cmocka_unit_test(clipping_is_pytorchs),
         cmocka_unit_test(clipping_leaves_short_gradients),
         cmocka_unit_test(threads_do_not_change_the_norm),
