@@ -104,21 +104,45 @@ static void print_augmentation(void)
         print_step(kind);
 }
 
+/* A row's help as a sentence. */
+static void print_sentence(const char *help)
+{
+    char text[1024];
+    const int first = *help >= 'a' && *help <= 'z' ? *help - 'a' + 'A' : *help;
+    snprintf(text, sizeof text, "%c%s.", first, help + 1);
+    elm_markdown_print(text);
+}
+
 static void print_losses(bool (*about)(int i, elm_loss_about *about), const char *key)
 {
     elm_loss_about loss;
     for (int i = 0; about(i, &loss); i++) {
         char text[1024];
-        const int first =
-            *loss.help >= 'a' && *loss.help <= 'z' ? *loss.help - 'a' + 'A' : *loss.help;
         printf("\n### `%s`\n\n", loss.name);
-        snprintf(text, sizeof text, "%c%s.", first, loss.help + 1);
-        elm_markdown_print(text);
+        print_sentence(loss.help);
         printf("\n- Formula: `%s`\n", loss.formula);
         snprintf(text, sizeof text, "- Source: %s", loss.source);
         elm_markdown_print(text);
         elm_option_print_list(elm_loss_option_rows, belongs, &(claim){key, loss.name});
     }
+}
+
+static void print_optimizers(void)
+{
+    printf("\n## Optimizers (`optim.name`)\n");
+    const elm_optimizer *optimizer;
+    for (int i = 0; (optimizer = elm_optimizer_row(i)); i++) {
+        char text[1024];
+        printf("\n### `%s`\n\n", optimizer->name);
+        print_sentence(optimizer->help);
+        printf("\n- Formula: `%s`\n", optimizer->formula);
+        snprintf(text, sizeof text, "- Source: %s", optimizer->source);
+        elm_markdown_print(text);
+    }
+    putchar('\n');
+    elm_markdown_print("g is the gradient, averaged over the global batch and clipped "
+                       "(`optim.clip_norm`), w the weights. The options of `[optim]` are in "
+                       "[jobs.md](jobs.md#options).");
 }
 
 static void print_methods(void)
@@ -137,6 +161,7 @@ static void print_methods(void)
     print_losses(elm_loss_about_logit, "loss.logit");
     printf("\n## Terms on the embeddings (`loss.embed`)\n");
     print_losses(elm_loss_about_embed, "loss.embed");
+    print_optimizers();
     printf("\n## Sampling\n");
     elm_option_print_list(elm_data_option_rows, is_sampling, NULL);
     print_augmentation();

@@ -1,4 +1,5 @@
-/* Optim: SGD as PyTorch defines it, and the learning-rate schedules. */
+/* Optim: the optimizers, SGD and AdamW as PyTorch defines them and LARS, the average of weights,
+ * and the learning-rate schedules. */
 #ifndef ELMPI_OPTIM_H
 #define ELMPI_OPTIM_H
 
@@ -12,7 +13,10 @@ typedef struct elm_optim_options {
     double epochs;
     int64_t batch;      /* global */
     int64_t accumulate; /* parts that a global batch is computed in, one after another */
+    int optimizer;      /* sgd|adamw|lars */
     double lr, momentum, weight_decay;
+    double beta1, beta2, epsilon; /* adamw */
+    double trust;                 /* lars */
     bool nesterov, decay_bn;
     int schedule; /* constant|multistep|cosine */
     double warmup_epochs;
@@ -31,7 +35,39 @@ void elm_optim_beyond(const elm_optim_options *options, char *text, size_t size_
 typedef struct elm_decay_range {
     int64_t first, count; /* floats */
     bool decay;
+    bool is_vector; /* of one dimension, as biases are; only where ranges are single tensors */
 } elm_decay_range;
+
+enum { ELM_OPTIMIZER_BLOCKS = 2 };
+
+/** One update of the contiguous block of weights that learn. */
+typedef struct elm_update {
+    const elm_optim_options *options;
+    double lr;
+    int64_t done; /* updates before this one */
+    float *weights;
+    const float *gradients;
+    float *block[ELM_OPTIMIZER_BLOCKS]; /* the optimizer's own, like the weights, 0 at first */
+    const elm_decay_range *ranges;      /* cover the weights in order */
+    int range_count;
+} elm_update;
+
+/** An optimizer: a row of the table. */
+typedef struct elm_optimizer {
+    const char *name, *formula, *source, *help;
+    /* names of what it keeps beside the weights, /optimizer/<block>/<weight> in checkpoints;
+     * NULL: no more */
+    const char *block[ELM_OPTIMIZER_BLOCKS];
+    bool counts;    /* it reads elm_update.done, which checkpoints then hold */
+    bool by_tensor; /* each range is one tensor */
+    /** Ranks:  local; equal input gives equal bits for any number of threads. Allocates nothing */
+    void (*update)(const elm_update *update);
+} elm_optimizer;
+
+/** The one that optim.name names. */
+const elm_optimizer *elm_optimizer_of(const elm_optim_options *options);
+/** Row i of the table; NULL after the last. */
+const elm_optimizer *elm_optimizer_row(int i);
 
 /** One SGD update of the contiguous block. g += wd w; v = mu v + g; w -= lr v, or w -= lr (g + mu
  * v) with Nesterov.

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "optim/optimizers.h"
 #include "optim/schedule.h"
 
 /* The defaults are the paper's set-up for CIFAR-LT (Table 3), as the default network is its
@@ -27,13 +28,25 @@ const elm_option elm_optim_option_rows[] = {
         "batches on few nodes. The loss is still the "
         "mean over the whole batch, but BatchNorm and the pairs of embedding terms see only the "
         "images of one part"),
+    ROW("name", ELM_OPTION_CHOICE, optimizer, "sgd", 0, 0, ELM_OPTIMIZER_NAMES, NULL,
+        "optimizer: what a step does with the gradient (see methods.md). What losses learn of "
+        "their own follows plain steps at the same rate"),
     ROW("lr", ELM_OPTION_REAL, lr, "0.4", 0, 1e6, NULL, NULL,
         "base learning rate for the global batch"),
-    ROW("momentum", ELM_OPTION_REAL, momentum, "0.9", 0, 1, NULL, NULL, "mu in v = mu v + g"),
-    ROW("nesterov", ELM_OPTION_BOOL, nesterov, "false", 0, 0, NULL, NULL,
+    ROW("momentum", ELM_OPTION_REAL, momentum, "0.9", 0, 1, NULL, "optim.name=sgd|lars",
+        "mu in v = mu v + g"),
+    ROW("nesterov", ELM_OPTION_BOOL, nesterov, "false", 0, 0, NULL, "optim.name=sgd",
         "step along g + mu v in place of v"),
     ROW("weight_decay", ELM_OPTION_REAL, weight_decay, "1e-4", 0, 1e6, NULL, NULL,
-        "added to the gradient: g += weight_decay w"),
+        "added to the gradient: g += weight_decay w; adamw: apart from it, w -= lr weight_decay w"),
+    ROW("beta1", ELM_OPTION_REAL, beta1, "0.9", 0, 0.9999999, NULL, "optim.name=adamw",
+        "share of the old in the running mean of gradients"),
+    ROW("beta2", ELM_OPTION_REAL, beta2, "0.999", 0, 0.9999999, NULL, "optim.name=adamw",
+        "share of the old in the running mean of their squares"),
+    ROW("epsilon", ELM_OPTION_REAL, epsilon, "1e-8", 1e-15, 1, NULL, "optim.name=adamw",
+        "added to the root of the squares' mean"),
+    ROW("trust", ELM_OPTION_REAL, trust, "0.001", 1e-9, 1e6, NULL, "optim.name=lars",
+        "eta of the local rate lambda = eta |w| / (|g| + weight_decay |w|)"),
     ROW("decay_bn", ELM_OPTION_BOOL, decay_bn, "false", 0, 0, NULL, NULL,
         "decay BatchNorm's scale and shift too (biases are decayed always)"),
     ROW("schedule", ELM_OPTION_CHOICE, schedule, "multistep", 0, 0, ELM_SCHEDULE_NAMES, NULL,

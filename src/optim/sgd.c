@@ -1,6 +1,6 @@
 /* SGD in one pass over weights, gradients and momentum: the update is bound by memory traffic,
  * so nothing is read twice. */
-#include "elmpi/optim.h"
+#include "optim/optimizers.h"
 #include "optim/sgd_kernels.h"
 
 /* Floats a thread takes at a time. The cuts are the same for any number of threads, and so is
@@ -23,3 +23,19 @@ void elm_sgd_update(const elm_optim_options *options, double lr, float *weights,
                    k);
     }
 }
+
+static void sgd_update(const elm_update *u)
+{
+    elm_sgd_update(u->options, u->lr, u->weights, u->gradients, u->block[0], u->ranges,
+                   u->range_count);
+}
+
+const elm_optimizer elm_optimizer_sgd = {
+    .name = "sgd",
+    .formula = "g += weight_decay w; v = momentum v + g; w -= lr v, with nesterov lr (g + momentum "
+               "v)",
+    .source = "as torch.optim.SGD",
+    .help = "stochastic gradient descent with momentum",
+    .block = {"momentum"},
+    .update = sgd_update,
+};

@@ -235,6 +235,20 @@ static void average_state_all(elm_trainer *t, elm_partition share)
     elm_comm_sum_floats_all(t->comm, view.state, view.state_size);
 }
 
+static void update_weights(elm_trainer *t, double lr)
+{
+    elm_update update = {.options = &t->optim,
+                         .lr = lr,
+                         .done = t->updates++,
+                         .weights = t->learning.weights,
+                         .gradients = t->learning.gradients,
+                         .ranges = t->decay,
+                         .range_count = t->decay_count};
+    for (int b = 0; b < ELM_OPTIMIZER_BLOCKS && t->block[b]; b++)
+        update.block[b] = t->block[b] + t->learning.first;
+    t->optimizer->update(&update);
+}
+
 /* Undoes what a discarded step has changed: the running statistics. */
 static void restore_state(elm_trainer *t)
 {
@@ -356,8 +370,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
     if (t->report.finite && !t->report.requests.refuse) {
         t->report.gradient_norm =
             elm_gradient_clip(&t->optim, t->learning.gradients, t->learning.count);
-        elm_sgd_update(&t->optim, lr, t->learning.weights, t->learning.gradients,
-                       t->learning.momentum, t->decay, t->decay_count);
+        update_weights(t, lr);
         elm_net_weights_changed(t->net);
         elm_loss_update(t->loss, lr);
         if (t->bank)

@@ -18,7 +18,7 @@ typedef struct elm_step_sums {
 /* The parameters that learn: a run of the network's block. */
 typedef struct elm_trainable {
     int64_t first, count; /* floats */
-    float *weights, *gradients, *momentum;
+    float *weights, *gradients;
 } elm_trainable;
 
 /* The first values of the current global batch that are not finite, on this rank
@@ -48,11 +48,14 @@ struct elm_trainer {
     elm_trainable learning;
     /* [learning.count] gradients of a global batch's earlier parts; NULL: batches are whole */
     float *accumulated;
-    int64_t added;               /* from this parameter on they are in the gradient block */
-    elm_step_report report;      /* of the global batch so far */
-    elm_step_sums sums;          /* of this rank, then of all */
-    float *momentum;             /* [parameters] */
-    elm_weight_average *average; /* NULL: optim.ema = 0 */
+    int64_t added;          /* from this parameter on they are in the gradient block */
+    elm_step_report report; /* of the global batch so far */
+    elm_step_sums sums;     /* of this rank, then of all */
+    const elm_optimizer *optimizer;
+    float *block[ELM_OPTIMIZER_BLOCKS]; /* [parameters] what it keeps beside them, or NULL */
+    int64_t updates;                    /* done */
+    float updates_saved;                /* the same for a checkpoint */
+    elm_weight_average *average;        /* NULL: optim.ema = 0 */
     /* running statistics before the step, restored when it is discarded */
     float *kept_state;
     int64_t input_values;             /* of an image */

@@ -9,8 +9,6 @@
 #include "nn/weights.h"
 #include "train/step.h"
 
-static const char momentum_prefix[] = "optimizer/momentum/";
-
 void elm_trainer_destroy(elm_trainer *t)
 {
     if (!t)
@@ -22,7 +20,8 @@ void elm_trainer_destroy(elm_trainer *t)
     elm_loss_destroy(t->loss);
     elm_weight_average_destroy(t->average);
     elm_net_destroy(t->net);
-    elm_free(t->momentum);
+    for (int b = 0; b < ELM_OPTIMIZER_BLOCKS; b++)
+        elm_free(t->block[b]);
     elm_free(t->kept_state);
     elm_free(t->accumulated);
     elm_free(t->decay);
@@ -37,26 +36,27 @@ static void add_parameter(elm_trainer *t, const elm_net_parameters *view, int p)
     const bool decay = !view->is_norm[p] || t->optim.decay_bn;
     const int64_t start = view->tensors[p].offset - t->learning.first;
     t->starts[p - view->trainable_first] = start;
-    if (t->decay_count && t->decay[t->decay_count - 1].decay == decay)
+    if (t->decay_count && t->decay[t->decay_count - 1].decay == decay && !t->optimizer->by_tensor)
         t->decay[t->decay_count - 1].count += view->tensors[p].count;
     else
-        t->decay[t->decay_count++] = (elm_decay_range){start, view->tensors[p].count, decay};
+        t->decay[t->decay_count++] = (elm_decay_range){start, view->tensors[p].count, decay,
+                                                       view->tensors[p].dimensions <= 1};
     t->learning.count += view->tensors[p].count;
 }
 
 static int create_blocks(elm_trainer *t, elm_error *err)
 {
     const elm_net_parameters view = elm_net_view(t->net);
-    t->momentum = elm_alloc((size_t)view.size, sizeof *t->momentum, err);
-    t->kept_state =
-        t->momentum ? elm_alloc((size_t)view.state_size, sizeof *t->kept_state, err) : NULL;
+    for (int b = 0; b < ELM_OPTIMIZER_BLOCKS && t->optimizer->block[b]; b++)
+        if (!(t->block[b] = elm_alloc((size_t)view.size, sizeof *t->block[b], err)))
+            return -1;
+    t->kept_state = elm_alloc((size_t)view.state_size, sizeof *t->kept_state, err);
     t->decay = t->kept_state ? elm_alloc((size_t)view.count, sizeof *t->decay, err) : NULL;
     t->starts = t->decay ? elm_alloc((size_t)view.count, sizeof *t->starts, err) : NULL;
     if (!t->starts)
         return -1;
     const int64_t first = view.tensors[view.trainable_first].offset;
-    t->learning = (elm_trainable){first, 0, view.weights + first, view.gradients + first,
-                                  t->momentum + first};
+    t->learning = (elm_trainable){first, 0, view.weights + first, view.gradients + first};
     for (int p = view.trainable_first; p < view.learn_end; p++)
         add_parameter(t, &view, p);
     if (t->optim.accumulate > 1 &&
@@ -116,6 +116,7 @@ static int create_local(elm_trainer *t, const elm_trainer_spec *spec, elm_error 
         .reducer = elm_comm_reducer(t->comm),
     };
     t->optim = *spec->optim;
+    t->optimizer = elm_optimizer_of(&t->optim);
     t->seed = spec->seed;
     t->input_values = spec->data->features
                           ? spec->data->features
@@ -204,33 +205,54 @@ elm_bank_exchange *elm_trainer_bank(elm_trainer *t)
     return t->bank;
 }
 
-/* The momentum of parameter p as a checkpoint tensor. */
-static elm_tensor momentum_tensor(const elm_trainer *t, const elm_tensor *parameter)
+/* What the optimizer keeps, as checkpoint tensors; returns how many, and fills `tensors` unless it
+ * is NULL. */
+static int optimizer_tensors(elm_trainer *t, elm_tensor *tensors)
 {
-    elm_tensor tensor = *parameter;
-    snprintf(tensor.name, sizeof tensor.name, "%s%.70s", momentum_prefix, parameter->name);
-    tensor.data = t->momentum + parameter->offset;
-    return tensor;
+    const elm_net_parameters view = elm_net_view(t->net);
+    int count = 0;
+    for (int b = 0; b < ELM_OPTIMIZER_BLOCKS && t->block[b]; b++)
+        for (int p = 0; p < view.count; p++, count++)
+            if (tensors) {
+                tensors[count] = view.tensors[p];
+                snprintf(tensors[count].name, sizeof tensors->name, "optimizer/%.12s/%.70s",
+                         t->optimizer->block[b], view.tensors[p].name);
+                tensors[count].data = t->block[b] + view.tensors[p].offset;
+            }
+    if (t->optimizer->counts && tensors)
+        tensors[count] = (elm_tensor){.name = "optimizer/updates",
+                                      .dimensions = 1,
+                                      .shape = {1},
+                                      .count = 1,
+                                      .data = &t->updates_saved};
+    return count + t->optimizer->counts;
+}
+
+/* As far as a float counts; by then the corrections that it is counted for are gone. */
+static void save_updates(elm_trainer *t)
+{
+    enum { COUNTED = 1 << 24 };
+    t->updates_saved = (float)(t->updates < COUNTED ? t->updates : COUNTED);
 }
 
 int elm_trainer_export(elm_trainer *t, elm_tensor **tensors, int *count, elm_error *err)
 {
-    const elm_net_parameters view = elm_net_view(t->net);
-    const int weights = elm_weights_count(t->net), learned = elm_loss_tensors(t->loss, NULL, 0),
-              averaged = elm_weight_average_tensors(t->average, t->net, NULL);
-    const size_t room = (size_t)weights + (size_t)view.count + (size_t)learned + (size_t)averaged;
-    elm_tensor *all = elm_alloc(room, sizeof *all, err);
+    const int weights = elm_weights_count(t->net), kept = optimizer_tensors(t, NULL),
+              learned = elm_loss_tensors(t->loss, NULL, 0),
+              averaged = elm_weight_average_tensors(t->average, t->net, NULL),
+              room = weights + kept + learned + averaged;
+    elm_tensor *all = elm_alloc((size_t)room, sizeof *all, err);
     if (!all || elm_weights_export(t->net, all, err)) {
         elm_free(all);
         return -1;
     }
-    for (int p = 0; p < view.count; p++)
-        all[weights + p] = momentum_tensor(t, &view.tensors[p]);
-    elm_loss_tensors(t->loss, all + weights + view.count, learned);
+    save_updates(t);
+    optimizer_tensors(t, all + weights);
+    elm_loss_tensors(t->loss, all + weights + kept, learned);
     elm_weight_average_begin(t->average, t->net);
-    elm_weight_average_tensors(t->average, t->net, all + weights + view.count + learned);
+    elm_weight_average_tensors(t->average, t->net, all + weights + kept + learned);
     *tensors = all;
-    *count = (int)room;
+    *count = room;
     return 0;
 }
 
@@ -247,44 +269,29 @@ static int take_over(const elm_checkpoint *checkpoint, const elm_tensor *mine, e
     return 0;
 }
 
-static int import_average(elm_trainer *t, const elm_checkpoint *checkpoint, elm_error *err)
+/* All that is not the network's own weights. */
+static int import_rest(elm_trainer *t, const elm_checkpoint *checkpoint, elm_error *err)
 {
-    const int count = elm_weight_average_tensors(t->average, t->net, NULL);
-    elm_tensor *tensors = count ? elm_alloc((size_t)count, sizeof *tensors, err) : NULL;
-    if (count && !tensors)
-        return -1;
-    elm_weight_average_tensors(t->average, t->net, tensors);
-    int status = 0;
-    for (int i = 0; i < count && !status; i++)
-        status = take_over(checkpoint, &tensors[i], err);
-    elm_free(tensors);
-    elm_weight_average_resume(t->average);
-    return status;
-}
-
-static int import_loss(elm_trainer *t, const elm_checkpoint *checkpoint, elm_error *err)
-{
-    const int count = elm_loss_tensors(t->loss, NULL, 0);
+    const int kept = optimizer_tensors(t, NULL), learned = elm_loss_tensors(t->loss, NULL, 0),
+              count = kept + learned + elm_weight_average_tensors(t->average, t->net, NULL);
     elm_tensor *tensors = elm_alloc((size_t)count, sizeof *tensors, err);
     if (!tensors)
         return -1;
-    elm_loss_tensors(t->loss, tensors, count);
+    optimizer_tensors(t, tensors);
+    elm_loss_tensors(t->loss, tensors + kept, learned);
+    elm_weight_average_tensors(t->average, t->net, tensors + kept + learned);
     int status = 0;
     for (int i = 0; i < count && !status; i++)
         status = take_over(checkpoint, &tensors[i], err);
     elm_free(tensors);
+    t->updates = (int64_t)t->updates_saved;
+    elm_weight_average_resume(t->average);
     return status;
 }
 
 int elm_trainer_import(elm_trainer *t, const elm_checkpoint *checkpoint, elm_error *err)
 {
-    const elm_net_parameters view = elm_net_view(t->net);
-    if (elm_weights_load(t->net, checkpoint->tensors, checkpoint->tensor_count, err))
-        return -1;
-    for (int p = 0; p < view.count; p++) {
-        const elm_tensor mine = momentum_tensor(t, &view.tensors[p]);
-        if (take_over(checkpoint, &mine, err))
-            return -1;
-    }
-    return import_loss(t, checkpoint, err) ? -1 : import_average(t, checkpoint, err);
+    return elm_weights_load(t->net, checkpoint->tensors, checkpoint->tensor_count, err)
+               ? -1
+               : import_rest(t, checkpoint, err);
 }

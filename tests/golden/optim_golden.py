@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes optim_golden.h: steps of torch.optim.SGD in fp64, moving averages and learning rates of torch's schedulers, for tests/unit/test_optim.c.
+"""Writes optim_golden.h: steps of torch.optim.SGD and AdamW in fp64, of LARS as its paper has it, moving averages and learning rates of torch's schedulers, for tests/unit/test_optim.c.
 
     /usr/bin/python3 tests/golden/optim_golden.py > tests/golden/optim_golden.h
 
@@ -24,6 +24,20 @@ SGD_CASES = [
     (0.4, 0.9, False, 1e-4),
     (0.05, 0, False, 0.1),
     (0.2, 0.5, True, 0),
+]
+
+# rate, betas, epsilon, weight decay
+ADAMW_CASES = [
+    (0.001, 0.9, 0.999, 1e-8, 0.05),
+    (0.1, 0.5, 0.9, 1e-3, 0.2),
+    (0.01, 0, 0, 1e-8, 0),
+]
+
+# rate, momentum, trust, weight decay
+LARS_CASES = [
+    (10, 0.9, 0.001, 1e-4),
+    (1, 0.5, 0.02, 0.1),
+    (0.3, 0, 1, 0),
 ]
 
 # bound on the gradient's length, rate, momentum, weight decay
@@ -75,6 +89,31 @@ def train_clipped(bound, lr, momentum, decay):
     return torch.cat(groups).detach(), norms
 
 
+def train_adamw(lr, beta1, beta2, epsilon, decay):
+    groups = [WEIGHTS[:DECAYED].clone().requires_grad_(True), WEIGHTS[DECAYED:].clone().requires_grad_(True)]
+    optimizer = torch.optim.AdamW(
+        [{"params": groups[0], "weight_decay": decay}, {"params": groups[1], "weight_decay": 0}], lr=lr, betas=(beta1, beta2), eps=epsilon
+    )
+    for step in range(STEPS):
+        groups[0].grad, groups[1].grad = GRADIENTS[step, :DECAYED].clone(), GRADIENTS[step, DECAYED:].clone()
+        optimizer.step()
+    return torch.cat(groups).detach()
+
+
+def train_lars(lr, momentum, trust, decay):
+    """Algorithm 1 of You et al. 2017 with equation 6's trust coefficient: the first tensor decayed, a second of two dimensions without decay and
+    a vector, whose lambda is 1."""
+    parts = [(slice(0, DECAYED), decay, False), (slice(DECAYED, DECAYED + 2), 0, False), (slice(DECAYED + 2, COUNT), decay, True)]
+    weights, speed = WEIGHTS.clone(), torch.zeros(COUNT)
+    for step in range(STEPS):
+        for part, beta, vector in parts:
+            w, g = weights[part], GRADIENTS[step, part]
+            local = 1 if vector else trust * w.norm() / (g.norm() + beta * w.norm())
+            speed[part] = momentum * speed[part] + lr * local * (g + beta * w)
+            weights[part] = w - speed[part]
+    return weights
+
+
 def averaged(decay):
     average = WEIGHTS.clone()
     for step in range(STEPS):
@@ -117,6 +156,16 @@ print("} golden_sgd_cases[] = {")
 for lr, momentum, nesterov, decay in SGD_CASES:
     values = text(train(lr, momentum, nesterov, decay).tolist(), "%.15g")
     print("    {%.17g, %.17g, %s, %.17g, {\n%s}}," % (lr, momentum, str(nesterov).lower(), decay, values))
+print("};\n")
+print("static const struct adamw_golden {\n    double lr, beta1, beta2, epsilon, weight_decay, weights[GOLDEN_COUNT];")
+print("} golden_adamw_cases[] = {")
+for case in ADAMW_CASES:
+    print("    {%s, {\n%s}}," % (", ".join("%.17g" % v for v in case), text(train_adamw(*case).tolist(), "%.15g")))
+print("};\n")
+print("static const struct lars_golden {\n    double lr, momentum, trust, weight_decay, weights[GOLDEN_COUNT];")
+print("} golden_lars_cases[] = {")
+for case in LARS_CASES:
+    print("    {%s, {\n%s}}," % (", ".join("%.17g" % v for v in case), text(train_lars(*case).tolist(), "%.15g")))
 print("};\n")
 print("static const struct clip_golden {\n    double bound, lr, momentum, weight_decay, norms[GOLDEN_STEPS], weights[GOLDEN_COUNT];")
 print("} golden_clip_cases[] = {")

@@ -1,4 +1,4 @@
-/* SGD against torch.optim.SGD, schedules against torch's schedulers, and equal bits for any
+/* SGD and AdamW against torch.optim, LARS against its paper's algorithm in fp64, schedules against torch's schedulers, and equal bits for any
  * number of threads. */
 #include <math.h>
 #include <setjmp.h>
@@ -51,8 +51,9 @@ static elm_optim_options sgd_options(const struct sgd_golden *g)
 static void sgd_is_pytorchs(void **state)
 {
     (void)state;
-    const elm_decay_range ranges[] = {{0, GOLDEN_DECAYED, true},
-                                      {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false}};
+    const elm_decay_range ranges[] = {
+        {0, GOLDEN_DECAYED, true, false},
+        {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false, false}};
     for (int c = 0; c < LENGTH(golden_sgd_cases); c++) {
         const elm_optim_options options = sgd_options(&golden_sgd_cases[c]);
         float weights[GOLDEN_COUNT], momentum[GOLDEN_COUNT] = {0};
@@ -68,12 +69,114 @@ static void sgd_is_pytorchs(void **state)
     }
 }
 
+/* The steps of the golden gradients. */
+static void take_steps(const elm_optim_options *options, const elm_decay_range *ranges, int count,
+                       float weights[GOLDEN_COUNT])
+{
+    float kept[ELM_OPTIMIZER_BLOCKS][GOLDEN_COUNT] = {{0}};
+    memcpy(weights, golden_weights, GOLDEN_COUNT * sizeof *weights);
+    for (int s = 0; s < GOLDEN_STEPS; s++)
+        elm_optimizer_of(options)->update(
+            &(elm_update){.options = options,
+                          .lr = options->lr,
+                          .done = s,
+                          .weights = weights,
+                          .gradients = golden_gradients + s * GOLDEN_COUNT,
+                          .block = {kept[0], kept[1]},
+                          .ranges = ranges,
+                          .range_count = count});
+}
+
+static void compare(const char *what, int which, const float *weights, const double *expected)
+{
+    for (int i = 0; i < GOLDEN_COUNT; i++)
+        if (!(fabs(weights[i] - expected[i]) <= 2e-6 * fmax(1, fabs(expected[i]))))
+            fail_msg("%s, case %d, weight %d: %.9g, expected %.9g", what, which, i,
+                     (double)weights[i], expected[i]);
+}
+
+static void adamw_is_pytorchs(void **state)
+{
+    (void)state;
+    const elm_decay_range ranges[] = {
+        {0, GOLDEN_DECAYED, true, false},
+        {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false, false}};
+    for (int c = 0; c < LENGTH(golden_adamw_cases); c++) {
+        const struct adamw_golden *g = &golden_adamw_cases[c];
+        const elm_optim_options options = {.optimizer = choice(row("optim.name")->choices, "adamw"),
+                                           .lr = g->lr,
+                                           .beta1 = g->beta1,
+                                           .beta2 = g->beta2,
+                                           .epsilon = g->epsilon,
+                                           .weight_decay = g->weight_decay};
+        float weights[GOLDEN_COUNT];
+        take_steps(&options, ranges, LENGTH(ranges), weights);
+        compare("adamw", c, weights, g->weights);
+    }
+}
+
+/* Two tensors and a vector, which has the plain rate. */
+static void lars_is_its_papers(void **state)
+{
+    (void)state;
+    const elm_decay_range ranges[] = {
+        {0, GOLDEN_DECAYED, true, false},
+        {GOLDEN_DECAYED, 2, false, false},
+        {GOLDEN_DECAYED + 2, GOLDEN_COUNT - GOLDEN_DECAYED - 2, true, true}};
+    for (int c = 0; c < LENGTH(golden_lars_cases); c++) {
+        const struct lars_golden *g = &golden_lars_cases[c];
+        const elm_optim_options options = {.optimizer = choice(row("optim.name")->choices, "lars"),
+                                           .lr = g->lr,
+                                           .momentum = g->momentum,
+                                           .trust = g->trust,
+                                           .weight_decay = g->weight_decay};
+        float weights[GOLDEN_COUNT];
+        take_steps(&options, ranges, LENGTH(ranges), weights);
+        compare("lars", c, weights, g->weights);
+    }
+}
+
+/* A tensor of zeros, or one without a gradient, has no ratio: it takes the plain step, and
+ * nothing becomes NaN. */
+static void lars_without_length(void **state)
+{
+    (void)state;
+    const elm_optim_options options = {.optimizer = choice(row("optim.name")->choices, "lars"),
+                                       .trust = 0.001};
+    const elm_decay_range ranges[] = {{0, 2, false, false}, {2, 2, false, false}};
+    float weights[] = {0, 0, 3, 4}, momentum[4] = {0};
+    const float gradients[] = {1, 2, 0, 0};
+    elm_optimizer_of(&options)->update(&(elm_update){.options = &options,
+                                                     .lr = 0.5,
+                                                     .weights = weights,
+                                                     .gradients = gradients,
+                                                     .block = {momentum},
+                                                     .ranges = ranges,
+                                                     .range_count = 2});
+    static const float expected[] = {-0.5F, -1, 3, 4};
+    assert_memory_equal(weights, expected, sizeof weights);
+}
+
+static void optimizers_are_the_choices(void **state)
+{
+    (void)state;
+    int count = 0;
+    for (const elm_optimizer *o; (o = elm_optimizer_row(count)); count++) {
+        const elm_optim_options options = {.optimizer =
+                                               choice(row("optim.name")->choices, o->name)};
+        assert_ptr_equal(elm_optimizer_of(&options), o);
+        assert_true(o->formula && o->source && o->help && o->update && o->block[0]);
+    }
+    assert_int_equal(count, 3);
+    assert_null(elm_optimizer_row(-1));
+}
+
 /* The rate of the call counts, not the options' base rate. */
 static void sgd_takes_the_steps_rate(void **state)
 {
     (void)state;
     const elm_optim_options options = {.lr = 100, .momentum = 0};
-    const elm_decay_range range = {0, 1, true};
+    const elm_decay_range range = {0, 1, true, false};
     float weight = 1, momentum = 0;
     const float gradient = 2;
     elm_sgd_update(&options, 0.25, &weight, &gradient, &momentum, &range, 1);
@@ -84,8 +187,9 @@ static void sgd_takes_the_steps_rate(void **state)
 static void clipping_is_pytorchs(void **state)
 {
     (void)state;
-    const elm_decay_range ranges[] = {{0, GOLDEN_DECAYED, true},
-                                      {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false}};
+    const elm_decay_range ranges[] = {
+        {0, GOLDEN_DECAYED, true, false},
+        {GOLDEN_DECAYED, GOLDEN_COUNT - GOLDEN_DECAYED, false, false}};
     int clipped = 0;
     for (int c = 0; c < LENGTH(golden_clip_cases); c++) {
         const struct clip_golden *g = &golden_clip_cases[c];
@@ -143,20 +247,35 @@ static void averages_are_pytorchs(void **state)
 /* many chunks, with remainders, in ranges that begin anywhere */
 enum { MANY = 100003, CUT = 60001 };
 
-static void train_many(float *weights, bool nesterov, int threads)
+static void train_many(float *weights, int optimizer, bool nesterov, int threads)
 {
-    const elm_optim_options options = {.momentum = 0.9, .nesterov = nesterov, .weight_decay = 0.01};
-    const elm_decay_range ranges[] = {{0, 5, false}, {5, CUT - 5, true}, {CUT, MANY - CUT, false}};
-    float *gradients = malloc(MANY * sizeof *gradients), *momentum = calloc(MANY, sizeof *momentum);
-    assert_true(gradients != NULL && momentum != NULL);
+    const elm_optim_options options = {.optimizer = optimizer,
+                                       .momentum = 0.9,
+                                       .nesterov = nesterov,
+                                       .weight_decay = 0.01,
+                                       .beta1 = 0.9,
+                                       .beta2 = 0.999,
+                                       .epsilon = 1e-8,
+                                       .trust = 0.001};
+    const elm_decay_range ranges[] = {
+        {0, 5, false, true}, {5, CUT - 5, true, false}, {CUT, MANY - CUT, false, false}};
+    float *gradients = malloc(MANY * sizeof *gradients), *kept = calloc(MANY, 2 * sizeof *kept);
+    assert_true(gradients != NULL && kept != NULL);
     omp_set_num_threads(threads);
     pseudo_fill(weights, MANY, 1, 1, 0);
     for (uint32_t s = 0; s < 3; s++) {
         pseudo_fill(gradients, MANY, 10 + s, 1, 0);
-        elm_sgd_update(&options, 0.1, weights, gradients, momentum, ranges, LENGTH(ranges));
+        elm_optimizer_of(&options)->update(&(elm_update){.options = &options,
+                                                         .lr = 0.1,
+                                                         .done = s,
+                                                         .weights = weights,
+                                                         .gradients = gradients,
+                                                         .block = {kept, kept + MANY},
+                                                         .ranges = ranges,
+                                                         .range_count = LENGTH(ranges)});
     }
     free(gradients);
-    free(momentum);
+    free(kept);
 }
 
 static void threads_do_not_change_a_bit(void **state)
@@ -165,10 +284,11 @@ static void threads_do_not_change_a_bit(void **state)
     float *one = malloc(MANY * sizeof *one), *several = malloc(MANY * sizeof *several);
     assert_true(one != NULL && several != NULL);
     const int before = omp_get_max_threads();
-    for (int nesterov = 0; nesterov < 2; nesterov++) {
-        train_many(one, nesterov, 1);
+    for (int rule = 0; rule < 4; rule++) {
+        const int optimizer = rule < 3 ? rule : 0; /* the last: Nesterov's */
+        train_many(one, optimizer, rule == 3, 1);
         for (int threads = 2; threads <= 5; threads++) {
-            train_many(several, nesterov, threads);
+            train_many(several, optimizer, rule == 3, threads);
             assert_memory_equal(one, several, MANY * sizeof *one);
         }
     }
@@ -322,6 +442,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sgd_is_pytorchs),
         cmocka_unit_test(sgd_takes_the_steps_rate),
+        cmocka_unit_test(adamw_is_pytorchs),
+        cmocka_unit_test(lars_is_its_papers),
+        cmocka_unit_test(lars_without_length),
+        cmocka_unit_test(optimizers_are_the_choices),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(averages_are_pytorchs),
         cmocka_unit_test(averages_do_not_depend_on_threads),
