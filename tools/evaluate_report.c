@@ -43,7 +43,7 @@ static int json_path(const evaluate_options *s, char *path, size_t size_bytes, e
                                base);
 }
 
-enum { DETAILS_MAX = 8 };
+enum { DETAILS_MAX = 10 };
 
 /* The classifier's settings, and who chose them. */
 static void describe_classifier(const evaluated *subject, const evaluate_options *s,
@@ -52,6 +52,8 @@ static void describe_classifier(const evaluated *subject, const evaluate_options
     const elm_classifier_settings *set = &subject->settings;
     int count = 0;
     *k = (double)set->k;
+    if (elm_run_folder_is_best(s->checkpoint))
+        details[count++] = (elm_evaluation_detail){"checkpoint_chosen_on", "holdout", NULL, 0};
     if (is_average(s))
         details[count++] = (elm_evaluation_detail){"weights", s->weights, NULL, 0};
     if (s->with->uses & ELM_CLASSIFIER_TAU)
@@ -69,6 +71,18 @@ static void describe_classifier(const evaluated *subject, const evaluate_options
             (elm_evaluation_detail){"distance", set->cosine ? "cosine" : "euclidean", NULL, 0};
     }
     details[count] = (elm_evaluation_detail){0};
+}
+
+/* Not the run's last checkpoint, but the one that its held-out images chose. */
+static void say_best(const evaluate_options *s, const elm_log *log)
+{
+    if (!elm_run_folder_is_best(s->checkpoint))
+        return;
+    elm_log_info(log, "\n  checkpoint: the best on the held-out images (checkpoint.best), not the "
+                      "last");
+    if (strcmp(s->split, "holdout") == 0)
+        elm_log_warn(log, "the held-out images have chosen this checkpoint, so their figures are "
+                          "biased and no result: evaluate it on another split");
 }
 
 int evaluate_report(const evaluated *subject, const evaluate_options *s,
@@ -99,6 +113,7 @@ int evaluate_report(const evaluated *subject, const evaluate_options *s,
     if (is_average(s))
         elm_log_info(log, "\n  weights: their moving average (optim.ema = %g)",
                      subject->options.optim.ema);
+    say_best(s, log);
     elm_warn_unless_newest(log, s->checkpoint, subject->checkpoint);
     if (strcmp(s->with->name, "posthoc-la") == 0 &&
         strcmp(subject->options.loss.logit, "logadj") == 0)

@@ -11,12 +11,20 @@
 #include "elmpi/option.h"
 #include "elmpi/output.h"
 
+/** checkpoint.best: what chooses the checkpoint that is kept beside the newest ones. */
+typedef enum elm_best_checkpoint {
+    ELM_BEST_NONE,
+    ELM_BEST_HOLDOUT, /* balanced accuracy on the held-out images */
+} elm_best_checkpoint;
+
 /** [checkpoint] of a job file. */
 typedef struct elm_checkpoint_options {
     double every_epochs;  /* 0: off */
     double every_minutes; /* 0: off */
     int64_t keep;         /* newest checkpoints to keep; 0: all */
     bool bank;            /* the memory bank goes with them */
+    int best;             /* elm_best_checkpoint */
+    double early_stop;    /* epochs without a better one; 0: no early stop */
 } elm_checkpoint_options;
 extern const elm_option elm_checkpoint_option_rows[];
 
@@ -52,6 +60,13 @@ const char *elm_run_folder_path(const elm_run_folder *folder);
 int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep,
                         elm_error *err);
 
+/** Writes best-<run>-<step>.h5, points best.h5 to it, and deletes those that were the best before.
+ * Nothing resumes from it. Refuses as elm_run_folder_save does. */
+int elm_run_folder_save_best(elm_run_folder *folder, const elm_checkpoint *checkpoint,
+                             elm_error *err);
+/** Whether that is the path of one: best.h5, or what it points to. */
+bool elm_run_folder_is_best(const char *path);
+
 /** Writes the whole content of a file of the folder. Returns 0, or -1 for a failure that is not
  * the output's own. */
 typedef int (*elm_file_writer)(elm_output *output, const void *context, elm_error *err);
@@ -63,7 +78,7 @@ int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writ
 
 /** Whether a newer checkpoint than the one at `path`, of that step, stands beside it and is
  * whole, as after a kill between a checkpoint and its link. name [capacity] receives its name.
- * False where `path` itself names one of a run's checkpoints by its number. */
+ * False where `path` itself names one of a run's checkpoints by its number, or its best one. */
 bool elm_run_folder_has_newer(const char *path, int64_t step, char *name, int capacity);
 
 /** Reads the valid checkpoint with the highest (run, step); broken ones are passed over with a

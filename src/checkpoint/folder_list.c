@@ -11,15 +11,28 @@
 #include "checkpoint/files.h"
 #include "elmpi/memory.h"
 
-bool elm_checkpoint_entry_parse(const char *name, elm_checkpoint_entry *entry)
+/* Of the name <kind>-<run>-<step>.h5. */
+static bool parse_entry(const char *kind, const char *name, elm_checkpoint_entry *entry)
 {
     long long step;
-    if (sscanf(name, "checkpoint-%d-%lld.h5", &entry->run, &step) != 2 || entry->run < 1 ||
+    const size_t length = strlen(kind);
+    if (strncmp(name, kind, length) != 0 ||
+        sscanf(name + length, "-%d-%lld.h5", &entry->run, &step) != 2 || entry->run < 1 ||
         entry->run > ELM_RUN_MAX || step < 0)
         return false;
     entry->step = step;
-    snprintf(entry->name, sizeof entry->name, "checkpoint-%d-%lld.h5", entry->run, step);
+    snprintf(entry->name, sizeof entry->name, "%s-%d-%lld.h5", kind, entry->run, step);
     return !strcmp(name, entry->name);
+}
+
+bool elm_checkpoint_entry_parse(const char *name, elm_checkpoint_entry *entry)
+{
+    return parse_entry("checkpoint", name, entry);
+}
+
+bool elm_best_entry_parse(const char *name, elm_checkpoint_entry *entry)
+{
+    return parse_entry("best", name, entry);
 }
 
 static bool parse_claim(const char *name, int *run)
@@ -122,7 +135,8 @@ int elm_folder_list_highest(const elm_folder_list *list)
 /* <file of a run>.tmp-<number>, or the heartbeat of a rank that did not end well. */
 static bool is_left_over(const char *name)
 {
-    static const char *const files[] = {"checkpoint", "job.ini", "metrics.csv", "evaluation.json"};
+    static const char *const files[] = {"checkpoint", "best", "job.ini", "metrics.csv",
+                                        "evaluation.json"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (!strncmp(name, files[i], strlen(files[i])) && strstr(name, ".tmp-"))
             return true;

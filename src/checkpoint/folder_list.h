@@ -27,6 +27,9 @@ typedef struct elm_folder_list {
  * merely begins like it. */
 bool elm_checkpoint_entry_parse(const char *name, elm_checkpoint_entry *entry);
 
+/** The same of best-<run>-<step>.h5. */
+bool elm_best_entry_parse(const char *name, elm_checkpoint_entry *entry);
+
 /** Owns:   *list to be freed with elm_folder_list_free, also after an error */
 int elm_folder_list_read(const char *folder, elm_folder_list *list, elm_error *err);
 void elm_folder_list_free(elm_folder_list *list);

@@ -25,6 +25,13 @@ static bool find_newest(const elm_folder_list *list, const char *folder,
     return false;
 }
 
+bool elm_run_folder_is_best(const char *path)
+{
+    elm_checkpoint_entry entry;
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    return !strcmp(base, "best.h5") || elm_best_entry_parse(base, &entry);
+}
+
 bool elm_run_folder_has_newer(const char *path, int64_t step, char *name, int capacity)
 {
     elm_checkpoint_entry newest, ours;
@@ -36,7 +43,7 @@ bool elm_run_folder_has_newer(const char *path, int64_t step, char *name, int ca
     const char *real_slash = real ? strrchr(real, '/') : NULL;
     const bool is_link = real_slash && elm_checkpoint_entry_parse(real_slash + 1, &ours);
     bool newer = false;
-    if (real && !elm_checkpoint_entry_parse(base, &newest) &&
+    if (real && !elm_checkpoint_entry_parse(base, &newest) && !elm_run_folder_is_best(path) &&
         !elm_folder_list_read(folder, &list, NULL)) {
         newer =
             find_newest(&list, folder, &newest) &&

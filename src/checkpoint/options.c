@@ -19,5 +19,14 @@ const elm_option elm_checkpoint_option_rows[] = {
      "images * embedding width * 4 bytes (2 in "
      "bf16). "
      "false: a resumed run makes it anew by a pass over the training set, without augmentation"},
+    {"checkpoint.best", ELM_OPTION_CHOICE, offsetof(elm_checkpoint_options, best), "none", 0, 0,
+     "none|holdout", NULL, NULL,
+     "holdout: keep the checkpoint with the highest balanced accuracy on the held-out images too, "
+     "of all that run.evaluate_every_epochs evaluates: best.h5. It needs data.holdout. The test "
+     "set has no part in it; the last checkpoint stays what a run is resumed from and reported by"},
+    {"checkpoint.early_stop", ELM_OPTION_REAL, offsetof(elm_checkpoint_options, early_stop), "0", 0,
+     1e9, NULL, NULL, "checkpoint.best=holdout",
+     "end the run at an evaluation where the best one is so many epochs ago; 0: never. The "
+     "schedule does not know of it: a rate that falls late needs its whole length"},
     {0},
 };

@@ -1,5 +1,6 @@
 #include "elmpi/run_folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -170,12 +171,13 @@ static int check_still_ours(const elm_run_folder *folder, elm_error *err)
     return status;
 }
 
-/* checkpoint.h5 -> name, in one instant. */
-static int point_to(const elm_run_folder *folder, const char *name, elm_error *err)
+/* <kind>.h5 -> name, in one instant. */
+static int point_to(const elm_run_folder *folder, const char *kind, const char *name,
+                    elm_error *err)
 {
     char link[ELM_PATH_SIZE], temporary[ELM_PATH_SIZE];
-    snprintf(link, sizeof link, "%s/checkpoint.h5", folder->path);
-    snprintf(temporary, sizeof temporary, "%s/checkpoint.h5.tmp-%d", folder->path, (int)getpid());
+    snprintf(link, sizeof link, "%s/%.16s.h5", folder->path, kind);
+    snprintf(temporary, sizeof temporary, "%s/%.16s.h5.tmp-%d", folder->path, kind, (int)getpid());
     unlink(temporary);
     if (symlink(name, temporary))
         return elm_file_failed("write", temporary, errno, err);
@@ -238,17 +240,20 @@ int elm_run_folder_settle(elm_run_folder *folder, const char *name, int64_t keep
         return length > 0 && (access(link, F_OK) || is_damaged(folder, target)) && unlink(link)
                    ? elm_file_failed("remove", link, errno, err)
                    : 0;
-    if (strcmp(target, name) && (check_still_ours(folder, err) || point_to(folder, name, err)))
+    if (strcmp(target, name) &&
+        (check_still_ours(folder, err) || point_to(folder, "checkpoint", name, err)))
         return -1;
     delete_oldest(folder, keep);
     return 0;
 }
 
-int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep,
-                        elm_error *err)
+/* <kind>-<run>-<step>.h5, and the link to it.
+ * Shape:  name [ELM_ENTRY_SIZE] receives the file's name */
+static int write_and_link(const elm_run_folder *folder, const char *kind,
+                          const elm_checkpoint *checkpoint, char *name, elm_error *err)
 {
-    char name[ELM_ENTRY_SIZE], path[ELM_PATH_SIZE];
-    snprintf(name, sizeof name, "checkpoint-%d-%lld.h5", folder->claim.run,
+    char path[ELM_PATH_SIZE];
+    snprintf(name, ELM_ENTRY_SIZE, "%.16s-%d-%lld.h5", kind, folder->claim.run,
              (long long)checkpoint->step);
     snprintf(path, sizeof path, "%s/%s", folder->path, name);
     if (check_still_ours(folder, err) || elm_checkpoint_write(path, checkpoint, err))
@@ -256,11 +261,42 @@ int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint
     /* Once more: writing may have taken long. A checkpoint of a run that was taken over does no
      * harm, as its number is lower. */
     if (check_still_ours(folder, err) ||
-        elm_watchdog_enter(checkpoint->watch, "checkpoint-link", err) ||
-        point_to(folder, name, err))
+        elm_watchdog_enter(checkpoint->watch, "checkpoint-link", err))
+        return -1;
+    return point_to(folder, kind, name, err);
+}
+
+int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep,
+                        elm_error *err)
+{
+    char name[ELM_ENTRY_SIZE];
+    if (write_and_link(folder, "checkpoint", checkpoint, name, err))
         return -1;
     forget_damaged(folder, name);
     delete_oldest(folder, keep);
+    return 0;
+}
+
+/* What cannot be deleted costs space, not the run. */
+static void delete_other_best(const elm_run_folder *folder, const char *name)
+{
+    DIR *files = opendir(folder->path);
+    elm_checkpoint_entry entry;
+    if (!files)
+        return;
+    for (const struct dirent *file; (file = readdir(files));)
+        if (elm_best_entry_parse(file->d_name, &entry) && strcmp(file->d_name, name) != 0)
+            unlinkat(dirfd(files), file->d_name, 0);
+    closedir(files);
+}
+
+int elm_run_folder_save_best(elm_run_folder *folder, const elm_checkpoint *checkpoint,
+                             elm_error *err)
+{
+    char name[ELM_ENTRY_SIZE];
+    if (write_and_link(folder, "best", checkpoint, name, err))
+        return -1;
+    delete_other_best(folder, name);
     return 0;
 }
 

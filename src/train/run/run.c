@@ -94,11 +94,16 @@ static int close_epoch_all(elm_run *run, elm_metrics **final, elm_error *err)
     elm_tensorboard_epoch(&run->tensorboard, &row);
     run->sums = (elm_epoch_sums){0};
     run->unsaved = true;
+    const bool best = elm_run_is_best(run, &row);
+    const int status =
+        elm_comm_agree_all(run->comm, elm_history_append(&run->history, &row, err), err);
+    if (!status)
+        elm_run_stop_early(run);
     if (run->step == run->total_steps)
         *final = metrics;
     else
         elm_metrics_destroy(metrics);
-    if (elm_comm_agree_all(run->comm, elm_history_append(&run->history, &row, err), err))
+    if (status || (best && elm_run_save_best_all(run, err)))
         return -1;
     return elm_run_save_metrics_all(run, err);
 }
@@ -210,8 +215,9 @@ static void say_result(const elm_run *run)
                      100 * chosen->test.balanced_accuracy);
         elm_log_info(run->log,
                      "Best on the held-out images so far (chosen by them, not by the test set): "
-                     "%.2f%% at epoch %.2f%s",
-                     100 * chosen->holdout.balanced_accuracy, chosen->epoch, test);
+                     "%.2f%% at epoch %.2f%s%s",
+                     100 * chosen->holdout.balanced_accuracy, chosen->epoch, test,
+                     run->options.checkpoint.best ? "; best.h5 holds its weights" : "");
     }
     if (best && run->options.run.evaluate_every_epochs > 0)
         elm_log_info(run->log,
@@ -253,16 +259,15 @@ static int64_t last_step(const elm_run *run)
 /* *final: metrics of the last weights, NULL where there are none to report. */
 static outcome train_all(elm_run *run, elm_metrics **final, elm_error *err)
 {
-    const int64_t end = last_step(run);
     bool stop = false;
     int status = run->step > 0 ? catch_up_all(run, final, err) : 0;
-    if (!status && !*final && run->step >= end && run->step > 0)
+    if (!status && !*final && run->step >= last_step(run) && run->step > 0)
         return NOTHING_LEFT;
-    while (!status && !stop && run->step < end)
+    while (!status && !stop && run->step < last_step(run)) /* which an early stop moves */
         status = advance_all(run, final, &stop, err);
     if (status)
         return err->code == ELM_EXIT_STOPPED ? STOPPED : FAILED; /* within an evaluation */
-    if (stop && (run->step < end || epoch_is_open(run)))
+    if (stop && (run->step < last_step(run) || epoch_is_open(run)))
         return STOPPED;
     return run->step == run->total_steps ? FINISHED : AT_LIMIT;
 }

@@ -1,6 +1,7 @@
 /* A run's parts, for run.c (the flow), run_options.c (its options), run_setup.c, run_data.c and
  * run_start.c (what comes before the first step), run_introduce.c and run_environment.c (what it
- * computes, and with what), run_output.c and run_bank.c (what is written). */
+ * computes, and with what), run_output.c, run_bank.c
+ * and run_best.c (what is written, and which checkpoint is the best). */
 #ifndef ELMPI_TRAIN_RUN_H
 #define ELMPI_TRAIN_RUN_H
 
@@ -87,6 +88,17 @@ void elm_run_describe(const elm_run *run, char *text, size_t size);
 
 /** Writes a checkpoint of this moment. Collective; rank 0 writes, all agree. */
 int elm_run_save_all(elm_run *run, elm_error *err);
+/** The same as the best one, best.h5, without the memory bank. Collective. */
+int elm_run_save_best_all(elm_run *run, elm_error *err);
+/** Whether checkpoint.best has images to choose by, and evaluations. Local.
+ *  Errors: ELM_EXIT_USAGE */
+int elm_run_check_best(const elm_job_options *options, elm_error *err);
+/** Whether the row, not yet in the history, is better than all in it by checkpoint.best. Local,
+ * and the same on all ranks. */
+bool elm_run_is_best(const elm_run *run, const elm_epoch_metrics *row);
+/** Where checkpoint.early_stop is over, this step becomes the run's last. Local, and the same on all
+ * ranks. */
+void elm_run_stop_early(elm_run *run);
 /** The memory bank as the checkpoint's tail (records 0: none, or not wanted), for rank 0 to
  * write. Local. _finish_all must follow on all ranks, whatever became of the writing. */
 elm_checkpoint_tail elm_run_bank_tail(const elm_run *run);

@@ -205,7 +205,8 @@ static int check_choice(elm_run *run, elm_error *err)
 int elm_run_load_job(elm_run *run, elm_error *err)
 {
     if (resolve_present(run, run->request->init, err) || elm_loss_check(&run->options.loss, err) ||
-        elm_optim_check(&run->options.optim, err) || check_choice(run, err))
+        elm_optim_check(&run->options.optim, err) || check_choice(run, err) ||
+        elm_run_check_best(&run->options, err))
         return -1;
     const int64_t part = elm_optim_microbatch(&run->options.optim);
     if (part < elm_comm_size(run->comm))

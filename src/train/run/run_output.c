@@ -21,7 +21,7 @@ static int check_finite(const elm_checkpoint *checkpoint, elm_error *err)
                                  name, (long long)checkpoint->step);
 }
 
-static int save(elm_run *run, elm_error *err)
+static int save(elm_run *run, bool best, elm_error *err)
 {
     elm_progress_value progress[ELM_EPOCH_SUMS + ELM_DATASET_FINGERPRINT_VALUES];
     char made_with[1024];
@@ -43,7 +43,7 @@ static int save(elm_run *run, elm_error *err)
         .progress_count = sizeof progress / sizeof *progress,
         .progress = progress,
         .watch = elm_comm_watch(run->comm),
-        .tail = elm_run_bank_tail(run),
+        .tail = best ? (elm_checkpoint_tail){0} : elm_run_bank_tail(run),
     };
     int status = elm_watchdog_enter(checkpoint.watch, "checkpoint", err);
     if (!status)
@@ -55,7 +55,9 @@ static int save(elm_run *run, elm_error *err)
         status =
             elm_history_columns(&run->history, &checkpoint.history, &checkpoint.history_count, err);
     if (!status)
-        status = elm_run_folder_save(run->folder, &checkpoint, run->options.checkpoint.keep, err);
+        status =
+            best ? elm_run_folder_save_best(run->folder, &checkpoint, err)
+                 : elm_run_folder_save(run->folder, &checkpoint, run->options.checkpoint.keep, err);
     elm_history_columns_free(checkpoint.history, checkpoint.history_count);
     elm_free(checkpoint.tensors);
     return status;
@@ -64,13 +66,22 @@ static int save(elm_run *run, elm_error *err)
 int elm_run_save_all(elm_run *run, elm_error *err)
 {
     elm_tensorboard_flush(&run->tensorboard);
-    int status = run->folder ? save(run, err)
+    int status = run->folder ? save(run, false, err)
                              : elm_watchdog_enter(elm_comm_watch(run->comm), "checkpoint", err);
     elm_run_bank_finish_all(run);
     status = elm_comm_agree_all(run->comm, status, err);
     run->last_save = elm_clock_seconds();
     run->unsaved = status != 0;
     return status;
+}
+
+int elm_run_save_best_all(elm_run *run, elm_error *err)
+{
+    return elm_comm_agree_all(
+        run->comm,
+        run->folder ? save(run, true, err)
+                    : elm_watchdog_enter(elm_comm_watch(run->comm), "checkpoint", err),
+        err);
 }
 
 static int write_job(elm_output *output, const void *context, elm_error *err)

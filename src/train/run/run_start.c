@@ -63,6 +63,7 @@ static int resume_all(elm_run *run, elm_error *err)
         status = elm_run_restore_bank_all(run, checkpoint, run->start_name, err);
     if (status)
         return -1;
+    elm_run_stop_early(run);
     say_differences(run, checkpoint);
     elm_log_info(run->log, "Resuming from %s (epoch %.2f, step %lld).", run->start_name,
                  checkpoint->epoch, (long long)checkpoint->step);
