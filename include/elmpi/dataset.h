@@ -11,6 +11,8 @@
 
 /** data.verify */
 enum { ELM_VERIFY_SAMPLE, ELM_VERIFY_ALL, ELM_VERIFY_NONE };
+/** data.mix */
+enum { ELM_MIX_NONE, ELM_MIX_MIXUP, ELM_MIX_CUTMIX };
 /** data.outside */
 enum { ELM_OUTSIDE_REFUSE, ELM_OUTSIDE_ALLOW };
 
@@ -21,6 +23,8 @@ typedef struct elm_data_options {
     double imbalance;
     /* auto|none|resized-crop, or steps such as "crop:4, flip"; empty: auto */
     char augment[ELM_TEXT_SIZE];
+    int mix; /* none|mixup|cutmix: images of a batch with each other */
+    double mix_alpha, mix_probability;
     int normalize;  /* store|half */
     bool drop_last; /* an epoch's last batch, where it would be smaller */
     /* instance|sequential|window:<n>|class-balanced|sqrt|progressive|class-aware:<k>; empty:

@@ -50,6 +50,10 @@ typedef struct elm_batch {
     const bool *replaced;
     int64_t images;               /* of the whole global batch */
     const int32_t *global_labels; /* [images] */
+    /* [share.local] labels of the images that those of this part are mixed with (data.mix); NULL:
+     * of none. Over the global batch they are its labels in another order */
+    const int32_t *partner_labels;
+    double own_share; /* lambda: the labels' share where there are partner_labels */
 } elm_batch;
 
 typedef struct elm_loader elm_loader;

@@ -71,10 +71,14 @@ typedef struct elm_loss_batch {
     int classes;    /* L */
     /* [global] of the whole global batch; may be NULL where neither weights nor a term read them */
     const int32_t *global_labels;
-    const int32_t *labels;          /* [local] */
-    const float *embeddings;        /* [local][width] */
-    const float *logits;            /* [local][classes] */
-    const int32_t *remote_labels;   /* [remote] */
+    const int32_t *labels; /* [local] */
+    /* [local] other labels of images that are mixed of two (data.mix); NULL: images are whole. Over
+     * the global batch they are its labels in another order */
+    const int32_t *partner_labels;
+    double own_share;             /* of `labels` in the logit loss where there are partner_labels */
+    const float *embeddings;      /* [local][width] */
+    const float *logits;          /* [local][classes] */
+    const int32_t *remote_labels; /* [remote] */
     const int64_t *remote_position; /* [remote] place among `images`, ascending */
     const float *remote_embeddings; /* [remote][width] */
     /* only for terms that need logits: classes that occur among `images` */
@@ -175,6 +179,9 @@ void elm_loss_destroy(elm_loss *loss);
 elm_loss_needs elm_loss_needs_of(const elm_loss *loss);
 
 /** Logit loss of the local images; adds to logits_gradient.
+ *  Math:   of images mixed of two own_share times the loss with `labels` and the rest times that with
+ *          partner_labels. Class weights are divided by the same sum in either, as the labels of
+ *          the global batch are the same
  *  Ranks:  local: the sum of the values over the ranks is the global batch's */
 elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch);
 

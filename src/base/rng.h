@@ -14,6 +14,7 @@ typedef enum elm_rng_use {
     ELM_RNG_DATA = 4,     /* synthetic data and held-out splits */
     ELM_RNG_LOSS = 5,     /* (seed, epoch, position) */
     ELM_RNG_ANALYSIS = 6, /* t-SNE, subsampling */
+    ELM_RNG_MIX = 7,      /* (seed, epoch, global batch) */
 } elm_rng_use;
 
 typedef struct elm_rng {

@@ -42,6 +42,24 @@ static int parts_of(const elm_loader *loader, int64_t images)
     return (int)((images + loader->part - 1) / loader->part);
 }
 
+/* Draws the global batch's mixing, and takes down whom this rank's images are mixed with. */
+static void lay_out_mixing(const elm_loader *loader, loader_slot *slot, int64_t first)
+{
+    const elm_store_info *info = &loader->dataset->info;
+    elm_batch *batch = &slot->batch;
+    slot->mixing = (elm_mixing){0};
+    if (!loader->records.mixes)
+        return;
+    slot->mixing = elm_mixing_draw(loader->options, loader->seed, loader->epoch, loader->index,
+                                   batch->images, info->height, info->width, slot->partner);
+    if (!slot->mixing.mixes)
+        return;
+    for (int i = 0; i < batch->share.local; i++)
+        slot->partner_labels[i] = slot->labels[slot->partner[first + batch->share.first + i]];
+    batch->partner_labels = slot->partner_labels;
+    batch->own_share = slot->mixing.share;
+}
+
 /* Who is in the part (epoch, index, turn): a function of the three, so that it does not matter
  * when or where it is made. */
 static void lay_out(elm_loader *loader, loader_slot *slot)
@@ -75,6 +93,7 @@ static void lay_out(elm_loader *loader, loader_slot *slot)
         .images = images,
         .global_labels = slot->labels,
     };
+    lay_out_mixing(loader, slot, first);
 }
 
 /* Moves on to this rank's next part; false after the last one. */
@@ -94,6 +113,24 @@ static bool advance(elm_loader *loader)
     return true;
 }
 
+/* Mixes the partner into this rank's image i, as it stands at its own place of the batch; false
+ * where it cannot be read. */
+static bool mix(elm_loader *loader, elm_sample_reader *reader, const loader_slot *slot, int i)
+{
+    const elm_batch *batch = &slot->batch;
+    const elm_store_info *info = &loader->dataset->info;
+    const int64_t begin = batch->index * loader->batch, /* of the global batch in the epoch */
+        place = slot->partner[batch->position - begin + batch->share.first + i];
+    const bool features = info->features > 0;
+    if (elm_sample_load(&loader->records, reader, slot->members[place], batch->epoch, begin + place,
+                        reader->partner) == ELM_RECORD_NOTHING)
+        return false;
+    elm_mixing_apply(&slot->mixing, features ? info->features : info->channels,
+                     features ? 1 : info->height, features ? 1 : info->width,
+                     slot->input + i * loader->records.values, reader->partner);
+    return true;
+}
+
 static void fill(elm_loader *loader, elm_sample_reader *reader, loader_slot *slot, int first,
                  int count)
 {
@@ -104,6 +141,8 @@ static void fill(elm_loader *loader, elm_sample_reader *reader, loader_slot *slo
             slot->batch.position + share.first + i, slot->input + i * loader->records.values);
         slot->unreadable[i] = content == ELM_RECORD_NOTHING;
         slot->replaced[i] = content == ELM_RECORD_SUBSTITUTE;
+        if (slot->mixing.mixes && !mix(loader, reader, slot, i))
+            slot->unreadable[i] = true;
     }
 }
 
@@ -188,6 +227,12 @@ static int allocate_slots(elm_loader *loader, int64_t images, int64_t local, elm
         if (slot->input == NULL || slot->labels == NULL || slot->members == NULL ||
             slot->unreadable == NULL || slot->replaced == NULL)
             return -1;
+        if (!loader->records.mixes)
+            continue;
+        slot->partner = elm_alloc((size_t)images, sizeof *slot->partner, err);
+        slot->partner_labels = elm_alloc((size_t)local, sizeof *slot->partner_labels, err);
+        if (slot->partner == NULL || slot->partner_labels == NULL)
+            return -1;
     }
     return 0;
 }
@@ -237,6 +282,9 @@ static int finish_creation(elm_loader **out, elm_loader *loader, const char *aug
     if (elm_samples_init(&loader->records, loader->dataset, augment, loader->training, loader->seed,
                          err) != 0)
         goto fail;
+    if (loader->training && elm_mixing_check(loader->options, &loader->dataset->info, err) != 0)
+        goto fail;
+    loader->records.mixes = loader->training && loader->options->mix != ELM_MIX_NONE;
     const int64_t local =
         loader->training ? elm_partition_of(part, loader->size, loader->rank).local : part;
     loader->grain = loader->records.threads > 1 || loader->dataset->encoded != NULL ? 1 : (int)part;
@@ -271,6 +319,7 @@ int elm_loader_create_training(elm_loader **out, const elm_dataset *dataset,
     loader->size = size;
     loader->training = true;
     loader->drop_last = options->drop_last;
+    loader->options = options;
     loader->epoch = epoch;
     loader->index = index;
     if (elm_sampler_create(&loader->sampler, dataset, options, err) != 0) {
@@ -317,6 +366,8 @@ void elm_loader_destroy(elm_loader *loader)
         elm_free(loader->slots[i].members);
         elm_free(loader->slots[i].unreadable);
         elm_free(loader->slots[i].replaced);
+        elm_free(loader->slots[i].partner);
+        elm_free(loader->slots[i].partner_labels);
     }
     elm_free(loader->order);
     elm_sampler_destroy(loader->sampler);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "data/mixing.h"
 #include "data/samples.h"
 #include "data/sampling/sampler.h"
 #include "elmpi/loader.h"
@@ -20,6 +21,11 @@ typedef struct loader_slot {
     int32_t *labels;
     int64_t *members;
     bool *unreadable, *replaced;
+    /* data.mix: the batch's draw, places of the global batch's partners in it, this rank's
+     * partners' labels; NULL without */
+    elm_mixing mixing;
+    int64_t *partner;
+    int32_t *partner_labels;
     int handed, done; /* this rank's records given to threads, and filled */
 } loader_slot;
 
@@ -39,7 +45,8 @@ struct elm_loader {
     int grain;              /* records a thread takes at a time */
     int rank, size;
     bool training, drop_last;
-    elm_sampler *sampler; /* training only */
+    const elm_data_options *options; /* training only */
+    elm_sampler *sampler;            /* training only */
 
     /* Of whichever thread is laying out a batch. */
     int64_t epoch, index; /* what it lays out next: this global batch, */

@@ -25,6 +25,20 @@ const elm_option elm_data_option_rows[] = {
      "\"resized-crop, flip\" for images in shards, "
      "\"crop:4, flip\" for other color images, \"shift:1\" for images of one channel, none for "
      "features"},
+    {"data.mix", ELM_OPTION_CHOICE, offsetof(elm_data_options, mix), "none", 0, 0,
+     "none|mixup|cutmix", NULL, NULL,
+     "images of a global batch are mixed with each other, x_i with x_j, j a random permutation, "
+     "one lambda ~ Beta(alpha, alpha) for the batch. mixup (Zhang et al. 2018): lambda x_i + (1 - "
+     "lambda) x_j; cutmix (Yun et al. 2019): a box of x_j in x_i, lambda the share that is left. "
+     "Either image is augmented as without it. The logit loss, whichever, is lambda times that of "
+     "y_i and (1 - lambda) times that of y_j. Not with a term on the embeddings"},
+    {"data.mix.alpha", ELM_OPTION_REAL, offsetof(elm_data_options, mix_alpha), "1", 1e-3, 1e3, NULL,
+     NULL, "data.mix=mixup|cutmix",
+     "1: lambda is uniform; smaller: one of the two prevails (MiSLAS: mixup, 0.2 for ImageNet-LT "
+     "and iNaturalist, 1 for CIFAR)"},
+    {"data.mix.probability", ELM_OPTION_REAL, offsetof(elm_data_options, mix_probability), "1", 0,
+     1, NULL, NULL, "data.mix=mixup|cutmix",
+     "share of the batches that are mixed (0.5 in CutMix's code for CIFAR)"},
     {"data.normalize", ELM_OPTION_CHOICE, offsetof(elm_data_options, normalize), "store", 0, 0,
      ELM_NORMALIZE_CHOICES, NULL, NULL,
      "store: (x/255 - mean) / deviation, those of the store; half: x/255 - 0.5, as the public "

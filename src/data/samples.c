@@ -63,12 +63,18 @@ void elm_samples_release(elm_samples *records)
 int elm_sample_reader_init(elm_sample_reader *reader, const elm_samples *records, elm_error *err)
 {
     *reader = (elm_sample_reader){0};
-    if (elm_augment_work_init(&reader->work, &records->augment, err) != 0)
+    if (records->mixes &&
+        (reader->partner = elm_alloc((size_t)records->values, sizeof(float), err)) == NULL)
         return -1;
+    if (elm_augment_work_init(&reader->work, &records->augment, err) != 0) {
+        elm_free(reader->partner);
+        return -1;
+    }
     if (records->dataset->encoded == NULL ||
         elm_image_reader_create(&reader->image_reader, err) == 0)
         return 0;
     elm_augment_work_release(&reader->work);
+    elm_free(reader->partner);
     return -1;
 }
 
@@ -77,6 +83,7 @@ void elm_sample_reader_release(elm_sample_reader *reader)
     elm_augment_work_release(&reader->work);
     elm_image_reader_destroy(reader->image_reader);
     elm_free(reader->bytes);
+    elm_free(reader->partner);
     *reader = (elm_sample_reader){0};
 }
 

@@ -19,6 +19,7 @@ typedef struct elm_samples {
     uint64_t seed;
     int64_t values; /* floats of one record */
     int threads;    /* that are worth while */
+    bool mixes;
 } elm_samples;
 
 /** How the images of a store are, for src/image. `info` stays borrowed. */
@@ -37,6 +38,7 @@ typedef struct elm_sample_reader {
     elm_image_reader *image_reader;
     uint8_t *bytes; /* of one image's file */
     size_t capacity;
+    float *partner; /* [values] the image to mix with; NULL: nothing is mixed */
 } elm_sample_reader;
 
 int elm_sample_reader_init(elm_sample_reader *reader, const elm_samples *records, elm_error *err);

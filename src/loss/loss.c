@@ -157,8 +157,14 @@ elm_loss_head elm_loss_head_of(const elm_loss_options *options, int classes)
 elm_loss_value elm_loss_logits(elm_loss *loss, const elm_loss_batch *batch)
 {
     elm_loss_batch weighted = *batch;
+    const double amount = mixture_at(loss, &batch->moment).logit;
     elm_class_weights_apply(loss->weights, &weighted);
-    return evaluate_part(&loss->logit, &weighted, mixture_at(loss, &batch->moment).logit);
+    if (!batch->partner_labels)
+        return evaluate_part(&loss->logit, &weighted, amount);
+    elm_loss_value value = evaluate_part(&loss->logit, &weighted, amount * batch->own_share);
+    weighted.labels = batch->partner_labels;
+    value.loss += evaluate_part(&loss->logit, &weighted, amount * (1 - batch->own_share)).loss;
+    return value;
 }
 
 elm_loss_value elm_loss_embeddings(elm_loss *loss, const elm_loss_batch *batch)

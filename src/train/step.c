@@ -119,16 +119,23 @@ static void accumulate_gradients(elm_trainer *t)
                            count - at < ELM_VECTOR_CHUNK ? count - at : ELM_VECTOR_CHUNK);
 }
 
-static int64_t count_correct(const elm_loss_batch *batch, const bool *unreadable)
+/* Of a mixed image either label counts by its share. */
+static double count_correct(const elm_loss_batch *batch, const bool *unreadable)
 {
-    int64_t correct = 0;
+    double correct = 0;
     for (int i = 0; i < batch->local; i++) {
         const float *logits = batch->logits + (size_t)i * batch->classes;
         int best = 0;
         for (int c = 1; c < batch->classes; c++)
             if (logits[c] > logits[best])
                 best = c;
-        correct += best == batch->labels[i] && !(unreadable && unreadable[i]);
+        if (unreadable && unreadable[i])
+            continue;
+        const int own = best == batch->labels[i];
+        correct += batch->partner_labels
+                       ? batch->own_share * own +
+                             (1 - batch->own_share) * (best == batch->partner_labels[i])
+                       : own;
     }
     return correct;
 }
@@ -176,12 +183,12 @@ static void begin(elm_trainer *t, const elm_batch *batch)
 
 /* Adds the figures of this rank's images of a microbatch. */
 static void add_up(elm_trainer *t, const elm_loss_value *logit, const elm_loss_value *embed,
-                   int64_t correct, int64_t unreadable)
+                   double correct, int64_t unreadable)
 {
     elm_step_figures *f = &t->sums.figures;
     f->logit_loss += logit->loss;
     f->embed_loss += embed->loss;
-    f->correct += (double)correct;
+    f->correct += correct;
     f->unreadable += (double)unreadable;
     for (int g = 0; g < 3; g++) {
         f->anchors[g] += (double)embed->anchors[g];
@@ -270,6 +277,8 @@ static elm_loss_batch show_batch(const elm_trainer *t, const elm_batch *batch,
         .classes = elm_net_classes(t->net),
         .global_labels = batch->global_labels,
         .labels = batch->labels,
+        .partner_labels = batch->partner_labels,
+        .own_share = batch->own_share,
         .embeddings = embeddings,
         .logits = logits,
         .embeddings_gradient = elm_net_embeddings_gradient(t->net),
@@ -329,7 +338,7 @@ elm_step_report elm_trainer_step_all(elm_trainer *t, const elm_batch *batch, dou
         elm_logit_gather_post_all(t->logit_gather, batch->microbatch_labels, batch->share,
                                   seen.logits);
     const elm_loss_value logit = elm_loss_logits(t->loss, &seen);
-    const int64_t correct = count_correct(&seen, batch->unreadable);
+    const double correct = count_correct(&seen, batch->unreadable);
 
     /* 4: the embedding term over the global batch; its gradient needs no message. */
     enter(&watch, ELM_PHASE_GATHER);

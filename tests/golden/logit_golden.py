@@ -17,11 +17,12 @@ with contextlib.redirect_stdout(io.StringIO()):
 N = COUNTS.double()
 PRIOR = N / N.sum()
 AUTO, NONE, BALANCED, DRW, FREQUENCY = range(5)
+PARTNERS = LABELS.roll(3)  # of mixed images
 NO_SMOOTHING, UNIFORM, LABEL_AWARE = range(3)
 
 DEFAULTS = dict(
     weights=AUTO, beta=0.9999, begin=160, passed=0, factor=1, margin=0.5, scale=30, variant=0, gamma=1, rare=0.005, seed=0, epoch=0, position=0,
-    smoothing=0, share=0.1, head=0.4, tail=0.1
+    smoothing=0, share=0.1, head=0.4, tail=0.1, own=1
 )
 CASES = [
     ("ce", dict(weights=BALANCED)),
@@ -62,6 +63,15 @@ CASES = [
     ("equalization", dict(gamma=0, rare=0.05)),
     ("equalization", dict(variant=1)),
     ("equalization", dict(variant=1, weights=DRW, passed=200)),
+    ("ce", dict(own=0.3)),
+    ("ce", dict(own=0.75, weights=BALANCED, smoothing=UNIFORM)),
+    ("logadj", dict(own=0.5)),
+    ("ldam", dict(factor=1 / 8, own=0.9, weights=DRW, passed=170)),
+    ("cb-focal", dict(own=0.4)),
+    ("cb-focal", dict(own=0.4, variant=1)),
+    ("cb-focal", dict(own=0.4, variant=2)),
+    ("equalization", dict(own=0.6, gamma=0.5, rare=0.5, seed=3)),
+    ("equalization", dict(own=0.6, variant=1)),
 ]
 
 
@@ -129,17 +139,17 @@ def image_loss(name, o, f, y, i):
     return -(f[y].exp() / (w * f.exp()).sum()).log()
 
 
-def public_focal(o, f, w):
+def public_focal(o, f, w, labels):
     """LDAM-DRW's released code: the weight is inside the cross-entropy that p is computed from."""
-    weighted = w * F.cross_entropy(f, LABELS, reduction="none")
+    weighted = w * F.cross_entropy(f, labels, reduction="none")
     return ((1 - torch.exp(-weighted)) ** o["gamma"] * weighted).mean()
 
 
-def batch_loss(name, o, f):
-    w = weights_of(name, o)[LABELS]
+def batch_loss(name, o, f, labels):
+    w = weights_of(name, o)[labels]
     if name == "cb-focal" and o["variant"] == 2:
-        return public_focal(o, f, w)
-    losses = torch.stack([image_loss(name, o, f[i], LABELS[i], i) for i in range(BATCH)])
+        return public_focal(o, f, w, labels)
+    losses = torch.stack([image_loss(name, o, f[i], labels[i], i) for i in range(BATCH)])
     return (w * losses).sum() / (BATCH if name == "cb-focal" else w.sum())
 
 
@@ -153,11 +163,14 @@ def main():
     for field in fields:
         print("    %s %s;" % ("int64_t" if field in whole else "double", field))
     print("    double loss;\n    double gradient[GOLDEN_BATCH * GOLDEN_CLASSES];\n} weighted_golden;\n")
+    print("static const int32_t golden_partners[] = {%s};\n" % ", ".join("%d" % label for label in PARTNERS))
     print("static const weighted_golden golden_weighted_cases[] = {")
     for name, given in CASES:
         o = {**DEFAULTS, **given}
         f = as_float32(LOGITS * o["factor"]).requires_grad_(True)
-        loss = batch_loss(name, o, f)
+        loss = batch_loss(name, o, f, LABELS)
+        if o["own"] < 1:
+            loss = o["own"] * loss + (1 - o["own"]) * batch_loss(name, o, f, PARTNERS)
         values = ", ".join(("%d" if field in whole else "%.17g") % o[field] for field in fields)
         print('    {"%s", %s, %.17g, {\n%s}},' % (name, values, float(loss), text(gradient_of(loss, f), "%.12g")))
     print("};\n\n#endif")

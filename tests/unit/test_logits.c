@@ -60,6 +60,8 @@ static double evaluate_part(const weighted_golden *g, const float *logits, int f
         f.batch.first = (int)share.first;
         f.batch.global_labels = golden_labels;
         f.batch.labels = golden_labels + first;
+        f.batch.partner_labels = g->own < 1 ? golden_partners + first : NULL;
+        f.batch.own_share = g->own;
         f.batch.logits = logits + (size_t)first * GOLDEN_CLASSES;
         f.batch.moment = moment_of(g);
         f.batch.moment.position += from;
@@ -115,6 +117,8 @@ static void gradients_are_slopes(void **state)
         fill_coarse(logits, LENGTH(logits), 2, 3);
         fixture f = make(&o, golden_class_counts(), GOLDEN_WIDTH, GOLDEN_BATCH, GOLDEN_BATCH, 0);
         f.batch.labels = f.batch.global_labels = golden_labels;
+        f.batch.partner_labels = g.own < 1 ? golden_partners : NULL;
+        f.batch.own_share = g.own;
         f.batch.logits = logits;
         f.batch.moment = moment_of(&g);
         check_slopes(g.name, f.loss, &f.batch, elm_loss_logits, logits, f.logits_gradient,

@@ -40,6 +40,24 @@ static void say_sampling(const elm_run *run)
                      (long long)run->train->count);
 }
 
+/* Optimizer and regularization, as far as they are not the plain ones. */
+static void say_recipe(const elm_run *run)
+{
+    static const char *const mixes[] = {"none", "mixup", "cutmix"};
+    const elm_optim_options *optim = &run->options.optim;
+    const elm_data_options *data = &run->options.data;
+    if (strcmp(elm_optimizer_of(optim)->name, "sgd"))
+        elm_log_info(run->log, "optimizer %s", elm_optimizer_of(optim)->name);
+    if (data->mix != ELM_MIX_NONE)
+        elm_log_info(run->log, "images of a batch are mixed: %s, lambda ~ Beta(%g, %g)%s",
+                     mixes[data->mix], data->mix_alpha, data->mix_alpha,
+                     data->mix_probability < 1 ? ", not in every batch" : "");
+    if (optim->ema > 0)
+        elm_log_info(run->log,
+                     "a moving average of the weights remembers about %.4g epochs (optim.ema = %g)",
+                     1 / (1 - optim->ema) / (double)run->steps_per_epoch, optim->ema);
+}
+
 /* From the set-up that the job declares, and what of the schedule a run that was made shorter
  * does not get to. */
 static void say_differences(const elm_run *run)
@@ -112,6 +130,7 @@ void elm_run_introduce(const elm_run *run)
                  strcmp(run->options.loss.embed, "none") ? " + " : "",
                  strcmp(run->options.loss.embed, "none") ? run->options.loss.embed : "");
     say_sampling(run);
+    say_recipe(run);
     if (run->options.optim.accumulate > 1)
         elm_log_info(log,
                      "each global batch is computed in %lld parts of at most %lld images: the loss "

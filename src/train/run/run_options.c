@@ -202,11 +202,24 @@ static int check_choice(elm_run *run, elm_error *err)
     return elm_choice_list(&run->asked, list, &count, err);
 }
 
+/* What an embedding of two images at once is to be near to is not defined. */
+static int check_mixing(const elm_job_options *options, elm_error *err)
+{
+    const elm_loss_options *loss = &options->loss;
+    if (options->data.mix == ELM_MIX_NONE || !strcmp(loss->embed, "none") || loss->lambda == 0)
+        return 0;
+    return elm_error_set(err, ELM_EXIT_USAGE,
+                         "the embedding of an image that is mixed of two belongs to no class, and "
+                         "%.100s compares embeddings of classes (data.mix, loss.embed): choose "
+                         "data.mix = none or loss.embed = none",
+                         loss->embed);
+}
+
 int elm_run_load_job(elm_run *run, elm_error *err)
 {
     if (resolve_present(run, run->request->init, err) || elm_loss_check(&run->options.loss, err) ||
         elm_optim_check(&run->options.optim, err) || check_choice(run, err) ||
-        elm_run_check_best(&run->options, err))
+        elm_run_check_best(&run->options, err) || check_mixing(&run->options, err))
         return -1;
     const int64_t part = elm_optim_microbatch(&run->options.optim);
     if (part < elm_comm_size(run->comm))
