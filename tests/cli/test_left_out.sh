@@ -48,10 +48,10 @@ mkfifo special/a/pipe.png
 /usr/bin/python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("special/b/socket")'
 tar -cf special.tar -C special a/1.png b/1.png a/pipe.png
 for source in "special:2 special files \(" "special.tar:1 special file \("; do
-    expect 0 "$prepare" pictures --archive "${source%%:*}" --out special.h5
+    expect 0 "$prepare" pictures --archive "${source%%:*}" --out special.h5 --force
     says stderr "${source#*:}pipe, socket or device\), left out"
     grep -q '^special file: .*pipe\.png: a pipe, socket or device' special-report.txt || fail "not in the report"
-    expect 1 "$prepare" pictures --archive "${source%%:*}" --out special.h5 --strict
+    expect 1 "$prepare" pictures --archive "${source%%:*}" --out special.h5 --strict --force
 done
 
 # --- an archive of no bytes is no empty class
