@@ -3,25 +3,29 @@
 #include <math.h>
 #include <string.h>
 
-/* Gamma(alpha, 1). Below 1 by way of alpha + 1; the power is taken of 1 - u, which is never 0. */
-static double draw_gamma(elm_rng *rng, double alpha)
+/* The logarithm of Gamma(alpha, 1), which itself underflows for small alphas. Below 1 by way of
+ * alpha + 1; 1 - u is never 0. */
+static double draw_log_gamma(elm_rng *rng, double alpha)
 {
-    if (alpha < 1)
-        return draw_gamma(rng, alpha + 1) * pow(1 - elm_rng_uniform(rng), 1 / alpha);
+    if (alpha < 1) {
+        const double larger = draw_log_gamma(rng, alpha + 1); /* the draws' order is fixed */
+        return larger + log(1 - elm_rng_uniform(rng)) / alpha;
+    }
     const double d = alpha - 1.0 / 3, c = 1 / sqrt(9 * d);
     for (;;) {
         const double x = elm_rng_normal(rng), t = 1 + c * x, v = t * t * t;
         if (t <= 0)
             continue;
         if (log(1 - elm_rng_uniform(rng)) < x * x / 2 + d - d * v + d * log(v))
-            return d * v;
+            return log(d * v);
     }
 }
 
 double elm_mixing_beta(elm_rng *rng, double alpha)
 {
-    const double one = draw_gamma(rng, alpha), other = draw_gamma(rng, alpha), sum = one + other;
-    return sum > 0 ? one / sum : 0.5; /* tiny alphas underflow */
+    const double one = draw_log_gamma(rng, alpha);
+    const double other = draw_log_gamma(rng, alpha);
+    return 1 / (1 + exp(other - one));
 }
 
 static int clip(int at, int end)
