@@ -40,11 +40,15 @@ typedef struct elm_decay_range {
 
 enum { ELM_OPTIMIZER_BLOCKS = 2 };
 
+/** Updates are counted as far as a checkpoint's float holds every number. With betas up to 0.999999
+ * 1 - beta^t is 1 by then, within that float's rounding. */
+enum { ELM_UPDATES_COUNTED = 1 << 24 };
+
 /** One update of the contiguous block of weights that learn. */
 typedef struct elm_update {
     const elm_optim_options *options;
     double lr;
-    int64_t done; /* updates before this one */
+    int64_t done; /* updates before this one, at most ELM_UPDATES_COUNTED */
     float *weights;
     const float *gradients;
     float *block[ELM_OPTIMIZER_BLOCKS]; /* the optimizer's own, like the weights, 0 at first */

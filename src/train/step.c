@@ -141,7 +141,8 @@ static double count_correct(const elm_loss_batch *batch, const bool *unreadable)
 }
 
 /* Sets the gradients of images that could not be read to zero and returns their number. They still
- * count in 1/B, enter BatchNorm as zeros and are rows of terms that compare classes. */
+ * count in 1/B, enter BatchNorm as zeros (with data.mix: as 1 - lambda of their partner; those whose
+ * partner could not be read are among them) and are rows of terms that compare classes. */
 static int64_t clear_unreadable_gradients(const elm_loss_batch *batch, const bool *unreadable)
 {
     int64_t count = 0;
@@ -246,7 +247,7 @@ static void update_weights(elm_trainer *t, double lr)
 {
     elm_update update = {.options = &t->optim,
                          .lr = lr,
-                         .done = t->updates++,
+                         .done = t->updates,
                          .weights = t->learning.weights,
                          .gradients = t->learning.gradients,
                          .ranges = t->decay,
@@ -254,6 +255,7 @@ static void update_weights(elm_trainer *t, double lr)
     for (int b = 0; b < ELM_OPTIMIZER_BLOCKS && t->block[b]; b++)
         update.block[b] = t->block[b] + t->learning.first;
     t->optimizer->update(&update);
+    t->updates += t->updates < ELM_UPDATES_COUNTED;
 }
 
 /* Undoes what a discarded step has changed: the running statistics. */

@@ -53,7 +53,7 @@ struct elm_trainer {
     elm_step_sums sums;     /* of this rank, then of all */
     const elm_optimizer *optimizer;
     float *block[ELM_OPTIMIZER_BLOCKS]; /* [parameters] what it keeps beside them, or NULL */
-    int64_t updates;                    /* done */
+    int64_t updates;                    /* done, as far as they are counted */
     float updates_saved;                /* the same for a checkpoint */
     elm_weight_average *average;        /* NULL: optim.ema = 0 */
     /* running statistics before the step, restored when it is discarded */

@@ -1,5 +1,6 @@
 #include "elmpi/trainer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -228,13 +229,6 @@ static int optimizer_tensors(elm_trainer *t, elm_tensor *tensors)
     return count + t->optimizer->counts;
 }
 
-/* As far as a float counts; by then the corrections that it is counted for are gone. */
-static void save_updates(elm_trainer *t)
-{
-    enum { COUNTED = 1 << 24 };
-    t->updates_saved = (float)(t->updates < COUNTED ? t->updates : COUNTED);
-}
-
 int elm_trainer_export(elm_trainer *t, elm_tensor **tensors, int *count, elm_error *err)
 {
     const int weights = elm_weights_count(t->net), kept = optimizer_tensors(t, NULL),
@@ -246,7 +240,7 @@ int elm_trainer_export(elm_trainer *t, elm_tensor **tensors, int *count, elm_err
         elm_free(all);
         return -1;
     }
-    save_updates(t);
+    t->updates_saved = (float)t->updates;
     optimizer_tensors(t, all + weights);
     elm_loss_tensors(t->loss, all + weights + kept, learned);
     elm_weight_average_begin(t->average, t->net);
@@ -269,6 +263,21 @@ static int take_over(const elm_checkpoint *checkpoint, const elm_tensor *mine, e
     return 0;
 }
 
+/* A count that its float holds exactly. The digest does not say who wrote it. */
+static int take_updates(elm_trainer *t, elm_error *err)
+{
+    const float saved = t->updates_saved;
+    if (!t->optimizer->counts)
+        return 0;
+    if (!(saved >= 0 && saved <= (float)ELM_UPDATES_COUNTED) || saved != floorf(saved))
+        return elm_error_set(err, ELM_EXIT_FAILURE,
+                             "optimizer/updates is no number of updates (%g in the checkpoint, 0 "
+                             "to %d are possible): start from its weights alone with --init",
+                             (double)saved, ELM_UPDATES_COUNTED);
+    t->updates = (int64_t)saved;
+    return 0;
+}
+
 /* All that is not the network's own weights. */
 static int import_rest(elm_trainer *t, const elm_checkpoint *checkpoint, elm_error *err)
 {
@@ -284,7 +293,8 @@ static int import_rest(elm_trainer *t, const elm_checkpoint *checkpoint, elm_err
     for (int i = 0; i < count && !status; i++)
         status = take_over(checkpoint, &tensors[i], err);
     elm_free(tensors);
-    t->updates = (int64_t)t->updates_saved;
+    if (!status)
+        status = take_updates(t, err);
     elm_weight_average_resume(t->average);
     return status;
 }

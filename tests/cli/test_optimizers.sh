@@ -53,5 +53,5 @@ expect 2 "$train" "$job" "${common[@]}" --set optim.name=lars --run-dir "$scratc
 says stderr 'optim\.name'
 expect 2 "$train" "$job" "${common[@]}" --set optim.name=adam --run-dir "$scratch/refused"
 says stderr 'adamw'
-expect 2 "$train" "$job" "${common[@]}" --set optim.name=adamw --set optim.beta2=1 --run-dir "$scratch/refused"
+expect 2 "$train" "$job" "${common[@]}" --set optim.name=adamw --set optim.beta2=0.9999999 --run-dir "$scratch/refused"
 absent "$scratch/refused"

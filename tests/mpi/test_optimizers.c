@@ -24,6 +24,24 @@ typedef struct setting {
     elm_comm_options comm;
 } setting;
 
+static elm_trainer *make_trainer_of(setting *s)
+{
+    const elm_trainer_spec spec = {.model = &s->model,
+                                   .loss = &s->loss,
+                                   .optim = &s->optim,
+                                   .comm = &s->comm,
+                                   .data = &data,
+                                   .counts = {CLASSES, class_count, 226},
+                                   .backend = "auto",
+                                   .precision = ELM_PRECISION_FP32};
+    elm_trainer *trainer = NULL;
+    elm_error err = {0};
+    if (elm_trainer_create_all(&trainer, &spec, comm, &err))
+        fprintf(stderr, "%s\n", err.text);
+    check(trainer != NULL);
+    return trainer;
+}
+
 static elm_trainer *make_trainer(setting *s, int optimizer, const char *bn, int train)
 {
     static const double lr[] = {0.1, 0.001, 2};
@@ -43,20 +61,7 @@ static elm_trainer *make_trainer(setting *s, int optimizer, const char *bn, int 
                              .weight_decay = 0.01,
                              .ema = 0.9}};
     snprintf(s->model.bn, sizeof s->model.bn, "%s", bn);
-    const elm_trainer_spec spec = {.model = &s->model,
-                                   .loss = &s->loss,
-                                   .optim = &s->optim,
-                                   .comm = &s->comm,
-                                   .data = &data,
-                                   .counts = {CLASSES, class_count, 226},
-                                   .backend = "auto",
-                                   .precision = ELM_PRECISION_FP32};
-    elm_trainer *trainer = NULL;
-    elm_error err = {0};
-    if (elm_trainer_create_all(&trainer, &spec, comm, &err))
-        fprintf(stderr, "%s\n", err.text);
-    check(trainer != NULL);
-    return trainer;
+    return make_trainer_of(s);
 }
 
 /* Step number `index`; `broken`: with a NaN in the last image. */
@@ -193,6 +198,61 @@ static void what_is_lacking_is_named(void)
     elm_trainer_destroy(trainer);
 }
 
+static float *updates_of(const elm_checkpoint *c)
+{
+    return elm_checkpoint_tensor(c, "optimizer/updates")->data;
+}
+
+/* What is no number of updates is refused, and the trainer's own stays. */
+static void impossible_counts_are_refused(void)
+{
+    setting s;
+    elm_trainer *trainer = make_trainer(&s, 1, "global", ELM_TRAIN_ALL);
+    static const float bad[] = {-1, 0.5f, 2.0f * ELM_UPDATES_COUNTED, 1e30f, INFINITY, NAN};
+    check(step(trainer, &s, 0, false) && step(trainer, &s, 1, false));
+    elm_checkpoint full = copy_of(trainer);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        elm_error err = {0};
+        *updates_of(&full) = bad[i];
+        check(elm_trainer_import(trainer, &full, &err) == -1);
+        check(strstr(err.text, "optimizer/updates") != NULL);
+        elm_checkpoint now = copy_of(trainer);
+        check(*updates_of(&now) == 2);
+        release(&now);
+    }
+    release(&full);
+    elm_trainer_destroy(trainer);
+}
+
+/* Beyond the updates that are counted too a run is resumed to the bit, whatever the betas. */
+static void long_runs_resume_to_the_bit(void)
+{
+    enum { BEYOND = 8 };
+    setting s, again;
+    elm_trainer_destroy(make_trainer(&s, 1, "global", ELM_TRAIN_ALL));
+    s.optim.beta2 = 0.99999999; /* more than a job may say */
+    elm_trainer *whole = make_trainer_of(&s);
+    elm_checkpoint late = copy_of(whole);
+    *updates_of(&late) = ELM_UPDATES_COUNTED;
+    check(elm_trainer_import(whole, &late, NULL) == 0);
+    for (int i = 0; i < BEYOND; i++)
+        check(step(whole, &s, i, false));
+    elm_checkpoint cut = copy_of(whole);
+    check(*updates_of(&cut) == ELM_UPDATES_COUNTED);
+    again = s;
+    elm_trainer *resumed = make_trainer_of(&again);
+    check(elm_trainer_import(resumed, &cut, NULL) == 0);
+    check(step(whole, &s, BEYOND, false) && step(resumed, &again, BEYOND, false));
+    elm_checkpoint end = copy_of(whole), same = copy_of(resumed);
+    check_equal(&end, &same);
+    release(&late);
+    release(&cut);
+    release(&end);
+    release(&same);
+    elm_trainer_destroy(whole);
+    elm_trainer_destroy(resumed);
+}
+
 static void tests(void)
 {
     for (int optimizer = 0; elm_optimizer_row(optimizer); optimizer++) {
@@ -201,6 +261,8 @@ static void tests(void)
         continue_to_the_bit(optimizer, "global", ELM_TRAIN_CLASSIFIER);
     }
     what_is_lacking_is_named();
+    impossible_counts_are_refused();
+    long_runs_resume_to_the_bit();
 }
 
 int main(int argc, char **argv)
