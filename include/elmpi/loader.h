@@ -42,8 +42,9 @@ typedef struct elm_batch {
     const int32_t *labels;            /* [share.local], = microbatch_labels + share.first */
     const int32_t *microbatch_labels; /* [share.global], in global order */
     const int64_t *members;           /* [share.global] indices into the data set */
-    /* [share.local] images of a class of which no image can be read: their input is 0, they
-     * get gradient 0; NULL: none */
+    /* [share.local] images of a class of which no image can be read: their input is 0 (mixed: 1 -
+     * lambda of the partner), they get gradient 0, as do those whose partner is such a one; NULL:
+     * none */
     const bool *unreadable;
     /* [share.local] images that cannot be read: the next of their class stands in for each;
      * NULL: none */
