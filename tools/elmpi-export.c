@@ -81,6 +81,7 @@ static int export(const command_line *s, const elm_log *log, elm_error *err)
         status = elm_name_list_read(s->class_names, info.classes, &names, err);
     if (status == 0) {
         const elm_export_request request = {.checkpoint = checkpoint,
+                                            .weights = s->weights,
                                             .model = &options.model,
                                             .data = &info,
                                             .crop = info.in_shards ? info.height : 0,

@@ -280,6 +280,7 @@ static int classify_all(predictor *p, const command_line *s, elm_comm *comm, con
         .input_count = s->input_count,
         .net = p->net,
         .checkpoint = p->checkpoint,
+        .weights = s->weights,
         .input = &p->input,
         .shift = p->shift,
         .top = s->top < classes ? (int)s->top : classes,

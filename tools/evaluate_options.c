@@ -12,7 +12,7 @@ static void print_classifiers(void)
         printf("  %-24s %s\n", c->name, c->help);
     printf("\nThe figures go to evaluation.json beside the checkpoint (classifier fc on "
            "checkpoint.h5, test split, groups elm),\n"
-           "else to evaluation-<checkpoint>-<classifier>[-<split>][-kang].json.\n");
+           "else to evaluation-<checkpoint>[-ema]-<classifier>[-<split>][-kang].json.\n");
 }
 
 /* A flag that the classifier would ignore is an error. */

@@ -138,6 +138,7 @@ int evaluate_write_more_all(const evaluated *subject, const evaluate_options *s,
                                       .test_split = s->split,
                                       .loss = &subject->options.loss,
                                       .checkpoint = s->checkpoint,
+                                      .weights = s->weights != NULL ? s->weights : "last",
                                       .name = subject->options.run.name,
                                       .epsilon = subject->settings.epsilon,
                                       .tsne_classes =

@@ -17,6 +17,7 @@ typedef struct elm_analysis_input {
     const char *test_split; /* its name */
     const elm_loss_options *loss;
     const char *checkpoint, *name; /* path; the run's name */
+    const char *weights;           /* which of the checkpoint's: "last" or "ema" */
     double epsilon;                /* shrinkage of the within-class covariance, as for lda */
     int tsne_classes;              /* of each group; 0: no t-SNE */
     elm_comm *comm;

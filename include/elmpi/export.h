@@ -9,6 +9,7 @@
 /** What is exported, and what the file's metadata say of it. Borrowed. */
 typedef struct elm_export_request {
     const elm_checkpoint *checkpoint;
+    const char *weights; /* which of its weights have been chosen: "last" (or NULL) or "ema" */
     const elm_model_options *model; /* of the checkpoint's job */
     /* of the store that it was trained on; height and width as the network sees images */
     const elm_store_info *data;

@@ -16,6 +16,7 @@ typedef struct elm_predict_request {
     int input_count;
     elm_net *net; /* for `batch` images, with the checkpoint's weights */
     const elm_checkpoint *checkpoint;
+    const char *weights; /* which of its weights `net` has: "last" (or NULL) or "ema" */
     const elm_checkpoint_input *input;
     const double *shift;    /* [classes] added to the logits (elm_prior_shift), or NULL */
     int top;                /* classes an image, 1 .. classes */

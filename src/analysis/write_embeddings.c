@@ -126,6 +126,7 @@ static void write_layer(const elm_analysis_input *in, elm_table_file *file)
     const elm_tensor *weight = elm_last_layer(in->net, "fc.weight"),
                      *bias = elm_last_layer(in->net, "fc.bias");
     elm_table_file_text(file, "/", "checkpoint", in->checkpoint);
+    elm_table_file_text(file, "/", "weights", in->weights);
     elm_table_file_text(file, "/", "name", in->name);
     elm_table_file_array(file, "/classes/train_count", ELM_TABLE_INT64, in->train->info.classes, 0,
                          in->train->class_count);

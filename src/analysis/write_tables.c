@@ -23,6 +23,7 @@ static void write_head(elm_table_file *file, const elm_analysis_input *in, const
 {
     const int classes = in->train->info.classes;
     elm_table_file_text(file, "/", "checkpoint", in->checkpoint);
+    elm_table_file_text(file, "/", "weights", in->weights);
     elm_table_file_text(file, "/", "name", in->name);
     elm_table_file_text(file, "/", "dataset", in->train->info.dataset);
     elm_table_file_text(file, "/", "test_split", in->test_split);

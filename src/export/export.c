@@ -191,6 +191,7 @@ int elm_export_write(const elm_export_request *request, const char *path, elm_er
         {"deviation", std}, /* std's name in files of earlier versions */
         {"input", input},
         {"step", step},
+        {"weights", request->weights != NULL ? request->weights : "last"},
         {NULL, NULL},
     };
     subject s = {.request = request, .metadata = metadata};

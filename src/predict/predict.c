@@ -198,6 +198,7 @@ static int open_table(prediction_run *run, elm_error *err)
     }
     for (int64_t i = 0; i < count; i++)
         names[i] = name_of(run, i);
+    elm_table_file_text(run->table, "/", "weights", r->weights != NULL ? r->weights : "last");
     elm_table_file_texts(run->table, "/pictures/path", names, count);
     elm_free(names);
     elm_table_file_open_rows(run->table, "/pictures/embeddings", ELM_TABLE_FLOAT, count,

@@ -84,6 +84,26 @@ expect 0 "$export" "$checkpoint" --to "$scratch/last.safetensors"
 if cmp -s "$scratch/ema.safetensors" "$scratch/last.safetensors"; then
     fail "the exported average is the last weights"
 fi
+# What is written of them says which they are.
+expect 0 "$export" "$checkpoint" --weights ema --to "$scratch/ema.onnx"
+expect 0 "$evaluate" "$checkpoint" --weights ema --embeddings "$scratch/ema-e.h5" --analysis "$scratch/ema-a.h5" --json "$scratch/tables.json"
+expect 0 "$evaluate" "$checkpoint" --embeddings "$scratch/last-e.h5" --analysis "$scratch/last-a.h5" --json "$scratch/tables.json"
+/usr/bin/python3 -c 'import sys; from PIL import Image; Image.new("L", (8, 8), 128).save(sys.argv[1])' "$scratch/gray.png"
+for weights in ema last; do
+    expect 0 "$ELMPI_BIN/elmpi-predict" "$checkpoint" "$scratch/gray.png" --weights $weights --out "$scratch/p.csv" --embeddings "$scratch/$weights-p.h5"
+done
+/usr/bin/python3 - "$scratch" <<'PY'
+import h5py, json, struct, sys
+for weights in ('ema', 'last'):
+    with open('%s/%s.safetensors' % (sys.argv[1], weights), 'rb') as f:
+        header = json.loads(f.read(struct.unpack('<Q', f.read(8))[0]))
+    assert header['__metadata__']['weights'] == weights, header['__metadata__']
+    for kind in 'eap':
+        found = h5py.File('%s/%s-%s.h5' % (sys.argv[1], weights, kind), 'r').attrs['weights']
+        assert found in (weights, weights.encode()), (kind, weights, found)
+onnx = open(sys.argv[1] + '/ema.onnx', 'rb').read()
+assert b'weights\x12\x03ema' in onnx
+PY
 run again --init "$scratch/ema.safetensors" --max-steps 0
 h5diff "$checkpoint" "$scratch/again/checkpoint.h5" /ema /model || fail "what was exported is not the average"
 expect 0 "$evaluate" "$scratch/again/checkpoint.h5"
