@@ -43,6 +43,13 @@ static int json_path(const evaluate_options *s, char *path, size_t size_bytes, e
                                base);
 }
 
+/* Not the run's last checkpoint, but the one that its held-out images chose; its file says so. */
+static bool is_best(const evaluated *subject)
+{
+    const char *chosen_on = subject->checkpoint->chosen_on;
+    return chosen_on != NULL && strcmp(chosen_on, "holdout") == 0;
+}
+
 enum { DETAILS_MAX = 10 };
 
 /* The classifier's settings, and who chose them. */
@@ -52,7 +59,7 @@ static void describe_classifier(const evaluated *subject, const evaluate_options
     const elm_classifier_settings *set = &subject->settings;
     int count = 0;
     *k = (double)set->k;
-    if (elm_run_folder_is_best(s->checkpoint))
+    if (is_best(subject))
         details[count++] = (elm_evaluation_detail){"checkpoint_chosen_on", "holdout", NULL, 0};
     if (is_average(s))
         details[count++] = (elm_evaluation_detail){"weights", s->weights, NULL, 0};
@@ -73,10 +80,9 @@ static void describe_classifier(const evaluated *subject, const evaluate_options
     details[count] = (elm_evaluation_detail){0};
 }
 
-/* Not the run's last checkpoint, but the one that its held-out images chose. */
-static void say_best(const evaluate_options *s, const elm_log *log)
+static void say_best(const evaluated *subject, const evaluate_options *s, const elm_log *log)
 {
-    if (!elm_run_folder_is_best(s->checkpoint))
+    if (!is_best(subject))
         return;
     elm_log_info(log, "\n  checkpoint: the best on the held-out images (checkpoint.best), not the "
                       "last");
@@ -113,7 +119,7 @@ int evaluate_report(const evaluated *subject, const evaluate_options *s,
     if (is_average(s))
         elm_log_info(log, "\n  weights: their moving average (optim.ema = %g)",
                      subject->options.optim.ema);
-    say_best(s, log);
+    say_best(subject, s, log);
     elm_warn_unless_newest(log, s->checkpoint, subject->checkpoint);
     if (strcmp(s->with->name, "posthoc-la") == 0 &&
         strcmp(subject->options.loss.logit, "logadj") == 0)

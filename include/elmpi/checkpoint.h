@@ -65,6 +65,7 @@ typedef struct elm_checkpoint {
     int ranks;
     const char *git;       /* version that wrote it */
     const char *made_with; /* threads a rank and libraries; an empty text: not known */
+    const char *chosen_on; /* what chose it as the best: "holdout"; NULL: nothing did */
     /* full path in `name`: "model/conv1.weight", "optimizer/momentum/conv1.weight", "loss/..." */
     int tensor_count;
     elm_tensor *tensors;

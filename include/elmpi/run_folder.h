@@ -56,16 +56,23 @@ const char *elm_run_folder_path(const elm_run_folder *folder);
 
 /** Writes checkpoint-<run>-<step>.h5, points checkpoint.h5 to it (symbolic link, replaced by
  * rename), then deletes this folder's oldest beyond the newest `keep` (0: keep all); the newest
- * is never deleted. Refuses when a higher run number has been claimed meanwhile. */
+ * is never deleted. Best ones that best.h5 does not lead to go too, unless it leads to one of a
+ * later step. Refuses when a higher run number has been claimed meanwhile. */
 int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint, int64_t keep,
                         elm_error *err);
 
-/** Writes best-<run>-<step>.h5, points best.h5 to it, and deletes those that were the best before.
- * Nothing resumes from it. Refuses as elm_run_folder_save does. */
+/** Writes best-<run>-<step>.h5 and points best.h5 to it. Those that were the best before stay until
+ * elm_run_folder_save has written a checkpoint that is as new: a run that ends before goes on from
+ * an older one, of which one of them is the best. Nothing resumes from it. Refuses as
+ * elm_run_folder_save does. */
 int elm_run_folder_save_best(elm_run_folder *folder, const elm_checkpoint *checkpoint,
                              elm_error *err);
-/** Whether that is the path of one: best.h5, or what it points to. */
-bool elm_run_folder_is_best(const char *path);
+/** For a run that goes on from the checkpoint of that name and whose best step is `step`: best.h5
+ * leads to it, if it is there. Otherwise it stays as it is. */
+int elm_run_folder_choose_best(elm_run_folder *folder, const char *checkpoint, int64_t step,
+                               elm_error *err);
+/** The step whose weights best.h5 leads to; -1: it leads to none. */
+int64_t elm_run_folder_best_step(const elm_run_folder *folder);
 
 /** Writes the whole content of a file of the folder. Returns 0, or -1 for a failure that is not
  * the output's own. */

@@ -107,6 +107,7 @@ static void walk(parcel *p, elm_checkpoint *c)
     c->job = walk_text(p, c->job);
     c->git = walk_text(p, c->git);
     c->made_with = walk_text(p, c->made_with);
+    c->chosen_on = walk_text(p, c->chosen_on);
     walk_bytes(p, &c->epoch, sizeof c->epoch);
     walk_bytes(p, &c->step, sizeof c->step);
     walk_bytes(p, &c->seed, sizeof c->seed);

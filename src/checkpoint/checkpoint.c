@@ -26,6 +26,7 @@ void elm_checkpoint_free(elm_checkpoint *checkpoint)
     elm_free((void *)checkpoint->job);
     elm_free((void *)checkpoint->git);
     elm_free((void *)checkpoint->made_with);
+    elm_free((void *)checkpoint->chosen_on);
     elm_free((void *)checkpoint->class_names);
     elm_free((void *)checkpoint->class_count);
     elm_free(checkpoint->tensors);

@@ -81,6 +81,8 @@ static int write_facts(hid_t file, const elm_checkpoint *c, const char *path, el
     status |= elm_h5_write_attribute(file, "ranks", H5T_NATIVE_INT, ELM_H5_SCALAR, &c->ranks);
     status |= elm_h5_write_text(file, "git", c->git ? c->git : "");
     status |= elm_h5_write_text(file, "made_with", c->made_with ? c->made_with : "");
+    if (c->chosen_on)
+        status |= elm_h5_write_text(file, "chosen_on", c->chosen_on);
     if (c->tail.records > 0) {
         const int64_t bytes = (int64_t)c->tail.record_bytes;
         status |= elm_h5_write_attribute(file, "bank_records", H5T_NATIVE_INT64, ELM_H5_SCALAR,

@@ -46,7 +46,7 @@ static bool parse_claim(const char *name, int *run)
 
 static bool is_trace(const char *name)
 {
-    static const char *const files[] = {"checkpoint.h5", "job.ini", "metrics.csv"};
+    static const char *const files[] = {"checkpoint.h5", "best.h5", "job.ini", "metrics.csv"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (!strcmp(name, files[i]))
             return true;
@@ -64,13 +64,16 @@ static int newest_first(const void *a, const void *b)
 /* Notes one entry; with room for one only counts. */
 static void take(elm_folder_list *list, const char *name, int checkpoint_room, int claim_room)
 {
-    elm_checkpoint_entry checkpoint;
+    elm_checkpoint_entry checkpoint, best;
     int run;
     bool trace = is_trace(name);
     if (elm_checkpoint_entry_parse(name, &checkpoint)) {
         if (list->checkpoint_count < checkpoint_room)
             list->checkpoints[list->checkpoint_count] = checkpoint;
         list->checkpoint_count++;
+        trace = true;
+    } else if (elm_best_entry_parse(name, &best)) {
+        list->best_run = best.run > list->best_run ? best.run : list->best_run;
         trace = true;
     } else if (parse_claim(name, &run)) {
         if (list->claim_count < claim_room)
@@ -127,6 +130,7 @@ void elm_folder_list_free(elm_folder_list *list)
 int elm_folder_list_highest(const elm_folder_list *list)
 {
     int highest = list->checkpoint_count ? list->checkpoints[0].run : 0;
+    highest = list->best_run > highest ? list->best_run : highest;
     for (int i = 0; i < list->claim_count; i++)
         highest = list->claims[i] > highest ? list->claims[i] : highest;
     return highest;

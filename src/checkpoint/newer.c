@@ -25,10 +25,10 @@ static bool find_newest(const elm_folder_list *list, const char *folder,
     return false;
 }
 
-bool elm_run_folder_is_best(const char *path)
+/* By its name: a best checkpoint is not meant to be the newest. */
+static bool is_named_best(const char *base)
 {
     elm_checkpoint_entry entry;
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     return !strcmp(base, "best.h5") || elm_best_entry_parse(base, &entry);
 }
 
@@ -43,7 +43,7 @@ bool elm_run_folder_has_newer(const char *path, int64_t step, char *name, int ca
     const char *real_slash = real ? strrchr(real, '/') : NULL;
     const bool is_link = real_slash && elm_checkpoint_entry_parse(real_slash + 1, &ours);
     bool newer = false;
-    if (real && !elm_checkpoint_entry_parse(base, &newest) && !elm_run_folder_is_best(path) &&
+    if (real && !elm_checkpoint_entry_parse(base, &newest) && !is_named_best(base) &&
         !elm_folder_list_read(folder, &list, NULL)) {
         newer =
             find_newest(&list, folder, &newest) &&

@@ -1,6 +1,5 @@
 #include "elmpi/run_folder.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -270,34 +269,39 @@ int elm_run_folder_save(elm_run_folder *folder, const elm_checkpoint *checkpoint
                         elm_error *err)
 {
     char name[ELM_ENTRY_SIZE];
+    elm_checkpoint_entry best;
     if (write_and_link(folder, "checkpoint", checkpoint, name, err))
         return -1;
     forget_damaged(folder, name);
     delete_oldest(folder, keep);
+    /* This checkpoint's history knows the best one: no other can be chosen from here on. */
+    if (elm_folder_linked_best(folder->path, &best) && best.step <= checkpoint->step)
+        elm_folder_delete_other_best(folder->path, &best);
     return 0;
-}
-
-/* What cannot be deleted costs space, not the run. */
-static void delete_other_best(const elm_run_folder *folder, const char *name)
-{
-    DIR *files = opendir(folder->path);
-    elm_checkpoint_entry entry;
-    if (!files)
-        return;
-    for (const struct dirent *file; (file = readdir(files));)
-        if (elm_best_entry_parse(file->d_name, &entry) && strcmp(file->d_name, name) != 0)
-            unlinkat(dirfd(files), file->d_name, 0);
-    closedir(files);
 }
 
 int elm_run_folder_save_best(elm_run_folder *folder, const elm_checkpoint *checkpoint,
                              elm_error *err)
 {
     char name[ELM_ENTRY_SIZE];
-    if (write_and_link(folder, "best", checkpoint, name, err))
-        return -1;
-    delete_other_best(folder, name);
-    return 0;
+    return write_and_link(folder, "best", checkpoint, name, err);
+}
+
+int elm_run_folder_choose_best(elm_run_folder *folder, const char *checkpoint, int64_t step,
+                               elm_error *err)
+{
+    elm_checkpoint_entry from, best, linked;
+    if (!elm_checkpoint_entry_parse(checkpoint, &from) ||
+        !elm_folder_find_best(folder->path, from.run, step, &best) ||
+        (elm_folder_linked_best(folder->path, &linked) && !strcmp(linked.name, best.name)))
+        return 0;
+    return check_still_ours(folder, err) || point_to(folder, "best", best.name, err) ? -1 : 0;
+}
+
+int64_t elm_run_folder_best_step(const elm_run_folder *folder)
+{
+    elm_checkpoint_entry best;
+    return elm_folder_linked_best(folder->path, &best) ? best.step : -1;
 }
 
 int elm_run_folder_write(elm_run_folder *folder, const char *name, elm_file_writer write,

@@ -113,6 +113,50 @@ run between "${still[@]}" --set checkpoint.early_stop=1.5 --resume
 expect_mpi 0 2 "$train" "$scratch/job.ini" --run-dir "$scratch/still-2" "${still[@]}"
 [ "$(tail -1 "$scratch/still-2/metrics.csv" | cut -d, -f1)" = 3 ] || fail "two ranks stop elsewhere"
 
+# Who is resumed with it only now has no weights of the best epoch: it is said, and nothing else is.
+first=$((steps / 8))
+run late --set optim.lr=0 --set checkpoint.best=none --max-steps $((2 * first))
+run late --set optim.lr=0 --resume
+says stderr "the best on the held-out images so far is step $first, and its weights were not kept, until"
+says stdout 'at epoch 1\.00.*; its weights were not kept'
+says_not stdout 'best\.h5 holds'
+absent "$scratch/late/best.h5"
+
+# The same where an older best one is left.
+step=$(chosen whole | cut -d' ' -f1)
+[ "$step" -gt "$first" ] || fail "the first epoch is the best: nothing is tested here"
+run stale --max-steps "$first"
+run stale --set checkpoint.best=none --max-steps "$step" --resume
+run stale --resume
+says stderr "so far is step $step, and its weights were not kept: best\.h5 holds those of step $first, until"
+says stdout "; its weights were not kept: best\.h5 holds those of step $first"
+
+# Killed after a better one was found, before a checkpoint that knows it: the best of the older checkpoint is there, and is chosen again.
+run killed --set optim.lr=0 --max-steps $((2 * first))
+cp "$scratch/killed/best-1-$first.h5" "$scratch/killed/best-1-$((3 * first)).h5"
+ln -sf "best-1-$((3 * first)).h5" "$scratch/killed/best.h5"
+run killed --set optim.lr=0 --resume
+says_not stderr 'not kept'
+says stdout '; best\.h5 holds its weights'
+check_best killed
+
+# The file says that it was chosen, not its name.
+mkdir "$scratch/elsewhere"
+cp "$scratch/whole/best.h5" "$scratch/elsewhere/renamed.h5"
+cp "$scratch/whole/checkpoint.h5" "$scratch/elsewhere/best.h5"
+expect 0 "$evaluate" "$scratch/elsewhere/renamed.h5" --split holdout
+says stdout 'the best on the held-out images'
+says stderr 'have chosen this checkpoint'
+expect 0 "$evaluate" "$scratch/elsewhere/best.h5" --split holdout
+says_not stdout 'the best on the held-out images'
+says_not stderr 'have chosen this checkpoint'
+
+# A folder with nothing but the best one is an earlier run's.
+mkdir "$scratch/only"
+cp "$scratch/whole/best.h5" "$scratch/only/$(readlink "$scratch/whole/best.h5")"
+expect 2 "$train" "$scratch/job.ini" --run-dir "$scratch/only"
+says stderr 'holds an earlier run.*best-1-'
+
 # Nothing to choose by, and what has no meaning without a choice.
 expect 2 "$train" "$scratch/job.ini" --run-dir "$scratch/refused" --set data.holdout=0
 says stderr 'checkpoint\.best = holdout.*data\.holdout'

@@ -23,8 +23,8 @@ static const char *const objects[] = {
     "loss",     "loss/scale", "history",      "history/loss",        "history/x",
     "progress", NULL};
 static const char *const attributes[] = {
-    "format", "version",   "epoch",           "step",       "seed", "ranks",
-    "git",    "made_with", "progress@images", "progress@x", NULL};
+    "format", "version",   "epoch",           "step",       "seed",      "ranks",
+    "git",    "made_with", "progress@images", "progress@x", "chosen_on", NULL};
 static const hdf5_names names = {objects, attributes};
 
 typedef struct content {
@@ -69,6 +69,7 @@ static content make_sample(void)
                                   .ranks = 2,
                                   .git = "g",
                                   .made_with = "m",
+                                  .chosen_on = "holdout",
                                   .tensor_count = 3,
                                   .tensors = tensors,
                                   .classes = 2,

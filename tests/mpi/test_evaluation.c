@@ -132,6 +132,7 @@ static void a_checkpoint_reaches_all(elm_net *net, const test_set *set, const ch
         .ranks = 3,
         .git = "abc",
         .made_with = "1 thread a rank, a library",
+        .chosen_on = "holdout",
         .tensor_count = elm_weights_count(net),
         .tensors = tensors,
         .classes = CLASSES,
@@ -151,7 +152,7 @@ static void a_checkpoint_reaches_all(elm_net *net, const test_set *set, const ch
     elm_checkpoint *got = NULL;
     check(elm_checkpoint_read_all(comm, path, &got, &err) == 0);
     check(text_equal(got->job, made.job) && text_equal(got->git, made.git) &&
-          text_equal(got->made_with, made.made_with));
+          text_equal(got->made_with, made.made_with) && text_equal(got->chosen_on, made.chosen_on));
     check(got->epoch == made.epoch && got->step == made.step && got->seed == made.seed &&
           got->ranks == made.ranks);
     check(got->classes == CLASSES && text_equal(got->class_names[2], names[2]));

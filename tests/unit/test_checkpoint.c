@@ -81,6 +81,7 @@ static sample *make_sample(void)
         .ranks = 4,
         .git = "v1-3-gabc",
         .made_with = "2 threads a rank",
+        .chosen_on = "holdout",
         .tensor_count = TENSORS,
         .tensors = s->tensors,
         .classes = CLASSES,
@@ -181,6 +182,7 @@ static void round_trip(void **state)
     assert_string_equal(c->job, s->checkpoint.job);
     assert_string_equal(c->git, s->checkpoint.git);
     assert_string_equal(c->made_with, s->checkpoint.made_with);
+    assert_string_equal(c->chosen_on, s->checkpoint.chosen_on);
     assert_true(c->epoch == 3.25 && c->step == 1ll << 40 && c->seed == UINT64_MAX && c->ranks == 4);
     assert_int_equal(c->classes, CLASSES);
     for (int i = 0; i < CLASSES; i++) {
@@ -218,6 +220,7 @@ static void least_checkpoint(void **state)
     assert_string_equal(c->job, "");
     assert_string_equal(c->git, "");
     assert_string_equal(c->made_with, "");
+    assert_null(c->chosen_on);
     assert_int_equal(c->tensor_count + c->history_count + c->progress_count + c->classes, 0);
     assert_false(elm_checkpoint_knows_input(c)); /* as in checkpoints of before it was in them */
     elm_checkpoint_free(c);

@@ -47,6 +47,8 @@ static int read_facts(reader *r)
                                                        : elm_alloc(1, 1, r->err);
     if (!c->git || !c->made_with)
         return -1;
+    if (H5Aexists(r->file, "chosen_on") > 0 && !(c->chosen_on = reader_read_text(r, "chosen_on")))
+        return -1;
     int64_t count;
     size_t size;
     c->job = reader_read_texts(r, "job", 0, &count, &size);

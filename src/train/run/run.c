@@ -206,19 +206,8 @@ static int advance_all(elm_run *run, elm_metrics **final, bool *stop, elm_error 
 
 static void say_result(const elm_run *run)
 {
-    const elm_epoch_metrics *best = elm_history_best(&run->history),
-                            *chosen = elm_history_best_held_out(&run->history);
-    if (chosen) {
-        char test[80] = "";
-        if (!isnan(chosen->test.balanced_accuracy))
-            snprintf(test, sizeof test, ", where the %s set gives %.2f%%", run->test_split,
-                     100 * chosen->test.balanced_accuracy);
-        elm_log_info(run->log,
-                     "Best on the held-out images so far (chosen by them, not by the test set): "
-                     "%.2f%% at epoch %.2f%s%s",
-                     100 * chosen->holdout.balanced_accuracy, chosen->epoch, test,
-                     run->options.checkpoint.best ? "; best.h5 holds its weights" : "");
-    }
+    const elm_epoch_metrics *best = elm_history_best(&run->history);
+    elm_run_say_best(run);
     if (best && run->options.run.evaluate_every_epochs > 0)
         elm_log_info(run->log,
                      "Best on the %s set so far (chosen by the %s set, so not a result to report): "

@@ -99,6 +99,11 @@ bool elm_run_is_best(const elm_run *run, const elm_epoch_metrics *row);
 /** Where checkpoint.early_stop is over, this step becomes the run's last. Local, and the same on all
  * ranks. */
 void elm_run_stop_early(elm_run *run);
+/** Rank 0, of a resumed run: best.h5 leads to the best step of the history; a warning where the
+ * folder lacks it and checkpoint.best asks for it. */
+int elm_run_settle_best(const elm_run *run, elm_error *err);
+/** Logs the best step by the held-out images, and whether best.h5 holds its weights. */
+void elm_run_say_best(const elm_run *run);
 /** The memory bank as the checkpoint's tail (records 0: none, or not wanted), for rank 0 to
  * write. Local. _finish_all must follow on all ranks, whatever became of the writing. */
 elm_checkpoint_tail elm_run_bank_tail(const elm_run *run);

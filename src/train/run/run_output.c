@@ -36,6 +36,7 @@ static int save(elm_run *run, bool best, elm_error *err)
         .ranks = elm_comm_size(run->comm),
         .git = run->request->version,
         .made_with = made_with,
+        .chosen_on = best ? "holdout" : NULL,
         .classes = run->train->info.classes,
         .class_names = (const char *const *)run->train->class_names,
         .class_count = run->train->class_count,

@@ -152,6 +152,8 @@ static int take_over_all(elm_run *run, elm_error *err)
         status = elm_run_folder_settle(run->folder, *run->resumed_from ? run->resumed_from : NULL,
                                        run->options.checkpoint.keep, err);
     }
+    if (!status && run->folder)
+        status = elm_run_settle_best(run, err);
     if (elm_comm_agree_all(run->comm, status, err))
         return -1;
     run->set_up = true;
