@@ -140,7 +140,7 @@ enter "$root" ELMPI_MPI="$mpi" DEBIAN_FRONTEND=noninteractive bash -c 'set -euo 
     shift
     cd /elmpi
     . tools/environment.sh
-    tools/packages.sh build test
+    tools/packages.sh build report test
     step "build"
     cmake --preset dev --log-level=WARNING "$@"
     cmake --build --preset dev -j "$elmpi_cores"
