@@ -40,7 +40,7 @@ bool elm_checkpoint_knows_input(const elm_checkpoint *checkpoint)
     return checkpoint->input.channels > 0 || checkpoint->input.features > 0;
 }
 
-const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name)
+static elm_tensor *find_tensor(const elm_checkpoint *checkpoint, const char *name)
 {
     for (int i = 0; i < checkpoint->tensor_count; i++)
         if (!strcmp(checkpoint->tensors[i].name, name))
@@ -48,24 +48,26 @@ const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const 
     return NULL;
 }
 
+const elm_tensor *elm_checkpoint_tensor(const elm_checkpoint *checkpoint, const char *name)
+{
+    return find_tensor(checkpoint, name);
+}
+
 static int swap_average(elm_checkpoint *checkpoint, elm_tensor *last, elm_error *err)
 {
     char name[ELM_NAME_SIZE];
     snprintf(name, sizeof name, "ema/%.*s", (int)(sizeof name - sizeof "ema/"),
              last->name + sizeof "model/" - 1);
-    for (int i = 0; i < checkpoint->tensor_count; i++) {
-        elm_tensor *average = &checkpoint->tensors[i];
-        if (strcmp(average->name, name) != 0 || average->count != last->count)
-            continue;
-        float *data = last->data;
-        last->data = average->data;
-        average->data = data;
-        return 0;
-    }
-    return elm_error_set(err, ELM_EXIT_USAGE,
-                         "the checkpoint has no moving average of its weights (--weights ema, %s): "
-                         "runs with optim.ema keep one; use --weights last",
-                         name);
+    elm_tensor *average = find_tensor(checkpoint, name);
+    if (!average || average->count != last->count)
+        return elm_error_set(err, ELM_EXIT_USAGE,
+                             "the checkpoint has no moving average of its weights (--weights ema, "
+                             "%s): runs with optim.ema keep one; use --weights last",
+                             name);
+    float *data = last->data;
+    last->data = average->data;
+    average->data = data;
+    return 0;
 }
 
 int elm_checkpoint_choose_weights(elm_checkpoint *checkpoint, const char *which, elm_error *err)

@@ -1,4 +1,4 @@
-#include "job/folders.h"
+#include "job/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>

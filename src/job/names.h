@@ -1,9 +1,19 @@
-/* Names: the jobs that can be started by name. */
+/* Names: the jobs that can be started by name, and the folders where they are looked for. */
 #ifndef ELMPI_JOB_NAMES_H
 #define ELMPI_JOB_NAMES_H
 
 #include "job/compose.h"
-#include "job/folders.h"
+#include "job/file.h"
+
+enum { ELM_JOB_FOLDERS_MAX = 16 };
+
+typedef struct elm_job_folders {
+    char path[ELM_JOB_FOLDERS_MAX][ELM_JOB_PATH_SIZE];
+    int count;
+} elm_job_folders;
+
+/** Those of ELMPI_JOBS, then that of the installed jobs: the first one that knows a name counts. */
+void elm_job_folders_find(elm_job_folders *folders);
 
 typedef struct elm_job_name {
     char name[ELM_JOB_NAME_SIZE], method[ELM_JOB_NAME_SIZE]; /* "": a file of its own */

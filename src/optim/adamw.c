@@ -1,11 +1,9 @@
 /* AdamW in one pass over weights, gradients and both moments. */
 #include <math.h>
 
+#include "base/cpu/vectors.h"
 #include "optim/optimizers.h"
 #include "optim/update_kernels.h"
-
-/* Floats a thread takes at a time; the cuts do not depend on the threads. */
-enum { CHUNK = 1 << 14 };
 
 static void adamw_update(const elm_update *u)
 {
@@ -25,10 +23,10 @@ static void adamw_update(const elm_update *u)
             .root = (float)(1 / sqrt(second)),
             .epsilon = (float)o->epsilon,
         };
-#pragma omp parallel for schedule(static) if (end - from > CHUNK)
-        for (int64_t at = from; at < end; at += CHUNK)
+#pragma omp parallel for schedule(static) if (end - from > ELM_VECTOR_CHUNK)
+        for (int64_t at = from; at < end; at += ELM_VECTOR_CHUNK)
             kernels->adamw(u->weights + at, u->gradients + at, u->block[0] + at, u->block[1] + at,
-                           end - at < CHUNK ? end - at : CHUNK, k);
+                           end - at < ELM_VECTOR_CHUNK ? end - at : ELM_VECTOR_CHUNK, k);
     }
 }
 

@@ -1,9 +1,7 @@
 /* LARS: SGD with a rate of its own for each tensor, so that large batches train. */
+#include "base/cpu/vectors.h"
 #include "optim/optimizers.h"
 #include "optim/update_kernels.h"
-
-/* Floats a thread takes at a time; the cuts do not depend on the threads. */
-enum { CHUNK = 1 << 14 };
 
 /* lambda of one tensor. Without length there is no ratio. */
 static double ratio_of(const elm_update *u, const elm_decay_range *range, double decay)
@@ -26,10 +24,10 @@ static void lars_update(const elm_update *u)
         const double decay = range->decay ? u->options->weight_decay : 0;
         const elm_sgd_coefficients k = {(float)(u->lr * ratio_of(u, range, decay)),
                                         (float)u->options->momentum, (float)decay};
-#pragma omp parallel for schedule(static) if (end - from > CHUNK)
-        for (int64_t at = from; at < end; at += CHUNK)
+#pragma omp parallel for schedule(static) if (end - from > ELM_VECTOR_CHUNK)
+        for (int64_t at = from; at < end; at += ELM_VECTOR_CHUNK)
             kernels->lars(u->weights + at, u->gradients + at, u->block[0] + at,
-                          end - at < CHUNK ? end - at : CHUNK, k);
+                          end - at < ELM_VECTOR_CHUNK ? end - at : ELM_VECTOR_CHUNK, k);
     }
 }
 

@@ -1,11 +1,8 @@
 /* SGD in one pass over weights, gradients and momentum: the update is bound by memory traffic,
  * so nothing is read twice. */
+#include "base/cpu/vectors.h"
 #include "optim/optimizers.h"
 #include "optim/sgd_kernels.h"
-
-/* Floats a thread takes at a time. The cuts are the same for any number of threads, and so is
- * what the compiler does with each piece's remainder: equal bits. */
-enum { CHUNK = 1 << 14 };
 
 void elm_sgd_update(const elm_optim_options *options, double lr, float *weights,
                     const float *gradients, float *momentum, const elm_decay_range *ranges,
@@ -17,10 +14,10 @@ void elm_sgd_update(const elm_optim_options *options, double lr, float *weights,
         elm_sgd_update_function *update = options->nesterov ? kernels->nesterov : kernels->plain;
         const elm_sgd_coefficients k = {(float)lr, (float)options->momentum,
                                         ranges[r].decay ? (float)options->weight_decay : 0};
-#pragma omp parallel for schedule(static) if (end - first > CHUNK)
-        for (int64_t at = first; at < end; at += CHUNK)
-            update(weights + at, gradients + at, momentum + at, end - at < CHUNK ? end - at : CHUNK,
-                   k);
+#pragma omp parallel for schedule(static) if (end - first > ELM_VECTOR_CHUNK)
+        for (int64_t at = first; at < end; at += ELM_VECTOR_CHUNK)
+            update(weights + at, gradients + at, momentum + at,
+                   end - at < ELM_VECTOR_CHUNK ? end - at : ELM_VECTOR_CHUNK, k);
     }
 }
 

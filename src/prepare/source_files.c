@@ -41,7 +41,27 @@ struct elm_image_source {
     bool images; /* there are some that lie in no archive */
 };
 
-static const char special_file[] = "a pipe, socket or device, no regular file";
+/* Why a file must be left out. */
+typedef struct source_problem {
+    elm_rejects_kind kind;
+    const char *text;
+} source_problem;
+static const source_problem
+    special = {ELM_REPORT_SPECIAL, "a pipe, socket or device, no regular file"},
+    nowhere = {ELM_REPORT_LINK, "a symbolic link that leads nowhere"},
+    circle = {ELM_REPORT_LINK, "a symbolic link to a folder that it lies in"},
+    outside = {ELM_REPORT_LINK, "a link that leads out of the archive"},
+    archive_beside = {ELM_REPORT_ARCHIVE,
+                      "an archive beside images: give it with --archive, too, if it is wanted"};
+
+/* The current file, which nobody reads. Returns 1. */
+static int leave_out(elm_image_source *source, const source_problem *problem, elm_source_file *file)
+{
+    source->size_bytes = 0;
+    *file = (elm_source_file){
+        .path = source->path, .offset = -1, .problem = problem->text, .kind = problem->kind};
+    return 1;
+}
 
 static int by_name(const FTSENT **a, const FTSENT **b)
 {
@@ -171,18 +191,14 @@ static int take_link(elm_image_source *source, const open_archive *from,
                      const elm_archive_entry *entry, elm_source_file *file, elm_error *err)
 {
     char target[PATH_BYTES];
-    source->size_bytes = 0;
-    *file = (elm_source_file){
-        .path = source->path, .offset = -1, .link = source->link, .kind = ELM_REPORT_LINK};
     if (!elm_archive_link_target(entry->path, entry->link, entry->hard, target, sizeof target))
-        *file = (elm_source_file){.path = source->path,
-                                  .offset = -1,
-                                  .problem = "a link that leads out of the archive",
-                                  .kind = ELM_REPORT_LINK};
-    else if (snprintf(source->link, sizeof source->link, "%s%s", from->prefix, target) >=
-             (int)sizeof source->link)
+        return leave_out(source, &outside, file);
+    if (snprintf(source->link, sizeof source->link, "%s%s", from->prefix, target) >=
+        (int)sizeof source->link)
         return path_too_long(source, entry->path, err);
     elm_name_clean(source->link);
+    source->size_bytes = 0;
+    *file = (elm_source_file){.path = source->path, .offset = -1, .link = source->link};
     return 1;
 }
 
@@ -213,14 +229,9 @@ static int next_in_archive(elm_image_source *source, elm_source_file *file, elm_
         elm_name_clean(source->path);
         if (entry.link != NULL)
             return take_link(source, from, &entry, file, err);
+        if (entry.special)
+            return leave_out(source, &special, file);
         source->size_bytes = entry.size_bytes;
-        if (entry.special) {
-            *file = (elm_source_file){.path = source->path,
-                                      .offset = -1,
-                                      .problem = special_file,
-                                      .kind = ELM_REPORT_SPECIAL};
-            return 1;
-        }
         *file = (elm_source_file){.path = source->path,
                                   .size_bytes = entry.size_bytes,
                                   .offset = source->walk == NULL ? entry.offset : -1};
@@ -229,11 +240,11 @@ static int next_in_archive(elm_image_source *source, elm_source_file *file, elm_
     return 0;
 }
 
-static const char *folder_problem(const FTSENT *entry)
+static const source_problem *folder_problem(const FTSENT *entry)
 {
-    return entry->fts_info == FTS_SLNONE    ? "a symbolic link that leads nowhere"
-           : entry->fts_info == FTS_DC      ? "a symbolic link to a folder that it lies in"
-           : entry->fts_info == FTS_DEFAULT ? special_file
+    return entry->fts_info == FTS_SLNONE    ? &nowhere
+           : entry->fts_info == FTS_DC      ? &circle
+           : entry->fts_info == FTS_DEFAULT ? &special
                                             : NULL;
 }
 
@@ -247,7 +258,8 @@ static int next_in_walk(elm_image_source *source, elm_source_file *file, elm_err
             return elm_error_set(err, ELM_EXIT_FAILURE,
                                  "cannot read the folder (%s): %s: check its permissions",
                                  entry->fts_path, strerror(entry->fts_errno));
-        const char *problem = folder_problem(entry), *path = entry->fts_path + source->prefix + 1;
+        const source_problem *problem = folder_problem(entry);
+        const char *path = entry->fts_path + source->prefix + 1;
         if (entry->fts_info != FTS_F && problem == NULL)
             continue;
         if (strlen(entry->fts_path) >= sizeof source->file)
@@ -258,24 +270,20 @@ static int next_in_walk(elm_image_source *source, elm_source_file *file, elm_err
             return path_too_long(source, path, err);
         source->passed += problem == NULL;
         const bool archive = problem == NULL && elm_archive_is_name(path, &stem);
-        const bool beside = archive && source->images;
-        if (beside) /* often what they have been unpacked from */
-            problem = "an archive beside images: give it with --archive, too, if it is wanted";
-        else if (archive) {
+        if (archive && source->images) /* often what they have been unpacked from */
+            problem = &archive_beside;
+        if (problem != NULL)
+            return leave_out(source, problem, file);
+        if (archive) {
             char prefix[PATH_BYTES];
             if (snprintf(prefix, sizeof prefix, "%s%.*s/", source->front, (int)stem, path) >=
                 (int)sizeof prefix)
                 return path_too_long(source, path, err);
             return open_outer(source, source->file, prefix, err) == 0 ? 2 : -1;
         }
-        source->size_bytes = problem != NULL ? 0 : entry->fts_statp->st_size;
-        *file = (elm_source_file){.path = source->path,
-                                  .size_bytes = source->size_bytes,
-                                  .offset = -1,
-                                  .problem = problem,
-                                  .kind = beside                    ? ELM_REPORT_ARCHIVE
-                                          : problem == special_file ? ELM_REPORT_SPECIAL
-                                                                    : ELM_REPORT_LINK};
+        source->size_bytes = entry->fts_statp->st_size;
+        *file =
+            (elm_source_file){.path = source->path, .size_bytes = source->size_bytes, .offset = -1};
         return 1;
     }
     return errno == 0 ? 0
